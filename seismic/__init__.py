@@ -1,0 +1,53 @@
+"""Seismic: learned-sparse retrieval over memory-mapped, block-skipping indexes.
+
+>>> import seismic
+>>> seismic.build(vectors, "idx")                                        # doctest: +SKIP
+>>> index = seismic.open("idx")                                          # doctest: +SKIP
+>>> index.search({"indices": [7, 42], "values": [1.2, 0.4]}, k=10)       # doctest: +SKIP
+"""
+
+from seismic.build import build
+from seismic.errors import (
+    CorruptIndexError,
+    FormatError,
+    IndexNotFoundError,
+    InputError,
+    OutputExistsError,
+    ParameterError,
+    QueryError,
+    SeismicError,
+    StorageError,
+    VectorError,
+)
+from seismic.params import BuildParams, SearchParams
+from seismic.query import Query
+from seismic.search import Answer, Hit, Index, SearchStats
+from seismic.search import open_index as open
+from seismic.vectors import SparseVectors
+from seismic.version import __version__
+from seismic.vocabulary import Vocabulary
+
+__all__ = [
+    "Answer",
+    "BuildParams",
+    "CorruptIndexError",
+    "FormatError",
+    "Hit",
+    "Index",
+    "IndexNotFoundError",
+    "InputError",
+    "OutputExistsError",
+    "ParameterError",
+    "Query",
+    "QueryError",
+    "SearchParams",
+    "SearchStats",
+    "SeismicError",
+    "SparseVectors",
+    "StorageError",
+    "VectorError",
+    "Vocabulary",
+    "__version__",
+    "build",
+    "open",
+]

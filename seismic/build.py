@@ -1,0 +1,199 @@
+"""Building a collection: vectors and documents in, a published generation out."""
+
+import threading
+from collections import defaultdict
+from collections.abc import Callable
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import pyarrow as pa
+
+from seismic.build_shard import Report, build_shard
+from seismic.errors import InputError, ParameterError
+from seismic.params import BuildParams
+from seismic.store.files import write_batches
+from seismic.store.manifest import FORMAT_MAJOR, FORMAT_MINOR, FileEntry, Manifest, ShardEntry
+from seismic.store.publish import GENERATIONS, staging
+from seismic.store.schema import (
+    DOCUMENTS,
+    FORWARD,
+    POSTINGS,
+    SUMMARIES,
+    VOCABULARY,
+    forward_batch,
+    forward_schema,
+    postings_batch,
+    postings_schema,
+    summaries_batch,
+    summaries_schema,
+    vocabulary_schema,
+)
+from seismic.store.shard import shard_ranges
+from seismic.threads import in_order
+from seismic.vectors import SparseVectors, VectorsLike, as_vectors
+from seismic.version import __version__
+from seismic.vocabulary import Vocabulary, inverse_document_frequency
+
+Progress: TypeAlias = Callable[[str, int, int], None]
+"""progress(stage, done, total), in documents; called from any thread, one call at a time."""
+
+DOCUMENT_ROWS = 1 << 16
+"""Rows of a record batch of documents.arrow."""
+
+
+def build(
+    vectors: VectorsLike,
+    out: str | Path,
+    *,
+    documents: pa.Table | None = None,
+    vocabulary: Vocabulary | None = None,
+    params: BuildParams | None = None,
+    shards: int = 1,
+    workers: int = 1,
+    replace: bool = False,
+    progress: Progress | None = None,
+) -> Path:
+    """Build an index and publish it as a generation of the collection `out`; the generation's folder.
+
+    `vectors`: SparseVectors, a scipy CSR matrix [n, dimension], or an Arrow table with `indices` and `values`.
+    `documents`: a table of n rows with a column `id` (strings or integers, unique) and payload columns; None numbers the
+    documents from 0. `vocabulary`: the tokens of the components, for queries by token.
+
+    Documents are split into `shards` equal ranges; `workers` threads build them, with the same bytes whatever their
+    number. `replace` publishes a new generation into an existing collection.
+
+    Raises InputError, ParameterError, OutputExistsError or StorageError; nothing half-written is left behind.
+    """
+    vectors, params = as_vectors(vectors), params or BuildParams()
+    if vocabulary is not None:
+        vocabulary.check_unique()
+        vectors = vectors.widened(max(vectors.dimension, len(vocabulary)))
+    table = check_documents(documents, len(vectors))
+    _check_counts(len(vectors), shards, workers)
+    with staging(Path(out), replace=replace) as (folder, generation):
+        reports = _Progress(len(vectors), progress)
+        side_by_side = min(shards, workers)
+        task = partial(_write_shard, folder, vectors, table, params, max(1, workers // side_by_side), reports)
+        ranges = list(enumerate(shard_ranges(len(vectors), shards)))
+        entries = list(in_order(task, ranges, side_by_side))
+        Manifest(
+            format=f"{FORMAT_MAJOR}.{FORMAT_MINOR}",
+            required_features=[],
+            generation=generation,
+            layout="lists",
+            documents=len(vectors),
+            dimension=vectors.dimension,
+            nnz=vectors.nnz,
+            build=params.model_dump(),
+            versions={"seismic": __version__, **{name: version(name) for name in ("numba", "numpy", "pyarrow")}},
+            vocabulary=None if vocabulary is None else _write_vocabulary(folder / VOCABULARY, vocabulary, vectors),
+            shards=entries,
+        ).write(folder)
+    return Path(out) / GENERATIONS / generation
+
+
+def check_documents(documents: pa.Table | None, count: int) -> pa.Table:
+    """A table of `count` rows with `id` first; InputError if ids are missing, null, repeated or of another type."""
+    if documents is None:
+        return pa.table({"id": pa.array(np.arange(count))})
+    if documents.num_rows != count:
+        raise InputError(f"documents: found {documents.num_rows} rows for {count} vectors, expected as many")
+    if "id" not in documents.column_names:
+        raise InputError(f"documents: column 'id' is missing; found {', '.join(documents.column_names)}")
+    ids = documents["id"]
+    if not (pa.types.is_string(ids.type) or pa.types.is_integer(ids.type)):
+        raise InputError(f"documents: column 'id' is {ids.type}, expected string or integer")
+    if ids.null_count:
+        row = int(np.flatnonzero(ids.is_null().to_numpy())[0])
+        raise InputError(f"documents: row {row}, field 'id': found null, expected a unique id")
+    _check_unique(ids)
+    names = ["id", *(name for name in documents.column_names if name != "id")]
+    return documents.select(names)
+
+
+def _check_unique(ids: pa.ChunkedArray) -> None:
+    codes = ids.combine_chunks().dictionary_encode().indices.to_numpy()
+    if len(codes) and codes.max() + 1 < len(codes):
+        order = np.argsort(codes, kind="stable")
+        second = order[1:][np.diff(codes[order]) == 0].min()
+        first = int(np.flatnonzero(codes == codes[second])[0])
+        raise InputError(
+            f"documents: row {second}, field 'id': found {ids[int(second)].as_py()!r}, which row {first} has; "
+            "expected unique ids"
+        )
+
+
+def _check_counts(documents: int, shards: int, workers: int) -> None:
+    if documents == 0:
+        raise InputError("found no vectors, expected at least one document")
+    if documents > 1 << 32:
+        raise InputError(f"found {documents} documents, expected at most {1 << 32}")
+    if not 1 <= shards <= documents:
+        raise ParameterError(f"shards is {shards}, expected 1 to {documents}, the number of documents")
+    if workers < 1:
+        raise ParameterError(f"workers is {workers}, expected at least 1")
+
+
+class _Progress:
+    """Adds up the shares of the shards' stages and passes them on as documents."""
+
+    def __init__(self, total: int, progress: Progress | None) -> None:
+        self._total, self._progress = total, progress
+        self._done: dict[str, float] = defaultdict(float)
+        self._lock = threading.Lock()
+
+    def of_shard(self, documents: int) -> Report:
+        def report(stage: str, share: float) -> None:
+            if self._progress is None:
+                return
+            with self._lock:
+                self._done[stage] += share * documents
+                self._progress(stage, min(round(self._done[stage]), self._total), self._total)
+
+        return report
+
+
+def _write_shard(
+    generation: Path,
+    vectors: SparseVectors,
+    documents: pa.Table,
+    params: BuildParams,
+    threads: int,
+    progress: _Progress,
+    numbered_range: tuple[int, tuple[int, int]],
+) -> ShardEntry:
+    number, (first, last) = numbered_range
+    part, report = vectors.slice(first, last), progress.of_shard(last - first)
+    folder = generation / f"shard-{number:05d}"
+    folder.mkdir()
+    rows = documents.slice(first, last - first)
+    files = {DOCUMENTS: write_batches(folder / DOCUMENTS, rows.schema, rows.to_batches(DOCUMENT_ROWS))}
+    forward, lists = build_shard(part, params, threads, report)
+    for name, schema, batch in (
+        (FORWARD, forward_schema(part.dimension), forward_batch(forward, part.dimension)),
+        (POSTINGS, postings_schema(), postings_batch(lists)),
+        (SUMMARIES, summaries_schema(part.dimension), summaries_batch(lists, part.dimension)),
+    ):
+        files[name] = write_batches(folder / name, schema, [batch])
+    report("write", 1.0)
+    return ShardEntry(
+        folder=folder.name,
+        first_document=first,
+        documents=len(part),
+        nnz=part.nnz,
+        postings=len(lists.positions),
+        blocks=len(lists.starts) - 1,
+        most_blocks=int(np.diff(lists.blocks).max(initial=0)),
+        files=files,
+    )
+
+
+def _write_vocabulary(path: Path, vocabulary: Vocabulary, vectors: SparseVectors) -> FileEntry:
+    frequency = np.bincount(vectors.components, minlength=vectors.dimension)
+    tokens = pa.concat_arrays([vocabulary.tokens, pa.nulls(vectors.dimension - len(vocabulary), pa.string())])
+    idf = inverse_document_frequency(frequency, len(vectors))
+    batch = pa.record_batch([tokens, pa.array(frequency), pa.array(idf)], schema=vocabulary_schema())
+    return write_batches(path, vocabulary_schema(), [batch])

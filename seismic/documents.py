@@ -1,0 +1,47 @@
+"""Document number -> the user's id and payload, read from the mapped documents.arrow files."""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from seismic.errors import ParameterError
+
+
+class Documents:
+    """The documents of all shards, in the order of their numbers. Reads only the rows asked for."""
+
+    def __init__(self, tables: Sequence[pa.Table]) -> None:
+        self._batches = [batch for table in tables for batch in table.to_batches() if batch.num_rows]
+        rows = [batch.num_rows for batch in self._batches]
+        self._ends = np.cumsum(rows).tolist()
+        self._ids = [batch.column("id") for batch in self._batches]
+        self.columns = [name for name in tables[0].column_names if name != "id"] if tables else []
+
+    def ids(self, numbers: Iterable[int]) -> list[Any]:
+        """Ids (str or int) of document numbers; None for a negative number."""
+        return [None if number < 0 else self._id(number) for number in numbers]
+
+    def payloads(self, numbers: Iterable[int], columns: Sequence[str] | None = None) -> list[dict[str, Any]]:
+        """One dict of column -> value per document number; None: all columns. ParameterError for an unknown column."""
+        names = self.columns if columns is None else list(columns)
+        for name in names:
+            if name not in self.columns:
+                known = ", ".join(self.columns) or "no payload columns"
+                raise ParameterError(f"unknown payload column '{name}'; this collection has {known}")
+        return [self._payload(number, names) for number in numbers]
+
+    def _locate(self, number: int) -> tuple[int, int]:
+        """(batch, row) of a document number. Not `Table.take`: it joins the chunks of text columns, all of them."""
+        batch = bisect_right(self._ends, number)
+        return batch, number - (self._ends[batch - 1] if batch else 0)
+
+    def _id(self, number: int) -> Any:
+        batch, row = self._locate(number)
+        return self._ids[batch][row].as_py()
+
+    def _payload(self, number: int, names: list[str]) -> dict[str, Any]:
+        batch, row = self._locate(number)
+        return {name: self._batches[batch].column(name)[row].as_py() for name in names}

@@ -1,0 +1,77 @@
+"""Every error this project raises on purpose.
+
+SeismicError
+├── InputError            what the caller gave is wrong (also a ValueError)
+│   ├── VectorError       a sparse vector breaks a rule; names source, row and field
+│   ├── ParameterError    a parameter is unknown or out of range
+│   └── QueryError        a query cannot be understood
+└── StorageError          the files are not what they should be
+    ├── IndexNotFoundError    no collection or generation there
+    ├── OutputExistsError     refusing to write over something
+    ├── FormatError           written by another format version, or needs features this release lacks
+    └── CorruptIndexError     a file is damaged, missing or does not match its manifest
+
+Messages say what was found, what was expected and what to do.
+"""
+
+
+class SeismicError(Exception):
+    """Root of the tree."""
+
+
+class InputError(SeismicError, ValueError):
+    """What the caller gave is wrong."""
+
+
+class VectorError(InputError):
+    """A sparse vector breaks a rule.
+
+    Attributes: ``row`` (number of the vector in its source, or None), ``field`` (which column or array),
+    ``source`` (file name, or None) and ``problem`` (the message without its place).
+    """
+
+    def __init__(self, problem: str, *, row: int | None = None, field: str | None = None, source: str | None = None):
+        self.problem, self.row, self.field, self.source = problem, row, field, source
+        place = ", ".join(
+            part
+            for part in (
+                source,
+                f"row {row}" if row is not None else None,
+                f"field '{field}'" if field else None,
+            )
+            if part
+        )
+        super().__init__(f"{place}: {problem}" if place else problem)
+
+    def within(self, source: str, first_row: int = 0) -> "VectorError":
+        """The same error, placed in `source`, whose row `first_row` was row 0 of the checked vectors."""
+        row = None if self.row is None else self.row + first_row
+        return VectorError(self.problem, row=row, field=self.field, source=source)
+
+
+class ParameterError(InputError):
+    """A parameter is unknown or out of range."""
+
+
+class QueryError(InputError):
+    """A query cannot be understood."""
+
+
+class StorageError(SeismicError):
+    """The files are not what they should be."""
+
+
+class IndexNotFoundError(StorageError):
+    """No collection or generation there."""
+
+
+class OutputExistsError(StorageError):
+    """Refusing to write over something."""
+
+
+class FormatError(StorageError):
+    """Written by another format version, or needs features this release lacks."""
+
+
+class CorruptIndexError(StorageError):
+    """A file is damaged, missing or does not match its manifest."""

@@ -1,0 +1,1 @@
+"""Numba kernels on plain arrays. They import numpy and numba only, check nothing and never raise."""

@@ -1,0 +1,62 @@
+"""A bounded min-heap of the best (score, document number) seen: the root is the worst kept."""
+
+import numpy as np
+import numpy.typing as npt
+
+from seismic.kernels.jit import jit
+
+Scores = npt.NDArray[np.float32]
+Numbers = npt.NDArray[np.int64]
+
+
+@jit
+def worse(score: float, number: int, other_score: float, other_number: int) -> bool:
+    """Order of results: higher score first, then lower document number."""
+    return score < other_score or (score == other_score and number > other_number)
+
+
+@jit
+def push(scores: Scores, numbers: Numbers, size: int, score: float, number: int) -> int:
+    """Offer an entry to the heap of capacity len(scores); the new size."""
+    capacity = len(scores)
+    if size < capacity:
+        at = size
+        while at > 0:
+            parent = (at - 1) >> 1
+            if not worse(score, number, scores[parent], numbers[parent]):
+                break
+            scores[at], numbers[at] = scores[parent], numbers[parent]
+            at = parent
+        scores[at], numbers[at] = score, number
+        return size + 1
+    if worse(scores[0], numbers[0], score, number):
+        _sift_down(scores, numbers, size, score, number)
+    return size
+
+
+@jit
+def _sift_down(scores: Scores, numbers: Numbers, size: int, score: float, number: int) -> None:
+    """Put an entry in place of the root and restore the heap."""
+    at = 0
+    while True:
+        child = 2 * at + 1
+        if child >= size:
+            break
+        if child + 1 < size and worse(scores[child + 1], numbers[child + 1], scores[child], numbers[child]):
+            child += 1
+        if not worse(scores[child], numbers[child], score, number):
+            break
+        scores[at], numbers[at] = scores[child], numbers[child]
+        at = child
+    scores[at], numbers[at] = score, number
+
+
+@jit
+def sort_best_first(scores: Scores, numbers: Numbers, size: int) -> None:
+    """Heap-sort the first `size` entries in place, best first; the rest becomes score 0, number -1."""
+    for end in range(size - 1, 0, -1):
+        score, number = scores[end], numbers[end]
+        scores[end], numbers[end] = scores[0], numbers[0]
+        _sift_down(scores, numbers, end, score, number)
+    for at in range(size, len(scores)):
+        scores[at], numbers[at] = 0.0, -1

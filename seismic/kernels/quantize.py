@@ -1,0 +1,34 @@
+"""float32 values -> 8-bit codes and residuals with one scale per document."""
+
+import numpy as np
+import numpy.typing as npt
+
+from seismic.kernels.jit import Array, jit
+
+
+@jit
+def quantize(
+    indptr: Array,
+    values: Array,
+    first: int,
+    last: int,
+    scales: npt.NDArray[np.float32],
+    codes: npt.NDArray[np.uint8],
+    residuals: npt.NDArray[np.int8],
+) -> None:
+    """Documents first .. last - 1: value = scale x (code + residual / 256), within scale / 512.
+
+    No value becomes 0, so a document that shares a component with a query always scores above 0.
+    """
+    for document in range(first, last):
+        largest = np.float32(0)
+        for at in range(indptr[document], indptr[document + 1]):
+            largest = max(largest, values[at])
+        scale = largest / np.float32(255)
+        scales[document] = scale
+        for at in range(indptr[document], indptr[document + 1]):
+            fine = np.int64(np.rint(np.float64(values[at]) / np.float64(scale) * 256))
+            fine = min(max(fine, 1), 65280)
+            code = (fine + 128) >> 8
+            codes[at] = code
+            residuals[at] = fine - (code << 8)

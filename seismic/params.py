@@ -1,0 +1,89 @@
+"""Parameters, checked once, here. Unknown names and values out of range raise `ParameterError`."""
+
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from seismic.errors import ParameterError
+
+Plan = Literal["auto", "blocks", "exact"]
+
+
+class _Params(BaseModel):
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True
+    )
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise ParameterError(_explain(type(self), error)) from None
+
+    def replace(self, **changes: Any) -> Self:
+        """A checked copy with some values changed."""
+        return type(self)(**{**self.model_dump(), **changes})
+
+
+def _explain(model: type[_Params], error: ValidationError) -> str:
+    """One line per wrong parameter: its name, what was found, what was expected."""
+    lines = []
+    for problem in error.errors():
+        name = ".".join(map(str, problem["loc"])) or model.__name__
+        if problem["type"] == "extra_forbidden":
+            known = ", ".join(model.model_fields)
+            lines.append(f"unknown parameter '{name}'; {model.__name__} has {known}")
+        else:
+            lines.append(f"parameter '{name}': {problem['msg'].lower()} (found {problem['input']!r})")
+    return "; ".join(lines)
+
+
+class BuildParams(_Params):
+    """How an index is built. The defaults suit SPLADE-like vectors at any collection size."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    """Seeds every random choice; same input, parameters and seed give the same bytes."""
+
+    pruning: Literal["global", "fixed"] = "global"
+    """`global` keeps the postings with the largest values of the whole shard, at most `max_fraction` times the
+    average in one list; `fixed` keeps the `postings_per_list` largest of each list."""
+
+    postings_per_list: Annotated[int, Field(ge=1)] | None = None
+    """Average (`global`) or exact (`fixed`) length of a pruned posting list. None: grows with the shard,
+    400 at 319,000 documents and 4,000 at 8.8 million."""
+
+    max_fraction: Annotated[float, Field(ge=1.0)] = 4.0
+    """`global` pruning: a list keeps at most this multiple of `postings_per_list`."""
+
+    centroid_fraction: Annotated[float, Field(gt=0.0, le=1.0)] = 0.2
+    """Blocks aimed at per list, as a share of its postings: 0.2 gives about five documents a block."""
+
+    min_cluster_size: Annotated[int, Field(ge=1)] = 2
+    """Smaller clusters are dissolved, their documents moved to the next best block."""
+
+    doc_cut: Annotated[int, Field(ge=1, le=256)] = 15
+    """Heaviest components of a document that clustering looks at."""
+
+    summary_energy: Annotated[float, Field(gt=0.0, le=1.0)] = 0.4
+    """Share of a summary's L1 mass that is kept, heaviest components first."""
+
+    order_clusters: Annotated[int, Field(ge=0)] | None = None
+    """Clusters that put similar documents beside each other; 0 keeps the input order. None: one per 80
+    documents."""
+
+    order_rounds: Annotated[int, Field(ge=1, le=20)] = 3
+    """Rounds of k-means for that order."""
+
+
+class SearchParams(_Params):
+    """How one query is answered."""
+
+    plan: Plan = "auto"
+    """`exact`: the true top k. `blocks`: approximate, by skipping blocks. `auto`: what the index is made for."""
+
+    query_cut: Annotated[int, Field(ge=1)] | None = None
+    """`blocks`: how many of the query's heaviest components have their lists visited. None: 10."""
+
+    heap_factor: Annotated[float, Field(gt=0.0, le=10.0)] | None = None
+    """`blocks`: skip a block if its estimate < heap_factor x k-th best score so far; higher prunes more.
+    None: 0.8."""

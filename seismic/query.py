@@ -1,0 +1,112 @@
+"""From what a user writes to a query the kernels take."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from seismic.errors import QueryError, VectorError
+from seismic.vectors import SparseVectors
+from seismic.vocabulary import Vocabulary
+
+QUERY_DIMENSION = 1 << 32
+"""Queries always have uint32 components, so that search kernels are compiled once per kind of index."""
+
+QueryLike: TypeAlias = Mapping[str, Any] | SparseVectors
+
+
+class Query(NamedTuple):
+    """A query over the components of one index.
+
+    ``components`` uint32, ascending, below the index's dimension; ``values`` float32 > 0; ``unknown``: components or
+    tokens that the index does not have, which match nothing.
+    """
+
+    components: npt.NDArray[np.uint32]
+    values: npt.NDArray[np.float32]
+    unknown: tuple[int | str, ...] = ()
+
+
+def parse_query(query: QueryLike, dimension: int, vocabulary: Vocabulary | None = None) -> Query:
+    """A `Query` from {"indices": [...], "values": [...]}, {"tokens": {token: weight}} or one SparseVectors row.
+
+    Components need no order. Duplicates, and weights that are not finite and > 0, raise QueryError. Components
+    beyond `dimension` are unknown, not wrong: a newer encoder may know more of them.
+    """
+    if isinstance(query, SparseVectors):
+        if len(query) != 1:
+            raise QueryError(f"found {len(query)} vectors, expected one; search_batch takes many")
+        return _from_components(query.components, query.values, dimension)
+    if not isinstance(query, Mapping):
+        raise QueryError(f"found a {type(query).__name__}, expected indices and values, or tokens")
+    fields = set(query)
+    if fields == {"indices", "values"}:
+        return _from_components(query["indices"], query["values"], dimension)
+    if fields == {"tokens"}:
+        return _from_tokens(query["tokens"], dimension, vocabulary)
+    found = ", ".join(sorted(map(str, fields))) or "nothing"
+    raise QueryError(f"found {found}, expected either 'indices' and 'values', or 'tokens'")
+
+
+def _from_components(indices: Any, values: Any, dimension: int) -> Query:
+    ids, weights = _flat("indices", indices), _check_weights(values)
+    if len(ids) != len(weights):
+        raise QueryError(f"found {len(ids)} indices and {len(weights)} values, expected as many of each")
+    if len(ids) == 0:
+        return Query(np.zeros(0, np.uint32), np.zeros(0, np.float32))
+    if ids.dtype.kind not in "iu":
+        raise QueryError(f"indices: found {ids.dtype} numbers, expected integers")
+    order = np.argsort(ids, kind="stable")
+    ids, weights = ids[order], weights[order]
+    if ids[0] < 0:
+        raise QueryError(f"indices: found {ids[0]}, expected components from 0")
+    repeated = np.flatnonzero(ids[1:] == ids[:-1])
+    if len(repeated):
+        raise QueryError(f"indices: found component {ids[repeated[0]]} twice, expected each once; add up its weights")
+    known = ids < dimension
+    return Query(ids[known].astype(np.uint32), weights[known], tuple(ids[~known].tolist()))
+
+
+def _from_tokens(tokens: Any, dimension: int, vocabulary: Vocabulary | None) -> Query:
+    if vocabulary is None:
+        raise QueryError(
+            "tokens: this index has no vocabulary; query it by indices and values, or build it with a vocabulary"
+        )
+    if not isinstance(tokens, Mapping):
+        raise QueryError(f"tokens: found a {type(tokens).__name__}, expected a mapping from token to weight")
+    _check_weights(list(tokens.values()))
+    components = {token: vocabulary.component(token) for token in tokens}
+    unknown = tuple(token for token, component in components.items() if component is None)
+    known = [token for token in tokens if components[token] is not None]
+    query = _from_components([components[token] for token in known], [tokens[token] for token in known], dimension)
+    return query._replace(unknown=unknown)
+
+
+def _flat(field: str, numbers: Any) -> npt.NDArray[Any]:
+    try:
+        array = np.asarray(numbers)
+    except (ValueError, OverflowError) as error:
+        raise QueryError(f"{field}: expected a flat list of numbers ({error})") from None
+    if array.ndim != 1:
+        raise QueryError(f"{field}: found {array.ndim} axes, expected a flat list of numbers")
+    return array
+
+
+def _check_weights(values: Any) -> npt.NDArray[np.float32]:
+    """The rules for weights are those of SparseVectors."""
+    weights = _flat("values", values)
+    try:
+        return SparseVectors.from_arrays([0, len(weights)], np.arange(len(weights)), weights).values
+    except VectorError as error:
+        raise QueryError(f"values: {error.problem}") from None
+
+
+def known_components(vectors: SparseVectors, dimension: int) -> SparseVectors:
+    """Many queries for the kernels: uint32 components, those beyond `dimension` left out."""
+    indptr, components, values = vectors.indptr, vectors.components, vectors.values
+    if vectors.dimension > dimension:
+        known = components < dimension
+        indptr = np.concatenate([[0], np.cumsum(known)])[indptr]
+        components, values = components[known], values[known]
+    return SparseVectors.trusted(indptr, components.astype(np.uint32), values, QUERY_DIMENSION)

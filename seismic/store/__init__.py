@@ -1,0 +1,1 @@
+"""The files of an index: their schemas, their manifest, how they are published and how they are opened."""

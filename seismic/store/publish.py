@@ -1,0 +1,94 @@
+"""Publishing a generation: it appears whole or not at all.
+
+<collection>/CURRENT names the generation served; generations/<id> is never changed once it is there. A build writes into
+generations/.staging-*, makes it durable, renames it, and replaces CURRENT in one step.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from seismic.errors import IndexNotFoundError, OutputExistsError, StorageError
+from seismic.store.files import fsync
+
+CURRENT = "CURRENT"
+GENERATIONS = "generations"
+
+
+def current_generation(collection: Path) -> str:
+    """The id of the generation served."""
+    try:
+        text = (collection / CURRENT).read_text()
+    except (FileNotFoundError, NotADirectoryError):
+        raise IndexNotFoundError(f"{collection}: no index there (no {CURRENT} file); build one first") from None
+    name = text.strip()
+    if not name.isdecimal():
+        raise StorageError(f"{collection / CURRENT}: found {text[:40]!r}, expected the number of a generation")
+    return name
+
+
+def is_collection(folder: Path) -> bool:
+    """Whether a folder holds a published index."""
+    return (folder / CURRENT).is_file()
+
+
+@contextmanager
+def staging(collection: Path, *, replace: bool) -> Iterator[tuple[Path, str]]:
+    """A folder to write the next generation into, and its id. Published at the end of the block, gone if that fails.
+
+    OutputExistsError if something is there and `replace` is False; StorageError if it cannot be written.
+    """
+    created = not collection.exists()
+    if not created and not replace and (not collection.is_dir() or any(collection.iterdir())):
+        raise OutputExistsError(
+            f"{collection} exists; choose another folder, or replace it to publish a new generation"
+        )
+    if not created and replace and not is_collection(collection) and any(collection.iterdir()):
+        raise OutputExistsError(
+            f"{collection} holds files but no index; refusing to build into it, choose another folder"
+        )
+    folder = None
+    try:
+        generations = collection / GENERATIONS
+        generations.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=".staging-", dir=generations))
+        name = _next_generation(generations)
+        yield folder, name
+        _publish(collection, folder, name)
+    except BaseException as error:
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+        if not is_collection(collection):
+            _remove_empty(collection, created)
+        if isinstance(error, OSError):
+            raise StorageError(f"cannot write {collection}: {error}") from error
+        raise
+
+
+def _next_generation(generations: Path) -> str:
+    taken = [int(entry.name) for entry in generations.iterdir() if entry.name.isdecimal()]
+    return f"{max(taken, default=0) + 1:06d}"
+
+
+def _publish(collection: Path, folder: Path, name: str) -> None:
+    folder.chmod(0o755)  # mkdtemp's folders are private
+    for inner in [*folder.rglob("*"), folder]:
+        fsync(inner)
+    target = collection / GENERATIONS / name
+    folder.rename(target)
+    fsync(target.parent)
+    pointer = collection / f".{CURRENT}-{name}"
+    pointer.write_text(f"{name}\n")
+    fsync(pointer)
+    os.replace(pointer, collection / CURRENT)
+    fsync(collection)
+
+
+def _remove_empty(collection: Path, created: bool) -> None:
+    """Take back the folders this build made; whatever else is in there stays."""
+    for folder in (collection / GENERATIONS, *([collection] if created else [])):
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()

@@ -1,0 +1,157 @@
+"""What a row of each Arrow file is, and how its buffers become the arrays kernels take.
+
+Every file but documents.arrow holds one record batch, so that a column is one contiguous buffer.
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from seismic.errors import CorruptIndexError, InputError
+from seismic.kernels.score import Forward
+from seismic.kernels.traverse import Lists
+
+DOCUMENTS, FORWARD, POSTINGS, SUMMARIES = (
+    "documents.arrow",
+    "forward.arrow",
+    "postings.arrow",
+    "summaries.arrow",
+)
+VOCABULARY = "vocabulary.arrow"
+
+MAX_OFFSET = 2**31 - 1
+
+
+def component_type(dimension: int) -> pa.DataType:
+    """uint16 if every component fits, else uint32."""
+    return pa.uint16() if dimension <= 1 << 16 else pa.uint32()
+
+
+def forward_schema(dimension: int) -> pa.Schema:
+    """Row = position in the shard's order: a document's number in the shard and its vector."""
+    return pa.schema(
+        {
+            "number": pa.uint32(),
+            "components": pa.list_(pa.field("component", component_type(dimension), nullable=False)),
+            "codes": pa.list_(pa.field("code", pa.uint8(), nullable=False)),
+            "residuals": pa.list_(pa.field("residual", pa.int8(), nullable=False)),
+            "scale": pa.float32(),
+        }
+    )
+
+
+def postings_schema() -> pa.Schema:
+    """Row = component: the blocks of its posting list, each the positions of its documents."""
+    block = pa.list_(pa.field("position", pa.uint32(), nullable=False))
+    return pa.schema({"blocks": pa.list_(pa.field("block", block, nullable=False))})
+
+
+def summaries_schema(dimension: int) -> pa.Schema:
+    """Row = component: its list's summaries, inverted: component -> (block of the list, code)."""
+    entry = pa.struct([pa.field("block", pa.uint16(), nullable=False), pa.field("code", pa.uint8(), nullable=False)])
+    run = pa.struct(
+        [
+            pa.field("component", component_type(dimension), nullable=False),
+            pa.field("entries", pa.list_(pa.field("entry", entry, nullable=False)), nullable=False),
+        ]
+    )
+    return pa.schema({"summaries": pa.list_(pa.field("run", run, nullable=False)), "scale": pa.float32()})
+
+
+def vocabulary_schema() -> pa.Schema:
+    """Row = component."""
+    return pa.schema({"token": pa.string(), "document_frequency": pa.int64(), "idf": pa.float32()})
+
+
+def forward_batch(forward: Forward, dimension: int) -> pa.RecordBatch:
+    """forward.arrow's only batch."""
+    schema = forward_schema(dimension)
+
+    def lists(name: str, values: npt.NDArray[Any]) -> pa.Array:
+        return pa.ListArray.from_arrays(pa.array(forward.starts), pa.array(values), type=schema.field(name).type)
+
+    columns = [
+        pa.array(forward.numbers),
+        lists("components", forward.components),
+        lists("codes", forward.codes),
+        lists("residuals", forward.residuals),
+        pa.array(forward.scales),
+    ]
+    return pa.record_batch(columns, schema=schema)
+
+
+def postings_batch(lists: Lists) -> pa.RecordBatch:
+    """postings.arrow's only batch."""
+    schema = postings_schema()
+    kind = schema.field("blocks").type
+    blocks = pa.ListArray.from_arrays(pa.array(lists.starts), pa.array(lists.positions), type=kind.value_type)
+    return pa.record_batch([pa.ListArray.from_arrays(pa.array(lists.blocks), blocks, type=kind)], schema=schema)
+
+
+def summaries_batch(lists: Lists, dimension: int) -> pa.RecordBatch:
+    """summaries.arrow's only batch."""
+    schema = summaries_schema(dimension)
+    kind = schema.field("summaries").type
+    run = kind.value_type
+    entry = run.field("entries").type.value_type
+    entries = pa.StructArray.from_arrays([pa.array(lists.numbers), pa.array(lists.codes)], fields=list(entry))
+    grouped = pa.ListArray.from_arrays(pa.array(lists.entries), entries, type=run.field("entries").type)
+    runs = pa.StructArray.from_arrays([pa.array(lists.components), grouped], fields=list(run))
+    column = pa.ListArray.from_arrays(pa.array(lists.runs), runs, type=kind)
+    return pa.record_batch([column, pa.array(lists.scales)], schema=schema)
+
+
+def forward_arrays(batch: pa.RecordBatch) -> Forward:
+    """The kernels' view of forward.arrow, without a copy."""
+    vectors = {name: _lists(batch.column(name), f"{FORWARD}: {name}") for name in ("components", "codes", "residuals")}
+    starts = vectors["components"][0]
+    for name, (offsets, _) in vectors.items():
+        if not np.array_equal(starts, offsets):
+            raise CorruptIndexError(f"{FORWARD}: {name} and components have lists of different lengths")
+    return Forward(
+        _flat(batch.column("number")),
+        starts,
+        *(_flat(values) for _, values in vectors.values()),
+        _flat(batch.column("scale")),
+    )
+
+
+def lists_arrays(postings: pa.RecordBatch, summaries: pa.RecordBatch) -> Lists:
+    """The kernels' view of postings.arrow and summaries.arrow, without a copy."""
+    blocks, block_lists = _lists(postings.column("blocks"), f"{POSTINGS}: blocks")
+    starts, positions = _lists(block_lists, f"{POSTINGS}: block")
+    runs, run_structs = _lists(summaries.column("summaries"), f"{SUMMARIES}: summaries")
+    entries, entry_structs = _lists(run_structs.field("entries"), f"{SUMMARIES}: entries")
+    return Lists(
+        blocks,
+        starts,
+        _flat(positions),
+        runs,
+        _flat(run_structs.field("component")),
+        entries,
+        _flat(entry_structs.field("block")),
+        _flat(entry_structs.field("code")),
+        _flat(summaries.column("scale")),
+    )
+
+
+def check_offset(count: int, what: str) -> None:
+    """Arrow lists count in 31 bits."""
+    if count > MAX_OFFSET:
+        raise InputError(f"found {count} {what} in one shard, expected at most {MAX_OFFSET}; build more shards")
+
+
+def _flat(array: pa.Array) -> npt.NDArray[Any]:
+    view: npt.NDArray[Any] = array.to_numpy(zero_copy_only=True)
+    return view
+
+
+def _lists(column: pa.ListArray, place: str) -> tuple[npt.NDArray[np.int32], pa.Array]:
+    """(offsets, children) of a list column, checked: kernels follow offsets without looking."""
+    offsets = column.offsets.to_numpy(zero_copy_only=True)
+    children = column.values
+    if offsets[0] != 0 or offsets[-1] != len(children) or (offsets[1:] < offsets[:-1]).any():
+        raise CorruptIndexError(f"{place}: list offsets do not rise from 0 to {len(children)}, the values present")
+    return offsets, children

@@ -1,0 +1,52 @@
+"""The words behind components: component -> token, document frequency, idf."""
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from seismic.errors import InputError
+
+
+class Vocabulary:
+    """Tokens by component. `token(component)` and `component(token)` translate; unknown is None."""
+
+    def __init__(self, tokens: Iterable[str] | pa.Array) -> None:
+        self.tokens = tokens if isinstance(tokens, pa.Array) else pa.array(tokens, pa.string())
+        if self.tokens.null_count:
+            raise InputError("vocabulary: found a null token, expected text for every component")
+
+    @cached_property
+    def _components(self) -> Mapping[str, int]:
+        # Built on first use: opening an index for vector queries should not pay for it.
+        return {token: component for component, token in enumerate(self.tokens.to_pylist())}
+
+    def check_unique(self) -> None:
+        """Raise InputError if two components share a token."""
+        if len(self._components) != len(self):
+            seen: set[str] = set()
+            for component, token in enumerate(self.tokens.to_pylist()):
+                if token in seen:
+                    raise InputError(
+                        f"vocabulary: token {token!r} of component {component} occurs before, expected once"
+                    )
+                seen.add(token)
+
+    def component(self, token: str) -> int | None:
+        """The component of a token."""
+        return self._components.get(token)
+
+    def token(self, component: int) -> str | None:
+        """The token of a component."""
+        return self.tokens[component].as_py() if 0 <= component < len(self) else None
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+
+def inverse_document_frequency(document_frequency: npt.NDArray[np.int64], documents: int) -> npt.NDArray[np.float32]:
+    """ln(1 + (n - df + 0.5) / (df + 0.5)), as in BM25; float32 [dimension], >= 0."""
+    ratio = (documents - document_frequency + 0.5) / (document_frequency + 0.5)
+    return np.log1p(ratio).astype(np.float32)
