@@ -3,7 +3,6 @@
 import threading
 from collections import defaultdict
 from collections.abc import Callable
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TypeAlias
@@ -11,37 +10,21 @@ from typing import TypeAlias
 import numpy as np
 import pyarrow as pa
 
-from seismic.build_shard import Report, build_shard
+from seismic.builder.ranges import Report
+from seismic.builder.shard import build_shard
 from seismic.errors import InputError, ParameterError
 from seismic.params import BuildParams
 from seismic.store.files import write_batches
 from seismic.store.manifest import FORMAT_MAJOR, FORMAT_MINOR, FileEntry, Manifest, ShardEntry
 from seismic.store.publish import GENERATIONS, staging
-from seismic.store.schema import (
-    DOCUMENTS,
-    FORWARD,
-    POSTINGS,
-    SUMMARIES,
-    VOCABULARY,
-    forward_batch,
-    forward_schema,
-    postings_batch,
-    postings_schema,
-    summaries_batch,
-    summaries_schema,
-    vocabulary_schema,
-)
-from seismic.store.shard import shard_ranges
-from seismic.threads import in_order
+from seismic.store.schema import VOCABULARY, vocabulary_schema
+from seismic.threads import even_ranges, in_order
 from seismic.vectors import SparseVectors, VectorsLike, as_vectors
 from seismic.version import __version__
 from seismic.vocabulary import Vocabulary, inverse_document_frequency
 
 Progress: TypeAlias = Callable[[str, int, int], None]
 """progress(stage, done, total), in documents; called from any thread, one call at a time."""
-
-DOCUMENT_ROWS = 1 << 16
-"""Rows of a record batch of documents.arrow."""
 
 
 def build(
@@ -76,14 +59,22 @@ def build(
     with staging(Path(out), replace=replace) as (folder, generation):
         reports = _Progress(len(vectors), progress)
         side_by_side = min(shards, workers)
-        task = partial(_write_shard, folder, vectors, table, params, max(1, workers // side_by_side), reports)
-        ranges = list(enumerate(shard_ranges(len(vectors), shards)))
-        entries = list(in_order(task, ranges, side_by_side))
+
+        def build_range(numbered_range: tuple[int, tuple[int, int]]) -> ShardEntry:
+            number, (first, last) = numbered_range
+            inner = folder / f"shard-{number:05d}"
+            inner.mkdir()
+            rows, report = table.slice(first, last - first), reports.of_shard(last - first)
+            part = vectors.slice(first, last)
+            return build_shard(part, rows, inner, first, params, max(1, workers // side_by_side), report)
+
+        ranges = list(enumerate(even_ranges(len(vectors), shards)))
+        entries = list(in_order(build_range, ranges, side_by_side))
         Manifest(
             format=f"{FORMAT_MAJOR}.{FORMAT_MINOR}",
             required_features=[],
             generation=generation,
-            layout="lists",
+            layout=params.layout,
             documents=len(vectors),
             dimension=vectors.dimension,
             nnz=vectors.nnz,
@@ -154,41 +145,6 @@ class _Progress:
                 self._progress(stage, min(round(self._done[stage]), self._total), self._total)
 
         return report
-
-
-def _write_shard(
-    generation: Path,
-    vectors: SparseVectors,
-    documents: pa.Table,
-    params: BuildParams,
-    threads: int,
-    progress: _Progress,
-    numbered_range: tuple[int, tuple[int, int]],
-) -> ShardEntry:
-    number, (first, last) = numbered_range
-    part, report = vectors.slice(first, last), progress.of_shard(last - first)
-    folder = generation / f"shard-{number:05d}"
-    folder.mkdir()
-    rows = documents.slice(first, last - first)
-    files = {DOCUMENTS: write_batches(folder / DOCUMENTS, rows.schema, rows.to_batches(DOCUMENT_ROWS))}
-    forward, lists = build_shard(part, params, threads, report)
-    for name, schema, batch in (
-        (FORWARD, forward_schema(part.dimension), forward_batch(forward, part.dimension)),
-        (POSTINGS, postings_schema(), postings_batch(lists)),
-        (SUMMARIES, summaries_schema(part.dimension), summaries_batch(lists, part.dimension)),
-    ):
-        files[name] = write_batches(folder / name, schema, [batch])
-    report("write", 1.0)
-    return ShardEntry(
-        folder=folder.name,
-        first_document=first,
-        documents=len(part),
-        nnz=part.nnz,
-        postings=len(lists.positions),
-        blocks=len(lists.starts) - 1,
-        most_blocks=int(np.diff(lists.blocks).max(initial=0)),
-        files=files,
-    )
 
 
 def _write_vocabulary(path: Path, vocabulary: Vocabulary, vectors: SparseVectors) -> FileEntry:

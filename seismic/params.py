@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from seismic.errors import ParameterError
 
 Plan = Literal["auto", "blocks", "exact"]
+Layout = Literal["shared", "lists"]
 
 
 class _Params(BaseModel):
@@ -44,19 +45,23 @@ class BuildParams(_Params):
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     """Seeds every random choice; same input, parameters and seed give the same bytes."""
 
+    layout: Layout = "shared"
+    """`shared`: exact search over shared blocks; small, quick to build. `lists`: posting lists in blocks as well, which the
+    plan `blocks` visits; all parameters below but those of the order are theirs."""
+
     pruning: Literal["global", "fixed"] = "global"
     """`global` keeps the postings with the largest values of the whole shard, at most `max_fraction` times the
     average in one list; `fixed` keeps the `postings_per_list` largest of each list."""
 
     postings_per_list: Annotated[int, Field(ge=1)] | None = None
     """Average (`global`) or exact (`fixed`) length of a pruned posting list. None: grows with the shard,
-    400 at 319,000 documents and 4,000 at 8.8 million."""
+    50 for a small one, 400 at 319,000 documents and 4,000 at 8.8 million."""
 
     max_fraction: Annotated[float, Field(ge=1.0)] = 4.0
     """`global` pruning: a list keeps at most this multiple of `postings_per_list`."""
 
-    centroid_fraction: Annotated[float, Field(gt=0.0, le=1.0)] = 0.2
-    """Blocks aimed at per list, as a share of its postings: 0.2 gives about five documents a block."""
+    centroid_fraction: Annotated[float, Field(gt=0.0, le=1.0)] = 0.1
+    """Blocks aimed at per list, as a share of its postings: 0.1 gives about ten documents a block."""
 
     min_cluster_size: Annotated[int, Field(ge=1)] = 2
     """Smaller clusters are dissolved, their documents moved to the next best block."""
@@ -79,11 +84,12 @@ class SearchParams(_Params):
     """How one query is answered."""
 
     plan: Plan = "auto"
-    """`exact`: the true top k. `blocks`: approximate, by skipping blocks. `auto`: what the index is made for."""
+    """`exact`: the true top k. `blocks`: approximate, needs the layout `lists`. `auto`: `exact`, the cheaper one up to
+    millions of documents."""
 
     query_cut: Annotated[int, Field(ge=1)] | None = None
-    """`blocks`: how many of the query's heaviest components have their lists visited. None: 10."""
+    """`blocks`: how many of the query's heaviest components have their lists visited. None: 15."""
 
     heap_factor: Annotated[float, Field(gt=0.0, le=10.0)] | None = None
-    """`blocks`: skip a block if its estimate < heap_factor x k-th best score so far; higher prunes more.
-    None: 0.8."""
+    """Skip a block if its estimate (`exact`: its bound) < heap_factor x k-th best score so far; higher prunes more.
+    None: 0.6 for `blocks`, 1 for `exact`, which above 1 is exact no more."""

@@ -11,8 +11,7 @@ import numpy.typing as npt
 
 from seismic.documents import Documents
 from seismic.errors import CorruptIndexError, ParameterError
-from seismic.kernels.exact import search_exact_batch
-from seismic.kernels.traverse import Workspace, make_workspace, search_blocks_batch
+from seismic.kernels import exact, traverse
 from seismic.params import SearchParams
 from seismic.query import QUERY_DIMENSION, Query, QueryLike, known_components, parse_query
 from seismic.store.files import map_batch
@@ -24,7 +23,8 @@ from seismic.threads import even_ranges, in_order
 from seismic.vectors import SparseVectors, VectorsLike, as_vectors
 from seismic.vocabulary import Vocabulary
 
-QUERY_CUT, HEAP_FACTOR = 10, 0.8
+QUERY_CUT, HEAP_FACTOR = 15, 0.6
+Plan = Literal["blocks", "exact"]
 
 Arrays = tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]
 
@@ -53,7 +53,7 @@ class Answer:
     """Hits, best first; the plan that found them; `unknown`: components or tokens of the query the index lacks."""
 
     hits: list[Hit]
-    plan: Literal["blocks", "exact"]
+    plan: Plan
     stats: SearchStats
     unknown: tuple[int | str, ...]
 
@@ -71,9 +71,10 @@ class Index:
         self.name, self.manifest, self.vocabulary = collection.resolve().name, manifest, vocabulary
         self.generation, self.dimension = manifest.generation, manifest.dimension
         self._shards = shards
+        self._largest = max(map(len, shards), default=0)
         self._documents = Documents([shard.documents for shard in shards])
         self.columns = self._documents.columns
-        self._workspaces: list[Workspace] = []  # list.append and list.pop are atomic
+        self._workspaces: list[_Workspaces] = []  # list.append and list.pop are atomic
 
     def search(self, query: QueryLike, k: int = 10, *, params: SearchParams | None = None) -> list[Hit]:
         """The k best documents for a query, best first; fewer if fewer share a component with it.
@@ -126,7 +127,8 @@ class Index:
     def warm_up(self) -> None:
         """Compile or load the kernels of every plan, so that the first query is as fast as the next."""
         query = Query(np.zeros(min(1, self.dimension), np.uint32), np.ones(min(1, self.dimension), np.float32))
-        for plan in ("blocks", "exact"):
+        plans: tuple[Plan, ...] = ("exact",) if self.manifest.layout == "shared" else ("exact", "blocks")
+        for plan in plans:
             self._search(_one_row(query), 1, SearchParams(plan=plan))
 
     def close(self) -> None:
@@ -159,13 +161,20 @@ class Index:
         """Search all shards and merge: (numbers [n, k], scores [n, k], counters [4])."""
         if not self._shards:
             raise ParameterError(f"index '{self.name}' is closed; open it again")
-        cut = params.query_cut or QUERY_CUT
-        workspace = self._take_workspace(cut)
+        if _plan(params) == "blocks" and self.manifest.layout == "shared":
+            raise ParameterError(
+                f"plan 'blocks' visits posting lists, and index '{self.name}' has none; use 'exact', or build it with the "
+                "layout 'lists'"
+            )
         counters = np.zeros(4, np.int64)
         try:
-            parts = [self._search_shard(shard, queries, k, cut, params, workspace, counters) for shard in self._shards]
+            workspaces = self._workspaces.pop()
+        except IndexError:
+            workspaces = _Workspaces()
+        try:
+            parts = [self._search_shard(shard, queries, k, params, workspaces, counters) for shard in self._shards]
         finally:
-            self._workspaces.append(workspace)
+            self._workspaces.append(workspaces)
         return *merge(parts, k), counters
 
     def _search_shard(
@@ -173,32 +182,45 @@ class Index:
         shard: Shard,
         queries: SparseVectors,
         k: int,
-        cut: int,
         params: SearchParams,
-        workspace: Workspace,
+        workspaces: "_Workspaces",
         counters: npt.NDArray[np.int64],
     ) -> Arrays:
         shape = (len(queries), min(k, len(shard)))
         numbers, scores = np.empty(shape, np.int64), np.empty(shape, np.float32)
         csr = (queries.indptr, queries.components, queries.values)
-        if _plan(params) == "exact":
-            search_exact_batch(shard.forward, *csr, workspace.table, scores, numbers, counters)
+        if shard.lists is not None and _plan(params) == "blocks":
+            cut, factor = params.query_cut or QUERY_CUT, params.heap_factor or HEAP_FACTOR
+            room = min(cut * shard.entry.most_blocks, shard.entry.blocks)
+            workspace = workspaces.for_blocks(self.dimension, self._largest, room)
+            lists = (shard.lists.blocks, shard.lists.summaries)
+            traverse.search_blocks_batch(*lists, shard.forward, *csr, cut, factor, workspace, scores, numbers, counters)
         else:
-            factor = np.float32(HEAP_FACTOR if params.heap_factor is None else params.heap_factor)
-            search_blocks_batch(shard.lists, shard.forward, *csr, cut, factor, workspace, scores, numbers, counters)
+            space = workspaces.for_exact(self.dimension, self._largest)
+            factor = params.heap_factor or 1.0
+            exact.search_exact_batch(shard.maxima, shard.forward, *csr, factor, space, scores, numbers, counters)
         numbers[numbers >= 0] += shard.entry.first_document
         return numbers, scores
 
-    def _take_workspace(self, query_cut: int) -> Workspace:
-        """A workspace no other search uses, large enough for `query_cut` lists of any shard."""
-        blocks = max(min(query_cut * shard.entry.most_blocks, shard.entry.blocks) for shard in self._shards)
-        try:
-            workspace = self._workspaces.pop()
-        except IndexError:
-            workspace = None
-        if workspace is None or len(workspace.estimates) < blocks:
-            workspace = make_workspace(self.dimension, max(map(len, self._shards)), blocks)
-        return workspace
+
+class _Workspaces:
+    """One thread's scratch arrays, made when first needed."""
+
+    def __init__(self) -> None:
+        self._exact: exact.Workspace | None = None
+        self._blocks: traverse.Workspace | None = None
+
+    def for_exact(self, dimension: int, documents: int) -> exact.Workspace:
+        """For shards of up to so many documents."""
+        if self._exact is None:
+            self._exact = exact.make_exact_workspace(dimension, documents)
+        return self._exact
+
+    def for_blocks(self, dimension: int, documents: int, blocks: int) -> traverse.Workspace:
+        """For searches that estimate up to so many blocks."""
+        if self._blocks is None or len(self._blocks.estimates) < blocks:
+            self._blocks = traverse.make_workspace(dimension, documents, blocks)
+        return self._blocks
 
 
 def open_index(path: str | Path) -> Index:
@@ -211,7 +233,7 @@ def open_index(path: str | Path) -> Index:
     manifest = read_manifest(generation)
     if manifest.generation != generation.name:
         raise CorruptIndexError(f"{generation}: its manifest says generation {manifest.generation}")
-    shards = [open_shard(generation, entry, manifest.dimension) for entry in manifest.shards]
+    shards = [open_shard(generation, entry, manifest.layout, manifest.dimension) for entry in manifest.shards]
     vocabulary = None
     if manifest.vocabulary is not None:
         batch = map_batch(generation / VOCABULARY, manifest.vocabulary, vocabulary_schema())
@@ -228,8 +250,8 @@ def merge(parts: Sequence[Arrays], k: int) -> Arrays:
     return np.take_along_axis(numbers, order, axis=1), np.take_along_axis(scores, order, axis=1)
 
 
-def _plan(params: SearchParams) -> Literal["blocks", "exact"]:
-    return "blocks" if params.plan == "auto" else params.plan
+def _plan(params: SearchParams) -> Plan:
+    return "exact" if params.plan == "auto" else params.plan
 
 
 def _one_row(query: Query) -> SparseVectors:

@@ -7,10 +7,10 @@ nearest one by inner product.
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from seismic.kernels.arrays import F32, I32, I64, U32, Bool
 from seismic.kernels.heaviest import Heads
-from seismic.kernels.jit import Array, jit
+from seismic.kernels.jit import jit
 from seismic.kernels.sample import sample
 
 MAX_BLOCKS = 1 << 16
@@ -25,15 +25,15 @@ class Scratch(NamedTuple):
     By posting of the list: ``cluster_of`` int32, ``pool`` uint32.
     """
 
-    counts: npt.NDArray[np.int64]
-    fill: npt.NDArray[np.int64]
-    touched: npt.NDArray[np.int64]
-    clusters: npt.NDArray[np.int32]
-    values: npt.NDArray[np.float32]
-    scores: npt.NDArray[np.float32]
-    sizes: npt.NDArray[np.int64]
-    cluster_of: npt.NDArray[np.int32]
-    pool: npt.NDArray[np.uint32]
+    counts: I64
+    fill: I64
+    touched: I64
+    clusters: I32
+    values: F32
+    scores: F32
+    sizes: I64
+    cluster_of: I32
+    pool: U32
 
 
 @jit
@@ -55,8 +55,8 @@ def make_scratch(dimension: int, longest: int, cut: int) -> Scratch:
 
 @jit
 def cluster_lists(
-    starts: npt.NDArray[np.int64],
-    positions: npt.NDArray[np.uint32],
+    starts: I64,
+    positions: U32,
     heads: Heads,
     first: int,
     last: int,
@@ -64,8 +64,8 @@ def cluster_lists(
     min_cluster_size: int,
     seed: int,
     scratch: Scratch,
-    grouped: npt.NDArray[np.uint32],
-    opens_block: npt.NDArray[np.bool_],
+    grouped: U32,
+    opens_block: Bool,
 ) -> None:
     """Cut the lists of components first .. last - 1 into blocks.
 
@@ -90,7 +90,7 @@ def cluster_lists(
 
 
 @jit
-def _invert_heads(members: Array, centroids: Array, heads: Heads, scratch: Scratch) -> int:
+def _invert_heads(members: U32, centroids: U32, heads: Heads, scratch: Scratch) -> int:
     """Component -> (cluster, value) of the centroids; fill[c] is the end of component c's run, counts[c] its length."""
     distinct = 0
     for cluster in range(len(centroids)):
@@ -133,7 +133,7 @@ def _nearest(document: int, heads: Heads, n_clusters: int, scratch: Scratch) -> 
 
 
 @jit
-def _assign(members: Array, heads: Heads, n_clusters: int, scratch: Scratch) -> None:
+def _assign(members: U32, heads: Heads, n_clusters: int, scratch: Scratch) -> None:
     scratch.sizes[:n_clusters] = 0
     for at in range(len(members)):
         scratch.cluster_of[at] = _nearest(members[at], heads, n_clusters, scratch)
@@ -142,7 +142,7 @@ def _assign(members: Array, heads: Heads, n_clusters: int, scratch: Scratch) -> 
 
 
 @jit
-def _dissolve_small(members: Array, heads: Heads, n_clusters: int, min_cluster_size: int, scratch: Scratch) -> None:
+def _dissolve_small(members: U32, heads: Heads, n_clusters: int, min_cluster_size: int, scratch: Scratch) -> None:
     """Move the documents of clusters below `min_cluster_size` to their next best; if all are small they become one."""
     largest = 0
     for cluster in range(n_clusters):
@@ -159,7 +159,7 @@ def _dissolve_small(members: Array, heads: Heads, n_clusters: int, min_cluster_s
 
 
 @jit
-def _group(members: Array, n_clusters: int, scratch: Scratch, grouped: Array, opens_block: Array) -> None:
+def _group(members: U32, n_clusters: int, scratch: Scratch, grouped: U32, opens_block: Bool) -> None:
     """Counting sort of the members by cluster."""
     sizes = scratch.sizes
     sizes[:n_clusters] = 0

@@ -1,12 +1,7 @@
 """A bounded min-heap of the best (score, document number) seen: the root is the worst kept."""
 
-import numpy as np
-import numpy.typing as npt
-
+from seismic.kernels.arrays import F32, I64
 from seismic.kernels.jit import jit
-
-Scores = npt.NDArray[np.float32]
-Numbers = npt.NDArray[np.int64]
 
 
 @jit
@@ -16,7 +11,7 @@ def worse(score: float, number: int, other_score: float, other_number: int) -> b
 
 
 @jit
-def push(scores: Scores, numbers: Numbers, size: int, score: float, number: int) -> int:
+def push(scores: F32, numbers: I64, size: int, score: float, number: int) -> int:
     """Offer an entry to the heap of capacity len(scores); the new size."""
     capacity = len(scores)
     if size < capacity:
@@ -35,7 +30,7 @@ def push(scores: Scores, numbers: Numbers, size: int, score: float, number: int)
 
 
 @jit
-def _sift_down(scores: Scores, numbers: Numbers, size: int, score: float, number: int) -> None:
+def _sift_down(scores: F32, numbers: I64, size: int, score: float, number: int) -> None:
     """Put an entry in place of the root and restore the heap."""
     at = 0
     while True:
@@ -52,7 +47,7 @@ def _sift_down(scores: Scores, numbers: Numbers, size: int, score: float, number
 
 
 @jit
-def sort_best_first(scores: Scores, numbers: Numbers, size: int) -> None:
+def sort_best_first(scores: F32, numbers: I64, size: int) -> None:
     """Heap-sort the first `size` entries in place, best first; the rest becomes score 0, number -1."""
     for end in range(size - 1, 0, -1):
         score, number = scores[end], numbers[end]

@@ -3,9 +3,9 @@
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from seismic.kernels.jit import Array, jit
+from seismic.kernels.arrays import F32, I32, I64, Ids
+from seismic.kernels.jit import jit
 
 
 class Heads(NamedTuple):
@@ -14,13 +14,13 @@ class Heads(NamedTuple):
     ``components`` uint16 or uint32 [n, cut], ``values`` float32 [n, cut]; ``counts`` int32 [n] says how many are there.
     """
 
-    components: npt.NDArray[np.uint16] | npt.NDArray[np.uint32]
-    values: npt.NDArray[np.float32]
-    counts: npt.NDArray[np.int32]
+    components: Ids
+    values: F32
+    counts: I32
 
 
 @jit
-def select_heaviest(values: Array, start, stop, chosen: Array) -> int:
+def select_heaviest(values: F32, start: int, stop: int, chosen: I64) -> int:
     """Fill `chosen` with the places of the largest values[start:stop], largest first, earlier first among equals.
 
     Insertion into a short sorted run: for a cut of 15 of 100 values it beats sorting them all. Returns how many.
@@ -42,7 +42,7 @@ def select_heaviest(values: Array, start, stop, chosen: Array) -> int:
 
 
 @jit
-def take_heads(indptr: Array, components: Array, values: Array, first: int, last: int, heads: Heads) -> None:
+def take_heads(indptr: I64, components: Ids, values: F32, first: int, last: int, heads: Heads) -> None:
     """Fill `heads` for documents first .. last - 1 of a CSR triple."""
     chosen = np.empty(heads.components.shape[1], np.int64)
     for document in range(first, last):

@@ -3,18 +3,18 @@
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from seismic.kernels.arrays import F32, I32, I64, U32, Ids
 from seismic.kernels.heaviest import Heads, select_heaviest
-from seismic.kernels.jit import Array, jit
+from seismic.kernels.jit import jit
 
 
 class CentroidLists(NamedTuple):
     """Centroids, inverted: ``starts`` int64 [dimension + 1] into ``clusters`` int32 and ``values`` float32."""
 
-    starts: npt.NDArray[np.int64]
-    clusters: npt.NDArray[np.int32]
-    values: npt.NDArray[np.float32]
+    starts: I64
+    clusters: I32
+    values: F32
 
 
 @jit
@@ -48,8 +48,8 @@ def assign_documents(
     n_clusters: int,
     first: int,
     last: int,
-    cluster_of: npt.NDArray[np.int32],
-    similarity: npt.NDArray[np.float32],
+    cluster_of: I32,
+    similarity: F32,
 ) -> None:
     """The nearest centroid, by inner product of heads, of documents first .. last - 1; ties: the lower cluster."""
     scores = np.empty(n_clusters, np.float32)
@@ -67,7 +67,7 @@ def assign_documents(
 
 
 @jit
-def group_by_cluster(cluster_of: npt.NDArray[np.int32], n_clusters: int):
+def group_by_cluster(cluster_of: I32, n_clusters: int) -> tuple[I64, U32]:
     """(starts int64 [n_clusters + 1], documents uint32 [n]): members of each cluster, ascending."""
     starts = np.zeros(n_clusters + 1, np.int64)
     for cluster in cluster_of:
@@ -84,11 +84,11 @@ def group_by_cluster(cluster_of: npt.NDArray[np.int32], n_clusters: int):
 
 @jit
 def update_centroids(
-    indptr: Array,
-    components: Array,
-    values: Array,
-    starts: Array,
-    members: Array,
+    indptr: I64,
+    components: Ids,
+    values: F32,
+    starts: I64,
+    members: U32,
     dimension: int,
     first: int,
     last: int,
@@ -124,13 +124,13 @@ def update_centroids(
 
 @jit
 def gather_vectors(
-    indptr: Array,
-    components: Array,
-    values: Array,
-    chosen: npt.NDArray[np.uint32],
-    out_indptr: npt.NDArray[np.int64],
-    out_components: Array,
-    out_values: Array,
+    indptr: I64,
+    components: Ids,
+    values: F32,
+    chosen: U32,
+    out_indptr: I64,
+    out_components: Ids,
+    out_values: F32,
 ) -> None:
     """Copy vectors `chosen` of a CSR triple, in that order, to where `out_indptr` says."""
     for row in range(len(chosen)):

@@ -1,17 +1,17 @@
 """Static pruning: which postings an index keeps, and their inversion."""
 
 import numpy as np
-import numpy.typing as npt
 
+from seismic.kernels.arrays import F32, I64, U32, Ids
 from seismic.kernels.heaviest import select_heaviest
-from seismic.kernels.jit import Array, jit
+from seismic.kernels.jit import jit
 
 SHIFT = 15
 """Positive floats order as their bits do; dropping 15 leaves 8 bits of mantissa and 65,536 buckets."""
 
 
 @jit
-def count_values(values: npt.NDArray[np.float32], histogram: npt.NDArray[np.int64]) -> None:
+def count_values(values: F32, histogram: I64) -> None:
     """Add every value to its bucket of `histogram` int64 [65536]."""
     bits = values.view(np.uint32)
     for at in range(len(bits)):
@@ -19,28 +19,28 @@ def count_values(values: npt.NDArray[np.float32], histogram: npt.NDArray[np.int6
 
 
 @jit
-def count_postings(components: Array, values: Array, threshold: float, counts: npt.NDArray[np.int64]) -> None:
-    """Add to counts [dimension] the postings of each component with value >= threshold."""
+def count_postings(components: Ids, values: F32, thresholds: F32, counts: I64) -> None:
+    """Add to counts [dimension] the postings of each component with value >= thresholds[component]."""
     for at in range(len(components)):
-        if values[at] >= threshold:
+        if values[at] >= thresholds[components[at]]:
             counts[components[at]] += 1
 
 
 @jit
 def invert(
-    indptr: Array,
-    components: Array,
-    values: Array,
-    threshold: float,
-    starts: npt.NDArray[np.int64],
-    positions: npt.NDArray[np.uint32],
-    weights: npt.NDArray[np.float32],
+    indptr: I64,
+    components: Ids,
+    values: F32,
+    thresholds: F32,
+    starts: I64,
+    positions: U32,
+    weights: F32,
 ) -> None:
-    """Component -> (position, value) of the postings with value >= threshold, positions ascending."""
+    """Component -> (position, value) of the postings with value >= thresholds[component], positions ascending."""
     fill = starts[:-1].copy()
     for document in range(len(indptr) - 1):
         for at in range(indptr[document], indptr[document + 1]):
-            if values[at] >= threshold:
+            if values[at] >= thresholds[components[at]]:
                 place = fill[components[at]]
                 positions[place], weights[place] = document, values[at]
                 fill[components[at]] = place + 1
@@ -48,11 +48,11 @@ def invert(
 
 @jit
 def prune_postings(
-    starts: npt.NDArray[np.int64],
-    positions: npt.NDArray[np.uint32],
-    weights: npt.NDArray[np.float32],
+    starts: I64,
+    positions: U32,
+    weights: F32,
     cap: int,
-    kept_starts: npt.NDArray[np.int64],
+    kept_starts: I64,
 ) -> None:
     """Cut every list to its `cap` heaviest postings, in place: lists move up in `positions`, still ascending.
 
@@ -77,7 +77,7 @@ def prune_postings(
 
 
 @jit
-def _threshold_of(weights: Array, start: int, stop: int, cap: int):
+def _threshold_of(weights: F32, start: int, stop: int, cap: int) -> tuple[float, int]:
     """(the cap-th largest weight, how many postings of just that weight to keep)"""
     if cap <= 32:
         chosen = np.empty(cap, np.int64)

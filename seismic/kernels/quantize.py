@@ -1,20 +1,20 @@
 """float32 values -> 8-bit codes and residuals with one scale per document."""
 
 import numpy as np
-import numpy.typing as npt
 
-from seismic.kernels.jit import Array, jit
+from seismic.kernels.arrays import F32, I8, I64, U8
+from seismic.kernels.jit import jit
 
 
 @jit
 def quantize(
-    indptr: Array,
-    values: Array,
+    indptr: I64,
+    values: F32,
     first: int,
     last: int,
-    scales: npt.NDArray[np.float32],
-    codes: npt.NDArray[np.uint8],
-    residuals: npt.NDArray[np.int8],
+    scales: F32,
+    codes: U8,
+    residuals: I8,
 ) -> None:
     """Documents first .. last - 1: value = scale x (code + residual / 256), within scale / 512.
 

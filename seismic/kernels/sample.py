@@ -1,8 +1,8 @@
 """Random choice that gives the same answer everywhere: SplitMix64 (Steele, Lea and Flood, OOPSLA 2014)."""
 
 import numpy as np
-import numpy.typing as npt
 
+from seismic.kernels.arrays import U32
 from seismic.kernels.jit import jit
 
 
@@ -16,9 +16,7 @@ def mix(state: int) -> int:
 
 
 @jit
-def sample(
-    population: int, seed: int, stream: int, chosen: npt.NDArray[np.uint32], pool: npt.NDArray[np.uint32]
-) -> None:
+def sample(population: int, seed: int, stream: int, chosen: U32, pool: U32) -> None:
     """Fill `chosen` with distinct numbers below `population`, ascending.
 
     `pool` uint32 [>= population] is scratch. The draw depends on (seed, stream) alone.

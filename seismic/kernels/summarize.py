@@ -3,39 +3,39 @@
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from seismic.kernels.jit import Array, jit
+from seismic.kernels.arrays import F32, I32, I64, U8, U16, U32, Ids
+from seismic.kernels.jit import jit
 
 BUCKETS = 256
 
 
-class Summaries(NamedTuple):
+class Inverted(NamedTuple):
     """Inverted summaries of consecutive lists.
 
     By run, a (list, component) pair: ``components`` uint16 or uint32 and ``lengths`` uint32. By entry, in the order of runs:
     ``blocks`` uint16 within the list, ascending in a run, and ``codes`` uint8. By list: ``runs`` int64 counts runs, ``scales`` float32.
     """
 
-    components: npt.NDArray[np.uint16] | npt.NDArray[np.uint32]
-    lengths: npt.NDArray[np.uint32]
-    blocks: npt.NDArray[np.uint16]
-    codes: npt.NDArray[np.uint8]
-    runs: npt.NDArray[np.int64]
-    scales: npt.NDArray[np.float32]
+    components: Ids
+    lengths: U32
+    blocks: U16
+    codes: U8
+    runs: I64
+    scales: F32
 
 
 class Scratch(NamedTuple):
     """By component: ``maxima`` float32 and ``fill`` int64 [dimension], 0 between lists. ``touched`` int64 [dimension]. By entry of a
     list: ``components`` int64, ``blocks`` uint16, ``values`` float32. ``mass`` float32 [BUCKETS]."""
 
-    maxima: npt.NDArray[np.float32]
-    fill: npt.NDArray[np.int64]
-    touched: npt.NDArray[np.int64]
-    components: npt.NDArray[np.int64]
-    blocks: npt.NDArray[np.uint16]
-    values: npt.NDArray[np.float32]
-    mass: npt.NDArray[np.float32]
+    maxima: F32
+    fill: I64
+    touched: I64
+    components: I64
+    blocks: U16
+    values: F32
+    mass: F32
 
 
 @jit
@@ -54,18 +54,18 @@ def make_scratch(dimension: int, entries: int) -> Scratch:
 
 @jit
 def summarize_lists(
-    indptr: Array,
-    components: Array,
-    values: Array,
-    list_starts: npt.NDArray[np.int64],
-    block_starts: npt.NDArray[np.int64],
-    positions: npt.NDArray[np.uint32],
+    indptr: I64,
+    components: Ids,
+    values: F32,
+    list_starts: I32,
+    block_starts: I32,
+    positions: U32,
     first: int,
     last: int,
     energy: float,
     scratch: Scratch,
-    out: Summaries,
-):
+    out: Inverted,
+) -> tuple[int, int]:
     """Summarise the blocks of lists first .. last - 1 into `out`; (runs, entries) written.
 
     A summary is the coordinate-wise maximum of its documents, cut to its heaviest components that hold `energy` of
@@ -86,10 +86,10 @@ def summarize_lists(
 
 @jit
 def _summarize(
-    indptr: Array,
-    components: Array,
-    values: Array,
-    documents: Array,
+    indptr: I64,
+    components: Ids,
+    values: F32,
+    documents: U32,
     number: int,
     energy: float,
     scratch: Scratch,
@@ -138,7 +138,7 @@ def _energy_bucket(scratch: Scratch, distinct: int, largest: float, energy: floa
 
 
 @jit
-def _invert(count: int, scratch: Scratch, out: Summaries, row: int, runs: int, entries: int) -> int:
+def _invert(count: int, scratch: Scratch, out: Inverted, row: int, runs: int, entries: int) -> int:
     """Counting sort of one list's entries by component, blocks ascending; the number of runs written."""
     fill, touched, distinct = scratch.fill, scratch.touched, 0
     largest = np.float32(0)

@@ -3,12 +3,12 @@
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from seismic.kernels import heap, simd
+from seismic.kernels.arrays import F32, I32, I64, U8, U16, U32, U64, Ids
 from seismic.kernels.heaviest import select_heaviest
 from seismic.kernels.jit import jit
-from seismic.kernels.score import Forward, QueryTable, load_query, offer, prefetch_vector, unload_query
+from seismic.kernels.score import SAFETY, Forward, QueryTable, dot, load_query, offer, prefetch_vector, unload_query
 from seismic.kernels.simd import prefetch, signature_mask, trailing_zeros
 
 BUCKETS = 256
@@ -16,24 +16,32 @@ AHEAD = 16
 """Documents gathered and prefetched before they are scored: enough to hide a cache miss behind scoring."""
 
 
-class Lists(NamedTuple):
-    """Posting lists in blocks, and their summaries, inverted.
+class Blocks(NamedTuple):
+    """Posting lists in blocks.
 
-    ``blocks`` int32 [dimension + 1]: list -> blocks. ``starts`` int32 [blocks + 1]: block -> postings. ``positions`` uint32
-    [postings]. ``runs`` int32 [dimension + 1]: list -> runs of its summaries. ``components`` uint16 or uint32 [runs].
-    ``entries`` int32 [runs + 1]: run -> entries. ``numbers`` uint16 [entries]: block within its list. ``codes`` uint8 [entries].
-    ``scales`` float32 [dimension].
+    ``lists`` int32 [dimension + 1]: list -> blocks. ``starts`` int32 [blocks + 1]: block -> postings. ``positions``
+    uint32 [postings], ascending within a block.
     """
 
-    blocks: npt.NDArray[np.int32]
-    starts: npt.NDArray[np.int32]
-    positions: npt.NDArray[np.uint32]
-    runs: npt.NDArray[np.int32]
-    components: npt.NDArray[np.uint16] | npt.NDArray[np.uint32]
-    entries: npt.NDArray[np.int32]
-    numbers: npt.NDArray[np.uint16]
-    codes: npt.NDArray[np.uint8]
-    scales: npt.NDArray[np.float32]
+    lists: I32
+    starts: I32
+    positions: U32
+
+
+class Summaries(NamedTuple):
+    """The blocks' summaries, inverted list by list. A run is what one list's summaries hold of one component.
+
+    ``runs`` int32 [dimension + 1]: list -> runs. ``components`` uint16 or uint32 [runs], ascending within a list.
+    ``entries`` int32 [runs + 1]: run -> entries. ``numbers`` uint16 [entries]: block within its list, ascending within a
+    run. ``codes`` uint8 [entries]. ``scales`` float32 [dimension]: value = scale of the list x code.
+    """
+
+    runs: I32
+    components: Ids
+    entries: I32
+    numbers: U16
+    codes: U8
+    scales: F32
 
 
 class Workspace(NamedTuple):
@@ -44,12 +52,12 @@ class Workspace(NamedTuple):
     """
 
     table: QueryTable
-    visited: npt.NDArray[np.uint64]
-    scored: npt.NDArray[np.uint32]
-    estimates: npt.NDArray[np.float32]
-    candidates: npt.NDArray[np.uint32]
-    order: npt.NDArray[np.uint32]
-    histogram: npt.NDArray[np.int64]
+    visited: U64
+    scored: U32
+    estimates: F32
+    candidates: U32
+    order: U32
+    histogram: I64
 
 
 @jit
@@ -68,16 +76,17 @@ def make_workspace(dimension: int, documents: int, blocks: int) -> Workspace:
 
 @jit
 def search_blocks(
-    lists: Lists,
+    blocks: Blocks,
+    summaries: Summaries,
     forward: Forward,
-    components: npt.NDArray[np.uint32],
-    values: npt.NDArray[np.float32],
+    components: U32,
+    values: F32,
     query_cut: int,
     heap_factor: float,
     workspace: Workspace,
-    scores: npt.NDArray[np.float32],
-    numbers: npt.NDArray[np.int64],
-    counters: npt.NDArray[np.int64],
+    scores: F32,
+    numbers: I64,
+    counters: I64,
 ) -> None:
     """Top len(scores) of one query into `scores` and `numbers` (document numbers, -1 pads), best first.
 
@@ -88,57 +97,63 @@ def search_blocks(
     n_lists = select_heaviest(values, 0, len(values), chosen)
     n_blocks = 0
     for rank in range(n_lists):
-        n_blocks = _estimate_list(lists, components[chosen[rank]], workspace, n_blocks)
+        n_blocks = _estimate_list(blocks, summaries, components[chosen[rank]], workspace, n_blocks)
     highest = _sort_candidates(n_blocks, workspace)
-    size = _visit(lists, forward, n_blocks, highest, heap_factor, weight_sum, workspace, scores, numbers, counters)
+    size = _visit(blocks, forward, n_blocks, highest, heap_factor, weight_sum, workspace, scores, numbers, counters)
     heap.sort_best_first(scores, numbers, size)
     unload_query(workspace.table, components)
     counters[0] += n_lists
     counters[1] += n_blocks
 
 
-@jit
-def _add_run(lists: Lists, run: int, base: int, weight: float, estimates: npt.NDArray[np.float32]) -> None:
-    for entry in range(np.uint64(lists.entries[run]), np.uint64(lists.entries[run + 1])):
-        estimates[np.uint64(base) + np.uint64(lists.numbers[entry])] += weight * np.float32(lists.codes[entry])
+@jit(inline=True)
+def _add_run(summaries: Summaries, run: int, base: int, weight: float, estimates: F32) -> None:
+    for entry in range(np.uint64(summaries.entries[run]), np.uint64(summaries.entries[run + 1])):
+        estimates[np.uint64(base) + np.uint64(summaries.numbers[entry])] += weight * np.float32(summaries.codes[entry])
 
 
 @jit
-def _add_runs_by_signature(lists: Lists, first: int, last: int, base: int, workspace: Workspace) -> None:
+def _add_runs_by_signature(summaries: Summaries, first: int, last: int, base: int, workspace: Workspace) -> None:
     """Add the runs of the query's components, found 64 at a time."""
     one = np.uint64(1)
     for at in range(first, last, 64):
-        mask = signature_mask(lists.components, at, last - at, workspace.table.signature)
+        mask = signature_mask(summaries.components, at, last - at, workspace.table.signature)
         while mask != 0:
             run = at + np.int64(trailing_zeros(mask))
             mask &= mask - one
-            weight = workspace.table.weights[lists.components[run]]
+            weight = workspace.table.weights[summaries.components[run]]
             if weight != 0:
-                _add_run(lists, run, base, weight, workspace.estimates)
+                _add_run(summaries, run, base, weight, workspace.estimates)
 
 
 @jit
-def _add_runs_by_lookup(lists: Lists, first: int, last: int, base: int, workspace: Workspace) -> None:
+def _add_runs_by_lookup(summaries: Summaries, first: int, last: int, base: int, workspace: Workspace) -> None:
     for run in range(first, last):
-        weight = workspace.table.weights[lists.components[run]]
+        weight = workspace.table.weights[summaries.components[run]]
         if weight != 0:
-            _add_run(lists, run, base, weight, workspace.estimates)
+            _add_run(summaries, run, base, weight, workspace.estimates)
 
 
 _add_runs = _add_runs_by_signature if simd.FORM == "avx512" else _add_runs_by_lookup
 
 
 @jit
-def _estimate_list(lists: Lists, component: int, workspace: Workspace, base: int) -> int:
+def _estimate_list(blocks: Blocks, summaries: Summaries, component: int, workspace: Workspace, base: int) -> int:
     """Append the list's blocks with their estimates, query x summary, to the candidates; the new count."""
-    first, last = np.int64(lists.blocks[component]), np.int64(lists.blocks[np.int64(component) + 1])
+    first, last = np.int64(blocks.lists[component]), np.int64(blocks.lists[np.int64(component) + 1])
     end = base + last - first
     for at in range(base, end):
         workspace.estimates[at] = 0
         workspace.candidates[at] = first + at - base
-    _add_runs(lists, np.int64(lists.runs[component]), np.int64(lists.runs[np.int64(component) + 1]), base, workspace)
+    _add_runs(
+        summaries,
+        np.int64(summaries.runs[component]),
+        np.int64(summaries.runs[np.int64(component) + 1]),
+        base,
+        workspace,
+    )
     for at in range(base, end):
-        workspace.estimates[at] *= lists.scales[component]
+        workspace.estimates[at] *= summaries.scales[component]
     return end
 
 
@@ -164,16 +179,16 @@ def _sort_candidates(n_blocks: int, workspace: Workspace) -> float:
 
 @jit
 def _visit(
-    lists: Lists,
+    blocks: Blocks,
     forward: Forward,
     n_blocks: int,
     highest: float,
     heap_factor: float,
     weight_sum: float,
     workspace: Workspace,
-    scores: npt.NDArray[np.float32],
-    numbers: npt.NDArray[np.int64],
-    counters: npt.NDArray[np.int64],
+    scores: F32,
+    numbers: I64,
+    counters: I64,
 ) -> int:
     """Visit blocks in order until no estimate reaches heap_factor x k-th score; the number of hits.
 
@@ -182,10 +197,13 @@ def _visit(
     step = highest / np.float32(BUCKETS - 1)
     k, size, gathered, scored, at = len(scores), 0, 0, 0, 0
     threshold = np.float32(0)
+    starts, components, all_codes, scales = forward.starts, forward.components, forward.codes, forward.scales
+    weights, signature = workspace.table.weights, workspace.table.signature
+    half = np.float32(0.5) * weight_sum * SAFETY
     while True:
         while at < n_blocks and gathered - scored < AHEAD:
             if at + 4 < n_blocks:
-                prefetch(lists.positions, np.int64(lists.starts[workspace.candidates[workspace.order[at + 4]]]))
+                prefetch(blocks.positions, np.int64(blocks.starts[workspace.candidates[workspace.order[at + 4]]]))
             candidate = workspace.order[at]
             estimate = workspace.estimates[candidate]
             if estimate < threshold:
@@ -194,13 +212,16 @@ def _visit(
                     break
                 at += 1
                 continue
-            gathered = _gather(lists, forward, workspace.candidates[candidate], workspace, gathered)
+            gathered = _gather(blocks, forward, workspace.candidates[candidate], workspace, gathered)
             counters[2] += 1
             at += 1
         if scored == gathered:
             break
         while scored < gathered:
-            size = offer(forward, workspace.scored[scored], workspace.table, weight_sum, scores, numbers, size)
+            position = np.int64(workspace.scored[scored])
+            codes = dot(components, all_codes, starts[position], starts[position + 1], weights, signature)
+            if size < k or scales[position] * (codes + half) >= scores[0]:
+                size = offer(forward, position, codes, workspace.table, scores, numbers, size)
             scored += 1
         if size == k:
             threshold = np.float32(heap_factor) * scores[0]
@@ -210,11 +231,11 @@ def _visit(
     return size
 
 
-@jit
-def _gather(lists: Lists, forward: Forward, block: int, workspace: Workspace, gathered: int) -> int:
+@jit(inline=True)
+def _gather(blocks: Blocks, forward: Forward, block: int, workspace: Workspace, gathered: int) -> int:
     """Queue a block's documents that were not visited yet, and prefetch them; the new length of the queue."""
-    for posting in range(np.int64(lists.starts[block]), np.int64(lists.starts[np.int64(block) + 1])):
-        position = np.int64(lists.positions[posting])
+    for posting in range(np.int64(blocks.starts[block]), np.int64(blocks.starts[np.int64(block) + 1])):
+        position = np.int64(blocks.positions[posting])
         word, bit = position >> 6, np.uint64(1) << np.uint64(position & 63)
         if workspace.visited[word] & bit:
             continue
@@ -229,23 +250,25 @@ def _gather(lists: Lists, forward: Forward, block: int, workspace: Workspace, ga
 
 @jit
 def search_blocks_batch(
-    lists: Lists,
+    blocks: Blocks,
+    summaries: Summaries,
     forward: Forward,
-    indptr: npt.NDArray[np.int64],
-    components: npt.NDArray[np.uint32],
-    values: npt.NDArray[np.float32],
+    indptr: I64,
+    components: U32,
+    values: F32,
     query_cut: int,
     heap_factor: float,
     workspace: Workspace,
-    scores: npt.NDArray[np.float32],
-    numbers: npt.NDArray[np.int64],
-    counters: npt.NDArray[np.int64],
+    scores: F32,
+    numbers: I64,
+    counters: I64,
 ) -> None:
     """`search_blocks` for the queries of a CSR triple, into rows of `scores` and `numbers`."""
     for row in range(len(indptr) - 1):
         span = slice(indptr[row], indptr[row + 1])
         search_blocks(
-            lists,
+            blocks,
+            summaries,
             forward,
             components[span],
             values[span],

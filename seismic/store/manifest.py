@@ -2,14 +2,14 @@
 
 import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import orjson
 import xxhash
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from seismic.errors import CorruptIndexError, FormatError
-from seismic.params import BuildParams
+from seismic.params import BuildParams, Layout
 
 FORMAT_MAJOR, FORMAT_MINOR = 1, 0
 """A reader takes any minor of its major: a minor only adds files or fields that an older reader can do without."""
@@ -33,7 +33,10 @@ class FileEntry(_Model):
 
 
 class ShardEntry(_Model):
-    """One shard: documents `first_document` .. `first_document + documents - 1` of the collection."""
+    """One shard: documents `first_document` .. `first_document + documents - 1` of the collection.
+
+    `postings`, `blocks` and `most_blocks` (of one list) describe the posting lists; 0 without.
+    """
 
     folder: str
     first_document: int
@@ -51,7 +54,7 @@ class Manifest(_Model):
     format: str
     required_features: list[str]
     generation: str
-    layout: Literal["lists"]
+    layout: Layout
     documents: int
     dimension: int
     nnz: int

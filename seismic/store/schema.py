@@ -10,8 +10,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from seismic.errors import CorruptIndexError, InputError
+from seismic.kernels.maxima import BLOCK, Maxima
 from seismic.kernels.score import Forward
-from seismic.kernels.traverse import Lists
+from seismic.kernels.traverse import Blocks, Summaries
 
 DOCUMENTS, FORWARD, POSTINGS, SUMMARIES = (
     "documents.arrow",
@@ -19,7 +20,7 @@ DOCUMENTS, FORWARD, POSTINGS, SUMMARIES = (
     "postings.arrow",
     "summaries.arrow",
 )
-VOCABULARY = "vocabulary.arrow"
+MAXIMA, VOCABULARY = "maxima.arrow", "vocabulary.arrow"
 
 MAX_OFFSET = 2**31 - 1
 
@@ -37,6 +38,18 @@ def forward_schema(dimension: int) -> pa.Schema:
             "components": pa.list_(pa.field("component", component_type(dimension), nullable=False)),
             "codes": pa.list_(pa.field("code", pa.uint8(), nullable=False)),
             "residuals": pa.list_(pa.field("residual", pa.int8(), nullable=False)),
+            "scale": pa.float32(),
+        }
+    )
+
+
+def maxima_schema(documents: int) -> pa.Schema:
+    """Row = component: its maxima over shared blocks. A dense row has no block numbers, but a code for every block."""
+    number = pa.uint16() if documents <= BLOCK << 16 else pa.uint32()
+    return pa.schema(
+        {
+            "blocks": pa.list_(pa.field("block", number, nullable=False)),
+            "codes": pa.list_(pa.field("code", pa.uint8(), nullable=False)),
             "scale": pa.float32(),
         }
     )
@@ -82,25 +95,38 @@ def forward_batch(forward: Forward, dimension: int) -> pa.RecordBatch:
     return pa.record_batch(columns, schema=schema)
 
 
-def postings_batch(lists: Lists) -> pa.RecordBatch:
+def maxima_batch(maxima: Maxima, documents: int) -> pa.RecordBatch:
+    """maxima.arrow's only batch."""
+    schema = maxima_schema(documents)
+    blocks, codes = (
+        pa.ListArray.from_arrays(pa.array(starts), pa.array(values), type=schema.field(name).type)
+        for name, starts, values in (
+            ("blocks", maxima.block_starts, maxima.blocks),
+            ("codes", maxima.code_starts, maxima.codes),
+        )
+    )
+    return pa.record_batch([blocks, codes, pa.array(maxima.scales)], schema=schema)
+
+
+def postings_batch(blocks: Blocks) -> pa.RecordBatch:
     """postings.arrow's only batch."""
     schema = postings_schema()
     kind = schema.field("blocks").type
-    blocks = pa.ListArray.from_arrays(pa.array(lists.starts), pa.array(lists.positions), type=kind.value_type)
-    return pa.record_batch([pa.ListArray.from_arrays(pa.array(lists.blocks), blocks, type=kind)], schema=schema)
+    children = pa.ListArray.from_arrays(pa.array(blocks.starts), pa.array(blocks.positions), type=kind.value_type)
+    return pa.record_batch([pa.ListArray.from_arrays(pa.array(blocks.lists), children, type=kind)], schema=schema)
 
 
-def summaries_batch(lists: Lists, dimension: int) -> pa.RecordBatch:
+def summaries_batch(summaries: Summaries, dimension: int) -> pa.RecordBatch:
     """summaries.arrow's only batch."""
     schema = summaries_schema(dimension)
     kind = schema.field("summaries").type
     run = kind.value_type
     entry = run.field("entries").type.value_type
-    entries = pa.StructArray.from_arrays([pa.array(lists.numbers), pa.array(lists.codes)], fields=list(entry))
-    grouped = pa.ListArray.from_arrays(pa.array(lists.entries), entries, type=run.field("entries").type)
-    runs = pa.StructArray.from_arrays([pa.array(lists.components), grouped], fields=list(run))
-    column = pa.ListArray.from_arrays(pa.array(lists.runs), runs, type=kind)
-    return pa.record_batch([column, pa.array(lists.scales)], schema=schema)
+    entries = pa.StructArray.from_arrays([pa.array(summaries.numbers), pa.array(summaries.codes)], fields=list(entry))
+    grouped = pa.ListArray.from_arrays(pa.array(summaries.entries), entries, type=run.field("entries").type)
+    runs = pa.StructArray.from_arrays([pa.array(summaries.components), grouped], fields=list(run))
+    column = pa.ListArray.from_arrays(pa.array(summaries.runs), runs, type=kind)
+    return pa.record_batch([column, pa.array(summaries.scales)], schema=schema)
 
 
 def forward_arrays(batch: pa.RecordBatch) -> Forward:
@@ -110,31 +136,30 @@ def forward_arrays(batch: pa.RecordBatch) -> Forward:
     for name, (offsets, _) in vectors.items():
         if not np.array_equal(starts, offsets):
             raise CorruptIndexError(f"{FORWARD}: {name} and components have lists of different lengths")
-    return Forward(
-        _flat(batch.column("number")),
-        starts,
-        *(_flat(values) for _, values in vectors.values()),
-        _flat(batch.column("scale")),
-    )
+    components, codes, residuals = (_flat(values) for _, values in vectors.values())
+    return Forward(_flat(batch.column("number")), starts, components, codes, residuals, _flat(batch.column("scale")))
 
 
-def lists_arrays(postings: pa.RecordBatch, summaries: pa.RecordBatch) -> Lists:
-    """The kernels' view of postings.arrow and summaries.arrow, without a copy."""
-    blocks, block_lists = _lists(postings.column("blocks"), f"{POSTINGS}: blocks")
-    starts, positions = _lists(block_lists, f"{POSTINGS}: block")
-    runs, run_structs = _lists(summaries.column("summaries"), f"{SUMMARIES}: summaries")
-    entries, entry_structs = _lists(run_structs.field("entries"), f"{SUMMARIES}: entries")
-    return Lists(
-        blocks,
-        starts,
-        _flat(positions),
-        runs,
-        _flat(run_structs.field("component")),
-        entries,
-        _flat(entry_structs.field("block")),
-        _flat(entry_structs.field("code")),
-        _flat(summaries.column("scale")),
-    )
+def maxima_arrays(batch: pa.RecordBatch) -> Maxima:
+    """The kernels' view of maxima.arrow, without a copy."""
+    block_starts, blocks = _lists(batch.column("blocks"), f"{MAXIMA}: blocks")
+    code_starts, codes = _lists(batch.column("codes"), f"{MAXIMA}: codes")
+    return Maxima(block_starts, _flat(blocks), code_starts, _flat(codes), _flat(batch.column("scale")))
+
+
+def blocks_arrays(batch: pa.RecordBatch) -> Blocks:
+    """The kernels' view of postings.arrow, without a copy."""
+    lists, children = _lists(batch.column("blocks"), f"{POSTINGS}: blocks")
+    starts, positions = _lists(children, f"{POSTINGS}: block")
+    return Blocks(lists, starts, _flat(positions))
+
+
+def summaries_arrays(batch: pa.RecordBatch) -> Summaries:
+    """The kernels' view of summaries.arrow, without a copy."""
+    runs, children = _lists(batch.column("summaries"), f"{SUMMARIES}: summaries")
+    entries, pairs = _lists(children.field("entries"), f"{SUMMARIES}: entries")
+    components, numbers, codes = (_flat(column) for column in (children.field("component"), *pairs.flatten()))
+    return Summaries(runs, components, entries, numbers, codes, _flat(batch.column("scale")))
 
 
 def check_offset(count: int, what: str) -> None:

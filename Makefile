@@ -1,0 +1,41 @@
+# Everything runs in .venv, which `make setup` fills; all targets need is Python 3.11+ and make.
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.PHONY: help setup demo serve lint type test bench clean
+
+help:  ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: $(INSTALLED)  ## install the project and what its tests need
+
+$(INSTALLED): pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
+
+demo: setup  ## build a real index, serve it, search it, print an evaluation
+	$(BIN)/python -m index_tools.demo
+
+serve: setup  ## serve the collections in DIR (default: the demo's)
+	$(BIN)/seismic serve $(or $(DIR),demo)
+
+lint: setup  ## style and the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+type: setup  ## mypy, strict
+	$(BIN)/mypy
+
+test: setup  ## all tests; then the kernels' tests in their portable form and without compilation
+	$(BIN)/pytest --cov --cov-report=term:skip-covered $(ARGS)
+	SEISMIC_SIMD=portable $(BIN)/pytest tests/kernels $(ARGS)
+	NUMBA_DISABLE_JIT=1 $(BIN)/pytest tests/kernels $(ARGS)
+
+bench: setup  ## recall against latency on a collection's folder: make bench COLLECTION=tests/data/scifact
+	$(BIN)/seismic bench $(or $(COLLECTION),tests/data/scifact) --output results
+
+clean:  ## remove what the targets above made, but for .venv
+	rm -rf demo results .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage

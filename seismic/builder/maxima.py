@@ -1,0 +1,34 @@
+"""Maxima of shared blocks: what exact search adds up to bound every block."""
+
+import numpy as np
+
+from seismic.builder.ranges import Report
+from seismic.kernels import maxima
+from seismic.kernels.maxima import BLOCK, GROUP, Maxima
+from seismic.kernels.score import Forward
+from seismic.store.schema import check_offset
+
+DENSE_FRACTION = 0.1
+"""A component in more than this share of the blocks gets a dense row."""
+
+
+def find_maxima(forward: Forward, dimension: int, report: Report) -> Maxima:
+    """Every component's maxima over the shared blocks of the forward index."""
+    n_blocks = -(-len(forward.scales) // BLOCK)
+    padded = -(-n_blocks // GROUP) * GROUP
+    counts, largest = np.zeros(dimension, np.int64), np.zeros(dimension, np.float32)
+    maxima.count_maxima(forward, counts, largest)
+    dense = counts > DENSE_FRACTION * n_blocks
+    block_starts = np.concatenate([[0], np.cumsum(np.where(dense, 0, counts))])
+    code_starts = np.concatenate([[0], np.cumsum(np.where(dense, padded, counts))])
+    check_offset(int(code_starts[-1]), "maxima")
+    found = Maxima(
+        block_starts.astype(np.int32),
+        np.empty(block_starts[-1], np.uint16 if len(forward.scales) <= BLOCK << 16 else np.uint32),
+        code_starts.astype(np.int32),
+        np.zeros(code_starts[-1], np.uint8),
+        largest / np.float32(255),
+    )
+    maxima.fill_maxima(forward, dense.astype(np.uint8), found)
+    report("maxima", 1.0)
+    return found

@@ -1,0 +1,103 @@
+"""Document order: similar documents become neighbours."""
+
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+
+from seismic.builder.ranges import Report, run_even
+from seismic.kernels import heaviest, order
+from seismic.kernels.heaviest import Heads
+from seismic.kernels.sample import sample
+from seismic.params import BuildParams
+from seismic.vectors import SparseVectors
+
+ORDER_HEAD = 16
+"""Heaviest components by which a document finds its cluster of the order."""
+
+CENTROID_HEAD = 64
+"""Heaviest components kept of a centroid of the order."""
+
+ORDER_STREAM = 2**32
+"""The random stream of the order; posting lists use their component's number."""
+
+
+def take_heads(vectors: SparseVectors, cut: int, threads: int) -> Heads:
+    """The `cut` heaviest components of every vector."""
+    shape = (len(vectors), cut)
+    heads = Heads(
+        np.empty(shape, vectors.components.dtype),
+        np.empty(shape, np.float32),
+        np.empty(len(vectors), np.int32),
+    )
+
+    def task(span: tuple[int, int]) -> None:
+        heaviest.take_heads(vectors.indptr, vectors.components, vectors.values, *span, heads)
+
+    run_even(task, len(vectors), threads)
+    return heads
+
+
+def order_documents(
+    vectors: SparseVectors, params: BuildParams, threads: int, report: Report
+) -> npt.NDArray[np.uint32]:
+    """uint32 [n]: position -> document number, by k-means on the documents' heads.
+
+    Within a cluster the documents nearest to its centroid come first; ties go by number.
+    """
+    n = len(vectors)
+    n_clusters = n // 80 if params.order_clusters is None else min(params.order_clusters, n)
+    if n_clusters < 2:
+        report("order", 1.0)
+        return np.arange(n, dtype=np.uint32)
+    heads = take_heads(vectors, ORDER_HEAD, threads)
+    centroids = _first_centroids(vectors, n_clusters, params.seed)
+    cluster_of, similarity = np.empty(n, np.int32), np.empty(n, np.float32)
+    for round_number in range(params.order_rounds):
+        inverted = order.invert_centroids(centroids, vectors.dimension)
+
+        def assign(span: tuple[int, int], inverted: order.CentroidLists = inverted) -> None:
+            order.assign_documents(heads, inverted, n_clusters, *span, cluster_of, similarity)
+            report("order", (span[1] - span[0]) / n / params.order_rounds)
+
+        run_even(assign, n, threads)
+        if round_number + 1 < params.order_rounds:
+            starts, members = order.group_by_cluster(cluster_of, n_clusters)
+            update = partial(_update_centroids, vectors, starts, members, centroids)
+            run_even(update, n_clusters, threads)
+    return np.lexsort((-similarity, cluster_of)).astype(np.uint32)
+
+
+def _first_centroids(vectors: SparseVectors, n_clusters: int, seed: int) -> Heads:
+    """The heads of sampled documents."""
+    chosen = np.empty(n_clusters, np.uint32)
+    sample(len(vectors), seed, ORDER_STREAM, chosen, np.empty(len(vectors), np.uint32))
+    return take_heads(reordered(vectors, chosen), CENTROID_HEAD, 1)
+
+
+def _update_centroids(
+    vectors: SparseVectors,
+    starts: npt.NDArray[np.int64],
+    members: npt.NDArray[np.uint32],
+    centroids: Heads,
+    span: tuple[int, int],
+) -> None:
+    order.update_centroids(
+        vectors.indptr,
+        vectors.components,
+        vectors.values,
+        starts,
+        members,
+        vectors.dimension,
+        *span,
+        centroids,
+    )
+
+
+def reordered(vectors: SparseVectors, numbers: npt.NDArray[np.uint32]) -> SparseVectors:
+    """The vectors `numbers`, in that order."""
+    indptr = np.concatenate([[0], np.cumsum(np.diff(vectors.indptr)[numbers])])
+    components = np.empty(indptr[-1], vectors.components.dtype)
+    values = np.empty(indptr[-1], np.float32)
+    order.gather_vectors(vectors.indptr, vectors.components, vectors.values, numbers, indptr, components, values)
+    return SparseVectors.trusted(indptr, components, values, vectors.dimension)

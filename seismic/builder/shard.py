@@ -1,0 +1,73 @@
+"""Building one shard, step by step, each file written as soon as its arrays are there."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from seismic.builder.cluster import cluster_lists, no_blocks
+from seismic.builder.maxima import find_maxima
+from seismic.builder.order import order_documents, reordered
+from seismic.builder.prune import prune_postings
+from seismic.builder.quantize import quantize_vectors
+from seismic.builder.ranges import Report
+from seismic.builder.summarize import summarize_lists
+from seismic.params import BuildParams
+from seismic.store.files import write_batches
+from seismic.store.manifest import ShardEntry
+from seismic.store.schema import (
+    DOCUMENTS,
+    FORWARD,
+    MAXIMA,
+    POSTINGS,
+    SUMMARIES,
+    check_offset,
+    forward_batch,
+    maxima_batch,
+    postings_batch,
+    summaries_batch,
+)
+from seismic.vectors import SparseVectors
+
+DOCUMENT_ROWS = 1 << 16
+"""Rows of a record batch of documents.arrow."""
+
+
+def build_shard(
+    vectors: SparseVectors,
+    documents: pa.Table,
+    folder: Path,
+    first_document: int,
+    params: BuildParams,
+    threads: int,
+    report: Report,
+) -> ShardEntry:
+    """Write a shard's files into `folder`; its entry for the manifest."""
+    check_offset(vectors.nnz, "values")
+
+    def write(name: str, batch: pa.RecordBatch) -> None:
+        files[name] = write_batches(folder / name, batch.schema, [batch])
+
+    files = {DOCUMENTS: write_batches(folder / DOCUMENTS, documents.schema, documents.to_batches(DOCUMENT_ROWS))}
+    numbers = order_documents(vectors, params, threads, report)
+    ordered = reordered(vectors, numbers)
+    forward = quantize_vectors(ordered, numbers, threads)
+    write(FORWARD, forward_batch(forward, ordered.dimension))
+    write(MAXIMA, maxima_batch(find_maxima(forward, ordered.dimension, report), len(vectors)))
+    del forward, numbers  # from here on memory goes to the lists
+    lists = no_blocks(ordered.dimension)
+    if params.layout == "lists":
+        lists = cluster_lists(ordered, prune_postings(ordered, params, report), params, threads, report)
+        write(POSTINGS, postings_batch(lists))
+        summaries = summarize_lists(ordered, lists, params, folder, threads, report)
+        write(SUMMARIES, summaries_batch(summaries, ordered.dimension))
+    return ShardEntry(
+        folder=folder.name,
+        first_document=first_document,
+        documents=len(vectors),
+        nnz=vectors.nnz,
+        postings=len(lists.positions),
+        blocks=len(lists.starts) - 1,
+        most_blocks=int(np.diff(lists.lists).max(initial=0)),
+        files=files,
+    )
