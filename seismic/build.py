@@ -42,8 +42,8 @@ def build(
     """Build an index and publish it as a generation of the collection `out`; the generation's folder.
 
     `vectors`: SparseVectors, a scipy CSR matrix [n, dimension], or an Arrow table with `indices` and `values`.
-    `documents`: a table of n rows with a column `id` (strings or integers, unique) and payload columns; None numbers the
-    documents from 0. `vocabulary`: the tokens of the components, for queries by token.
+    `documents`: a table of n rows with a column `id` (strings or integers, unique) and payload columns; None numbers
+    the documents from 0. `vocabulary`: the tokens of the components, for queries by token.
 
     Documents are split into `shards` equal ranges; `workers` threads build them, with the same bytes whatever their
     number. `replace` publishes a new generation into an existing collection.

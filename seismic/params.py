@@ -46,8 +46,8 @@ class BuildParams(_Params):
     """Seeds every random choice; same input, parameters and seed give the same bytes."""
 
     layout: Layout = "shared"
-    """`shared`: exact search over shared blocks; small, quick to build. `lists`: posting lists in blocks as well, which the
-    plan `blocks` visits; all parameters below but those of the order are theirs."""
+    """`shared`: exact search over shared blocks; small, quick to build. `lists`: posting lists in blocks as well,
+    which the plan `blocks` visits; all parameters below but those of the order are theirs."""
 
     pruning: Literal["global", "fixed"] = "global"
     """`global` keeps the postings with the largest values of the whole shard, at most `max_fraction` times the
@@ -73,7 +73,7 @@ class BuildParams(_Params):
     """Share of a summary's L1 mass that is kept, heaviest components first."""
 
     order_clusters: Annotated[int, Field(ge=0)] | None = None
-    """Clusters that put similar documents beside each other; 0 keeps the input order. None: one per 80
+    """Clusters that put similar documents beside each other; 0 keeps the input order. None: one per 40
     documents."""
 
     order_rounds: Annotated[int, Field(ge=1, le=20)] = 3

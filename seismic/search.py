@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seismic.documents import Documents
-from seismic.errors import CorruptIndexError, ParameterError
+from seismic.errors import CorruptIndexError, ParameterError, QueryError
 from seismic.kernels import exact, traverse
 from seismic.params import SearchParams
 from seismic.query import QUERY_DIMENSION, Query, QueryLike, known_components, parse_query
@@ -79,8 +79,8 @@ class Index:
     def search(self, query: QueryLike, k: int = 10, *, params: SearchParams | None = None) -> list[Hit]:
         """The k best documents for a query, best first; fewer if fewer share a component with it.
 
-        `query`: {"indices": [...], "values": [...]}, {"tokens": {token: weight}}, or SparseVectors of one row. Ties go by
-        document number. Raises QueryError or ParameterError.
+        `query`: {"indices": [...], "values": [...]}, {"tokens": {token: weight}}, or SparseVectors of one row. Ties
+        go by document number. Raises QueryError or ParameterError.
         """
         return self.answer(query, k, params=params).hits
 
@@ -99,7 +99,8 @@ class Index:
     ) -> Arrays:
         """(document numbers int64 [n, k], scores float32 [n, k]) of n queries, in their order; -1 and 0 pad.
 
-        `queries`: SparseVectors, a scipy CSR matrix, or an Arrow table with `indices` and `values`. The GIL is released.
+        `queries`: SparseVectors, a scipy CSR matrix, or an Arrow table with `indices` and `values`. The GIL is
+        released.
         """
         if threads < 1:
             raise ParameterError(f"threads is {threads}, expected at least 1")
@@ -163,8 +164,8 @@ class Index:
             raise ParameterError(f"index '{self.name}' is closed; open it again")
         if _plan(params) == "blocks" and self.manifest.layout == "shared":
             raise ParameterError(
-                f"plan 'blocks' visits posting lists, and index '{self.name}' has none; use 'exact', or build it with the "
-                "layout 'lists'"
+                f"plan 'blocks' visits posting lists, and index '{self.name}' has none; use 'exact', or build it with "
+                "the layout 'lists'"
             )
         counters = np.zeros(4, np.int64)
         try:
@@ -175,7 +176,10 @@ class Index:
             parts = [self._search_shard(shard, queries, k, params, workspaces, counters) for shard in self._shards]
         finally:
             self._workspaces.append(workspaces)
-        return *merge(parts, k), counters
+        numbers, scores = merge(parts, k)
+        if not np.isfinite(scores).all():
+            raise QueryError("values: scores overflow float32; scale the query's weights down")
+        return numbers, scores, counters
 
     def _search_shard(
         self,

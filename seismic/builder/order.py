@@ -46,7 +46,7 @@ def order_documents(
     Within a cluster the documents nearest to its centroid come first; ties go by number.
     """
     n = len(vectors)
-    n_clusters = n // 80 if params.order_clusters is None else min(params.order_clusters, n)
+    n_clusters = n // 40 if params.order_clusters is None else min(params.order_clusters, n)
     if n_clusters < 2:
         report("order", 1.0)
         return np.arange(n, dtype=np.uint32)

@@ -21,11 +21,14 @@ class Spool:
         self._length += len(array)
 
     def array(self) -> npt.NDArray[Any]:
-        """Everything appended so far, memory-mapped and read-only."""
+        """Everything appended, memory-mapped and read-only. Ends the growing."""
         if self._length == 0:
+            self._file.close()
             return np.zeros(0, self._dtype)
         self._file.flush()
-        return np.memmap(self._file, self._dtype, "r", shape=self._length)
+        mapped = np.memmap(self._file, self._dtype, "r", shape=self._length)
+        self._file.close()  # the mapping keeps the bytes
+        return mapped
 
     def __len__(self) -> int:
         return self._length

@@ -1,7 +1,7 @@
 """Arrays by the type of their elements.
 
-To mypy they hold anything: Numba checks these types when it compiles, and what a kernel takes out of an array is a machine
-word, not the NumPy scalar that mypy would see.
+To mypy they hold anything: Numba checks these types when it compiles, and what a kernel takes out of an array is a
+machine word, not the NumPy scalar that mypy would see.
 """
 
 from typing import Any, TypeAlias

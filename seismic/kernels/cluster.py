@@ -20,9 +20,9 @@ MAX_BLOCKS = 1 << 16
 class Scratch(NamedTuple):
     """What clustering one list needs; one per thread.
 
-    By component: ``counts`` int64 [dimension], 0 between lists, and ``fill`` int64 [dimension].
-    By centroid entry: ``touched`` int64, ``clusters`` int32, ``values`` float32. By cluster: ``scores`` float32, ``sizes`` int64.
-    By posting of the list: ``cluster_of`` int32, ``pool`` uint32.
+    By component: ``counts`` int64 [dimension], 0 between lists, and ``fill`` int64 [dimension]. By centroid entry:
+    ``touched`` int64, ``clusters`` int32, ``values`` float32. By cluster: ``scores`` float32, ``sizes`` int64. By
+    posting of the list: ``cluster_of`` int32, ``pool`` uint32.
     """
 
     counts: I64
@@ -69,8 +69,8 @@ def cluster_lists(
 ) -> None:
     """Cut the lists of components first .. last - 1 into blocks.
 
-    Fills `grouped` with each list's positions block by block, ascending within a block, and `opens_block` with True where a
-    block begins; both are indexed as `positions`. Each list draws its centroids by (seed, component) alone.
+    Fills `grouped` with each list's positions block by block, ascending within a block, and `opens_block` with True
+    where a block begins; both are indexed as `positions`. Each list draws its centroids by (seed, component) alone.
     """
     for component in range(first, last):
         start, stop = starts[component], starts[component + 1]

@@ -39,9 +39,9 @@ TERMS = 128
 class Workspace(NamedTuple):
     """What one search at a time needs; one per thread.
 
-    ``table``; ``bounds`` uint16 [blocks, padded to GROUP], all 0 between searches; ``tops`` uint16: largest bound of each group.
-    By block: ``candidates`` and ``order`` uint32. ``histogram`` int64 [BUCKETS + 1]. By dense component of the query:
-    ``offsets`` int64 and ``weights`` uint16 [dimension].
+    ``table``; ``bounds`` uint16 [blocks, padded to GROUP], all 0 between searches; ``tops`` uint16: largest bound of
+    each group. By block: ``candidates`` and ``order`` uint32. ``histogram`` int64 [BUCKETS + 1]. By dense component
+    of the query: ``offsets`` int64 and ``weights`` uint16 [dimension].
     """
 
     table: QueryTable
@@ -101,7 +101,6 @@ def search_exact(
         size = _visit(
             forward,
             n_candidates,
-            floor,
             unit,
             terms,
             weight_sum,
@@ -214,7 +213,6 @@ def _sort(workspace: Workspace, count: int, floor: int, top: int) -> None:
 def _visit(
     forward: Forward,
     count: int,
-    floor: int,
     unit: float,
     terms: int,
     weight_sum: float,

@@ -1,7 +1,7 @@
 """Shared blocks: every 8 neighbours in the document order form a block, the same for every list.
 
-A block's summary is the coordinate-wise maximum of its documents, rounded up: query x summary bounds what any of them can
-score (block-max pruning, as in BMP, SIGIR 2024, over far smaller blocks in an order that makes them tight).
+A block's summary is the coordinate-wise maximum of its documents, rounded up: query x summary bounds what any of them
+can score (block-max pruning, as in BMP, SIGIR 2024, over far smaller blocks in an order that makes them tight).
 """
 
 from typing import NamedTuple
@@ -22,9 +22,9 @@ GROUP = 64
 class Maxima(NamedTuple):
     """Component -> its maxima over shared blocks, as codes: value <= scale of the component x code.
 
-    A sparse component has ``blocks`` uint16 or uint32, ascending, and as many ``codes`` uint8; a dense one has no blocks and a
-    code for each block, padded to a multiple of GROUP. ``block_starts`` and ``code_starts`` int32 [dimension + 1];
-    ``scales`` float32 [dimension].
+    A sparse component has ``blocks`` uint16 or uint32, ascending, and as many ``codes`` uint8; a dense one has no
+    blocks and a code for each block, padded to a multiple of GROUP. ``block_starts`` and ``code_starts`` int32
+    [dimension + 1]; ``scales`` float32 [dimension].
     """
 
     block_starts: I32
@@ -56,7 +56,8 @@ def _value(forward: Forward, scale: float, at: int) -> float:
 
 @jit
 def fill_maxima(forward: Forward, dense: U8, maxima: Maxima) -> None:
-    """Fill ``blocks`` and ``codes``, given the starts, the scales and whether a component is `dense` uint8 [dimension]."""
+    """Fill ``blocks`` and ``codes``, given the starts, the scales and whether a component is `dense` uint8
+    [dimension]."""
     fill = maxima.code_starts[:-1].astype(np.int64)
     last_block = np.full(len(dense), -1, np.int64)
     for position in range(len(forward.scales)):

@@ -102,7 +102,8 @@ def _dot_by_lookup(components: Ids, numerators: Numeric, start: int, stop: int, 
 
 
 dot = _dot_by_signature if simd.FORM == "avx512" else _dot_by_lookup
-"""dot(components, numerators, start, stop, table.weights, table.signature): float32 sum of weight x numerator over start .. stop - 1."""
+"""dot(components, numerators, start, stop, table.weights, table.signature): float32 sum of weight x numerator over
+start .. stop - 1."""
 
 
 @jit(inline=True)

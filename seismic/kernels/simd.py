@@ -192,8 +192,8 @@ trailing_zeros: Callable[[int], int] = _trailing_zeros_plainly if JIT_DISABLED e
 """trailing_zeros(word): position of the lowest set bit of a non-zero uint64."""
 
 add_rows: Callable[[Any, int, Any, Any, Any, int], int] = _add_rows_plainly if JIT_DISABLED else _add_rows
-"""add_rows(bounds, start, codes, offsets, weights, n_rows): bounds[start + i] += weights[r] x codes[offsets[r] + start + i] >> 8
-for each row r and i < 64; the largest of these 64 bounds."""
+"""add_rows(bounds, start, codes, offsets, weights, n_rows): bounds[start + i] += weights[r] x codes[offsets[r] +
+start + i] >> 8 for each row r and i < 64; the largest of these 64 bounds."""
 
 at_least: Callable[[Any, int, int], int] = _at_least_plainly if JIT_DISABLED else _at_least
 """at_least(bounds, start, least): uint64 with bit i set if bounds[start + i] >= least, i < 64."""

@@ -13,8 +13,9 @@ BUCKETS = 256
 class Inverted(NamedTuple):
     """Inverted summaries of consecutive lists.
 
-    By run, a (list, component) pair: ``components`` uint16 or uint32 and ``lengths`` uint32. By entry, in the order of runs:
-    ``blocks`` uint16 within the list, ascending in a run, and ``codes`` uint8. By list: ``runs`` int64 counts runs, ``scales`` float32.
+    By run, a (list, component) pair: ``components`` uint16 or uint32 and ``lengths`` uint32. By entry, in the order
+    of runs: ``blocks`` uint16 within the list, ascending in a run, and ``codes`` uint8. By list: ``runs`` int64
+    counts runs, ``scales`` float32.
     """
 
     components: Ids
@@ -26,8 +27,9 @@ class Inverted(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """By component: ``maxima`` float32 and ``fill`` int64 [dimension], 0 between lists. ``touched`` int64 [dimension]. By entry of a
-    list: ``components`` int64, ``blocks`` uint16, ``values`` float32. ``mass`` float32 [BUCKETS]."""
+    """By component: ``maxima`` float32 and ``fill`` int64 [dimension], 0 between lists. ``touched`` int64
+    [dimension]. By entry of a list: ``components`` int64, ``blocks`` uint16, ``values`` float32. ``mass`` float32
+    [BUCKETS]."""
 
     maxima: F32
     fill: I64

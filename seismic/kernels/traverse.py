@@ -1,4 +1,5 @@
-"""The `blocks` plan: estimate every block of the query's heaviest lists by its summary, visit best-first across all lists."""
+"""The `blocks` plan: estimate every block of the query's heaviest lists by its summary, visit best-first across all
+lists."""
 
 from typing import NamedTuple
 
@@ -32,8 +33,8 @@ class Summaries(NamedTuple):
     """The blocks' summaries, inverted list by list. A run is what one list's summaries hold of one component.
 
     ``runs`` int32 [dimension + 1]: list -> runs. ``components`` uint16 or uint32 [runs], ascending within a list.
-    ``entries`` int32 [runs + 1]: run -> entries. ``numbers`` uint16 [entries]: block within its list, ascending within a
-    run. ``codes`` uint8 [entries]. ``scales`` float32 [dimension]: value = scale of the list x code.
+    ``entries`` int32 [runs + 1]: run -> entries. ``numbers`` uint16 [entries]: block within its list, ascending
+    within a run. ``codes`` uint8 [entries]. ``scales`` float32 [dimension]: value = scale of the list x code.
     """
 
     runs: I32
@@ -47,8 +48,9 @@ class Summaries(NamedTuple):
 class Workspace(NamedTuple):
     """What one search at a time needs; one per thread.
 
-    ``table``; ``visited`` uint64 [n / 64 + 1], all 0 between searches; ``scored`` uint32 [n]: positions scored.
-    By candidate block: ``estimates`` float32, ``candidates`` uint32, ``order`` uint32. ``histogram`` int64 [BUCKETS + 1].
+    ``table``; ``visited`` uint64 [n / 64 + 1], all 0 between searches; ``scored`` uint32 [n]: positions scored. By
+    candidate block: ``estimates`` float32, ``candidates`` uint32, ``order`` uint32. ``histogram`` int64 [BUCKETS +
+    1].
     """
 
     table: QueryTable
@@ -159,7 +161,8 @@ def _estimate_list(blocks: Blocks, summaries: Summaries, component: int, workspa
 
 @jit
 def _sort_candidates(n_blocks: int, workspace: Workspace) -> float:
-    """Order candidates by estimate, best first, in BUCKETS equal steps (a full sort costs more than it saves); the highest."""
+    """Order candidates by estimate, best first, in BUCKETS equal steps (a full sort costs more than it saves); the
+    highest."""
     estimates, histogram = workspace.estimates, workspace.histogram
     highest = np.float32(0)
     for at in range(n_blocks):

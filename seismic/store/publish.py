@@ -1,7 +1,7 @@
 """Publishing a generation: it appears whole or not at all.
 
-<collection>/CURRENT names the generation served; generations/<id> is never changed once it is there. A build writes into
-generations/.staging-*, makes it durable, renames it, and replaces CURRENT in one step.
+<collection>/CURRENT names the generation served; generations/<id> is never changed once it is there. A build writes
+into generations/.staging-*, makes it durable, renames it, and replaces CURRENT in one step.
 """
 
 import os

@@ -1,0 +1,72 @@
+"""The application: routes, middleware and what lives as long as it does."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import structlog
+from fastapi import FastAPI
+
+import seismic
+from server.collections import Collections
+from server.errors import install_handlers
+from server.middleware import BodyLimit, RequestContext
+from server.openapi import complete_openapi
+from server.pool import SearchPool
+from server.routes import collections, health, search
+from server.service import Service
+from server.settings import Settings
+
+log = structlog.get_logger("server")
+
+DESCRIPTION = """\
+Learned-sparse retrieval over REST.
+
+Every error is an [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457) problem document. Every answer carries an
+`X-Request-ID`: the one of the request, or a new one.
+"""
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The service over `settings.directory`, whose collections are opened now. Raises StorageError."""
+    app = FastAPI(
+        title="Seismic",
+        description=DESCRIPTION,
+        version=seismic.__version__,
+        redoc_url=None,
+        redirect_slashes=False,  # a wrong path is a 404, like any other
+        lifespan=_lifespan,
+    )
+    pool = SearchPool(settings.threads, settings.queue)
+    app.state.service = Service(settings, Collections.open(settings.directory), pool)
+    for router in (search.router, collections.router, health.router):
+        app.include_router(router)
+    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    app.add_middleware(RequestContext)  # added last: outermost
+    install_handlers(app)
+    complete_openapi(app, settings)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    service: Service = app.state.service
+    warming = asyncio.create_task(_warm_up(service))
+    yield
+    warming.cancel()
+    service.pool.shutdown()
+    service.collections.close()
+
+
+async def _warm_up(service: Service) -> None:
+    """On the pool, so that /healthz answers meanwhile."""
+    for collection in service.collections:
+        index = collection.index
+        try:
+            await service.pool.run(index.warm_up)
+        except Exception:
+            collection.state = "failed"
+            log.exception("collection failed to warm up", collection=index.name)
+        else:
+            collection.state = "ready"
+            log.info("collection is ready", collection=index.name, generation=index.generation)

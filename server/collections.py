@@ -1,0 +1,76 @@
+"""The collections that the service answers from."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import seismic
+from seismic import Index, IndexNotFoundError
+from seismic.store.publish import is_collection
+from server.errors import NotReadyError
+
+State: TypeAlias = Literal["warming", "ready", "failed"]
+
+_WHY_NOT = {
+    "warming": "is warming up; try again shortly, or wait for /readyz",
+    "failed": "failed to warm up; the server's log has the cause",
+}
+
+
+@dataclass(slots=True)
+class Collection:
+    """An opened index, and whether its kernels are warm."""
+
+    index: Index
+    state: State = "warming"
+
+
+class Collections:
+    """Collections by name."""
+
+    def __init__(self, indexes: list[Index]) -> None:
+        self._by_name = {index.name: Collection(index) for index in indexes}
+
+    @classmethod
+    def open(cls, directory: Path) -> "Collections":
+        """Open every collection in `directory`, or `directory` itself if it is one. Raises StorageError."""
+        return cls([seismic.open(folder) for folder in _collection_folders(directory)])
+
+    def __iter__(self) -> Iterator[Collection]:
+        return iter(self._by_name.values())
+
+    def __getitem__(self, name: str) -> Collection:
+        if name not in self._by_name:
+            raise IndexNotFoundError(f"found no collection '{name}'; GET /v1/collections lists those served")
+        return self._by_name[name]
+
+    def ready(self, name: str) -> Index:
+        """The index to search. Raises IndexNotFoundError and NotReadyError."""
+        return _ready(self[name])
+
+    def all_ready(self) -> list[Index]:
+        """Every index. Raises NotReadyError for the first that cannot be searched yet."""
+        return [_ready(collection) for collection in self]
+
+    def close(self) -> None:
+        """Close every index; no search may run any more."""
+        for collection in self:
+            collection.index.close()
+
+
+def _ready(collection: Collection) -> Index:
+    if collection.state == "ready":
+        return collection.index
+    raise NotReadyError(f"collection '{collection.index.name}' {_WHY_NOT[collection.state]}")
+
+
+def _collection_folders(directory: Path) -> list[Path]:
+    if not directory.is_dir():
+        raise IndexNotFoundError(f"{directory}: no such folder, expected a collection or a folder of them")
+    if is_collection(directory):
+        return [directory.resolve()]
+    found = [folder for folder in sorted(directory.iterdir()) if is_collection(folder)]
+    if not found:
+        raise IndexNotFoundError(f"{directory}: found no collection there; make one with `seismic build`")
+    return found

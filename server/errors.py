@@ -1,0 +1,175 @@
+"""Problem documents (RFC 9457): the one shape of every error, and the table from exceptions to problems."""
+
+import json
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+import orjson
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+
+from seismic import IndexNotFoundError, InputError, ParameterError, QueryError, SeismicError, StorageError
+
+MEDIA_TYPE = "application/problem+json"
+MAX_LISTED = 20
+"""A hostile body can break a rule at every element: list this many places, and count the rest."""
+
+_OBJECT = "expected an object"
+_WORDS = {"model_attributes_type": _OBJECT, "model_type": _OBJECT, "dict_type": _OBJECT}
+
+log = structlog.get_logger("server")
+
+
+class NotReadyError(SeismicError):
+    """The collection is opened, but its kernels are not warm yet."""
+
+
+class OverloadedError(SeismicError):
+    """Every thread is busy and the queue is full."""
+
+
+class FieldProblem(BaseModel):
+    """One wrong field of the request body."""
+
+    pointer: str = Field(description="Where in the body, as a JSON pointer", examples=["#/query/values/3"])
+    detail: str = Field(examples=["input should be greater than 0 (found -1.0)"])
+
+
+class Problem(BaseModel):
+    """What went wrong, as an RFC 9457 problem document."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    type: str = Field(description="URI of the kind of problem", examples=["urn:problem-type:seismic:overloaded"])
+    title: str = Field(description="The same for all problems of this type")
+    status: int = Field(description="HTTP status", examples=[422])
+    detail: str = Field(description="What was found, what was expected and what to do")
+    instance: str = Field(description="Path of the request", examples=["/v1/collections/scifact/search"])
+    request_id: str = Field(description="As in the X-Request-ID header and in the server's log")
+    errors: list[FieldProblem] = Field(default=[], description=f"The first {MAX_LISTED} wrong fields of the body")
+
+
+class Kind(NamedTuple):
+    """One type of problem."""
+
+    status: int
+    slug: str | None  # None: nothing to say beyond the HTTP status
+    title: str
+    retry_after: int | None = None  # seconds
+
+    @classmethod
+    def of_status(cls, status: int) -> "Kind":
+        """The problem of a bare HTTP status."""
+        return cls(status, None, HTTPStatus(status).phrase)
+
+
+KINDS: dict[type[SeismicError], Kind] = {
+    QueryError: Kind(422, "invalid-query", "The query cannot be understood"),
+    ParameterError: Kind(422, "invalid-parameter", "A parameter is unknown or out of range"),
+    InputError: Kind(422, "invalid-input", "The request is not valid"),
+    IndexNotFoundError: Kind(404, "no-such-collection", "There is no such collection"),
+    NotReadyError: Kind(503, "not-ready", "Not ready yet", retry_after=1),
+    OverloadedError: Kind(503, "overloaded", "The service is overloaded", retry_after=1),
+    StorageError: Kind(500, "storage", "The files of the collection cannot be read"),
+    SeismicError: Kind.of_status(500),
+}
+"""Exception to problem; the closest ancestor counts."""
+
+
+def install_handlers(app: FastAPI) -> None:
+    """Answer every error raised inside the routes with a problem document."""
+    app.add_exception_handler(SeismicError, _on_seismic_error)
+    app.add_exception_handler(HTTPException, _on_http_error)
+    app.add_exception_handler(RequestValidationError, _on_invalid_request)
+
+
+def problem_response(
+    request: Request,
+    kind: Kind,
+    detail: str,
+    errors: Sequence[FieldProblem] = (),
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """The problem document as a response."""
+    problem = Problem(
+        type=f"urn:problem-type:seismic:{kind.slug}" if kind.slug else "about:blank",
+        title=kind.title,
+        status=kind.status,
+        detail=detail,
+        instance=quote(request.scope["path"]),
+        request_id=request.state.request_id,
+        errors=list(errors),
+    )
+    retry = {} if kind.retry_after is None else {"Retry-After": str(kind.retry_after)}
+    body = orjson.dumps(problem.model_dump(exclude_defaults=True))
+    return Response(body, kind.status, {**(headers or {}), **retry}, MEDIA_TYPE)
+
+
+def internal_error(request: Request, kind: Kind = KINDS[SeismicError]) -> Response:
+    """The answer to what only the server's log may know about."""
+    detail = f"the server failed; its log has the cause, beside request id {request.state.request_id}"
+    return problem_response(request, kind, detail)
+
+
+async def _on_seismic_error(request: Request, error: Exception) -> Response:
+    kind = next(KINDS[ancestor] for ancestor in type(error).__mro__ if ancestor in KINDS)
+    if kind.status != 500:
+        return problem_response(request, kind, str(error))
+    log.error("request failed", exc_info=error)  # its message may name files of this machine
+    return internal_error(request, kind)
+
+
+async def _on_http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    detail = error.detail
+    if error.status_code == 404:
+        detail = f"found {quote(request.scope['path'])}, expected one of the routes that /docs lists"
+    elif error.status_code == 405:
+        detail = f"found {request.method}, expected {(error.headers or {}).get('Allow', 'another method')}"
+    return problem_response(request, Kind.of_status(error.status_code), detail, headers=error.headers)
+
+
+async def _on_invalid_request(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    problems = error.errors()
+    first = problems[0]
+    if first["type"] == "json_invalid":
+        detail = f"the body is not JSON: {first['ctx']['error']} at character {first['loc'][1]}"
+        return problem_response(request, Kind.of_status(400), detail)
+    fields = [
+        FieldProblem(pointer=_pointer(problem, error.body), detail=_explain(problem))
+        for problem in problems[:MAX_LISTED]
+    ]
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    detail = f"{fields[0].pointer}: {fields[0].detail}{more}"
+    return problem_response(request, KINDS[InputError], detail, fields)
+
+
+def _pointer(problem: Mapping[str, Any], body: Any) -> str:
+    """JSON pointer to the field; parts of `loc` that the body does not have name branches of a union."""
+    path, node = [], body
+    for part in problem["loc"][1:]:
+        if (isinstance(node, dict) and part in node) or (isinstance(node, list) and isinstance(part, int)):
+            node = node[part]
+            path.append(part)
+    if problem["type"] == "missing":
+        path += problem["loc"][1:][-1:]
+    escaped = (str(part).replace("~", "~0").replace("/", "~1") for part in path)
+    return "".join(["#", *("/" + quote(part, safe="~") for part in escaped)])
+
+
+def _explain(problem: Mapping[str, Any]) -> str:
+    if problem["type"] == "missing":
+        return "field is missing" if len(problem["loc"]) > 1 else "the body is empty, expected a JSON object"
+    if problem["type"] == "extra_forbidden":
+        return "unknown field"
+    if problem["type"] == "value_error":  # raised by a checker that says itself what it found
+        return str(problem["ctx"]["error"])
+    message = _WORDS.get(problem["type"], problem["msg"])
+    found = json.dumps(problem["input"])
+    return f"{message[:1].lower()}{message[1:]} (found {found if len(found) <= 60 else found[:60] + '...'})"

@@ -1,0 +1,41 @@
+"""What there is to search."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+
+from server.collections import Collection
+from server.openapi import problems
+from server.schemas import CollectionInfo, CollectionList
+from server.service import ServiceDep
+
+router = APIRouter(prefix="/v1/collections", tags=["collections"])
+
+Name = Annotated[str, Path(description="Name of the collection", examples=["scifact"])]
+
+
+@router.get("", responses=problems())
+async def list_collections(service: ServiceDep) -> CollectionList:
+    """Every collection."""
+    return CollectionList(collections=[_describe(collection) for collection in service.collections])
+
+
+@router.get("/{name}", responses=problems(404, 422))
+async def get_collection(name: Name, service: ServiceDep) -> CollectionInfo:
+    """One collection."""
+    return _describe(service.collections[name])
+
+
+def _describe(collection: Collection) -> CollectionInfo:
+    index = collection.index
+    return CollectionInfo(
+        name=index.name,
+        generation=index.generation,
+        state=collection.state,
+        documents=len(index),
+        dimension=index.dimension,
+        layout=index.manifest.layout,
+        columns=index.columns,
+        has_vocabulary=index.vocabulary is not None,
+        shards=len(index.manifest.shards),
+    )

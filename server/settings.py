@@ -1,0 +1,114 @@
+"""Settings of the service: one typed table; options win over the environment, and that over a TOML file."""
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from seismic.errors import ParameterError
+
+PREFIX = "SEISMIC_"
+ENGINE_VARIABLES = frozenset({"SEISMIC_CACHE_DIR", "SEISMIC_SIMD"})
+"""Read by the engine itself; every other variable with the prefix must be a setting."""
+
+
+class Settings(BaseSettings):
+    """How the service runs. The variable of a field is its name in capitals after `SEISMIC_`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, extra="forbid", frozen=True, use_attribute_docstrings=True, validate_default=True
+    )
+
+    directory: Path
+    """Folder whose subfolders are collections, or the folder of one collection."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on; 0.0.0.0 for all of IPv4."""
+
+    port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    """Port to listen on; 0 takes a free one and logs it."""
+
+    threads: Annotated[int, Field(ge=1, le=1024)] = os.cpu_count() or 1
+    """Threads that search."""
+
+    queue: Annotated[int, Field(ge=0)] = 256
+    """Searches that may wait for a thread; beyond that they are refused with 503."""
+
+    max_limit: Annotated[int, Field(ge=1)] = 10_000
+    """Most hits one search may ask for."""
+
+    max_body_bytes: Annotated[int, Field(ge=1)] = 1 << 20
+    """Largest request body, in bytes; beyond that it is refused with 413."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least severe lines that are logged."""
+
+    log_format: Literal["auto", "console", "json"] = "auto"
+    """Log lines on stderr: JSON, or for people; auto: for people on a terminal."""
+
+    config: Path | None = None
+    """TOML file with any of these settings."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Options before environment before file; the first two may name the file."""
+        config = {**env_settings(), **init_settings()}.get("config")
+        if config is None:
+            return init_settings, env_settings
+        return init_settings, env_settings, _toml(settings_cls, Path(config))
+
+
+def load_settings(**options: Any) -> Settings:
+    """Settings from options (None: not given), environment and file; ParameterError names each wrong one."""
+    given = {name: value for name, value in options.items() if value is not None}
+    _check_environment()
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        raise ParameterError("; ".join(_explain(problem) for problem in error.errors())) from None
+
+
+def _toml(settings_cls: type[BaseSettings], path: Path) -> TomlConfigSettingsSource:
+    if not path.is_file():  # the library takes a missing file for an empty one
+        raise ParameterError(f"settings file {path}: no such file")
+    try:
+        return TomlConfigSettingsSource(settings_cls, path)
+    except (OSError, ValueError) as error:
+        raise ParameterError(f"settings file {path}: {error}") from None
+
+
+def _check_environment() -> None:
+    known = {PREFIX + name.upper() for name in Settings.model_fields} | ENGINE_VARIABLES
+    unknown = {name for name in os.environ if name.startswith(PREFIX)} - known
+    if unknown:
+        found = f"unknown setting {_listed(unknown)} in the environment"
+        raise ParameterError(f"{found}; there are {_listed(known)}")
+
+
+def _explain(problem: Mapping[str, Any]) -> str:
+    name = ".".join(map(str, problem["loc"]))
+    if problem["type"] == "extra_forbidden":
+        return f"unknown setting '{name}'; there are {_listed(Settings.model_fields)}"
+    variable = PREFIX + name.upper()
+    if problem["type"] == "missing":
+        return f"setting '{name}' is missing; give it as an argument, as {variable} or in a settings file"
+    return f"setting '{name}' ({variable}): {problem['msg'].lower()} (found {problem['input']!r})"
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names))

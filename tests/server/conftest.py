@@ -1,0 +1,150 @@
+"""A real server process on the SciFact index, and applications that run inside the test."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pyarrow as pa
+import pytest
+
+import seismic
+from seismic import BuildParams, Index, SparseVectors
+from server import Settings, create_app
+from tests.conftest import Scifact
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 120  # seconds; kernels may have to be compiled first
+
+Running = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server process."""
+
+    process: subprocess.Popen[bytes]
+    log_file: Path
+
+    def log(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.log_file.read_text().splitlines()]
+
+    @property
+    def url(self) -> str:
+        return wait_for(lambda: next((line["url"] for line in self.log() if line["event"] == "listening"), None))
+
+
+def wait_for(look: Callable[[], Any]) -> Any:
+    """What `look` returns once it is true."""
+    deadline = time.monotonic() + PATIENCE
+    while not (found := look()):
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)
+    return found
+
+
+async def until_status(status: int, ask: Callable[[], Awaitable[httpx.Response]]) -> httpx.Response:
+    """The first answer with this status."""
+    deadline = time.monotonic() + PATIENCE
+    while (response := await ask()).status_code != status:
+        assert time.monotonic() < deadline, f"waited in vain, the last answer was {response.status_code}"
+        await asyncio.sleep(0.01)
+    return response
+
+
+def start(directory: Path, log_file: Path, *options: str) -> Server:
+    command = [sys.executable, "-m", "server", str(directory), "--port", "0", *options]
+    with log_file.open("wb") as log:
+        return Server(subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log), log_file)
+
+
+@pytest.fixture(scope="session")
+def lists_index(scifact: Scifact, scifact_index: Path) -> Path:
+    """A collection beside `scifact`, of its first documents, that can follow every plan."""
+    folder, documents = scifact_index.parent / "lists", scifact.documents.slice(0, 1000)
+    params = BuildParams(layout="lists")
+    vectors = scifact.vectors.slice(0, 1000)
+    seismic.build(vectors, folder, documents=documents, vocabulary=scifact.vocabulary, params=params)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def server(scifact_index: Path, lists_index: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Serves the collections `scifact` and `lists`; ready."""
+    server = start(scifact_index.parent, tmp_path_factory.mktemp("log") / "server.jsonl")
+    try:
+        wait_for(lambda: httpx.get(f"{server.url}/readyz").is_success)
+        yield server
+    finally:
+        server.process.terminate()
+        server.process.wait(PATIENCE)
+
+
+@pytest.fixture
+def client(server: Server) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=server.url, timeout=PATIENCE) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def index(scifact_index: Path) -> Iterator[Index]:
+    """The index `scifact`, opened by the test."""
+    with seismic.open(scifact_index) as index:
+        yield index
+
+
+@pytest.fixture(scope="session")
+def with_lists(lists_index: Path) -> Iterator[Index]:
+    """The index `lists`, opened by the test."""
+    with seismic.open(lists_index) as index:
+        yield index
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Path:
+    """A folder with one collection, `tiny`, of three documents without a vocabulary."""
+    vectors = SparseVectors.from_dicts([{0: 1.0, 1: 2.0}, {1: 1.0}, {2: 1.0}], dimension=4)
+    documents = pa.table({"id": ["a", "b", "c"], "title": ["A", "B", "C"], "year": [2001, 2002, 2003]})
+    seismic.build(vectors, tmp_path / "tiny", documents=documents)
+    return tmp_path
+
+
+@pytest.fixture
+def running() -> Running:
+    """`async with running(directory, **settings) as client`: an application inside this process."""
+
+    @asynccontextmanager
+    async def run(directory: Path, *, wait: bool = True, **settings: Any) -> AsyncIterator[httpx.AsyncClient]:
+        app = create_app(Settings(directory=directory, **settings))
+        transport = httpx.ASGITransport(app)
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=transport, base_url="http://test") as client,
+        ):
+            if wait:
+                await until_status(200, lambda: client.get("/readyz"))
+            yield client
+
+    return run
+
+
+@pytest.fixture
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """No settings in the environment."""
+    for name in os.environ:
+        if name.startswith("SEISMIC_"):
+            monkeypatch.delenv(name)
+    return monkeypatch

@@ -1,0 +1,151 @@
+"""The command: how it starts, what it refuses to start on, how it ends, what it logs."""
+
+import io
+import json
+import logging
+import re
+import signal
+import socket
+import sys
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+import structlog
+from typer.testing import CliRunner, Result
+
+from server import Settings
+from server.__main__ import cli, listen
+from server.logs import configure_logging
+
+from .conftest import PATIENCE, start
+
+
+@pytest.fixture(autouse=True)
+def restored_logging(clean_environment: pytest.MonkeyPatch) -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:], root.level = handlers, level
+    logging.captureWarnings(False)
+    structlog.reset_defaults()
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(cli, [str(argument) for argument in arguments], prog_name="seismic serve")
+
+
+def refusal(*arguments: object) -> str:
+    """The one line on stderr."""
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert result.stderr.startswith("error: ")
+    assert result.stderr.count("\n") == 1
+    return result.stderr
+
+
+def test_help():
+    text = run("--help").stdout
+    assert "Usage: seismic serve" in text
+    assert "seismic serve collections/scifact --host 0.0.0.0 --port 8080" in text
+
+
+def test_a_missing_folder(tmp_path):
+    assert f"{tmp_path / 'nope'}: no such folder" in refusal(tmp_path / "nope")
+
+
+def test_an_empty_folder(tmp_path):
+    assert f"{tmp_path}: found no collection there; make one with `seismic build`" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize("folder", ["", "tiny"])
+def test_a_damaged_collection(tiny: Path, folder):
+    manifest = next(tiny.rglob("manifest.json"))
+    manifest.write_text(manifest.read_text().replace('"documents": 3', '"documents": 4'))
+    assert "manifest.json" in refusal(tiny / folder)
+
+
+def test_no_folder_at_all():
+    assert "setting 'directory' is missing" in refusal()
+
+
+def test_a_wrong_option(tiny: Path):
+    assert "setting 'threads'" in refusal(tiny, "--threads", 0)
+
+
+def test_a_port_that_is_taken(tiny: Path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert f"cannot listen on 127.0.0.1 port {port}: Address already in use" in refusal(tiny, "--port", port)
+
+
+def test_connections_do_not_wait_for_acknowledgements():
+    with (
+        listen(Settings(directory=Path("x"), port=0)) as listener,
+        socket.create_connection(listener.getsockname()),
+        listener.accept()[0] as accepted,
+    ):
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_in_order(tiny: Path, tmp_path: Path, number):
+    server = start(tiny, tmp_path / "log.jsonl")
+    assert httpx.get(f"{server.url}/healthz").status_code == 200
+    server.process.send_signal(number)
+    assert server.process.wait(PATIENCE) == (0 if number == signal.SIGINT else -signal.SIGTERM)
+    events = [line["event"] for line in server.log()]
+    assert "Application shutdown complete." in events
+    assert events.count("listening") == 1
+
+
+def test_one_access_line_per_request(server, client):
+    request_id = uuid.uuid4().hex
+    client.get("/v1/collections/a%0Ab", headers={"X-Request-ID": request_id})
+    lines = [line for line in server.log() if line.get("request_id") == request_id]
+    assert len(lines) == 1
+    assert lines[0] | {"duration_ms": 1, "timestamp": ""} == {
+        "event": "request",
+        "method": "GET",
+        "path": "/v1/collections/a%0Ab",
+        "status": 404,
+        "duration_ms": 1,
+        "client": "127.0.0.1",
+        "request_id": request_id,
+        "logger": "server.access",
+        "level": "info",
+        "timestamp": "",
+    }
+
+
+def logged(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What a few events look like on stderr."""
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    configure_logging(settings)
+    structlog.get_logger("ours").info("hello", path=Path("x"))
+    structlog.get_logger("ours").debug("hidden")
+    logging.getLogger("theirs").warning("careful: %s", "hot")
+    try:
+        raise ValueError("broken")
+    except ValueError:
+        structlog.get_logger("ours").exception("failed")
+    return sys.stderr.getvalue()
+
+
+@pytest.mark.parametrize("log_format", ["json", "auto"])
+def test_lines_for_machines(log_format, monkeypatch):
+    text = logged(Settings(directory="x", log_format=log_format), monkeypatch)
+    ours, theirs, failed = map(json.loads, text.splitlines())
+    assert (ours["event"], ours["level"], ours["logger"]) == ("hello", "info", "ours")
+    assert (theirs["event"], theirs["level"], theirs["logger"]) == ("careful: hot", "warning", "theirs")
+    assert "ValueError: broken" in failed["exception"]
+
+
+def test_lines_for_people(monkeypatch):
+    text = re.sub("\x1b[^m]*m", "", logged(Settings(directory="x", log_format="console"), monkeypatch))
+    assert re.search(r"\[info +\] hello", text)
+    assert "Traceback (most recent call last)" in text
+    assert "hidden" not in text

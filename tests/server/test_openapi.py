@@ -1,0 +1,58 @@
+"""The OpenAPI description says what the service does."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from .conftest import ROOT, Server
+
+
+def test_schemathesis_finds_nothing(server: Server, tmp_path: Path):
+    """Its command rather than its pytest plugin: that way all its phases and checks run."""
+    options = ["--max-examples=15", "--generation-deterministic", "--no-color", "--checks=all"]
+    command = [Path(sys.executable).with_name("schemathesis"), "run", *options, f"{server.url}/openapi.json"]
+    environment = os.environ | {"SCHEMATHESIS_HOOKS": "tests.server.openapi_hooks", "PYTHONPATH": str(ROOT)}
+    run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "Tested: 5" in run.stdout
+
+
+def test_every_route_documents_its_problems(client):
+    description = client.get("/openapi.json").json()
+    for path, operations in description["paths"].items():
+        for operation in operations.values():
+            assert operation["description"]
+            problems = {status: answer for status, answer in operation["responses"].items() if status[0] in "45"}
+            assert "500" in problems, path
+            for answer in problems.values():
+                schema = answer["content"]["application/problem+json"]["schema"]
+                assert schema == {"$ref": "#/components/schemas/Problem"}
+    search = description["paths"]["/v1/collections/{name}/search"]["post"]
+    assert {"400", "404", "413", "415", "422", "503"} <= set(search["responses"])
+    assert "HTTPValidationError" not in json.dumps(description)
+
+
+def test_every_field_of_a_request_is_described(client):
+    schemas: dict[str, Any] = client.get("/openapi.json").json()["components"]["schemas"]
+    for name in ("SearchRequest", "SearchParams", "VectorQuery", "TokenQuery"):
+        assert not schemas[name]["additionalProperties"]
+        for field, schema in schemas[name]["properties"].items():
+            assert schema["description"], f"{name}.{field}"
+
+
+def test_its_examples_work(client):
+    examples = client.get("/openapi.json").json()["components"]["schemas"]["SearchRequest"]["examples"]
+    assert examples
+    for body in examples:
+        response = client.post("/v1/collections/scifact/search", json=body)
+        assert response.status_code == 200
+        assert response.json()["hits"]
+
+
+def test_docs(client):
+    page = client.get("/docs")
+    assert page.status_code == 200
+    assert "/openapi.json" in page.text

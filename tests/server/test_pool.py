@@ -1,0 +1,63 @@
+"""The pool of search threads."""
+
+import asyncio
+import threading
+
+import pytest
+import structlog
+
+from server.errors import OverloadedError
+from server.pool import SearchPool
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def pool():
+    pool = SearchPool(threads=2, queue=1)
+    yield pool
+    pool.shutdown()
+
+
+async def test_returns_and_raises_what_the_call_does(pool):
+    assert await pool.run(max, 1, 2, key=lambda number: -number) == 1
+    with pytest.raises(ZeroDivisionError):
+        await pool.run(divmod, 1, 0)
+
+
+async def test_runs_elsewhere_with_the_callers_log_context(pool):
+    with structlog.contextvars.bound_contextvars(request_id="abc"):
+        thread, context = await pool.run(lambda: (threading.current_thread(), structlog.contextvars.get_contextvars()))
+    assert thread is not threading.current_thread()
+    assert context == {"request_id": "abc"}
+
+
+async def test_holds_threads_plus_queue_calls_and_no_more(pool):
+    release = threading.Event()
+    calls = [asyncio.create_task(pool.run(release.wait)) for _ in range(3)]
+    await asyncio.sleep(0)
+    with pytest.raises(OverloadedError, match="3 searches"):
+        await pool.run(release.wait)
+    release.set()
+    await asyncio.gather(*calls)
+    assert await pool.run(release.wait)
+
+
+async def test_a_cancelled_request_keeps_its_place_until_its_thread_ends(pool):
+    release, started = threading.Event(), threading.Semaphore(0)
+
+    def call() -> None:
+        started.release()
+        release.wait()
+
+    calls = [asyncio.create_task(pool.run(call)) for _ in range(2)]
+    await asyncio.to_thread(lambda: [started.acquire(), started.acquire()])
+    for task in calls:
+        task.cancel()
+    await asyncio.gather(*calls, return_exceptions=True)
+    waiting = asyncio.create_task(pool.run(release.wait))
+    await asyncio.sleep(0)
+    with pytest.raises(OverloadedError):
+        await pool.run(release.wait)
+    release.set()
+    assert await waiting

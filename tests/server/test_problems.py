@@ -1,0 +1,217 @@
+"""Every error is a problem document of one shape."""
+
+import json
+from http import HTTPStatus
+from typing import Any
+
+import httpx
+import pytest
+
+from server.errors import Problem
+
+URL = "/v1/collections/scifact/search"
+JSON = {"content-type": "application/json"}
+GOOD = {"indices": [2054], "values": [1.0]}
+
+
+def problem(response: httpx.Response, status: int) -> Problem:
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    found = Problem.model_validate_json(response.content, strict=True)
+    assert found.status == status
+    assert found.request_id == response.headers["x-request-id"]
+    assert found.instance == response.request.url.raw_path.decode()
+    assert found.title
+    assert found.detail
+    return found
+
+
+def refused(client: httpx.Client, status: int, **body: Any) -> Problem:
+    return problem(client.post(URL, json=body), status)
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer", "detail"),
+    [
+        ({}, "#/query", "field is missing"),
+        ({"query": GOOD, "lmit": 5}, "#/lmit", "unknown field"),
+        ({"query": GOOD | {"weights": []}}, "#/query/weights", "unknown field"),
+        ({"query": {"indices": [1]}}, "#/query/values", "field is missing"),
+        ({"query": {"values": [1]}}, "#/query/indices", "field is missing"),
+        ({"query": {"indices": [1.5], "values": [1]}}, "#/query/indices/0", "(found 1.5)"),
+        ({"query": {"indices": ["1"], "values": [1]}}, "#/query/indices/0", '(found "1")'),
+        ({"query": {"indices": [True], "values": [1]}}, "#/query/indices/0", "(found true)"),
+        ({"query": {"indices": [-1], "values": [1]}}, "#/query/indices/0", "(found -1)"),
+        ({"query": {"indices": [2**32], "values": [1]}}, "#/query/indices/0", "(found 4294967296)"),
+        ({"query": {"indices": [10**30], "values": [1]}}, "#/query/indices/0", "(found 1e+30)"),
+        ({"query": {"indices": 1, "values": [1]}}, "#/query/indices", "(found 1)"),
+        ({"query": {"indices": [[1]], "values": [1]}}, "#/query/indices/0", "(found [1])"),
+        ({"query": {"indices": [1], "values": ["1"]}}, "#/query/values/0", '(found "1")'),
+        ({"query": {"indices": [1, 2], "values": [1, 0]}}, "#/query/values/1", "greater than 0 (found 0)"),
+        ({"query": {"indices": [1], "values": [-2]}}, "#/query/values/0", "greater than 0 (found -2)"),
+        ({"query": {"indices": [1], "values": [1e39]}}, "#/query/values/0", "(found 1e+39)"),
+        ({"query": {"indices": [1], "values": [None]}}, "#/query/values/0", "(found null)"),
+        ({"query": {"tokens": {"a~/b": 0}}}, "#/query/tokens/a~0~1b", "greater than 0 (found 0)"),
+        ({"query": {"tokens": ["a"]}}, "#/query/tokens", 'expected an object (found ["a"])'),
+        ({"query": {}}, "#/query", "expected an object with either"),
+        ({"query": GOOD | {"tokens": {}}}, "#/query", "expected an object with either"),
+        ({"query": "planet"}, "#/query", "expected an object with either"),
+        ({"query": {"text": "planet"}}, "#/query", "expected an object with either"),
+        ({"query": GOOD, "limit": 0}, "#/limit", "(found 0)"),
+        ({"query": GOOD, "limit": "5"}, "#/limit", '(found "5")'),
+        ({"query": GOOD, "limit": 5.0}, "#/limit", "(found 5.0)"),
+        ({"query": GOOD, "limit": None}, "#/limit", "(found null)"),
+        ({"query": GOOD, "with_payload": 1}, "#/with_payload", "expected true, false or a list of column names"),
+        ({"query": GOOD, "with_payload": [1]}, "#/with_payload/0", "(found 1)"),
+        ({"query": GOOD, "params": []}, "#/params", "expected an object"),
+        ({"query": GOOD, "params": {"plan": "fast"}}, "#/params", "'plan'"),
+        ({"query": GOOD, "params": {"query_cut": 0}}, "#/params", "'query_cut'"),
+        ({"query": GOOD, "params": {"heap_factor": "1"}}, "#/params", "'heap_factor'"),
+        ({"query": GOOD, "params": {"heap": 1}}, "#/params", "unknown parameter 'heap'"),
+        ([], "#", "expected an object"),
+        ("text", "#", "expected an object"),
+        (None, "#", "expected an object"),
+    ],
+)
+def test_wrong_bodies_name_the_field(client, body, pointer, detail):
+    found = problem(client.post(URL, content=json.dumps(body), headers=JSON), 422)
+    assert found.type == "urn:problem-type:seismic:invalid-input"
+    assert [field.pointer for field in found.errors] == [pointer]
+    assert detail in found.errors[0].detail
+    assert found.detail.startswith(f"{pointer}: ")
+
+
+@pytest.mark.parametrize(
+    ("query", "detail"),
+    [
+        ({"indices": [1, 2], "values": [1]}, "found 2 indices and 1 values"),
+        ({"indices": [7, 7], "values": [1, 1]}, "component 7 twice"),
+        ({"indices": [1], "values": [1e-60]}, "found 1e-60"),
+    ],
+)
+def test_queries_the_engine_refuses(client, query, detail):
+    found = refused(client, 422, query=query)
+    assert found.type == "urn:problem-type:seismic:invalid-query"
+    assert detail in found.detail
+
+
+def test_an_unknown_column_is_named(client):
+    found = refused(client, 422, query=GOOD, with_payload=["title", "colour"])
+    assert found.type == "urn:problem-type:seismic:invalid-parameter"
+    assert "'colour'" in found.detail
+    assert "n_sentences" in found.detail
+
+
+def test_an_unknown_column_is_named_without_hits_too(client):
+    assert "'colour'" in refused(client, 422, query={"tokens": {}}, with_payload=["colour"]).detail
+
+
+def test_a_limit_above_the_setting(client):
+    found = refused(client, 422, query=GOOD, limit=10_001)
+    assert found.detail == "limit: found 10001, expected at most 10000"
+
+
+def test_many_wrong_fields_are_counted_but_not_all_listed(client):
+    found = problem(client.post(URL, json={f"field{number}": 0 for number in range(500)}), 422)
+    assert len(found.errors) == 20
+    assert "(and 500 more)" in found.detail
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{",
+        b"nonsense",
+        b"'single'",
+        b"\x00",
+        b"[" * 100_000,
+        b'{"query":' * 5_000,
+        b'{"query": {"indices": [1], "values": [NaN]}}',
+        b'{"query": {"indices": [1], "values": [Infinity]}}',
+        b'{"query": {"indices": [1], "values": [-Infinity]}}',
+        b'{"query": {"indices": [1], "values": [1e400]}}',
+        b'{"query": {"indices": [1], "values": [' + b"9" * 5_000 + b"]}}",
+        b'{"query": {"tokens": {"\xff\xfe": 1}}}',
+        rb'{"query": {"tokens": {"\ud800": 1}}}',
+        '{"query": {"tokens": {}}}'.encode("utf-16"),
+        b'{"query": {"tokens": {}}} trailing',
+    ],
+    ids=range(15),
+)
+def test_bodies_that_are_not_json(client, body):
+    found = problem(client.post(URL, content=body, headers=JSON), 400)
+    assert found.detail.startswith("the body is not JSON: ")
+    assert found.type == "about:blank"
+
+
+def test_an_empty_body(client):
+    assert "the body is empty" in problem(client.post(URL, content=b"", headers=JSON), 422).detail
+
+
+@pytest.mark.parametrize("declared", [{}, {"content-type": "text/plain"}, {"content-type": "application/x-ndjson"}])
+def test_bodies_that_are_not_declared_as_json(client, declared):
+    found = problem(client.post(URL, content=json.dumps({"query": GOOD}), headers=declared), 415)
+    assert "expected application/json" in found.detail
+
+
+def test_a_charset_may_be_declared(client):
+    declared = {"content-type": "Application/JSON; charset=utf-8"}
+    assert client.post(URL, content=json.dumps({"query": GOOD}), headers=declared).status_code == 200
+
+
+@pytest.mark.parametrize("name", ["nope", "SCIFACT", "..%2Fscifact", "%00", "%F0%9F%AA%90", "a%0Ab"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_unknown_collections(client, name, method):
+    url = f"/v1/collections/{name}" + ("/search" if method == "POST" else "")
+    response = client.request(method, url, json={"query": GOOD} if method == "POST" else None)
+    found = Problem.model_validate_json(response.content, strict=True)
+    assert response.status_code == found.status == HTTPStatus.NOT_FOUND
+    assert response.headers["content-type"] == "application/problem+json"
+
+
+def test_an_unknown_collection_has_a_type_of_its_own(client):
+    found = problem(client.get("/v1/collections/nope"), 404)
+    assert found.type == "urn:problem-type:seismic:no-such-collection"
+    assert "'nope'" in found.detail
+
+
+@pytest.mark.parametrize("path", ["/", "/v1", "/v1/collections/", "/v2/collections", "/healthz/", "/a%0Ab", "//"])
+def test_unknown_routes(client, path):
+    assert problem(client.get(path), 404).type == "about:blank"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [("GET", URL, "POST"), ("PUT", URL, "POST"), ("POST", "/healthz", "GET"), ("DELETE", "/v1/collections", "GET")],
+)
+def test_wrong_methods(client, method, path, allowed):
+    response = client.request(method, path)
+    assert problem(response, 405).detail == f"found {method}, expected {allowed}"
+    assert response.headers["allow"] == allowed
+
+
+def test_a_request_id_is_made_and_differs(client):
+    one, two = (client.get("/healthz").headers["x-request-id"] for _ in range(2))
+    assert one != two
+    assert len(one) == 32
+
+
+def test_a_request_id_is_taken_over(client):
+    assert client.get("/healthz", headers={"X-Request-ID": "trace-1:a.b_c"}).headers["x-request-id"] == "trace-1:a.b_c"
+
+
+@pytest.mark.parametrize("given", ["", "a b", 'a"b', "a\tb", "é".encode("latin-1"), "x" * 129, "<script>"])
+def test_a_request_id_that_is_not_well_formed_is_replaced(client, given):
+    response = client.get("/nope", headers={"X-Request-ID": given})
+    assert len(problem(response, 404).request_id) == 32
+
+
+def test_scores_that_exceed_float32_are_refused(client, scifact):
+    query = {"indices": scifact.query(0)["indices"], "values": [3e38] * len(scifact.query(0)["indices"])}
+    assert "exceed float32" in refused(client, 422, query=query).detail
+
+
+def test_a_plan_the_index_is_not_made_for(client):
+    found = refused(client, 422, query=GOOD, params={"plan": "blocks"})
+    assert found.type == "urn:problem-type:seismic:invalid-parameter"
+    assert "'blocks'" in found.detail

@@ -1,0 +1,130 @@
+"""Search through a real process gives what the engine gives."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import pytest
+
+from seismic import Hit, Index, SearchParams
+from server.schemas import SearchAnswer
+
+
+def ask(client: httpx.Client, collection: str = "scifact", **body: Any) -> SearchAnswer:
+    response = client.post(f"/v1/collections/{collection}/search", json=body)
+    assert response.status_code == 200, response.text
+    return SearchAnswer.model_validate_json(response.content)
+
+
+def pairs(answer: SearchAnswer) -> list[tuple[str | int, float]]:
+    return [(hit.id, hit.score) for hit in answer.hits]
+
+
+def expected(hits: list[Hit]) -> list[tuple[str | int, float]]:
+    return [(hit.id, hit.score) for hit in hits]
+
+
+@pytest.mark.parametrize("plan", ["auto", "blocks", "exact"])
+def test_search_by_components(client, with_lists, scifact, plan):
+    for row in range(0, 50, 10):
+        query = scifact.query(row)
+        answer = ask(client, "lists", query=query, limit=7, params={"plan": plan})
+        assert pairs(answer) == expected(with_lists.search(query, k=7, params=SearchParams(plan=plan)))
+        assert answer.plan == with_lists.answer(query, params=SearchParams(plan=plan)).plan
+        assert answer.generation == with_lists.generation
+        assert answer.shards.total == answer.shards.ok == 1
+        assert answer.warnings == answer.unknown_tokens == []
+        assert answer.took_ms > 0
+
+
+def test_the_exact_plan_finds_the_true_top_ten(client, scifact):
+    for row in range(20):
+        answer = ask(client, query=scifact.query(row), params={"plan": "exact"})
+        scores = [hit.score for hit in answer.hits]
+        assert scores == pytest.approx(scifact.truth_scores[row].tolist(), rel=1e-3)
+
+
+def test_search_by_tokens(client, index, scifact):
+    for row in range(5):
+        answer = ask(client, query=scifact.tokens(row))
+        assert pairs(answer) == expected(index.search(scifact.query(row)))
+        assert len(answer.hits) == 10
+
+
+def test_search_params_reach_the_engine(client, with_lists, scifact):
+    params = {"plan": "blocks", "query_cut": 1, "heap_factor": 2.5}
+    query = scifact.query(3)
+    few = ask(client, "lists", query=query, params=params)
+    assert pairs(few) == expected(with_lists.search(query, params=SearchParams(**params)))
+    assert pairs(few) != pairs(ask(client, "lists", query=query))
+
+
+def test_payload_of_all_columns_is_the_default(client, index, scifact):
+    hit = ask(client, query=scifact.query(0), limit=1).hits[0]
+    row = scifact.documents["id"].to_pylist().index(hit.id)
+    assert hit.payload == {name: scifact.documents[name][row].as_py() for name in index.columns}
+    assert set(hit.payload) == {"text", "title", "n_sentences", "structured", "n_chars"}
+
+
+def test_payload_of_named_columns(client, scifact):
+    hits = ask(client, query=scifact.query(0), with_payload=["n_chars", "title"]).hits
+    assert all(list(hit.payload) == ["n_chars", "title"] for hit in hits)
+    assert [hit.payload for hit in ask(client, query=scifact.query(0), with_payload=[]).hits] == [{}] * 10
+
+
+def test_no_payload(client, scifact):
+    assert all(hit.payload is None for hit in ask(client, query=scifact.query(0), with_payload=False).hits)
+
+
+def test_unknown_tokens_are_named_and_match_nothing(client, scifact):
+    query = scifact.tokens(0)
+    answer = ask(client, query={"tokens": query["tokens"] | {"no such token": 1.0}})
+    assert answer.unknown_tokens == ["no such token"]
+    assert answer.warnings == []
+    assert pairs(answer) == pairs(ask(client, query=query))
+
+
+def test_unknown_components_are_named_and_match_nothing(client, scifact):
+    query = scifact.query(0)
+    larger = {"indices": [*query["indices"], 30522, 4294967295], "values": [*query["values"], 1.0, 1.0]}
+    answer = ask(client, query=larger)
+    assert answer.unknown_tokens == [30522, 4294967295]
+    assert pairs(answer) == pairs(ask(client, query=query))
+
+
+@pytest.mark.parametrize("query", [{"tokens": {"no such token": 1}}, {"indices": [99_999], "values": [1]}])
+def test_a_query_of_unknown_components_warns(client, query):
+    answer = ask(client, query=query)
+    assert answer.hits == []
+    assert len(answer.unknown_tokens) == 1
+    assert answer.warnings == ["the collection knows none of the query's components, so nothing matches"]
+
+
+@pytest.mark.parametrize("query", [{"tokens": {}}, {"indices": [], "values": []}])
+def test_an_empty_query_warns(client, query):
+    answer = ask(client, query=query)
+    assert answer.hits == []
+    assert answer.warnings == ["the query is empty, so nothing matches"]
+
+
+def test_components_need_no_order(client, scifact):
+    query = scifact.query(0)
+    backwards = {name: numbers[::-1] for name, numbers in query.items()}
+    assert pairs(ask(client, query=backwards)) == pairs(ask(client, query=query))
+
+
+def test_limit(client, index, scifact):
+    query = scifact.query(0)
+    assert len(ask(client, query=query).hits) == 10
+    assert len(ask(client, query=query, limit=1).hits) == 1
+    everything = ask(client, query=query, limit=10_000, with_payload=False, params={"plan": "exact"})
+    assert pairs(everything) == expected(index.search(query, k=10_000, params=SearchParams(plan="exact")))
+    assert 10 < len(everything.hits) < len(index)
+
+
+def test_many_clients_at_once_get_the_answers_of_one(client, index: Index, scifact):
+    rows = list(range(200))
+    want = [expected(index.search(scifact.query(row))) for row in rows]
+    with ThreadPoolExecutor(16) as threads:
+        answers = list(threads.map(lambda row: ask(client, query=scifact.query(row), with_payload=False), rows))
+    assert [pairs(answer) for answer in answers] == want

@@ -1,0 +1,99 @@
+"""Settings: where they come from, which wins, and what is refused."""
+
+import re
+from pathlib import Path
+
+import pytest
+import typer.main
+
+import seismic
+from seismic import ParameterError
+from server.__main__ import cli
+from server.settings import ENGINE_VARIABLES, Settings, load_settings
+
+pytestmark = pytest.mark.usefixtures("clean_environment")
+
+
+def test_options_before_environment_before_file(tmp_path, monkeypatch):
+    file = tmp_path / "seismic.toml"
+    file.write_text('directory = "data"\nport = 1\nhost = "file"\nqueue = 7\n')
+    monkeypatch.setenv("SEISMIC_PORT", "2")
+    monkeypatch.setenv("SEISMIC_HOST", "environment")
+    settings = load_settings(config=file, port=3, threads=None)
+    assert (settings.port, settings.host, settings.queue) == (3, "environment", 7)
+    assert settings.directory == Path("data")
+    assert settings.threads == Settings.model_fields["threads"].default
+
+
+def test_the_environment_may_name_the_file(tmp_path, monkeypatch):
+    (tmp_path / "seismic.toml").write_text("port = 5\n")
+    monkeypatch.setenv("SEISMIC_CONFIG", str(tmp_path / "seismic.toml"))
+    assert load_settings(directory="data").port == 5
+
+
+@pytest.mark.parametrize("name", sorted(Settings.model_fields))
+def test_every_setting_is_a_described_variable_and_option(name, monkeypatch, tmp_path):
+    field = Settings.model_fields[name]
+    assert field.description
+    option = next(one for one in typer.main.get_command(cli).params if one.name == name)
+    assert field.description in option.help
+    (tmp_path / "file").touch()
+    values = {"log_level": "error", "log_format": "json", "config": str(tmp_path / "file")}
+    monkeypatch.setenv(f"SEISMIC_{name.upper()}", values.get(name, "9"))
+    settings = load_settings(**({} if name == "directory" else {"directory": "data"}))
+    assert str(getattr(settings, name)) == values.get(name, "9")
+
+
+def test_every_option_is_a_setting():
+    command = typer.main.get_command(cli)
+    assert {one.name for one in command.params} == set(Settings.model_fields)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, "setting 'directory' is missing"),
+        ({"port": 70_000}, "setting 'port' (SEISMIC_PORT): input should be less than or equal to 65535 (found 70000)"),
+        ({"threads": 0}, "setting 'threads'"),
+        ({"log_level": "loud"}, "(found 'loud')"),
+        ({"colour": 1}, "unknown setting 'colour'; there are config, directory, host"),
+    ],
+)
+def test_wrong_settings_are_named(options, message):
+    with pytest.raises(ParameterError, match=re.escape(message)):
+        load_settings(**({"directory": "data"} if options else {}), **options)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("prot = 8001", "unknown setting 'prot'"),
+        ("port = ", "seismic.toml: Invalid value"),
+        ("\udcff", "seismic.toml: 'utf-8' codec"),
+        ("[server]\nport = 1", "unknown setting 'server'"),
+    ],
+)
+def test_wrong_files_are_refused(tmp_path, content, message):
+    file = tmp_path / "seismic.toml"
+    file.write_bytes(content.encode(errors="surrogateescape"))
+    with pytest.raises(ParameterError, match=re.escape(message)):
+        load_settings(directory="data", config=file)
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    with pytest.raises(ParameterError, match="no such file"):
+        load_settings(directory="data", config=tmp_path / "nope.toml")
+
+
+def test_an_unknown_variable_is_refused(monkeypatch):
+    monkeypatch.setenv("SEISMIC_PROT", "8001")
+    with pytest.raises(ParameterError, match="unknown setting SEISMIC_PROT in the environment; there are"):
+        load_settings(directory="data")
+
+
+def test_variables_of_the_engine_are_not_settings(monkeypatch):
+    sources = "".join(file.read_text() for file in Path(seismic.__file__).parent.rglob("*.py"))
+    assert set(re.findall(r"SEISMIC_[A-Z_]+", sources)) == ENGINE_VARIABLES
+    for name in ENGINE_VARIABLES:
+        monkeypatch.setenv(name, "x")
+    load_settings(directory="data")
