@@ -76,7 +76,7 @@ class BuildParams(_Params):
     """Clusters that put similar documents beside each other; 0 keeps the input order. None: one per 40
     documents."""
 
-    order_rounds: Annotated[int, Field(ge=1, le=20)] = 3
+    order_rounds: Annotated[int, Field(ge=1, le=20)] = 2
     """Rounds of k-means for that order."""
 
 

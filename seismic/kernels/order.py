@@ -9,6 +9,10 @@ from seismic.kernels.heaviest import Heads, select_heaviest
 from seismic.kernels.jit import jit
 
 
+CHUNK = 64
+"""Scores compared at once."""
+
+
 class CentroidLists(NamedTuple):
     """Centroids, inverted: ``starts`` int64 [dimension + 1] into ``clusters`` int32 and ``values`` float32."""
 
@@ -52,18 +56,32 @@ def assign_documents(
     similarity: F32,
 ) -> None:
     """The nearest centroid, by inner product of heads, of documents first .. last - 1; ties: the lower cluster."""
-    scores = np.empty(n_clusters, np.float32)
+    scores = np.zeros(-(-n_clusters // CHUNK) * CHUNK, np.float32)
+    bits = scores.view(np.int32)
     for document in range(first, last):
         scores[:] = 0
         for rank in range(heads.counts[document]):
             component, value = heads.components[document, rank], heads.values[document, rank]
             for at in range(lists.starts[component], lists.starts[np.int64(component) + 1]):
                 scores[lists.clusters[at]] += value * lists.values[at]
-        best = 0
-        for cluster in range(1, n_clusters):
-            if scores[cluster] > scores[best]:
-                best = cluster
+        best = _first_largest(bits)
         cluster_of[document], similarity[document] = best, scores[best]
+
+
+@jit
+def _first_largest(bits: I32) -> int:
+    """Where the largest of some floats >= 0 stands first, given their bits, which order as they do: LLVM vectorises a
+    maximum of integers, not of floats."""
+    largest, at = np.int32(-1), 0
+    for chunk in range(0, len(bits), CHUNK):
+        here = np.int32(0)
+        for lane in range(CHUNK):
+            here = max(here, bits[chunk + lane])
+        if here > largest:
+            largest, at = here, chunk
+    while bits[at] != largest:
+        at += 1
+    return at
 
 
 @jit
