@@ -53,7 +53,12 @@ def build(
     vectors, params = as_vectors(vectors), params or BuildParams()
     if vocabulary is not None:
         vocabulary.check_unique()
-        vectors = vectors.widened(max(vectors.dimension, len(vocabulary)))
+        if len(vocabulary) < vectors.dimension:
+            raise InputError(
+                f"vocabulary: found {len(vocabulary)} tokens for vectors of dimension {vectors.dimension}, expected at "
+                "least as many"
+            )
+        vectors = vectors.widened(len(vocabulary))
     table = check_documents(documents, len(vectors))
     _check_counts(len(vectors), shards, workers)
     with staging(Path(out), replace=replace) as (folder, generation):
@@ -95,24 +100,24 @@ def check_documents(documents: pa.Table | None, count: int) -> pa.Table:
     if "id" not in documents.column_names:
         raise InputError(f"documents: column 'id' is missing; found {', '.join(documents.column_names)}")
     ids = documents["id"]
-    if not (pa.types.is_string(ids.type) or pa.types.is_integer(ids.type)):
+    if not (pa.types.is_string(ids.type) or pa.types.is_large_string(ids.type) or pa.types.is_integer(ids.type)):
         raise InputError(f"documents: column 'id' is {ids.type}, expected string or integer")
     if ids.null_count:
         row = int(np.flatnonzero(ids.is_null().to_numpy())[0])
         raise InputError(f"documents: row {row}, field 'id': found null, expected a unique id")
     _check_unique(ids)
     names = ["id", *(name for name in documents.column_names if name != "id")]
-    return documents.select(names)
+    return documents.select(names).unify_dictionaries()  # a file holds one dictionary per column
 
 
 def _check_unique(ids: pa.ChunkedArray) -> None:
     codes = ids.combine_chunks().dictionary_encode().indices.to_numpy()
-    if len(codes) and codes.max() + 1 < len(codes):
-        order = np.argsort(codes, kind="stable")
-        second = order[1:][np.diff(codes[order]) == 0].min()
-        first = int(np.flatnonzero(codes == codes[second])[0])
+    repeated = codes != np.arange(len(codes))  # codes number ids by first appearance
+    if repeated.any():
+        second = int(np.argmax(repeated))
+        first = int(np.argmax(codes == codes[second]))
         raise InputError(
-            f"documents: row {second}, field 'id': found {ids[int(second)].as_py()!r}, which row {first} has; "
+            f"documents: row {second}, field 'id': found {ids[second].as_py()!r}, which row {first} has; "
             "expected unique ids"
         )
 
@@ -149,7 +154,6 @@ class _Progress:
 
 def _write_vocabulary(path: Path, vocabulary: Vocabulary, vectors: SparseVectors) -> FileEntry:
     frequency = np.bincount(vectors.components, minlength=vectors.dimension)
-    tokens = pa.concat_arrays([vocabulary.tokens, pa.nulls(vectors.dimension - len(vocabulary), pa.string())])
     idf = inverse_document_frequency(frequency, len(vectors))
-    batch = pa.record_batch([tokens, pa.array(frequency), pa.array(idf)], schema=vocabulary_schema())
+    batch = pa.record_batch([vocabulary.tokens, pa.array(frequency), pa.array(idf)], schema=vocabulary_schema())
     return write_batches(path, vocabulary_schema(), [batch])

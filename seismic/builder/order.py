@@ -18,8 +18,8 @@ ORDER_HEAD = 10
 CENTROID_HEAD = 24
 """Heaviest components kept of a centroid of the order.
 
-On 319,203 documents heads of 10 and 24 with two rounds let exact search visit 123 blocks, as 16 and 64 with three rounds
-do at twice the time; 4,000 clusters for 8,000: 129 blocks; 16,000: 118, for half as much time again.
+On 319,203 documents heads of 10 and 24 with two rounds let exact search visit 123 blocks, as 16 and 64 with three
+rounds do at twice the time; 4,000 clusters for 8,000: 129 blocks; 16,000: 118, for half as much time again.
 """
 
 ORDER_STREAM = 2**32

@@ -33,7 +33,7 @@ def summarize_lists(
     components, entries = Spool(vectors.components.dtype, folder), Spool(np.int32, folder)
     numbers, codes = Spool(np.uint16, folder), Spool(np.uint8, folder)
     entries.append(np.zeros(1, np.int32))
-    runs, scales = [np.zeros(1, np.int64)], []
+    runs, scales = [np.zeros(1, np.int64)], [np.zeros(0, np.float32)]
     for part in in_order(task, ranges_by_work(work, ENTRIES), threads):
         check_offset(len(numbers) + len(part.blocks), "summary entries")
         entries.append(np.cumsum(part.lengths) + len(numbers))

@@ -8,7 +8,6 @@ from seismic.kernels.arrays import F32, I32, I64, U32, Ids
 from seismic.kernels.heaviest import Heads, select_heaviest
 from seismic.kernels.jit import jit
 
-
 CHUNK = 64
 """Scores compared at once."""
 

@@ -52,11 +52,13 @@ def map_table(path: Path, entry: FileEntry) -> pa.Table:
         with path.open("rb") as source:
             mapping = mmap.mmap(source.fileno(), 0, access=mmap.ACCESS_READ)
         table = pa.ipc.open_file(pa.BufferReader(pa.py_buffer(mapping))).read_all()
+        table.validate()
+        _names(table.schema)  # pyarrow decodes them only now
     except FileNotFoundError:
         raise CorruptIndexError(
             f"{path} is missing, although the manifest lists it; restore it or build again"
         ) from None
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise CorruptIndexError(f"{path} is not a readable Arrow file: {error}") from None
     if table.num_rows != entry.rows:
         raise CorruptIndexError(f"{path}: found {table.num_rows} rows, expected {entry.rows}")
@@ -68,6 +70,8 @@ def map_batch(path: Path, entry: FileEntry, schema: pa.Schema) -> pa.RecordBatch
     table = map_table(path, entry)
     if not table.schema.equals(schema):
         raise CorruptIndexError(f"{path}: found columns {_names(table.schema)}, expected {_names(schema)}")
+    if any(column.null_count for column in table.columns):
+        raise CorruptIndexError(f"{path}: found nulls, expected none")
     batches = table.to_batches()
     if len(batches) > 1:
         raise CorruptIndexError(f"{path}: found {len(batches)} record batches, expected one")

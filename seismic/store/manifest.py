@@ -108,7 +108,7 @@ def _check_format(path: Path, content: dict[str, Any]) -> None:
     if major != str(FORMAT_MAJOR):
         raise FormatError(
             f"{path}: found format {found}, this release reads {FORMAT_MAJOR}.x; use the release that wrote it "
-            f"({content.get('versions', {}).get('seismic', 'unknown')}) or build the index again"
+            f"({content.get('versions')}) or build the index again"
         )
     unknown = sorted(set(content.get("required_features", [])) - FEATURES)
     if unknown:

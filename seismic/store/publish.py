@@ -21,7 +21,7 @@ GENERATIONS = "generations"
 def current_generation(collection: Path) -> str:
     """The id of the generation served."""
     try:
-        text = (collection / CURRENT).read_text()
+        text = (collection / CURRENT).read_bytes().decode(errors="replace")
     except (FileNotFoundError, NotADirectoryError):
         raise IndexNotFoundError(f"{collection}: no index there (no {CURRENT} file); build one first") from None
     name = text.strip()
@@ -35,24 +35,28 @@ def is_collection(folder: Path) -> bool:
     return (folder / CURRENT).is_file()
 
 
+def check_output(collection: Path, *, replace: bool) -> None:
+    """OutputExistsError if a build may not go there: something is there, and `replace` is False or it is no index."""
+    if not collection.exists() or (collection.is_dir() and not any(collection.iterdir())):
+        return
+    if not replace:
+        raise OutputExistsError(
+            f"{collection} exists; choose another folder, or publish a new generation into it by replace (--replace)"
+        )
+    if not is_collection(collection):
+        raise OutputExistsError(f"{collection} holds no index, so it is not replaced; choose another folder")
+
+
 @contextmanager
 def staging(collection: Path, *, replace: bool) -> Iterator[tuple[Path, str]]:
     """A folder to write the next generation into, and its id. Published at the end of the block, gone if that fails.
 
-    OutputExistsError if something is there and `replace` is False; StorageError if it cannot be written.
+    OutputExistsError as in `check_output`; StorageError if it cannot be written.
     """
-    created = not collection.exists()
-    if not created and not replace and (not collection.is_dir() or any(collection.iterdir())):
-        raise OutputExistsError(
-            f"{collection} exists; choose another folder, or replace it to publish a new generation"
-        )
-    if not created and replace and not is_collection(collection) and any(collection.iterdir()):
-        raise OutputExistsError(
-            f"{collection} holds files but no index; refusing to build into it, choose another folder"
-        )
-    folder = None
+    check_output(collection, replace=replace)
+    generations, folder = collection / GENERATIONS, None
+    missing = [path for path in (generations, *generations.parents) if not path.exists()]
     try:
-        generations = collection / GENERATIONS
         generations.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix=".staging-", dir=generations))
         name = _next_generation(generations)
@@ -61,8 +65,9 @@ def staging(collection: Path, *, replace: bool) -> Iterator[tuple[Path, str]]:
     except BaseException as error:
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
-        if not is_collection(collection):
-            _remove_empty(collection, created)
+        for path in missing:  # take back the folders this build made, innermost first
+            if path.is_dir() and not any(path.iterdir()):
+                path.rmdir()
         if isinstance(error, OSError):
             raise StorageError(f"cannot write {collection}: {error}") from error
         raise
@@ -85,10 +90,3 @@ def _publish(collection: Path, folder: Path, name: str) -> None:
     fsync(pointer)
     os.replace(pointer, collection / CURRENT)
     fsync(collection)
-
-
-def _remove_empty(collection: Path, created: bool) -> None:
-    """Take back the folders this build made; whatever else is in there stays."""
-    for folder in (collection / GENERATIONS, *([collection] if created else [])):
-        if folder.is_dir() and not any(folder.iterdir()):
-            folder.rmdir()

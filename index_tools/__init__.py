@@ -1,0 +1,1 @@
+"""The `seismic` command: reading, building, searching and measuring from the shell."""

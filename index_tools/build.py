@@ -1,0 +1,85 @@
+"""`seismic build`: files in, an index out."""
+
+import time
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.filesize import decimal
+
+import seismic
+from index_tools.options import with_params
+from index_tools.progress import progress
+from index_tools.readers import Reading, Tokens, collect, read_collection, read_vocabulary
+from seismic import BuildParams, Vocabulary
+from seismic.store.publish import check_output
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+@with_params
+def build(
+    inputs: Annotated[
+        list[Path],
+        typer.Argument(metavar="INPUT", help=".parquet, .arrow, .feather, .jsonl and .jsonl.gz, or folders of them."),
+    ],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder of the collection.")],
+    vocabulary: Annotated[
+        Path | None, typer.Option(help="Tokens by component: one per line, line number = component, from 0.")
+    ] = None,
+    dimension: Annotated[
+        int | None, typer.Option(help="Size of the vocabulary; larger component ids are errors.")
+    ] = None,
+    repair: Annotated[bool, typer.Option("--repair", help="Sort components, add up duplicates, drop zeros.")] = False,
+    shards: Annotated[int, typer.Option(help="Shards, equal ranges of the documents.")] = 1,
+    workers: Annotated[int, typer.Option(help="Threads; the result does not depend on them.")] = 1,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Publish a new generation into an existing collection.")
+    ] = False,
+    *,
+    params: BuildParams,
+) -> None:
+    """Build an index from files of documents with sparse vectors.
+
+    A document has an `id`, perhaps a `text` (in JSON lines also `content` or
+    `contents`), a vector and any metadata. A vector is `indices` and `values`,
+    or a map `vector` (or `tokens`) from token to weight. Tokens are looked up
+    in the vocabulary file; without one they are numbered as they appear.
+
+    Examples:
+
+        seismic build documents.parquet scifact --vocabulary vocab.txt
+
+        seismic build corpus/*.jsonl.gz msmarco --shards 8 --workers 8
+
+        seismic build encoded/ scifact --replace --summary-energy 0.5
+    """
+    began = time.perf_counter()
+    check_output(out, replace=replace)  # before hours of reading, not after
+    known = read_vocabulary(vocabulary) if vocabulary else None
+    tokens = Tokens(known.tokens.to_pylist(), growing=False) if known else Tokens()
+    reading = Reading(tokens, len(tokens) if known and dimension is None else dimension, repair)
+    with (
+        progress() as report,
+        collect(read_collection(inputs, reading, partial(report, "read")), beside=out) as collection,
+    ):
+        generation = seismic.build(
+            collection.vectors,
+            out,
+            documents=collection.documents,
+            vocabulary=Vocabulary(tokens) if tokens else None,
+            params=params,
+            shards=shards,
+            workers=workers,
+            replace=replace,
+            progress=report,
+        )
+    with seismic.open(out) as index:
+        manifest = index.manifest
+    seconds = time.perf_counter() - began
+    typer.echo(
+        f"documents {manifest.documents:,}, shards {len(manifest.shards)}, size {decimal(manifest.bytes)}, "
+        f"{seconds:.1f} s: generation {manifest.generation} in {generation}"
+    )

@@ -1,0 +1,137 @@
+"""`seismic inspect`: what is inside an index, read from its manifest and its Arrow files."""
+
+from collections import defaultdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+import pyarrow as pa
+import typer
+from rich.console import Console
+from rich.filesize import decimal
+from rich.table import Table
+
+import seismic
+from seismic import Index
+from seismic.store.publish import GENERATIONS
+from seismic.store.schema import MAXIMA, POSTINGS, VOCABULARY
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def inspect(
+    collection: Annotated[Path, typer.Argument(metavar="OUT", help="Folder of the collection.")],
+    as_json: Annotated[bool, typer.Option("--json", help="The same as JSON; sizes in bytes.")] = False,
+) -> None:
+    """Show what is inside an index.
+
+    Examples:
+
+        seismic inspect scifact
+
+        seismic inspect scifact --json | jq .files
+    """
+    with seismic.open(collection) as index:
+        report = describe(index, collection / GENERATIONS / index.generation)
+    if as_json:
+        typer.echo(orjson.dumps(report, option=orjson.OPT_INDENT_2))
+    else:
+        _print(report)
+
+
+def describe(index: Index, folder: Path) -> dict[str, Any]:
+    """Everything that `inspect` shows about the generation in `folder`; sizes in bytes."""
+    manifest = index.manifest
+    return {
+        "index": {
+            "collection": index.name,
+            "generation": index.generation,
+            "format": manifest.format,
+            "layout": manifest.layout,
+            "shards": len(manifest.shards),
+            "documents": manifest.documents,
+            "dimension": manifest.dimension,
+            "components_per_document": round(manifest.nnz / manifest.documents, 1),
+            "vocabulary": len(index.vocabulary) if index.vocabulary else None,
+            "payload_columns": index.columns,
+            "bytes": manifest.bytes,
+        },
+        "files": _files(folder),
+        "statistics": _statistics(folder),
+        "build": manifest.build,
+        "versions": manifest.versions,
+    }
+
+
+def _files(folder: Path) -> dict[str, dict[str, Any]]:
+    """File name -> its size, and that of each column's buffers, over all shards."""
+    files: dict[str, dict[str, Any]] = {}
+    for path in [*sorted(folder.glob("shard-*/*.arrow")), *folder.glob(VOCABULARY)]:
+        entry = files.setdefault(path.name, {"bytes": 0, "columns": {}})
+        entry["bytes"] += path.stat().st_size
+        table = _map(path)
+        for name, column in zip(table.column_names, table.columns, strict=True):
+            entry["columns"][name] = entry["columns"].get(name, 0) + column.nbytes
+    return files
+
+
+def _statistics(folder: Path) -> dict[str, dict[str, float]]:
+    """How much shared blocks and posting lists hold, over all shards; empty ones do not count."""
+    counts: dict[str, list[npt.NDArray[np.int64]]] = defaultdict(list)
+    for path in sorted(folder.glob(f"shard-*/{MAXIMA}")):
+        codes = _map(path)["codes"].combine_chunks()
+        counts["shared_blocks_per_component"].append(_sums(codes, codes.values.to_numpy() > 0))
+    for path in sorted(folder.glob(f"shard-*/{POSTINGS}")):
+        lists = _map(path)["blocks"].combine_chunks()
+        lengths = np.diff(lists.values.offsets.to_numpy())
+        counts["postings_per_list"].append(_sums(lists, lengths))
+        counts["blocks_per_list"].append(np.diff(lists.offsets.to_numpy()))
+        counts["documents_per_block"].append(lengths)
+    return {name: _summary(np.concatenate(arrays)) for name, arrays in counts.items()}
+
+
+def _sums(lists: pa.ListArray, numbers: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    """Row by row, the sum of `numbers`, one of which belongs to each child of the lists."""
+    ends = np.concatenate([[0], np.cumsum(numbers, dtype=np.int64)])
+    sums: npt.NDArray[np.int64] = np.diff(ends[lists.offsets.to_numpy()])
+    return sums
+
+
+def _summary(counts: npt.NDArray[Any]) -> dict[str, float]:
+    counts = counts[counts > 0]
+    if len(counts) == 0:
+        return {"count": 0}
+    p50, p95, most = np.percentile(counts, (50, 95, 100), method="higher").tolist()
+    return {"count": len(counts), "mean": round(float(counts.mean()), 1), "p50": p50, "p95": p95, "max": most}
+
+
+def _map(path: Path) -> pa.Table:
+    return pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+
+
+def _print(report: dict[str, Any]) -> None:
+    console = Console(markup=False, emoji=False, highlight=False)
+    facts = {name: value for name, value in report["index"].items() if name != "bytes"}
+    _print_rows(console, "index", [*facts.items(), ("size", decimal(report["index"]["bytes"]))])
+    sizes = []
+    for name, entry in report["files"].items():
+        sizes.append((name, decimal(entry["bytes"])))
+        sizes += [(f"  {column}", decimal(size)) for column, size in entry["columns"].items()]
+    _print_rows(console, "files", sizes)
+    statistics = [
+        (name, ", ".join(f"{key} {value:,g}" for key, value in numbers.items()))
+        for name, numbers in report["statistics"].items()
+    ]
+    _print_rows(console, "statistics", statistics)
+    _print_rows(console, "built with", [*report["build"].items(), *report["versions"].items()])
+
+
+def _print_rows(console: Console, title: str, rows: list[tuple[str, Any]]) -> None:
+    table = Table(title=title, box=None, show_header=False, title_justify="left", title_style="bold", pad_edge=False)
+    for name, value in rows:
+        table.add_row(name, ", ".join(value) if isinstance(value, list) else str(value))
+    console.print(table)
+    console.print()

@@ -1,0 +1,56 @@
+"""What `seismic evaluate` measures: overlap with the exact answer, agreement with judgements, time."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import ir_measures
+import numpy as np
+import numpy.typing as npt
+from ir_measures import RR, Qrel, R, ScoredDoc, nDCG
+
+MEASURES = (nDCG @ 10, RR @ 10, R @ 100)
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Microseconds per query."""
+
+    p50: float
+    p95: float
+    p99: float
+    mean: float
+
+
+def recall(found: npt.NDArray[np.int64], exact: npt.NDArray[np.int64]) -> float:
+    """Mean share of the exact top k among the documents found, both document numbers [n, k] with pads of -1.
+
+    Queries that no document matches do not count; NaN if there are no others.
+    """
+    shares = [
+        len(np.intersect1d(best[best >= 0], some)) / np.count_nonzero(best >= 0)
+        for some, best in zip(found, exact, strict=True)
+        if (best >= 0).any()
+    ]
+    return float(np.mean(shares)) if shares else float("nan")
+
+
+def effectiveness(qrels: Sequence[Qrel], run: Callable[[int], Sequence[ScoredDoc]]) -> dict[str, float]:
+    """Means of MEASURES over the queries of `qrels`. `run(k)`: what searches for k hits find; k is a measure's own."""
+    results = {}
+    for measure in MEASURES:
+        hits = run(measure["cutoff"])
+        results[str(measure)] = float(ir_measures.calc_aggregate([measure], qrels, hits)[measure])
+    return results
+
+
+def latency(search: Callable[[Any], object], queries: Sequence[Any]) -> Latency:
+    """Of `search`, called with one query after another."""
+    nanoseconds = np.empty(len(queries))
+    for number, query in enumerate(queries):
+        began = time.perf_counter_ns()
+        search(query)
+        nanoseconds[number] = time.perf_counter_ns() - began
+    p50, p95, p99 = np.percentile(nanoseconds / 1e3, (50, 95, 99))
+    return Latency(float(p50), float(p95), float(p99), float(nanoseconds.mean() / 1e3))

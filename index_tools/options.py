@@ -1,0 +1,42 @@
+"""Command-line options made from the fields of parameter models, so that names, defaults and help agree."""
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Annotated, Any, get_args, get_origin
+
+import typer
+
+
+def with_params(command: Callable[..., None]) -> Callable[..., None]:
+    """Replace the argument `params: Model` of a command by one option per field of its pydantic model."""
+    signature = inspect.signature(command)
+    model = signature.parameters["params"].annotation
+    own = [parameter for name, parameter in signature.parameters.items() if name != "params"]
+    fields = [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=field.default,
+            annotation=Annotated[
+                _plain(field.annotation), typer.Option(help=field.description, rich_help_panel=model.__name__)
+            ],
+        )
+        for name, field in model.model_fields.items()
+    ]
+
+    @functools.wraps(command)
+    def expanded(**values: Any) -> None:
+        params = model(**{name: values.pop(name) for name in model.model_fields})
+        command(**values, params=params)
+
+    expanded.__signature__ = signature.replace(parameters=[*own, *fields])  # type: ignore[attr-defined]
+    return expanded
+
+
+def _plain(annotation: Any) -> Any:
+    """`Annotated[int, ...] | None` as `int | None`: the model checks ranges, and typer wants plain types."""
+    if get_origin(annotation) is Annotated:
+        return get_args(annotation)[0]
+    plain = [_plain(part) for part in get_args(annotation)]
+    return functools.reduce(lambda one, other: one | other, plain) if type(None) in plain else annotation

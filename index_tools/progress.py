@@ -1,0 +1,51 @@
+"""Progress of long work: bars on a terminal, JSON lines on stderr otherwise."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeAlias
+
+import orjson
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+Report: TypeAlias = Callable[[str, int, int], None]
+"""report(stage, done, total); may be called from any thread, one call at a time."""
+
+INTERVAL = 1.0
+"""Seconds between two JSON lines of a stage."""
+
+
+@contextmanager
+def progress() -> Iterator[Report]:
+    """Show the stages reported while the context lasts."""
+    if not sys.stderr.isatty():
+        yield _JsonLines()
+        return
+    columns = TextColumn("{task.description:>10}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn()
+    with Progress(*columns, console=Console(stderr=True)) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def report(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage)
+            bars.update(tasks[stage], completed=done, total=total)
+
+        yield report
+
+
+class _JsonLines:
+    """{"stage": "read", "done": 1, "total": 2, "seconds": 0.5}, not too often, and always when a stage ends."""
+
+    def __init__(self) -> None:
+        self.began = time.monotonic()
+        self.shown: dict[str, float] = {}
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        if done < total and now - self.shown.get(stage, self.began) < INTERVAL:
+            return
+        self.shown[stage] = now
+        line = {"stage": stage, "done": done, "total": total, "seconds": round(now - self.began, 3)}
+        print(orjson.dumps(line).decode(), file=sys.stderr, flush=True)

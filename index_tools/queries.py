@@ -1,0 +1,55 @@
+"""Queries from files: the same formats as documents."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from index_tools.readers import Reading, Tokens, check_unique, read_collection
+from seismic import InputError, ParameterError, SparseVectors, Vocabulary
+
+
+class Queries(NamedTuple):
+    """Ids, as text, and vectors of queries."""
+
+    ids: list[str]
+    vectors: SparseVectors
+
+
+def read_queries(path: Path, vocabulary: Vocabulary | None = None, where: Sequence[str] = ()) -> Queries:
+    """The queries of a file or folder whose columns have the values that `where` asks for ("split=test").
+
+    Tokens are those of `vocabulary`; tokens beyond it get components beyond it, which match nothing. Raises
+    InputError, VectorError with file, row and field, and ParameterError for a wrong `where`.
+    """
+    tokens = Tokens(vocabulary.tokens.to_pylist() if vocabulary else ())
+    batches = list(read_collection([path], Reading(tokens)))
+    if any(batch.by_token for batch in batches) and vocabulary is None:
+        raise InputError(f"{path} has queries of tokens, but the index has no vocabulary; build it with one")
+    table = pa.concat_tables([batch.documents for batch in batches], promote_options="permissive")
+    check_unique(table["id"], [batch.rows for batch in batches])
+    vectors = SparseVectors.concatenate([batch.vectors for batch in batches])
+    rows = list(range(len(vectors)))
+    for condition in where:
+        wanted = _matches(table, condition)
+        rows = [row for row in rows if wanted[row]]
+        if not rows:
+            raise InputError(f"{path}: no query with {' and '.join(where)}")
+    return Queries(
+        [str(table["id"][row].as_py()) for row in rows],
+        SparseVectors.concatenate([vectors.slice(row, row + 1) for row in rows]),
+    )
+
+
+def _matches(table: pa.Table, condition: str) -> list[bool | None]:
+    """Row by row, whether "column=value" holds, comparing text."""
+    name, separator, value = condition.partition("=")
+    if not separator or name not in table.column_names:
+        raise ParameterError(f"--where {condition}: expected column=value; columns are {', '.join(table.column_names)}")
+    try:
+        matches: list[bool | None] = pc.equal(table[name].cast(pa.string()), value).to_pylist()
+    except pa.ArrowException:
+        raise ParameterError(f"--where {condition}: cannot compare a column of {table[name].type}") from None
+    return matches

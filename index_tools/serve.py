@@ -1,0 +1,16 @@
+"""`seismic serve`: hands over to the service, which has its own options."""
+
+import os
+import sys
+
+import typer
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def serve(context: typer.Context) -> None:
+    """Serve a folder of collections over REST."""
+    # `-m` puts the working folder on the path, where any server.py would win: keep it off unless it is on ours.
+    safe = [] if os.getcwd() in sys.path else ["-P"]
+    os.execv(sys.executable, [sys.executable, *safe, "-m", "server", *context.args])

@@ -1,0 +1,145 @@
+import os
+import pty
+import resource
+import signal
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+import seismic
+from seismic import BuildParams
+from tests.index_tools.conftest import COMMAND, PLANETS, Run, names, shell, write_lines
+
+
+def test_built_from_several_files(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for line in PLANETS[:2]:
+        write_lines(folder / f"{line['id']}.jsonl", line)
+    last = write_lines(tmp_path / "last.jsonl.gz", PLANETS[2])
+    knobs = "--pruning", "fixed", "--postings-per-list", 5, "--summary-energy", 0.7, "--shards", 3, "--workers", 2
+    result = run("build", folder, last, tmp_path / "out", *knobs)
+    assert result.exit_code == 0, result.output
+    with seismic.open(tmp_path / "out") as index:
+        assert index.document_ids(range(3)) == ["a", "b", "c"]
+        assert index.payloads([2]) == [{"year": None, "text": "The sun is a star."}]
+        assert index.vocabulary is not None
+        assert index.vocabulary.tokens.to_pylist() == ["mars", "planet", "venus", "star", "sun"]
+        expected = BuildParams(pruning="fixed", postings_per_list=5, summary_energy=0.7)
+        assert index.manifest.build_params == expected
+        assert [hit.id for hit in index.search({"tokens": {"planet": 1.0}})] == ["b", "a"]
+
+
+def test_vocabulary_sets_the_dimension(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "vocab.txt").write_text("mars\nsun\nmoon\n")
+    lines = [{"id": "a", "indices": [1], "values": [1.0]}, {"id": "b", "indices": [3], "values": [1.0]}]
+    path = write_lines(tmp_path / "x.jsonl", *lines)
+    result = run("build", path, tmp_path / "out", "--vocabulary", tmp_path / "vocab.txt")
+    assert result.exit_code == 2
+    assert "x.jsonl, line 2, field 'indices': found component 3, expected ids below the dimension 3" in result.stderr
+    write_lines(path, lines[0])
+    assert run("build", path, tmp_path / "out", "--vocabulary", tmp_path / "vocab.txt").exit_code == 0
+    with seismic.open(tmp_path / "out") as index:
+        assert index.dimension == 3
+
+
+def test_repair(run: Run, tmp_path: Path) -> None:
+    path = write_lines(tmp_path / "x.jsonl", {"id": "a", "vector": {"mars": 1, "sun": 0}})
+    refused = run("build", path, tmp_path / "out")
+    assert refused.exit_code == 2
+    assert "x.jsonl, line 1, field 'vector': found 0.0, expected a finite float32 above 0; repair drops zeros" in (
+        refused.stderr
+    )
+    assert names(tmp_path) == ["x.jsonl"]
+    assert run("build", path, tmp_path / "out", "--repair").exit_code == 0
+
+
+def test_replace(run: Run, planets: Path, planets_index: Path) -> None:
+    refused = run("build", planets, planets_index)
+    assert refused.exit_code == 2
+    assert f"error: {planets_index} exists" in refused.stderr
+    assert "--replace" in refused.stderr
+    write_lines(planets, PLANETS[0])
+    assert run("build", planets, planets_index, "--replace").exit_code == 0
+    with seismic.open(planets_index) as index:
+        assert (index.generation, len(index)) == ("000002", 1)
+
+
+FAILURES: Mapping[str, tuple[list[str], str]] = {
+    "parameter out of range": (["--centroid-fraction", "7"], "parameter 'centroid_fraction'"),
+    "more shards than documents": (["--shards", "4"], "shards is 4, expected 1 to 3"),
+    "missing vocabulary": (["--vocabulary", "no.txt"], "no.txt: No such file"),
+    "dimension too small": (["--dimension", "2"], "expected ids below the dimension 2"),
+}
+
+
+@pytest.mark.parametrize(("options", "message"), FAILURES.values(), ids=FAILURES)
+def test_nothing_is_left_after_a_failure(run: Run, planets: Path, options: list[str], message: str) -> None:
+    result = run("build", planets, planets.with_name("out"), *options)
+    assert result.exit_code == 2
+    assert "error: " in result.stderr
+    assert message in result.stderr
+    assert names(planets.parent) == ["planets.jsonl"]
+
+
+def test_places_that_cannot_be_written(run: Run, planets: Path) -> None:
+    below_a_file = run("build", planets, planets / "out")
+    assert below_a_file.exit_code == 2
+    assert "error: cannot write to " in below_a_file.stderr
+    occupied = planets.with_name("occupied")
+    occupied.mkdir()
+    (occupied / "notes.txt").touch()
+    for options in ([], ["--replace"]):
+        result = run("build", planets, occupied, *options)
+        assert result.exit_code == 2
+        assert f"error: {occupied} " in result.stderr
+    assert names(planets.parent) == ["occupied", "planets.jsonl"]
+    assert names(occupied) == ["notes.txt"]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_interrupted_builds_leave_nothing(tmp_path: Path, number: signal.Signals, code: int) -> None:
+    endless = tmp_path / "endless.jsonl"
+    os.mkfifo(endless)
+    with subprocess.Popen([*COMMAND, "build", str(endless), str(tmp_path / "out")]) as process:
+        give_up = time.monotonic() + 60
+        while names(tmp_path) == ["endless.jsonl"] and time.monotonic() < give_up:
+            time.sleep(0.02)
+        assert len(names(tmp_path)) == 2
+        process.send_signal(number)
+        assert process.wait(60) == code
+    assert names(tmp_path) == ["endless.jsonl"]
+
+
+def test_full_disks_end_in_one_line(tmp_path: Path) -> None:
+    path = write_lines(tmp_path / "x.jsonl", *({**PLANETS[0], "id": number} for number in range(20_000)))
+
+    def limit_file_size() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+
+    result = shell("build", path, tmp_path / "out", preexec_fn=limit_file_size)
+    assert result.returncode == 2
+    assert result.stderr.startswith(f"error: cannot write to {tmp_path}: ")
+    assert names(tmp_path) == ["x.jsonl"]
+
+
+def test_bars_on_a_terminal(planets: Path) -> None:
+    ours, theirs = pty.openpty()
+    with os.fdopen(ours, "rb", buffering=0) as terminal:
+        environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
+        command = [*COMMAND, "build", str(planets), str(planets.with_name("out"))]
+        with subprocess.Popen(command, stderr=theirs, stdout=subprocess.DEVNULL, env=environment) as process:
+            os.close(theirs)
+            shown = b""
+            while True:
+                try:
+                    shown += terminal.read(4096)
+                except OSError:  # how Linux says that the other end is closed
+                    break
+        assert process.returncode == 0
+    last = shown.decode().rpartition("read")[2]
+    assert "100%" in last
+    assert '"stage"' not in shown.decode()

@@ -1,0 +1,138 @@
+from pathlib import Path
+
+import ir_measures
+import numpy as np
+import orjson
+import pytest
+
+import seismic
+from index_tools.queries import read_queries
+from index_tools.trial import Trial
+from seismic import InputError, ParameterError, SearchParams
+from tests.conftest import DATA, Scifact
+from tests.index_tools.conftest import Run, write_lines
+
+QUERIES = DATA / "queries.parquet"
+
+
+def test_blocks_beside_exact(scifact_lists: Path, run: Run, tmp_path: Path) -> None:
+    judged = "--qrels", DATA / "qrels.tsv", "--where", "split=test"
+    knobs = "--plan", "blocks", "--query-cut", 8, "--heap-factor", 0.9, "--threads", 2
+    result = run("evaluate", scifact_lists, "--queries", QUERIES, *judged, *knobs, "--output", tmp_path / "results")
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "results" / "report.md").read_text() == result.stdout
+    assert "| recall@10 against exact" in result.stdout
+    assert "| blocks, query_cut 8, heap_factor 0.9 |" in result.stdout
+
+    report = orjson.loads((tmp_path / "results" / "report.json").read_bytes())
+    assert (report["documents"], report["queries"], report["judged"], report["k"]) == (5183, 300, 300, 10)
+    exact, blocks = report["plans"]
+    assert exact["recall"] == 1.0
+    assert exact["effectiveness"] == pytest.approx({"nDCG@10": 0.6436, "RR@10": 0.6159, "R@100": 0.8930}, abs=1e-4)
+    assert blocks["params"] == {"plan": "blocks", "query_cut": 8, "heap_factor": 0.9}
+    assert 0.5 < blocks["recall"] < 1.0
+    assert 0.5 < blocks["effectiveness"]["nDCG@10"] < 0.7
+    for plan in (exact, blocks):
+        assert 0 < plan["documents_scored"] <= 5183
+        assert 0 < plan["latency"]["p50"] <= plan["latency"]["p95"] <= plan["latency"]["p99"]
+        assert plan["queries_per_second"] > 0
+
+    hits = list(ir_measures.read_trec_run(str(tmp_path / "results" / "run.trec")))
+    assert len({hit.query_id for hit in hits}) == 300
+    with seismic.open(scifact_lists) as index:
+        queries = read_queries(QUERIES, where=["split=test"])
+        params = SearchParams(plan="blocks", query_cut=8, heap_factor=0.9)
+        first = index.search(queries.vectors.slice(0, 1), 10, params=params)
+    assert [(hit.query_id, hit.doc_id) for hit in hits[: len(first)]] == [(queries.ids[0], hit.id) for hit in first]
+    assert [hit.score for hit in hits[: len(first)]] == pytest.approx([hit.score for hit in first], abs=1e-6)
+
+
+@pytest.mark.parametrize("plan", ["auto", "exact"])
+def test_exact_alone(scifact_index: Path, run: Run, tmp_path: Path, plan: str) -> None:
+    options = "--plan", plan, "--k", 3, "--where", "id=1"
+    result = run("evaluate", scifact_index, "--queries", QUERIES, *options, "--output", tmp_path)
+    assert result.exit_code == 0, result.output
+    report = orjson.loads((tmp_path / "report.json").read_bytes())
+    assert [plan["plan"] for plan in report["plans"]] == ["exact"]
+    assert report["plans"][0]["effectiveness"] == {}
+    assert "nDCG" not in result.stdout
+    assert "recall@3 against exact" in result.stdout
+    assert len((tmp_path / "run.trec").read_text().splitlines()) == 3
+
+
+def test_exact_with_a_knob_is_another_column(scifact_index: Path, run: Run) -> None:
+    result = run("evaluate", scifact_index, "--queries", QUERIES, "--where", "split=test", "--heap-factor", 2)
+    assert "|  exact | exact, heap_factor 2.0 |" in result.stdout
+
+
+def test_exact_trial_agrees_with_the_ground_truth(scifact: Scifact, scifact_index: Path) -> None:
+    with seismic.open(scifact_index) as index:
+        queries = read_queries(QUERIES, where=["split=test"])
+        rows = [scifact.queries["id"].to_pylist().index(name) for name in queries.ids]
+        trial = Trial(index, queries, SearchParams(plan="exact"))
+        numbers, _ = trial.search(10)
+        assert np.mean(numbers == scifact.truth_rows[rows]) > 0.99
+        run = trial.run(10)
+    ids = scifact.documents["id"].to_pylist()
+    assert [hit.doc_id for hit in run[:10]] == [ids[number] for number in numbers[0]]
+
+
+def test_queries_of_tokens(scifact: Scifact, scifact_index: Path, tmp_path: Path) -> None:
+    lines = [{"id": row, "vector": {**scifact.tokens(row)["tokens"], "no such token": 1.0}} for row in range(3)]
+    path = write_lines(tmp_path / "queries.jsonl", *lines)
+    with seismic.open(scifact_index) as index:
+        by_token = Trial(index, read_queries(path, index.vocabulary), SearchParams()).search(10)
+        by_component = index.search_batch(scifact.query_vectors.slice(0, 3), 10)
+    np.testing.assert_array_equal(by_token[0], by_component[0])
+    np.testing.assert_array_equal(by_token[1], by_component[1])
+
+
+def test_where(tmp_path: Path) -> None:
+    rows = [("a", 1, True), ("b", 2, True), ("c", 2, False), ("d", None, True)]
+    lines = [{"id": name, "n": n, "good": good, "tags": [], "vector": {}} for name, n, good in rows]
+    path = write_lines(tmp_path / "queries.jsonl", *lines)
+    vocabulary = seismic.Vocabulary([])
+    assert read_queries(path, vocabulary, ["n=2", "good=true"]).ids == ["b"]
+    with pytest.raises(InputError, match="no query with n=2 and good=maybe"):
+        read_queries(path, vocabulary, ["n=2", "good=maybe"])
+    with pytest.raises(
+        ParameterError, match="--where split=test: expected column=value; columns are id, n, good, tags"
+    ):
+        read_queries(path, vocabulary, ["split=test"])
+    with pytest.raises(ParameterError, match="--where n: expected column=value"):
+        read_queries(path, vocabulary, ["n"])
+    with pytest.raises(ParameterError, match="cannot compare a column of list"):
+        read_queries(path, vocabulary, ["tags=x"])
+
+
+def test_queries_that_do_not_suit(tmp_path: Path) -> None:
+    path = write_lines(tmp_path / "queries.jsonl", {"id": "a", "vector": {}}, {"id": "a", "vector": {}})
+    with pytest.raises(InputError, match="has queries of tokens, but the index has no vocabulary"):
+        read_queries(path)
+    with pytest.raises(InputError, match="line 2, field 'id': found id 'a' again"):
+        read_queries(path, seismic.Vocabulary([]))
+
+
+def test_ids_that_do_not_meet(scifact_index: Path, run: Run, tmp_path: Path) -> None:
+    (tmp_path / "qrels.tsv").write_text("q1 0 d1 1\n")
+    result = run("evaluate", scifact_index, "--queries", QUERIES, "--qrels", tmp_path / "qrels.tsv")
+    assert result.exit_code == 2
+    assert (
+        "judges none of the queries; it has query ids such as 'q1', the queries have ids such as '1'" in result.stderr
+    )
+
+
+def test_output_that_cannot_be_written(scifact_index: Path, run: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    options = "--where", "id=1", "--output", tmp_path / "file" / "results"
+    result = run("evaluate", scifact_index, "--queries", QUERIES, *options)
+    assert result.exit_code == 2
+    assert "error: cannot write to " in result.stderr
+
+
+def test_unmatched_queries_have_no_recall(planets_index: Path, run: Run, tmp_path: Path) -> None:
+    path = write_lines(tmp_path / "queries.jsonl", {"id": "x", "vector": {"pluto": 1.0}})
+    result = run("evaluate", planets_index, "--queries", path, "--output", tmp_path)
+    assert result.exit_code == 0, result.output
+    assert orjson.loads((tmp_path / "report.json").read_bytes())["plans"][0]["recall"] is None
+    assert "nan" in result.stdout

@@ -1,0 +1,74 @@
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tests.index_tools.conftest import Run, write_lines
+
+
+def test_search_shows_a_table(run: Run, planets_index: Path) -> None:
+    result = run("search", planets_index, "--tokens", '{"planet": 2, "pluto": 1}')
+    assert result.exit_code == 0
+    lines = [line.split() for line in result.stdout.splitlines()]
+    assert lines[0] == ["rank", "score", "id", "text"]
+    assert lines[1][:3] == ["1", "3.0000", "b"]
+    assert lines[2] == ["2", "2.0000", "a", "Mars", "is", "a", "planet."]
+    assert lines[3][:2] == ["plan", "exact,"]
+    assert lines[3][4:] == ["1", "blocks", "visited,", "3", "documents", "scored"]
+    assert result.stderr == "not in the index: pluto\n"
+
+
+def test_search_by_components(run: Run, tmp_path: Path) -> None:
+    path = write_lines(tmp_path / "x.jsonl", {"id": 7, "indices": [1], "values": [0.5], "title": "[bold] \n news"})
+    assert run("build", path, tmp_path / "out").exit_code == 0
+    result = run("search", tmp_path / "out", "--vector", '{"indices": [1, 9], "values": [2, 1]}')
+    assert result.stdout.splitlines()[1].split() == ["1", "1.0000", "7", "[bold]", "news"]
+    assert result.stderr == "not in the index: 9\n"
+    assert run("search", tmp_path / "out", "--vector", '{"indices": [9], "values": [1]}', "--json").stdout == ""
+
+
+def test_search_as_json(run: Run, tmp_path: Path) -> None:
+    vectors = {"indices": [[1]], "values": [[0.5]]}
+    payload = {"day": [date(2020, 1, 2)], "price": [Decimal("1.50")], "text": ["one\ntwo"]}
+    pq.write_table(pa.table({"id": [7], **vectors, **payload}), tmp_path / "x.parquet")
+    assert run("build", tmp_path / "x.parquet", tmp_path / "out").exit_code == 0
+    result = run("search", tmp_path / "out", "--vector", '{"indices": [1], "values": [2]}', "--json")
+    hit = orjson.loads(result.stdout)
+    assert hit == {
+        "rank": 1,
+        "id": 7,
+        "score": pytest.approx(1.0),
+        "payload": {"day": "2020-01-02", "price": "1.50", "text": "one\ntwo"},
+    }
+    assert result.stderr.endswith("documents scored\n")
+
+
+def test_search_without_payload(run: Run, tmp_path: Path) -> None:
+    path = write_lines(tmp_path / "x.jsonl", {"id": 7, "indices": [1], "values": [0.5]})
+    assert run("build", path, tmp_path / "out").exit_code == 0
+    result = run("search", tmp_path / "out", "--vector", '{"indices": [1], "values": [2]}')
+    assert [line.split() for line in result.stdout.splitlines()[:2]] == [["rank", "score", "id"], ["1", "1.0000", "7"]]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ([], "found neither, expected one of --tokens and --vector"),
+        (["--tokens", "{}", "--vector", "{}"], "found both"),
+        (["--tokens", "{"], "--tokens: not valid JSON"),
+        (["--vector", "[1]"], "--vector: found a JSON list, expected an object"),
+        (["--vector", '{"indices": [1]}'], "found indices, expected either 'indices' and 'values'"),
+        (["--tokens", '{"mars": -1}'], "found -1"),
+        (["--tokens", '{"mars": 1}', "-k", "0"], "k is 0, expected at least 1"),
+        (["--tokens", '{"mars": 1}', "--query-cut", "0"], "parameter 'query_cut'"),
+    ],
+)
+def test_wrong_queries(run: Run, planets_index: Path, options: list[str], message: str) -> None:
+    result = run("search", planets_index, *options)
+    assert result.exit_code == 2
+    assert "error: " in result.stderr
+    assert message in result.stderr
