@@ -1,7 +1,7 @@
 """Document number -> the user's id and payload, read from the mapped documents.arrow files."""
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ class Documents:
         self._batches = [batch for table in tables for batch in table.to_batches() if batch.num_rows]
         rows = [batch.num_rows for batch in self._batches]
         self._ends = np.cumsum(rows).tolist()
-        self._ids = [batch.column("id") for batch in self._batches]
+        self._ids = [_id_reader(batch.column("id")) for batch in self._batches]
         self.columns = [name for name in tables[0].column_names if name != "id"] if tables else []
 
     def ids(self, numbers: Iterable[int]) -> list[Any]:
@@ -40,8 +40,20 @@ class Documents:
 
     def _id(self, number: int) -> Any:
         batch, row = self._locate(number)
-        return self._ids[batch][row].as_py()
+        return self._ids[batch](row)
 
     def _payload(self, number: int, names: list[str]) -> dict[str, Any]:
         batch, row = self._locate(number)
         return {name: self._batches[batch].column(name)[row].as_py() for name in names}
+
+
+def _id_reader(column: pa.Array) -> Callable[[int], str | int]:
+    """row -> id, straight from the buffers: ten ids through Arrow's scalars take 20 us, an eighth of a search."""
+    if pa.types.is_integer(column.type):
+        values = column.to_numpy(zero_copy_only=True)
+        return lambda row: int(values[row])
+    _, offset_buffer, text = column.buffers()
+    kind = np.int64 if pa.types.is_large_string(column.type) else np.int32
+    offsets = np.frombuffer(offset_buffer, kind)[column.offset :]
+    view = memoryview(text if text is not None else b"")
+    return lambda row: str(view[offsets[row] : offsets[row + 1]], "utf-8")

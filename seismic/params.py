@@ -87,7 +87,7 @@ class SearchParams(_Params):
     """`exact`: the true top k. `blocks`: approximate, needs the layout `lists`. `auto`: `exact`, the cheaper one up to
     millions of documents."""
 
-    query_cut: Annotated[int, Field(ge=1)] | None = None
+    query_cut: Annotated[int, Field(ge=1, le=1 << 24)] | None = None
     """`blocks`: how many of the query's heaviest components have their lists visited. None: 15."""
 
     heap_factor: Annotated[float, Field(gt=0.0, le=10.0)] | None = None

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seismic.errors import QueryError, VectorError
-from seismic.vectors import SparseVectors
+from seismic.vectors import MAX_VALUE, MIN_VALUE, SparseVectors
 from seismic.vocabulary import Vocabulary
 
 QUERY_DIMENSION = 1 << 32
@@ -19,7 +19,7 @@ QueryLike: TypeAlias = Mapping[str, Any] | SparseVectors
 class Query(NamedTuple):
     """A query over the components of one index.
 
-    ``components`` uint32, ascending, below the index's dimension; ``values`` float32 > 0; ``unknown``: components or
+    ``components`` uint32, ascending, below the index's dimension; ``values`` float32; ``unknown``: components or
     tokens that the index does not have, which match nothing.
     """
 
@@ -31,7 +31,7 @@ class Query(NamedTuple):
 def parse_query(query: QueryLike, dimension: int, vocabulary: Vocabulary | None = None) -> Query:
     """A `Query` from {"indices": [...], "values": [...]}, {"tokens": {token: weight}} or one SparseVectors row.
 
-    Components need no order. Duplicates, and weights that are not finite and > 0, raise QueryError. Components
+    Components need no order. Duplicates, and weights outside 1e-15 to 1e15, raise QueryError. Components
     beyond `dimension` are unknown, not wrong: a newer encoder may know more of them.
     """
     if isinstance(query, SparseVectors):
@@ -94,8 +94,13 @@ def _flat(field: str, numbers: Any) -> npt.NDArray[Any]:
 
 
 def _check_weights(values: Any) -> npt.NDArray[np.float32]:
-    """The rules for weights are those of SparseVectors."""
+    """The rules for weights are those of SparseVectors, which finds the words for a broken one."""
     weights = _flat("values", values)
+    if weights.dtype.kind in "fiu" and len(weights):
+        with np.errstate(over="ignore"):
+            single = weights.astype(np.float32)
+        if single.min() >= MIN_VALUE and single.max() <= MAX_VALUE:  # a NaN fails both
+            return single
     try:
         return SparseVectors.from_arrays([0, len(weights)], np.arange(len(weights)), weights).values
     except VectorError as error:

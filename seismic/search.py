@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seismic.documents import Documents
-from seismic.errors import CorruptIndexError, ParameterError, QueryError
+from seismic.errors import CorruptIndexError, ParameterError
 from seismic.kernels import exact, traverse
 from seismic.params import SearchParams
 from seismic.query import QUERY_DIMENSION, Query, QueryLike, known_components, parse_query
@@ -119,10 +119,12 @@ class Index:
 
     def document_ids(self, numbers: Iterable[int]) -> list[Any]:
         """The users' ids (str or int) of document numbers; None for -1."""
+        self._check_open()
         return self._documents.ids(numbers)
 
     def payloads(self, numbers: Iterable[int], columns: Sequence[str] | None = None) -> list[dict[str, Any]]:
         """Payloads of document numbers, as dicts; `columns` None: all. ParameterError for an unknown column."""
+        self._check_open()
         return self._documents.payloads(numbers, columns)
 
     def warm_up(self) -> None:
@@ -151,6 +153,10 @@ class Index:
     def __repr__(self) -> str:
         return f"Index({self.name!r}, generation {self.generation}, {len(self)} documents, dimension {self.dimension})"
 
+    def _check_open(self) -> None:
+        if not self._shards:
+            raise ParameterError(f"index '{self.name}' is closed; open it again")
+
     def _check_k(self, k: int) -> int:
         if k < 1:
             raise ParameterError(f"k is {k}, expected at least 1")
@@ -160,8 +166,7 @@ class Index:
         self, queries: SparseVectors, k: int, params: SearchParams
     ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32], npt.NDArray[np.int64]]:
         """Search all shards and merge: (numbers [n, k], scores [n, k], counters [4])."""
-        if not self._shards:
-            raise ParameterError(f"index '{self.name}' is closed; open it again")
+        self._check_open()
         if _plan(params) == "blocks" and self.manifest.layout == "shared":
             raise ParameterError(
                 f"plan 'blocks' visits posting lists, and index '{self.name}' has none; use 'exact', or build it with "
@@ -176,10 +181,7 @@ class Index:
             parts = [self._search_shard(shard, queries, k, params, workspaces, counters) for shard in self._shards]
         finally:
             self._workspaces.append(workspaces)
-        numbers, scores = merge(parts, k)
-        if not np.isfinite(scores).all():
-            raise QueryError("values: scores overflow float32; scale the query's weights down")
-        return numbers, scores, counters
+        return *merge(parts, k), counters
 
     def _search_shard(
         self,

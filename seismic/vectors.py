@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 MAX_DIMENSION = 1 << 24
 """Kernels hold a query as one dense row of this many float32 at most (64 MB)."""
 
+MIN_VALUE, MAX_VALUE = np.float32(1e-15), np.float32(1e15)
+"""No sum or quotient of such values leaves the range of normal float32 numbers: kernels need not look."""
+
 VectorsLike: TypeAlias = "SparseVectors | scipy.sparse.csr_matrix | scipy.sparse.csr_array | pa.Table | pa.RecordBatch"
 
 
@@ -24,11 +27,11 @@ class SparseVectors:
     """n sparse vectors over a vocabulary of `dimension` components.
 
     ``indptr`` int64 [n + 1], ``components`` uint16 (uint32 if dimension > 65,536) [nnz], strictly ascending
-    within a vector, ``values`` float32 [nnz], finite and > 0. The arrays are read-only.
+    within a vector, ``values`` float32 [nnz], from 1e-15 to 1e15. The arrays are read-only.
 
     Make one with `from_arrays`, `from_scipy`, `from_arrow` or `from_dicts`; all check every rule and raise
     `VectorError`. Repairs happen on request only: ``repair=True`` sorts components, adds up duplicates
-    (as scipy does) and drops zeros; NaN, infinite and negative values and ids out of range stay errors.
+    (as scipy does) and drops values from 0 to 1e-15; other values and ids out of range stay errors.
     """
 
     indptr: npt.NDArray[np.int64]
@@ -52,9 +55,11 @@ class SparseVectors:
         weights = _floats(values)
         _check_shape(starts, ids, weights)
         width = _check_dimension(starts, ids, dimension)
-        weights = _check_values(starts, weights, allow_zero=repair)
+        least = np.float32(0) if repair else MIN_VALUE
+        weights = _check_values(starts, weights, least)
         if repair:
             starts, ids, weights = _repair(starts, ids, weights)
+            _check_values(starts, weights, MIN_VALUE)
         _check_order(starts, ids)
         return cls.trusted(starts, ids, weights, width)
 
@@ -98,11 +103,14 @@ class SparseVectors:
     @classmethod
     def from_dicts(cls, vectors: Sequence[Mapping[int, float]], dimension: int | None = None) -> Self:
         """From one mapping component -> value per vector. A mapping has no order, so it is sorted here."""
-        ordered = [sorted(vector.items()) for vector in vectors]
+        try:
+            ordered = [sorted(vector.items()) for vector in vectors]
+        except TypeError as error:
+            raise VectorError(f"expected integers ({error})", field="indices") from None
         indptr = np.concatenate([[0], np.cumsum([len(pairs) for pairs in ordered], dtype=np.int64)])
-        components = [component for pairs in ordered for component, _ in pairs]
-        values = [value for pairs in ordered for _, value in pairs]
-        return cls.from_arrays(indptr, np.asarray(components, np.int64), np.asarray(values, np.float64), dimension)
+        components = np.asarray([component for pairs in ordered for component, _ in pairs])
+        values = np.asarray([value for pairs in ordered for _, value in pairs])
+        return cls.from_arrays(indptr, components, values, dimension)
 
     @classmethod
     def trusted(
@@ -238,15 +246,17 @@ def _check_dimension(starts: npt.NDArray[Any], ids: npt.NDArray[Any], dimension:
     return largest + 1 if dimension is None else dimension
 
 
-def _check_values(starts: npt.NDArray[Any], weights: npt.NDArray[Any], *, allow_zero: bool) -> npt.NDArray[np.float32]:
+def _check_values(
+    starts: npt.NDArray[Any], weights: npt.NDArray[Any], least: np.float32
+) -> npt.NDArray[np.float32]:
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         single = weights.astype(np.float32, copy=False)
-    good = np.isfinite(single) & ((single >= 0) if allow_zero else (single > 0))
+    good = (single >= least) & (single <= MAX_VALUE)  # NaN is neither
     if not good.all():
         at = int(np.flatnonzero(~good)[0])
-        hint = "" if allow_zero or weights[at] != 0 else "; repair drops zeros"
+        hint = "; repair drops it" if 0 <= weights[at] < MIN_VALUE else ""
         raise VectorError(
-            f"found {weights[at]}, expected a finite float32 above 0{hint}",
+            f"found {weights[at]}, expected {MIN_VALUE:g} to {MAX_VALUE:g}{hint}",
             row=_row_of(starts, at),
             field="values",
         )
@@ -274,8 +284,8 @@ def _check_order(starts: npt.NDArray[Any], ids: npt.NDArray[Any]) -> None:
 def _repair(
     starts: npt.NDArray[Any], ids: npt.NDArray[Any], weights: npt.NDArray[np.float32]
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any], npt.NDArray[np.float32]]:
-    """Sort by (row, component), add up duplicates, drop zeros."""
-    positive = weights > 0
+    """Drop what is next to nothing, sort by (row, component), add up duplicates."""
+    positive = weights >= MIN_VALUE
     rows = np.repeat(np.arange(len(starts) - 1), np.diff(starts))[positive]
     ids, weights = ids[positive], weights[positive]
     order = np.lexsort((ids, rows))
@@ -284,7 +294,9 @@ def _repair(
     first[1:] = (rows[1:] != rows[:-1]) | (ids[1:] != ids[:-1])
     at = np.flatnonzero(first)
     counts = np.bincount(rows[at], minlength=len(starts) - 1)
-    summed = np.add.reduceat(weights, at) if len(at) else weights
+    summed = np.add.reduceat(weights, at, dtype=np.float64) if len(at) else weights
+    with np.errstate(over="ignore"):
+        summed = summed.astype(np.float32)
     return np.concatenate([[0], np.cumsum(counts)]), ids[at], summed
 
 

@@ -9,11 +9,7 @@ from seismic.params import Layout
 from server.collections import State
 
 Component = Annotated[int, Field(ge=0, lt=1 << 32)]
-Weight = Annotated[
-    float,
-    # A float32 above 0: the maximum is the largest, the minimum rounds to the smallest.
-    Field(gt=0, le=3.4028234663852886e38, allow_inf_nan=False, json_schema_extra={"minimum": 1e-45}),
-]
+Weight = Annotated[float, Field(ge=1e-15, le=1e15, allow_inf_nan=False)]
 
 
 class _Schema(BaseModel):
@@ -27,7 +23,7 @@ class VectorQuery(_Schema):
     """Components, in any order, each once. Those the collection does not have match nothing."""
 
     values: Annotated[list[Weight], Field(fail_fast=True)]
-    """Weights of the components, as many, above 0."""
+    """Weights of the components, as many."""
 
 
 class TokenQuery(_Schema):

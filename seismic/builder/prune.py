@@ -53,11 +53,11 @@ def prune_postings(vectors: SparseVectors, params: BuildParams, report: Report) 
 
 
 def _global_threshold(vectors: SparseVectors, budget: int) -> float:
-    """The smallest value, in steps of 1/256 of it, that at most `budget` values reach; 0 if all fit."""
+    """The largest value, in steps of 1/256 of it, that `budget` values reach; 0 if there are no more."""
     if vectors.nnz <= budget:
         return 0.0
     histogram = np.zeros(1 << 16, np.int64)
     prune.count_values(vectors.values, histogram)
     reaching = np.cumsum(histogram[::-1])[::-1]
-    bucket = int(np.argmax(reaching <= budget))
+    bucket = int(np.flatnonzero(reaching >= budget)[-1])
     return float(np.uint32(bucket << prune.SHIFT).view(np.float32))

@@ -13,12 +13,13 @@ import pytest
 import seismic
 from index_tools.bench.collection import Choice, Collection, order_documents, prepare
 from index_tools.bench.engines import NAMES, load_engine
-from index_tools.bench.engines.base import Shape, Vectors
+from index_tools.bench.engines.base import Setting, Shape, Vectors
 from index_tools.bench.engines.worker import Worker, answers
 from index_tools.bench.environments import InstallError, cache_folder, python_of
 from index_tools.bench.fronts import Point, around, pareto_front, seconds_at
 from index_tools.bench.processes import Process, WorkerError
-from index_tools.bench.results import Swept, Timing, Trial
+from index_tools.bench.report import to_markdown
+from index_tools.bench.results import Build, EngineInfo, Measured, Options, Results, Swept, Timing, Trial
 from index_tools.bench.schedule import interleave, turns
 from index_tools.bench.stages import Bench, choose
 from index_tools.bench.truth import exact_answers, given_answers
@@ -93,8 +94,9 @@ def test_passes_are_interleaved_and_slow_members_not_repeated() -> None:
 
 
 def test_timing_is_the_median_of_passes() -> None:
-    single = Timing.of([[1.0, 3.0], [9.0, 11.0], [2.0, 4.0]], [1.0, 0.5, 0.9])
-    assert (single.seconds, single.passes, single.busy) == (3.0, [2.0, 10.0, 3.0], 0.9)
+    single = Timing.of([[1.0, 3.0], [9.0, 11.0], [2.0, 4.0]], [1.5, 1.0, 2.5])
+    assert (single.cpu, single.cpu_passes) == (1.5, [1.5, 1.0, 2.5])
+    assert (single.wall, single.wall_passes) == (3.0, [2.0, 10.0, 3.0])
     assert single.percentiles is not None
     assert single.percentiles["p50"] == 3.5
     assert Timing.of([[2.0], [1.0]], [1.0, 1.0]).percentiles is None
@@ -198,7 +200,7 @@ def test_worker(few: Collection, tmp_path: Path) -> None:
     for reply, times in ((batch, 1), (one, 21)):
         assert len(reply["answer"]["seconds"]) == times
         assert min(reply["answer"]["seconds"]) > 0
-        assert reply["answer"]["busy"] > 0
+        assert reply["answer"]["cpu"] > 0
         np.testing.assert_array_equal(reply["answer"]["numbers"], few.truth["tune", 5])
     assert failed["error"].startswith("ParameterError: parameter 'plan'")
 
@@ -245,6 +247,64 @@ def test_order_of_documents(few: Collection, tmp_path: Path) -> None:
         np.testing.assert_array_equal(ordered[position][1], plain[number][1])
 
 
+def test_what_fails_is_noted_and_left_out(few: Collection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(few, ["ours"], tmp_path, quick=True, report=ignore)
+    bench.install(tmp_path)
+    bench.build(threads=1)
+    knobs = {"plan": "exact"}, {"plan": "exact", "heap_factor": 1.1}, {"plan": "guess"}
+    monkeypatch.setattr(bench.engines["ours"], "settings", lambda *_: [Setting(one) for one in knobs])
+    assert [one.trial.knobs for one in bench.sweep()] == list(knobs[:2])
+    (problem,) = bench.infos["ours"].problems
+    assert problem.startswith("search: ParameterError: parameter 'plan'")
+    measured = bench.measure([Trial("ours", 0, 5, one, exact=False) for one in knobs], repeats=2)
+    assert [one.trial.knobs for one in measured] == list(knobs[:2])
+    assert bench.infos["ours"].problems == [problem]
+
+
+def test_report() -> None:
+    def measured(engine: str, recall: float, exact: bool, **cpu: float) -> Measured:
+        timings = {call: Timing(time / 1e6, 2 * time / 1e6, [], [], None) for call, time in cpu.items()}
+        return Measured(Trial(engine, 0, 10, {}, exact), 100, recall, timings)
+
+    results = Results(
+        collection="made up",
+        shape=SHAPE,
+        queries={"tune": 100, "report": 100},
+        options=Options(["ours", "rival"], [10], None, None, False, 3, 0, 1),
+        machine={"cpu": "Abacus", "cpus": 2, "load": 0.25, "python": "3.11"},
+        engines=[
+            EngineInfo("ours", None, {"batch": "many", "one": "single"}),
+            EngineInfo("rival", "rival==1", {"one": "ask"}, {"rival": "1"}, ["it broke"]),
+        ],
+        builds=[Build("rival", 0, {"n": 3}, 12.3, 5_000_000)],
+        measured=[
+            measured("ours", 0.94, False, batch=100, one=200),
+            measured("ours", 1.0, True, batch=400, one=500),
+            measured("rival", 0.94, False, one=300),
+            measured("rival", 0.96, False, one=1200),
+            measured("rival", 0.955, True, one=1100),
+            measured("rival", 0.95, False, one=5000),
+        ],
+        swept=[],
+    )
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in to_markdown(results).splitlines()]
+    cheapest = rows.index(["recall@10", "ours", "rival"])
+    assert rows[cheapest + 2 : cheapest + 8] == [
+        ["0.90", "100", "300 (3.0x)"],
+        ["0.95", "126", "713 (5.7x)"],
+        ["0.97", "200", "-"],
+        ["0.99", "317", "-"],
+        ["exact", "400", "1,100 (2.8x), recall 0.955"],
+        ["call", "many", "ask"],
+    ]
+    single = rows.index(["recall@10", "ours", "rival"], cheapest + 1)
+    assert rows[single + 2] == ["0.90", "200", "300 (1.5x)"]
+    assert rows[single + 7] == ["call", "single", "ask"]
+    assert ["rival", "12.3", "5.0 MB", "yes", "n 3"] in rows
+    for line in ("- rival failed: it broke", ": ours 0.50, rival 0.50.", "Python 3.11, rival 1."):
+        assert line in to_markdown(results)
+
+
 def test_bench(source: Path, run: Run, tmp_path: Path) -> None:
     (tmp_path / "file").touch()  # where no environment can be
     options = "--engines", "ours,bmp", "--environments", tmp_path / "file", "-k", 5, "-k", 20, "--repeats", 2, "--quick"
@@ -275,8 +335,9 @@ def test_bench(source: Path, run: Run, tmp_path: Path) -> None:
         assert one["recall"] == 1.0 if one["trial"]["exact"] else one["recall"] > 0.1
         for call in ("batch", "one"):
             timing = one["timings"][call]
-            assert timing["seconds"] == pytest.approx(np.median(timing["passes"]))
-            assert len(timing["passes"]) == 2
+            for clock in ("cpu", "wall"):
+                assert timing[clock] == pytest.approx(np.median(timing[f"{clock}_passes"]))
+                assert len(timing[f"{clock}_passes"]) == 2
         assert one["timings"]["one"]["percentiles"]["p50"] <= one["timings"]["one"]["percentiles"]["p99"]
     measured = {(one["trial"]["k"], str(one["trial"]["knobs"])) for one in results["measured"]}
     assert measured <= {(one["trial"]["k"], str(one["trial"]["knobs"])) for one in results["swept"]}
@@ -297,12 +358,14 @@ def test_options_that_are_wrong(source: Path, run: Run, tmp_path: Path, options:
     assert message in result.stderr
 
 
-def test_no_engine_left(source: Path, run: Run, tmp_path: Path) -> None:
+def test_no_engine_left_and_no_plots(source: Path, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     (tmp_path / "file").touch()
     options = "--engines", "bmp", "--environments", tmp_path / "file", "-k", 5
     result = run("bench", source, "--output", tmp_path / "results", *options)
     assert result.exit_code == 1
     assert "- bmp failed: " in result.stdout
+    assert "no plots: they need matplotlib" in result.stderr
     assert json.loads((tmp_path / "results" / "results.json").read_text())["measured"] == []
 
 

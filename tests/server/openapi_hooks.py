@@ -6,7 +6,6 @@ from typing import Any
 import schemathesis
 
 COLUMNS = {"text", "title", "n_sentences", "structured", "n_chars"}
-LARGEST_WEIGHT = 1e30  # sums of larger ones may exceed float32
 
 
 @schemathesis.hook
@@ -17,10 +16,8 @@ def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwar
     case.path_parameters["name"] = "lists"
     body = case.body = _without_points(case.body)
     query = body["query"]
-    if "tokens" in query:
-        query["tokens"] = {token: min(weight, LARGEST_WEIGHT) for token, weight in query["tokens"].items()}
-    else:
-        weights = cycle([*(min(weight, LARGEST_WEIGHT) for weight in query["values"]), 1.0])
+    if "tokens" not in query:
+        weights = cycle([*query["values"], 1.0])
         query["values"] = list(islice(weights, len(query["indices"])))
     if isinstance(body.get("with_payload"), list):
         body["with_payload"] = [name for name in body["with_payload"] if name in COLUMNS]

@@ -1,0 +1,165 @@
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seismic import SparseVectors
+from seismic.kernels import exact
+from seismic.kernels.exact import Workspace, make_exact_workspace, search_exact_batch
+from seismic.kernels.maxima import BLOCK, Maxima
+from seismic.kernels.score import SAFETY, Forward
+from tests import naive, samples
+from tests.naive import Row
+
+ALL_DENSE = range(samples.WIDE)
+SOME_DENSE = range(0, samples.WIDE, 2048)
+
+
+class Shard(NamedTuple):
+    documents: list[Row]
+    maxima: Maxima
+    forward: Forward
+    dimension: int
+
+    def workspace(self) -> Workspace:
+        return make_exact_workspace(self.dimension, len(self.documents))
+
+
+def shard_of(vectors: SparseVectors, dense: range) -> Shard:
+    documents = naive.stored(naive.rows(vectors))
+    maxima = samples.maxima(documents, vectors.dimension, dense)
+    return Shard(documents, maxima, samples.forward(vectors), vectors.dimension)
+
+
+class Found(NamedTuple):
+    numbers: np.ndarray
+    scores: np.ndarray
+    counters: list[int]
+
+
+def search(
+    shard: Shard, queries: list[Row], k: int, heap_factor: float = 1.0, workspace: Workspace | None = None
+) -> Found:
+    """(numbers, scores) [queries, k]; the workspace must come back clean."""
+    workspace = workspace or shard.workspace()
+    numbers, scores = np.full((len(queries), k), -7), np.full((len(queries), k), np.nan, np.float32)
+    counters = np.zeros(4, np.int64)
+    csr = samples.queries(queries)
+    search_exact_batch(shard.maxima, shard.forward, *csr, heap_factor, workspace, scores, numbers, counters)
+    for array in (workspace.bounds, *workspace.table):
+        assert not array.any()
+    return Found(numbers, scores, counters.tolist())
+
+
+def assert_exact(shard: Shard, queries: list[Row], found: Found) -> None:
+    for row, query in enumerate(queries):
+        naive.assert_top_k(found.numbers[row], found.scores[row], shard.documents, query)
+
+
+@pytest.mark.parametrize("dense", [range(0), SOME_DENSE, ALL_DENSE])
+@given(vectors=samples.sparse_vectors(max_size=40), k=st.integers(1, 50), data=st.data())
+def test_finds_the_true_top_k(dense: range, vectors: SparseVectors, k: int, data: st.DataObject) -> None:
+    shard = shard_of(vectors, dense)
+    queries = data.draw(samples.sparse_rows(vectors.dimension, max_size=4))
+    found = search(shard, queries, k)
+    assert_exact(shard, queries, found)
+    lists, blocks, visited, scored = found.counters
+    assert lists == sum(map(len, queries))
+    assert blocks == len(queries) * -(-len(vectors) // BLOCK)
+    assert visited <= blocks
+    assert scored <= len(queries) * len(vectors)
+
+
+@pytest.mark.parametrize("dense", [range(0), SOME_DENSE, ALL_DENSE])
+@given(vectors=samples.sparse_vectors(max_size=40), data=st.data())
+def test_bounds_are_never_below_a_score(dense: range, vectors: SparseVectors, data: st.DataObject) -> None:
+    shard = shard_of(vectors, dense)
+    (query,) = data.draw(samples.sparse_rows(vectors.dimension, min_size=1, max_size=1))
+    _, components, values = samples.queries([query])
+    workspace = shard.workspace()
+    unit = exact._add_bounds(shard.maxima, components, values, 1, workspace)
+    assert workspace.tops.tolist() == [workspace.bounds.max()]
+    for block, first in enumerate(range(0, len(vectors), BLOCK)):
+        best = max(naive.dot(row, query) for row in shard.documents[first : first + BLOCK])
+        assert unit * (int(workspace.bounds[block]) + len(query)) * SAFETY >= best
+        assert (workspace.bounds[block] > 0) == (best > 0)
+    assert not workspace.bounds[block + 1 :].any()
+
+
+@pytest.mark.parametrize("dense", [range(0), range(0, samples.WIDE, 2), ALL_DENSE])
+@pytest.mark.parametrize("k", [1, 10, 200, 2000])
+def test_several_groups_of_blocks(dense: range, k: int) -> None:
+    shard = shard_of(samples.random_vectors(1300, per_vector=12), dense)
+    queries = naive.rows(samples.random_vectors(8, per_vector=6, seed=1))
+    found = search(shard, queries, k)
+    assert_exact(shard, queries, found)
+    if k == 1:
+        assert found.counters[2] < found.counters[1] / 2  # most blocks are skipped
+
+
+@pytest.mark.parametrize("terms", [exact.TERMS - 1, exact.TERMS, exact.TERMS + 1, 400])
+def test_queries_of_many_components(terms: int) -> None:
+    shard = shard_of(samples.random_vectors(600, dimension=500, per_vector=60), range(0, 500, 2))
+    queries = naive.rows(samples.random_vectors(4, dimension=500, per_vector=terms, seed=1, empty=0))
+    for k in (1, 10, 600):
+        assert_exact(shard, queries, search(shard, queries, k))
+
+
+def test_queries_of_more_components_than_a_bound_has_units() -> None:
+    shard = shard_of(samples.random_vectors(30, samples.WIDE, per_vector=40), range(0))
+    query = dict.fromkeys(range(70_000), 0.5)
+    assert_exact(shard, [query], search(shard, [query], 10))
+
+
+def test_one_heavy_component_does_not_hide_the_light_ones() -> None:
+    shard = shard_of(SparseVectors.from_dicts([{0: 16.0}, *[{number: 1 / 64} for number in range(1, 30)]]), range(0))
+    query = {0: 1e6, **dict.fromkeys(range(1, 30), 1e-06)}
+    assert_exact(shard, [query], search(shard, [query], 30))
+
+
+@pytest.mark.parametrize("size", [1e-14, 1e-7, 1e13])
+def test_weights_of_any_size(size: float) -> None:
+    shard = shard_of(samples.random_vectors(600, empty=0), SOME_DENSE)
+    queries = [
+        {component: value * size for component, value in row.items()}
+        for row in naive.rows(samples.random_vectors(4, seed=1, empty=0))
+    ]
+    for k in (1, 10, 100):
+        assert_exact(shard, queries, search(shard, queries, k))
+
+
+def test_a_heap_factor_above_one_skips_more_and_keeps_true_scores() -> None:
+    shard = shard_of(samples.random_vectors(2000, per_vector=12), SOME_DENSE)
+    queries = naive.rows(samples.random_vectors(5, per_vector=6, seed=1, empty=0))
+    whole, found = search(shard, queries, 10), search(shard, queries, 10, 1.5)
+    assert found.counters[2] < whole.counters[2]
+    for row, query in enumerate(queries):
+        truth = naive.matches(shard.documents, query)
+        scores = [truth[number] for number in found.numbers[row].tolist()]
+        np.testing.assert_allclose(found.scores[row], scores, rtol=1e-5)
+    assert_exact(shard, queries, search(shard, queries, 10, 0.5))
+
+
+def test_a_workspace_may_serve_smaller_shards() -> None:
+    large, small = (shard_of(samples.random_vectors(size, seed=size), SOME_DENSE) for size in (1200, 30))
+    queries = naive.rows(samples.random_vectors(3, seed=1, empty=0))
+    workspace = large.workspace()
+    for shard in (large, small, large):
+        assert_exact(shard, queries, search(shard, queries, 10, workspace=workspace))
+
+
+def test_ties_go_by_number_not_position() -> None:
+    shard = shard_of(SparseVectors.from_dicts([{0: 1.0}] * 20), range(0))
+    numbers = np.random.default_rng(0).permutation(20).astype(np.uint32)
+    shuffled = shard._replace(forward=samples.readonly(shard.forward._replace(numbers=numbers)))
+    assert search(shuffled, [{0: 1.0}], 7).numbers.tolist() == [[0, 1, 2, 3, 4, 5, 6]]
+
+
+def test_queries_without_a_match_have_no_hits() -> None:
+    shard = shard_of(SparseVectors.from_dicts([{0: 1.0}, {}], 3), range(0))
+    found = search(shard, [{2: 1.0}, {}], 2)
+    assert (found.numbers == -1).all()
+    assert (found.scores == 0).all()
+    assert found.counters[3] == 0

@@ -1,0 +1,123 @@
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seismic.kernels import score
+from seismic.kernels.score import Forward, QueryTable
+from tests import naive, samples
+from tests.kernels.conftest import needs_avx512
+from tests.naive import Row
+
+FORMS = [
+    pytest.param(score._dot_by_lookup, id="portable"),
+    pytest.param(score._dot_by_signature, id="avx512", marks=needs_avx512),
+]
+
+
+def loaded(query: Row, dimension: int) -> tuple[QueryTable, float]:
+    """A table with a query, and the query's weight sum."""
+    table = QueryTable(np.zeros(dimension, np.float32), np.zeros(128, np.uint8))
+    _, components, values = samples.queries([query])
+    return table, score.load_query(table, components, values)
+
+
+@given(samples.dimensions.flatmap(lambda dimension: samples.sparse_rows(dimension, min_size=1, max_size=1)))
+def test_loading_and_unloading_a_query(rows: list[Row]) -> None:
+    table, weight_sum = loaded(rows[0], samples.WIDE)
+    assert weight_sum == pytest.approx(sum(rows[0].values()), rel=1e-5)
+    assert {c: table.weights[c] for c in np.flatnonzero(table.weights).tolist()} == rows[0]
+    bits = np.flatnonzero(np.unpackbits(table.signature, bitorder="little"))
+    assert set(bits.tolist()) == {component % 1024 for component in rows[0]}
+    score.unload_query(table, samples.queries(rows)[1])
+    assert not table.weights.any()
+    assert not table.signature.any()
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("numerators", [np.uint8, np.int8])
+@pytest.mark.parametrize("dimension", [samples.NARROW, 1 << 16, samples.WIDE])
+@given(data=st.data())
+def test_dot_equals_the_oracle(
+    form: Callable[..., float], numerators: type[np.integer[Any]], dimension: int, data: st.DataObject
+) -> None:
+    rng = np.random.default_rng(data.draw(st.integers(0, 1000)))
+    length = data.draw(st.integers(0, min(dimension, 300)))
+    kind = np.uint16 if dimension <= 1 << 16 else np.uint32
+    components = np.sort(rng.choice(dimension, length, replace=False)).astype(kind)
+    info = np.iinfo(numerators)
+    values = rng.integers(info.min, info.max + 1, length).astype(numerators)
+    # Half the query meets the document; others share the signature's bits or nothing.
+    shared = rng.choice(components, length // 2, replace=False).tolist() if length else []
+    query: Row = {c: int(rng.integers(1, 64)) / 8 for c in [*shared, *rng.choice(dimension, 20).tolist()]}
+    start = data.draw(st.integers(0, length))
+    stop = data.draw(st.integers(start, length))
+    (weights, signature), _ = loaded(query, dimension)
+    document = dict(zip(components[start:stop].tolist(), values[start:stop].tolist(), strict=True))
+    samples.readonly((components, values))
+    assert form(components, values, start, stop, weights, signature) == naive.dot(document, query)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_components_that_share_signature_bits_do_not_match(form: Callable[..., float]) -> None:
+    components = np.arange(70, dtype=np.uint32) * 1024 + 5
+    codes = np.ones(70, np.uint8)
+    (weights, signature), _ = loaded({5 + 80 * 1024: 1.0}, samples.WIDE)
+    samples.readonly((components, codes))
+    assert form(components, codes, 0, 70, weights, signature) == 0
+
+
+@given(samples.sparse_vectors(), st.data())
+def test_scores_equal_the_stored_values(vectors: Any, data: st.DataObject) -> None:
+    forward = samples.forward(vectors)
+    (query,) = data.draw(samples.sparse_rows(vectors.dimension, min_size=1, max_size=1))
+    table, weight_sum = loaded(query, vectors.dimension)
+    for position, row in enumerate(naive.stored(naive.rows(vectors))):
+        codes: float = score.code_score(forward, position, table)
+        full: float = score.full_score(forward, position, codes, table)
+        assert full == pytest.approx(naive.dot(row, query), rel=1e-5)
+        assert abs(forward.scales[position] * codes - full) <= forward.scales[position] * weight_sum * 0.5001
+
+
+def offered(forward: Forward, query: Row, dimension: int, k: int) -> tuple[np.ndarray, np.ndarray, int]:
+    table, _ = loaded(query, dimension)
+    scores, numbers, size = np.zeros(k, np.float32), np.full(k, -1), 0
+    for position in range(len(forward.scales)):
+        codes: float = score.code_score(forward, position, table)
+        size = score.offer(forward, position, codes, table, scores, numbers, size)
+    return scores, numbers, size
+
+
+@given(samples.sparse_vectors(), st.integers(1, 25), st.data())
+def test_offered_documents_reach_the_heap_by_their_full_score(vectors: Any, k: int, data: st.DataObject) -> None:
+    (query,) = data.draw(samples.sparse_rows(vectors.dimension, min_size=1, max_size=1))
+    scores, numbers, size = offered(samples.forward(vectors), query, vectors.dimension, k)
+    truth = naive.top_k(naive.stored(naive.rows(vectors)), query, k)
+    assert size == len(truth)
+    np.testing.assert_allclose(sorted(scores[:size], reverse=True), [hit[1] for hit in truth], rtol=1e-5)
+    assert (numbers[:size] >= 0).all()
+
+
+def test_residuals_decide_between_equal_codes() -> None:
+    forward = samples.readonly(
+        Forward(
+            np.array([7, 8, 9], np.uint32),
+            np.array([0, 1, 2, 3], np.int32),
+            np.zeros(3, np.uint16),
+            np.array([100, 100, 100], np.uint8),
+            np.array([-2, 127, 5], np.int8),
+            np.ones(3, np.float32),
+        )
+    )
+    scores, numbers, size = offered(forward, {0: 1.0}, 4, 1)
+    assert (scores.tolist(), numbers.tolist(), size) == ([100 + 127 / 256], [8], 1)
+
+
+@given(samples.sparse_vectors())
+def test_prefetching_any_vector_is_safe(vectors: Any) -> None:
+    forward = samples.forward(vectors)
+    for start, stop in zip(forward.starts[:-1], forward.starts[1:], strict=True):
+        score.prefetch_vector(forward.components, forward.codes, start, stop)

@@ -1,0 +1,245 @@
+"""A slow, obvious oracle for every kernel.
+
+A vector is a dict component -> value and sums are float64, but where float32 arithmetic is the definition.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from seismic import SparseVectors
+
+Row: TypeAlias = dict[int, float]
+Postings: TypeAlias = dict[int, list[tuple[int, float]]]
+"""Component -> (position, value), positions ascending."""
+
+BUCKETS = 256
+
+
+def rows(vectors: SparseVectors) -> list[Row]:
+    return [dict(zip(*(array.tolist() for array in vectors[row]), strict=True)) for row in range(len(vectors))]
+
+
+def dot(one: Mapping[int, float], other: Mapping[int, float]) -> float:
+    return math.fsum(one[component] * other[component] for component in one.keys() & other.keys())
+
+
+# ---- results -----------------------------------------------------------------------------------------------------
+
+
+def best_first(scored: Iterable[tuple[int, float]], k: int) -> list[tuple[int, float]]:
+    """The k best of (number, score): higher scores first, then lower numbers."""
+    return sorted(scored, key=lambda hit: (-hit[1], hit[0]))[:k]
+
+
+def matches(documents: Sequence[Row], query: Row) -> dict[int, float]:
+    """Number -> score of the documents that share a component with the query."""
+    return {number: dot(row, query) for number, row in enumerate(documents) if row.keys() & query.keys()}
+
+
+def top_k(documents: Sequence[Row], query: Row, k: int) -> list[tuple[int, float]]:
+    return best_first(matches(documents, query).items(), k)
+
+
+def assert_top_k(
+    numbers: npt.NDArray[np.int64], scores: npt.NDArray[np.float32], documents: Sequence[Row], query: Row
+) -> None:
+    """These are the best len(numbers) documents; those whose scores float32 cannot tell apart may change places."""
+    truth = matches(documents, query)
+    size = min(len(numbers), len(truth))
+    found = numbers[:size].tolist()
+    assert len(set(found)) == size
+    assert numbers[size:].tolist() == [-1] * (len(numbers) - size)
+    assert scores[size:].tolist() == [0] * (len(numbers) - size)
+    np.testing.assert_allclose(scores[:size], [truth[number] for number in found], rtol=1e-5)
+    hits = list(zip(found, scores.tolist(), strict=False))
+    assert hits == best_first(hits, size)
+    left_out = [score for number, score in truth.items() if number not in found]
+    assert max(left_out, default=0) <= min(scores[:size].tolist(), default=0) * (1 + 1e-5)
+
+
+def merge(parts: Sequence[Sequence[tuple[int, float]]], k: int) -> list[tuple[int, float]]:
+    """The k best of several shards' hits."""
+    return best_first([hit for part in parts for hit in part], k)
+
+
+# ---- forward index -----------------------------------------------------------------------------------------------
+
+
+def quantize(values: Sequence[float]) -> tuple[float, list[int], list[int]]:
+    """(scale, codes, residuals): the nearest multiple of scale / 256 above 0, as one of scale and the rest."""
+    scale = float(np.float32(max(values, default=0)) / np.float32(255))
+    fine = [max(1, round(value / scale * 256)) for value in values]
+    codes = [(number + 128) // 256 for number in fine]
+    return scale, codes, [number - 256 * code for number, code in zip(fine, codes, strict=True)]
+
+
+def stored(documents: Sequence[Row]) -> list[Row]:
+    """The vectors that the forward index holds."""
+    result = []
+    for row in documents:
+        scale, codes, residuals = quantize(list(row.values()))
+        numerators = (code + residual / 256 for code, residual in zip(codes, residuals, strict=True))
+        result.append({component: scale * numerator for component, numerator in zip(row, numerators, strict=True)})
+    return result
+
+
+def shared_maxima(documents: Sequence[Row], block: int) -> dict[int, Row]:
+    """Component -> block number -> maximum over `block` neighbouring documents."""
+    result: dict[int, Row] = {}
+    for first in range(0, len(documents), block):
+        for component, value in maximum(documents[first : first + block]).items():
+            result.setdefault(component, {})[first // block] = value
+    return dict(sorted(result.items()))
+
+
+def heaviest(values: Sequence[float], cut: int) -> list[int]:
+    """Places of the largest values, largest first, earlier first among equals."""
+    return sorted(range(len(values)), key=lambda place: (-values[place], place))[:cut]
+
+
+def head(row: Row, cut: int) -> Row:
+    """The heaviest components, heaviest first."""
+    components = list(row)
+    return {components[place]: row[components[place]] for place in heaviest(list(row.values()), cut)}
+
+
+# ---- random choice -----------------------------------------------------------------------------------------------
+
+GAMMA, WORD = 0x9E3779B97F4A7C15, 2**64 - 1
+
+
+def mix(state: int) -> int:
+    """SplitMix64's output function."""
+    state = ((state ^ state >> 30) * 0xBF58476D1CE4E5B9) & WORD
+    state = ((state ^ state >> 27) * 0x94D049BB133111EB) & WORD
+    return state ^ state >> 31
+
+
+def sample(population: int, size: int, seed: int, stream: int) -> list[int]:
+    """The first `size` of a Fisher-Yates shuffle, ascending."""
+    state = mix(seed ^ mix(stream + GAMMA & WORD))
+    pool = list(range(population))
+    for at in range(size):
+        state = state + GAMMA & WORD
+        other = at + mix(state) % (population - at)
+        pool[at], pool[other] = pool[other], pool[at]
+    return sorted(pool[:size])
+
+
+# ---- document order ----------------------------------------------------------------------------------------------
+
+
+def unit(row: Row) -> Row:
+    """Scaled to length 1."""
+    length = math.sqrt(dot(row, row))
+    return {component: value / length for component, value in row.items()}
+
+
+def mean_direction(members: Sequence[Row]) -> Row:
+    """The sum of unit vectors."""
+    total: Row = {}
+    for member in map(unit, members):
+        for component, value in member.items():
+            total[component] = total.get(component, 0) + value
+    return total
+
+
+def group(labels: Sequence[int], n_clusters: int) -> list[list[int]]:
+    """Members of each cluster, ascending."""
+    return [[at for at, label in enumerate(labels) if label == cluster] for cluster in range(n_clusters)]
+
+
+# ---- posting lists -----------------------------------------------------------------------------------------------
+
+
+def invert(documents: Sequence[Row], thresholds: Mapping[int, float] | None = None) -> Postings:
+    """The postings with value >= thresholds[component], or all of them."""
+    postings: Postings = {}
+    for position, row in enumerate(documents):
+        for component, value in row.items():
+            if thresholds is None or value >= thresholds[component]:
+                postings.setdefault(component, []).append((position, value))
+    return postings
+
+
+def prune(postings: Postings, cap: int) -> dict[int, list[int]]:
+    """Positions of each list's `cap` heaviest postings, ascending; lower positions first among equals."""
+    return {
+        component: sorted(position for position, _ in best_first(entries, cap))
+        for component, entries in postings.items()
+    }
+
+
+def cluster(members: Sequence[int], heads: Sequence[Row], centroids: Sequence[int], min_size: int) -> list[list[int]]:
+    """Members by nearest centroid (ties: the first); clusters below `min_size` dissolve, unless all are."""
+
+    def nearest(position: int, allowed: Sequence[int]) -> int:
+        return max(allowed, key=lambda number: (dot(heads[position], heads[centroids[number]]), -number))
+
+    everything = range(len(centroids))
+    labels = [nearest(position, everything) for position in members]
+    large = [number for number in everything if labels.count(number) >= min_size]
+    if not large:
+        return [list(members)]
+    labels = [label if label in large else nearest(members[at], large) for at, label in enumerate(labels)]
+    blocks = [[members[at] for at in places] for places in group(labels, len(centroids))]
+    return [block for block in blocks if block]
+
+
+# ---- summaries ---------------------------------------------------------------------------------------------------
+
+
+def maximum(block: Sequence[Row]) -> Row:
+    """The coordinate-wise maximum."""
+    total: Row = {}
+    for row in block:
+        for component, value in row.items():
+            total[component] = max(total.get(component, 0), value)
+    return total
+
+
+def energy_buckets(summary: Row) -> list[Row]:
+    """The summary's components by size, in 256 equal steps of its maximum, largest first."""
+    largest = np.float32(max(summary.values(), default=0))
+    steps: list[Row] = [{} for _ in range(BUCKETS)]
+    for component, value in summary.items():
+        step = int(np.float32(value) * (np.float32(BUCKETS) / largest))
+        steps[BUCKETS - 1 - min(step, BUCKETS - 1)][component] = value
+    return steps
+
+
+def summarize(block: Sequence[Row], energy: float) -> Row:
+    """The maximum, cut to the fewest steps that hold `energy` of its mass."""
+    summary = maximum(block)
+    total, kept = sum(summary.values()), Row()
+    for step in energy_buckets(summary):
+        if sum(kept.values()) >= energy * total:
+            break
+        kept |= step
+    return kept
+
+
+def invert_summaries(summaries: Sequence[Row]) -> tuple[float, dict[int, list[tuple[int, int]]]]:
+    """(scale, component -> (block, code)) of one list's summaries; components and blocks ascending."""
+    largest = max((value for summary in summaries for value in summary.values()), default=0)
+    scale = float(np.float32(largest) / np.float32(255))
+    runs: dict[int, list[tuple[int, int]]] = {}
+    for block, summary in enumerate(summaries):
+        for component, value in summary.items():
+            code = max(1, round(float(np.float32(value) / np.float32(scale))))
+            runs.setdefault(component, []).append((block, code))
+    return scale, dict(sorted(runs.items()))
+
+
+def estimates(summaries: Sequence[Row], query: Row) -> list[float]:
+    """Query x summary of each block of a list, with the summaries' 8-bit codes."""
+    scale, runs = invert_summaries(summaries)
+    totals = [0.0] * len(summaries)
+    for component, entries in runs.items():
+        for block, code in entries:
+            totals[block] += query.get(component, 0) * scale * code
+    return totals

@@ -1,0 +1,201 @@
+"""Inputs for tests: Hypothesis strategies, and builders of the arrays that kernels take."""
+
+import math
+from collections.abc import Collection, Mapping, Sequence, Sized
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from hypothesis import settings
+from hypothesis import strategies as st
+
+import seismic
+from seismic import Index, SparseVectors
+from seismic.kernels.heaviest import Heads
+from seismic.kernels.jit import JIT_DISABLED
+from seismic.kernels.maxima import BLOCK, GROUP, Maxima
+from seismic.kernels.score import Forward
+from seismic.kernels.traverse import Blocks, Summaries
+from tests import naive
+from tests.naive import Row
+
+settings.register_profile("seismic", deadline=None, max_examples=10 if JIT_DISABLED else 30)
+settings.load_profile("seismic")
+
+NARROW, WIDE = 60, 105_879
+"""Dimensions whose components are uint16 and uint32."""
+
+SPREAD = {NARROW: 1, WIDE: 1024}
+"""Distance of the components in use; those of WIDE share their low 10 bits, which signatures are made of."""
+
+COMPONENTS = 24
+
+T = TypeVar("T", bound=tuple[npt.NDArray[Any], ...])
+
+dimensions = st.sampled_from([NARROW, WIDE])
+weights = st.floats(1 / 64, 16, width=32)
+eighths = st.integers(1, 64).map(lambda number: number / 8)
+"""Weights whose sums and products are exact in float32."""
+
+
+@st.composite
+def sparse_rows(
+    draw: st.DrawFn, dimension: int, values: st.SearchStrategy[float] = weights, min_size: int = 0, max_size: int = 20
+) -> list[Row]:
+    """Vectors with few distinct components, so that they meet; some are empty."""
+    components = st.integers(0, COMPONENTS - 1).map(lambda number: number * SPREAD[dimension])
+    vector = st.dictionaries(components, values, max_size=COMPONENTS)
+    return [dict(sorted(row.items())) for row in draw(st.lists(vector, min_size=min_size, max_size=max_size))]
+
+
+@st.composite
+def sparse_vectors(
+    draw: st.DrawFn, values: st.SearchStrategy[float] = weights, min_size: int = 1, max_size: int = 20
+) -> SparseVectors:
+    """Vectors of uint16 or uint32 components."""
+    dimension = draw(dimensions)
+    return SparseVectors.from_dicts(draw(sparse_rows(dimension, values, min_size, max_size)), dimension)
+
+
+def random_vectors(
+    count: int, dimension: int = NARROW, per_vector: int = 8, seed: int = 0, empty: float = 0.1
+) -> SparseVectors:
+    """Vectors whose components follow Zipf's law, a share of them empty."""
+    rng = np.random.default_rng(seed)
+    frequency = 1 / np.arange(1, dimension + 1)
+    rows: list[Row] = []
+    for _ in range(count):
+        size = 0 if rng.random() < empty else per_vector
+        components = rng.choice(dimension, size, replace=False, p=frequency / frequency.sum())
+        rows.append(dict(zip(components.tolist(), rng.gamma(2, 0.5, size).astype(np.float32).tolist(), strict=True)))
+    return SparseVectors.from_dicts(rows, dimension)
+
+
+def opened(folder: Path, rows: list[Row], dimension: int | None = None, **options: Any) -> Index:
+    """A collection of a few documents, called `index`."""
+    seismic.build(SparseVectors.from_dicts(rows, dimension), folder / "index", **options)
+    return seismic.open(folder / "index")
+
+
+def as_query(row: Mapping[int, float]) -> dict[str, list[Any]]:
+    return {"indices": list(row), "values": list(row.values())}
+
+
+def readonly(arrays: T) -> T:
+    """The same NamedTuple with read-only arrays, the type that Numba sees for memory maps."""
+    for array in arrays:
+        array.flags.writeable = False
+    return arrays
+
+
+def csr(vectors: SparseVectors) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]:
+    return vectors.indptr, vectors.components, vectors.values
+
+
+def queries(rows: Sequence[Row]) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]:
+    """The CSR triple that search kernels take: uint32 components whatever the index has."""
+    return csr(SparseVectors.from_dicts(rows).widened(1 << 24))
+
+
+def empty_heads(vectors: SparseVectors, cut: int) -> Heads:
+    """Room for the heads of some vectors."""
+    shape = (len(vectors), cut)
+    return Heads(
+        np.zeros(shape, vectors.components.dtype), np.zeros(shape, np.float32), np.zeros(len(vectors), np.int32)
+    )
+
+
+def heads(vectors: SparseVectors, cut: int) -> Heads:
+    result = empty_heads(vectors, cut)
+    for document, row in enumerate(naive.rows(vectors)):
+        head = naive.head(row, cut)
+        result.counts[document] = len(head)
+        result.components[document, : len(head)] = list(head)
+        result.values[document, : len(head)] = list(head.values())
+    return result
+
+
+def forward(vectors: SparseVectors) -> Forward:
+    """A forward index whose positions are document numbers."""
+    parts = [naive.quantize(list(row.values())) for row in naive.rows(vectors)]
+    return readonly(
+        Forward(
+            np.arange(len(vectors), dtype=np.uint32),
+            vectors.indptr.astype(np.int32),
+            vectors.components.copy(),
+            np.array([code for _, codes, _ in parts for code in codes], np.uint8),
+            np.array([residual for _, _, residuals in parts for residual in residuals], np.int8),
+            np.array([scale for scale, _, _ in parts], np.float32),
+        )
+    )
+
+
+def offsets(lengths: npt.ArrayLike, dtype: type[np.signedinteger[Any]] = np.int32) -> npt.NDArray[Any]:
+    return np.concatenate([[0], np.cumsum(lengths, dtype=dtype)]).astype(dtype)
+
+
+def row_offsets(
+    rows: Mapping[int, Sized], dimension: int, dtype: type[np.signedinteger[Any]] = np.int32
+) -> npt.NDArray[Any]:
+    """Offsets of the rows of all components; those not in `rows` are empty."""
+    lengths = np.zeros(dimension, np.int64)
+    for component, row in rows.items():
+        lengths[component] = len(row)
+    return offsets(lengths, dtype)
+
+
+def maxima(documents: Sequence[Row], dimension: int, dense: Collection[int]) -> Maxima:
+    """Maxima over shared blocks; the components `dense` have a code for every block."""
+    found = naive.shared_maxima(documents, BLOCK)
+    padded = -(-len(documents) // (BLOCK * GROUP)) * GROUP
+    scales = np.zeros(dimension, np.float32)
+    blocks: dict[int, list[int]] = {}
+    codes: dict[int, list[int]] = {}
+    for component, row in found.items():
+        scales[component] = max(row.values()) / 255
+        rounded_up = {block: min(255, math.ceil(value / float(scales[component]))) for block, value in row.items()}
+        if component in dense:
+            codes[component] = [rounded_up.get(block, 0) for block in range(padded)]
+        else:
+            blocks[component], codes[component] = list(rounded_up), list(rounded_up.values())
+    return readonly(
+        Maxima(
+            row_offsets(blocks, dimension),
+            np.array([block for row in blocks.values() for block in row], np.uint16),
+            row_offsets(codes, dimension),
+            np.array([code for row in codes.values() for code in row], np.uint8),
+            scales,
+        )
+    )
+
+
+def blocks(lists: Mapping[int, Sequence[Sequence[int]]], dimension: int) -> Blocks:
+    """From component -> blocks -> positions."""
+    flat = [block for component in sorted(lists) for block in lists[component]]
+    return readonly(
+        Blocks(
+            row_offsets(lists, dimension),
+            offsets([len(block) for block in flat]),
+            np.array([position for block in flat for position in block], np.uint32),
+        )
+    )
+
+
+def summaries(lists: Mapping[int, Sequence[Row]], dimension: int) -> Summaries:
+    """From component -> the summary of each block."""
+    inverted = {component: naive.invert_summaries(lists[component]) for component in sorted(lists)}
+    runs = [run for _, of_list in inverted.values() for run in of_list.items()]
+    entries = [entry for _, of_run in runs for entry in of_run]
+    scales = np.zeros(dimension, np.float32)
+    scales[list(inverted)] = [scale for scale, _ in inverted.values()]
+    return readonly(
+        Summaries(
+            row_offsets({component: of_list for component, (_, of_list) in inverted.items()}, dimension),
+            np.array([component for component, _ in runs], np.uint16 if dimension <= 1 << 16 else np.uint32),
+            offsets([len(of_run) for _, of_run in runs]),
+            np.array([block for block, _ in entries], np.uint16),
+            np.array([code for _, code in entries], np.uint8),
+            scales,
+        )
+    )

@@ -1,0 +1,150 @@
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+import seismic
+from seismic import CorruptIndexError
+from seismic.store.manifest import read_manifest
+from seismic.store.shard import open_shard
+
+FILES = [f"{name}.arrow" for name in ("documents", "forward", "maxima", "postings", "summaries")]
+
+
+def test_opens_what_was_built(generation: Path) -> None:
+    manifest = read_manifest(generation)
+    for entry in manifest.shards:
+        shard = open_shard(generation, entry, "lists", manifest.dimension)
+        assert len(shard) == len(shard.forward.scales) == shard.documents.num_rows == 20
+        assert sorted(shard.forward.numbers.tolist()) == list(range(20))
+        assert len(shard.forward.components) == entry.nnz
+        assert len(shard.maxima.block_starts) == len(shard.maxima.code_starts) == manifest.dimension + 1
+        assert shard.lists is not None
+        assert len(shard.lists.blocks.positions) == entry.postings
+        assert len(shard.lists.blocks.starts) - 1 == entry.blocks
+        assert np.diff(shard.lists.blocks.lists).max() == entry.most_blocks
+        assert len(shard.lists.blocks.lists) == len(shard.lists.summaries.runs) == manifest.dimension + 1
+        assert set(entry.files) == set(FILES)
+
+
+def test_arrays_are_read_only_views_of_the_files(generation: Path) -> None:
+    entry = read_manifest(generation).shards[0]
+    shard = open_shard(generation, entry, "lists", 30)
+    assert shard.lists is not None
+    for name, arrays in (
+        ("forward", shard.forward),
+        ("maxima", shard.maxima),
+        ("postings", shard.lists.blocks),
+        ("summaries", shard.lists.summaries),
+    ):
+        first, last = mapped_range(generation / entry.folder / f"{name}.arrow")
+        for array in filter(len, arrays):
+            assert not array.flags.writeable
+            assert first <= array.ctypes.data <= array.ctypes.data + array.nbytes <= last
+
+
+def mapped_range(path: Path) -> tuple[int, int]:
+    """The addresses at which this process sees a file."""
+    lines = [line.split() for line in Path("/proc/self/maps").read_text().splitlines() if line.endswith(str(path))]
+    ends = [int(end, 16) for line in lines for end in line[0].split("-")]
+    return min(ends), max(ends)
+
+
+def test_the_layout_shared_needs_no_lists(generation: Path) -> None:
+    entry = read_manifest(generation).shards[0]
+    files = {name: file for name, file in entry.files.items() if name not in ("postings.arrow", "summaries.arrow")}
+    assert open_shard(generation, entry.model_copy(update={"files": files}), "shared", 30).lists is None
+
+
+@pytest.mark.parametrize("name", [*(f"shard-00001/{name}" for name in FILES), "vocabulary.arrow"])
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda path: path.unlink(), "is missing"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-1]), "bytes, expected"),
+        (lambda path: path.write_bytes(path.read_bytes() + b"\0"), "bytes, expected"),
+        (lambda path: path.write_bytes(bytes(path.stat().st_size)), "is not a readable Arrow file"),
+    ],
+)
+def test_damaged_files_are_named(
+    generation: Path, collection: Path, name: str, damage: Callable[[Path], None], message: str
+) -> None:
+    damage(generation / name)
+    with pytest.raises(CorruptIndexError, match=rf"{name} ?.*{message}"):
+        seismic.open(collection)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_files_of_another_shard_are_noticed(generation: Path, collection: Path, name: str) -> None:
+    one, other = (generation / f"shard-0000{number}" / name for number in (0, 1))
+    if one.stat().st_size == other.stat().st_size:
+        pytest.skip("both files have the same size: only their hashes tell them apart")
+    shutil.copy(one, other)
+    with pytest.raises(CorruptIndexError, match=name):
+        seismic.open(collection)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_files_the_manifest_does_not_list(generation: Path, name: str) -> None:
+    entry = read_manifest(generation).shards[0]
+    files = {other: file for other, file in entry.files.items() if other != name}
+    with pytest.raises(CorruptIndexError, match=f"the manifest lists no {name}"):
+        open_shard(generation, entry.model_copy(update={"files": files}), "lists", 30)
+
+
+@pytest.mark.parametrize(("documents", "dimension", "name"), [(19, 30, "documents"), (20, 31, "maxima")])
+def test_row_counts_must_fit_the_shard(generation: Path, documents: int, dimension: int, name: str) -> None:
+    entry = read_manifest(generation).shards[0].model_copy(update={"documents": documents})
+    with pytest.raises(CorruptIndexError, match=rf"{name}\.arrow: found \d+ rows, expected \d+"):
+        open_shard(generation, entry, "lists", dimension)
+
+
+def test_components_of_another_width(generation: Path) -> None:
+    with pytest.raises(CorruptIndexError, match=r"forward\.arrow: found columns .*uint16.*, expected .*uint32"):
+        open_shard(generation, read_manifest(generation).shards[0], "lists", 70_000)
+
+
+def test_any_arrow_tool_reads_the_files(generation: Path) -> None:
+    for name in [*(f"shard-00000/{name}" for name in FILES), "vocabulary.arrow"]:
+        with pa.memory_map(str(generation / name)) as source:
+            table = pa.ipc.open_file(source).read_all()
+            table.validate(full=True)
+            assert table.num_rows == (20 if "forward" in name or "documents" in name else 30)
+
+
+FLIPS = """
+import sys
+from pathlib import Path
+from seismic import CorruptIndexError
+from seismic.store.manifest import read_manifest
+from seismic.store.shard import open_shard
+
+generation, name = Path(sys.argv[1]), sys.argv[2]
+entry = read_manifest(generation).shards[0]
+path = generation / entry.folder / name
+content = path.read_bytes()
+for at in range(len(content)):
+    for bit in (at % 7, 7):
+        changed = bytearray(content)
+        changed[at] ^= 1 << bit
+        path.write_bytes(changed)
+        print("byte", at, "bit", bit, flush=True)
+        try:
+            open_shard(generation, entry, "lists", 30)
+        except CorruptIndexError:
+            pass
+"""
+
+
+@pytest.mark.parametrize("name", FILES[1:])
+def test_no_flipped_bit_stops_the_process(generation: Path, name: str) -> None:
+    """Bodies carry no checksums, so some flips go unnoticed; the others are one kind of error."""
+    command = [sys.executable, "-c", FLIPS, str(generation), name]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    last_flip = done.stdout.splitlines()[-1:]
+    assert done.returncode == 0, f"{name}, {last_flip}: {done.stderr[-300:]}"

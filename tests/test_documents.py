@@ -1,0 +1,45 @@
+import pyarrow as pa
+import pytest
+
+from seismic import ParameterError
+from seismic.documents import Documents
+
+TABLES = [
+    pa.concat_tables([pa.table({"id": ["a", "b"], "n": [1, None]}), pa.table({"id": ["c"], "n": [3]})]),
+    pa.table({"id": pa.array([], pa.string()), "n": pa.array([], pa.int64())}),
+    pa.table({"id": ["d", "e"], "n": [4, 5]}),
+]
+
+
+def test_numbers_run_through_all_tables_and_batches() -> None:
+    assert Documents(TABLES).ids([4, 0, -1, 2, 3, 1, 0]) == ["e", "a", None, "c", "d", "b", "a"]
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.int16(), pa.uint64()])
+def test_ids_of_slices(kind: pa.DataType) -> None:
+    ids = [f"é{number}" if "string" in str(kind) else number for number in range(50)]
+    table = pa.table({"id": pa.array(ids, kind)})
+    documents = Documents([table.slice(3, 10), table.slice(20), pa.table({"id": pa.array(ids[:1], kind)})])
+    assert documents.ids(range(41)) == [*ids[3:13], *ids[20:], ids[0]]
+    assert {type(found) for found in documents.ids(range(41))} == {type(ids[0])}
+
+
+def test_payloads_have_the_columns_asked_for() -> None:
+    documents = Documents(TABLES)
+    assert documents.columns == ["n"]
+    assert documents.payloads([1, 2, 4]) == [{"n": None}, {"n": 3}, {"n": 5}]
+    assert documents.payloads([1, 2], []) == [{}, {}]
+    assert documents.payloads([]) == []
+
+
+def test_unknown_columns_are_named() -> None:
+    with pytest.raises(ParameterError, match="unknown payload column 'title'; this collection has n"):
+        Documents(TABLES).payloads([0], ["n", "title"])
+    with pytest.raises(ParameterError, match="this collection has no payload columns"):
+        Documents([pa.table({"id": [1]})]).payloads([], ["id"])
+
+
+def test_columns_come_in_the_order_asked_for() -> None:
+    documents = Documents([pa.table({"a": [1], "id": [7], "b": [[1.5]]})])
+    assert documents.columns == ["a", "b"]
+    assert list(documents.payloads([0], ["b", "a"])[0].items()) == [("b", [1.5]), ("a", 1)]

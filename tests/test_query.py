@@ -1,0 +1,105 @@
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seismic import QueryError, SparseVectors, Vocabulary
+from seismic.query import known_components, parse_query
+from tests import naive, samples
+from tests.naive import Row
+
+VOCABULARY = Vocabulary(["the", "ocean", "planet", "orbit"])
+
+
+@given(samples.sparse_rows(samples.NARROW, min_size=1, max_size=1), st.randoms())
+def test_components_need_no_order(rows: list[Row], random: Any) -> None:
+    (row,) = rows
+    components = list(row)
+    random.shuffle(components)
+    query = parse_query({"indices": components, "values": [row[c] for c in components]}, samples.NARROW)
+    assert [array.dtype for array in query[:2]] == [np.uint32, np.float32]
+    assert dict(zip(query.components.tolist(), query.values.tolist(), strict=True)) == row
+    assert query.components.tolist() == sorted(row)
+    assert query.unknown == ()
+
+
+def test_three_ways_to_write_one_query() -> None:
+    ways: list[Any] = [
+        {"indices": [2, 1], "values": [2.5, 0.5]},
+        {"indices": np.array([2, 1], np.uint64), "values": np.array([2.5, 0.5])},
+        {"tokens": {"planet": 2.5, "ocean": 0.5}},
+        SparseVectors.from_dicts([{1: 0.5, 2: 2.5}]),
+        SparseVectors.from_dicts([{1: 0.5, 2: 2.5}], 100_000),
+    ]
+    for way in ways:
+        query = parse_query(way, 4, VOCABULARY)
+        assert (query.components.tolist(), query.values.tolist()) == ([1, 2], [0.5, 2.5])
+        assert query.components.dtype == np.uint32
+
+
+@pytest.mark.parametrize("empty", [{"indices": [], "values": []}, {"tokens": {}}, SparseVectors.from_dicts([{}], 9)])
+def test_empty_queries(empty: Any) -> None:
+    query = parse_query(empty, 4, VOCABULARY)
+    assert (len(query.components), len(query.values), query.unknown) == (0, 0, ())
+    assert [array.dtype for array in query[:2]] == [np.uint32, np.float32]
+
+
+def test_what_the_index_lacks_is_unknown_not_wrong() -> None:
+    query = parse_query({"indices": [9, 1, 4, 2**31], "values": [1, 2, 3, 4]}, 4)
+    assert (query.components.tolist(), query.values.tolist()) == ([1], [2])
+    assert query.unknown == (4, 9, 2**31)
+    query = parse_query({"tokens": {"sea": 1, "ocean": 2, "moon": 3}}, 4, VOCABULARY)
+    assert (query.components.tolist(), query.values.tolist()) == ([1], [2])
+    assert query.unknown == ("sea", "moon")
+    assert parse_query({"tokens": {"sea": 1}}, 4, VOCABULARY).unknown == ("sea",)
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ({}, "found nothing, expected either 'indices' and 'values', or 'tokens'"),
+        ({"indices": [1]}, "found indices, expected either"),
+        ({"indices": [1], "values": [1], "tokens": {}}, "found indices, tokens, values, expected either"),
+        ([1, 2], "found a list, expected indices and values, or tokens"),
+        (SparseVectors.from_dicts([{0: 1.0}, {1: 1.0}]), "found 2 vectors, expected one; search_batch takes many"),
+        (SparseVectors.from_dicts([]), "found 0 vectors, expected one"),
+        ({"indices": [1, 2], "values": [1]}, "found 2 indices and 1 values, expected as many of each"),
+        ({"indices": [], "values": [1]}, "found 0 indices and 1 values"),
+        ({"indices": [1.5], "values": [1]}, "indices: found float64 numbers, expected integers"),
+        ({"indices": [True], "values": [1]}, "indices: found bool numbers"),
+        ({"indices": ["1"], "values": [1]}, "indices: found .* expected integers"),
+        ({"indices": [-1], "values": [1]}, "indices: found -1, expected components from 0"),
+        ({"indices": [3, 1, 3], "values": [1, 1, 1]}, "indices: found component 3 twice, .* add up its weights"),
+        ({"indices": [[1]], "values": [1]}, "indices: found 2 axes, expected a flat list of numbers"),
+        ({"indices": [[1], [2, 3]], "values": [1, 2]}, "indices: expected a flat list of numbers"),
+        ({"indices": 1, "values": 1}, "found 0 axes"),
+        ({"indices": [1], "values": [0]}, rr"values: found 0, expected 1e-15 to 1e\+15"),
+        ({"indices": [1], "values": [-1.5]}, "values: found -1.5"),
+        ({"indices": [1], "values": [float("nan")]}, "values: found nan"),
+        ({"indices": [1], "values": [1e39]}, r"values: found 1e\+39"),
+        ({"indices": [1], "values": ["a"]}, "values: found <U1 values, expected floats"),
+        ({"indices": [1], "values": [None]}, "values: found object"),
+        ({"indices": [1], "values": None}, "values: found 0 axes"),
+        ({"tokens": ["ocean"]}, "tokens: found a list, expected a mapping from token to weight"),
+        ({"tokens": {"ocean": 0}}, "values: found 0"),
+        ({"tokens": {"sea": float("inf")}}, "values: found inf"),
+    ],
+)
+def test_queries_that_cannot_be_understood(query: Any, message: str) -> None:
+    with pytest.raises(QueryError, match=message):
+        parse_query(query, 10, VOCABULARY)
+
+
+def test_tokens_need_a_vocabulary() -> None:
+    with pytest.raises(QueryError, match="tokens: this index has no vocabulary; query it by indices and values"):
+        parse_query({"tokens": {"ocean": 1.0}}, 10)
+
+
+@given(samples.sparse_vectors(min_size=0), st.integers(0, 30))
+def test_batches_lose_unknown_components(vectors: SparseVectors, dimension: int) -> None:
+    known = known_components(vectors, dimension)
+    expected = [{c: value for c, value in row.items() if c < dimension} for row in naive.rows(vectors)]
+    assert naive.rows(known) == expected
+    assert known.components.dtype == np.uint32
