@@ -75,7 +75,7 @@ def test_what_the_index_lacks_is_unknown_not_wrong() -> None:
         ({"indices": [[1]], "values": [1]}, "indices: found 2 axes, expected a flat list of numbers"),
         ({"indices": [[1], [2, 3]], "values": [1, 2]}, "indices: expected a flat list of numbers"),
         ({"indices": 1, "values": 1}, "found 0 axes"),
-        ({"indices": [1], "values": [0]}, rr"values: found 0, expected 1e-15 to 1e\+15"),
+        ({"indices": [1], "values": [0]}, r"values: found 0, expected 1e-15 to 1e\+15"),
         ({"indices": [1], "values": [-1.5]}, "values: found -1.5"),
         ({"indices": [1], "values": [float("nan")]}, "values: found nan"),
         ({"indices": [1], "values": [1e39]}, r"values: found 1e\+39"),

@@ -188,9 +188,7 @@ def test_repair_from_scipy_and_arrow() -> None:
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, -1.0, 1e39])
 def test_repair_leaves_wrong_values_errors(value: float) -> None:
-    with pytest.raises(
-        VectorError, match=r"^row 1, field 'values': found .*, expected 1e-15 to 1e\\+15(; repair drops it)?$"
-    ):
+    with pytest.raises(VectorError, match=r"^row 1, field 'values': found .*, expected 1e-15 to 1e\+15"):
         SparseVectors.from_arrays([0, 1, 2], [0, 0], [1.0, value], repair=True)
 
 
@@ -215,7 +213,7 @@ def test_repair_reports_sums_beyond_float32() -> None:
             [0, 0, 1],
             [0],
             [np.nan],
-            r"^row 1, field 'values': found nan, expected 1e-15 to 1e\\+15(; repair drops it)?$",
+            r"^row 1, field 'values': found nan, expected 1e-15 to 1e\+15",
         ),
         ([0, 1, 2], [0, 0], [1, np.inf], r"^row 1, field 'values': found inf"),
         ([0, 2], [0, 1], [1, -2], r"^row 0, field 'values': found -2"),
@@ -224,7 +222,7 @@ def test_repair_reports_sums_beyond_float32() -> None:
             [0, 2],
             [0, 1],
             [1, 1e-50],
-            r"^row 0, field 'values': found 1e-50, expected 1e-15 to 1e\\+15(; repair drops it)?$",
+            r"^row 0, field 'values': found 1e-50, expected 1e-15 to 1e\+15",
         ),
         ([0, 1, 3], [7, 3, 3], [1, 1, 1], r"^row 1, field 'indices': found a duplicate, component 3 after 3, .*repair"),
         ([0, 1, 3], [7, 3, 2], [1, 1, 1], r"^row 1, field 'indices': found a smaller one, component 2 after 3"),

@@ -119,7 +119,7 @@ def test_one_heavy_component_does_not_hide_the_light_ones() -> None:
     assert_exact(shard, [query], search(shard, [query], 30))
 
 
-@pytest.mark.parametrize("size", [1e-14, 1e-7, 1e13])
+@pytest.mark.parametrize("size", [1e-11, 1e-7, 1e13])
 def test_weights_of_any_size(size: float) -> None:
     shard = shard_of(samples.random_vectors(600, empty=0), SOME_DENSE)
     queries = [
