@@ -34,8 +34,8 @@ test: setup  ## all tests; then the kernels' tests in their portable form and wi
 	SEISMIC_SIMD=portable $(BIN)/pytest tests/kernels $(ARGS)
 	NUMBA_DISABLE_JIT=1 $(BIN)/pytest tests/kernels $(ARGS)
 
-bench: setup  ## recall against latency on a collection's folder: make bench COLLECTION=tests/data/scifact
-	$(BIN)/seismic bench $(or $(COLLECTION),tests/data/scifact) --output results
+bench: setup  ## this engine and its rivals at equal recall: make bench COLLECTION=FOLDER [ARGS="--engines ours"]
+	$(BIN)/seismic bench $(or $(COLLECTION),tests/data/scifact) --output results $(ARGS)
 
 clean:  ## remove what the targets above made, but for .venv
 	rm -rf demo results .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage

@@ -10,6 +10,9 @@ from seismic.errors import QueryError, VectorError
 from seismic.vectors import MAX_VALUE, MIN_VALUE, SparseVectors
 from seismic.vocabulary import Vocabulary
 
+MAX_COMPONENTS = 1 << 15
+"""Components of one query: bounds are 16 bits wide, and each component may round one up by a unit."""
+
 QUERY_DIMENSION = 1 << 32
 """Queries always have uint32 components, so that search kernels are compiled once per kind of index."""
 
@@ -53,6 +56,7 @@ def _from_components(indices: Any, values: Any, dimension: int) -> Query:
     ids, weights = _flat("indices", indices), _check_weights(values)
     if len(ids) != len(weights):
         raise QueryError(f"found {len(ids)} indices and {len(weights)} values, expected as many of each")
+    _check_length(len(ids))
     if len(ids) == 0:
         return Query(np.zeros(0, np.uint32), np.zeros(0, np.float32))
     if ids.dtype.kind not in "iu":
@@ -83,6 +87,11 @@ def _from_tokens(tokens: Any, dimension: int, vocabulary: Vocabulary | None) -> 
     return query._replace(unknown=unknown)
 
 
+def _check_length(components: int, where: str = "indices") -> None:
+    if components > MAX_COMPONENTS:
+        raise QueryError(f"{where}: found {components} components, expected at most {MAX_COMPONENTS}")
+
+
 def _flat(field: str, numbers: Any) -> npt.NDArray[Any]:
     try:
         array = np.asarray(numbers)
@@ -110,6 +119,8 @@ def _check_weights(values: Any) -> npt.NDArray[np.float32]:
 def known_components(vectors: SparseVectors, dimension: int) -> SparseVectors:
     """Many queries for the kernels: uint32 components, those beyond `dimension` left out."""
     indptr, components, values = vectors.indptr, vectors.components, vectors.values
+    for row in np.flatnonzero(np.diff(indptr) > MAX_COMPONENTS):
+        _check_length(int(indptr[row + 1] - indptr[row]), f"query {row}")
     if vectors.dimension > dimension:
         known = components < dimension
         indptr = np.concatenate([[0], np.cumsum(known)])[indptr]

@@ -246,9 +246,7 @@ def _check_dimension(starts: npt.NDArray[Any], ids: npt.NDArray[Any], dimension:
     return largest + 1 if dimension is None else dimension
 
 
-def _check_values(
-    starts: npt.NDArray[Any], weights: npt.NDArray[Any], least: np.float32
-) -> npt.NDArray[np.float32]:
+def _check_values(starts: npt.NDArray[Any], weights: npt.NDArray[Any], least: np.float32) -> npt.NDArray[np.float32]:
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         single = weights.astype(np.float32, copy=False)
     good = (single >= least) & (single <= MAX_VALUE)  # NaN is neither

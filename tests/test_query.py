@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seismic import QueryError, SparseVectors, Vocabulary
-from seismic.query import known_components, parse_query
+from seismic.query import MAX_COMPONENTS, known_components, parse_query
 from tests import naive, samples
 from tests.naive import Row
 
@@ -95,6 +95,15 @@ def test_queries_that_cannot_be_understood(query: Any, message: str) -> None:
 def test_tokens_need_a_vocabulary() -> None:
     with pytest.raises(QueryError, match="tokens: this index has no vocabulary; query it by indices and values"):
         parse_query({"tokens": {"ocean": 1.0}}, 10)
+
+
+def test_queries_too_long_for_bounds() -> None:
+    count = MAX_COMPONENTS + 1
+    with pytest.raises(QueryError, match=f"^indices: found {count} components, expected at most {MAX_COMPONENTS}$"):
+        parse_query({"indices": range(count), "values": [1.0] * count}, 10)
+    batch = SparseVectors.from_dicts([{0: 1.0}, dict.fromkeys(range(count), 1.0)])
+    with pytest.raises(QueryError, match=f"^query 1: found {count} components"):
+        known_components(batch, 10)
 
 
 @given(samples.sparse_vectors(min_size=0), st.integers(0, 30))

@@ -5,6 +5,7 @@ import numpy as np
 from seismic.kernels.arrays import F32, I8, I64, U8
 from seismic.kernels.jit import jit
 
+
 @jit
 def quantize(
     indptr: I64,

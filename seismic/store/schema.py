@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from seismic.errors import CorruptIndexError, InputError
-from seismic.kernels.maxima import BLOCK, Maxima
+from seismic.kernels.maxima import BLOCK, GROUP, Maxima
 from seismic.kernels.score import Forward
 from seismic.kernels.traverse import Blocks, Summaries
 
@@ -140,10 +140,14 @@ def forward_arrays(batch: pa.RecordBatch) -> Forward:
     return Forward(_flat(batch.column("number")), starts, components, codes, residuals, _flat(batch.column("scale")))
 
 
-def maxima_arrays(batch: pa.RecordBatch) -> Maxima:
+def maxima_arrays(batch: pa.RecordBatch, documents: int) -> Maxima:
     """The kernels' view of maxima.arrow, without a copy."""
     block_starts, blocks = _lists(batch.column("blocks"), f"{MAXIMA}: blocks")
     code_starts, codes = _lists(batch.column("codes"), f"{MAXIMA}: codes")
+    n_blocks, n_codes = np.diff(block_starts), np.diff(code_starts)
+    groups = -(-documents // (BLOCK * GROUP))
+    if not ((n_codes == n_blocks) | ((n_blocks == 0) & (n_codes == groups * GROUP))).all():
+        raise CorruptIndexError(f"{MAXIMA}: found rows with neither a code per block number nor {groups * GROUP} codes")
     return Maxima(block_starts, _flat(blocks), code_starts, _flat(codes), _flat(batch.column("scale")))
 
 

@@ -63,7 +63,7 @@ def open_shard(generation: Path, entry: ShardEntry, layout: Layout, dimension: i
     documents = map_table(folder / DOCUMENTS, _entry_of(folder, entry, DOCUMENTS))
     _check_rows(folder / DOCUMENTS, documents.num_rows, entry.documents)
     forward = forward_arrays(mapped(FORWARD, forward_schema(dimension), entry.documents))
-    maxima = maxima_arrays(mapped(MAXIMA, maxima_schema(entry.documents), dimension))
+    maxima = maxima_arrays(mapped(MAXIMA, maxima_schema(entry.documents), dimension), entry.documents)
     lists = None
     if layout == "lists":
         blocks = blocks_arrays(mapped(POSTINGS, postings_schema(), dimension))

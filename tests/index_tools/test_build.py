@@ -50,9 +50,7 @@ def test_repair(run: Run, tmp_path: Path) -> None:
     path = write_lines(tmp_path / "x.jsonl", {"id": "a", "vector": {"mars": 1, "sun": 0}})
     refused = run("build", path, tmp_path / "out")
     assert refused.exit_code == 2
-    assert "x.jsonl, line 1, field 'vector': found 0.0, expected 1e-15 to 1e+15; repair drops it" in (
-        refused.stderr
-    )
+    assert "x.jsonl, line 1, field 'vector': found 0.0, expected 1e-15 to 1e+15; repair drops it" in (refused.stderr)
     assert names(tmp_path) == ["x.jsonl"]
     assert run("build", path, tmp_path / "out", "--repair").exit_code == 0
 

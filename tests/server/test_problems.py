@@ -47,7 +47,11 @@ def refused(client: httpx.Client, status: int, **body: Any) -> Problem:
         ({"query": {"indices": 1, "values": [1]}}, "#/query/indices", "(found 1)"),
         ({"query": {"indices": [[1]], "values": [1]}}, "#/query/indices/0", "(found [1])"),
         ({"query": {"indices": [1], "values": ["1"]}}, "#/query/values/0", '(found "1")'),
-        ({"query": {"indices": [1, 2], "values": [1, 0]}}, "#/query/values/1", "greater than or equal to 1e-15 (found 0)"),
+        (
+            {"query": {"indices": [1, 2], "values": [1, 0]}},
+            "#/query/values/1",
+            "greater than or equal to 1e-15 (found 0)",
+        ),
         ({"query": {"indices": [1], "values": [-2]}}, "#/query/values/0", "greater than or equal to 1e-15 (found -2)"),
         ({"query": {"indices": [1], "values": [1e39]}}, "#/query/values/0", "(found 1e+39)"),
         ({"query": {"indices": [1], "values": [None]}}, "#/query/values/0", "(found null)"),

@@ -148,7 +148,18 @@ def test_bad_offsets_of_maxima(name: str, offsets: list[int]) -> None:
     }
     batch = pa.record_batch([*columns.values(), pa.array([1.0, 1.0], pa.float32())], schema=form)
     with pytest.raises(CorruptIndexError, match=rf"maxima\.arrow: {name}: list offsets do not rise from 0 to 3"):
-        schema.maxima_arrays(batch)
+        schema.maxima_arrays(batch, 8)
+
+
+def test_dense_rows_have_a_code_for_every_block() -> None:
+    form = schema.maxima_schema(8)
+    blocks, codes = (
+        lists(offsets, pa.array([0] * offsets[-1], form.field(name).type.value_type), form.field(name).type)
+        for name, offsets in (("blocks", [0, 0, 1]), ("codes", [0, 63, 64]))
+    )
+    batch = pa.record_batch([blocks, codes, pa.array([1.0, 1.0], pa.float32())], schema=form)
+    with pytest.raises(CorruptIndexError, match=r"maxima\.arrow: found rows with neither .* nor 64 codes"):
+        schema.maxima_arrays(batch, 8)
 
 
 @pytest.mark.parametrize("offsets", BAD_OFFSETS)
