@@ -16,6 +16,7 @@ from seismic.store.files import fsync
 
 CURRENT = "CURRENT"
 GENERATIONS = "generations"
+STAGING = ".staging-"
 
 
 def current_generation(collection: Path) -> str:
@@ -37,7 +38,7 @@ def is_collection(folder: Path) -> bool:
 
 def check_output(collection: Path, *, replace: bool) -> None:
     """OutputExistsError if a build may not go there: something is there, and `replace` is False or it is no index."""
-    if not collection.exists() or (collection.is_dir() and not any(collection.iterdir())):
+    if not collection.exists() or (collection.is_dir() and _is_unused(collection)):
         return
     if not replace:
         raise OutputExistsError(
@@ -45,6 +46,14 @@ def check_output(collection: Path, *, replace: bool) -> None:
         )
     if not is_collection(collection):
         raise OutputExistsError(f"{collection} holds no index, so it is not replaced; choose another folder")
+
+
+def _is_unused(folder: Path) -> bool:
+    """Whether a folder is empty, but for what a build that was killed may have left."""
+    return all(
+        entry.name == GENERATIONS and all(inner.name.startswith(STAGING) for inner in entry.iterdir())
+        for entry in folder.iterdir()
+    )
 
 
 @contextmanager
@@ -58,7 +67,7 @@ def staging(collection: Path, *, replace: bool) -> Iterator[tuple[Path, str]]:
     missing = [path for path in (generations, *generations.parents) if not path.exists()]
     try:
         generations.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=".staging-", dir=generations))
+        folder = Path(tempfile.mkdtemp(prefix=STAGING, dir=generations))
         name = _next_generation(generations)
         yield folder, name
         _publish(collection, folder, name)

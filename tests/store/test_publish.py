@@ -155,3 +155,9 @@ def test_pointers_to_no_generation(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "CURRENT").write_bytes(content)
     with pytest.raises(StorageError, match="expected the number of a generation"):
         current_generation(tmp_path)
+
+
+def test_a_killed_first_build_is_not_in_the_way(tmp_path: Path) -> None:
+    (tmp_path / "c/generations/.staging-killed").mkdir(parents=True)
+    assert publish_one(tmp_path / "c") == "000001"
+    assert is_collection(tmp_path / "c")
