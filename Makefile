@@ -29,10 +29,10 @@ lint: setup  ## style and the direction of imports
 type: setup  ## mypy, strict
 	$(BIN)/mypy
 
-test: setup  ## all tests; then the kernels' tests in their portable form and without compilation
-	$(BIN)/pytest --cov --cov-report=term:skip-covered $(ARGS)
+test: setup  ## all tests; then those of the kernels in their portable form, and without compilation
+	$(BIN)/pytest --cov --cov-report= $(ARGS)
 	SEISMIC_SIMD=portable $(BIN)/pytest tests/kernels $(ARGS)
-	NUMBA_DISABLE_JIT=1 $(BIN)/pytest tests/kernels $(ARGS)
+	NUMBA_DISABLE_JIT=1 $(BIN)/pytest tests/kernels --cov --cov-append --cov-report=term:skip-covered --cov-fail-under=95 $(ARGS)
 
 bench: setup  ## this engine and its rivals at equal recall: make bench COLLECTION=FOLDER [ARGS="--engines ours"]
 	$(BIN)/seismic bench $(or $(COLLECTION),tests/data/scifact) --output results $(ARGS)
