@@ -152,7 +152,7 @@ def test_estimates_are_query_times_summary(form: Callable[..., None], dimension:
         assert not workspace.estimates[:40].any()
 
 
-@given(st.lists(st.floats(0, 100, width=32), min_size=1, max_size=80))
+@given(st.lists(st.just(0.0) | st.floats(2.0**-100, 100, width=32), min_size=1, max_size=80))
 def test_candidates_are_sorted_but_for_one_step(estimates: list[float]) -> None:
     workspace = make_workspace(1, 1, len(estimates))
     workspace.estimates[:] = estimates
