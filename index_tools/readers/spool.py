@@ -38,6 +38,7 @@ def collect(batches: Iterable[Batch], beside: Path) -> Iterator[Collection]:
             collection = _gather(batches, Path(name))
         except OSError as error:  # what goes wrong with the files read is an InputError
             raise StorageError(f"cannot write to {parent}: {error}") from None
+        pa.default_memory_pool().release_unused()  # what decoding needed: more than the vectors themselves
         yield collection
 
 
