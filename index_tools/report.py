@@ -47,7 +47,7 @@ def to_json(evaluation: Evaluation) -> bytes:
 def to_markdown(evaluation: Evaluation) -> str:
     """A sentence and a table with a column per plan."""
     columns = [_cells(result, evaluation) for result in evaluation.plans]
-    table = [
+    rows = [
         ["", *map(_heading, evaluation.plans)],
         *([name, *(cells[name] for cells in columns)] for name in columns[0]),
     ]
@@ -55,7 +55,7 @@ def to_markdown(evaluation: Evaluation) -> str:
     return (
         f"# {evaluation.collection}, generation {evaluation.generation}\n\n"
         f"{evaluation.documents:,} documents, {decimal(evaluation.bytes)} on disk, "
-        f"{evaluation.queries:,} queries{judged}.\n\n{_table(table)}"
+        f"{evaluation.queries:,} queries{judged}.\n\n{table(rows)}"
     )
 
 
@@ -75,7 +75,7 @@ def _heading(result: PlanResult) -> str:
     return ", ".join([result.plan, *knobs])
 
 
-def _table(rows: list[list[str]]) -> str:
+def table(rows: list[list[str]]) -> str:
     """A Markdown table, padded so that it reads as text too."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
