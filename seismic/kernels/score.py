@@ -102,26 +102,14 @@ def _dot_by_lookup(components: Ids, numerators: Numeric, start: int, stop: int, 
 
 
 dot = _dot_by_signature if simd.FORM == "avx512" else _dot_by_lookup
-"""dot(components, numerators, start, stop, table.weights, table.signature): float32 sum of weight x numerator over
-start .. stop - 1."""
+"""dot(components, numerators, start, stop, weights, signature): float32 sum of weight x numerator.
 
-
-@jit(inline=True)
-def code_score(forward: Forward, position: int, table: QueryTable) -> float:
-    """Score in units of the document's scale, by codes alone; off by half the query's weight sum at most."""
-    return dot(
-        forward.components,
-        forward.codes,
-        forward.starts[position],
-        forward.starts[position + 1],
-        table.weights,
-        table.signature,
-    )
+Of a document's codes it is the score in units of its scale, off by half the query's weight sum at most."""
 
 
 @jit(inline=True)
 def full_score(forward: Forward, position: int, codes: float, table: QueryTable) -> float:
-    """The score by codes and residuals, given `codes` = code_score of the same document."""
+    """The score by codes and residuals, given `codes`, the `dot` of its codes."""
     start, stop = forward.starts[position], forward.starts[position + 1]
     residuals = dot(forward.components, forward.residuals, start, stop, table.weights, table.signature)
     return forward.scales[position] * (codes + residuals * np.float32(1 / 256))
@@ -140,7 +128,8 @@ def prefetch_vector(components: Ids, codes: U8, start: int, stop: int) -> None:
 def offer(
     forward: Forward, position: int, codes: float, table: QueryTable, scores: F32, numbers: I64, size: int
 ) -> int:
-    """Offer a document to the heap by its full score, given `codes` = its code_score; the heap's new size."""
+    """Offer a document to the heap by its full score, given `codes`, the `dot` of its codes; the
+    heap's new size."""
     score = full_score(forward, position, codes, table)
     if score > 0:
         return heap.push(scores, numbers, size, score, np.int64(forward.numbers[position]))

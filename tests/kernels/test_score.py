@@ -70,13 +70,19 @@ def test_components_that_share_signature_bits_do_not_match(form: Callable[..., f
     assert form(components, codes, 0, 70, weights, signature) == 0
 
 
+def dot_of_codes(forward: Forward, position: int, table: QueryTable) -> float:
+    start, stop = forward.starts[position : position + 2]
+    total: float = score.dot(forward.components, forward.codes, start, stop, table.weights, table.signature)
+    return total
+
+
 @given(samples.sparse_vectors(), st.data())
 def test_scores_equal_the_stored_values(vectors: Any, data: st.DataObject) -> None:
     forward = samples.forward(vectors)
     (query,) = data.draw(samples.sparse_rows(vectors.dimension, min_size=1, max_size=1))
     table, weight_sum = loaded(query, vectors.dimension)
     for position, row in enumerate(naive.stored(naive.rows(vectors))):
-        codes: float = score.code_score(forward, position, table)
+        codes = dot_of_codes(forward, position, table)
         full: float = score.full_score(forward, position, codes, table)
         assert full == pytest.approx(naive.dot(row, query), rel=1e-5)
         assert abs(forward.scales[position] * codes - full) <= forward.scales[position] * weight_sum * 0.5001
@@ -86,7 +92,7 @@ def offered(forward: Forward, query: Row, dimension: int, k: int) -> tuple[np.nd
     table, _ = loaded(query, dimension)
     scores, numbers, size = np.zeros(k, np.float32), np.full(k, -1), 0
     for position in range(len(forward.scales)):
-        codes: float = score.code_score(forward, position, table)
+        codes = dot_of_codes(forward, position, table)
         size = score.offer(forward, position, codes, table, scores, numbers, size)
     return scores, numbers, size
 
