@@ -8,6 +8,7 @@ SeismicError
 └── StorageError          the files are not what they should be
     ├── IndexNotFoundError    no collection or generation there
     ├── OutputExistsError     refusing to write over something
+    ├── LockedError           another process writes to the collection
     ├── FormatError           written by another format version, or needs features this release lacks
     └── CorruptIndexError     a file is damaged, missing or does not match its manifest
 
@@ -67,6 +68,10 @@ class IndexNotFoundError(StorageError):
 
 class OutputExistsError(StorageError):
     """Refusing to write over something."""
+
+
+class LockedError(StorageError):
+    """Another process, or another thread, writes to the collection."""
 
 
 class FormatError(StorageError):

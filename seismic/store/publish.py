@@ -8,11 +8,12 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from seismic.errors import IndexNotFoundError, OutputExistsError, StorageError
 from seismic.store.files import fsync
+from seismic.store.lock import LOCK, writing
 
 CURRENT = "CURRENT"
 GENERATIONS = "generations"
@@ -49,9 +50,10 @@ def check_output(collection: Path, *, replace: bool) -> None:
 
 
 def _is_unused(folder: Path) -> bool:
-    """Whether a folder is empty, but for what a build that was killed may have left."""
+    """Whether a folder is empty, but for what a build that was killed, or is at work, may have left."""
     return all(
-        entry.name == GENERATIONS and all(inner.name.startswith(STAGING) for inner in entry.iterdir())
+        entry.name == LOCK
+        or (entry.name == GENERATIONS and all(inner.name.startswith(STAGING) for inner in entry.iterdir()))
         for entry in folder.iterdir()
     )
 
@@ -60,25 +62,37 @@ def _is_unused(folder: Path) -> bool:
 def staging(collection: Path, *, replace: bool) -> Iterator[tuple[Path, str]]:
     """A folder to write the next generation into, and its id. Published at the end of the block, gone if that fails.
 
-    OutputExistsError as in `check_output`; StorageError if it cannot be written.
+    OutputExistsError as in `check_output`; LockedError if another writer is at work; StorageError if it cannot be
+    written.
     """
     check_output(collection, replace=replace)
-    generations, folder = collection / GENERATIONS, None
+    generations = collection / GENERATIONS
     missing = [path for path in (generations, *generations.parents) if not path.exists()]
     try:
         generations.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=STAGING, dir=generations))
-        name = _next_generation(generations)
-        yield folder, name
-        _publish(collection, folder, name)
+        with writing(collection, "build"):
+            check_output(collection, replace=replace)  # again: a writer may have published just before
+            name = _next_generation(generations)
+            with _temporary(generations) as folder:
+                yield folder, name
+                _publish(collection, folder, name)
     except BaseException as error:
-        if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
         for path in missing:  # take back the folders this build made, innermost first
-            if path.is_dir() and not any(path.iterdir()):
+            with suppress(OSError):  # another writer has come
                 path.rmdir()
         if isinstance(error, OSError):
             raise StorageError(f"cannot write {collection}: {error}") from error
+        raise
+
+
+@contextmanager
+def _temporary(generations: Path) -> Iterator[Path]:
+    """A folder that goes if the block fails."""
+    folder = Path(tempfile.mkdtemp(prefix=STAGING, dir=generations))
+    try:
+        yield folder
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
         raise
 
 

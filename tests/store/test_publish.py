@@ -1,8 +1,9 @@
+import os
 from pathlib import Path
 
 import pytest
 
-from seismic import IndexNotFoundError, OutputExistsError, StorageError
+from seismic import IndexNotFoundError, LockedError, OutputExistsError, StorageError
 from seismic.store import publish
 from seismic.store.publish import current_generation, is_collection, staging
 
@@ -18,13 +19,6 @@ def fail_inside(collection: Path, error: type[BaseException], *, replace: bool =
     with staging(collection, replace=replace) as (folder, _):
         (folder / "file").write_text("half")
         raise error
-
-
-def overtaken(collection: Path) -> None:
-    """A build that another one overtakes."""
-    with staging(collection, replace=True) as (folder, _):
-        (folder / "file").write_text("slow")
-        publish_one(collection, "quick", replace=True)
 
 
 def contents(folder: Path) -> set[str]:
@@ -134,13 +128,22 @@ def test_a_target_that_cannot_be_written(tmp_path: Path) -> None:
         publish_one(tmp_path / "file/below", replace=True)
 
 
-def test_of_two_builds_at_once_the_first_to_end_wins(tmp_path: Path) -> None:
-    publish_one(tmp_path)
-    with pytest.raises(StorageError):
-        overtaken(tmp_path)
-    assert current_generation(tmp_path) == "000002"
-    assert (tmp_path / "generations/000002/inner/file").read_text() == "quick"
-    assert {path.name for path in (tmp_path / "generations").iterdir()} == {"000001", "000002"}
+def publish_within(collection: Path, *, replace: bool) -> None:
+    """A build, and another one while it runs."""
+    with staging(collection, replace=replace) as (folder, _):
+        (folder / "file").write_text("first")
+        publish_one(collection, "second", replace=replace)
+
+
+@pytest.mark.parametrize("replace", [False, True])
+def test_one_build_at_a_time(tmp_path: Path, replace: bool) -> None:
+    if replace:
+        publish_one(tmp_path / "c")
+    before = contents(tmp_path)
+    with pytest.raises(LockedError, match=rf"c/LOCK is held: found build by process {os.getpid()} on .*; wait"):
+        publish_within(tmp_path / "c", replace=replace)
+    assert contents(tmp_path) == before
+    publish_one(tmp_path / "c", replace=replace)
 
 
 @pytest.mark.parametrize("name", ["missing", "file/below"])
