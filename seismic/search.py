@@ -24,6 +24,9 @@ from seismic.vectors import SparseVectors, VectorsLike, as_vectors
 from seismic.vocabulary import Vocabulary
 
 QUERY_CUT, HEAP_FACTOR = 15, 0.6
+EVERY_DOCUMENT = np.empty(0, np.uint8)
+"""The kernels' `allowed` if any document may be returned."""
+
 Plan = Literal["blocks", "exact"]
 
 Arrays = tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]
@@ -204,7 +207,9 @@ class Index:
         else:
             space = workspaces.for_exact(self.dimension, self._largest)
             factor = params.heap_factor or 1.0
-            exact.search_exact_batch(shard.maxima, shard.forward, *csr, factor, space, scores, numbers, counters)
+            exact.search_exact_batch(
+                shard.maxima, shard.forward, *csr, factor, EVERY_DOCUMENT, space, scores, numbers, counters
+            )
         numbers[numbers >= 0] += shard.entry.first_document
         return numbers, scores
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from seismic.kernels import heap
-from seismic.kernels.arrays import F32, I64, U16, U32
+from seismic.kernels.arrays import F32, I64, U8, U16, U32
 from seismic.kernels.jit import jit
 from seismic.kernels.maxima import BLOCK, GROUP, Maxima
 from seismic.kernels.score import (
@@ -31,6 +31,9 @@ BUCKETS = 1024
 
 AHEAD = 2
 """Blocks prefetched before they are scored."""
+
+ALL = 255
+"""A block's byte of `allowed` if all its documents may be returned."""
 
 TERMS = 128
 """Up to so many components, a query's every match shows in its bound: weights are 256 at least."""
@@ -77,6 +80,7 @@ def search_exact(
     components: U32,
     values: F32,
     heap_factor: float,
+    allowed: U8,
     workspace: Workspace,
     scores: F32,
     numbers: I64,
@@ -85,7 +89,8 @@ def search_exact(
     """Top len(scores) of one query into `scores` and `numbers` (document numbers, -1 pads), best first.
 
     Exact for the stored 16-bit values if `heap_factor` is 1; above, blocks whose bound is below heap_factor x the k-th
-    best score are skipped. Adds lists, blocks bounded, blocks visited and documents scored to `counters` [4].
+    best score are skipped. `allowed` uint8 [blocks]: bit i of a byte says whether document i of the block may be
+    returned; empty: all may. Adds lists, blocks bounded, blocks visited and documents scored to `counters` [4].
     """
     weight_sum = load_query(workspace.table, components, values)
     n_blocks = -(-len(forward.scales) // BLOCK)
@@ -105,6 +110,7 @@ def search_exact(
             terms,
             weight_sum,
             heap_factor,
+            allowed,
             workspace,
             scores,
             numbers,
@@ -217,6 +223,7 @@ def _visit(
     terms: int,
     weight_sum: float,
     heap_factor: float,
+    allowed: U8,
     workspace: Workspace,
     scores: F32,
     numbers: I64,
@@ -240,14 +247,17 @@ def _visit(
         block = np.int64(workspace.order[at])
         if np.int64(workspace.bounds[block]) < least:
             continue
+        mask = np.int64(allowed[block]) if len(allowed) > 0 else ALL
         first, last = block * BLOCK, min(block * BLOCK + BLOCK, n)
         for position in range(first, last):
+            if mask >> (position - first) & 1 == 0:
+                continue
             codes = dot(components, all_codes, starts[position], starts[position + 1], weights, signature)
             if size < k or scales[position] * (codes + half) >= scores[0]:
                 size = offer(forward, position, codes, workspace.table, scores, numbers, size)
+            counters[3] += 1
         least = _least_bound(scores, size, unit, terms, heap_factor)
         counters[2] += 1
-        counters[3] += last - first
     return size
 
 
@@ -267,6 +277,7 @@ def search_exact_batch(
     components: U32,
     values: F32,
     heap_factor: float,
+    allowed: U8,
     workspace: Workspace,
     scores: F32,
     numbers: I64,
@@ -276,5 +287,14 @@ def search_exact_batch(
     for row in range(len(indptr) - 1):
         span = slice(indptr[row], indptr[row + 1])
         search_exact(
-            maxima, forward, components[span], values[span], heap_factor, workspace, scores[row], numbers[row], counters
+            maxima,
+            forward,
+            components[span],
+            values[span],
+            heap_factor,
+            allowed,
+            workspace,
+            scores[row],
+            numbers[row],
+            counters,
         )

@@ -40,15 +40,23 @@ class Found(NamedTuple):
     counters: list[int]
 
 
+ALL = np.empty(0, np.uint8)
+
+
 def search(
-    shard: Shard, queries: list[Row], k: int, heap_factor: float = 1.0, workspace: Workspace | None = None
+    shard: Shard,
+    queries: list[Row],
+    k: int,
+    heap_factor: float = 1.0,
+    workspace: Workspace | None = None,
+    allowed: np.ndarray = ALL,
 ) -> Found:
     """(numbers, scores) [queries, k]; the workspace must come back clean."""
     workspace = workspace or shard.workspace()
     numbers, scores = np.full((len(queries), k), -7), np.full((len(queries), k), np.nan, np.float32)
     counters = np.zeros(4, np.int64)
     csr = samples.queries(queries)
-    search_exact_batch(shard.maxima, shard.forward, *csr, heap_factor, workspace, scores, numbers, counters)
+    search_exact_batch(shard.maxima, shard.forward, *csr, heap_factor, allowed, workspace, scores, numbers, counters)
     for array in (workspace.bounds, *workspace.table):
         assert not array.any()
     return Found(numbers, scores, counters.tolist())
@@ -141,6 +149,19 @@ def test_a_heap_factor_above_one_skips_more_and_keeps_true_scores() -> None:
         scores = [truth[number] for number in found.numbers[row].tolist()]
         np.testing.assert_allclose(found.scores[row], scores, rtol=1e-5)
     assert_exact(shard, queries, search(shard, queries, 10, 0.5))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.02, 0.5, 0.98])
+def test_returns_allowed_documents_only(share: float) -> None:
+    shard = shard_of(samples.random_vectors(1300, per_vector=12), SOME_DENSE)
+    queries = naive.rows(samples.random_vectors(6, per_vector=6, seed=1))
+    chosen = np.random.default_rng(0).random(len(shard.documents)) < share
+    allowed = np.packbits(chosen, bitorder="little")
+    rest = shard._replace(documents=[row if kept else {} for row, kept in zip(shard.documents, chosen, strict=True)])
+    for k in (1, 10, 1300):
+        found = search(shard, queries, k, allowed=allowed)
+        assert_exact(rest, queries, found)
+        assert found.counters[3] <= len(queries) * chosen.sum()
 
 
 def test_a_workspace_may_serve_smaller_shards() -> None:
