@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 import seismic
 from seismic import Index, SparseVectors
+from seismic.kernels.cpu import JIT_DISABLED
 from seismic.kernels.heaviest import Heads
-from seismic.kernels.jit import JIT_DISABLED
 from seismic.kernels.maxima import BLOCK, GROUP, Maxima
 from seismic.kernels.score import Forward
 from seismic.kernels.traverse import Blocks, Summaries
@@ -33,7 +33,7 @@ NARROW, WIDE = 60, 105_879
 """Dimensions whose components are uint16 and uint32."""
 
 SPREAD = {NARROW: 1, WIDE: 1024}
-"""Distance of the components in use; those of WIDE share their low 10 bits, which signatures are made of."""
+"""Distance of the components in use; those of WIDE share their low 10 bits, and so those of their hashes."""
 
 COMPONENTS = 24
 

@@ -10,15 +10,14 @@ from typing import TypeVar, overload
 
 import numba
 
-F = TypeVar("F", bound=Callable[..., object])
+from seismic.kernels.cpu import FORM, JIT_DISABLED
 
-JIT_DISABLED = bool(numba.config.DISABLE_JIT)
-SIMD_SETTING = os.environ.get("SEISMIC_SIMD", "auto")
+F = TypeVar("F", bound=Callable[..., object])
 
 
 def _cache_folder() -> Path:
     """One folder per state of the kernels' source: Numba does not see that a callee in another file changed."""
-    digest = blake2b(SIMD_SETTING.encode(), digest_size=8)
+    digest = blake2b(FORM.encode(), digest_size=8)
     for source in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(source.read_bytes())
     base = os.environ.get("SEISMIC_CACHE_DIR") or Path(

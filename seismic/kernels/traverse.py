@@ -5,12 +5,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seismic.kernels import heap, simd
+from seismic.kernels import heap
 from seismic.kernels.arrays import F32, I32, I64, U8, U16, U32, U64, Ids
+from seismic.kernels.cpu import FORM
 from seismic.kernels.heaviest import select_heaviest
 from seismic.kernels.jit import jit
 from seismic.kernels.score import SAFETY, Forward, QueryTable, dot, load_query, offer, prefetch_vector, unload_query
-from seismic.kernels.simd import prefetch, signature_mask, trailing_zeros
+from seismic.kernels.signature import signature_mask
+from seismic.kernels.simd import prefetch, trailing_zeros
 
 BUCKETS = 256
 AHEAD = 16
@@ -136,7 +138,7 @@ def _add_runs_by_lookup(summaries: Summaries, first: int, last: int, base: int, 
             _add_run(summaries, run, base, weight, workspace.estimates)
 
 
-_add_runs = _add_runs_by_signature if simd.FORM == "avx512" else _add_runs_by_lookup
+_add_runs = _add_runs_by_lookup if FORM == "portable" else _add_runs_by_signature
 
 
 @jit

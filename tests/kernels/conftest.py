@@ -1,18 +1,49 @@
 """Fixtures of the kernels' tests. All of them also pass with NUMBA_DISABLE_JIT=1, where kernels are plain Python."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from types import FunctionType
+from typing import Any
 
+import numba
 import numpy as np
+import numpy.typing as npt
 import pytest
 
-from seismic.kernels import simd
-from seismic.kernels.jit import JIT_DISABLED
+from seismic.kernels import cpu, signature
+from seismic.kernels.cpu import JIT_DISABLED, Form
 
 needs_jit = pytest.mark.skipif(JIT_DISABLED, reason="the vector form needs the JIT")
-needs_avx512 = pytest.mark.skipif(
-    JIT_DISABLED or simd.cpu_form() != "avx512",
-    reason="the avx512 form needs the JIT and a CPU with AVX-512 F, BW, VL and VBMI",
-)
+
+VECTOR_FORMS = {"avx512": signature._mask_64, "shuffle": signature._mask_16}
+
+
+def needs(form: Form) -> pytest.MarkDecorator:
+    lacking = set(cpu.NEEDED[form]) - cpu.features()
+    return pytest.mark.skipif(JIT_DISABLED or bool(lacking), reason=f"needs the JIT and a CPU with {lacking}")
+
+
+def in_forms(lookup: Callable[..., Any], by_signature: Callable[..., Any]) -> pytest.MarkDecorator:
+    """A kernel in every form that this CPU can run, and what marks that form's signatures, as `form` and `mark`."""
+    cases = [pytest.param(lookup, signature.MARKS["portable"], id="portable")]
+    for form in VECTOR_FORMS:
+        cases.append(pytest.param(rebuilt(by_signature, form), signature.MARKS[form], id=form, marks=needs(form)))
+    return pytest.mark.parametrize(("form", "mark"), cases)
+
+
+def rebuilt(kernel: Callable[..., Any], form: Form) -> Callable[..., Any]:
+    """`kernel` compiled with the `signature_mask` of another form; never cached, for its name in the cache is taken."""
+    plain = getattr(kernel, "py_func", kernel)
+    names = {**plain.__globals__, "signature_mask": VECTOR_FORMS[form]}
+    compiled: Callable[..., Any] = numba.njit(error_model="numpy")(FunctionType(plain.__code__, names))
+    return compiled
+
+
+def signed(mark: Callable[..., None], components: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """The signature of a query's components."""
+    signature = np.zeros(128, np.uint8)
+    for component in components:
+        mark(signature, component)
+    return signature
 
 
 @pytest.fixture(scope="module")

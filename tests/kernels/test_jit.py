@@ -25,7 +25,7 @@ def test_the_cache_folder_changes_with_any_source_file(monkeypatch: pytest.Monke
     for text in ("one", "two"):
         (tmp_path / "other.py").write_text(text)
         names.append(jit._cache_folder().name)
-    monkeypatch.setattr(jit, "SIMD_SETTING", "another")
+    monkeypatch.setattr(jit, "FORM", "another")
     names.append(jit._cache_folder().name)
     assert len(set(names)) == 4
 

@@ -6,43 +6,44 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seismic.kernels import score
+from seismic.kernels import score, signature
 from seismic.kernels.score import Forward, QueryTable
 from tests import naive, samples
-from tests.kernels.conftest import needs_avx512
+from tests.kernels.conftest import in_forms, signed
 from tests.naive import Row
 
-FORMS = [
-    pytest.param(score._dot_by_lookup, id="portable"),
-    pytest.param(score._dot_by_signature, id="avx512", marks=needs_avx512),
-]
 
-
-def loaded(query: Row, dimension: int) -> tuple[QueryTable, float]:
+def loaded(query: Row, dimension: int, mark: Callable[..., None] = signature.mark) -> tuple[QueryTable, float]:
     """A table with a query, and the query's weight sum."""
     table = QueryTable(np.zeros(dimension, np.float32), np.zeros(128, np.uint8))
     _, components, values = samples.queries([query])
-    return table, score.load_query(table, components, values)
+    weight_sum = score.load_query(table, components, values)
+    table.signature[:] = signed(mark, components)
+    return table, weight_sum
 
 
 @given(samples.dimensions.flatmap(lambda dimension: samples.sparse_rows(dimension, min_size=1, max_size=1)))
 def test_loading_and_unloading_a_query(rows: list[Row]) -> None:
-    table, weight_sum = loaded(rows[0], samples.WIDE)
-    assert weight_sum == pytest.approx(sum(rows[0].values()), rel=1e-5)
+    table = QueryTable(np.zeros(samples.WIDE, np.float32), np.zeros(128, np.uint8))
+    _, components, values = samples.queries(rows)
+    assert score.load_query(table, components, values) == pytest.approx(sum(rows[0].values()), rel=1e-5)
     assert {c: table.weights[c] for c in np.flatnonzero(table.weights).tolist()} == rows[0]
-    bits = np.flatnonzero(np.unpackbits(table.signature, bitorder="little"))
-    assert set(bits.tolist()) == {component % 1024 for component in rows[0]}
-    score.unload_query(table, samples.queries(rows)[1])
+    assert table.signature.tolist() == signed(signature.mark, components).tolist()
+    score.unload_query(table, components)
     assert not table.weights.any()
     assert not table.signature.any()
 
 
-@pytest.mark.parametrize("form", FORMS)
+@in_forms(score._dot_by_lookup, score._dot_by_signature)
 @pytest.mark.parametrize("numerators", [np.uint8, np.int8])
 @pytest.mark.parametrize("dimension", [samples.NARROW, 1 << 16, samples.WIDE])
 @given(data=st.data())
 def test_dot_equals_the_oracle(
-    form: Callable[..., float], numerators: type[np.integer[Any]], dimension: int, data: st.DataObject
+    form: Callable[..., float],
+    mark: Callable[..., None],
+    numerators: type[np.integer[Any]],
+    dimension: int,
+    data: st.DataObject,
 ) -> None:
     rng = np.random.default_rng(data.draw(st.integers(0, 1000)))
     length = data.draw(st.integers(0, min(dimension, 300)))
@@ -55,19 +56,19 @@ def test_dot_equals_the_oracle(
     query: Row = {c: int(rng.integers(1, 64)) / 8 for c in [*shared, *rng.choice(dimension, 20).tolist()]}
     start = data.draw(st.integers(0, length))
     stop = data.draw(st.integers(start, length))
-    (weights, signature), _ = loaded(query, dimension)
+    (weights, signed_by), _ = loaded(query, dimension, mark)
     document = dict(zip(components[start:stop].tolist(), values[start:stop].tolist(), strict=True))
     samples.readonly((components, values))
-    assert form(components, values, start, stop, weights, signature) == naive.dot(document, query)
+    assert form(components, values, start, stop, weights, signed_by) == naive.dot(document, query)
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_components_that_share_signature_bits_do_not_match(form: Callable[..., float]) -> None:
-    components = np.arange(70, dtype=np.uint32) * 1024 + 5
+@in_forms(score._dot_by_lookup, score._dot_by_signature)
+def test_components_of_one_hash_do_not_match(form: Callable[..., float], mark: Callable[..., None]) -> None:
+    components = np.arange(70, dtype=np.uint32) * 65536 + 5
     codes = np.ones(70, np.uint8)
-    (weights, signature), _ = loaded({5 + 80 * 1024: 1.0}, samples.WIDE)
+    (weights, signed_by), _ = loaded({5 + 70 * 65536: 1.0}, 71 * 65536, mark)
     samples.readonly((components, codes))
-    assert form(components, codes, 0, 70, weights, signature) == 0
+    assert form(components, codes, 0, 70, weights, signed_by) == 0
 
 
 def dot_of_codes(forward: Forward, position: int, table: QueryTable) -> float:

@@ -7,17 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seismic import SparseVectors
-from seismic.kernels import traverse
+from seismic.kernels import signature, traverse
 from seismic.kernels.score import Forward, load_query
 from seismic.kernels.traverse import Blocks, Summaries, Workspace, make_workspace, search_blocks_batch
 from tests import naive, samples
-from tests.kernels.conftest import needs_avx512
+from tests.kernels.conftest import in_forms, signed
 from tests.naive import Row
-
-FORMS = [
-    pytest.param(traverse._add_runs_by_lookup, id="portable"),
-    pytest.param(traverse._add_runs_by_signature, id="avx512", marks=needs_avx512),
-]
 
 
 class Case(NamedTuple):
@@ -131,20 +126,24 @@ def test_a_high_heap_factor_skips_blocks() -> None:
     assert found.counters[3] == found.counters[2]
 
 
-def loaded(query: Row, dimension: int, blocks: int) -> Workspace:
+def loaded(query: Row, dimension: int, blocks: int, mark: Callable[..., None] = signature.mark) -> Workspace:
     workspace = make_workspace(dimension, 1, blocks)
-    load_query(workspace.table, *samples.queries([query])[1:])
+    _, components, values = samples.queries([query])
+    load_query(workspace.table, components, values)
+    workspace.table.signature[:] = signed(mark, components)
     return workspace
 
 
-@pytest.mark.parametrize("form", FORMS)
+@in_forms(traverse._add_runs_by_lookup, traverse._add_runs_by_signature)
 @pytest.mark.parametrize("dimension", samples.SPREAD)
-def test_estimates_are_query_times_summary(form: Callable[..., None], dimension: int) -> None:
+def test_estimates_are_query_times_summary(
+    form: Callable[..., None], mark: Callable[..., None], dimension: int
+) -> None:
     rows = naive.rows(samples.random_vectors(200, dimension, per_vector=20, empty=0))
     summaries = {3: rows[:50], 7: rows[50:120], 9: rows[120:]}
     arrays = samples.summaries(summaries, dimension)
     for query in naive.rows(samples.random_vectors(3, dimension, per_vector=20, seed=1, empty=0)):
-        workspace = loaded(query, dimension, 110)
+        workspace = loaded(query, dimension, 110, mark)
         workspace.estimates[:] = 0
         form(arrays, int(arrays.runs[7]), int(arrays.runs[8]), 40, workspace)
         found = workspace.estimates[40:] * arrays.scales[7]

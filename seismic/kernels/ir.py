@@ -1,0 +1,39 @@
+"""Words of LLVM that the intrinsics share."""
+
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+
+I1, I8, I16, I32, I64 = (ir.IntType(bits) for bits in (1, 8, 16, 32, 64))
+
+
+def splat(kind: ir.VectorType, value: int) -> ir.Constant:
+    """A constant vector of one value."""
+    return ir.Constant(kind, [value] * kind.count)
+
+
+def broadcast(builder: Any, value: Any, kind: ir.VectorType) -> Any:
+    """A vector of one value that is known at run time only."""
+    undefined = ir.Constant(kind, ir.Undefined)
+    first = builder.insert_element(undefined, value, I32(0))
+    return builder.shuffle_vector(first, undefined, splat(ir.VectorType(I32, kind.count), 0))
+
+
+def data(context: Any, builder: Any, kind: types.Array, array: Any) -> Any:
+    """Pointer to an array's first element."""
+    return context.make_array(kind)(context, builder, array).data
+
+
+def load(builder: Any, base: Any, index: Any, kind: ir.VectorType) -> Any:
+    """An unaligned vector at base[index]: Arrow promises no more than the alignment of elements."""
+    loaded = builder.load(builder.bitcast(builder.gep(base, [index]), kind.as_pointer()))
+    loaded.align = kind.element.width // 8
+    return loaded
+
+
+def call(builder: Any, name: str, result: Any, arguments: list[Any]) -> Any:
+    """Call an intrinsic of LLVM."""
+    kind = ir.FunctionType(result, [argument.type for argument in arguments])
+    return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), arguments)
