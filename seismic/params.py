@@ -73,7 +73,7 @@ class BuildParams(_Params):
     """Share of a summary's L1 mass that is kept, heaviest components first."""
 
     order_clusters: Annotated[int, Field(ge=0)] | None = None
-    """Clusters that put similar documents beside each other; 0 keeps the input order. None: one per 40
+    """Clusters that put similar documents beside each other; 0 keeps the input order. None: one per 80
     documents."""
 
     order_rounds: Annotated[int, Field(ge=1, le=20)] = 2

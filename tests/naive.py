@@ -153,6 +153,24 @@ def group(labels: Sequence[int], n_clusters: int) -> list[list[int]]:
     return [[at for at, label in enumerate(labels) if label == cluster] for cluster in range(n_clusters)]
 
 
+def pack(window: Sequence[Row], size: int) -> list[int]:
+    """Places of a window's documents, block by block: heaviest first, each goes where the squared mass grows least."""
+
+    def mass(places: Sequence[int]) -> float:
+        return sum(value**2 for value in maximum([window[place] for place in places]).values())
+
+    rooms = [min(size, len(window) - first) for first in range(0, len(window), size)]
+    blocks: list[list[int]] = [[] for _ in rooms]
+    for place in heaviest([dot(row, row) for row in window], len(window)):
+        growth = {
+            number: mass([*block, place]) ** 2 - mass(block) ** 2
+            for number, block in enumerate(blocks)
+            if len(block) < rooms[number]
+        }
+        blocks[min(growth, key=growth.__getitem__)].append(place)
+    return [place for block in blocks for place in block]
+
+
 # ---- posting lists -----------------------------------------------------------------------------------------------
 
 

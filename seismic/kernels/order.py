@@ -52,7 +52,6 @@ def assign_documents(
     first: int,
     last: int,
     cluster_of: I32,
-    similarity: F32,
 ) -> None:
     """The nearest centroid, by inner product of heads, of documents first .. last - 1; ties: the lower cluster."""
     scores = np.zeros(-(-n_clusters // CHUNK) * CHUNK, np.float32)
@@ -63,8 +62,7 @@ def assign_documents(
             component, value = heads.components[document, rank], heads.values[document, rank]
             for at in range(lists.starts[component], lists.starts[np.int64(component) + 1]):
                 scores[lists.clusters[at]] += value * lists.values[at]
-        best = _first_largest(bits)
-        cluster_of[document], similarity[document] = best, scores[best]
+        cluster_of[document] = _first_largest(bits)
 
 
 @jit
