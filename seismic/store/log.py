@@ -1,0 +1,267 @@
+"""The log: every change of a collection, durable before it is acknowledged.
+
+<collection>/log/<sequence of its first record>.log: records one after another, each a header (magic, format, sequence,
+length, xxh3-64 of the body, xxh3-64 of the header so far) and a body. Sequences rise by one. One append writes one
+record, under a lock, and syncs it; so a crash can only tear the last record of the last segment, which was never
+acknowledged: readers stop before it, and the next append cuts it off. Anything else that does not fit is damage.
+"""
+
+import fcntl
+import os
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import xxhash
+
+from seismic.errors import CorruptIndexError, FormatError, StorageError
+from seismic.store.files import fsync
+
+LOG = "log"
+FORMAT = 1
+MAGIC = b"SLOG"
+_HEADER = struct.Struct("<4sIQQQQ")
+_HASHED = _HEADER.size - 8
+
+SEGMENT_BYTES = 1 << 24
+"""A segment this large is followed by a new one; compaction removes whole segments."""
+
+SECTOR = 512
+"""What a disk writes at once: after a crash, a part of a file that was never written reads as zeros."""
+
+
+class Record(NamedTuple):
+    """One append."""
+
+    sequence: int
+    body: bytes
+
+
+class Place(NamedTuple):
+    """How far a log was read: the segment (sequence of its first record; 0: none), the offset of the next record in
+    it, and the last sequence read."""
+
+    segment: int
+    offset: int
+    sequence: int
+
+
+class _Part(NamedTuple):
+    """What a segment holds from an offset on: its whole records, where they end, what is wrong there (None: the file
+    ends), and whether a crash during an append can have done it."""
+
+    records: list[Record]
+    end: int
+    problem: str | None
+    torn: bool
+
+
+def segments(collection: Path) -> list[int]:
+    """The segments of a log, by the sequence of their first record."""
+    try:
+        names = os.listdir(collection / LOG)
+    except FileNotFoundError:
+        return []
+    return sorted(int(name.removesuffix(".log")) for name in names if name.endswith(".log"))
+
+
+def segment_path(collection: Path, segment: int) -> Path:
+    """The file of a segment."""
+    return collection / LOG / f"{segment:020d}.log"
+
+
+def start_of(collection: Path, after: int) -> Place:
+    """Where to read the records that follow the sequence `after`."""
+    first = [segment for segment in segments(collection) if segment <= after + 1]
+    return Place(first[-1], 0, first[-1] - 1) if first else Place(0, 0, after)
+
+
+def read_log(collection: Path, place: Place) -> tuple[list[Record], Place]:
+    """The records from `place` on, and where they end. CorruptIndexError names the segment and offset of damage;
+    FormatError if a newer release wrote it."""
+    try:
+        return _read(collection, place)
+    except CorruptIndexError:
+        if not (collection / LOG).is_dir():
+            raise
+        with log_lock(collection):  # an append may have been cutting off a torn record
+            return _read(collection, place)
+
+
+def append(collection: Path, body: bytes, place: Place) -> Place:
+    """Write one record and make it durable; its sequence is that of the place returned, the end of the log.
+
+    `place`: any place up to which the log is known, the nearer to its end the quicker. StorageError if the record
+    could not be written; it is then not in the log.
+    """
+    folder = collection / LOG
+    if not folder.exists():
+        folder.mkdir(exist_ok=True)
+        fsync(collection)
+    with log_lock(collection):
+        _, place = _read(collection, place)
+        sequence = place.sequence + 1
+        if place.segment == 0 or place.offset >= SEGMENT_BYTES:
+            place = Place(sequence, 0, place.sequence)
+        path = segment_path(collection, place.segment)
+        header = _HEADER.pack(MAGIC, FORMAT, sequence, len(body), xxhash.xxh3_64_intdigest(body), 0)[:_HASHED]
+        data = header + _hash_bytes(header) + body
+        try:
+            _write(path, place.offset, data)
+        except OSError as error:
+            raise StorageError(f"cannot append to {path}: {error.strerror}; the change was not made") from error
+        return Place(place.segment, place.offset + len(data), sequence)
+
+
+def prune_log(collection: Path, sequence: int) -> None:
+    """Remove the segments whose records are all at most `sequence`. The last one is followed by an empty one first,
+    so that sequences go on."""
+    if not segments(collection):
+        return
+    with log_lock(collection):
+        known = segments(collection)
+        _, end = _read(collection, Place(known[-1], 0, known[-1] - 1))
+        if known[-1] <= end.sequence <= sequence:
+            segment_path(collection, end.sequence + 1).touch()
+            fsync(collection / LOG)
+            known.append(end.sequence + 1)
+        for segment, following in zip(known, known[1:], strict=False):
+            if following <= sequence + 1:
+                segment_path(collection, segment).unlink()
+        fsync(collection / LOG)
+
+
+@contextmanager
+def log_lock(collection: Path) -> Iterator[None]:
+    """Nobody else appends meanwhile. The kernel gives the lock back if its holder dies."""
+    descriptor = os.open(collection / LOG, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _write(path: Path, offset: int, data: bytes) -> None:
+    """Write at `offset`, the end of the whole records, and sync; what follows there is torn, and goes."""
+    new = not path.exists()
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o644)
+    try:
+        os.ftruncate(descriptor, offset)
+        try:
+            written = 0
+            while written < len(data):
+                written += os.pwrite(descriptor, memoryview(data)[written:], offset + written)
+            os.fsync(descriptor)
+        except OSError:
+            os.ftruncate(descriptor, offset)
+            raise
+        if new:
+            fsync(path.parent)
+    finally:
+        os.close(descriptor)
+
+
+def _read(collection: Path, place: Place) -> tuple[list[Record], Place]:
+    records: list[Record] = []
+    following = [segment for segment in segments(collection) if segment >= place.segment]
+    if place.segment and following[:1] != [place.segment]:
+        raise CorruptIndexError(f"{segment_path(collection, place.segment)} is missing; restore the collection")
+    for number, segment in enumerate(following):
+        path = segment_path(collection, segment)
+        if segment != place.segment:
+            if segment != place.sequence + 1:
+                expected = f"expected {place.sequence + 1} next; changes are lost, restore the collection"
+                raise CorruptIndexError(f"{path}: found change {segment}, {expected}")
+            place = Place(segment, 0, place.sequence)
+        part = _parse(path, place)
+        if part.problem and not (part.torn and number + 1 == len(following)):
+            raise CorruptIndexError(
+                f"{path}: damaged at offset {part.end}: {part.problem}; restore the collection, or cut the file there "
+                "and lose the changes that follow"
+            )
+        records += part.records
+        place = Place(segment, part.end, place.sequence + len(part.records))
+    return records, place
+
+
+def _parse(path: Path, place: Place) -> _Part:
+    """The records of a segment from a place on."""
+    try:
+        with path.open("rb") as source:
+            size = os.fstat(source.fileno()).st_size
+            source.seek(place.offset)
+            data = source.read()
+    except FileNotFoundError:
+        raise CorruptIndexError(f"{path} is missing; restore the collection") from None
+    if size < place.offset:
+        return _Part([], size, f"found {size} bytes, expected {place.offset} or more", False)
+    records: list[Record] = []
+    at, sequence = 0, place.sequence + 1
+    while at < len(data):
+        try:
+            record = _record_at(data, at, sequence)
+        except _BrokenError as error:
+            torn = not error.certain and not _has_record(data, at + 1, sequence)
+            torn = torn and (error.short or _has_unwritten_sector(data, at, place.offset))
+            return _Part(records, place.offset + at, error.reason, torn)
+        records.append(record)
+        at, sequence = at + _HEADER.size + len(record.body), sequence + 1
+    return _Part(records, place.offset + at, None, False)
+
+
+def _record_at(data: bytes, at: int, sequence: int) -> Record:
+    """The record that begins at `at` and should be `sequence`."""
+    header = data[at : at + _HEADER.size]
+    if len(header) < _HEADER.size:
+        raise _BrokenError("the record ends early", short=True)
+    if not _is_header(header):
+        raise _BrokenError("found no record")
+    _, version, found, length, body_hash, _ = _HEADER.unpack(header)
+    if version != FORMAT:
+        raise FormatError(f"found a log record of format {version}, this release reads {FORMAT}; upgrade it")
+    if found != sequence:
+        raise _BrokenError(f"found change {found}, expected {sequence}", certain=True)
+    body = data[at + len(header) : at + len(header) + length]
+    if len(body) < length:
+        raise _BrokenError("the record ends early", short=True)
+    if xxhash.xxh3_64_intdigest(body) != body_hash:
+        raise _BrokenError("the record does not match its hash")
+    return Record(sequence, body)
+
+
+class _BrokenError(Exception):
+    """What is wrong with a record; `short`: the file ends before it does; `certain`: no crash can have done it."""
+
+    def __init__(self, reason: str, *, short: bool = False, certain: bool = False) -> None:
+        self.reason, self.short, self.certain = reason, short, certain
+
+
+def _is_header(header: bytes) -> bool:
+    return header.startswith(MAGIC) and header[_HASHED:] == _hash_bytes(header[:_HASHED])
+
+
+def _hash_bytes(data: bytes) -> bytes:
+    return xxhash.xxh3_64_intdigest(data).to_bytes(8, "little")
+
+
+def _has_record(data: bytes, at: int, sequence: int) -> bool:
+    """Whether a sound header of a later change stands anywhere from `at` on: then what is before it was whole once."""
+    while (at := data.find(MAGIC, at)) >= 0:
+        header = data[at : at + _HEADER.size]
+        if len(header) == _HEADER.size and _is_header(header) and _HEADER.unpack(header)[2] > sequence:
+            return True
+        at += 1
+    return False
+
+
+def _has_unwritten_sector(data: bytes, at: int, base: int) -> bool:
+    """Whether a sector from `at` on is zero; `data` begins at the offset `base` of the file."""
+    while at < len(data):
+        end = min(len(data), ((base + at) // SECTOR + 1) * SECTOR - base)
+        if not any(data[at:end]):
+            return True
+        at = end
+    return False
