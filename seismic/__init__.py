@@ -24,6 +24,7 @@ from seismic.params import BuildParams, SearchParams
 from seismic.query import Query
 from seismic.search import Answer, Hit, Index, SearchStats
 from seismic.search import open_index as open
+from seismic.updates import delete, upsert
 from seismic.vectors import SparseVectors
 from seismic.version import __version__
 from seismic.vocabulary import Vocabulary
@@ -51,5 +52,7 @@ __all__ = [
     "Vocabulary",
     "__version__",
     "build",
+    "delete",
     "open",
+    "upsert",
 ]

@@ -3,6 +3,7 @@
 import threading
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
 from typing import TypeAlias
@@ -12,11 +13,13 @@ import pyarrow as pa
 
 from seismic.builder.ranges import Report
 from seismic.builder.shard import build_shard
+from seismic.documents import check_documents
 from seismic.errors import InputError, ParameterError
 from seismic.params import BuildParams
 from seismic.store.files import write_batches
+from seismic.store.log import appending, last_sequence, prune_log
 from seismic.store.manifest import FORMAT_MAJOR, FORMAT_MINOR, FileEntry, Manifest, ShardEntry
-from seismic.store.publish import GENERATIONS, staging
+from seismic.store.publish import GENERATIONS, is_collection, least_sequence, served_sequence, staging
 from seismic.store.schema import VOCABULARY, vocabulary_schema
 from seismic.threads import even_ranges, in_order
 from seismic.vectors import SparseVectors, VectorsLike, as_vectors
@@ -61,7 +64,24 @@ def build(
         vectors = vectors.widened(len(vocabulary))
     table = check_documents(documents, len(vectors))
     _check_counts(len(vectors), shards, workers)
-    with staging(Path(out), replace=replace) as (folder, generation):
+    return build_generation(vectors, table, Path(out), vocabulary, params, shards, workers, replace, progress)
+
+
+def build_generation(
+    vectors: SparseVectors,
+    table: pa.Table,
+    out: Path,
+    vocabulary: Vocabulary | None,
+    params: BuildParams,
+    shards: int,
+    workers: int,
+    replace: bool,
+    progress: Progress | None,
+    sequence: int | None = None,
+) -> Path:
+    """`build` of what is known to keep its rules. `sequence`: the last change of the log that is in it; None: all are
+    void, as they were made to other documents."""
+    with ExitStack() as published, staging(out, replace=replace) as (folder, generation):
         reports = _Progress(len(vectors), progress)
         side_by_side = min(shards, workers)
 
@@ -75,6 +95,9 @@ def build(
 
         ranges = list(enumerate(even_ranges(len(vectors), shards)))
         entries = list(in_order(build_range, ranges, side_by_side))
+        if sequence is None and is_collection(out):
+            published.enter_context(appending(out))  # until CURRENT is replaced
+            sequence = max(last_sequence(out), served_sequence(out))
         Manifest(
             format=f"{FORMAT_MAJOR}.{FORMAT_MINOR}",
             required_features=[],
@@ -87,39 +110,10 @@ def build(
             versions={"seismic": __version__, **{name: version(name) for name in ("numba", "numpy", "pyarrow")}},
             vocabulary=None if vocabulary is None else _write_vocabulary(folder / VOCABULARY, vocabulary, vectors),
             shards=entries,
+            sequence=sequence or 0,
         ).write(folder)
-    return Path(out) / GENERATIONS / generation
-
-
-def check_documents(documents: pa.Table | None, count: int) -> pa.Table:
-    """A table of `count` rows with `id` first; InputError if ids are missing, null, repeated or of another type."""
-    if documents is None:
-        return pa.table({"id": pa.array(np.arange(count))})
-    if documents.num_rows != count:
-        raise InputError(f"documents: found {documents.num_rows} rows for {count} vectors, expected as many")
-    if "id" not in documents.column_names:
-        raise InputError(f"documents: column 'id' is missing; found {', '.join(documents.column_names)}")
-    ids = documents["id"]
-    if not (pa.types.is_string(ids.type) or pa.types.is_large_string(ids.type) or pa.types.is_integer(ids.type)):
-        raise InputError(f"documents: column 'id' is {ids.type}, expected string or integer")
-    if ids.null_count:
-        row = int(np.flatnonzero(ids.is_null().to_numpy())[0])
-        raise InputError(f"documents: row {row}, field 'id': found null, expected a unique id")
-    _check_unique(ids)
-    names = ["id", *(name for name in documents.column_names if name != "id")]
-    return documents.select(names).unify_dictionaries()  # a file holds one dictionary per column
-
-
-def _check_unique(ids: pa.ChunkedArray) -> None:
-    codes = ids.combine_chunks().dictionary_encode().indices.to_numpy()
-    repeated = codes != np.arange(len(codes))  # codes number ids by first appearance
-    if repeated.any():
-        second = int(np.argmax(repeated))
-        first = int(np.argmax(codes == codes[second]))
-        raise InputError(
-            f"documents: row {second}, field 'id': found {ids[second].as_py()!r}, which row {first} has; "
-            "expected unique ids"
-        )
+    prune_log(out, least_sequence(out))
+    return out / GENERATIONS / generation
 
 
 def _check_counts(documents: int, shards: int, workers: int) -> None:

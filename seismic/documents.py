@@ -1,4 +1,4 @@
-"""Document number -> the user's id and payload, read from the mapped documents.arrow files."""
+"""What users gave with their vectors: checked when it comes in, and read from documents.arrow by document number."""
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from seismic.errors import ParameterError
+from seismic.errors import InputError, ParameterError
 
 
 class Documents:
@@ -45,6 +45,37 @@ class Documents:
     def _payload(self, number: int, names: list[str]) -> dict[str, Any]:
         batch, row = self._locate(number)
         return {name: self._batches[batch].column(name)[row].as_py() for name in names}
+
+
+def check_documents(documents: pa.Table | None, count: int) -> pa.Table:
+    """A table of `count` rows with `id` first; InputError if ids are missing, null, repeated or of another type."""
+    if documents is None:
+        return pa.table({"id": pa.array(np.arange(count))})
+    if documents.num_rows != count:
+        raise InputError(f"documents: found {documents.num_rows} rows for {count} vectors, expected as many")
+    if "id" not in documents.column_names:
+        raise InputError(f"documents: column 'id' is missing; found {', '.join(documents.column_names)}")
+    ids = documents["id"]
+    if not (pa.types.is_string(ids.type) or pa.types.is_large_string(ids.type) or pa.types.is_integer(ids.type)):
+        raise InputError(f"documents: column 'id' is {ids.type}, expected string or integer")
+    if ids.null_count:
+        row = int(np.flatnonzero(ids.is_null().to_numpy())[0])
+        raise InputError(f"documents: row {row}, field 'id': found null, expected a unique id")
+    _check_unique(ids)
+    names = ["id", *(name for name in documents.column_names if name != "id")]
+    return documents.select(names).unify_dictionaries()  # a file holds one dictionary per column
+
+
+def _check_unique(ids: pa.ChunkedArray) -> None:
+    codes = ids.combine_chunks().dictionary_encode().indices.to_numpy()
+    repeated = codes != np.arange(len(codes))  # codes number ids by first appearance
+    if repeated.any():
+        second = int(np.argmax(repeated))
+        first = int(np.argmax(codes == codes[second]))
+        raise InputError(
+            f"documents: row {second}, field 'id': found {ids[second].as_py()!r}, which row {first} has; "
+            "expected unique ids"
+        )
 
 
 def _id_reader(column: pa.Array) -> Callable[[int], str | int]:

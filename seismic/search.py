@@ -1,5 +1,6 @@
 """Searching an index: parse the query, choose a plan, search every shard, merge, map document numbers to ids."""
 
+import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,24 +10,19 @@ from typing import Any, Literal, Self
 import numpy as np
 import numpy.typing as npt
 
-from seismic.documents import Documents
-from seismic.errors import CorruptIndexError, ParameterError
+from seismic.changes import check_delete
+from seismic.errors import ParameterError
 from seismic.kernels import exact, traverse
+from seismic.live import LiveShard
 from seismic.params import SearchParams
 from seismic.query import QUERY_DIMENSION, Query, QueryLike, known_components, parse_query
-from seismic.store.files import map_batch
-from seismic.store.manifest import Manifest, read_manifest
-from seismic.store.publish import GENERATIONS, current_generation
-from seismic.store.schema import VOCABULARY, vocabulary_schema
-from seismic.store.shard import Shard, open_shard
+from seismic.store.manifest import Manifest
 from seismic.threads import even_ranges, in_order
 from seismic.vectors import SparseVectors, VectorsLike, as_vectors
+from seismic.view import View, open_view
 from seismic.vocabulary import Vocabulary
 
 QUERY_CUT, HEAP_FACTOR = 15, 0.6
-EVERY_DOCUMENT = np.empty(0, np.uint8)
-"""The kernels' `allowed` if any document may be returned."""
-
 Plan = Literal["blocks", "exact"]
 
 Arrays = tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]
@@ -62,22 +58,71 @@ class Answer:
 
 
 class Index:
-    """One generation of a collection, memory-mapped. Immutable, and safe to search from many threads.
+    """A collection, memory-mapped, as it was when it was opened or last refreshed. Safe to use from many threads.
 
-    `open` makes one. Attributes: ``name`` (the collection's folder), ``generation``, ``manifest``, ``dimension``,
-    ``vocabulary`` (or None), ``columns`` (payload columns). ``len(index)`` counts documents.
+    `open` makes one. Attributes: ``name`` (the collection's folder), ``generation``, ``sequence`` (the last change in
+    it), ``manifest``, ``dimension``, ``vocabulary`` (or None), ``columns`` (payload columns). ``len(index)`` counts
+    documents, deleted ones aside.
     """
 
-    def __init__(
-        self, collection: Path, manifest: Manifest, shards: list[Shard], vocabulary: Vocabulary | None
-    ) -> None:
-        self.name, self.manifest, self.vocabulary = collection.resolve().name, manifest, vocabulary
-        self.generation, self.dimension = manifest.generation, manifest.dimension
-        self._shards = shards
-        self._largest = max(map(len, shards), default=0)
-        self._documents = Documents([shard.documents for shard in shards])
-        self.columns = self._documents.columns
+    def __init__(self, view: View) -> None:
+        self.name = view.collection.resolve().name
+        self._current: View | None = view
+        self._refreshing = threading.Lock()
         self._workspaces: list[_Workspaces] = []  # list.append and list.pop are atomic
+
+    @property
+    def view(self) -> View:
+        """What searches see now. ParameterError if the index is closed."""
+        if self._current is None:
+            raise ParameterError(f"index '{self.name}' is closed; open it again")
+        return self._current
+
+    @property
+    def manifest(self) -> Manifest:
+        """The manifest of the generation."""
+        return self.view.manifest
+
+    @property
+    def generation(self) -> str:
+        """The generation, without the changes since."""
+        return self.manifest.generation
+
+    @property
+    def sequence(self) -> int:
+        """The last change in it; changes of a collection are counted from 1."""
+        return self.view.place.sequence
+
+    @property
+    def dimension(self) -> int:
+        """Size of the vocabulary: components are below it."""
+        return self.manifest.dimension
+
+    @property
+    def vocabulary(self) -> Vocabulary | None:
+        """Tokens of the components."""
+        return self.view.vocabulary
+
+    @property
+    def columns(self) -> list[str]:
+        """Payload columns."""
+        return self.view.documents.columns
+
+    def refresh(self) -> bool:
+        """Take in the changes and the generation published since, by any process; whether there were any.
+
+        Searches that run keep what they see. Document numbers may change. Raises StorageError, and stays as it is.
+        """
+        with self._refreshing:
+            before = self.view
+            self._current = before.refreshed()
+            return self._current is not before
+
+    def frozen(self) -> "Index":
+        """The index as it is now, which no refresh changes: for several calls that must agree."""
+        index = Index(self.view)
+        index._workspaces = self._workspaces
+        return index
 
     def search(self, query: QueryLike, k: int = 10, *, params: SearchParams | None = None) -> list[Hit]:
         """The k best documents for a query, best first; fewer if fewer share a component with it.
@@ -90,10 +135,11 @@ class Index:
     def answer(self, query: QueryLike, k: int = 10, *, params: SearchParams | None = None) -> Answer:
         """`search`, with the plan, counters and unknown components."""
         params = params or SearchParams()
-        parsed = parse_query(query, self.dimension, self.vocabulary)
-        numbers, scores, counters = self._search(_one_row(parsed), self._check_k(k), params)
+        view = self.view
+        parsed = parse_query(query, view.manifest.dimension, view.vocabulary)
+        numbers, scores, counters = self._search(view, _one_row(parsed), _check_k(k, view), params)
         found = numbers[0][numbers[0] >= 0].tolist()
-        ids = self.document_ids(found)
+        ids = view.documents.ids(found)
         hits = [Hit(*hit) for hit in zip(ids, scores[0].tolist(), found, strict=False)]
         return Answer(hits, _plan(params), SearchStats(*counters.tolist()), parsed.unknown)
 
@@ -107,13 +153,14 @@ class Index:
         """
         if threads < 1:
             raise ParameterError(f"threads is {threads}, expected at least 1")
-        params, width = params or SearchParams(), self._check_k(k)
-        vectors = known_components(as_vectors(queries), self.dimension)
+        view = self.view
+        params, width = params or SearchParams(), _check_k(k, view)
+        vectors = known_components(as_vectors(queries), view.manifest.dimension)
         numbers, scores = np.full((len(vectors), k), -1, np.int64), np.zeros((len(vectors), k), np.float32)
 
         def task(span: tuple[int, int]) -> None:
             part = vectors.slice(*span)
-            numbers[slice(*span), :width], scores[slice(*span), :width], _ = self._search(part, width, params)
+            numbers[slice(*span), :width], scores[slice(*span), :width], _ = self._search(view, part, width, params)
 
         parts = 1 if threads == 1 else 8 * threads  # short ranges keep all threads busy to the end
         for _ in in_order(task, even_ranges(len(vectors), parts), threads):
@@ -122,28 +169,35 @@ class Index:
 
     def document_ids(self, numbers: Iterable[int]) -> list[Any]:
         """The users' ids (str or int) of document numbers; None for -1."""
-        self._check_open()
-        return self._documents.ids(numbers)
+        return self.view.documents.ids(numbers)
+
+    def find(self, ids: Sequence[str] | Sequence[int]) -> npt.NDArray[np.int64]:
+        """int64 [n]: the document numbers of ids, -1 for those that are not there. InputError for ids of another
+        type than the collection's."""
+        view = self.view
+        return view.find(check_delete(ids, view.rules).ids)
 
     def payloads(self, numbers: Iterable[int], columns: Sequence[str] | None = None) -> list[dict[str, Any]]:
         """Payloads of document numbers, as dicts; `columns` None: all. ParameterError for an unknown column."""
-        self._check_open()
-        return self._documents.payloads(numbers, columns)
+        return self.view.documents.payloads(numbers, columns)
+
+    def document_frequency(self) -> npt.NDArray[np.int64]:
+        """int64 [dimension]: how many documents have each component."""
+        return self.view.document_frequency
 
     def warm_up(self) -> None:
         """Compile or load the kernels of every plan, so that the first query is as fast as the next."""
         query = Query(np.zeros(min(1, self.dimension), np.uint32), np.ones(min(1, self.dimension), np.float32))
         plans: tuple[Plan, ...] = ("exact",) if self.manifest.layout == "shared" else ("exact", "blocks")
         for plan in plans:
-            self._search(_one_row(query), 1, SearchParams(plan=plan))
+            self._search(self.view, _one_row(query), 1, SearchParams(plan=plan))
 
     def close(self) -> None:
         """Let go of the files; the index cannot be searched any more."""
-        self._shards, self._workspaces = [], []
-        self._documents = Documents([])
+        self._current, self._workspaces = None, []
 
     def __len__(self) -> int:
-        return self.manifest.documents
+        return self.view.live
 
     def __enter__(self) -> Self:
         return self
@@ -156,61 +210,58 @@ class Index:
     def __repr__(self) -> str:
         return f"Index({self.name!r}, generation {self.generation}, {len(self)} documents, dimension {self.dimension})"
 
-    def _check_open(self) -> None:
-        if not self._shards:
-            raise ParameterError(f"index '{self.name}' is closed; open it again")
-
-    def _check_k(self, k: int) -> int:
-        if k < 1:
-            raise ParameterError(f"k is {k}, expected at least 1")
-        return min(k, len(self))
-
     def _search(
-        self, queries: SparseVectors, k: int, params: SearchParams
+        self, view: View, queries: SparseVectors, k: int, params: SearchParams
     ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32], npt.NDArray[np.int64]]:
         """Search all shards and merge: (numbers [n, k], scores [n, k], counters [4])."""
-        self._check_open()
-        if _plan(params) == "blocks" and self.manifest.layout == "shared":
+        if _plan(params) == "blocks" and view.manifest.layout == "shared":
             raise ParameterError(
                 f"plan 'blocks' visits posting lists, and index '{self.name}' has none; use 'exact', or build it with "
                 "the layout 'lists'"
             )
         counters = np.zeros(4, np.int64)
+        if k == 0:  # every document was deleted
+            return np.empty((len(queries), 0), np.int64), np.empty((len(queries), 0), np.float32), counters
         try:
             workspaces = self._workspaces.pop()
         except IndexError:
             workspaces = _Workspaces()
         try:
-            parts = [self._search_shard(shard, queries, k, params, workspaces, counters) for shard in self._shards]
+            parts = [
+                self._search_shard(shard, first, queries, k, params, workspaces.for_view(view), counters)
+                for shard, first in zip(view.shards, view.firsts, strict=False)
+                if shard.live
+            ]
         finally:
             self._workspaces.append(workspaces)
         return *merge(parts, k), counters
 
     def _search_shard(
         self,
-        shard: Shard,
+        live: LiveShard,
+        first_number: int,
         queries: SparseVectors,
         k: int,
         params: SearchParams,
         workspaces: "_Workspaces",
         counters: npt.NDArray[np.int64],
     ) -> Arrays:
-        shape = (len(queries), min(k, len(shard)))
+        shard, shape = live.shard, (len(queries), min(k, live.live))
         numbers, scores = np.empty(shape, np.int64), np.empty(shape, np.float32)
         csr = (queries.indptr, queries.components, queries.values)
-        if shard.lists is not None and _plan(params) == "blocks":
+        if shard.lists is not None and _plan(params) == "blocks" and len(live.allowed) == 0:
             cut, factor = params.query_cut or QUERY_CUT, params.heap_factor or HEAP_FACTOR
             room = min(cut * shard.entry.most_blocks, shard.entry.blocks)
-            workspace = workspaces.for_blocks(self.dimension, self._largest, room)
+            workspace = workspaces.for_blocks(room)
             lists = (shard.lists.blocks, shard.lists.summaries)
             traverse.search_blocks_batch(*lists, shard.forward, *csr, cut, factor, workspace, scores, numbers, counters)
         else:
-            space = workspaces.for_exact(self.dimension, self._largest)
+            space = workspaces.for_exact()
             factor = params.heap_factor or 1.0
             exact.search_exact_batch(
-                shard.maxima, shard.forward, *csr, factor, EVERY_DOCUMENT, space, scores, numbers, counters
+                shard.maxima, shard.forward, *csr, factor, live.allowed, space, scores, numbers, counters
             )
-        numbers[numbers >= 0] += shard.entry.first_document
+        numbers[numbers >= 0] += first_number
         return numbers, scores
 
 
@@ -218,38 +269,37 @@ class _Workspaces:
     """One thread's scratch arrays, made when first needed."""
 
     def __init__(self) -> None:
+        self._dimension, self._documents = 0, 0
         self._exact: exact.Workspace | None = None
         self._blocks: traverse.Workspace | None = None
 
-    def for_exact(self, dimension: int, documents: int) -> exact.Workspace:
-        """For shards of up to so many documents."""
+    def for_view(self, view: View) -> Self:
+        """Fit for all shards of a view."""
+        largest = max(map(len, view.shards))
+        if view.manifest.dimension != self._dimension or largest > self._documents:
+            self._dimension, self._documents = view.manifest.dimension, largest
+            self._exact = self._blocks = None
+        return self
+
+    def for_exact(self) -> exact.Workspace:
+        """For the plan `exact`."""
         if self._exact is None:
-            self._exact = exact.make_exact_workspace(dimension, documents)
+            self._exact = exact.make_exact_workspace(self._dimension, self._documents)
         return self._exact
 
-    def for_blocks(self, dimension: int, documents: int, blocks: int) -> traverse.Workspace:
+    def for_blocks(self, blocks: int) -> traverse.Workspace:
         """For searches that estimate up to so many blocks."""
         if self._blocks is None or len(self._blocks.estimates) < blocks:
-            self._blocks = traverse.make_workspace(dimension, documents, blocks)
+            self._blocks = traverse.make_workspace(self._dimension, self._documents, blocks)
         return self._blocks
 
 
 def open_index(path: str | Path) -> Index:
-    """Open the current generation of a collection by memory map; its files are read as searches touch them.
+    """Open a collection by memory map, with all changes so far; its files are read as searches touch them.
 
     Raises IndexNotFoundError, FormatError or CorruptIndexError.
     """
-    collection = Path(path)
-    generation = collection / GENERATIONS / current_generation(collection)
-    manifest = read_manifest(generation)
-    if manifest.generation != generation.name:
-        raise CorruptIndexError(f"{generation}: its manifest says generation {manifest.generation}")
-    shards = [open_shard(generation, entry, manifest.layout, manifest.dimension) for entry in manifest.shards]
-    vocabulary = None
-    if manifest.vocabulary is not None:
-        batch = map_batch(generation / VOCABULARY, manifest.vocabulary, vocabulary_schema())
-        vocabulary = Vocabulary(batch.column("token"))
-    return Index(collection, manifest, shards, vocabulary)
+    return Index(open_view(Path(path)))
 
 
 def merge(parts: Sequence[Arrays], k: int) -> Arrays:
@@ -259,6 +309,12 @@ def merge(parts: Sequence[Arrays], k: int) -> Arrays:
     numbers, scores = (np.concatenate(arrays, axis=1) for arrays in zip(*parts, strict=True))
     order = np.lexsort((numbers, -scores), axis=1)[:, :k]  # pads score 0 and hits more
     return np.take_along_axis(numbers, order, axis=1), np.take_along_axis(scores, order, axis=1)
+
+
+def _check_k(k: int, view: View) -> int:
+    if k < 1:
+        raise ParameterError(f"k is {k}, expected at least 1")
+    return min(k, view.live)
 
 
 def _plan(params: SearchParams) -> Plan:

@@ -261,3 +261,11 @@ def estimates(summaries: Sequence[Row], query: Row) -> list[float]:
         for block, code in entries:
             totals[block] += query.get(component, 0) * scale * code
     return totals
+
+
+def hash_text(text: bytes) -> int:
+    """FNV-1a of 64 bits, its halves folded and multiplied."""
+    value = 0xCBF29CE484222325
+    for byte in text:
+        value = (value ^ byte) * 0x100000001B3 % 2**64
+    return (value ^ (value >> 32)) * 0x9E3779B97F4A7C15 % 2**64

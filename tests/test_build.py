@@ -246,7 +246,7 @@ def test_parameters_shape_the_index(tmp_path: Path) -> None:
     seismic.build(VECTORS, tmp_path / "out", params=params)
     index = seismic.open(tmp_path / "out")
     assert index.manifest.build_params == params
-    (shard,) = index._shards
+    shard = index.view.base[0].shard
     assert shard.forward.numbers.tolist() == list(range(200))
     assert shard.lists is not None
     lengths = np.diff(shard.lists.blocks.starts[shard.lists.blocks.lists])

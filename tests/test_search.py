@@ -248,7 +248,7 @@ def test_statistics_count_the_work(small: Small) -> None:
     query = {"indices": [0, 1, 2], "values": [3.0, 2.0, 1.0]}
     for index in (small.index, small.in_shards):
         stats = index.answer(query, params=SearchParams(plan="blocks", query_cut=2, heap_factor=1e-9)).stats
-        assert stats.lists == 2 * len(index._shards)
+        assert stats.lists == 2 * len(index.view.shards)
         assert stats.blocks == stats.blocks_visited > 0
         assert stats.documents_scored == sum(bool(row.keys() & {0, 1}) for row in small.documents)
         pruned = index.answer(query, 1, params=SearchParams(plan="blocks", query_cut=2, heap_factor=2.0)).stats

@@ -6,11 +6,11 @@ record, under a lock, and syncs it; so a crash can only tear the last record of 
 acknowledged: readers stop before it, and the next append cuts it off. Anything else that does not fit is damage.
 """
 
-import fcntl
 import os
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ import xxhash
 
 from seismic.errors import CorruptIndexError, FormatError, StorageError
 from seismic.store.files import fsync
+from seismic.store.lock import LOCK, exclusive
 
 LOG = "log"
 FORMAT = 1
@@ -30,6 +31,10 @@ SEGMENT_BYTES = 1 << 24
 
 SECTOR = 512
 """What a disk writes at once: after a crash, a part of a file that was never written reads as zeros."""
+
+
+PATIENCE = 10.0
+"""Seconds to wait for others that append; they take milliseconds."""
 
 
 class Record(NamedTuple):
@@ -79,40 +84,54 @@ def start_of(collection: Path, after: int) -> Place:
 
 
 def read_log(collection: Path, place: Place) -> tuple[list[Record], Place]:
-    """The records from `place` on, and where they end. CorruptIndexError names the segment and offset of damage;
-    FormatError if a newer release wrote it."""
+    """Records from `place` on, and the place after them; of one segment at a time, so the end is where there are none.
+
+    CorruptIndexError names the segment and offset of damage; FormatError if a newer release wrote it.
+    """
     try:
         return _read(collection, place)
     except CorruptIndexError:
-        if not (collection / LOG).is_dir():
+        if not os.access(collection / LOG, os.W_OK):
             raise
-        with log_lock(collection):  # an append may have been cutting off a torn record
+        with appending(collection):  # perhaps an append was just cutting off a torn record
             return _read(collection, place)
 
 
-def append(collection: Path, body: bytes, place: Place) -> Place:
-    """Write one record and make it durable; its sequence is that of the place returned, the end of the log.
-
-    `place`: any place up to which the log is known, the nearer to its end the quicker. StorageError if the record
-    could not be written; it is then not in the log.
-    """
+@contextmanager
+def appending(collection: Path) -> Iterator[None]:
+    """Be the one who appends to the log; LockedError if others keep it too long."""
     folder = collection / LOG
     if not folder.exists():
         folder.mkdir(exist_ok=True)
         fsync(collection)
-    with log_lock(collection):
-        _, place = _read(collection, place)
-        sequence = place.sequence + 1
-        if place.segment == 0 or place.offset >= SEGMENT_BYTES:
-            place = Place(sequence, 0, place.sequence)
-        path = segment_path(collection, place.segment)
-        header = _HEADER.pack(MAGIC, FORMAT, sequence, len(body), xxhash.xxh3_64_intdigest(body), 0)[:_HASHED]
-        data = header + _hash_bytes(header) + body
-        try:
-            _write(path, place.offset, data)
-        except OSError as error:
-            raise StorageError(f"cannot append to {path}: {error.strerror}; the change was not made") from error
-        return Place(place.segment, place.offset + len(data), sequence)
+    with exclusive(folder / LOCK, "append", timeout=PATIENCE):
+        yield
+
+
+def append(collection: Path, body: bytes, place: Place, after: int = 0) -> Place:
+    """Write one record and make it durable, within `appending`; its sequence is that of the place returned, the end.
+
+    `place`: any place up to which the log is known, the nearer to its end the quicker. `after`: a sequence that has
+    been used, be it in the log or not. StorageError if the record could not be written; it is then not in the log.
+    """
+    place = _end(collection, place)
+    sequence = max(place.sequence, after) + 1
+    if place.segment == 0 or place.offset >= SEGMENT_BYTES or sequence > place.sequence + 1:
+        place = Place(sequence, 0, sequence - 1)
+    path = segment_path(collection, place.segment)
+    header = _HEADER.pack(MAGIC, FORMAT, sequence, len(body), xxhash.xxh3_64_intdigest(body), 0)[:_HASHED]
+    data = header + _hash_bytes(header) + body
+    try:
+        _write(path, place.offset, data)
+    except OSError as error:
+        raise StorageError(f"cannot append to {path}: {error.strerror}; the change was not made") from error
+    return Place(place.segment, place.offset + len(data), sequence)
+
+
+def last_sequence(collection: Path) -> int:
+    """The sequence of the last change, within `appending`; 0 if there was none."""
+    known = segments(collection)
+    return _end(collection, Place(known[-1], 0, known[-1] - 1)).sequence if known else 0
 
 
 def prune_log(collection: Path, sequence: int) -> None:
@@ -120,28 +139,17 @@ def prune_log(collection: Path, sequence: int) -> None:
     so that sequences go on."""
     if not segments(collection):
         return
-    with log_lock(collection):
+    with appending(collection):
         known = segments(collection)
-        _, end = _read(collection, Place(known[-1], 0, known[-1] - 1))
-        if known[-1] <= end.sequence <= sequence:
-            segment_path(collection, end.sequence + 1).touch()
+        end = last_sequence(collection)
+        if known[-1] <= end <= sequence:
+            segment_path(collection, end + 1).touch()
             fsync(collection / LOG)
-            known.append(end.sequence + 1)
-        for segment, following in zip(known, known[1:], strict=False):
+            known.append(end + 1)
+        for segment, following in pairwise(known):
             if following <= sequence + 1:
                 segment_path(collection, segment).unlink()
         fsync(collection / LOG)
-
-
-@contextmanager
-def log_lock(collection: Path) -> Iterator[None]:
-    """Nobody else appends meanwhile. The kernel gives the lock back if its holder dies."""
-    descriptor = os.open(collection / LOG, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _write(path: Path, offset: int, data: bytes) -> None:
@@ -164,6 +172,13 @@ def _write(path: Path, offset: int, data: bytes) -> None:
         os.close(descriptor)
 
 
+def _end(collection: Path, place: Place) -> Place:
+    records, place = _read(collection, place)
+    while records:
+        records, place = _read(collection, place)
+    return place
+
+
 def _read(collection: Path, place: Place) -> tuple[list[Record], Place]:
     records: list[Record] = []
     following = [segment for segment in segments(collection) if segment >= place.segment]
@@ -182,8 +197,10 @@ def _read(collection: Path, place: Place) -> tuple[list[Record], Place]:
                 f"{path}: damaged at offset {part.end}: {part.problem}; restore the collection, or cut the file there "
                 "and lose the changes that follow"
             )
-        records += part.records
+        records = part.records
         place = Place(segment, part.end, place.sequence + len(part.records))
+        if records:
+            break
     return records, place
 
 

@@ -62,6 +62,8 @@ class Manifest(_Model):
     versions: dict[str, str]
     vocabulary: FileEntry | None
     shards: list[ShardEntry]
+    sequence: int = 0
+    """The last change of the log that is in it; later ones are applied on top."""
 
     @property
     def bytes(self) -> int:

@@ -14,6 +14,7 @@ from pathlib import Path
 from seismic.errors import IndexNotFoundError, OutputExistsError, StorageError
 from seismic.store.files import fsync
 from seismic.store.lock import LOCK, writing
+from seismic.store.manifest import read_manifest
 
 CURRENT = "CURRENT"
 GENERATIONS = "generations"
@@ -35,6 +36,24 @@ def current_generation(collection: Path) -> str:
 def is_collection(folder: Path) -> bool:
     """Whether a folder holds a published index."""
     return (folder / CURRENT).is_file()
+
+
+def served_sequence(collection: Path) -> int:
+    """The last change that is in the generation served; 0 if its manifest is damaged."""
+    return _sequence(collection / GENERATIONS / current_generation(collection))
+
+
+def least_sequence(collection: Path) -> int:
+    """The last change that is in every generation: the log is needed from the next one on, to roll back."""
+    generations = [folder for folder in (collection / GENERATIONS).iterdir() if folder.name.isdecimal()]
+    return min(map(_sequence, generations))
+
+
+def _sequence(generation: Path) -> int:
+    try:
+        return read_manifest(generation).sequence
+    except StorageError:
+        return 0
 
 
 def check_output(collection: Path, *, replace: bool) -> None:

@@ -48,6 +48,6 @@ def signed(mark: Callable[..., None], components: npt.NDArray[Any]) -> npt.NDArr
 
 @pytest.fixture(scope="module")
 def wrapping_hash() -> Iterator[None]:
-    """Without the JIT, NumPy warns where the hash of `sample` wraps around on purpose."""
+    """Without the JIT, NumPy warns where hashes wrap around on purpose."""
     with np.errstate(over="ignore"):
         yield

@@ -9,9 +9,14 @@ from hypothesis import strategies as st
 
 from seismic import CorruptIndexError, FormatError, StorageError
 from seismic.store import log
-from seismic.store.log import Place, append, prune_log, read_log, segment_path, segments, start_of
+from seismic.store.log import Place, appending, last_sequence, prune_log, read_log, segment_path, segments, start_of
 
 BODIES = [b"one", b"", bytes(range(256)) * 9, b"four" * 300]
+
+
+def append(folder: Path, body: bytes, place: Place) -> Place:
+    with appending(folder):
+        return log.append(folder, body, place)
 
 
 def written(folder: Path, bodies: list[bytes] = BODIES) -> Place:
@@ -22,7 +27,11 @@ def written(folder: Path, bodies: list[bytes] = BODIES) -> Place:
 
 
 def bodies(folder: Path, after: int = 0) -> list[bytes]:
-    return [record.body for record in read_log(folder, start_of(folder, after))[0] if record.sequence > after]
+    found, place = [], start_of(folder, after)
+    while (part := read_log(folder, place))[0]:
+        found += [record.body for record in part[0] if record.sequence > after]
+        place = part[1]
+    return found
 
 
 def ends(bodies: list[bytes] = BODIES) -> list[int]:
@@ -36,10 +45,12 @@ def ends(bodies: list[bytes] = BODIES) -> list[int]:
 
 def test_records_are_read_in_order(tmp_path: Path) -> None:
     assert bodies(tmp_path) == []
+    assert last_sequence(tmp_path) == 0
     place = written(tmp_path)
     assert bodies(tmp_path) == BODIES
     assert bodies(tmp_path, after=2) == BODIES[2:]
     assert place == Place(1, ends()[-1], 4)
+    assert last_sequence(tmp_path) == 4
     assert read_log(tmp_path, place) == ([], place)
 
 
@@ -58,9 +69,7 @@ def test_segments_follow_each_other(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert [start_of(tmp_path, after).segment for after in (0, 1, 2, 6, 9)] == [1, 1, 3, 7, 7]
 
 
-def test_pruning_removes_what_is_contained_and_sequences_go_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_pruning_removes_what_is_contained_and_sequences_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     prune_log(tmp_path, 5)  # there is none
     monkeypatch.setattr(log, "SEGMENT_BYTES", 100)
     written(tmp_path, [b"x" * 30] * 7)

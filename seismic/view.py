@@ -1,0 +1,182 @@
+"""One consistent state of a collection: a published generation, and the changes of the log up to some sequence."""
+
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import accumulate
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from seismic.builder.order import reordered
+from seismic.changes import Change, Delete, Rules, Upsert, decode, rules_of
+from seismic.deltas import with_documents
+from seismic.documents import Documents
+from seismic.errors import CorruptIndexError, InputError
+from seismic.live import LiveShard
+from seismic.store.files import map_batch
+from seismic.store.log import Place, Record, read_log, segment_path, start_of
+from seismic.store.manifest import Manifest, read_manifest
+from seismic.store.publish import GENERATIONS, current_generation
+from seismic.store.schema import VOCABULARY, vocabulary_schema
+from seismic.store.shard import open_shard
+from seismic.vectors import SparseVectors
+from seismic.vocabulary import Vocabulary, inverse_document_frequency
+
+
+@dataclass(frozen=True)
+class View:
+    """What searches see. Immutable: a change makes another view, which shares all shards that did not change.
+
+    ``base`` are the shards of the generation, ``deltas`` those of documents changed since, which come after; document
+    numbers count through all of them, deleted documents included. ``place``: how far the log was read.
+    """
+
+    collection: Path
+    manifest: Manifest
+    vocabulary: Vocabulary | None
+    base: tuple[LiveShard, ...]
+    deltas: tuple[LiveShard, ...]
+    place: Place
+
+    @cached_property
+    def shards(self) -> tuple[LiveShard, ...]:
+        """All of them, in the order of document numbers."""
+        return self.base + self.deltas
+
+    @cached_property
+    def firsts(self) -> list[int]:
+        """The number of each shard's first document, and the number after the last one."""
+        return list(accumulate(map(len, self.shards), initial=0))
+
+    @cached_property
+    def documents(self) -> Documents:
+        """Ids and payloads."""
+        return Documents([shard.shard.documents for shard in self.shards])
+
+    @cached_property
+    def live(self) -> int:
+        """Documents that are there."""
+        return sum(shard.live for shard in self.shards)
+
+    @cached_property
+    def changed(self) -> int:
+        """Documents that compaction would move or remove: those of the deltas, and the deleted ones of the base."""
+        return sum(map(len, self.deltas)) + sum(len(shard) - shard.live for shard in self.base)
+
+    @cached_property
+    def rules(self) -> Rules:
+        """What changes have to keep to."""
+        return rules_of(self.manifest.dimension, self.base[0].shard.documents.schema)
+
+    @cached_property
+    def document_frequency(self) -> npt.NDArray[np.int64]:
+        """int64 [dimension]: how many live documents have each component."""
+        counts = np.zeros(self.manifest.dimension, np.int64)
+        for shard in self.shards:
+            counts += np.bincount(shard.shard.forward.components, minlength=len(counts))
+            if shard.live < len(shard):
+                counts -= np.bincount(shard.vectors(shard.dead(), len(counts)).components, minlength=len(counts))
+        return counts
+
+    @property
+    def idf(self) -> npt.NDArray[np.float32]:
+        """float32 [dimension]: inverse document frequency, as in BM25."""
+        return inverse_document_frequency(self.document_frequency, self.live)
+
+    def find(self, ids: pa.Array) -> npt.NDArray[np.int64]:
+        """int64 [n]: the document number of each id, -1 for those that are not there."""
+        numbers = np.full(len(ids), -1, np.int64)
+        for shard, first in zip(self.shards, self.firsts, strict=False):
+            found = shard.find(ids)
+            numbers[found >= 0] = found[found >= 0] + first
+        return numbers
+
+    def refreshed(self) -> "View":
+        """The collection as it is now: another generation, or this one with later changes; itself if nothing is new."""
+        if current_generation(self.collection) == self.manifest.generation:
+            with suppress(CorruptIndexError):  # of a log that was pruned meanwhile; what is damaged stays so below
+                return self.advanced()
+        return open_view(self.collection)
+
+    def advanced(self) -> "View":
+        """The view with all that the log holds by now; itself if that is nothing new."""
+        view = self
+        while True:
+            records, place = read_log(self.collection, view.place)
+            if not records:
+                return view
+            view = replace(view._with(records), place=place)
+
+    def _with(self, records: list[Record]) -> "View":
+        changes: list[Change] = []
+        for record in records:
+            if record.sequence > self.manifest.sequence:
+                try:
+                    changes += decode(record.body, self.rules)
+                except InputError as error:
+                    where = segment_path(self.collection, self.place.segment).parent
+                    raise CorruptIndexError(
+                        f"{where}: change {record.sequence} does not fit generation {self.manifest.generation}: {error}"
+                    ) from None
+        if not changes:
+            return self
+        touched, vectors, documents = _last_of_each(changes, self.rules)
+        base, deltas = (
+            tuple(shard.without(found[found >= 0]) for shard in shards for found in (shard.find(touched),))
+            for shards in (self.base, self.deltas)
+        )
+        return replace(self, base=base, deltas=with_documents(deltas, vectors, documents))
+
+
+def open_view(collection: Path) -> View:
+    """The current generation, memory-mapped, with the changes since.
+
+    Raises IndexNotFoundError, FormatError or CorruptIndexError.
+    """
+    while True:
+        name = current_generation(collection)
+        try:
+            return _open_generation(collection, name).advanced()
+        except CorruptIndexError:
+            if current_generation(collection) == name:
+                raise  # otherwise another was published meanwhile, and what this one needs may have gone
+
+
+def _open_generation(collection: Path, name: str) -> View:
+    generation = collection / GENERATIONS / name
+    manifest = read_manifest(generation)
+    if manifest.generation != name:
+        raise CorruptIndexError(f"{generation}: its manifest says generation {manifest.generation}")
+    shards = [open_shard(generation, entry, manifest.layout, manifest.dimension) for entry in manifest.shards]
+    vocabulary = None
+    if manifest.vocabulary is not None:
+        batch = map_batch(generation / VOCABULARY, manifest.vocabulary, vocabulary_schema())
+        vocabulary = Vocabulary(batch.column("token"))
+    place = start_of(collection, manifest.sequence)
+    return View(collection, manifest, vocabulary, tuple(map(LiveShard, shards)), (), place)
+
+
+def _last_of_each(changes: list[Change], rules: Rules) -> tuple[pa.Array, SparseVectors, pa.Table]:
+    """What changes come to: every id they name; vectors and documents of those that are there in the end, in the order
+    in which they were last written."""
+    upserts = [change for change in changes if isinstance(change, Upsert)]
+    ids = pa.concat_arrays([_ids(change) for change in changes])
+    row, rows = 0, []  # of all upserts; -1: a delete
+    for change in changes:
+        count = 0 if isinstance(change, Delete) else len(change.vectors)
+        rows.append(np.arange(row, row + count) if count else np.full(len(_ids(change)), -1))
+        row += count
+    last = dict(zip(ids.to_pylist(), np.concatenate(rows).tolist(), strict=True))
+    kept = np.sort(np.array([row for row in last.values() if row >= 0], np.int64))
+    vectors = SparseVectors.concatenate([SparseVectors.from_dicts([], rules.dimension), *(u.vectors for u in upserts)])
+    documents = pa.concat_tables([rules.schema.empty_table(), *(upsert.documents for upsert in upserts)])
+    if len(kept) < len(vectors):
+        vectors, documents = reordered(vectors, kept.astype(np.uint32)), documents.take(pa.array(kept))
+    return pa.array(list(last), ids.type), vectors, documents
+
+
+def _ids(change: Change) -> pa.Array:
+    return change.ids if isinstance(change, Delete) else change.documents["id"].combine_chunks()
