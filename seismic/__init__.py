@@ -7,6 +7,7 @@
 """
 
 from seismic.build import build
+from seismic.compaction import compact
 from seismic.errors import (
     CorruptIndexError,
     FormatError,
@@ -52,6 +53,7 @@ __all__ = [
     "Vocabulary",
     "__version__",
     "build",
+    "compact",
     "delete",
     "open",
     "upsert",

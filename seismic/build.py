@@ -64,56 +64,67 @@ def build(
         vectors = vectors.widened(len(vocabulary))
     table = check_documents(documents, len(vectors))
     _check_counts(len(vectors), shards, workers)
-    return build_generation(vectors, table, Path(out), vocabulary, params, shards, workers, replace, progress)
+    out = Path(out)
+    with ExitStack() as published, staging(out, replace=replace) as (folder, generation):
+        entries = write_shards(folder, vectors, table, params, shards, workers, progress)
+        sequence = 0
+        if is_collection(out):  # changes so far were made to other documents: they are void, and none may come between
+            published.enter_context(appending(out))
+            sequence = max(last_sequence(out), served_sequence(out))
+        write_manifest(folder, generation, vectors, vocabulary, params, entries, sequence)
+    prune_log(out, least_sequence(out))
+    return out / GENERATIONS / generation
 
 
-def build_generation(
+def write_shards(
+    folder: Path,
     vectors: SparseVectors,
     table: pa.Table,
-    out: Path,
-    vocabulary: Vocabulary | None,
     params: BuildParams,
     shards: int,
     workers: int,
-    replace: bool,
     progress: Progress | None,
-    sequence: int | None = None,
-) -> Path:
-    """`build` of what is known to keep its rules. `sequence`: the last change of the log that is in it; None: all are
-    void, as they were made to other documents."""
-    with ExitStack() as published, staging(out, replace=replace) as (folder, generation):
-        reports = _Progress(len(vectors), progress)
-        side_by_side = min(shards, workers)
+) -> list[ShardEntry]:
+    """Build the shards of a generation into its folder; their entries for the manifest."""
+    reports = _Progress(len(vectors), progress)
+    side_by_side = min(shards, workers)
 
-        def build_range(numbered_range: tuple[int, tuple[int, int]]) -> ShardEntry:
-            number, (first, last) = numbered_range
-            inner = folder / f"shard-{number:05d}"
-            inner.mkdir()
-            rows, report = table.slice(first, last - first), reports.of_shard(last - first)
-            part = vectors.slice(first, last)
-            return build_shard(part, rows, inner, first, params, max(1, workers // side_by_side), report)
+    def build_range(numbered_range: tuple[int, tuple[int, int]]) -> ShardEntry:
+        number, (first, last) = numbered_range
+        inner = folder / f"shard-{number:05d}"
+        inner.mkdir()
+        rows, report = table.slice(first, last - first), reports.of_shard(last - first)
+        part = vectors.slice(first, last)
+        return build_shard(part, rows, inner, first, params, max(1, workers // side_by_side), report)
 
-        ranges = list(enumerate(even_ranges(len(vectors), shards)))
-        entries = list(in_order(build_range, ranges, side_by_side))
-        if sequence is None and is_collection(out):
-            published.enter_context(appending(out))  # until CURRENT is replaced
-            sequence = max(last_sequence(out), served_sequence(out))
-        Manifest(
-            format=f"{FORMAT_MAJOR}.{FORMAT_MINOR}",
-            required_features=[],
-            generation=generation,
-            layout=params.layout,
-            documents=len(vectors),
-            dimension=vectors.dimension,
-            nnz=vectors.nnz,
-            build=params.model_dump(),
-            versions={"seismic": __version__, **{name: version(name) for name in ("numba", "numpy", "pyarrow")}},
-            vocabulary=None if vocabulary is None else _write_vocabulary(folder / VOCABULARY, vocabulary, vectors),
-            shards=entries,
-            sequence=sequence or 0,
-        ).write(folder)
-    prune_log(out, least_sequence(out))
-    return out / GENERATIONS / generation
+    ranges = list(enumerate(even_ranges(len(vectors), shards)))
+    return list(in_order(build_range, ranges, side_by_side))
+
+
+def write_manifest(
+    folder: Path,
+    generation: str,
+    vectors: SparseVectors,
+    vocabulary: Vocabulary | None,
+    params: BuildParams,
+    shards: list[ShardEntry],
+    sequence: int,
+) -> None:
+    """Write the vocabulary and the manifest of a generation whose shards are written."""
+    Manifest(
+        format=f"{FORMAT_MAJOR}.{FORMAT_MINOR}",
+        required_features=[],
+        generation=generation,
+        layout=params.layout,
+        documents=len(vectors),
+        dimension=vectors.dimension,
+        nnz=vectors.nnz,
+        build=params.model_dump(),
+        versions={"seismic": __version__, **{name: version(name) for name in ("numba", "numpy", "pyarrow")}},
+        vocabulary=None if vocabulary is None else _write_vocabulary(folder / VOCABULARY, vocabulary, vectors),
+        shards=shards,
+        sequence=sequence,
+    ).write(folder)
 
 
 def _check_counts(documents: int, shards: int, workers: int) -> None:

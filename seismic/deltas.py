@@ -35,7 +35,7 @@ def with_documents(deltas: Sequence[LiveShard], vectors: SparseVectors, document
         merged.insert(0, kept.pop())
         size += merged[0].live
     old = [part for delta in merged for part in delta.live_vectors(vectors.dimension)]
-    rows = [*(delta.documents() for delta in merged), documents]
+    rows = [*(pa.Table.from_batches(delta.document_batches()) for delta in merged), documents]
     return (*kept, LiveShard(build_delta(SparseVectors.concatenate([*old, vectors]), pa.concat_tables(rows))))
 
 

@@ -87,10 +87,13 @@ class LiveShard:
         """int64: the deleted documents, ascending."""
         return np.setdiff1d(np.arange(len(self)), self.numbers(), assume_unique=True)
 
-    def documents(self) -> pa.Table:
-        """Ids and payloads of the live documents."""
-        table = self.shard.documents
-        return table if self.live == len(self) else table.filter(pa.array(self._are_live(np.arange(len(self)))))
+    def document_batches(self) -> Iterator[pa.RecordBatch]:
+        """Ids and payloads of the live documents, a record batch at a time."""
+        first = 0
+        for batch in self.shard.documents.to_batches():
+            live = self._are_live(np.arange(first, first + len(batch)))
+            yield batch if live.all() else batch.filter(pa.array(live))
+            first += len(batch)
 
     def vectors(self, numbers: npt.NDArray[np.int64], dimension: int) -> SparseVectors:
         """The vectors of some documents: values as `restore` takes them out of the forward index."""

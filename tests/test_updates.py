@@ -19,6 +19,7 @@ from seismic import (
     SparseVectors,
     VectorError,
     Vocabulary,
+    compaction,
 )
 from seismic.updates import Writer
 from tests import naive, samples
@@ -250,3 +251,72 @@ def test_changes_that_do_not_fit_are_told(books: Path) -> None:
     assert not index.refresh()  # it reads only what follows
     with pytest.raises(CorruptIndexError, match=r"\.log: damaged at offset 0: found no record"):
         seismic.open(books)
+
+
+def stored(index: Index) -> dict[Any, dict[int, float]]:
+    """Every live document as the index holds it."""
+    found: dict[Any, dict[int, float]] = {}
+    for shard, first in zip(index.view.shards, index.view.firsts, strict=False):
+        numbers = shard.numbers()
+        ids = index.document_ids((numbers + first).tolist())
+        found |= dict(zip(ids, naive.rows(shard.vectors(numbers, index.dimension)), strict=True))
+    return found
+
+
+def test_compaction_changes_nothing_that_can_be_seen(books: Path) -> None:
+    index = seismic.open(books)
+    for step in range(4):
+        put(books, {"d": {0: 5.1, 3: 1 / (step + 3)}, f"e{step}": {1: 0.1 + step}}, title=["D", "E"])
+        seismic.delete(books, ["a"])
+        index.refresh()
+        before, payloads, expected = stored(index), index.payloads(index.find(["d", "b"]).tolist()), hits(index)
+        folder = seismic.compact(books)
+        assert folder == books / "generations" / index.frozen().generation.replace(str(step + 1), str(step + 2))
+        assert index.refresh()
+        assert (stored(index), hits(index)) == (before, expected)
+        assert index.payloads(index.find(["d", "b"]).tolist()) == payloads
+        assert (index.sequence, index.view.changed, index.view.deltas) == (2 * step + 2, 0, ())
+        assert index.vocabulary is not None
+        assert index.vocabulary.token(3) == "z"
+        assert seismic.compact(books) is None
+
+
+def test_changes_during_compaction_are_kept(books: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(books, {"d": {0: 5.0}})
+    write, index = compaction.write_shards, seismic.open(books)
+
+    def busy(*arguments: Any) -> Any:
+        put(books, {"e": {0: 6.0}})
+        seismic.delete(books, ["d"])
+        return write(*arguments)
+
+    monkeypatch.setattr(compaction, "write_shards", busy)
+    seismic.compact(books)
+    index.refresh()
+    assert (index.generation, index.sequence, index.manifest.sequence) == ("000002", 3, 1)
+    assert hits(index) == hits(seismic.open(books)) == [("e", 6), ("b", 2), ("a", 1)]
+
+
+def test_the_log_stays_as_long_as_a_generation_needs_it(books: Path) -> None:
+    for step in range(3):
+        put(books, {"d": {0: 5.0 + step}})
+        seismic.compact(books)
+    (books / "CURRENT").write_text("000003\n")
+    assert hits(seismic.open(books), k=1) == [("d", 7)]
+    assert len(list((books / "log").glob("*.log"))) <= 3
+
+
+def test_without_documents_there_is_nothing_to_compact(books: Path) -> None:
+    seismic.delete(books, ["a", "b", "c"])
+    assert seismic.compact(books) is None
+    assert len(seismic.open(books)) == 0
+
+
+def test_dictionaries_stay_dictionaries(tmp_path: Path) -> None:
+    documents = pa.table({"id": [7, 8], "kind": pa.array(["x", "y"]).dictionary_encode()})
+    seismic.build(SparseVectors.from_dicts([{0: 1.0}, {0: 2.0}]), tmp_path / "index", documents=documents, shards=2)
+    seismic.upsert(tmp_path / "index", SparseVectors.from_dicts([{0: 3.0}]), pa.table({"id": [9], "kind": ["z"]}))
+    seismic.compact(tmp_path / "index")
+    with seismic.open(tmp_path / "index") as index:
+        assert index.payloads([0, 1, 2]) == [{"kind": "x"}, {"kind": "y"}, {"kind": "z"}]
+        assert all(pa.types.is_dictionary(live.shard.documents["kind"].type) for live in index.view.base)

@@ -1,0 +1,77 @@
+"""Compaction: a generation and the changes since become a generation of its own."""
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from seismic.build import Progress, write_manifest, write_shards
+from seismic.builder.spool import Spool
+from seismic.store.log import prune_log
+from seismic.store.publish import GENERATIONS, STAGING, least_sequence, staging
+from seismic.vectors import SparseVectors
+from seismic.view import View, open_view
+
+
+def compact(path: str | Path, *, workers: int = 1, progress: Progress | None = None) -> Path | None:
+    """Publish a generation of the documents that are there now; its folder, or None if there was nothing to do.
+
+    Documents keep their order, and their stored values bit by bit; their numbers change. The collection can be changed
+    meanwhile; a process that dies loses nothing. Nothing is done without changes, or without documents.
+
+    Raises LockedError if another writer is at work, or another StorageError.
+    """
+    collection = Path(path)
+    if not _is_worth_it(open_view(collection)):
+        return None
+    with staging(collection, replace=True) as (folder, generation):
+        view = open_view(collection)  # again: now that nobody else publishes
+        manifest = view.manifest
+        with tempfile.TemporaryDirectory(dir=collection / GENERATIONS, prefix=STAGING) as scratch:
+            vectors, table = _vectors(view, Path(scratch)), _documents(view, Path(scratch) / "documents.arrow")
+            shards = max(1, round(len(manifest.shards) * view.live / manifest.documents))
+            entries = write_shards(folder, vectors, table, manifest.build_params, shards, workers, progress)
+            sequence = view.place.sequence
+            write_manifest(folder, generation, vectors, view.vocabulary, manifest.build_params, entries, sequence)
+    prune_log(collection, least_sequence(collection))
+    return collection / GENERATIONS / generation
+
+
+def _is_worth_it(view: View) -> bool:
+    return view.changed > 0 and view.live > 0
+
+
+def _vectors(view: View, folder: Path) -> SparseVectors:
+    """All live vectors, on disk."""
+    dimension = view.manifest.dimension
+    components, values = Spool(view.base[0].shard.forward.components.dtype, folder), Spool(np.float32, folder)
+    lengths = [np.zeros(1, np.int64)]
+    for shard in view.shards:
+        for part in shard.live_vectors(dimension):
+            lengths.append(np.diff(part.indptr))
+            components.append(part.components)
+            values.append(part.values)
+    indptr = np.cumsum(np.concatenate(lengths))
+    return SparseVectors.trusted(indptr, components.array(), values.array(), dimension)
+
+
+def _documents(view: View, path: Path) -> pa.Table:
+    """Ids and payloads of all live documents, on disk; columns that were dictionaries are so again."""
+    schema = view.rules.schema
+    with pa.ipc.new_file(str(path), schema) as writer:
+        for shard in view.shards:
+            for batch in shard.document_batches():
+                writer.write_table(pa.table(batch).cast(schema))
+    table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+    for at, field in enumerate(view.base[0].shard.documents.schema):
+        if pa.types.is_dictionary(field.type):
+            table = table.set_column(at, field.name, table[field.name].dictionary_encode())
+    return table.unify_dictionaries()
+
+
+if __name__ == "__main__":  # the service's way to leave its processors to searches
+    os.nice(10)
+    compact(sys.argv[1])
