@@ -13,7 +13,7 @@ from index_tools.options import with_params
 from index_tools.progress import progress
 from index_tools.readers import Reading, Tokens, collect, read_collection, read_vocabulary
 from seismic import BuildParams, Vocabulary
-from seismic.store.publish import check_output
+from seismic.store.publish import KEEP, check_output
 
 app = typer.Typer(add_completion=False)
 
@@ -38,6 +38,7 @@ def build(
     replace: Annotated[
         bool, typer.Option("--replace", help="Publish a new generation into an existing collection.")
     ] = False,
+    keep: Annotated[int, typer.Option(help="Generations that stay; more, while someone has them open.")] = KEEP,
     *,
     params: BuildParams,
 ) -> None:
@@ -74,6 +75,7 @@ def build(
             shards=shards,
             workers=workers,
             replace=replace,
+            keep=keep,
             progress=report,
         )
     with seismic.open(out) as index:

@@ -17,6 +17,10 @@ VERBS = {
     "serve": "Serve a folder of collections over REST.",
     "evaluate": "Measure recall, effectiveness, latency and size.",
     "inspect": "Show what is inside an index.",
+    "verify": "Look for damage in an index.",
+    "generations": "List the generations of a collection.",
+    "rollback": "Serve another generation.",
+    "gc": "Remove old generations that nobody has open.",
     "bench": "Compare with other engines: time per query at equal recall, on one thread.",
 }
 """Verb -> summary. A verb is the module of that name, whose `app` holds its command."""

@@ -15,8 +15,9 @@ from rich.table import Table
 
 import seismic
 from seismic import Index
-from seismic.store.publish import GENERATIONS
-from seismic.store.schema import MAXIMA, POSTINGS, VOCABULARY
+from seismic.store.collection import GENERATIONS
+from seismic.store.manifest import VOCABULARY
+from seismic.store.schema import MAXIMA, POSTINGS
 
 app = typer.Typer(add_completion=False)
 

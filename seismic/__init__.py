@@ -25,6 +25,8 @@ from seismic.params import BuildParams, SearchParams
 from seismic.query import Query
 from seismic.search import Answer, Hit, Index, SearchStats
 from seismic.search import open_index as open
+from seismic.store.history import GenerationInfo, collect_garbage, generations, rollback
+from seismic.store.verify import Verification, verify
 from seismic.updates import delete, upsert
 from seismic.vectors import SparseVectors
 from seismic.version import __version__
@@ -35,6 +37,7 @@ __all__ = [
     "BuildParams",
     "CorruptIndexError",
     "FormatError",
+    "GenerationInfo",
     "Hit",
     "Index",
     "IndexNotFoundError",
@@ -50,11 +53,16 @@ __all__ = [
     "SparseVectors",
     "StorageError",
     "VectorError",
+    "Verification",
     "Vocabulary",
     "__version__",
     "build",
+    "collect_garbage",
     "compact",
     "delete",
+    "generations",
     "open",
+    "rollback",
     "upsert",
+    "verify",
 ]

@@ -16,11 +16,12 @@ from seismic.builder.shard import build_shard
 from seismic.documents import check_documents
 from seismic.errors import InputError, ParameterError
 from seismic.params import BuildParams
+from seismic.store.collection import GENERATIONS, is_collection
 from seismic.store.files import write_batches
 from seismic.store.log import appending, last_sequence, prune_log
-from seismic.store.manifest import FORMAT_MAJOR, FORMAT_MINOR, FileEntry, Manifest, ShardEntry
-from seismic.store.publish import GENERATIONS, is_collection, least_sequence, served_sequence, staging
-from seismic.store.schema import VOCABULARY, vocabulary_schema
+from seismic.store.manifest import FORMAT_MAJOR, FORMAT_MINOR, VOCABULARY, FileEntry, Manifest, ShardEntry
+from seismic.store.publish import KEEP, least_sequence, served_sequence, staging
+from seismic.store.schema import vocabulary_schema
 from seismic.threads import even_ranges, in_order
 from seismic.vectors import SparseVectors, VectorsLike, as_vectors
 from seismic.version import __version__
@@ -40,6 +41,7 @@ def build(
     shards: int = 1,
     workers: int = 1,
     replace: bool = False,
+    keep: int = KEEP,
     progress: Progress | None = None,
 ) -> Path:
     """Build an index and publish it as a generation of the collection `out`; the generation's folder.
@@ -49,9 +51,10 @@ def build(
     the documents from 0. `vocabulary`: the tokens of the components, for queries by token.
 
     Documents are split into `shards` equal ranges; `workers` threads build them, with the same bytes whatever their
-    number. `replace` publishes a new generation into an existing collection.
+    number. `replace` publishes a new generation into an existing collection, of which the
+    `keep` newest stay (more, as long as someone has them open).
 
-    Raises InputError, ParameterError, OutputExistsError or StorageError; nothing half-written is left behind.
+    Raises InputError, ParameterError, or StorageError (OutputExistsError, LockedError); nothing half-written is left.
     """
     vectors, params = as_vectors(vectors), params or BuildParams()
     if vocabulary is not None:
@@ -65,7 +68,7 @@ def build(
     table = check_documents(documents, len(vectors))
     _check_counts(len(vectors), shards, workers)
     out = Path(out)
-    with ExitStack() as published, staging(out, replace=replace) as (folder, generation):
+    with ExitStack() as published, staging(out, replace=replace, keep=keep) as (folder, generation):
         entries = write_shards(folder, vectors, table, params, shards, workers, progress)
         sequence = 0
         if is_collection(out):  # changes so far were made to other documents: they are void, and none may come between
@@ -113,7 +116,8 @@ def write_manifest(
     """Write the vocabulary and the manifest of a generation whose shards are written."""
     Manifest(
         format=f"{FORMAT_MAJOR}.{FORMAT_MINOR}",
-        required_features=[],
+        reader_features=[],
+        writer_features=[],
         generation=generation,
         layout=params.layout,
         documents=len(vectors),

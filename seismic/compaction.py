@@ -10,8 +10,10 @@ import pyarrow as pa
 
 from seismic.build import Progress, write_manifest, write_shards
 from seismic.builder.spool import Spool
+from seismic.store.collection import GENERATIONS
+from seismic.store.garbage import STAGING
 from seismic.store.log import prune_log
-from seismic.store.publish import GENERATIONS, STAGING, least_sequence, staging
+from seismic.store.publish import least_sequence, staging
 from seismic.vectors import SparseVectors
 from seismic.view import View, open_view
 
@@ -27,7 +29,7 @@ def compact(path: str | Path, *, workers: int = 1, progress: Progress | None = N
     collection = Path(path)
     if not _is_worth_it(open_view(collection)):
         return None
-    with staging(collection, replace=True) as (folder, generation):
+    with staging(collection, replace=True, what="compaction") as (folder, generation):
         view = open_view(collection)  # again: now that nobody else publishes
         manifest = view.manifest
         with tempfile.TemporaryDirectory(dir=collection / GENERATIONS, prefix=STAGING) as scratch:

@@ -1,6 +1,6 @@
 """Parameters, checked once, here. Unknown names and values out of range raise `ParameterError`."""
 
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -8,6 +8,14 @@ from seismic.errors import ParameterError
 
 Plan = Literal["auto", "blocks", "exact"]
 Layout = Literal["shared", "lists"]
+Verify = Literal["none", "sample", "full"]
+
+
+def check_verify(verify: str) -> None:
+    """ParameterError unless it is how files may be verified."""
+    levels = get_args(Verify)
+    if verify not in levels:
+        raise ParameterError(f"verify is {verify!r}, expected one of {', '.join(levels)}")
 
 
 class _Params(BaseModel):

@@ -14,7 +14,7 @@ from seismic.changes import check_delete
 from seismic.errors import ParameterError
 from seismic.kernels import exact, traverse
 from seismic.live import LiveShard
-from seismic.params import SearchParams
+from seismic.params import SearchParams, Verify, check_verify
 from seismic.query import QUERY_DIMENSION, Query, QueryLike, known_components, parse_query
 from seismic.store.manifest import Manifest
 from seismic.threads import even_ranges, in_order
@@ -294,12 +294,15 @@ class _Workspaces:
         return self._blocks
 
 
-def open_index(path: str | Path) -> Index:
+def open_index(path: str | Path, *, verify: Verify = "none") -> Index:
     """Open a collection by memory map, with all changes so far; its files are read as searches touch them.
 
-    Raises IndexNotFoundError, FormatError or CorruptIndexError.
+    Sizes and whatever keeps kernels inside their arrays are always checked; `verify` says whether the hashes of all
+    bytes (`full`), of a sample drawn anew each time (`sample`) or of none are, too. As long as the index is open, no
+    writer removes its files. Raises IndexNotFoundError, FormatError, CorruptIndexError or ParameterError.
     """
-    return Index(open_view(Path(path)))
+    check_verify(verify)
+    return Index(open_view(Path(path), verify))
 
 
 def merge(parts: Sequence[Arrays], k: int) -> Arrays:

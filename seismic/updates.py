@@ -8,10 +8,10 @@ import pyarrow as pa
 
 from seismic.changes import Change, Rules, check_delete, check_upsert, encode, rules_of
 from seismic.errors import InputError
+from seismic.store.collection import GENERATIONS, current_generation
 from seismic.store.files import map_table
 from seismic.store.log import append, appending, segment_path, start_of
 from seismic.store.manifest import read_manifest
-from seismic.store.publish import GENERATIONS, current_generation
 from seismic.store.schema import DOCUMENTS
 from seismic.vectors import VectorsLike, as_vectors
 

@@ -16,12 +16,12 @@ from seismic.deltas import with_documents
 from seismic.documents import Documents
 from seismic.errors import CorruptIndexError, InputError
 from seismic.live import LiveShard
-from seismic.store.files import map_batch
+from seismic.params import Verify
+from seismic.store.collection import current_generation
+from seismic.store.lock import Lease
 from seismic.store.log import Place, Record, read_log, segment_path, start_of
-from seismic.store.manifest import Manifest, read_manifest
-from seismic.store.publish import GENERATIONS, current_generation
-from seismic.store.schema import VOCABULARY, vocabulary_schema
-from seismic.store.shard import open_shard
+from seismic.store.manifest import Manifest
+from seismic.store.opening import open_generation
 from seismic.vectors import SparseVectors
 from seismic.vocabulary import Vocabulary, inverse_document_frequency
 
@@ -31,7 +31,8 @@ class View:
     """What searches see. Immutable: a change makes another view, which shares all shards that did not change.
 
     ``base`` are the shards of the generation, ``deltas`` those of documents changed since, which come after; document
-    numbers count through all of them, deleted documents included. ``place``: how far the log was read.
+    numbers count through all of them, deleted documents included. ``place``: how far the log was read. ``lease``: keeps
+    the generation's files until the last view of it is gone; ``verify``: how the next generation's are checked.
     """
 
     collection: Path
@@ -40,6 +41,8 @@ class View:
     base: tuple[LiveShard, ...]
     deltas: tuple[LiveShard, ...]
     place: Place
+    lease: Lease
+    verify: Verify
 
     @cached_property
     def shards(self) -> tuple[LiveShard, ...]:
@@ -99,7 +102,7 @@ class View:
         if current_generation(self.collection) == self.manifest.generation:
             with suppress(CorruptIndexError):  # of a log that was pruned meanwhile; what is damaged stays so below
                 return self.advanced()
-        return open_view(self.collection)
+        return open_view(self.collection, self.verify)
 
     def advanced(self) -> "View":
         """The view with all that the log holds by now; itself if that is nothing new."""
@@ -131,32 +134,22 @@ class View:
         return replace(self, base=base, deltas=with_documents(deltas, vectors, documents))
 
 
-def open_view(collection: Path) -> View:
-    """The current generation, memory-mapped, with the changes since.
+def open_view(collection: Path, verify: Verify = "none") -> View:
+    """The current generation, memory-mapped, its files verified so far, with the changes since.
 
     Raises IndexNotFoundError, FormatError or CorruptIndexError.
     """
     while True:
         name = current_generation(collection)
         try:
-            return _open_generation(collection, name).advanced()
+            opened = open_generation(collection, verify)
+            place = start_of(collection, opened.manifest.sequence)
+            base = tuple(map(LiveShard, opened.shards))
+            view = View(collection, opened.manifest, opened.vocabulary, base, (), place, opened.lease, verify)
+            return view.advanced()
         except CorruptIndexError:
             if current_generation(collection) == name:
                 raise  # otherwise another was published meanwhile, and what this one needs may have gone
-
-
-def _open_generation(collection: Path, name: str) -> View:
-    generation = collection / GENERATIONS / name
-    manifest = read_manifest(generation)
-    if manifest.generation != name:
-        raise CorruptIndexError(f"{generation}: its manifest says generation {manifest.generation}")
-    shards = [open_shard(generation, entry, manifest.layout, manifest.dimension) for entry in manifest.shards]
-    vocabulary = None
-    if manifest.vocabulary is not None:
-        batch = map_batch(generation / VOCABULARY, manifest.vocabulary, vocabulary_schema())
-        vocabulary = Vocabulary(batch.column("token"))
-    place = start_of(collection, manifest.sequence)
-    return View(collection, manifest, vocabulary, tuple(map(LiveShard, shards)), (), place)
 
 
 def _last_of_each(changes: list[Change], rules: Rules) -> tuple[pa.Array, SparseVectors, pa.Table]:

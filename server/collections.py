@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 
 import seismic
 from seismic import Index, IndexNotFoundError
-from seismic.store.publish import is_collection
+from seismic.store.collection import is_collection
 from server.errors import NotReadyError
 
 State: TypeAlias = Literal["warming", "ready", "failed"]

@@ -20,6 +20,7 @@ from seismic.kernels.score import (
     QueryTable,
     dot,
     load_query,
+    make_query_table,
     offer,
     prefetch_vector,
     unload_query,
@@ -42,9 +43,9 @@ TERMS = 128
 class Workspace(NamedTuple):
     """What one search at a time needs; one per thread.
 
-    ``table``; ``bounds`` uint16 [blocks, padded to GROUP], all 0 between searches; ``tops`` uint16: largest bound of
-    each group. By block: ``candidates`` and ``order`` uint32. ``histogram`` int64 [BUCKETS + 1]. By dense component
-    of the query: ``offsets`` int64 and ``weights`` uint16 [dimension].
+    ``table``; ``bounds`` uint16 [blocks, padded to GROUP; at least 65,536], all 0 between searches; ``tops`` uint16:
+    largest bound of each group. By block: ``candidates`` and ``order`` uint32. ``histogram`` int64 [BUCKETS + 1]. By
+    dense component of the query: ``offsets`` int64 and ``weights`` uint16 [dimension].
     """
 
     table: QueryTable
@@ -62,8 +63,8 @@ def make_exact_workspace(dimension: int, documents: int) -> Workspace:
     """A workspace for shards of up to so many documents."""
     groups = -(-documents // (BLOCK * GROUP))
     return Workspace(
-        QueryTable(np.zeros(dimension, np.float32), np.zeros(128, np.uint8)),
-        np.zeros(groups * GROUP, np.uint16),
+        make_query_table(dimension),
+        np.zeros(max(groups * GROUP, 1 << 16), np.uint16),  # room for every block number of 16 bits
         np.zeros(groups, np.uint16),
         np.empty(groups * GROUP, np.uint32),
         np.empty(groups * GROUP, np.uint32),

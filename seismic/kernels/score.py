@@ -46,6 +46,12 @@ class QueryTable(NamedTuple):
 
 
 @jit
+def make_query_table(dimension: int) -> QueryTable:
+    """A table of nothing. Every component of 16 bits has its place, even those that only a damaged file holds."""
+    return QueryTable(np.zeros(max(dimension, 1 << 16), np.float32), np.zeros(128, np.uint8))
+
+
+@jit
 def load_query(table: QueryTable, components: U32, values: F32) -> float:
     """Spread a query out; its weights' sum."""
     total = np.float32(0)

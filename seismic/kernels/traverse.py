@@ -10,7 +10,17 @@ from seismic.kernels.arrays import F32, I32, I64, U8, U16, U32, U64, Ids
 from seismic.kernels.cpu import FORM
 from seismic.kernels.heaviest import select_heaviest
 from seismic.kernels.jit import jit
-from seismic.kernels.score import SAFETY, Forward, QueryTable, dot, load_query, offer, prefetch_vector, unload_query
+from seismic.kernels.score import (
+    SAFETY,
+    Forward,
+    QueryTable,
+    dot,
+    load_query,
+    make_query_table,
+    offer,
+    prefetch_vector,
+    unload_query,
+)
 from seismic.kernels.signature import signature_mask
 from seismic.kernels.simd import prefetch, trailing_zeros
 
@@ -68,7 +78,7 @@ class Workspace(NamedTuple):
 def make_workspace(dimension: int, documents: int, blocks: int) -> Workspace:
     """A workspace for searches that estimate at most `blocks` blocks."""
     return Workspace(
-        QueryTable(np.zeros(dimension, np.float32), np.zeros(128, np.uint8)),
+        make_query_table(dimension),
         np.zeros(documents // 64 + 1, np.uint64),
         np.empty(documents, np.uint32),
         np.empty(blocks, np.float32),

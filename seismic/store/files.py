@@ -4,25 +4,52 @@ import mmap
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import BinaryIO
 
 import pyarrow as pa
 import xxhash
 
-from seismic.errors import CorruptIndexError
+from seismic.errors import CorruptIndexError, StorageError
 from seismic.store.manifest import FileEntry
+from seismic.store.sections import hash_sections
 
 HASH_CHUNK = 1 << 22
 
 
 def write_batches(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> FileEntry:
-    """Write an Arrow IPC file and make it durable; its entry for the manifest."""
+    """Write an Arrow IPC file; its entry for the manifest, whose hash is of what was meant to be written."""
     rows = 0
-    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
-        for batch in batches:
-            writer.write_batch(batch)
-            rows += batch.num_rows
-    fsync(path)
-    return FileEntry(bytes=path.stat().st_size, rows=rows, xxh3_128=hash_file(path))
+    with path.open("wb") as file:
+        sink = _HashingSink(file)
+        with pa.ipc.new_file(sink, schema) as writer:
+            for batch in batches:
+                writer.write_batch(batch)
+                rows += batch.num_rows
+    try:
+        sections = hash_sections(path)
+    except (pa.ArrowException, ValueError) as error:  # not all of it arrived
+        raise StorageError(f"{path} does not read back as it was written: {error}; the disk may be failing") from None
+    return FileEntry(bytes=sink.bytes, rows=rows, xxh3_128=sink.digest.hexdigest(), sections=sections)
+
+
+class _HashingSink:
+    """A file for Arrow to write to that hashes on the way."""
+
+    closed = False
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self.digest, self.bytes = file, xxhash.xxh3_128(), 0
+
+    def write(self, data: "pa.Buffer | bytes") -> None:
+        self._file.write(data)
+        self.digest.update(data)
+        self.bytes += len(data)
+
+    def tell(self) -> int:
+        return self.bytes
+
+    def flush(self) -> None:
+        self._file.flush()
 
 
 def hash_file(path: Path) -> str:
@@ -35,10 +62,12 @@ def hash_file(path: Path) -> str:
 
 
 def fsync(path: Path) -> None:
-    """Make a file's bytes, or a folder's names, survive a power cut."""
+    """Make a file's bytes, or a folder's names, survive a power cut; who reads the bytes next reads the disk's."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+        if hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
     finally:
         os.close(descriptor)
 
@@ -53,7 +82,7 @@ def map_table(path: Path, entry: FileEntry) -> pa.Table:
             mapping = mmap.mmap(source.fileno(), 0, access=mmap.ACCESS_READ)
         table = pa.ipc.open_file(pa.BufferReader(pa.py_buffer(mapping))).read_all()
         table.validate()
-        _names(table.schema)  # pyarrow decodes them only now
+        names_of(table.schema)  # pyarrow decodes them only now
     except FileNotFoundError:
         raise CorruptIndexError(
             f"{path} is missing, although the manifest lists it; restore it or build again"
@@ -69,7 +98,7 @@ def map_batch(path: Path, entry: FileEntry, schema: pa.Schema) -> pa.RecordBatch
     """Memory-map a file of one record batch with just this schema."""
     table = map_table(path, entry)
     if not table.schema.equals(schema):
-        raise CorruptIndexError(f"{path}: found columns {_names(table.schema)}, expected {_names(schema)}")
+        raise CorruptIndexError(f"{path}: found columns {names_of(table.schema)}, expected {names_of(schema)}")
     if any(column.null_count for column in table.columns):
         raise CorruptIndexError(f"{path}: found nulls, expected none")
     batches = table.to_batches()
@@ -78,5 +107,6 @@ def map_batch(path: Path, entry: FileEntry, schema: pa.Schema) -> pa.RecordBatch
     return batches[0] if batches else pa.RecordBatch.from_pylist([], schema)
 
 
-def _names(schema: pa.Schema) -> str:
+def names_of(schema: pa.Schema) -> str:
+    """Names and types of columns, for messages."""
     return ", ".join(f"{field.name} {field.type}" for field in schema)

@@ -1,4 +1,4 @@
-"""One writer at a time: locks on files that the kernel holds, so that a process that ends, however, holds none."""
+"""Locks on files, for one writer at a time and for readers. The kernel drops those of a process that ends, however."""
 
 import fcntl
 import os
@@ -45,6 +45,48 @@ def exclusive(path: Path, what: str, *, timeout: float = 0.0) -> Iterator[None]:
     finally:
         with suppress(OSError):  # gone with its folder, or no longer writable: the lock is what counts
             path.unlink()
+        os.close(descriptor)
+
+
+class Lease:
+    """A shared lock on a file that is there to stay: who holds one keeps `try_alone` from having the file.
+
+    Needs no more than to read the file, so read-only media will do. Where the file system knows no locks there is none;
+    nobody can write there, either. Ends with `close`, or with the object. FileNotFoundError if the file is gone.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._descriptor = os.open(path, os.O_RDONLY)
+        with suppress(OSError):
+            fcntl.flock(self._descriptor, fcntl.LOCK_SH)  # waits no longer than `try_alone` renames a folder
+        if not is_still(self._descriptor, path):
+            self.close()
+            raise FileNotFoundError(f"{path} was removed")
+
+    def close(self) -> None:
+        """Let go."""
+        descriptor, self._descriptor = getattr(self, "_descriptor", -1), -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
+    __del__ = close
+
+
+@contextmanager
+def try_alone(path: Path) -> Iterator[bool]:
+    """Whether nobody holds a `Lease` of a file; if so, nobody gets one while the block runs."""
+    try:
+        descriptor = os.open(path, os.O_RDWR)  # as NFS wants it
+    except OSError:
+        descriptor = os.open(path, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            alone = True
+        except OSError:
+            alone = False
+        yield alone
+    finally:
         os.close(descriptor)
 
 

@@ -1,23 +1,32 @@
 """manifest.json: what a generation holds, and the hashes that prove it."""
 
 import json
+from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Self
 
 import orjson
 import xxhash
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from seismic.errors import CorruptIndexError, FormatError
 from seismic.params import BuildParams, Layout
+from seismic.store.sections import Section
+from seismic.vectors import MAX_DIMENSION
+from seismic.version import __version__
 
 FORMAT_MAJOR, FORMAT_MINOR = 1, 0
 """A reader takes any minor of its major: a minor only adds files or fields that an older reader can do without."""
 
-FEATURES: frozenset[str] = frozenset()
-"""Required features this release understands; an index that needs another is refused."""
+READER_FEATURES: frozenset[str] = frozenset()
+"""Features this release can read; an index that needs another is refused."""
 
-FILE_NAME = "manifest.json"
+WRITER_FEATURES: frozenset[str] = frozenset()
+"""Features this release can write to; a collection that needs another is read, but not changed."""
+
+FILE_NAME, VOCABULARY = "manifest.json", "vocabulary.arrow"
+
+Count = Annotated[int, Field(ge=0, strict=True)]
 
 
 class _Model(BaseModel):
@@ -25,11 +34,18 @@ class _Model(BaseModel):
 
 
 class FileEntry(_Model):
-    """One file: its size, its rows, and the xxh3-128 of its bytes in hex."""
+    """One file: its size, its rows, the xxh3-128 of its bytes in hex, and the sections that tile it."""
 
-    bytes: int
-    rows: int
+    bytes: Count
+    rows: Count
     xxh3_128: str
+    sections: list[Section]
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if any(section.bytes < 1 for section in self.sections) or sum(s.bytes for s in self.sections) != self.bytes:
+            raise ValueError(f"the sections do not add up to {self.bytes} bytes")
+        return self
 
 
 class ShardEntry(_Model):
@@ -38,26 +54,30 @@ class ShardEntry(_Model):
     `postings`, `blocks` and `most_blocks` (of one list) describe the posting lists; 0 without.
     """
 
-    folder: str
-    first_document: int
-    documents: int
-    nnz: int
-    postings: int
-    blocks: int
-    most_blocks: int
-    files: dict[str, FileEntry]
+    folder: Annotated[str, Field(pattern=r"^(shard-[0-9]{5,})?$")]  # empty: in memory
+    first_document: Count
+    documents: Count
+    nnz: Count
+    postings: Count
+    blocks: Count
+    most_blocks: Count
+    files: dict[Annotated[str, Field(pattern=r"^[a-z_]+\.arrow$")], FileEntry]
 
 
 class Manifest(_Model):
-    """One generation. No time stamp, so that the same build gives the same bytes."""
+    """One generation. No time stamp, so that the same build gives the same bytes.
+
+    `reader_features`, `writer_features`: what a release must know to read it, or to publish after it.
+    """
 
     format: str
-    required_features: list[str]
-    generation: str
+    reader_features: list[str]
+    writer_features: list[str]
+    generation: Annotated[str, Field(pattern=r"^[0-9]+$")]
     layout: Layout
-    documents: int
-    dimension: int
-    nnz: int
+    documents: Count
+    dimension: Annotated[int, Field(ge=0, le=MAX_DIMENSION, strict=True)]
+    nnz: Count
     build: dict[str, Any]
     versions: dict[str, str]
     vocabulary: FileEntry | None
@@ -65,11 +85,25 @@ class Manifest(_Model):
     sequence: int = 0
     """The last change of the log that is in it; later ones are applied on top."""
 
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        documents, nnz = [shard.documents for shard in self.shards], sum(shard.nnz for shard in self.shards)
+        if [*accumulate(documents, initial=0)] != [*(shard.first_document for shard in self.shards), self.documents]:
+            raise ValueError(f"the shards' documents do not follow each other up to {self.documents}")
+        if nnz != self.nnz:
+            raise ValueError(f"the shards have {nnz} values, not {self.nnz}")
+        return self
+
+    @property
+    def files(self) -> dict[str, FileEntry]:
+        """Path below the generation -> entry, of every file but the manifest."""
+        files = {f"{shard.folder}/{name}": entry for shard in self.shards for name, entry in shard.files.items()}
+        return files if self.vocabulary is None else {VOCABULARY: self.vocabulary, **files}
+
     @property
     def bytes(self) -> int:
         """Size of all files, the manifest aside."""
-        files = [entry for shard in self.shards for entry in shard.files.values()]
-        return sum(entry.bytes for entry in [*files, *([self.vocabulary] if self.vocabulary else [])])
+        return sum(entry.bytes for entry in self.files.values())
 
     @property
     def build_params(self) -> BuildParams:
@@ -88,10 +122,12 @@ def read_manifest(folder: Path) -> Manifest:
     path = folder / FILE_NAME
     try:
         content = orjson.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise CorruptIndexError(f"{path} is missing; publish the index again or restore it") from None
     except orjson.JSONDecodeError as error:
         raise CorruptIndexError(f"{path} is not JSON ({error}); publish the index again or restore it") from None
+    except FileNotFoundError:
+        raise CorruptIndexError(f"{path} is missing; publish the index again or restore it") from None
+    except OSError as error:
+        raise CorruptIndexError(f"{path} cannot be read: {error}") from None
     if not isinstance(content, dict):
         raise CorruptIndexError(f"{path}: found a JSON {type(content).__name__}, expected an object")
     _check_format(path, content)
@@ -103,19 +139,29 @@ def read_manifest(folder: Path) -> Manifest:
         raise CorruptIndexError(f"{path}: {error}") from None
 
 
+def check_writable(manifest: Manifest, collection: Path) -> None:
+    """FormatError if publishing after this generation needs a feature that this release does not know."""
+    _check_features(collection, manifest.writer_features, WRITER_FEATURES, manifest.versions, "writers must know")
+
+
 def _check_format(path: Path, content: dict[str, Any]) -> None:
     """Before the hash: a newer major may define it otherwise."""
-    found = content.get("format")
-    major = str(found).partition(".")[0]
-    if major != str(FORMAT_MAJOR):
+    found, versions = content.get("format"), content.get("versions")
+    if str(found).partition(".")[0] != str(FORMAT_MAJOR):
         raise FormatError(
-            f"{path}: found format {found}, this release reads {FORMAT_MAJOR}.x; use the release that wrote it "
-            f"({content.get('versions')}) or build the index again"
+            f"{path}: found format {found}, this release ({__version__}) reads {FORMAT_MAJOR}.x; use the release that "
+            f"wrote it ({versions}) or build the index again"
         )
-    unknown = sorted(set(content.get("required_features", [])) - FEATURES)
+    _check_features(path, content.get("reader_features"), READER_FEATURES, versions, "readers must know")
+
+
+def _check_features(place: Path, needed: Any, known: frozenset[str], versions: Any, who: str) -> None:
+    unknown = sorted(set(map(str, needed)) - known) if isinstance(needed, list) else []
     if unknown:
+        wrote = versions.get("seismic") if isinstance(versions, dict) else versions
         raise FormatError(
-            f"{path}: needs {', '.join(unknown)}, which this release does not know; upgrade seismic-search"
+            f"{place}: written by seismic-search {wrote} with {', '.join(unknown)}, which {who}, and this release, "
+            f"{__version__}, does not; upgrade"
         )
 
 

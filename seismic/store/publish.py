@@ -1,7 +1,7 @@
 """Publishing a generation: it appears whole or not at all.
 
-<collection>/CURRENT names the generation served; generations/<id> is never changed once it is there. A build writes
-into generations/.staging-*, makes it durable, renames it, and replaces CURRENT in one step.
+A writer fills generations/.staging-*, makes it durable, reads it back, renames it, and replaces CURRENT in one step.
+What a killed writer leaves is never served, and removed by the next.
 """
 
 import os
@@ -11,31 +11,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from seismic.errors import IndexNotFoundError, OutputExistsError, StorageError
+from seismic.errors import CorruptIndexError, IndexNotFoundError, OutputExistsError, ParameterError, StorageError
+from seismic.store.collection import CURRENT, GENERATIONS, current_generation, generation_names, is_collection
 from seismic.store.files import fsync
-from seismic.store.lock import LOCK, writing
-from seismic.store.manifest import read_manifest
+from seismic.store.garbage import STAGING, TRASH, remove_leftovers, remove_old
+from seismic.store.lock import LOCK, exclusive, writing
+from seismic.store.manifest import check_writable, read_manifest
+from seismic.store.verify import find_damage
 
-CURRENT = "CURRENT"
-GENERATIONS = "generations"
-STAGING = ".staging-"
+FIRST = "000001"
+POINTER, POINTER_LOCK = f".{CURRENT}-next", f".{CURRENT}-lock"
 
-
-def current_generation(collection: Path) -> str:
-    """The id of the generation served."""
-    try:
-        text = (collection / CURRENT).read_bytes().decode(errors="replace")
-    except (FileNotFoundError, NotADirectoryError):
-        raise IndexNotFoundError(f"{collection}: no index there (no {CURRENT} file); build one first") from None
-    name = text.strip()
-    if not name.isdecimal():
-        raise StorageError(f"{collection / CURRENT}: found {text[:40]!r}, expected the number of a generation")
-    return name
-
-
-def is_collection(folder: Path) -> bool:
-    """Whether a folder holds a published index."""
-    return (folder / CURRENT).is_file()
+KEEP = 2
+"""Generations that stay by default: the one served, and the one before it to roll back to."""
 
 
 def served_sequence(collection: Path) -> int:
@@ -69,32 +57,44 @@ def check_output(collection: Path, *, replace: bool) -> None:
 
 
 def _is_unused(folder: Path) -> bool:
-    """Whether a folder is empty, but for what a build that was killed, or is at work, may have left."""
+    """Whether a folder is empty, but for what a first build that was killed, or is at work, may have left."""
+    left = {LOCK, POINTER, POINTER_LOCK}
     return all(
-        entry.name == LOCK
-        or (entry.name == GENERATIONS and all(inner.name.startswith(STAGING) for inner in entry.iterdir()))
+        entry.name in left or (entry.name == GENERATIONS and all(_is_left(inner.name) for inner in entry.iterdir()))
         for entry in folder.iterdir()
     )
 
 
+def _is_left(name: str) -> bool:
+    return name.startswith((STAGING, TRASH)) or name == FIRST
+
+
 @contextmanager
-def staging(collection: Path, *, replace: bool) -> Iterator[tuple[Path, str]]:
+def staging(collection: Path, *, replace: bool, keep: int = KEEP, what: str = "build") -> Iterator[tuple[Path, str]]:
     """A folder to write the next generation into, and its id. Published at the end of the block, gone if that fails.
 
-    OutputExistsError as in `check_output`; LockedError if another writer is at work; StorageError if it cannot be
-    written.
+    Afterwards the `keep` newest generations are left. OutputExistsError as in `check_output`; LockedError if another
+    writer is at work; FormatError if the collection is one for newer releases; StorageError if it cannot be written,
+    or does not read back as written.
     """
+    if keep < 1:
+        raise ParameterError(f"keep is {keep}, expected at least 1, the generation that is served")
     check_output(collection, replace=replace)
     generations = collection / GENERATIONS
     missing = [path for path in (generations, *generations.parents) if not path.exists()]
     try:
         generations.mkdir(parents=True, exist_ok=True)
-        with writing(collection, "build"):
+        for path in missing:
+            fsync(path.parent)
+        with writing(collection, what):
             check_output(collection, replace=replace)  # again: a writer may have published just before
-            name = _next_generation(generations)
+            before = _served(collection)
+            remove_leftovers(collection)
+            name = f"{max(map(int, generation_names(collection)), default=0) + 1:06d}"
             with _temporary(generations) as folder:
                 yield folder, name
                 _publish(collection, folder, name)
+            remove_old(collection, keep, before)
     except BaseException as error:
         for path in missing:  # take back the folders this build made, innermost first
             with suppress(OSError):  # another writer has come
@@ -102,6 +102,16 @@ def staging(collection: Path, *, replace: bool) -> Iterator[tuple[Path, str]]:
         if isinstance(error, OSError):
             raise StorageError(f"cannot write {collection}: {error}") from error
         raise
+
+
+def _served(collection: Path) -> str | None:
+    """The generation served, None if it is damaged; FormatError if this release may not publish after it."""
+    try:
+        name = current_generation(collection)
+        check_writable(read_manifest(collection / GENERATIONS / name), collection)
+    except (CorruptIndexError, IndexNotFoundError):
+        return None
+    return name
 
 
 @contextmanager
@@ -115,20 +125,33 @@ def _temporary(generations: Path) -> Iterator[Path]:
         raise
 
 
-def _next_generation(generations: Path) -> str:
-    taken = [int(entry.name) for entry in generations.iterdir() if entry.name.isdecimal()]
-    return f"{max(taken, default=0) + 1:06d}"
-
-
 def _publish(collection: Path, folder: Path, name: str) -> None:
     folder.chmod(0o755)  # mkdtemp's folders are private
     for inner in [*folder.rglob("*"), folder]:
         fsync(inner)
-    target = collection / GENERATIONS / name
-    folder.rename(target)
-    fsync(target.parent)
-    pointer = collection / f".{CURRENT}-{name}"
-    pointer.write_text(f"{name}\n")
-    fsync(pointer)
-    os.replace(pointer, collection / CURRENT)
-    fsync(collection)
+    for damage in find_damage(folder, read_manifest(folder), "full"):
+        raise StorageError(f"{folder}: {damage}, just after it was written; the disk may be failing; nothing published")
+    target = folder.rename(collection / GENERATIONS / name)
+    try:
+        fsync(target.parent)
+        point_to(collection, name)
+    except BaseException:
+        if not _is_current(collection, name):
+            shutil.rmtree(target, ignore_errors=True)
+        raise
+
+
+def point_to(collection: Path, name: str) -> None:
+    """Make `name` the generation served, in one step."""
+    with exclusive(collection / POINTER_LOCK, "a change of the generation served", timeout=10):
+        pointer = collection / POINTER
+        pointer.write_text(f"{name}\n")
+        fsync(pointer)
+        os.replace(pointer, collection / CURRENT)
+        fsync(collection)
+
+
+def _is_current(collection: Path, name: str) -> bool:
+    with suppress(StorageError):
+        return current_generation(collection) == name
+    return False

@@ -20,7 +20,7 @@ DOCUMENTS, FORWARD, POSTINGS, SUMMARIES = (
     "postings.arrow",
     "summaries.arrow",
 )
-MAXIMA, VOCABULARY = "maxima.arrow", "vocabulary.arrow"
+MAXIMA = "maxima.arrow"
 
 MAX_OFFSET = 2**31 - 1
 
@@ -173,6 +173,8 @@ def check_offset(count: int, what: str) -> None:
 
 
 def _flat(array: pa.Array) -> npt.NDArray[Any]:
+    if array.null_count:
+        raise CorruptIndexError(f"found {array.null_count} nulls among {array.type} values, expected none")
     view: npt.NDArray[Any] = array.to_numpy(zero_copy_only=True)
     return view
 

@@ -10,7 +10,8 @@ from seismic.kernels.maxima import Maxima
 from seismic.kernels.score import Forward
 from seismic.kernels.traverse import Blocks, Summaries
 from seismic.params import Layout
-from seismic.store.files import map_batch, map_table
+from seismic.store.bounds import check_column, check_forward, check_maxima
+from seismic.store.files import map_batch, map_table, names_of
 from seismic.store.manifest import FileEntry, ShardEntry
 from seismic.store.schema import (
     DOCUMENTS,
@@ -62,8 +63,13 @@ def open_shard(generation: Path, entry: ShardEntry, layout: Layout, dimension: i
 
     documents = map_table(folder / DOCUMENTS, _entry_of(folder, entry, DOCUMENTS))
     _check_rows(folder / DOCUMENTS, documents.num_rows, entry.documents)
+    _check_documents(documents, folder / DOCUMENTS)
     forward = forward_arrays(mapped(FORWARD, forward_schema(dimension), entry.documents))
+    check_forward(forward, dimension, f"{folder / FORWARD}")
+    if len(forward.components) != entry.nnz:
+        raise CorruptIndexError(f"{folder / FORWARD}: found {len(forward.components)} values, expected {entry.nnz}")
     maxima = maxima_arrays(mapped(MAXIMA, maxima_schema(entry.documents), dimension), entry.documents)
+    check_maxima(maxima, entry.documents, f"{folder / MAXIMA}")
     lists = None
     if layout == "lists":
         blocks = blocks_arrays(mapped(POSTINGS, postings_schema(), dimension))
@@ -80,3 +86,12 @@ def _entry_of(folder: Path, entry: ShardEntry, name: str) -> FileEntry:
 def _check_rows(path: Path, found: int, expected: int) -> None:
     if found != expected:
         raise CorruptIndexError(f"{path}: found {found} rows, expected {expected}")
+
+
+def _check_documents(documents: pa.Table, path: Path) -> None:
+    kind = documents.schema.field("id").type if documents.schema.get_field_index("id") == 0 else None
+    if not (kind and (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_integer(kind))):
+        raise CorruptIndexError(f"{path}: found columns {names_of(documents.schema)}, expected id (text or int) first")
+    for name, column in zip(documents.column_names, documents.columns, strict=True):
+        for chunk in column.chunks:
+            check_column(chunk, f"{path}: {name}")

@@ -7,7 +7,30 @@ import pytest
 
 import seismic
 from seismic import BuildParams, Vocabulary
+from seismic.store.manifest import Manifest, read_manifest
 from tests import samples
+
+
+def write_generation(folder: Path, name: str, text: str) -> None:
+    """The smallest generation there is: no documents, but a text to tell it by."""
+    Manifest(
+        format="1.0",
+        reader_features=[],
+        writer_features=[],
+        generation=name,
+        layout="shared",
+        documents=0,
+        dimension=0,
+        nnz=0,
+        build={},
+        versions={"text": text},
+        vocabulary=None,
+        shards=[],
+    ).write(folder)
+
+
+def text_of(collection: Path, name: str) -> str:
+    return read_manifest(collection / "generations" / name).versions["text"]
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import seismic
 from seismic import BuildParams, CorruptIndexError, FormatError, StorageError
 from seismic.store import manifest
 from seismic.store.manifest import FILE_NAME, FORMAT_MAJOR, FORMAT_MINOR, Manifest, read_manifest
+from tests import samples
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def edit(generation: Path) -> Callable[..., None]:
 
 def test_says_what_the_generation_holds(generation: Path) -> None:
     found = read_manifest(generation)
-    assert (found.generation, found.format, found.required_features) == ("000001", "1.0", [])
+    assert (found.generation, found.format, found.reader_features) == ("000001", "1.0", [])
     assert (found.documents, found.dimension, found.layout) == (40, 30, "lists")
     assert [(shard.folder, shard.first_document, shard.documents) for shard in found.shards] == [
         ("shard-00000", 0, 20),
@@ -52,7 +53,7 @@ def test_any_changed_byte_is_noticed(generation: Path) -> None:
     path = generation / FILE_NAME
     content = path.read_bytes()
     canonical = json.loads(content)
-    for at in range(len(content)):
+    for at in range(0, len(content), 7):
         changed = bytearray(content)
         changed[at] ^= 1
         try:
@@ -77,7 +78,7 @@ def test_truncated_manifests_are_corrupt(generation: Path, size: int) -> None:
 
 def test_missing_manifests_are_corrupt(generation: Path, collection: Path) -> None:
     (generation / FILE_NAME).unlink()
-    with pytest.raises(CorruptIndexError, match=r"manifest\.json is missing"):
+    with pytest.raises(CorruptIndexError, match=r"manifest\.json cannot be opened: No such file"):
         seismic.open(collection)
 
 
@@ -94,7 +95,19 @@ def test_edits_without_a_new_hash_are_corrupt(generation: Path, edit: Callable[.
         read_manifest(generation)
 
 
-@pytest.mark.parametrize("changes", [{"documents": "many"}, {"shards": None}, {"layout": "heaps"}, {"vocabulary": []}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"documents": "many"},
+        {"documents": "40"},
+        {"shards": None},
+        {"layout": "heaps"},
+        {"vocabulary": []},
+        {"dimension": -1},
+        {"dimension": (1 << 24) + 1},
+        {"generation": "../1"},
+    ],
+)
 def test_fields_of_another_type_are_corrupt(
     generation: Path, edit: Callable[..., None], changes: dict[str, Any]
 ) -> None:
@@ -109,20 +122,70 @@ def test_other_majors_are_refused_whatever_their_hash(
     generation: Path, edit: Callable[..., None], found: str | None, hashed: bool
 ) -> None:
     edit(format=found, versions={"seismic": "9.8.7"}, hashed=hashed)
-    with pytest.raises(FormatError, match=rf"found format {found}, this release reads 1\.x; .*9\.8\.7"):
+    with pytest.raises(FormatError, match=rf"found format {found}, .*{seismic.__version__}.* reads 1\.x; .*9\.8\.7"):
         read_manifest(generation)
 
 
 @pytest.mark.parametrize("versions", [None, [], "1.0"])
 def test_other_majors_may_have_other_fields(generation: Path, edit: Callable[..., None], versions: Any) -> None:
-    edit(format="2.0", versions=versions, required_features=7)
+    edit(format="2.0", versions=versions, reader_features=7)
     with pytest.raises(FormatError, match=r"found format 2\.0"):
         read_manifest(generation)
 
 
-def test_unknown_required_features_are_refused(generation: Path, edit: Callable[..., None]) -> None:
-    edit(required_features=["windows", "graph"])
-    with pytest.raises(FormatError, match="needs graph, windows, which this release does not know; upgrade"):
+@pytest.mark.parametrize("hashed", [True, False])
+def test_unknown_reader_features_are_refused(generation: Path, edit: Callable[..., None], hashed: bool) -> None:
+    edit(reader_features=["windows", "graph"], versions={"seismic": "9.8.7"}, hashed=hashed)
+    message = rf"seismic-search 9\.8\.7 with graph, windows, which readers must know, .*{seismic.__version__}, does not"
+    with pytest.raises(FormatError, match=message):
+        read_manifest(generation)
+
+
+def test_unknown_writer_features_are_read_but_not_followed(
+    generation: Path, collection: Path, edit: Callable[..., None]
+) -> None:
+    edit(writer_features=["journal"], versions={"seismic": "9.8.7"})
+    assert len(seismic.open(collection)) == 40
+    message = rf"small: written by .* 9\.8\.7 with journal, which writers must know, .*{seismic.__version__}, does not"
+    with pytest.raises(FormatError, match=message):
+        seismic.build(samples.random_vectors(5), collection, replace=True)
+    assert [path.name for path in generation.parent.iterdir()] == ["000001"]
+
+
+@pytest.mark.parametrize("features", [7, None, "graph", {"graph": 1}])
+def test_features_of_another_type_are_corrupt(generation: Path, edit: Callable[..., None], features: Any) -> None:
+    edit(reader_features=features)
+    with pytest.raises(CorruptIndexError, match="reader_features"):
+        read_manifest(generation)
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "message"),
+    [
+        (("documents",), 41, "the shards' documents do not follow each other up to 41"),
+        (("shards", 1, "first_document"), 21, "the shards' documents do not follow"),
+        (("shards", 1, "documents"), 21, "the shards' documents do not follow"),
+        (("nnz",), 1, "the shards have .* values, not 1"),
+        (("shards", 0, "folder"), "../shard-00000", "folder"),
+        (("shards", 0, "files", "forward.arrow", "bytes"), 5, "the sections do not add up to 5 bytes"),
+        (("shards", 0, "blocks"), -1, "blocks"),
+    ],
+)
+def test_counts_must_agree(generation: Path, edit: Callable[..., None], place: Any, value: Any, message: str) -> None:
+    content = json.loads((generation / FILE_NAME).read_text())
+    inner = content
+    for key in place[:-1]:
+        inner = inner[key]
+    inner[place[-1]] = value
+    edit(**{name: field for name, field in content.items() if name != "hash"})
+    with pytest.raises(CorruptIndexError, match=message):
+        read_manifest(generation)
+
+
+def test_a_manifest_that_cannot_be_read(generation: Path) -> None:
+    (generation / FILE_NAME).unlink()
+    (generation / FILE_NAME).mkdir()
+    with pytest.raises(CorruptIndexError, match="cannot be read"):
         read_manifest(generation)
 
 

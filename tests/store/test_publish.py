@@ -5,13 +5,14 @@ import pytest
 
 from seismic import IndexNotFoundError, LockedError, OutputExistsError, StorageError
 from seismic.store import publish
-from seismic.store.publish import current_generation, is_collection, staging
+from seismic.store.collection import current_generation, generation_names, is_collection
+from seismic.store.publish import staging
+from tests.store.conftest import text_of, write_generation
 
 
-def publish_one(collection: Path, text: str = "content", *, replace: bool = False) -> str:
-    with staging(collection, replace=replace) as (folder, name):
-        (folder / "inner").mkdir()
-        (folder / "inner/file").write_text(text)
+def publish_one(collection: Path, text: str = "content", *, replace: bool = False, keep: int = 2) -> str:
+    with staging(collection, replace=replace, keep=keep) as (folder, name):
+        write_generation(folder, name, text)
     return name
 
 
@@ -25,7 +26,7 @@ def contents(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*")}
 
 
-WHOLE = {"CURRENT", "generations", "generations/000001", "generations/000001/inner", "generations/000001/inner/file"}
+WHOLE = {"CURRENT", "generations", "generations/000001", "generations/000001/manifest.json"}
 
 
 @pytest.mark.parametrize("prepared", [False, True])
@@ -47,6 +48,7 @@ def test_nothing_is_seen_before_the_end(tmp_path: Path) -> None:
         assert not (folder.parent / name).exists()
         with pytest.raises(IndexNotFoundError):
             current_generation(tmp_path)
+        write_generation(folder, name, "content")
 
 
 def test_existing_collections_are_refused(tmp_path: Path) -> None:
@@ -76,14 +78,13 @@ def test_replacing_publishes_the_next_generation(tmp_path: Path) -> None:
     for number in range(1, 4):
         assert publish_one(tmp_path / "c", str(number), replace=True) == f"{number:06d}"
         assert current_generation(tmp_path / "c") == f"{number:06d}"
-    texts = [(tmp_path / f"c/generations/{number:06d}/inner/file").read_text() for number in range(1, 4)]
-    assert texts == ["1", "2", "3"]  # older generations stay as they are
+    assert generation_names(tmp_path / "c") == ["000002", "000003"]
+    assert [text_of(tmp_path / "c", name) for name in ("000002", "000003")] == ["2", "3"]
 
 
 def test_generations_are_never_used_twice(tmp_path: Path) -> None:
     publish_one(tmp_path)
     (tmp_path / "generations/000009").mkdir()
-    (tmp_path / "generations/.staging-left-by-a-crash").mkdir()
     assert publish_one(tmp_path, replace=True) == "000010"
 
 

@@ -1,0 +1,46 @@
+"""`seismic generations`: what a collection could serve."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import orjson
+import typer
+from rich.console import Console
+from rich.filesize import decimal
+from rich.table import Table
+
+import seismic
+from seismic import GenerationInfo
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def generations(
+    collection: Annotated[Path, typer.Argument(metavar="OUT", help="Folder of the collection.")],
+    as_json: Annotated[bool, typer.Option("--json", help="The same as JSON; sizes in bytes.")] = False,
+) -> None:
+    """List the generations of a collection.
+
+    Oldest first, with the one that is served, and those an index has open.
+
+    Examples:
+
+        seismic generations scifact
+
+        seismic generations scifact --json | jq '.[] | select(.current)'
+    """
+    found = seismic.generations(collection)
+    if as_json:
+        typer.echo(orjson.dumps([asdict(info) for info in found], option=orjson.OPT_INDENT_2))
+        return
+    table = Table("generation", "documents", "size", "written", "state", box=None, pad_edge=False)
+    for info in found:
+        table.add_row(info.generation, f"{info.documents:,}", decimal(info.bytes), info.written, _state(info))
+    Console(markup=False, highlight=False, soft_wrap=True).print(table)
+
+
+def _state(info: GenerationInfo) -> str:
+    states = [name for name, holds in (("served", info.current), ("open", info.open)) if holds]
+    return ", ".join([*states, *([info.problem] if info.problem else [])])

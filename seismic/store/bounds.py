@@ -1,0 +1,72 @@
+"""What kernels rely on, checked before they see an array: nothing a file holds may make them leave their arrays.
+
+Offsets are checked in `schema`. Numbers of 16 bits need no check where they only look things up: the tables of
+searches have room for all 65,536. Those of 32 bits are looked through here, at memory speed. Codes are safe, whatever
+they are; a scale that is negative or no number would spoil bounds and heaps.
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from seismic.errors import CorruptIndexError
+from seismic.kernels.maxima import BLOCK, GROUP, Maxima
+from seismic.kernels.score import Forward
+
+
+def check_forward(forward: Forward, dimension: int, place: str) -> None:
+    """`numbers` go into hits, `components` look up the query's weights, `scales` multiply scores."""
+    check_below(forward.numbers, len(forward.numbers), f"{place}: number")
+    if forward.components.dtype == np.uint32:
+        check_below(forward.components, dimension, f"{place}: components")
+    check_scales(forward.scales, f"{place}: scale")
+
+
+def check_maxima(maxima: Maxima, documents: int, place: str) -> None:
+    """`blocks` say where to add to bounds, `scales` multiply them."""
+    if maxima.blocks.dtype == np.uint32:
+        groups = -(-documents // (BLOCK * GROUP))
+        check_below(maxima.blocks, groups * GROUP, f"{place}: blocks")
+    check_scales(maxima.scales, f"{place}: scale")
+
+
+def check_below(numbers: npt.NDArray[Any], limit: int, place: str) -> None:
+    """CorruptIndexError if an unsigned number is `limit` or more."""
+    largest = int(numbers.max(initial=0))
+    if len(numbers) and largest >= limit:
+        raise CorruptIndexError(f"{place}: found {largest}, expected less than {limit}")
+
+
+def check_scales(scales: npt.NDArray[np.float32], place: str) -> None:
+    """CorruptIndexError if a scale is negative, infinite or no number."""
+    if len(scales) and not (scales.min() >= 0 and scales.max() < np.inf):  # NaN passes through min and max
+        raise CorruptIndexError(f"{place}: found {scales.min()} to {scales.max()}, expected finite numbers from 0")
+
+
+def check_column(column: pa.Array, place: str) -> None:
+    """CorruptIndexError if reading a row of any Arrow column could leave its buffers."""
+    kind = column.type
+    if pa.types.is_string(kind) or pa.types.is_binary(kind):
+        _check_offsets(column, np.dtype(np.int32), place)
+    elif pa.types.is_large_string(kind) or pa.types.is_large_binary(kind):
+        _check_offsets(column, np.dtype(np.int64), place)
+    elif pa.types.is_struct(kind):
+        for at in range(kind.num_fields):
+            check_column(column.field(at), place)
+    elif not pa.types.is_primitive(kind) and not pa.types.is_null(kind):
+        try:
+            column.validate(full=True)
+        except pa.ArrowException as error:
+            raise CorruptIndexError(f"{place}: {error}") from None
+
+
+def _check_offsets(column: pa.Array, dtype: np.dtype[Any], place: str) -> None:
+    _, offsets, values = column.buffers()
+    if len(column) == 0 or offsets is None:
+        return
+    ends = np.frombuffer(offsets, dtype, len(column) + 1, column.offset * dtype.itemsize)
+    size = 0 if values is None else values.size
+    if ends[0] < 0 or ends[-1] > size or (ends[1:] < ends[:-1]).any():
+        raise CorruptIndexError(f"{place}: offsets of text do not rise from 0 to {size}, the bytes present")

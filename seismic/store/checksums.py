@@ -1,0 +1,56 @@
+"""The files of a generation against its manifest: names, sizes and hashes."""
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+from seismic.params import Verify
+from seismic.store.files import hash_file
+from seismic.store.manifest import FILE_NAME, FileEntry, Manifest
+from seismic.store.sections import FRAMING, Damage, Section, damaged_sections, placed
+
+SAMPLE = 16
+"""`sample` hashes the framing and one in so many sections of each file, others each time."""
+
+
+def check_files(folder: Path, manifest: Manifest, verify: Verify) -> Iterator[Damage]:
+    """What is wrong with the files that the manifest lists, by their presence, sizes and hashes. `none`: nothing."""
+    if verify != "none":
+        for name, entry in manifest.files.items():
+            yield from _check_file(folder / name, name, entry, verify)
+
+
+def check_names(folder: Path, manifest: Manifest) -> Iterator[Damage]:
+    """Files that the manifest does not list."""
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if not path.is_dir() and name not in manifest.files and name != FILE_NAME:
+            yield Damage(name, None, "is not in the manifest; remove it")
+
+
+def _check_file(path: Path, name: str, entry: FileEntry, verify: Verify) -> Iterator[Damage]:
+    try:
+        size = path.stat().st_size
+        if size != entry.bytes:
+            yield Damage(name, None, f"found {size} bytes, expected {entry.bytes}")
+        elif verify == "sample":
+            yield from _damaged(path, name, _sample(entry))
+        elif hash_file(path) != entry.xxh3_128:
+            damages = list(_damaged(path, name, placed(entry.sections)))
+            yield from damages or [Damage(name, None, "its hash differs")]
+    except FileNotFoundError:
+        yield Damage(name, None, "is missing")
+    except OSError as error:
+        yield Damage(name, None, f"cannot be read: {error.strerror or error}")
+
+
+def _damaged(path: Path, name: str, sections: list[tuple[int, Section]]) -> Iterator[Damage]:
+    for section, first, end in damaged_sections(path, sections):
+        yield Damage(name, section, f"bytes {first} to {end - 1} do not match their hash")
+
+
+def _sample(entry: FileEntry) -> list[tuple[int, Section]]:
+    sections = placed(entry.sections)
+    others = [place for place in sections if place[1].name != FRAMING]
+    drawn = random.sample(others, min(len(others), max(1, len(others) // SAMPLE)))
+    return [place for place in sections if place[1].name == FRAMING] + drawn

@@ -1,0 +1,47 @@
+"""A collection's folder: CURRENT names the generation served, generations/<id> holds it, and is never changed."""
+
+from pathlib import Path
+
+from seismic.errors import CorruptIndexError, IndexNotFoundError
+
+CURRENT = "CURRENT"
+GENERATIONS = "generations"
+
+
+def current_generation(collection: Path) -> str:
+    """The id of the generation served."""
+    try:
+        text = (collection / CURRENT).read_bytes().decode(errors="replace")
+    except (FileNotFoundError, NotADirectoryError):
+        raise IndexNotFoundError(f"{collection}: no index there (no {CURRENT} file); build one first") from None
+    except OSError as error:
+        raise CorruptIndexError(f"{collection / CURRENT} cannot be read: {error.strerror or error}") from None
+    name = text.strip()
+    if not (name.isascii() and name.isdecimal()):
+        raise CorruptIndexError(
+            f"{collection / CURRENT}: found {text[:40]!r}, expected the number of a generation; roll back to one"
+        )
+    return name
+
+
+def is_collection(folder: Path) -> bool:
+    """Whether a folder holds a published index."""
+    return (folder / CURRENT).is_file()
+
+
+def generation_names(collection: Path) -> list[str]:
+    """The ids of the generations that are there, oldest first."""
+    try:
+        names = [entry.name for entry in (collection / GENERATIONS).iterdir() if entry.name.isdecimal()]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return sorted(names, key=int)
+
+
+def generation_folder(collection: Path, name: str) -> Path:
+    """The folder of a generation, "3" being "000003"; IndexNotFoundError if there is none."""
+    names = generation_names(collection)
+    for found in names:
+        if name.isdecimal() and int(found) == int(name):
+            return collection / GENERATIONS / found
+    raise IndexNotFoundError(f"{collection}: found no generation {name!r}; there are {', '.join(names) or 'none'}")

@@ -1,0 +1,72 @@
+"""Opening a generation: its manifest and shards, mapped and checked, and a lease that keeps its files."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from seismic.errors import CorruptIndexError
+from seismic.params import Verify
+from seismic.store.bounds import check_column
+from seismic.store.checksums import check_files
+from seismic.store.collection import GENERATIONS, current_generation
+from seismic.store.files import map_batch
+from seismic.store.lock import Lease
+from seismic.store.manifest import FILE_NAME, VOCABULARY, Manifest, read_manifest
+from seismic.store.schema import vocabulary_schema
+from seismic.store.shard import Shard, open_shard
+from seismic.vocabulary import Vocabulary
+
+ATTEMPTS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """An open generation. `lease` keeps its files on disk until it is closed."""
+
+    folder: Path
+    manifest: Manifest
+    shards: list[Shard]
+    vocabulary: Vocabulary | None
+    lease: Lease
+
+
+def open_generation(collection: Path, verify: Verify = "none") -> Generation:
+    """The current generation, its files checked against their hashes as `verify` says.
+
+    Raises IndexNotFoundError, FormatError or CorruptIndexError.
+    """
+    folder, lease = hold_current(collection)
+    try:
+        manifest = read_manifest(folder)
+        if manifest.generation != folder.name:
+            raise CorruptIndexError(f"{folder}: its manifest says generation {manifest.generation}")
+        for damage in check_files(folder, manifest, verify):
+            raise CorruptIndexError(f"{folder}/{damage}; `seismic verify` lists all damage; restore it or build again")
+        shards = [open_shard(folder, entry, manifest.layout, manifest.dimension) for entry in manifest.shards]
+        return Generation(folder, manifest, shards, open_vocabulary(folder, manifest), lease)
+    except BaseException:
+        lease.close()
+        raise
+
+
+def hold_current(collection: Path) -> tuple[Path, Lease]:
+    """The folder of the current generation, and a lease of it. A writer may replace and remove it in between."""
+    for attempt in range(ATTEMPTS):
+        folder = collection / GENERATIONS / current_generation(collection)
+        try:
+            return folder, Lease(folder / FILE_NAME)
+        except OSError as error:
+            problem = f"{folder / FILE_NAME} cannot be opened: {error.strerror or error}"
+        time.sleep(0.001 * attempt)
+    raise CorruptIndexError(f"{problem}; publish the index again, restore it or roll back")
+
+
+def open_vocabulary(folder: Path, manifest: Manifest) -> Vocabulary | None:
+    """The tokens of the components, if they are known."""
+    if manifest.vocabulary is None:
+        return None
+    batch = map_batch(folder / VOCABULARY, manifest.vocabulary, vocabulary_schema())
+    if batch.num_rows != manifest.dimension:
+        raise CorruptIndexError(f"{folder / VOCABULARY}: found {batch.num_rows} rows, expected {manifest.dimension}")
+    check_column(batch.column("token"), f"{folder / VOCABULARY}: token")
+    return Vocabulary(batch.column("token"))

@@ -1,0 +1,88 @@
+"""Verifying a generation: its files against their hashes, and what its data must be whatever the hashes say."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from seismic.errors import CorruptIndexError
+from seismic.params import Verify, check_verify
+from seismic.store.checksums import check_files, check_names
+from seismic.store.collection import current_generation, generation_folder
+from seismic.store.manifest import FILE_NAME, VOCABULARY, Manifest, read_manifest
+from seismic.store.opening import open_vocabulary
+from seismic.store.sections import Damage
+from seismic.store.shard import Shard, open_shard
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What `verify` looked at, and the damage it found: none is good. ``bytes``: size of the files."""
+
+    collection: str
+    generation: str
+    verify: Verify
+    files: int
+    bytes: int
+    damages: list[Damage]
+
+
+def verify(path: str | Path, *, generation: str | None = None, verify: Verify = "full") -> Verification:
+    """Check a generation of the collection at `path`, the current one unless named, and report all damage.
+
+    Presence and size of files, bounds and invariants of their data always; hashes of everything (`full`), of a sample
+    drawn anew each time (`sample`), or none. Raises IndexNotFoundError or FormatError if there is nothing to
+    check, and ParameterError.
+    """
+    check_verify(verify)
+    collection = Path(path)
+    folder = generation_folder(collection, generation or current_generation(collection))
+    try:
+        manifest = read_manifest(folder)
+    except CorruptIndexError as error:
+        return Verification(str(collection), folder.name, verify, 0, 0, [Damage(FILE_NAME, None, str(error))])
+    damages = find_damage(folder, manifest, verify)
+    if manifest.generation != folder.name:
+        damages.append(Damage(FILE_NAME, None, f"says generation {manifest.generation}"))
+    return Verification(str(collection), folder.name, verify, len(manifest.files), manifest.bytes, damages)
+
+
+def find_damage(folder: Path, manifest: Manifest, verify: Verify) -> list[Damage]:
+    """All that is wrong with the files and data of the generation in a folder."""
+    damages = [*check_files(folder, manifest, verify), *check_names(folder, manifest)]
+    return [*damages, *_check_data(folder, manifest, {damage.file for damage in damages})]
+
+
+def _check_data(folder: Path, manifest: Manifest, damaged: set[str]) -> Iterator[Damage]:
+    """Damage that shows in the data. Shards whose files are known to be damaged are left out."""
+    for entry in manifest.shards:
+        if not any(f"{entry.folder}/{name}" in damaged for name in entry.files):
+            try:
+                _check_shard(open_shard(folder, entry, manifest.layout, manifest.dimension), entry.folder)
+            except CorruptIndexError as error:
+                yield Damage(entry.folder, None, str(error))
+    try:
+        open_vocabulary(folder, manifest)
+    except CorruptIndexError as error:
+        yield Damage(VOCABULARY, None, str(error))
+
+
+def _check_shard(shard: Shard, place: str) -> None:
+    """What no kernel relies on, but every answer does."""
+    numbers, forward = shard.forward.numbers, shard.forward
+    if (np.bincount(numbers, minlength=len(numbers)) != 1).any():
+        raise CorruptIndexError(f"{place}: forward.arrow: document numbers repeat")
+    falls = forward.components[1:] <= forward.components[:-1]
+    starts = forward.starts[(forward.starts > 0) & (forward.starts < len(forward.components))]
+    falls[starts - 1] = False  # from one document to the next
+    if falls.any():
+        raise CorruptIndexError(f"{place}: forward.arrow: the components of a document do not rise")
+    try:
+        shard.documents.validate(full=True)
+    except pa.ArrowException as error:
+        raise CorruptIndexError(f"{place}: documents.arrow: {error}") from None
+    ids = shard.documents["id"]
+    if ids.null_count or len(ids.unique()) != len(ids):
+        raise CorruptIndexError(f"{place}: documents.arrow: ids are missing or repeat")

@@ -1,0 +1,88 @@
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from seismic import CorruptIndexError
+from seismic.kernels.maxima import Maxima
+from seismic.kernels.score import Forward
+from seismic.store.bounds import check_below, check_column, check_forward, check_maxima, check_scales
+from tests import samples
+
+VECTORS = samples.random_vectors(50, empty=0)
+
+
+@pytest.mark.parametrize("scale", [np.nan, -1.0, np.inf, -np.inf])
+def test_scales_are_finite_and_not_negative(scale: float) -> None:
+    check_scales(np.array([0, 1, 3e38], np.float32), "x")
+    check_scales(np.array([], np.float32), "x")
+    with pytest.raises(CorruptIndexError, match=r"x: found .* expected finite numbers from 0"):
+        check_scales(np.array([0, scale, 1], np.float32), "x")
+
+
+def test_numbers_are_below_their_limit() -> None:
+    check_below(np.array([0, 4], np.uint32), 5, "x")
+    check_below(np.array([], np.uint32), 0, "x")
+    with pytest.raises(CorruptIndexError, match="x: found 5, expected less than 5"):
+        check_below(np.array([0, 5, 1], np.uint32), 5, "x")
+
+
+def changed(arrays: Any, field: str, value: float) -> Any:
+    array = getattr(arrays, field).copy()
+    array[1] = value
+    return arrays._replace(**{field: array})
+
+
+@pytest.mark.parametrize(("field", "value"), [("numbers", 50), ("scales", np.nan), ("components", 60)])
+def test_forward(field: str, value: float) -> None:
+    forward: Forward = samples.forward(VECTORS)
+    forward = forward._replace(components=forward.components.astype(np.uint32))
+    check_forward(forward, samples.NARROW, "x")
+    with pytest.raises(CorruptIndexError, match=f"x: {field.rstrip('s')}"):
+        check_forward(changed(forward, field, value), samples.NARROW, "x")
+
+
+@pytest.mark.parametrize(("field", "value"), [("blocks", 64), ("scales", -1)])
+def test_maxima(field: str, value: float) -> None:
+    maxima: Maxima = samples.maxima([{0: 1.0, 1: 2.0}] * 50, 4, dense=[])
+    maxima = maxima._replace(blocks=maxima.blocks.astype(np.uint32))
+    check_maxima(maxima, 50, "x")
+    with pytest.raises(CorruptIndexError, match=f"x: {field.rstrip('s')}"):
+        check_maxima(changed(maxima, field, value), 50, "x")
+
+
+def text(offsets: list[int], kind: pa.DataType) -> pa.Array:
+    width = np.int64 if "large" in str(kind) else np.int32
+    buffers = [None, pa.py_buffer(np.array(offsets, width).tobytes()), pa.py_buffer(b"abcdef")]
+    return pa.Array.from_buffers(kind, len(offsets) - 1, buffers)
+
+
+KINDS = [pa.string(), pa.binary(), pa.large_string(), pa.large_binary()]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_offsets_of_text(kind: pa.DataType) -> None:
+    check_column(text([0, 2, 2, 6], kind), "x")
+    check_column(text([0, 2, 2, 6], kind)[1:2], "x")
+    for offsets in ([0, 3, 2, 6], [0, 9, 6], [0, -5, 6]):
+        with pytest.raises(CorruptIndexError, match="x: offsets of text do not rise from 0 to 6"):
+            check_column(text(offsets, kind), "x")
+
+
+def test_columns_of_columns() -> None:
+    bad = text([0, 3, 2, 6], pa.string())
+    for column in (
+        pa.StructArray.from_arrays([pa.array([1, 2, 3]), bad], ["a", "b"]),
+        pa.ListArray.from_arrays(pa.array([0, 3], pa.int32()), bad),
+        pa.DictionaryArray.from_arrays(pa.array([0, 5], pa.int8()), pa.array(["x"]), safe=False),
+    ):
+        with pytest.raises(CorruptIndexError, match="x: "):
+            check_column(column, "x")
+
+
+@pytest.mark.parametrize(
+    "column", [pa.array([], pa.string()), pa.nulls(3), pa.array([1, 2]), pa.array([True]), pa.array([[1, 2], []])]
+)
+def test_columns_that_are_well(column: pa.Array) -> None:
+    check_column(column, "x")

@@ -1,0 +1,166 @@
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+import seismic
+from seismic import CorruptIndexError, FormatError, IndexNotFoundError, ParameterError
+from seismic.store import checksums, verify
+from seismic.store.files import map_table, write_batches
+from seismic.store.manifest import FileEntry, Manifest, read_manifest
+
+FILE = "shard-00001/forward.arrow"
+
+
+def flip(path: Path, name: str, section: str, entry: FileEntry) -> None:
+    """Change the last byte of a section."""
+    end = 0
+    for found in entry.sections:
+        end += found.bytes
+        if found.name == section:
+            break
+    content = bytearray(path.read_bytes())
+    content[end - 1] ^= 1
+    path.write_bytes(content)
+
+
+def test_a_whole_index(generation: Path, collection: Path) -> None:
+    found = seismic.verify(collection)
+    assert (found.generation, found.verify, found.files, found.damages) == ("000001", "full", 11, [])
+    assert found.bytes == read_manifest(generation).bytes
+    for level in ("none", "sample"):
+        assert seismic.verify(str(collection), generation="1", verify=level).damages == []
+
+
+@pytest.mark.parametrize("section", ["framing", "codes.code values", "scale values"])
+def test_the_damaged_section_is_named(generation: Path, collection: Path, section: str) -> None:
+    flip(generation / FILE, FILE, section, read_manifest(generation).files[FILE])
+    [damage] = seismic.verify(collection).damages
+    assert (damage.file, damage.section) == (FILE, section)
+    assert "do not match their hash" in damage.problem
+    with pytest.raises(CorruptIndexError, match=rf"{FILE}, {section}: bytes \d+ to \d+ do not match their hash; `seis"):
+        seismic.open(collection, verify="full")
+
+
+@pytest.mark.parametrize(
+    ("damage", "problem"),
+    [
+        (lambda path: path.unlink(), "is missing"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-1]), "bytes, expected"),
+        (lambda path: (path.unlink(), path.mkdir()), "found|cannot be read"),
+    ],
+)
+def test_every_damaged_file_is_named(
+    generation: Path, collection: Path, damage: Callable[[Path], None], problem: str
+) -> None:
+    names = [FILE, "shard-00000/documents.arrow", "vocabulary.arrow"]
+    for name in names:
+        damage(generation / name)
+    found = seismic.verify(collection).damages
+    assert {one.file for one in found} >= set(names)
+    assert {name for name in read_manifest(generation).files if name in {one.file for one in found}} == set(names)
+
+
+def test_files_that_do_not_belong_there(generation: Path, collection: Path) -> None:
+    (generation / "notes.txt").touch()
+    (generation / "shard-00000/more.arrow").touch()
+    assert [damage.file for damage in seismic.verify(collection).damages] == ["notes.txt", "shard-00000/more.arrow"]
+    assert len(seismic.open(collection, verify="full")) == 40
+
+
+def test_samples_are_drawn_anew(generation: Path, collection: Path) -> None:
+    flip(generation / FILE, FILE, "codes.code values", read_manifest(generation).files[FILE])
+    assert any(seismic.verify(collection, verify="sample").damages for _ in range(200))
+    assert seismic.verify(collection, verify="none").damages == []
+
+
+def test_a_hash_that_only_the_whole_file_has(generation: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checksums, "hash_file", lambda path: "")
+    damages = [*checksums.check_files(generation, read_manifest(generation), "full")]
+    assert {damage.problem for damage in damages} == {"its hash differs"}
+
+
+def test_a_file_that_cannot_be_read(generation: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(path: Path) -> str:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(checksums, "hash_file", fail)
+    damages = [*checksums.check_files(generation, read_manifest(generation), "full")]
+    assert {damage.problem for damage in damages} == {"cannot be read: Input/output error"}
+
+
+def test_damaged_manifests(generation: Path, collection: Path) -> None:
+    shutil.copytree(generation, generation.with_name("000002"))
+    assert [str(damage) for damage in seismic.verify(collection, generation="2").damages] == [
+        "manifest.json: says generation 000001"
+    ]
+    (generation / "manifest.json").write_text("{}")
+    with pytest.raises(FormatError):
+        seismic.verify(collection)
+    (generation / "manifest.json").write_text("{")
+    assert [damage.file for damage in seismic.verify(collection).damages] == ["manifest.json"]
+
+
+def test_what_there_is_to_verify(collection: Path, tmp_path: Path) -> None:
+    with pytest.raises(IndexNotFoundError, match="found no generation '7'; there are 000001"):
+        seismic.verify(collection, generation="7")
+    with pytest.raises(IndexNotFoundError, match="no index there"):
+        seismic.verify(tmp_path / "missing")
+
+
+@pytest.mark.parametrize("call", [seismic.open, seismic.verify])
+def test_levels_have_names(collection: Path, call: Callable[..., object]) -> None:
+    with pytest.raises(ParameterError, match="verify is 'most', expected one of none, sample, full"):
+        call(collection, verify="most")
+
+
+def rewritten(
+    generation: Path, manifest: Manifest, name: str, column: str, change: Callable[[pa.Array], pa.Array]
+) -> Manifest:
+    """A generation one of whose columns was changed by someone who knows the format."""
+
+    shard = manifest.shards[0]
+    path = generation / shard.folder / name
+    table = map_table(path, shard.files[name]).combine_chunks()
+    table = table.set_column(
+        table.column_names.index(column), table.schema.field(column), change(table[column].chunk(0))
+    )
+    path.unlink()
+    entry = write_batches(path, table.schema, table.to_batches())
+    shards = [shard.model_copy(update={"files": {**shard.files, name: entry}}), *manifest.shards[1:]]
+    return manifest.model_copy(update={"shards": shards})
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "change", "problem"),
+    [
+        ("forward.arrow", "number", lambda c: pa.array(np.zeros(20, np.uint32)), "document numbers repeat"),
+        ("forward.arrow", "number", lambda c: pa.array(np.full(20, 20, np.uint32)), "found 20, expected less than 20"),
+        ("forward.arrow", "scale", lambda c: pa.array(np.full(20, -1, np.float32)), "expected finite numbers"),
+        (
+            "forward.arrow",
+            "components",
+            lambda c: pa.ListArray.from_arrays(c.offsets, pa.array(c.values.to_numpy() * 0, pa.uint16()), type=c.type),
+            "components of a document do not rise",
+        ),
+        ("documents.arrow", "id", lambda c: pa.array(["same"] * 20), "ids are missing or repeat"),
+        ("documents.arrow", "id", lambda c: pa.array([None, *map(str, range(19))]), "ids are missing or repeat"),
+        (
+            "documents.arrow",
+            "title",
+            lambda c: pa.Array.from_buffers(pa.string(), 20, [None, c.buffers()[1], pa.py_buffer(b"\xff" * 190)]),
+            "documents.arrow: .*UTF",
+        ),
+    ],
+)
+def test_what_hashes_do_not_see(
+    generation: Path, name: str, column: str, change: Callable[[pa.Array], pa.Array], problem: str
+) -> None:
+    manifest = rewritten(generation, read_manifest(generation), name, column, change)
+    [damage] = verify.find_damage(generation, manifest, "full")
+    assert damage.file == "shard-00000"
+    assert re.search(problem, damage.problem)
