@@ -29,9 +29,10 @@ lint: setup  ## style and the direction of imports
 type: setup  ## mypy, strict
 	$(BIN)/mypy
 
-test: setup  ## all tests; then those of the kernels in their portable form, and without compilation
+test: setup  ## all tests; then those of the plans in the other forms of scoring, and of all kernels without compilation
 	$(BIN)/pytest --cov --cov-report= $(ARGS)
-	SEISMIC_SIMD=portable $(BIN)/pytest tests/kernels $(ARGS)
+	set -e; forms=$$($(BIN)/python -c "from seismic.kernels import cpu; print(*cpu.runnable()[1:])"); for form in $$forms; do \
+	  SEISMIC_SIMD=$$form $(BIN)/pytest tests/kernels/test_exact.py tests/kernels/test_traverse.py $(ARGS); done
 	NUMBA_DISABLE_JIT=1 $(BIN)/pytest tests/kernels --cov --cov-append --cov-report=term:skip-covered --cov-fail-under=95 $(ARGS)
 
 bench: setup  ## this engine and its rivals at equal recall: make bench COLLECTION=FOLDER [ARGS="--engines ours"]

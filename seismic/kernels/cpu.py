@@ -15,10 +15,12 @@ ARM = platform.machine().lower() in ("aarch64", "arm64")
 
 NEEDED: dict[Form, tuple[str, ...]] = {
     "avx512": ("avx512f", "avx512bw", "avx512vl", "avx512vbmi"),
-    "shuffle": ("neon" if ARM else "ssse3",),
+    "shuffle": ("ssse3",),
     "portable": (),
 }
-"""Features of the CPU that a form needs, by LLVM's names; the best form first."""
+if ARM:
+    NEEDED = {"shuffle": ("neon",), "portable": ()}
+"""The forms of this architecture, the best first, and the features of the CPU that each needs, by LLVM's names."""
 
 
 def features() -> frozenset[str]:

@@ -89,21 +89,24 @@ def _dot_by_signature(
 
 @jit(inline=True)
 def _dot_by_lookup(components: Ids, numerators: Numeric, start: int, stop: int, weights: F32, signature: U8) -> float:
-    """The same by a lookup per component. Weights are not negative: if four sum to 0, as most do, each of them is 0."""
-    total = np.float32(0)
-    one, two, three, four = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)
-    at, end = np.uint64(start), np.uint64(stop)
-    while at + four <= end:
-        a, b = weights[components[at]], weights[components[at + one]]
-        c, d = weights[components[at + two]], weights[components[at + three]]
-        if (a + b) + (c + d) != 0:
-            total += a * np.float32(numerators[at]) + b * np.float32(numerators[at + one])
-            total += c * np.float32(numerators[at + two]) + d * np.float32(numerators[at + three])
-        at += four
-    while at < end:
-        total += weights[components[at]] * np.float32(numerators[at])
-        at += one
-    return total
+    """The same by a lookup per component, four sums side by side.
+
+    To skip four components whose weights sum to 0 takes a search from 194 to 262 us, for its branches cannot be
+    foretold; where the same documents are scored time and again they can, and it looks like a gain of a third.
+    """
+    a = b = c = d = np.float32(0)
+    at = np.uint64(start)
+    whole = np.uint64(start + ((stop - start) & ~3))
+    while at < whole:
+        a += weights[components[at]] * np.float32(numerators[at])
+        b += weights[components[at + np.uint64(1)]] * np.float32(numerators[at + np.uint64(1)])
+        c += weights[components[at + np.uint64(2)]] * np.float32(numerators[at + np.uint64(2)])
+        d += weights[components[at + np.uint64(3)]] * np.float32(numerators[at + np.uint64(3)])
+        at += np.uint64(4)
+    while at < np.uint64(stop):
+        a += weights[components[at]] * np.float32(numerators[at])
+        at += np.uint64(1)
+    return (a + b) + (c + d)
 
 
 dot = _dot_by_lookup if FORM == "portable" else _dot_by_signature

@@ -18,8 +18,7 @@ VECTOR_FORMS = {"avx512": signature._mask_64, "shuffle": signature._mask_16}
 
 
 def needs(form: Form) -> pytest.MarkDecorator:
-    lacking = set(cpu.NEEDED[form]) - cpu.features()
-    return pytest.mark.skipif(JIT_DISABLED or bool(lacking), reason=f"needs the JIT and a CPU with {lacking}")
+    return pytest.mark.skipif(form not in cpu.runnable(), reason=f"this CPU cannot run {form}, or the JIT is off")
 
 
 def in_forms(lookup: Callable[..., Any], by_signature: Callable[..., Any]) -> pytest.MarkDecorator:

@@ -4,6 +4,7 @@ import pytest
 from seismic.kernels import cpu
 from seismic.kernels.cpu import Form
 
+X86 = {"avx512": ("avx512f", "avx512bw", "avx512vl", "avx512vbmi"), "shuffle": ("ssse3",), "portable": ()}
 VBMI = "+avx512f,+avx512bw,+avx512vl,+avx512vbmi,+avx2,+ssse3"
 SKYLAKE_X = "+avx512f,+avx512bw,+avx512vl,-avx512vbmi,+avx2,+ssse3"
 
@@ -11,7 +12,7 @@ SKYLAKE_X = "+avx512f,+avx512bw,+avx512vl,-avx512vbmi,+avx2,+ssse3"
 def pretend(monkeypatch: pytest.MonkeyPatch, features: str, setting: str = "auto", jit_disabled: bool = False) -> None:
     """An x86 CPU with these features."""
     monkeypatch.setattr(cpu, "ARM", False)
-    monkeypatch.setitem(cpu.NEEDED, "shuffle", ("ssse3",))
+    monkeypatch.setattr(cpu, "NEEDED", X86)
     monkeypatch.setattr(numba.config, "CPU_FEATURES", None)
     monkeypatch.setattr("numba.core.codegen.get_host_cpu_features", lambda: features)
     monkeypatch.setattr(cpu, "SIMD_SETTING", setting)
@@ -63,5 +64,5 @@ def test_what_numba_is_told_to_compile_for_decides(monkeypatch: pytest.MonkeyPat
 def test_every_64_bit_arm_has_neon(monkeypatch: pytest.MonkeyPatch) -> None:
     pretend(monkeypatch, "")
     monkeypatch.setattr(cpu, "ARM", True)
-    monkeypatch.setitem(cpu.NEEDED, "shuffle", ("neon",))
+    monkeypatch.setattr(cpu, "NEEDED", {"shuffle": ("neon",), "portable": ()})
     assert cpu.runnable() == ["shuffle", "portable"]
