@@ -1,4 +1,4 @@
-"""`seismic inspect`: what is inside an index, read from its manifest and its Arrow files."""
+"""`seismic inspect`: what is inside an index, read from its manifest and its Arrow files; or what the CPU can do."""
 
 from collections import defaultdict
 from pathlib import Path
@@ -14,7 +14,8 @@ from rich.filesize import decimal
 from rich.table import Table
 
 import seismic
-from seismic import Index
+from index_tools.cpu import describe_cpu
+from seismic import Index, ParameterError
 from seismic.store.collection import GENERATIONS
 from seismic.store.manifest import VOCABULARY
 from seismic.store.schema import MAXIMA, POSTINGS
@@ -24,23 +25,35 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def inspect(
-    collection: Annotated[Path, typer.Argument(metavar="OUT", help="Folder of the collection.")],
+    collection: Annotated[
+        Path | None, typer.Argument(metavar="OUT", show_default=False, help="Folder of the collection.")
+    ] = None,
+    about_cpu: Annotated[bool, typer.Option("--cpu", help="Show what the CPU can do, and the kernels in use.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The same as JSON; sizes in bytes.")] = False,
 ) -> None:
-    """Show what is inside an index.
+    """Show what is inside an index. With --cpu: what this CPU can do, and which kernels are in use.
 
     Examples:
 
         seismic inspect scifact
 
         seismic inspect scifact --json | jq .files
+
+        seismic inspect --cpu
     """
-    with seismic.open(collection) as index:
-        report = describe(index, collection / GENERATIONS / index.generation)
+    if about_cpu:
+        if collection is not None:
+            raise ParameterError(f"inspect --cpu {collection}: expected --cpu or a folder, not both")
+        report, show = describe_cpu(), _print_cpu
+    elif collection is not None:
+        with seismic.open(collection) as index:
+            report, show = describe(index, collection / GENERATIONS / index.generation), _print
+    else:
+        raise ParameterError("inspect: expected the folder of a collection, or --cpu")
     if as_json:
         typer.echo(orjson.dumps(report, option=orjson.OPT_INDENT_2))
     else:
-        _print(report)
+        show(report)
 
 
 def describe(index: Index, folder: Path) -> dict[str, Any]:
@@ -131,6 +144,12 @@ def _print(report: dict[str, Any]) -> None:
     ]
     _print_rows(console, "statistics", statistics)
     _print_rows(console, "built with", [*report["build"].items(), *report["versions"].items()])
+
+
+def _print_cpu(report: dict[str, Any]) -> None:
+    console = Console(markup=False, emoji=False, highlight=False)
+    for title, rows in report.items():
+        _print_rows(console, title, list(rows.items()))
 
 
 def _print_rows(console: Console, title: str, rows: list[tuple[str, Any]]) -> None:

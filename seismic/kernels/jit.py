@@ -42,7 +42,7 @@ def _writable(folder: Path) -> bool:
 
 
 CACHE_FOLDER = _cache_folder()
-_CACHING = not JIT_DISABLED and _writable(CACHE_FOLDER)
+CACHING = not JIT_DISABLED and _writable(CACHE_FOLDER)
 
 
 @contextmanager
@@ -69,7 +69,7 @@ def jit(function: F | None = None, *, inline: bool = False) -> F | Callable[[F],
     def compiled(function: F) -> F:
         with _numba_cache_in(CACHE_FOLDER):
             how = "always" if inline else "never"
-            dispatcher: F = numba.njit(nogil=True, cache=_CACHING, error_model="numpy", inline=how)(function)
+            dispatcher: F = numba.njit(nogil=True, cache=CACHING, error_model="numpy", inline=how)(function)
         return dispatcher
 
     return compiled if function is None else compiled(function)
