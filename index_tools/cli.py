@@ -20,6 +20,7 @@ VERBS = {
     "verify": "Look for damage in an index.",
     "generations": "List the generations of a collection.",
     "rollback": "Serve another generation.",
+    "snapshot": "Save a collection as one file, or restore it.",
     "gc": "Remove old generations that nobody has open.",
     "bench": "Compare with other engines: time per query at equal recall, on one thread.",
 }

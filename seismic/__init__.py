@@ -25,6 +25,7 @@ from seismic.params import BuildParams, SearchParams
 from seismic.query import Query
 from seismic.search import Answer, Hit, Index, SearchStats
 from seismic.search import open_index as open
+from seismic.snapshot import create_snapshot, restore_snapshot
 from seismic.store.history import GenerationInfo, collect_garbage, generations, rollback
 from seismic.store.verify import Verification, verify
 from seismic.updates import delete, upsert
@@ -59,9 +60,11 @@ __all__ = [
     "build",
     "collect_garbage",
     "compact",
+    "create_snapshot",
     "delete",
     "generations",
     "open",
+    "restore_snapshot",
     "rollback",
     "upsert",
     "verify",

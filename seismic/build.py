@@ -16,11 +16,11 @@ from seismic.builder.shard import build_shard
 from seismic.documents import check_documents
 from seismic.errors import InputError, ParameterError
 from seismic.params import BuildParams
-from seismic.store.collection import GENERATIONS, is_collection
+from seismic.store.collection import GENERATIONS
 from seismic.store.files import write_batches
-from seismic.store.log import appending, last_sequence, prune_log
+from seismic.store.log import prune_log
 from seismic.store.manifest import FORMAT_MAJOR, FORMAT_MINOR, VOCABULARY, FileEntry, Manifest, ShardEntry
-from seismic.store.publish import KEEP, least_sequence, served_sequence, staging
+from seismic.store.publish import KEEP, least_sequence, staging, void_changes
 from seismic.store.schema import vocabulary_schema
 from seismic.threads import even_ranges, in_order
 from seismic.vectors import SparseVectors, VectorsLike, as_vectors
@@ -70,10 +70,7 @@ def build(
     out = Path(out)
     with ExitStack() as published, staging(out, replace=replace, keep=keep) as (folder, generation):
         entries = write_shards(folder, vectors, table, params, shards, workers, progress)
-        sequence = 0
-        if is_collection(out):  # changes so far were made to other documents: they are void, and none may come between
-            published.enter_context(appending(out))
-            sequence = max(last_sequence(out), served_sequence(out))
+        sequence = void_changes(out, published)
         write_manifest(folder, generation, vectors, vocabulary, params, entries, sequence)
     prune_log(out, least_sequence(out))
     return out / GENERATIONS / generation

@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from seismic.errors import CorruptIndexError, IndexNotFoundError, OutputExistsError, ParameterError, StorageError
@@ -16,6 +16,7 @@ from seismic.store.collection import CURRENT, GENERATIONS, current_generation, g
 from seismic.store.files import fsync
 from seismic.store.garbage import STAGING, TRASH, remove_leftovers, remove_old
 from seismic.store.lock import LOCK, exclusive, writing
+from seismic.store.log import appending, last_sequence
 from seismic.store.manifest import check_writable, read_manifest
 from seismic.store.verify import find_damage
 
@@ -26,9 +27,13 @@ KEEP = 2
 """Generations that stay by default: the one served, and the one before it to roll back to."""
 
 
-def served_sequence(collection: Path) -> int:
-    """The last change that is in the generation served; 0 if its manifest is damaged."""
-    return _sequence(collection / GENERATIONS / current_generation(collection))
+def void_changes(collection: Path, until: ExitStack) -> int:
+    """The last change so far. All were made to other documents than those that are about to be published, so they are
+    void, and none may come between: nothing is appended until the end of `until`."""
+    if not is_collection(collection):
+        return 0
+    until.enter_context(appending(collection))
+    return max(last_sequence(collection), _sequence(collection / GENERATIONS / current_generation(collection)))
 
 
 def least_sequence(collection: Path) -> int:

@@ -60,3 +60,12 @@ def test_verify(run: Run, two: Path) -> None:
     assert (damage["file"], damage["section"]) == ("shard-00000/forward.arrow", "framing")
     assert run("verify", two, "--generation", "000001", "--verify", "sample").exit_code == 0
     assert run("verify", two, "--verify", "most").exit_code == 2
+
+
+def test_snapshots(run: Run, two: Path) -> None:
+    file, copy = two.with_name("file"), two.with_name("copy")
+    assert run("snapshot", "create", two, file, "--zstd").stdout.endswith(f" in {file}\n")
+    assert run("snapshot", "restore", file, copy).stdout == f"restored in {copy}/generations/000001\n"
+    assert run("verify", copy).exit_code == 0
+    assert run("snapshot", "restore", file, two, "--keep", 1).exit_code == 0
+    assert [path.name for path in (two / "generations").iterdir()] == ["000003"]

@@ -1,0 +1,191 @@
+"""One file of many: a tar, perhaps compressed by zstd, whose first member lists all others with their hashes."""
+
+import os
+import re
+import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from io import BytesIO
+from itertools import count
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+import orjson
+import pyarrow as pa
+import xxhash
+
+from seismic.errors import CorruptIndexError, FormatError, OutputExistsError, StorageError
+from seismic.store.files import fsync
+from seismic.version import __version__
+
+FORMAT_MAJOR, FORMAT_MINOR = 1, 0
+INDEX = "snapshot.json"
+LARGEST_INDEX = 1 << 30
+ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+CHUNK = 1 << 20
+
+_NAME = re.compile(r"(shard-\d{5,}/|log/)?[a-z0-9_]+\.(json|arrow|log)")
+
+
+class Member(NamedTuple):
+    """A file of an archive: its name there, its size, xxh3-128 of its bytes in hex."""
+
+    name: str
+    bytes: int
+    xxh3_128: str
+
+
+def write_archive(target: Path, members: list[tuple[Member, BinaryIO]], *, compress: bool) -> None:
+    """Write a new file of all members, read from where they are; it appears whole or not at all.
+
+    OutputExistsError if it is there, CorruptIndexError if a member does not match its hash, else StorageError.
+    """
+    if target.exists():
+        raise OutputExistsError(f"{target} exists; choose another name for the snapshot")
+    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        with _writer(temporary, compress) as sink, tarfile.open(fileobj=sink, mode="w|") as tar:
+            index = _index([member for member, _ in members])
+            tar.addfile(_info(INDEX, len(index)), BytesIO(index))
+            for member, source in members:
+                hashing: Any = _Hashing(source)
+                tar.addfile(_info(member.name, member.bytes), hashing)
+                if hashing.digest.hexdigest() != member.xxh3_128:
+                    raise CorruptIndexError(f"{source.name} does not match its hash; see `seismic verify`")
+        fsync(temporary)
+        temporary.rename(target)
+        fsync(target.parent)
+    except OSError as error:
+        raise StorageError(f"cannot write {target}: {error}") from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
+
+
+def extract_archive(file: Path, folder: Path) -> None:
+    """Write the members below a folder, each checked against its hash.
+
+    CorruptIndexError if the file is truncated, damaged or no snapshot; FormatError if it is one of a later format;
+    OSError if the folder cannot be written.
+    """
+    reading = _Reading(file)
+    with reading.open() as tar:
+        members = reading.members(tar)
+        for member in members:
+            source = reading.next(tar, member.name)
+            digest, size = xxhash.xxh3_128(), 0
+            path = folder / member.name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("xb") as target:
+                while chunk := reading.read(source):
+                    digest.update(chunk)
+                    size += len(chunk)
+                    target.write(chunk)
+            if (size, digest.hexdigest()) != (member.bytes, member.xxh3_128):
+                raise reading.error(f"{member.name} does not match its hash")
+
+
+class _Reading:
+    """Reads a file that may hold anything: whatever goes wrong is one kind of error."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def error(self, problem: object) -> CorruptIndexError:
+        """That the file is damaged."""
+        return CorruptIndexError(f"{self._file} is no whole snapshot: {problem}; copy or make it again")
+
+    @contextmanager
+    def _checked(self) -> Iterator[None]:
+        try:
+            yield
+        except (tarfile.TarError, EOFError, OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
+            raise self.error(str(error) or "it ends early") from None
+
+    @contextmanager
+    def open(self) -> Iterator[tarfile.TarFile]:
+        """The tar, as a stream."""
+        with self._checked():
+            source: Any = self._file.open("rb")
+        with source:
+            with self._checked():
+                compressed = source.read(4) == ZSTD_MAGIC
+                source.seek(0)
+                stream = pa.CompressedInputStream(source, "zstd") if compressed else source
+                tar = tarfile.open(fileobj=stream, mode="r|")  # noqa: SIM115 (holds nothing but the stream)
+            yield tar
+
+    def next(self, tar: tarfile.TarFile, name: str) -> Any:
+        """The next member, a plain file of this name, to be read."""
+        with self._checked():
+            info = tar.next()
+            if info is None or info.name != name or not info.isfile():
+                raise ValueError(f"found {info.name if info else 'the end'}, expected {name}")
+            return tar.extractfile(info)
+
+    def read(self, source: Any) -> bytes:
+        """Some bytes of a member; none at its end."""
+        with self._checked():
+            chunk: bytes = source.read(CHUNK)
+            return chunk
+
+    def members(self, tar: tarfile.TarFile) -> list[Member]:
+        """What the first member lists."""
+        source = self.next(tar, INDEX)
+        with self._checked():
+            content = orjson.loads(source.read(LARGEST_INDEX))
+        if not isinstance(content, dict):
+            raise self.error(f"{INDEX} is no object")
+        found = content.get("format")
+        if str(found).partition(".")[0] != str(FORMAT_MAJOR):
+            raise FormatError(
+                f"{self._file}: found snapshot format {found}, this release ({__version__}) reads {FORMAT_MAJOR}.x; "
+                f"use the release that wrote it ({content.get('seismic')})"
+            )
+        if content.pop("hash", None) != _hash(content):
+            raise self.error(f"{INDEX} does not match its own hash")
+        with self._checked():
+            members = [Member(*member) for member in content["members"]]
+        for number, member in zip(count(), members, strict=False):
+            if not _NAME.fullmatch(member.name) or member.name in {other.name for other in members[:number]}:
+                raise self.error(f"it lists {member.name!r}")
+        return members
+
+
+class _Hashing:
+    """A file that hashes what is read from it."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self.digest = file, xxhash.xxh3_128()
+
+    def read(self, size: int) -> bytes:
+        """The next bytes."""
+        data = self._file.read(size)
+        self.digest.update(data)
+        return data
+
+
+@contextmanager
+def _writer(path: Path, compress: bool) -> Iterator[Any]:
+    with path.open("xb") as file:
+        if not compress:
+            yield file
+            return
+        with pa.CompressedOutputStream(file, "zstd") as sink:
+            yield sink
+
+
+def _info(name: str, size: int) -> tarfile.TarInfo:
+    """No times and no users: the same state gives the same bytes."""
+    info = tarfile.TarInfo(name)
+    info.size = size
+    return info
+
+
+def _index(members: list[Member]) -> bytes:
+    content = {"format": f"{FORMAT_MAJOR}.{FORMAT_MINOR}", "seismic": __version__, "members": list(map(list, members))}
+    return orjson.dumps({**content, "hash": _hash(content)}, option=orjson.OPT_INDENT_2)
+
+
+def _hash(content: dict[str, Any]) -> str:
+    return xxhash.xxh3_128_hexdigest(orjson.dumps(content, option=orjson.OPT_SORT_KEYS))
