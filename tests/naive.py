@@ -153,15 +153,21 @@ def group(labels: Sequence[int], n_clusters: int) -> list[list[int]]:
     return [[at for at, label in enumerate(labels) if label == cluster] for cluster in range(n_clusters)]
 
 
-def pack(window: Sequence[Row], size: int) -> list[int]:
-    """Places of a window's documents, block by block: heaviest first, each goes where the squared mass grows least."""
+def pack(window: Sequence[Row], size: int, full: int) -> list[int]:
+    """Places of a window's documents, block by block: heaviest first, each goes where the squared mass grows least.
+
+    A mass is a sum of squares in whole steps, `full` of which are the heaviest document's mass.
+    """
+    masses = [dot(row, row) for row in window]
+    unit = full / (max(masses) or 1)
+    squares = [{component: int(value**2 * unit) for component, value in row.items()} for row in window]
 
     def mass(places: Sequence[int]) -> float:
-        return sum(value**2 for value in maximum([window[place] for place in places]).values())
+        return sum(maximum([squares[place] for place in places]).values())
 
     rooms = [min(size, len(window) - first) for first in range(0, len(window), size)]
     blocks: list[list[int]] = [[] for _ in rooms]
-    for place in heaviest([dot(row, row) for row in window], len(window)):
+    for place in heaviest(masses, len(window)):
         growth = {
             number: mass([*block, place]) ** 2 - mass(block) ** 2
             for number, block in enumerate(blocks)

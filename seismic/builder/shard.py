@@ -50,7 +50,7 @@ def build_shard(
 
     files = {DOCUMENTS: write_batches(folder / DOCUMENTS, documents.schema, documents.to_batches(DOCUMENT_ROWS))}
     numbers = order_documents(vectors, params, threads, report)
-    ordered = reordered(vectors, numbers)
+    ordered = reordered(vectors, numbers, threads)
     forward = quantize_vectors(ordered, numbers, threads)
     write(FORWARD, forward_batch(forward, ordered.dimension))
     write(MAXIMA, maxima_batch(find_maxima(forward, ordered.dimension, report), len(vectors)))

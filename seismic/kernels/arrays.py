@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import numpy.typing as npt
 
 F32: TypeAlias = npt.NDArray[Any]
+F64: TypeAlias = npt.NDArray[Any]
 I8: TypeAlias = npt.NDArray[Any]
 I32: TypeAlias = npt.NDArray[Any]
 I64: TypeAlias = npt.NDArray[Any]

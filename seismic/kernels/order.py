@@ -143,12 +143,14 @@ def gather_vectors(
     components: Ids,
     values: F32,
     chosen: U32,
+    first: int,
+    last: int,
     out_indptr: I64,
     out_components: Ids,
     out_values: F32,
 ) -> None:
-    """Copy vectors `chosen` of a CSR triple, in that order, to where `out_indptr` says."""
-    for row in range(len(chosen)):
+    """Copy vectors chosen[first:last] of a CSR triple, in that order, to where `out_indptr` says."""
+    for row in range(first, last):
         start, length = indptr[chosen[row]], out_indptr[row + 1] - out_indptr[row]
         for at in range(length):
             out_components[out_indptr[row] + at] = components[start + at]

@@ -81,6 +81,6 @@ def test_gathers_vectors_in_the_order_asked_for(vectors: SparseVectors, data: st
     rows = naive.rows(vectors)
     indptr = samples.offsets([len(rows[number]) for number in chosen], np.int64)
     components, values = np.zeros(indptr[-1], vectors.components.dtype), np.zeros(indptr[-1], np.float32)
-    order.gather_vectors(*samples.csr(vectors), np.array(chosen, np.uint32), indptr, components, values)
+    order.gather_vectors(*samples.csr(vectors), np.array(chosen, np.uint32), 0, len(chosen), indptr, components, values)
     gathered = SparseVectors.from_arrays(indptr, components, values, vectors.dimension)
     assert naive.rows(gathered) == [rows[number] for number in chosen]

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from seismic import SparseVectors
 from seismic.kernels.maxima import BLOCK
-from seismic.kernels.pack import WINDOW, pack_blocks
+from seismic.kernels.pack import FULL, WINDOW, pack_blocks
 from tests import naive, samples
 from tests.naive import Row
 
@@ -15,12 +15,15 @@ def packed(vectors: SparseVectors, order: list[int]) -> list[int]:
     return result.tolist()
 
 
+def packed_naively(vectors: SparseVectors, window: list[int]) -> list[int]:
+    rows = naive.rows(vectors)
+    return [window[place] for place in naive.pack([rows[number] for number in window], BLOCK, FULL)]
+
+
 @given(samples.sparse_vectors(samples.eighths, max_size=40), st.data())
 def test_each_document_goes_where_the_squared_mass_grows_least(vectors: SparseVectors, data: st.DataObject) -> None:
     order = data.draw(st.permutations(range(len(vectors))))
-    rows = naive.rows(vectors)
-    expected = naive.pack([rows[number] for number in order], BLOCK)
-    assert packed(vectors, order) == [order[place] for place in expected]
+    assert packed(vectors, order) == packed_naively(vectors, order)
 
 
 def test_windows_are_packed_one_by_one() -> None:
@@ -30,8 +33,7 @@ def test_windows_are_packed_one_by_one() -> None:
         for _ in range(WINDOW + 3 * BLOCK + 1)
     ]
     vectors, order = SparseVectors.from_dicts(rows), rng.permutation(len(rows)).tolist()
-    windows = [order[:WINDOW], order[WINDOW:]]
-    expected = [window[place] for window in windows for place in naive.pack([rows[number] for number in window], BLOCK)]
+    expected = packed_naively(vectors, order[:WINDOW]) + packed_naively(vectors, order[WINDOW:])
     assert packed(vectors, order) == expected
 
 
