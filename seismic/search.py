@@ -115,8 +115,11 @@ class Index:
         """
         with self._refreshing:
             before = self.view
-            self._current = before.refreshed()
-            return self._current is not before
+            after = before.refreshed()
+            if after.manifest.generation != before.manifest.generation:
+                Index(after).warm_up()
+            self._current = after
+            return after is not before
 
     def frozen(self) -> "Index":
         """The index as it is now, which no refresh changes: for several calls that must agree."""
@@ -185,12 +188,14 @@ class Index:
         """int64 [dimension]: how many documents have each component."""
         return self.view.document_frequency
 
-    def warm_up(self) -> None:
-        """Compile or load the kernels of every plan, so that the first query is as fast as the next."""
+    def warm_up(self, *, changes: bool = False) -> None:
+        """Compile or load the kernels of every plan, so that the first query is as fast as the next; `changes`: those
+        that take in changes, too."""
         query = Query(np.zeros(min(1, self.dimension), np.uint32), np.ones(min(1, self.dimension), np.float32))
         plans: tuple[Plan, ...] = ("exact",) if self.manifest.layout == "shared" else ("exact", "blocks")
         for plan in plans:
-            self._search(self.view, _one_row(query), 1, SearchParams(plan=plan))
+            for view in (self.view, self.view.rehearsed()) if changes else (self.view,):
+                self._search(view, _one_row(query), 1, SearchParams(plan=plan))
 
     def close(self) -> None:
         """Let go of the files; the index cannot be searched any more."""

@@ -68,10 +68,13 @@ class Writer:
     def append(self, check: Callable[[Rules], Sequence[Change]]) -> int:
         """Append the changes that `check` makes, as one record: all of them happen, or none; its sequence.
 
-        `check` is called again if another generation, of other rules perhaps, was published meanwhile.
+        `check` is called again if another generation, of other rules perhaps, was published meanwhile. If it makes no
+        changes, nothing is written.
         """
         while True:
             body = encode(check(self.rules))
+            if not body:
+                return self._place.sequence
             with appending(self._collection):
                 if current_generation(self._collection) == self.generation:
                     return self._append(body)

@@ -25,6 +25,9 @@ from seismic.store.opening import open_generation
 from seismic.vectors import SparseVectors
 from seismic.vocabulary import Vocabulary, inverse_document_frequency
 
+REHEARSED = 100
+"""Documents of a rehearsal: enough to be clustered."""
+
 
 @dataclass(frozen=True)
 class View:
@@ -112,6 +115,18 @@ class View:
             if not records:
                 return view
             view = replace(view._with(records), place=place)
+
+    def rehearsed(self) -> "View":
+        """A view after changes that were never made: all that changes run through has run once."""
+        rules, count = self.rules, REHEARSED
+        ids = pa.array(range(count)).cast(rules.schema.field("id").type)
+        columns = {field.name: pa.nulls(count, field.type) for field in rules.schema} | {"id": ids}
+        documents = pa.table(columns)
+        vectors = SparseVectors.from_dicts([{0: 1.0}] * count if rules.dimension else [{}] * count, rules.dimension)
+        deltas = with_documents((), vectors, documents)
+        self.find(ids)
+        deltas = with_documents([delta.without(delta.find(ids[:1])) for delta in deltas], vectors, documents)
+        return replace(self, deltas=deltas)
 
     def _with(self, records: list[Record]) -> "View":
         changes: list[Change] = []

@@ -8,12 +8,10 @@ import structlog
 from fastapi import FastAPI
 
 import seismic
-from server.collections import Collections
 from server.errors import install_handlers
 from server.middleware import BodyLimit, RequestContext
 from server.openapi import complete_openapi
-from server.pool import SearchPool
-from server.routes import collections, health, search
+from server.routes import collections, documents, health, search
 from server.service import Service
 from server.settings import Settings
 
@@ -37,9 +35,8 @@ def create_app(settings: Settings) -> FastAPI:
         redirect_slashes=False,  # a wrong path is a 404, like any other
         lifespan=_lifespan,
     )
-    pool = SearchPool(settings.threads, settings.queue)
-    app.state.service = Service(settings, Collections.open(settings.directory), pool)
-    for router in (search.router, collections.router, health.router):
+    app.state.service = Service.start(settings)
+    for router in (search.router, documents.changes, documents.router, collections.router, health.router):
         app.include_router(router)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     app.add_middleware(RequestContext)  # added last: outermost
@@ -51,10 +48,15 @@ def create_app(settings: Settings) -> FastAPI:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     service: Service = app.state.service
-    warming = asyncio.create_task(_warm_up(service))
+    background = [asyncio.create_task(_warm_up(service))]
+    background += [asyncio.create_task(keeper.run()) for keeper in service.keepers.values()]
     yield
-    warming.cancel()
+    for task in background:
+        task.cancel()
+    for keeper in service.keepers.values():
+        await keeper.stop()
     service.pool.shutdown()
+    service.threads.shutdown()
     service.collections.close()
 
 
@@ -70,3 +72,5 @@ async def _warm_up(service: Service) -> None:
         else:
             collection.state = "ready"
             log.info("collection is ready", collection=index.name, generation=index.generation)
+    for collection in service.collections:  # searches need not wait for this
+        await service.threads.run(collection.index.warm_up, changes=True)

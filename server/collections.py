@@ -24,6 +24,8 @@ class Collection:
 
     index: Index
     state: State = "warming"
+    problem: str | None = None
+    """Why the index is not up to date; it is searched as it is."""
 
 
 class Collections:

@@ -13,7 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
-from seismic import IndexNotFoundError, InputError, ParameterError, QueryError, SeismicError, StorageError
+from seismic import IndexNotFoundError, InputError, LockedError, ParameterError, QueryError, SeismicError, StorageError
 
 MEDIA_TYPE = "application/problem+json"
 MAX_LISTED = 20
@@ -27,6 +27,10 @@ log = structlog.get_logger("server")
 
 class NotReadyError(SeismicError):
     """The collection is opened, but its kernels are not warm yet."""
+
+
+class DocumentNotFoundError(SeismicError):
+    """The collection has no document of that id."""
 
 
 class OverloadedError(SeismicError):
@@ -73,6 +77,8 @@ KINDS: dict[type[SeismicError], Kind] = {
     ParameterError: Kind(422, "invalid-parameter", "A parameter is unknown or out of range"),
     InputError: Kind(422, "invalid-input", "The request is not valid"),
     IndexNotFoundError: Kind(404, "no-such-collection", "There is no such collection"),
+    DocumentNotFoundError: Kind(404, "no-such-document", "There is no such document"),
+    LockedError: Kind(503, "locked", "Another process writes to the collection", retry_after=1),
     NotReadyError: Kind(503, "not-ready", "Not ready yet", retry_after=1),
     OverloadedError: Kind(503, "overloaded", "The service is overloaded", retry_after=1),
     StorageError: Kind(500, "storage", "The files of the collection cannot be read"),

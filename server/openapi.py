@@ -9,7 +9,7 @@ from server.settings import Settings
 
 _MEANINGS = {
     400: "The body is not JSON",
-    404: "There is no such collection",
+    404: "There is no such collection, or no such document",
     413: "The body is too large",
     415: "The body is not declared as JSON",
     422: "The request is not valid",

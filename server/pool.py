@@ -14,6 +14,22 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+class Threads:
+    """Threads for what may block for long, apart from those that search."""
+
+    def __init__(self, threads: int, name: str) -> None:
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix=name)
+
+    async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """What `function` returns or raises, from a thread that logs with the caller's request id."""
+        call = functools.partial(function, *args, **kwargs)
+        return await asyncio.wrap_future(self._executor.submit(contextvars.copy_context().run, call))
+
+    def shutdown(self) -> None:
+        """Wait for the calls that run; those that wait are cancelled."""
+        self._executor.shutdown(cancel_futures=True)
+
+
 class SearchPool:
     """`threads` calls run at once and `queue` more wait; beyond that `run` raises OverloadedError at once."""
 

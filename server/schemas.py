@@ -1,8 +1,8 @@
 """Bodies of requests and answers. Unknown fields are refused; numbers are numbers, never text."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from seismic import SearchParams
 from seismic.params import Layout
@@ -122,11 +122,89 @@ class SearchAnswer(_Schema):
     """How the query was answered."""
     generation: str
     """The published state of the collection that answered."""
+    sequence: int
+    """The last change that the answer knows of."""
     warnings: list[str]
     """What the caller might not expect."""
     unknown_tokens: list[str | int]
     """Tokens or components of the query that the collection does not have."""
     shards: Shards
+
+
+class DocumentIn(_Schema):
+    """A document to put in: its vector as `indices` and `values`, or as `tokens`."""
+
+    id: str | int
+    """The document of this id is replaced, if there is one."""
+
+    indices: Annotated[list[Component], Field(fail_fast=True, json_schema_extra={"uniqueItems": True})] | None = None
+    """Components below the collection's dimension, in any order, each once."""
+
+    values: Annotated[list[Weight], Field(fail_fast=True)] | None = None
+    """Weights of the components, as many."""
+
+    tokens: Annotated[dict[str, Weight], Field(fail_fast=True)] | None = None
+    """Token to weight, all of the collection's vocabulary."""
+
+    payload: dict[str, Any] = {}
+    """Columns of the collection; those left out are null. Dates as ISO 8601, bytes as base64."""
+
+    @model_validator(mode="after")
+    def _has_one_vector(self) -> Self:
+        given = [name for name in ("indices", "values", "tokens") if getattr(self, name) is not None]
+        if given not in (["indices", "values"], ["tokens"]):
+            found = ", ".join(given) or "none of them"
+            raise ValueError(f"expected either 'indices' and 'values', or 'tokens' (found {found})")
+        if self.indices is not None and self.values is not None and len(self.indices) != len(self.values):
+            raise ValueError(
+                f"found {len(self.indices)} indices and {len(self.values)} values, expected as many of each"
+            )
+        return self
+
+
+class UpsertRequest(_Schema):
+    """Documents that replace those of the same ids, or are new: all of them or, if one is wrong, none."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"documents": [{"id": "d7", "tokens": {"planet": 1.2}, "payload": {"title": "Mars"}}]}]
+        }
+    )
+
+    documents: Annotated[list[DocumentIn], Field(min_length=1)]
+    """Every id once."""
+
+
+class DeleteRequest(_Schema):
+    """Ids of documents to take out; those that are not there are passed over."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"ids": ["d7", "d8"]}]})
+
+    ids: Annotated[list[str], Field(min_length=1)] | Annotated[list[int], Field(min_length=1)]
+    """Strings or integers, as the collection's are."""
+
+
+class ChangeAnswer(_Schema):
+    """The change is durable, and searched from now on."""
+
+    sequence: int
+    """Its number. Requests that came together may share one."""
+    generation: str
+    """The published state that was changed."""
+    documents: int
+    """Documents or ids in the request."""
+    took_ms: float
+    """Milliseconds from the request's arrival at its route."""
+
+
+class DocumentAnswer(_Schema):
+    """One document."""
+
+    id: str | int
+    payload: dict[str, Any]
+    generation: str
+    sequence: int
+    """The last change that the answer knows of."""
 
 
 class CollectionInfo(_Schema):
@@ -137,7 +215,14 @@ class CollectionInfo(_Schema):
     """Its published state."""
     state: State
     """Only a ready one answers searches."""
+    problem: str | None
+    """Why a newer generation or change is not served; null if what is served is up to date."""
+    sequence: int
+    """The last change that is served."""
     documents: int
+    """Deleted ones aside."""
+    changed: int
+    """Documents that changed or went since the generation was published; compaction brings it to 0."""
     dimension: int
     """Size of the vocabulary: components are below it."""
     layout: Layout
@@ -166,6 +251,8 @@ class Served(_Schema):
 
     name: str
     generation: str
+    problem: str | None
+    """Why a newer generation or change is not served; null if what is served is up to date."""
 
 
 class Readiness(_Schema):

@@ -48,6 +48,12 @@ class Settings(BaseSettings):
     max_body_bytes: Annotated[int, Field(ge=1)] = 1 << 20
     """Largest request body, in bytes; beyond that it is refused with 413."""
 
+    reload_ms: Annotated[int, Field(ge=1)] = 250
+    """Milliseconds between two looks for generations and changes of other processes."""
+
+    compact_percent: Annotated[int, Field(ge=0, le=100)] = 10
+    """Share of changed or deleted documents from which on a collection is compacted in the background; 0: never."""
+
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least severe lines that are logged."""
 

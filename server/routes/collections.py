@@ -20,6 +20,17 @@ async def list_collections(service: ServiceDep) -> CollectionList:
     return CollectionList(collections=[_describe(collection) for collection in service.collections])
 
 
+@router.post("/{name}:reload", responses=problems(404, 422))
+async def reload_collection(name: Name, service: ServiceDep) -> CollectionInfo:
+    """Take in what other processes published or changed, now; the service does so a few times a second anyway.
+
+    If that fails, what was served before still is, and `problem` says so.
+    """
+    collection = service.collections[name]
+    await service.threads.run(service.keepers[name].refresh)
+    return _describe(collection)
+
+
 @router.get("/{name}", responses=problems(404, 422))
 async def get_collection(name: Name, service: ServiceDep) -> CollectionInfo:
     """One collection."""
@@ -27,12 +38,15 @@ async def get_collection(name: Name, service: ServiceDep) -> CollectionInfo:
 
 
 def _describe(collection: Collection) -> CollectionInfo:
-    index = collection.index
+    index = collection.index.frozen()
     return CollectionInfo(
         name=index.name,
         generation=index.generation,
         state=collection.state,
+        problem=collection.problem,
+        sequence=index.sequence,
         documents=len(index),
+        changed=index.view.changed,
         dimension=index.dimension,
         layout=index.manifest.layout,
         columns=index.columns,

@@ -17,7 +17,9 @@ async def healthz() -> Health:
 
 @router.get("/readyz", responses=problems(503))
 async def readyz(service: ServiceDep) -> Readiness:
-    """Whether every collection answers searches."""
-    indexes = service.collections.all_ready()
-    served = [Served(name=index.name, generation=index.generation) for index in indexes]
+    """Whether every collection answers searches. One with a `problem` does: with what it had before."""
+    service.collections.all_ready()
+    served = [
+        Served(name=one.index.name, generation=one.index.generation, problem=one.problem) for one in service.collections
+    ]
     return Readiness(status="ready", collections=served)

@@ -39,6 +39,7 @@ async def search(name: Name, body: SearchRequest, service: ServiceDep) -> Respon
 
 def _answer(index: Index, body: SearchRequest, started: float) -> bytes:
     """A `SearchAnswer` as JSON."""
+    index = index.frozen()  # hits and payloads are of one view, whatever changes meanwhile
     answer = index.answer(dict(body.query), body.limit, params=body.params)
     payloads = _payloads(index, answer, body.with_payload)
     shards = len(index.manifest.shards)
@@ -50,11 +51,12 @@ def _answer(index: Index, body: SearchRequest, started: float) -> bytes:
         "took_ms": round((time.perf_counter() - started) * 1000, 3),
         "plan": answer.plan,
         "generation": index.generation,
+        "sequence": index.sequence,
         "warnings": _warnings(body, answer),
         "unknown_tokens": answer.unknown,
         "shards": {"total": shards, "ok": shards},
     }
-    return orjson.dumps(content, default=_encode)
+    return orjson.dumps(content, default=encode_value)
 
 
 def _payloads(index: Index, answer: Answer, wanted: bool | list[str]) -> list[dict[str, Any]] | list[None]:
@@ -74,6 +76,6 @@ def _warnings(body: SearchRequest, answer: Answer) -> list[str]:
     return []
 
 
-def _encode(value: Any) -> Any:
+def encode_value(value: Any) -> Any:
     """JSON for the column types that have no JSON of their own."""
     return base64.b64encode(value).decode() if isinstance(value, bytes) else to_jsonable_python(value)

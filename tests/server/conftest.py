@@ -77,8 +77,18 @@ def lists_index(scifact: Scifact, scifact_index: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def server(scifact_index: Path, lists_index: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Serves the collections `scifact` and `lists`; ready."""
+def scratch_index(scifact: Scifact, scifact_index: Path) -> Path:
+    """A collection beside `scifact`, for tests that change documents and do not mind that others do."""
+    folder, documents = scifact_index.parent / "scratch", scifact.documents.slice(0, 100)
+    seismic.build(scifact.vectors.slice(0, 100), folder, documents=documents, vocabulary=scifact.vocabulary)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def server(
+    scifact_index: Path, lists_index: Path, scratch_index: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """Serves the collections `scifact`, `lists` and `scratch`; ready."""
     server = start(scifact_index.parent, tmp_path_factory.mktemp("log") / "server.jsonl")
     try:
         wait_for(lambda: httpx.get(f"{server.url}/readyz").is_success)

@@ -35,7 +35,10 @@ async def test_collections(running, tiny):
             "name": "tiny",
             "generation": "000001",
             "state": "ready",
+            "problem": None,
+            "sequence": 0,
             "documents": 3,
+            "changed": 0,
             "dimension": 4,
             "layout": "shared",
             "columns": ["title", "year"],
@@ -46,7 +49,7 @@ async def test_collections(running, tiny):
         assert (await client.get("/v1/collections/tiny")).json() == listed[1]
         assert (await client.get("/readyz")).json() == {
             "status": "ready",
-            "collections": [{"name": one, "generation": "000001"} for one in ("also", "tiny")],
+            "collections": [{"name": one, "generation": "000001", "problem": None} for one in ("also", "tiny")],
         }
 
 

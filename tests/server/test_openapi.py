@@ -17,7 +17,7 @@ def test_schemathesis_finds_nothing(server: Server, tmp_path: Path):
     environment = os.environ | {"SCHEMATHESIS_HOOKS": "tests.server.openapi_hooks", "PYTHONPATH": str(ROOT)}
     run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert run.returncode == 0, run.stdout + run.stderr
-    assert "Tested: 5" in run.stdout
+    assert "Tested: 9" in run.stdout
 
 
 def test_every_route_documents_its_problems(client):
@@ -37,14 +37,28 @@ def test_every_route_documents_its_problems(client):
 
 def test_every_field_of_a_request_is_described(client):
     schemas: dict[str, Any] = client.get("/openapi.json").json()["components"]["schemas"]
-    for name in ("SearchRequest", "SearchParams", "VectorQuery", "TokenQuery"):
+    for name in (
+        "SearchRequest",
+        "SearchParams",
+        "VectorQuery",
+        "TokenQuery",
+        "UpsertRequest",
+        "DocumentIn",
+        "DeleteRequest",
+    ):
         assert not schemas[name]["additionalProperties"]
         for field, schema in schemas[name]["properties"].items():
             assert schema["description"], f"{name}.{field}"
 
 
 def test_its_examples_work(client):
-    examples = client.get("/openapi.json").json()["components"]["schemas"]["SearchRequest"]["examples"]
+    schemas = client.get("/openapi.json").json()["components"]["schemas"]
+    url = "/v1/collections/scratch/documents"
+    assert client.put(url, json=schemas["UpsertRequest"]["examples"][0]).status_code == 200
+    assert client.get(f"{url}/d7").json()["payload"]["title"] == "Mars"
+    assert client.post(f"{url}/delete", json=schemas["DeleteRequest"]["examples"][0]).status_code == 200
+    assert client.get(f"{url}/d7").status_code == 404
+    examples = schemas["SearchRequest"]["examples"]
     assert examples
     for body in examples:
         response = client.post("/v1/collections/scifact/search", json=body)

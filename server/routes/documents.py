@@ -1,0 +1,81 @@
+"""Documents by id: put in, taken out, shown."""
+
+import time
+from typing import Annotated, Any
+
+import orjson
+import pyarrow as pa
+from fastapi import APIRouter, Path, Response
+
+from seismic import Index
+from seismic.changes import Change, Rules, check_delete
+from server.documents import to_upsert
+from server.errors import DocumentNotFoundError
+from server.json_route import JsonRoute
+from server.openapi import problems
+from server.routes.collections import Name
+from server.routes.search import encode_value
+from server.schemas import ChangeAnswer, DeleteRequest, DocumentAnswer, UpsertRequest
+from server.service import Service, ServiceDep
+
+PREFIX = "/v1/collections/{name}/documents"
+
+router = APIRouter(prefix=PREFIX, tags=["documents"])
+changes = APIRouter(prefix=PREFIX, tags=["documents"], route_class=JsonRoute)
+
+Id = Annotated[str, Path(description="The document's id", examples=["4983"])]
+
+
+@changes.put("", responses=problems(400, 404, 413, 415, 422, 503))
+async def upsert_documents(name: Name, body: UpsertRequest, service: ServiceDep) -> ChangeAnswer:
+    """Put documents in; those whose id is there are replaced. All of them or, if one is wrong, none.
+
+    The answer comes when they are durable and searched.
+    """
+    index = service.collections.ready(name)
+
+    def check(rules: Rules) -> list[Change]:
+        return [to_upsert(body.documents, index.vocabulary, rules)]
+
+    return await _commit(service, name, check, len(body.documents))
+
+
+@changes.post("/delete", responses=problems(400, 404, 413, 415, 422, 503))
+async def delete_documents(name: Name, body: DeleteRequest, service: ServiceDep) -> ChangeAnswer:
+    """Take documents out; ids that are not there are passed over.
+
+    The answer comes when that is durable and no search finds them.
+    """
+    service.collections.ready(name)
+    return await _commit(service, name, lambda rules: [check_delete(body.ids, rules)], len(body.ids))
+
+
+@router.get("/{id:path}", response_model=DocumentAnswer, responses=problems(404, 422, 503))
+async def get_document(name: Name, id: Id, service: ServiceDep) -> Response:
+    """One document."""
+    content = await service.pool.run(_show, service.collections.ready(name).frozen(), id)
+    return Response(orjson.dumps(content, default=encode_value), media_type="application/json")
+
+
+async def _commit(service: Service, name: str, check: Any, documents: int) -> ChangeAnswer:
+    started = time.perf_counter()
+    done = await service.committers[name].commit(check)
+    took = round((time.perf_counter() - started) * 1000, 3)
+    return ChangeAnswer(sequence=done.sequence, generation=done.generation, documents=documents, took_ms=took)
+
+
+def _show(index: Index, text: str) -> dict[str, Any]:
+    """A `DocumentAnswer`."""
+    try:
+        ids = pa.array([text]).cast(index.view.rules.schema.field("id").type)
+        number = int(index.view.find(ids)[0])
+    except pa.ArrowException:  # not a number, where ids are numbers
+        number = -1
+    if number < 0:
+        raise DocumentNotFoundError(f"found no document '{text}' in collection '{index.name}'")
+    return {
+        "id": index.document_ids([number])[0],
+        "payload": index.payloads([number])[0],
+        "generation": index.generation,
+        "sequence": index.sequence,
+    }

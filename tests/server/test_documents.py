@@ -1,0 +1,148 @@
+"""Documents by id over REST."""
+
+import asyncio
+import base64
+import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pyarrow as pa
+import pytest
+
+import seismic
+from seismic import SparseVectors, Vocabulary
+from seismic.store import log
+
+from .test_problems import problem
+
+pytestmark = pytest.mark.anyio
+
+URL = "/v1/collections/tiny"
+QUERY = {"query": {"indices": [1], "values": [1.0]}}
+
+
+async def put(client: httpx.AsyncClient, *documents: dict[str, Any], url: str = URL) -> httpx.Response:
+    return await client.put(f"{url}/documents", json={"documents": list(documents)})
+
+
+async def found(client: httpx.AsyncClient, query: dict[str, Any] = QUERY) -> list[tuple[Any, float]]:
+    answer = (await client.post(f"{URL}/search", json=query)).json()
+    return [(hit["id"], hit["score"]) for hit in answer["hits"]]
+
+
+async def test_a_change_is_searched_once_it_is_answered(running, tiny):
+    async with running(tiny) as client:
+        answer = await put(client, {"id": "d", "indices": [3, 1], "values": [1.0, 5.0], "payload": {"title": "D"}})
+        assert answer.status_code == 200, answer.text
+        assert {**answer.json(), "took_ms": 0} == {"sequence": 1, "generation": "000001", "documents": 1, "took_ms": 0}
+        assert await found(client) == [("d", 5.0), ("a", 2.0), ("b", 1.0)]
+        shown = (await client.get(f"{URL}/documents/d")).json()
+        assert shown == {"id": "d", "payload": {"title": "D", "year": None}, "generation": "000001", "sequence": 1}
+        answer = await client.post(f"{URL}/documents/delete", json={"ids": ["d", "a", "never"]})
+        assert (answer.json()["sequence"], answer.json()["documents"]) == (2, 3)
+        assert await found(client) == [("b", 1.0)]
+        gone = problem(await client.get(f"{URL}/documents/a"), 404)
+        assert gone.type == "urn:problem-type:seismic:no-such-document"
+        info = (await client.get(URL)).json()
+        assert (info["documents"], info["changed"], info["sequence"], info["problem"]) == (2, 1, 2, None)
+    assert len(seismic.open(tiny / "tiny")) == 2
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        ({"id": "d", "indices": [4], "values": [1.0]}, "row 1, field 'indices': found component 4, expected ids below"),
+        ({"id": "d", "indices": [1, 1], "values": [1.0, 2.0]}, "row 1, field 'indices': found a duplicate"),
+        ({"id": "e", "indices": [1], "values": [1.0]}, "row 1, field 'id': found 'e', which row 0 has"),
+        ({"id": 7, "indices": [1], "values": [1.0]}, "row 1, field 'id': found 7, expected string"),
+        ({"id": "d", "tokens": {"x": 1.0}}, "row 1, field 'tokens': this collection has no vocabulary"),
+        ({"id": "d", "indices": [], "values": [], "payload": {"a": 1}}, "row 1, field 'a': unknown payload column"),
+        (
+            {"id": "d", "indices": [], "values": [], "payload": {"year": "x"}},
+            "row 1, field 'year': found 'x', expec",
+        ),
+        ({"id": "d", "indices": [], "values": [], "payload": {"id": "x"}}, "row 1, field 'id': unknown payload column"),
+        (
+            {"id": "d", "indices": [1]},
+            "#/documents/1: expected either 'indices' and 'values', or 'tokens' (found i",
+        ),
+        ({"id": "d", "indices": [1], "values": []}, "#/documents/1: found 1 indices and 0 values, expected as many"),
+        ({"id": "d", "indices": [1], "values": [-1.0]}, "#/documents/1/values/0"),
+    ],
+)
+async def test_a_wrong_document_changes_nothing(running, tiny, document, message):
+    async with running(tiny) as client:
+        response = await put(client, {"id": "e", "indices": [1], "values": [1.0]}, document)
+        assert message in problem(response, 422).detail
+        assert (
+            "found int64, expected string"
+            in problem(await client.post(f"{URL}/documents/delete", json={"ids": [1]}), 422).detail
+        )
+        assert len(await found(client)) == 2
+    assert not (tiny / "tiny" / "log").exists()
+
+
+async def test_requests_that_wait_are_written_together(running, tiny, monkeypatch):
+    appends, append = [], seismic.updates.append
+    monkeypatch.setattr(seismic.updates, "append", lambda *rest: appends.append(1) or append(*rest))
+    async with running(tiny) as client:
+        documents = [{"id": f"e{number}", "indices": [1], "values": [1.0 + number]} for number in range(20)]
+        wrong = {"id": "wrong", "indices": [9], "values": [1.0]}
+        answers = await asyncio.gather(*(put(client, one) for one in [*documents, wrong]))
+        assert [answer.status_code for answer in answers] == [200] * 20 + [422]
+        assert len(appends) < 20
+        assert len(await found(client, {**QUERY, "limit": 100})) == 22
+        numbers = [answer.json()["sequence"] for answer in answers[:20]]
+        assert (min(numbers), max(numbers)) == (1, len(appends))
+
+
+async def test_too_many_changes_are_refused(running, tiny):
+    async with running(tiny, queue=1) as client:
+        documents = [{"id": f"e{number}", "indices": [1], "values": [1.0]} for number in range(20)]
+        answers = await asyncio.gather(*(put(client, one) for one in documents))
+        statuses = [answer.status_code for answer in answers]
+        assert set(statuses) == {200, 503}
+        assert len(await found(client, {**QUERY, "limit": 100})) == 2 + statuses.count(200)
+
+
+async def test_a_full_disk_is_a_problem_and_not_a_change(running, tiny, monkeypatch):
+    async with running(tiny) as client:
+
+        def full(*rest: Any) -> None:
+            raise OSError(28, "No space left on device")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(log, "_write", full)
+            assert problem(await put(client, {"id": "d", "indices": [1], "values": [1.0]}), 500).type.endswith(
+                "storage"
+            )
+        assert len(await found(client)) == 2
+        assert (await put(client, {"id": "d", "indices": [1], "values": [1.0]})).status_code == 200
+
+
+async def test_tokens_and_all_types_of_payload(running, tmp_path: Path):
+    columns = {
+        "id": [1, 2],
+        "day": [datetime.date(2020, 1, 2), None],
+        "price": pa.array([Decimal("1.50"), None], pa.decimal128(5, 2)),
+        "raw": [b"\x00\xff", None],
+        "tags": [["x"], None],
+        "place": [{"lat": 1.5}, None],
+    }
+    vectors = SparseVectors.from_dicts([{0: 1.0}, {1: 1.0}])
+    seismic.build(vectors, tmp_path / "tiny", documents=pa.table(columns), vocabulary=Vocabulary(["x", "y"]))
+    async with running(tmp_path) as client:
+        first = (await client.get(f"{URL}/documents/1")).json()["payload"]
+        answer = await put(client, {"id": 3, "tokens": {"y": 2.0, "x": 3.0}, "payload": first})
+        assert answer.status_code == 200, answer.text
+        assert (await client.get(f"{URL}/documents/3")).json()["payload"] == first
+        assert await found(client) == [(3, 2.0), (2, 1.0)]
+        response = await put(client, {"id": 3, "tokens": {"z": 2.0}})
+        assert "row 0, field 'tokens': found 'z', expected tokens of the voc" in problem(response, 422).detail
+        for payload in ({"day": "soon"}, {"raw": "?"}, {"price": "12345.678"}, {"place": {"lat": "x"}}, {"day": 1}):
+            response = await put(client, {"id": 3, "tokens": {"x": 2.0}, "payload": payload})
+            assert f"row 0, field '{next(iter(payload))}': found" in problem(response, 422).detail
+        problem(await client.get(f"{URL}/documents/three"), 404)
+        assert base64.b64decode(first["raw"]) == b"\x00\xff"

@@ -1,0 +1,95 @@
+"""What other processes publish and change is served, and what is broken is not."""
+
+import asyncio
+from pathlib import Path
+
+import httpx
+import pyarrow as pa
+import pytest
+
+import seismic
+from seismic import SparseVectors
+from server import reload
+
+from .conftest import PATIENCE
+from .test_documents import URL, found, put
+
+pytestmark = pytest.mark.anyio
+
+
+async def until(client: httpx.AsyncClient, name: str, value: object) -> dict:
+    """Information about the collection, once this field has this value."""
+    async with asyncio.timeout(PATIENCE):
+        while (info := (await client.get(URL)).json())[name] != value:
+            await asyncio.sleep(0.02)
+    return info
+
+
+def publish(folder: Path, *weights: float) -> None:
+    vectors = SparseVectors.from_dicts([{1: weight} for weight in weights], 4)
+    documents = pa.table({"id": [f"n{number}" for number in range(len(weights))]})
+    seismic.build(vectors, folder / "tiny", documents=documents, replace=True)
+
+
+async def test_generations_and_changes_of_others_are_served(running, tiny):
+    async with running(tiny, reload_ms=50) as client:
+        seismic.delete(tiny / "tiny", ["a"])
+        await until(client, "sequence", 1)
+        assert await found(client) == [("b", 1.0)]
+        publish(tiny, 7.0)
+        assert (await until(client, "generation", "000002"))["problem"] is None
+        assert await found(client) == [("n0", 7.0)]
+        assert (await put(client, {"id": "d", "indices": [1], "values": [1.0]})).json()["generation"] == "000002"
+        assert (await client.get("/readyz")).json()["collections"][0]["generation"] == "000002"
+
+
+async def test_reload_takes_in_what_is_new_at_once(running, tiny):
+    async with running(tiny, reload_ms=3_600_000) as client:
+        publish(tiny, 7.0)
+        assert (await client.post(f"{URL}:reload")).json()["generation"] == "000002"
+        assert await found(client) == [("n0", 7.0)]
+        assert (await client.post("/v1/collections/none:reload")).status_code == 404
+
+
+async def test_a_bad_generation_is_not_served(running, tiny):
+    async with running(tiny, reload_ms=50) as client:
+        publish(tiny, 7.0)
+        await until(client, "generation", "000002")
+        (tiny / "tiny" / "generations" / "000003").mkdir()
+        (tiny / "tiny" / "CURRENT").write_text("000003\n")
+        async with asyncio.timeout(PATIENCE):
+            while (info := (await client.get(URL)).json())["problem"] is None:
+                await asyncio.sleep(0.02)
+        assert "CorruptIndexError" in info["problem"]
+        assert "generation 000002 is served" in info["problem"]
+        assert str(tiny) not in info["problem"]
+        ready = await client.get("/readyz")
+        assert (ready.status_code, ready.json()["collections"][0]["problem"]) == (200, info["problem"])
+        assert (await client.post(f"{URL}:reload")).json()["problem"] == info["problem"]
+        assert await found(client) == [("n0", 7.0)]
+        (tiny / "tiny" / "CURRENT").write_text("000001\n")
+        await until(client, "generation", "000001")
+        assert (await client.get(URL)).json()["problem"] is None
+
+
+async def test_many_changes_are_compacted(running, tiny, monkeypatch):
+    monkeypatch.setattr(reload, "LEAST_CHANGES", 3)
+    async with running(tiny, reload_ms=50) as client:
+        for number in range(4):
+            await put(client, {"id": f"e{number}", "indices": [1], "values": [3.0 + number]})
+        before = await found(client)
+        info = await until(client, "generation", "000002")
+        assert (info["changed"], info["documents"]) == (0, 7)
+        assert await found(client) == before
+
+
+async def test_a_compaction_that_fails_is_told_and_tried_again(running, tiny, monkeypatch):
+    monkeypatch.setattr(reload, "LEAST_CHANGES", 1)
+    monkeypatch.setattr(reload, "RETRY_SECONDS", 0.05)
+    tiny_folder = tiny / "tiny"
+    async with running(tiny, reload_ms=50) as client:
+        with seismic.store.lock.writing(tiny_folder, "test"):
+            await put(client, {"id": "d", "indices": [1], "values": [3.0]})
+            await asyncio.sleep(3)
+            assert (await client.get(URL)).json()["generation"] == "000001"
+        await until(client, "generation", "000002")
