@@ -103,7 +103,7 @@ def _statistics(folder: Path) -> dict[str, dict[str, float]]:
         counts["shared_blocks_per_component"].append(_sums(codes, codes.values.to_numpy() > 0))
     for path in sorted(folder.glob(f"shard-*/{POSTINGS}")):
         lists = _map(path)["blocks"].combine_chunks()
-        lengths = np.diff(lists.values.offsets.to_numpy())
+        lengths = np.bitwise_count(lists.values.to_numpy() & 255)
         counts["postings_per_list"].append(_sums(lists, lengths))
         counts["blocks_per_list"].append(np.diff(lists.offsets.to_numpy()))
         counts["documents_per_block"].append(lengths)

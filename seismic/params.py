@@ -63,22 +63,13 @@ class BuildParams(_Params):
 
     postings_per_list: Annotated[int, Field(ge=1)] | None = None
     """Average (`global`) or exact (`fixed`) length of a pruned posting list. None: grows with the shard,
-    50 for a small one, 400 at 319,000 documents and 4,000 at 8.8 million."""
+    50 for a small one, 400 at 319,000 documents and 4,000 at 8.8 million. No list keeps more than 8,192."""
 
     max_fraction: Annotated[float, Field(ge=1.0)] = 4.0
     """`global` pruning: a list keeps at most this multiple of `postings_per_list`."""
 
-    centroid_fraction: Annotated[float, Field(gt=0.0, le=1.0)] = 0.1
-    """Blocks aimed at per list, as a share of its postings: 0.1 gives about ten documents a block."""
-
-    min_cluster_size: Annotated[int, Field(ge=1)] = 2
-    """Smaller clusters are dissolved, their documents moved to the next best block."""
-
-    doc_cut: Annotated[int, Field(ge=1, le=256)] = 15
-    """Heaviest components of a document that clustering looks at."""
-
-    summary_energy: Annotated[float, Field(gt=0.0, le=1.0)] = 0.4
-    """Share of a summary's L1 mass that is kept, heaviest components first."""
+    summary_energy: Annotated[float, Field(gt=0.0, le=1.0)] = 0.6
+    """Share of a document's L1 mass that summaries see, heaviest components first."""
 
     order_clusters: Annotated[int, Field(ge=0)] | None = None
     """Clusters that put similar documents beside each other; 0 keeps the input order. None: one per 80

@@ -254,12 +254,14 @@ class Index:
         shard, shape = live.shard, (len(queries), min(k, live.live))
         numbers, scores = np.empty(shape, np.int64), np.empty(shape, np.float32)
         csr = (queries.indptr, queries.components, queries.values)
-        if shard.lists is not None and _plan(params) == "blocks" and len(live.allowed) == 0:
+        if shard.lists is not None and _plan(params) == "blocks":
             cut, factor = params.query_cut or QUERY_CUT, params.heap_factor or HEAP_FACTOR
-            room = min(cut * shard.entry.most_blocks, shard.entry.blocks)
-            workspace = workspaces.for_blocks(room)
-            lists = (shard.lists.blocks, shard.lists.summaries)
-            traverse.search_blocks_batch(*lists, shard.forward, *csr, cut, factor, workspace, scores, numbers, counters)
+            lists = min(cut, int(np.diff(queries.indptr).max(initial=0)))
+            workspace = workspaces.for_blocks(lists * traverse.padded(shard.entry.most_blocks))
+            blocks, summaries = shard.lists.blocks, shard.lists.summaries
+            traverse.search_blocks_batch(
+                blocks, summaries, shard.forward, *csr, cut, factor, live.allowed, workspace, scores, numbers, counters
+            )
         else:
             space = workspaces.for_exact()
             factor = params.heap_factor or 1.0
@@ -293,8 +295,8 @@ class _Workspaces:
         return self._exact
 
     def for_blocks(self, blocks: int) -> traverse.Workspace:
-        """For searches that estimate up to so many blocks."""
-        if self._blocks is None or len(self._blocks.estimates) < blocks:
+        """For searches that estimate up to so many blocks, padding included."""
+        if self._blocks is None or len(self._blocks.order) < blocks:
             self._blocks = traverse.make_workspace(self._dimension, self._documents, blocks)
         return self._blocks
 

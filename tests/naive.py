@@ -3,6 +3,7 @@
 A vector is a dict component -> value and sums are float64, but where float32 arithmetic is the definition.
 """
 
+import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias
@@ -15,6 +16,9 @@ from seismic import SparseVectors
 Row: TypeAlias = dict[int, float]
 Postings: TypeAlias = dict[int, list[tuple[int, float]]]
 """Component -> (position, value), positions ascending."""
+
+Codes: TypeAlias = dict[int, int]
+"""Component -> code."""
 
 BUCKETS = 256
 
@@ -198,26 +202,15 @@ def prune(postings: Postings, cap: int) -> dict[int, list[int]]:
     }
 
 
-def cluster(members: Sequence[int], heads: Sequence[Row], centroids: Sequence[int], min_size: int) -> list[list[int]]:
-    """Members by nearest centroid (ties: the first); clusters below `min_size` dissolve, unless all are."""
-
-    def nearest(position: int, allowed: Sequence[int]) -> int:
-        return max(allowed, key=lambda number: (dot(heads[position], heads[centroids[number]]), -number))
-
-    everything = range(len(centroids))
-    labels = [nearest(position, everything) for position in members]
-    large = [number for number in everything if labels.count(number) >= min_size]
-    if not large:
-        return [list(members)]
-    labels = [label if label in large else nearest(members[at], large) for at, label in enumerate(labels)]
-    blocks = [[members[at] for at in places] for places in group(labels, len(centroids))]
-    return [block for block in blocks if block]
+def in_blocks(positions: Sequence[int], block: int) -> list[list[int]]:
+    """What a posting list has of each run of `block` positions."""
+    return [list(group) for _, group in itertools.groupby(positions, lambda position: position // block)]
 
 
 # ---- summaries ---------------------------------------------------------------------------------------------------
 
 
-def maximum(block: Sequence[Row]) -> Row:
+def maximum(block: Sequence[Mapping[int, float]]) -> Row:
     """The coordinate-wise maximum."""
     total: Row = {}
     for row in block:
@@ -236,37 +229,39 @@ def energy_buckets(summary: Row) -> list[Row]:
     return steps
 
 
-def summarize(block: Sequence[Row], energy: float) -> Row:
-    """The maximum, cut to the fewest steps that hold `energy` of its mass."""
-    summary = maximum(block)
-    total, kept = sum(summary.values()), Row()
-    for step in energy_buckets(summary):
-        if sum(kept.values()) >= energy * total:
+def cut(row: Row, energy: float) -> Row:
+    """Cut to the heaviest steps that hold `energy` of its mass."""
+    kept: Row = {}
+    for step in energy_buckets(row):
+        if sum(kept.values()) >= energy * sum(row.values()):
             break
         kept |= step
     return kept
 
 
-def invert_summaries(summaries: Sequence[Row]) -> tuple[float, dict[int, list[tuple[int, int]]]]:
-    """(scale, component -> (block, code)) of one list's summaries; components and blocks ascending."""
-    largest = max((value for summary in summaries for value in summary.values()), default=0)
-    scale = float(np.float32(largest) / np.float32(255))
+def summary_scales(documents: Sequence[Row]) -> Row:
+    """By component, what one unit of a summary's code means: 7 is the component's largest value."""
+    return {component: float(np.float32(value) / np.float32(7)) for component, value in maximum(documents).items()}
+
+
+def summarize(block: Sequence[Row], scales: Row) -> Codes:
+    """The coordinate-wise maximum of some documents' codes, 1 to 7."""
+    codes = [{c: round(float(np.float32(value) / np.float32(scales[c]))) for c, value in row.items()} for row in block]
+    return {component: min(max(int(code), 1), 7) for component, code in maximum(codes).items()}
+
+
+def invert_summaries(summaries: Sequence[Codes], rare: float = 0) -> dict[int, list[tuple[int, int]]]:
+    """Component -> (block, code) of one list's summaries, of the components that enough of its blocks have."""
     runs: dict[int, list[tuple[int, int]]] = {}
     for block, summary in enumerate(summaries):
-        for component, value in summary.items():
-            code = max(1, round(float(np.float32(value) / np.float32(scale))))
+        for component, code in summary.items():
             runs.setdefault(component, []).append((block, code))
-    return scale, dict(sorted(runs.items()))
+    return {component: entries for component, entries in runs.items() if len(entries) >= int(len(summaries) * rare)}
 
 
-def estimates(summaries: Sequence[Row], query: Row) -> list[float]:
-    """Query x summary of each block of a list, with the summaries' 8-bit codes."""
-    scale, runs = invert_summaries(summaries)
-    totals = [0.0] * len(summaries)
-    for component, entries in runs.items():
-        for block, code in entries:
-            totals[block] += query.get(component, 0) * scale * code
-    return totals
+def estimates(summaries: Sequence[Codes], scales: Row, query: Row) -> list[float]:
+    """Query x summary of each block of a list."""
+    return [dot({component: code * scales[component] for component, code in row.items()}, query) for row in summaries]
 
 
 def hash_text(text: bytes) -> int:

@@ -17,9 +17,10 @@ from seismic.kernels.cpu import JIT_DISABLED
 from seismic.kernels.heaviest import Heads
 from seismic.kernels.maxima import BLOCK, GROUP, Maxima
 from seismic.kernels.score import Forward
+from seismic.kernels.summarize import CODE_BITS
 from seismic.kernels.traverse import Blocks, Summaries
 from tests import naive
-from tests.naive import Row
+from tests.naive import Codes, Row
 
 settings.register_profile(
     "seismic",
@@ -178,30 +179,41 @@ def maxima(documents: Sequence[Row], dimension: int, dense: Collection[int]) -> 
 
 def blocks(lists: Mapping[int, Sequence[Sequence[int]]], dimension: int) -> Blocks:
     """From component -> blocks -> positions."""
-    flat = [block for component in sorted(lists) for block in lists[component]]
-    return readonly(
-        Blocks(
-            row_offsets(lists, dimension),
-            offsets([len(block) for block in flat]),
-            np.array([position for block in flat for position in block], np.uint32),
-        )
-    )
+    members = [
+        (block[0] // BLOCK) << 8 | sum(1 << position % BLOCK for position in block)
+        for component in sorted(lists)
+        for block in lists[component]
+    ]
+    return readonly(Blocks(row_offsets(lists, dimension), np.array(members, np.uint32)))
 
 
-def summaries(lists: Mapping[int, Sequence[Row]], dimension: int) -> Summaries:
-    """From component -> the summary of each block."""
-    inverted = {component: naive.invert_summaries(lists[component]) for component in sorted(lists)}
-    runs = [run for _, of_list in inverted.values() for run in of_list.items()]
-    entries = [entry for _, of_run in runs for entry in of_run]
-    scales = np.zeros(dimension, np.float32)
-    scales[list(inverted)] = [scale for scale, _ in inverted.values()]
+def summaries(lists: Mapping[int, Sequence[Codes]], scales: Row, dimension: int) -> Summaries:
+    """From component -> the summary of each block; some runs are padded."""
+    shapes: dict[int, list[tuple[int, int]]] = {}
+    runs: dict[int, list[int]] = {}
+    entries: dict[int, list[int]] = {}
+    for component in sorted(lists):
+        by_length: dict[int, list[int]] = {}
+        inverted = naive.invert_summaries(lists[component])
+        for of_run, run in inverted.items():
+            by_length.setdefault(len(run) + len(run) % 3, []).append(of_run)
+        shapes[component] = [(length, len(by_length[length])) for length in sorted(by_length)]
+        runs[component] = [of_run for length in sorted(by_length) for of_run in by_length[length]]
+        entries[component] = []
+        for of_run in runs[component]:
+            run = inverted[of_run]
+            entries[component] += [block << CODE_BITS | code for block, code in run] + [0] * (len(run) % 3)
+    all_scales = np.zeros(dimension, np.float32)
+    all_scales[list(scales)] = list(scales.values())
     return readonly(
         Summaries(
-            row_offsets({component: of_list for component, (_, of_list) in inverted.items()}, dimension),
-            np.array([component for component, _ in runs], np.uint16 if dimension <= 1 << 16 else np.uint32),
-            offsets([len(of_run) for _, of_run in runs]),
-            np.array([block for block, _ in entries], np.uint16),
-            np.array([code for _, code in entries], np.uint8),
-            scales,
+            row_offsets(shapes, dimension),
+            np.array([length for row in shapes.values() for length, _ in row], np.uint16),
+            np.array([count for row in shapes.values() for _, count in row], np.uint32),
+            row_offsets(runs, dimension),
+            np.array([c for row in runs.values() for c in row], np.uint16 if dimension <= 1 << 16 else np.uint32),
+            row_offsets(entries, dimension),
+            np.array([entry for row in entries.values() for entry in row], np.uint16),
+            all_scales,
         )
     )

@@ -17,8 +17,7 @@ def test_defaults_are_valid_and_documented(params: BuildParams | SearchParams) -
         {"seed": 2**32 - 1},
         {"pruning": "fixed", "postings_per_list": 1},
         {"max_fraction": 1},
-        {"centroid_fraction": 1.0, "summary_energy": 1.0},
-        {"doc_cut": 256, "order_clusters": 0, "order_rounds": 20},
+        {"summary_energy": 1.0, "order_clusters": 0, "order_rounds": 20},
     ],
 )
 def test_build_params_take_their_limits(values: dict[str, Any]) -> None:
@@ -35,15 +34,13 @@ def test_build_params_take_their_limits(values: dict[str, Any]) -> None:
         ({"pruning": "none"}, "'global' or 'fixed'"),
         ({"postings_per_list": 0}, "postings_per_list"),
         ({"max_fraction": 0.5}, "max_fraction"),
-        ({"centroid_fraction": 0.0}, "centroid_fraction"),
-        ({"centroid_fraction": float("nan")}, "centroid_fraction"),
-        ({"min_cluster_size": 0}, "min_cluster_size"),
-        ({"doc_cut": 257}, "doc_cut"),
+        ({"summary_energy": 0.0}, "summary_energy"),
+        ({"summary_energy": float("nan")}, "summary_energy"),
         ({"summary_energy": 1.1}, "summary_energy"),
         ({"order_clusters": -1}, "order_clusters"),
         ({"order_rounds": 0}, "order_rounds"),
         ({"n_postings": 4000}, r"^unknown parameter 'n_postings'; BuildParams has seed, "),
-        ({"seed": -1, "doc_cut": 0}, r"'seed': .*; parameter 'doc_cut': "),
+        ({"seed": -1, "max_fraction": 0}, r"'seed': .*; parameter 'max_fraction': "),
     ],
 )
 def test_build_params_out_of_range(values: dict[str, Any], message: str) -> None:

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from seismic.builder.ranges import Report
 from seismic.kernels import prune
+from seismic.kernels.summarize import MAX_BLOCKS
 from seismic.params import BuildParams
 from seismic.vectors import SparseVectors
 
@@ -41,6 +42,7 @@ def prune_postings(vectors: SparseVectors, params: BuildParams, report: Report) 
         used = int(np.count_nonzero(frequency))
         thresholds[frequency > average * WHOLE_FRACTION] = _global_threshold(vectors, average * used)
         cap = int(average * params.max_fraction)
+    cap = min(cap, MAX_BLOCKS)
     counts = np.zeros(vectors.dimension, np.int64)
     prune.count_postings(vectors.components, vectors.values, thresholds, counts)
     starts = np.concatenate([[0], np.cumsum(counts)])

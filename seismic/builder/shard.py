@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from seismic.builder.cluster import cluster_lists, no_blocks
+from seismic.builder.blocks import cut_lists, no_blocks
 from seismic.builder.maxima import find_maxima
 from seismic.builder.order import order_documents, reordered
 from seismic.builder.prune import prune_postings
@@ -57,7 +57,7 @@ def build_shard(
     del forward, numbers  # from here on memory goes to the lists
     lists = no_blocks(ordered.dimension)
     if params.layout == "lists":
-        lists = cluster_lists(ordered, prune_postings(ordered, params, report), params, threads, report)
+        lists = cut_lists(prune_postings(ordered, params, report))
         write(POSTINGS, postings_batch(lists))
         summaries = summarize_lists(ordered, lists, params, folder, threads, report)
         write(SUMMARIES, summaries_batch(summaries, ordered.dimension))
@@ -66,8 +66,8 @@ def build_shard(
         first_document=first_document,
         documents=len(vectors),
         nnz=vectors.nnz,
-        postings=len(lists.positions),
-        blocks=len(lists.starts) - 1,
+        postings=int(np.bitwise_count(lists.members & np.uint32(255)).sum()),
+        blocks=len(lists.members),
         most_blocks=int(np.diff(lists.lists).max(initial=0)),
         files=files,
     )

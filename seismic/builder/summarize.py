@@ -5,9 +5,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from seismic.builder.ranges import Report, ranges_by_work
+from seismic.builder.ranges import Report, ranges_by_work, run_even
 from seismic.builder.spool import Spool
 from seismic.kernels import summarize
+from seismic.kernels.maxima import BLOCK
+from seismic.kernels.summarize import Cut, Inverted
 from seismic.kernels.traverse import Blocks, Summaries
 from seismic.params import BuildParams
 from seismic.store.schema import check_offset
@@ -17,63 +19,90 @@ from seismic.vectors import SparseVectors
 ENTRIES = 1 << 21
 """Summary entries one range may need scratch for, unless a single list needs more."""
 
+RARE = 1 / 200
+"""Components that fewer of a list's blocks have are left out of its summaries: a sixth of them, and hardly missed."""
+
 
 def summarize_lists(
     vectors: SparseVectors, blocks: Blocks, params: BuildParams, folder: Path, threads: int, report: Report
 ) -> Summaries:
     """The blocks' summaries, inverted; the arrays by run and by entry lie in temporary files in `folder`."""
-    work = _work_by_list(vectors, blocks)
+    scales = _scales(vectors)
+    cut = _cut_vectors(vectors, scales, params.summary_energy, threads)
+    work = _work_by_list(cut, blocks)
     total = max(1, int(work.sum()))
 
-    def task(span: tuple[int, int]) -> summarize.Inverted:
-        part = _summarize_range(vectors, blocks, work, span, params.summary_energy)
+    def task(span: tuple[int, int]) -> Inverted:
+        part = _summarize_range(vectors, cut, blocks, work, span)
         report("summarize", float(work[slice(*span)].sum()) / total)
         return part
 
-    components, entries = Spool(vectors.components.dtype, folder), Spool(np.int32, folder)
-    numbers, codes = Spool(np.uint16, folder), Spool(np.uint8, folder)
-    entries.append(np.zeros(1, np.int32))
-    runs, scales = [np.zeros(1, np.int64)], [np.zeros(0, np.float32)]
+    counted: list[list[npt.NDArray[np.int64]]] = [[np.zeros(1, np.int64)] for _ in range(3)]
+    kinds = (np.uint16, np.uint32, vectors.components.dtype, np.uint16)
+    spools = [Spool(kind, folder) for kind in kinds]
     for part in in_order(task, ranges_by_work(work, ENTRIES), threads):
-        check_offset(len(numbers) + len(part.blocks), "summary entries")
-        entries.append(np.cumsum(part.lengths) + len(numbers))
-        components.append(part.components)
-        numbers.append(part.blocks)
-        codes.append(part.codes)
-        runs.append(part.runs)
-        scales.append(part.scales)
-    return Summaries(
-        np.cumsum(np.concatenate(runs)).astype(np.int32),
-        components.array(),
-        entries.array(),
-        numbers.array(),
-        codes.array(),
-        np.concatenate(scales),
+        check_offset(len(spools[3]) + len(part.values), "summary entries")
+        for of_lists, added in zip(counted, part[:3], strict=True):
+            of_lists.append(added)
+        for spool, array in zip(spools, part[3:], strict=True):
+            spool.append(array)
+    shapes, runs, entries = (np.cumsum(np.concatenate(of_lists)).astype(np.int32) for of_lists in counted)
+    lengths, counts, components, values = (spool.array() for spool in spools)
+    return Summaries(shapes, lengths, counts, runs, components, entries, values, scales)
+
+
+def _scales(vectors: SparseVectors) -> npt.NDArray[np.float32]:
+    """float32 [dimension]: a component's largest value / MAX_CODE."""
+    largest = np.zeros(vectors.dimension, np.float32)
+    np.maximum.at(largest, vectors.components, vectors.values)
+    return largest / np.float32(summarize.MAX_CODE)
+
+
+def _cut_vectors(vectors: SparseVectors, scales: npt.NDArray[np.float32], energy: float, threads: int) -> Cut:
+    cut = Cut(
+        np.empty(len(vectors), np.int32),
+        np.empty(vectors.nnz, vectors.components.dtype),
+        np.empty(vectors.nnz, np.uint8),
     )
+    csr = (vectors.indptr, vectors.components, vectors.values)
+
+    def task(span: tuple[int, int]) -> None:
+        summarize.cut_vectors(*csr, scales, *span, energy, cut)
+
+    run_even(task, len(vectors), threads)
+    return cut
 
 
-def _work_by_list(vectors: SparseVectors, blocks: Blocks) -> npt.NDArray[np.int64]:
-    """int64 [dimension]: components of a list's documents, which bound its summary entries."""
-    lengths = np.diff(vectors.indptr).astype(np.int32)
-    running = np.zeros(len(blocks.positions) + 1, np.int64)
-    np.cumsum(lengths[blocks.positions], out=running[1:])
-    return np.diff(running[blocks.starts[blocks.lists]])
+def _work_by_list(cut: Cut, blocks: Blocks) -> npt.NDArray[np.int64]:
+    """int64 [dimension]: components of a list's cut documents, which bound its summary entries."""
+    by_block = np.zeros((-(-len(cut.counts) // BLOCK), BLOCK), np.int32)
+    by_block.reshape(-1)[: len(cut.counts)] = cut.counts
+    running = np.zeros(len(blocks.members) + 1, np.int64)
+    for first in range(0, len(blocks.members), ENTRIES):
+        members = blocks.members[first : first + ENTRIES]
+        documents = np.unpackbits(members.astype(np.uint8)[:, None], axis=1, bitorder="little")
+        running[first + 1 : first + 1 + len(members)] = (by_block[members >> 8] * documents).sum(axis=1)
+    np.cumsum(running, out=running)
+    return np.diff(running[blocks.lists])
 
 
 def _summarize_range(
-    vectors: SparseVectors, blocks: Blocks, work: npt.NDArray[np.int64], span: tuple[int, int], energy: float
-) -> summarize.Inverted:
-    room, lists = int(work[slice(*span)].sum()), span[1] - span[0]
-    out = summarize.Inverted(
-        np.empty(room, vectors.components.dtype),
-        np.empty(room, np.uint32),
-        np.empty(room, np.uint16),
-        np.empty(room, np.uint8),
+    vectors: SparseVectors, cut: Cut, blocks: Blocks, work: npt.NDArray[np.int64], span: tuple[int, int]
+) -> Inverted:
+    entries, lists = int(work[slice(*span)].sum()), span[1] - span[0]
+    room = entries + entries // 3  # padded
+    out = Inverted(
         np.empty(lists, np.int64),
-        np.empty(lists, np.float32),
+        np.empty(lists, np.int64),
+        np.empty(lists, np.int64),
+        np.empty(min(entries, lists * summarize.MAX_SHAPES), np.uint16),
+        np.empty(min(entries, lists * summarize.MAX_SHAPES), np.uint32),
+        np.empty(entries, vectors.components.dtype),
+        np.empty(room, np.uint16),
     )
     scratch = summarize.make_scratch(vectors.dimension, int(work[slice(*span)].max()))
-    csr = (vectors.indptr, vectors.components, vectors.values)
-    runs, entries = summarize.summarize_lists(*csr, *blocks, *span, energy, scratch, out)
-    sizes = (runs, runs, entries, entries, lists, lists)
-    return summarize.Inverted(*(array[:size].copy() for array, size in zip(out, sizes, strict=True)))
+    shapes, runs, written = summarize.summarize_lists(
+        vectors.indptr, cut, blocks.lists, blocks.members, *span, RARE, scratch, out
+    )
+    sizes = (lists, lists, lists, shapes, shapes, runs, written)
+    return Inverted(*(array[:size].copy() for array, size in zip(out, sizes, strict=True)))

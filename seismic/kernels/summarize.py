@@ -1,4 +1,4 @@
-"""Summaries: what a query reads to estimate a block, cut to most of their mass, 8-bit, inverted list by list."""
+"""Summaries: what a query reads to estimate a list's blocks, cut to most of their mass, inverted list by list."""
 
 from typing import NamedTuple
 
@@ -6,163 +6,240 @@ import numpy as np
 
 from seismic.kernels.arrays import F32, I32, I64, U8, U16, U32, Ids
 from seismic.kernels.jit import jit
+from seismic.kernels.maxima import BLOCK
+from seismic.kernels.simd import trailing_zeros
 
 BUCKETS = 256
+
+CODE_BITS = 3
+"""Bits of a summary's code: 8 do not order blocks any better."""
+
+MAX_CODE = (1 << CODE_BITS) - 1
+
+MAX_BLOCKS = 1 << (16 - CODE_BITS)
+"""Blocks of one list: an entry has 16 bits for its block's number and its code."""
+
+MAX_SHAPES = 48
+"""Padded lengths of runs: 1 to MAX_BLOCKS."""
+
+
+class Cut(NamedTuple):
+    """Vectors cut to their heaviest components: document -> counts[document] components from indptr[document] on.
+
+    ``counts`` int32 [n]; ``components`` uint16 or uint32 and ``codes`` uint8 [nnz], of which the rest is not used.
+    """
+
+    counts: I32
+    components: Ids
+    codes: U8
 
 
 class Inverted(NamedTuple):
     """Inverted summaries of consecutive lists.
 
-    By run, a (list, component) pair: ``components`` uint16 or uint32 and ``lengths`` uint32. By entry, in the order
-    of runs: ``blocks`` uint16 within the list, ascending in a run, and ``codes`` uint8. By list: ``runs`` int64
-    counts runs, ``scales`` float32.
+    By list: ``shapes``, ``runs`` and ``entries`` int64 count. By shape: ``lengths`` uint16 and ``counts`` uint32. By
+    run: ``components``. By entry: ``values`` uint16, block within the list << CODE_BITS | code.
     """
 
-    components: Ids
-    lengths: U32
-    blocks: U16
-    codes: U8
+    shapes: I64
     runs: I64
-    scales: F32
+    entries: I64
+    lengths: U16
+    counts: U32
+    components: Ids
+    values: U16
 
 
 class Scratch(NamedTuple):
-    """By component: ``maxima`` float32 and ``fill`` int64 [dimension], 0 between lists. ``touched`` int64
-    [dimension]. By entry of a list: ``components`` int64, ``blocks`` uint16, ``values`` float32. ``mass`` float32
-    [BUCKETS]."""
+    """By component: ``codes`` uint8 and ``fill`` int64 [dimension], 0 between lists; ``touched`` int64 [dimension].
+    By entry of a list: ``components`` int64, ``values`` uint16. By padded length: ``counts`` and ``places`` int64."""
 
-    maxima: F32
+    codes: U8
     fill: I64
     touched: I64
     components: I64
-    blocks: U16
-    values: F32
-    mass: F32
+    values: U16
+    counts: I64
+    places: I64
 
 
 @jit
 def make_scratch(dimension: int, entries: int) -> Scratch:
     """Scratch for lists of at most `entries` summary entries."""
     return Scratch(
-        np.zeros(dimension, np.float32),
+        np.zeros(dimension, np.uint8),
         np.zeros(dimension, np.int64),
         np.empty(dimension, np.int64),
         np.empty(entries, np.int64),
         np.empty(entries, np.uint16),
-        np.empty(entries, np.float32),
-        np.empty(BUCKETS, np.float32),
+        np.empty(MAX_SHAPES, np.int64),
+        np.empty(MAX_SHAPES, np.int64),
     )
+
+
+@jit
+def cut_vectors(
+    indptr: I64, components: Ids, values: F32, scales: F32, first: int, last: int, energy: float, cut: Cut
+) -> None:
+    """Cut documents first .. last - 1 to their heaviest components that hold `energy` of their L1 mass.
+
+    Components within 1/256 of the document's largest value of each other stay or go together. A value becomes the
+    nearest multiple of its component's scale, at least one.
+    """
+    mass = np.empty(BUCKETS, np.float32)
+    for document in range(first, last):
+        start, stop = indptr[document], indptr[document + 1]
+        least, unit = _energy_bucket(values, start, stop, energy, mass)
+        place = start
+        for at in range(start, stop):
+            if min(BUCKETS - 1, np.int64(values[at] * unit)) >= least:
+                cut.components[place] = components[at]
+                code = np.int64(np.rint(values[at] / scales[components[at]]))
+                cut.codes[place] = min(max(code, 1), MAX_CODE)
+                place += 1
+        cut.counts[document] = place - start
+
+
+@jit
+def _energy_bucket(values: F32, start: int, stop: int, energy: float, mass: F32) -> tuple[int, float]:
+    """(The highest bucket such that it and those above hold `energy` of the mass, buckets per unit of value)."""
+    largest, total = np.float32(0), np.float32(0)
+    for at in range(start, stop):
+        largest = max(largest, values[at])
+    unit = np.float32(BUCKETS) / largest if largest > 0 else np.float32(0)
+    mass[:] = 0
+    for at in range(start, stop):
+        mass[min(BUCKETS - 1, np.int64(values[at] * unit))] += values[at]
+        total += values[at]
+    kept, bucket = np.float32(0), BUCKETS
+    while bucket > 0 and kept < np.float32(energy) * total:
+        bucket -= 1
+        kept += mass[bucket]
+    return bucket, unit
 
 
 @jit
 def summarize_lists(
     indptr: I64,
-    components: Ids,
-    values: F32,
+    cut: Cut,
     list_starts: I32,
-    block_starts: I32,
-    positions: U32,
+    members: U32,
     first: int,
     last: int,
-    energy: float,
+    rare: float,
     scratch: Scratch,
     out: Inverted,
-) -> tuple[int, int]:
-    """Summarise the blocks of lists first .. last - 1 into `out`; (runs, entries) written.
+) -> tuple[int, int, int]:
+    """Summarise the blocks of lists first .. last - 1 into `out`; (shapes, runs, entries) written.
 
-    A summary is the coordinate-wise maximum of its documents, cut to its heaviest components that hold `energy` of
-    its L1 mass (components within 1/256 of the block's maximum of each other stay or go together).
+    A summary is the coordinate-wise maximum of its documents, as they are cut. Without components that fewer than
+    `rare` of a list's blocks have.
     """
-    runs, entries = 0, 0
+    shapes, runs, entries = 0, 0, 0
     for component in range(first, last):
-        count = 0
-        for block in range(list_starts[component], list_starts[component + 1]):
-            documents = positions[block_starts[block] : block_starts[block + 1]]
-            number = block - list_starts[component]
-            count = _summarize(indptr, components, values, documents, number, energy, scratch, count)
-        written = _invert(count, scratch, out, component - first, runs, entries)
-        runs += written
-        entries += count
-    return runs, entries
+        start, stop = list_starts[component], list_starts[component + 1]
+        row, count, least = component - first, 0, np.int64((stop - start) * rare)
+        for block in range(start, stop):
+            count = _summarize(indptr, cut, members[block], block - start, scratch, count)
+        _invert(count, least, scratch, out, row, shapes, runs, entries)
+        shapes += out.shapes[row]
+        runs += out.runs[row]
+        entries += out.entries[row]
+    return shapes, runs, entries
 
 
 @jit
-def _summarize(
-    indptr: I64,
-    components: Ids,
-    values: F32,
-    documents: U32,
-    number: int,
-    energy: float,
-    scratch: Scratch,
-    count: int,
-) -> int:
+def _summarize(indptr: I64, cut: Cut, member: int, number: int, scratch: Scratch, count: int) -> int:
     """Append one block's summary to the list's entries; the new count."""
-    maxima, touched, distinct = scratch.maxima, scratch.touched, 0
-    largest = np.float32(0)
-    for document in documents:
-        for at in range(indptr[document], indptr[np.int64(document) + 1]):
-            component, value = components[at], values[at]
-            if maxima[component] == 0:
-                touched[distinct] = component
-                distinct += 1
-            maxima[component] = max(maxima[component], value)
-            largest = max(largest, value)
-    least = _energy_bucket(scratch, distinct, largest, energy)
-    unit = np.float32(BUCKETS) / largest if largest > 0 else np.float32(0)
-    for at in range(distinct):
-        component = touched[at]
-        if min(BUCKETS - 1, np.int64(maxima[component] * unit)) >= least:
-            scratch.components[count] = component
-            scratch.blocks[count] = number
-            scratch.values[count] = maxima[component]
-            count += 1
-        maxima[component] = 0
+    codes, begin = scratch.codes, count
+    documents = np.uint64(member & 255)
+    while documents != 0:
+        document = (np.int64(member) >> 8) * BLOCK + np.int64(trailing_zeros(documents))
+        documents &= documents - np.uint64(1)
+        for at in range(indptr[document], indptr[document] + cut.counts[document]):
+            component = cut.components[at]
+            if codes[component] == 0:
+                scratch.components[count] = component
+                count += 1
+            codes[component] = max(codes[component], cut.codes[at])
+    for at in range(begin, count):
+        component = scratch.components[at]
+        scratch.values[at] = (number << CODE_BITS) | np.int64(codes[component])
+        codes[component] = 0
     return count
 
 
 @jit
-def _energy_bucket(scratch: Scratch, distinct: int, largest: float, energy: float) -> int:
-    """The highest bucket such that it and those above hold `energy` of the mass. A histogram: sorting each of
-    millions of summaries would take most of the build."""
-    mass, total = scratch.mass, np.float32(0)
-    mass[:] = 0
-    unit = np.float32(BUCKETS) / largest if largest > 0 else np.float32(0)
-    for at in range(distinct):
-        value = scratch.maxima[scratch.touched[at]]
-        mass[min(BUCKETS - 1, np.int64(value * unit))] += value
-        total += value
-    kept, bucket = np.float32(0), BUCKETS
-    while bucket > 0 and kept < np.float32(energy) * total:
-        bucket -= 1
-        kept += mass[bucket]
-    return bucket
+def padded_length(length: int) -> tuple[int, int]:
+    """(Which of the padded lengths, that length): 1 to 8, then four to a doubling."""
+    if length <= 8:
+        return length - 1, length
+    step, which = 2, 8
+    while 8 * step < length:
+        step *= 2
+        which += 4
+    quarters = -(-length // step)  # 5 to 8
+    return which + quarters - 5, quarters * step
 
 
 @jit
-def _invert(count: int, scratch: Scratch, out: Inverted, row: int, runs: int, entries: int) -> int:
-    """Counting sort of one list's entries by component, blocks ascending; the number of runs written."""
+def _invert(
+    count: int, least: int, scratch: Scratch, out: Inverted, row: int, shapes: int, runs: int, entries: int
+) -> None:
+    """Write one list's runs of at least `least` entries, sorted by padded length, blocks ascending."""
     fill, touched, distinct = scratch.fill, scratch.touched, 0
-    largest = np.float32(0)
     for at in range(count):
         component = scratch.components[at]
         if fill[component] == 0:
             touched[distinct] = component
             distinct += 1
         fill[component] += 1
-        largest = max(largest, scratch.values[at])
-    ordered, total = np.sort(touched[:distinct]), entries
-    for run in range(distinct):
-        component = ordered[run]
-        out.components[runs + run], out.lengths[runs + run] = component, fill[component]
-        fill[component], total = total, total + fill[component]
-    scale = largest / np.float32(255)
+    out.shapes[row], out.runs[row] = _place_runs(distinct, least, scratch, out, shapes, runs)
+    entry = entries
+    for run in range(runs, runs + out.runs[row]):
+        component = out.components[run]
+        padded = padded_length(fill[component])[1]
+        out.values[entry + fill[component] : entry + padded] = 0
+        fill[component] = entry
+        entry += padded
     for at in range(count):
         place = fill[scratch.components[at]]
-        out.blocks[place] = scratch.blocks[at]
-        out.codes[place] = max(1, np.int64(np.rint(scratch.values[at] / scale)))
-        fill[scratch.components[at]] = place + 1
-    for run in range(distinct):
-        fill[ordered[run]] = 0
-    out.runs[row], out.scales[row] = distinct, scale
-    return distinct
+        if place >= 0:
+            out.values[place] = scratch.values[at]
+            fill[scratch.components[at]] = place + 1
+    for at in range(distinct):
+        fill[touched[at]] = 0
+    out.entries[row] = entry - entries
+
+
+@jit
+def _place_runs(distinct: int, least: int, scratch: Scratch, out: Inverted, shapes: int, runs: int) -> tuple[int, int]:
+    """Counting sort of the touched components by padded length; (shapes, runs) written. `fill` becomes -1 where a run
+    is too short."""
+    fill, touched, counts, places = scratch.fill, scratch.touched, scratch.counts, scratch.places
+    counts[:] = 0
+    for at in range(distinct):
+        if fill[touched[at]] < least:
+            fill[touched[at]] = -1
+        else:
+            counts[padded_length(fill[touched[at]])[0]] += 1
+    shape, run = shapes, runs
+    for which in range(MAX_SHAPES):
+        places[which] = run
+        run += counts[which]
+        if counts[which] > 0:
+            out.counts[shape] = counts[which]
+            shape += 1
+    shape, upto = shapes - 1, runs
+    for at in range(distinct):
+        length = fill[touched[at]]
+        if length >= 0:
+            which = padded_length(length)[0]
+            out.components[places[which]] = touched[at]
+            places[which] += 1
+    for at in range(runs, run):
+        if at == upto:
+            shape += 1
+            upto += np.int64(out.counts[shape])
+            out.lengths[shape] = padded_length(fill[out.components[at]])[1]
+    return shape + 1 - shapes, run - runs

@@ -14,6 +14,7 @@ import pyarrow as pa
 from seismic.errors import CorruptIndexError
 from seismic.kernels.maxima import BLOCK, GROUP, Maxima
 from seismic.kernels.score import Forward
+from seismic.kernels.traverse import Blocks, Summaries
 
 
 def check_forward(forward: Forward, dimension: int, place: str) -> None:
@@ -30,6 +31,21 @@ def check_maxima(maxima: Maxima, documents: int, place: str) -> None:
         groups = -(-documents // (BLOCK * GROUP))
         check_below(maxima.blocks, groups * GROUP, f"{place}: blocks")
     check_scales(maxima.scales, f"{place}: scale")
+
+
+def check_lists(blocks: Blocks, summaries: Summaries, documents: int, most_blocks: int, place: str) -> None:
+    """`members` say which documents to score, `components` look up the query's weights, `scales` multiply estimates.
+
+    Searches have room for `most_blocks` of a list, and beyond them for any that an entry of a summary can name.
+    """
+    longest = int(np.diff(blocks.lists).max(initial=0))
+    if longest > most_blocks:
+        raise CorruptIndexError(f"{place}: found a list of {longest} blocks, expected at most {most_blocks}")
+    last = max(0, documents - 1) // BLOCK
+    check_below(blocks.members, (last << 8) + (1 << (documents - last * BLOCK)), f"{place}: blocks")
+    if summaries.components.dtype == np.uint32:
+        check_below(summaries.components, len(summaries.scales), f"{place}: components")
+    check_scales(summaries.scales, f"{place}: scale")
 
 
 def check_below(numbers: npt.NDArray[Any], limit: int, place: str) -> None:

@@ -56,21 +56,22 @@ def maxima_schema(documents: int) -> pa.Schema:
 
 
 def postings_schema() -> pa.Schema:
-    """Row = component: the blocks of its posting list, each the positions of its documents."""
-    block = pa.list_(pa.field("position", pa.uint32(), nullable=False))
-    return pa.schema({"blocks": pa.list_(pa.field("block", block, nullable=False))})
+    """Row = component: its list's blocks, each a shared block << 8 | which of its documents, a bit each."""
+    return pa.schema({"blocks": pa.list_(pa.field("block", pa.uint32(), nullable=False))})
 
 
 def summaries_schema(dimension: int) -> pa.Schema:
-    """Row = component: its list's summaries, inverted: component -> (block of the list, code)."""
-    entry = pa.struct([pa.field("block", pa.uint16(), nullable=False), pa.field("code", pa.uint8(), nullable=False)])
-    run = pa.struct(
-        [
-            pa.field("component", component_type(dimension), nullable=False),
-            pa.field("entries", pa.list_(pa.field("entry", entry, nullable=False)), nullable=False),
-        ]
+    """Row = component: its list's summaries, inverted. A run is what they hold of one component; runs of equal length
+    lie together, and `shapes` counts them. An entry is a block of the list << 3 | code; a code of 0 pads."""
+    shape = pa.struct([pa.field("length", pa.uint16(), nullable=False), pa.field("runs", pa.uint32(), nullable=False)])
+    return pa.schema(
+        {
+            "shapes": pa.list_(pa.field("shape", shape, nullable=False)),
+            "components": pa.list_(pa.field("component", component_type(dimension), nullable=False)),
+            "entries": pa.list_(pa.field("entry", pa.uint16(), nullable=False)),
+            "scale": pa.float32(),
+        }
     )
-    return pa.schema({"summaries": pa.list_(pa.field("run", run, nullable=False)), "scale": pa.float32()})
 
 
 def vocabulary_schema() -> pa.Schema:
@@ -112,21 +113,25 @@ def postings_batch(blocks: Blocks) -> pa.RecordBatch:
     """postings.arrow's only batch."""
     schema = postings_schema()
     kind = schema.field("blocks").type
-    children = pa.ListArray.from_arrays(pa.array(blocks.starts), pa.array(blocks.positions), type=kind.value_type)
-    return pa.record_batch([pa.ListArray.from_arrays(pa.array(blocks.lists), children, type=kind)], schema=schema)
+    column = pa.ListArray.from_arrays(pa.array(blocks.lists), pa.array(blocks.members), type=kind)
+    return pa.record_batch([column], schema=schema)
 
 
 def summaries_batch(summaries: Summaries, dimension: int) -> pa.RecordBatch:
     """summaries.arrow's only batch."""
     schema = summaries_schema(dimension)
-    kind = schema.field("summaries").type
-    run = kind.value_type
-    entry = run.field("entries").type.value_type
-    entries = pa.StructArray.from_arrays([pa.array(summaries.numbers), pa.array(summaries.codes)], fields=list(entry))
-    grouped = pa.ListArray.from_arrays(pa.array(summaries.entries), entries, type=run.field("entries").type)
-    runs = pa.StructArray.from_arrays([pa.array(summaries.components), grouped], fields=list(run))
-    column = pa.ListArray.from_arrays(pa.array(summaries.runs), runs, type=kind)
-    return pa.record_batch([column, pa.array(summaries.scales)], schema=schema)
+    shape = schema.field("shapes").type.value_type
+    shapes = pa.StructArray.from_arrays([pa.array(summaries.lengths), pa.array(summaries.counts)], fields=list(shape))
+    lists = (
+        ("shapes", summaries.shapes, shapes),
+        ("components", summaries.runs, pa.array(summaries.components)),
+        ("entries", summaries.starts, pa.array(summaries.entries)),
+    )
+    columns = [
+        pa.ListArray.from_arrays(pa.array(starts), values, type=schema.field(name).type)
+        for name, starts, values in lists
+    ]
+    return pa.record_batch([*columns, pa.array(summaries.scales)], schema=schema)
 
 
 def forward_arrays(batch: pa.RecordBatch) -> Forward:
@@ -153,17 +158,24 @@ def maxima_arrays(batch: pa.RecordBatch, documents: int) -> Maxima:
 
 def blocks_arrays(batch: pa.RecordBatch) -> Blocks:
     """The kernels' view of postings.arrow, without a copy."""
-    lists, children = _lists(batch.column("blocks"), f"{POSTINGS}: blocks")
-    starts, positions = _lists(children, f"{POSTINGS}: block")
-    return Blocks(lists, starts, _flat(positions))
+    lists, members = _lists(batch.column("blocks"), f"{POSTINGS}: blocks")
+    return Blocks(lists, _flat(members))
 
 
 def summaries_arrays(batch: pa.RecordBatch) -> Summaries:
     """The kernels' view of summaries.arrow, without a copy."""
-    runs, children = _lists(batch.column("summaries"), f"{SUMMARIES}: summaries")
-    entries, pairs = _lists(children.field("entries"), f"{SUMMARIES}: entries")
-    components, numbers, codes = (_flat(column) for column in (children.field("component"), *pairs.flatten()))
-    return Summaries(runs, components, entries, numbers, codes, _flat(batch.column("scale")))
+    shapes, children = _lists(batch.column("shapes"), f"{SUMMARIES}: shapes")
+    runs, components = _lists(batch.column("components"), f"{SUMMARIES}: components")
+    starts, entries = _lists(batch.column("entries"), f"{SUMMARIES}: entries")
+    lengths, counts = (_flat(column) for column in children.flatten())
+    for what, ends, per_shape in (
+        ("components", runs, counts.astype(np.int64)),
+        ("entries", starts, counts.astype(np.int64) * lengths),
+    ):
+        if not np.array_equal(np.concatenate([[0], np.cumsum(per_shape)])[shapes], ends):
+            raise CorruptIndexError(f"{SUMMARIES}: shapes and {what} count differently")
+    scales = _flat(batch.column("scale"))
+    return Summaries(shapes, lengths, counts, runs, _flat(components), starts, _flat(entries), scales)
 
 
 def check_offset(count: int, what: str) -> None:

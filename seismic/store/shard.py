@@ -10,7 +10,7 @@ from seismic.kernels.maxima import Maxima
 from seismic.kernels.score import Forward
 from seismic.kernels.traverse import Blocks, Summaries
 from seismic.params import Layout
-from seismic.store.bounds import check_column, check_forward, check_maxima
+from seismic.store.bounds import check_column, check_forward, check_lists, check_maxima
 from seismic.store.files import map_batch, map_table, names_of
 from seismic.store.manifest import FileEntry, ShardEntry
 from seismic.store.schema import (
@@ -73,7 +73,9 @@ def open_shard(generation: Path, entry: ShardEntry, layout: Layout, dimension: i
     lists = None
     if layout == "lists":
         blocks = blocks_arrays(mapped(POSTINGS, postings_schema(), dimension))
-        lists = Lists(blocks, summaries_arrays(mapped(SUMMARIES, summaries_schema(dimension), dimension)))
+        summaries = summaries_arrays(mapped(SUMMARIES, summaries_schema(dimension), dimension))
+        check_lists(blocks, summaries, entry.documents, entry.most_blocks, f"{folder}")
+        lists = Lists(blocks, summaries)
     return Shard(entry, documents, forward, maxima, lists)
 
 

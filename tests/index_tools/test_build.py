@@ -67,7 +67,7 @@ def test_replace(run: Run, planets: Path, planets_index: Path) -> None:
 
 
 FAILURES: Mapping[str, tuple[list[str], str]] = {
-    "parameter out of range": (["--centroid-fraction", "7"], "parameter 'centroid_fraction'"),
+    "parameter out of range": (["--summary-energy", "7"], "parameter 'summary_energy'"),
     "more shards than documents": (["--shards", "4"], "shards is 4, expected 1 to 3"),
     "missing vocabulary": (["--vocabulary", "no.txt"], "no.txt: No such file"),
     "dimension too small": (["--dimension", "2"], "expected ids below the dimension 2"),

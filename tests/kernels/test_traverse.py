@@ -7,19 +7,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seismic import SparseVectors
-from seismic.kernels import signature, traverse
+from seismic.kernels import traverse
+from seismic.kernels.exact import ALL
+from seismic.kernels.maxima import BLOCK, GROUP
 from seismic.kernels.score import Forward, load_query
-from seismic.kernels.traverse import Blocks, Summaries, Workspace, make_workspace, search_blocks_batch
+from seismic.kernels.summarize import MAX_CODE
+from seismic.kernels.traverse import Blocks, Summaries, make_workspace, padded, search_blocks_batch
 from tests import naive, samples
 from tests.kernels.conftest import in_forms, signed
-from tests.naive import Row
+from tests.naive import Codes, Row
+
+EVERY_DOCUMENT = np.zeros(0, np.uint8)
 
 
 class Case(NamedTuple):
     """Documents, their posting lists in blocks with whole maxima as summaries, and a query."""
 
     vectors: SparseVectors
-    lists: dict[int, list[list[int]]]
     query: Row
 
     @property
@@ -27,29 +31,33 @@ class Case(NamedTuple):
         return naive.stored(naive.rows(self.vectors))
 
     @property
-    def summaries(self) -> dict[int, list[Row]]:
-        rows = naive.rows(self.vectors)
+    def lists(self) -> dict[int, list[list[int]]]:
+        postings = naive.invert(naive.rows(self.vectors))
+        return {c: naive.in_blocks([position for position, _ in postings[c]], BLOCK) for c in sorted(postings)}
+
+    @property
+    def scales(self) -> Row:
+        return naive.summary_scales(naive.rows(self.vectors))
+
+    @property
+    def summaries(self) -> dict[int, list[Codes]]:
+        rows, scales = naive.rows(self.vectors), self.scales
         return {
-            component: [naive.maximum([rows[position] for position in block]) for block in blocks]
+            component: [naive.summarize([rows[position] for position in block], scales) for block in blocks]
             for component, blocks in self.lists.items()
         }
 
     def arrays(self) -> tuple[Blocks, Summaries, Forward]:
         dimension = self.vectors.dimension
-        summaries = samples.summaries(self.summaries, dimension)
+        summaries = samples.summaries(self.summaries, self.scales, dimension)
         return samples.blocks(self.lists, dimension), summaries, samples.forward(self.vectors)
 
 
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
-    vectors = draw(samples.sparse_vectors())
-    lists: dict[int, list[list[int]]] = {}
-    for component, postings in sorted(naive.invert(naive.rows(vectors)).items()):
-        labels = draw(st.lists(st.integers(0, 4), min_size=len(postings), max_size=len(postings)))
-        groups = naive.group(labels, 5)
-        lists[component] = [[postings[at][0] for at in group] for group in groups if group]
+    vectors = draw(samples.sparse_vectors(max_size=60))
     (query,) = draw(samples.sparse_rows(vectors.dimension, min_size=1, max_size=1))
-    return Case(vectors, lists, query)
+    return Case(vectors, query)
 
 
 class Found(NamedTuple):
@@ -58,17 +66,17 @@ class Found(NamedTuple):
     counters: list[int]
 
 
-def search(case: Case, k: int, query_cut: int, heap_factor: float) -> Found:
+def search(case: Case, k: int, query_cut: int, heap_factor: float, allowed: np.ndarray = EVERY_DOCUMENT) -> Found:
     blocks, summaries, forward = case.arrays()
-    room = int(blocks.lists[-1])
+    room = sum(padded(len(list_)) for list_ in case.lists.values())
     workspace = make_workspace(case.vectors.dimension, len(case.vectors), room)
     numbers, scores = np.full((1, k), -7), np.full((1, k), np.nan, np.float32)
     counters = np.zeros(4, np.int64)
     query = samples.queries([case.query])
     search_blocks_batch(
-        blocks, summaries, forward, *query, query_cut, heap_factor, workspace, scores, numbers, counters
+        blocks, summaries, forward, *query, query_cut, heap_factor, allowed, workspace, scores, numbers, counters
     )
-    for array in (workspace.visited, *workspace.table):
+    for array in (workspace.visited, workspace.weights, workspace.estimates, *workspace.table):
         assert not array.any()
     return Found(numbers[0], scores[0], counters.tolist())
 
@@ -79,17 +87,30 @@ def test_without_pruning_it_is_exact(case: Case, k: int) -> None:
     naive.assert_top_k(found.numbers, found.scores, case.documents, case.query)
 
 
+@given(cases(), st.integers(1, 25), st.data())
+def test_only_allowed_documents_are_scored(case: Case, k: int, data: st.DataObject) -> None:
+    size = -(-len(case.vectors) // BLOCK)
+    allowed = data.draw(st.lists(st.integers(0, ALL), min_size=size, max_size=size))
+    documents = [row if allowed[at // BLOCK] >> at % BLOCK & 1 else {} for at, row in enumerate(case.documents)]
+    found = search(case, k, samples.COMPONENTS, 1e-9, np.array(allowed, np.uint8))
+    naive.assert_top_k(found.numbers, found.scores, documents, case.query)
+    assert found.counters[3] == len(naive.matches(documents, case.query))
+
+
 @given(cases(), st.integers(1, 5), st.floats(0.1, 2))
 def test_blocks_whose_estimate_reaches_the_threshold_are_visited(case: Case, k: int, heap_factor: float) -> None:
     found = search(case, k, samples.COMPONENTS, heap_factor)
     hits = found.numbers[found.numbers >= 0].tolist()
     worst = float(found.scores[k - 1])
-    for component in case.query.keys() & case.lists.keys():
+    largest = sum(weight * case.scales.get(component, 0) * MAX_CODE for component, weight in case.query.items())
+    rounding = (len(case.query) * MAX_CODE + 1) * largest / 65535
+    lists, summaries, documents = case.lists, case.summaries, case.documents
+    for component in case.query.keys() & lists.keys():
         for block, estimate in zip(
-            case.lists[component], naive.estimates(case.summaries[component], case.query), strict=True
+            lists[component], naive.estimates(summaries[component], case.scales, case.query), strict=True
         ):
-            if estimate > heap_factor * worst * (1 + 1e-4):
-                scores = {position: naive.dot(case.documents[position], case.query) for position in block}
+            if estimate > heap_factor * worst * (1 + 1e-4) + rounding:
+                scores = {position: naive.dot(documents[position], case.query) for position in block}
                 assert all(scores[position] <= worst * (1 + 1e-5) for position in block if position not in hits)
 
 
@@ -118,56 +139,75 @@ def test_only_the_heaviest_lists_are_visited(case: Case) -> None:
 
 
 def test_a_high_heap_factor_skips_blocks() -> None:
-    vectors = SparseVectors.from_dicts([{0: 16.0 / (1 + number)} for number in range(60)])
-    case = Case(vectors, {0: [[number] for number in range(60)]}, {0: 1.0})
-    found = search(case, 1, 1, 1.0)
+    vectors = SparseVectors.from_dicts([{0: 16.0 / (1 + number // BLOCK)} for number in range(60 * BLOCK)])
+    found = search(Case(vectors, {0: 1.0}), 1, 1, 1.0)
     assert found.numbers.tolist() == [0]
-    assert found.counters[2] <= traverse.AHEAD
-    assert found.counters[3] == found.counters[2]
+    assert found.counters[2] <= 2 + traverse.AHEAD // BLOCK
+    assert found.counters[3] == found.counters[2] * BLOCK
 
 
-def loaded(query: Row, dimension: int, blocks: int, mark: Callable[..., None] = signature.mark) -> Workspace:
-    workspace = make_workspace(dimension, 1, blocks)
-    _, components, values = samples.queries([query])
-    load_query(workspace.table, components, values)
-    workspace.table.signature[:] = signed(mark, components)
-    return workspace
-
-
-@in_forms(traverse._add_runs_by_lookup, traverse._add_runs_by_signature)
+@in_forms(traverse._matches_by_lookup, traverse._matches_by_signature)
 @pytest.mark.parametrize("dimension", samples.SPREAD)
-def test_estimates_are_query_times_summary(
-    form: Callable[..., None], mark: Callable[..., None], dimension: int
-) -> None:
-    rows = naive.rows(samples.random_vectors(200, dimension, per_vector=20, empty=0))
-    summaries = {3: rows[:50], 7: rows[50:120], 9: rows[120:]}
-    arrays = samples.summaries(summaries, dimension)
+def test_components_of_the_query_are_found(form: Callable[..., int], mark: Callable[..., None], dimension: int) -> None:
+    components = samples.random_vectors(1, dimension, per_vector=40, empty=0).components
+    query = components[::3].astype(np.uint32)
+    table = make_workspace(dimension, 1, 0).table
+    table.weights[query] = 1
+    table.signature[:] = signed(mark, query)
+    for last in (1, 17, 40):
+        found = form(components, 0, last, table)
+        wanted = sum(1 << at for at in range(0, last, 3))
+        assert int(found) & wanted == wanted
+        assert int(found) < 1 << last
+
+
+@pytest.mark.parametrize("dimension", samples.SPREAD)
+def test_estimates_are_query_times_summary(dimension: int) -> None:
+    case = Case(samples.random_vectors(700, dimension, per_vector=20, empty=0), {})
+    _, summaries, _ = case.arrays()
+    lists, codes, scales = case.lists, case.summaries, case.scales
+    chosen = np.array(sorted(lists, key=lambda component: -len(lists[component]))[:5])
+    bases = np.cumsum([0] + [padded(len(lists[component])) for component in chosen.tolist()])
+    assert bases[-1] > 5 * GROUP
     for query in naive.rows(samples.random_vectors(3, dimension, per_vector=20, seed=1, empty=0)):
-        workspace = loaded(query, dimension, 110, mark)
-        workspace.estimates[:] = 0
-        form(arrays, int(arrays.runs[7]), int(arrays.runs[8]), 40, workspace)
-        found = workspace.estimates[40:] * arrays.scales[7]
-        np.testing.assert_allclose(found, naive.estimates(summaries[7], query), rtol=1e-5)
-        assert not workspace.estimates[:40].any()
+        workspace = make_workspace(dimension, len(case.vectors), int(bases[-1]))
+        arrays = samples.queries([query])[1:]
+        load_query(workspace.table, *arrays)
+        unit = traverse._load_weights(summaries.scales, *arrays, workspace.weights)
+        traverse._estimate(summaries, chosen, bases, len(chosen), workspace)
+        assert workspace.tops.tolist() == workspace.estimates[: bases[-1]].reshape(-1, GROUP).max(axis=1).tolist()
+        for base, component in zip(bases, chosen.tolist(), strict=False):
+            expected = naive.estimates(codes[component], scales, query)
+            found = workspace.estimates[base : base + len(expected)] * unit
+            np.testing.assert_allclose(found, expected, rtol=1e-5, atol=unit * MAX_CODE * len(query))
+            assert (found <= np.array(expected) * (1 + 1e-5)).all()
 
 
-@given(st.lists(st.just(0.0) | st.floats(2.0**-100, 100, width=32), min_size=1, max_size=80))
-def test_candidates_are_sorted_but_for_one_step(estimates: list[float]) -> None:
+def test_runs_are_added_when_their_buffer_is_full() -> None:
+    vectors = samples.random_vectors(40, 120, per_vector=80, empty=0)
+    (query,) = naive.rows(samples.random_vectors(1, 120, per_vector=80, seed=1, empty=0))
+    case = Case(vectors, query)
+    chosen = naive.heaviest(list(query.values()), 20)
+    summaries = case.summaries
+    located = sum(
+        len(naive.invert_summaries(summaries.get(list(query)[place], [])).keys() & query.keys()) for place in chosen
+    )
+    assert located > traverse.LOCATED
+    found = search(case, 10, 20, 1e-9)
+    naive.assert_top_k(found.numbers, found.scores, case.documents, query)
+
+
+@given(st.lists(st.integers(0, 65535), min_size=1, max_size=80), st.integers(0, 65535))
+def test_candidates_are_sorted_but_for_one_step(estimates: list[int], floor: int) -> None:
+    estimates = [max(floor, estimate) for estimate in estimates]
     workspace = make_workspace(1, 1, len(estimates))
-    workspace.estimates[:] = estimates
-    highest = traverse._sort_candidates(len(estimates), workspace)
-    assert highest == max(estimates)
-    assert sorted(workspace.order.tolist()) == list(range(len(estimates)))
-    ordered = workspace.estimates[workspace.order]
-    best_after = np.maximum.accumulate(ordered[::-1])[::-1]
-    assert (best_after - ordered <= highest / (traverse.BUCKETS - 1) * 1.001).all()
-
-
-@pytest.mark.parametrize("highest", [1e-35, 1e36])
-def test_extreme_estimates_stay_inside_the_histogram(highest: float) -> None:
-    workspace = make_workspace(1, 1, 3)
-    workspace.estimates[:] = [0, highest, highest]
+    workspace.bounds[:] = estimates
     guarded = np.zeros(1024, np.int64)  # what is written beyond the histogram shows
-    traverse._sort_candidates(3, workspace._replace(histogram=guarded[: len(workspace.histogram)]))
+    traverse._sort(
+        workspace._replace(histogram=guarded[: len(workspace.histogram)]), len(estimates), floor, max(estimates)
+    )
     assert not guarded[len(workspace.histogram) :].any()
-    assert workspace.order.tolist() == [1, 2, 0]
+    assert sorted(workspace.order.tolist()) == list(range(len(estimates)))
+    ordered = workspace.bounds[workspace.order].astype(int)
+    best_after = np.maximum.accumulate(ordered[::-1])[::-1]
+    assert (best_after - ordered <= (max(estimates) - floor) / (traverse.BUCKETS - 1) * 1.001).all()

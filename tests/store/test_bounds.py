@@ -7,7 +7,7 @@ import pytest
 from seismic import CorruptIndexError
 from seismic.kernels.maxima import Maxima
 from seismic.kernels.score import Forward
-from seismic.store.bounds import check_below, check_column, check_forward, check_maxima, check_scales
+from seismic.store.bounds import check_below, check_column, check_forward, check_lists, check_maxima, check_scales
 from tests import samples
 
 VECTORS = samples.random_vectors(50, empty=0)
@@ -50,6 +50,24 @@ def test_maxima(field: str, value: float) -> None:
     check_maxima(maxima, 50, "x")
     with pytest.raises(CorruptIndexError, match=f"x: {field.rstrip('s')}"):
         check_maxima(changed(maxima, field, value), 50, "x")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("members", 6 << 8 | 0b100), ("members", 7 << 8), ("components", 60), ("scales", np.nan)]
+)
+def test_lists(field: str, value: float) -> None:
+    blocks = samples.blocks({0: [[0, 1], [49]]}, samples.NARROW)
+    summaries = samples.summaries({0: [{1: 1, 2: 1}, {1: 7}]}, {1: 1.0, 2: 1.0}, samples.NARROW)
+    summaries = summaries._replace(components=summaries.components.astype(np.uint32))
+    check_lists(blocks, summaries, 50, 2, "x")
+    with pytest.raises(CorruptIndexError, match="x: found a list of 2 blocks, expected at most 1"):
+        check_lists(blocks, summaries, 50, 1, "x")
+    if field == "members":
+        blocks = changed(blocks, field, value)
+    else:
+        summaries = changed(summaries, field, value)
+    with pytest.raises(CorruptIndexError, match=r"x: .* found .*, expected"):
+        check_lists(blocks, summaries, 50, 2, "x")
 
 
 def text(offsets: list[int], kind: pa.DataType) -> pa.Array:

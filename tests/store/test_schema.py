@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 
 from seismic import CorruptIndexError, InputError, SparseVectors
-from seismic.kernels.maxima import Maxima
+from seismic.kernels.maxima import BLOCK, Maxima
 from seismic.kernels.score import Forward
 from seismic.kernels.traverse import Blocks, Summaries
 from seismic.store import schema
@@ -19,14 +19,21 @@ from tests import naive, samples
 def arrays_of(vectors: SparseVectors) -> tuple[Forward, Maxima, Blocks, Summaries]:
     rows = naive.rows(vectors)
     postings = naive.invert(rows)
-    lists = {component: [[position] for position, _ in entries] for component, entries in postings.items()}
-    summaries = {component: [rows[position] for position, _ in entries] for component, entries in postings.items()}
+    lists = {
+        component: naive.in_blocks([position for position, _ in entries], BLOCK)
+        for component, entries in postings.items()
+    }
+    scales = naive.summary_scales(rows)
+    summaries = {
+        component: [naive.summarize([rows[position] for position in block], scales) for block in blocks]
+        for component, blocks in lists.items()
+    }
     dimension = vectors.dimension
     return (
         samples.forward(vectors),
         samples.maxima(rows, dimension, dense=range(0, dimension, 2048)),
         samples.blocks(lists, dimension),
-        samples.summaries(summaries, dimension),
+        samples.summaries(summaries, scales, dimension),
     )
 
 
@@ -87,12 +94,11 @@ def test_rows_are_the_concepts() -> None:
     assert forward.column("codes").to_pylist() == [[255], [], [1, 255]]
     assert maxima.column("blocks").to_pylist() == [[], [0]]
     assert maxima.column("codes").to_pylist() == [[255] + [0] * 63, [255]]
-    assert postings.column("blocks").to_pylist() == [[[2]], [[0], [2]]]
-    assert [run["component"] for run in summaries.column("summaries").to_pylist()[1]] == [0, 1]
-    assert summaries.column("summaries").to_pylist()[1][1]["entries"] == [
-        {"block": 0, "code": 51},
-        {"block": 1, "code": 255},
-    ]
+    assert postings.column("blocks").to_pylist() == [[0b100], [0b101]]
+    assert summaries.column("shapes").to_pylist() == [[{"length": 2, "runs": 2}]] * 2
+    assert summaries.column("components").to_pylist() == [[0, 1], [1, 0]]
+    assert summaries.column("entries").to_pylist() == [[7, 0, 7, 0], [7, 0, 7, 0]]
+    assert summaries.column("scale").to_pylist() == pytest.approx([1 / 7, 255 / 7])
 
 
 def test_counts_beyond_31_bits_are_refused() -> None:
@@ -168,29 +174,37 @@ def test_dense_rows_have_a_code_for_every_block() -> None:
 
 
 @pytest.mark.parametrize("offsets", BAD_OFFSETS)
-@pytest.mark.parametrize("level", ["blocks", "block"])
-def test_bad_offsets_of_postings(level: str, offsets: list[int]) -> None:
-    kind = schema.postings_schema().field("blocks").type
-    positions = pa.array([0, 1, 2], pa.uint32())
-    if level == "block":
-        column = lists([0, 1, 2], lists(offsets, positions, kind.value_type), kind)
-    else:
-        column = lists(offsets, lists([0, 1, 2, 3], positions, kind.value_type), kind)
-    with pytest.raises(CorruptIndexError, match=rf"postings\.arrow: {level}: list offsets"):
-        schema.blocks_arrays(pa.record_batch([column], schema=schema.postings_schema()))
+def test_bad_offsets_of_postings(offsets: list[int]) -> None:
+    form = schema.postings_schema()
+    column = lists(offsets, pa.array([0, 1, 2], pa.uint32()), form.field("blocks").type)
+    with pytest.raises(CorruptIndexError, match=r"postings\.arrow: blocks: list offsets"):
+        schema.blocks_arrays(pa.record_batch([column], schema=form))
+
+
+def summaries_batch(shapes: list[list[dict[str, int]]] | None = None, **offsets: list[int]) -> pa.RecordBatch:
+    """Of two lists: one run of one entry, and one run of two."""
+    form = schema.summaries_schema(9)
+    shapes = shapes or [[{"length": 1, "runs": 1}], [{"length": 2, "runs": 1}]]
+    children = {
+        "shapes": pa.array([shape for of_list in shapes for shape in of_list], form.field("shapes").type.value_type),
+        "components": pa.array([0, 1], pa.uint16()),
+        "entries": pa.array([7, 7, 7], pa.uint16()),
+    }
+    good = {"shapes": [0, len(shapes[0]), len(children["shapes"])], "components": [0, 1, 2], "entries": [0, 1, 3]}
+    columns = [lists((good | offsets)[name], children[name], form.field(name).type) for name in children]
+    return pa.record_batch([*columns, pa.array([1.0] * len(columns[0]), pa.float32())], schema=form)
 
 
 @pytest.mark.parametrize("offsets", BAD_OFFSETS)
-@pytest.mark.parametrize("level", ["summaries", "entries"])
-def test_bad_offsets_of_summaries(level: str, offsets: list[int]) -> None:
-    form = schema.summaries_schema(9)
-    kind = form.field("summaries").type
-    run = kind.value_type
-    pairs = pa.array([{"block": 0, "code": 1}] * 3, run.field("entries").type.value_type)
-    outer, inner = ([0, 1, 2], offsets) if level == "entries" else (offsets, [0, 1, 2, 3])
-    entries = lists(inner, pairs, run.field("entries").type)
-    components = pa.array(range(len(entries)), pa.uint16())
-    column = lists(outer, pa.StructArray.from_arrays([components, entries], fields=list(run)), kind)
-    batch = pa.record_batch([column, pa.array([1.0] * len(column), pa.float32())], schema=form)
-    with pytest.raises(CorruptIndexError, match=rf"summaries\.arrow: {level}: list offsets"):
-        schema.summaries_arrays(batch)
+def test_bad_offsets_of_summaries(offsets: list[int]) -> None:
+    with pytest.raises(CorruptIndexError, match=r"summaries\.arrow: entries: list offsets"):
+        schema.summaries_arrays(summaries_batch(entries=offsets))
+
+
+def test_shapes_count_runs_and_entries() -> None:
+    schema.summaries_arrays(summaries_batch())
+    one, two, other = {"length": 1, "runs": 1}, {"length": 2, "runs": 1}, {"length": 1, "runs": 2}
+    with pytest.raises(CorruptIndexError, match=r"summaries\.arrow: shapes and components count differently"):
+        schema.summaries_arrays(summaries_batch([[one], [other]]))
+    with pytest.raises(CorruptIndexError, match=r"summaries\.arrow: shapes and entries count differently"):
+        schema.summaries_arrays(summaries_batch([[two], [one]]))

@@ -23,7 +23,7 @@ class Ours(Engine):
 
     def builds(self, shape: Shape, quick: bool) -> list[Knobs]:
         shared, lists = {"layout": "shared"}, {"layout": "lists"}
-        return [shared] if quick else [shared, lists, {**lists, "centroid_fraction": 0.3, "summary_energy": 0.6}]
+        return [shared] if quick else [shared, lists]
 
     def settings(self, build: Knobs, k: int, quick: bool) -> list[Setting]:
         if build["layout"] == "shared":
