@@ -21,13 +21,14 @@ from seismic.errors import (
     StorageError,
     VectorError,
 )
-from seismic.params import BuildParams, SearchParams
+from seismic.params import BuildParams, Profile, SearchParams
 from seismic.query import Query
 from seismic.search import Answer, Hit, Index, SearchStats
 from seismic.search import open_index as open
 from seismic.snapshot import create_snapshot, restore_snapshot
 from seismic.store.history import GenerationInfo, collect_garbage, generations, rollback
 from seismic.store.verify import Verification, verify
+from seismic.tune import tune
 from seismic.updates import delete, upsert
 from seismic.vectors import SparseVectors
 from seismic.version import __version__
@@ -46,6 +47,7 @@ __all__ = [
     "LockedError",
     "OutputExistsError",
     "ParameterError",
+    "Profile",
     "Query",
     "QueryError",
     "SearchParams",
@@ -66,6 +68,7 @@ __all__ = [
     "open",
     "restore_snapshot",
     "rollback",
+    "tune",
     "upsert",
     "verify",
 ]

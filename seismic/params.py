@@ -2,11 +2,12 @@
 
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
 from seismic.errors import ParameterError
 
-Plan = Literal["auto", "blocks", "exact"]
+Plan = Literal["blocks", "exact"]
 Layout = Literal["shared", "lists"]
 Verify = Literal["none", "sample", "full"]
 
@@ -38,8 +39,10 @@ def _explain(model: type[_Params], error: ValidationError) -> str:
     """One line per wrong parameter: its name, what was found, what was expected."""
     lines = []
     for problem in error.errors():
-        name = ".".join(map(str, problem["loc"])) or model.__name__
-        if problem["type"] == "extra_forbidden":
+        name = ".".join(map(str, problem["loc"]))
+        if not name:
+            lines.append(problem["msg"])
+        elif problem["type"] == "extra_forbidden":
             known = ", ".join(model.model_fields)
             lines.append(f"unknown parameter '{name}'; {model.__name__} has {known}")
         else:
@@ -82,9 +85,13 @@ class BuildParams(_Params):
 class SearchParams(_Params):
     """How one query is answered."""
 
-    plan: Plan = "auto"
-    """`exact`: the true top k. `blocks`: approximate, needs the layout `lists`. `auto`: `exact`, the cheaper one up to
-    millions of documents."""
+    recall: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
+    """The mean share of the true top k that is enough: the cheapest settings that keep it, as measured by `seismic
+    tune`, answer. Exact where nothing else was measured to keep it. Chooses the three below, so excludes them."""
+
+    plan: Literal["auto", "blocks", "exact"] = "auto"
+    """`exact`: the true top k. `blocks`: approximate, needs the layout `lists`. `auto`: what `recall` asks for, else
+    `exact`."""
 
     query_cut: Annotated[int, Field(ge=1, le=1 << 24)] | None = None
     """`blocks`: how many of the query's heaviest components have their lists visited. None: 15."""
@@ -92,3 +99,50 @@ class SearchParams(_Params):
     heap_factor: Annotated[float, Field(gt=0.0, le=10.0)] | None = None
     """Skip a block if its estimate (`exact`: its bound) < heap_factor x k-th best score so far; higher prunes more.
     None: 0.6 for `blocks`, 1 for `exact`, which above 1 is exact no more."""
+
+    @model_validator(mode="after")
+    def _check_recall(self) -> Self:
+        if self.recall is None:
+            return self
+        chosen = self.model_dump(exclude={"recall"}, exclude_none=True)
+        found = " and ".join(f"{name} {value}" for name, value in chosen.items() if value != "auto")
+        if found:
+            message = "recall {recall} chooses plan, query_cut and heap_factor, found {found} as well; leave out either"
+            raise PydanticCustomError("recall_and_knobs", message, {"recall": self.recall, "found": found})
+        return self
+
+
+class Profile(_Params):
+    """A plan and its knobs, with what `seismic tune` measured of them: searches for `k` hits that promise a recall."""
+
+    k: Annotated[int, Field(ge=1)]
+    """Hits per query."""
+
+    target: Annotated[float, Field(gt=0.0, le=1.0)]
+    """The recall promised; 1: exact."""
+
+    params: SearchParams
+    """The plan and its knobs."""
+
+    recall: Annotated[float, Field(ge=0.0, le=1.0)]
+    """Measured mean share of the exact top k, over the queries."""
+
+    lower: Annotated[float, Field(ge=0.0, le=1.0)]
+    """The true mean is above it with 95 % confidence; at least `target`. `seismic.recall` says how it is computed."""
+
+    upper: Annotated[float, Field(ge=0.0, le=1.0)]
+    """The true mean is below it with 95 % confidence."""
+
+    microseconds: Annotated[float, Field(gt=0.0)]
+    """CPU time of a query, a median, on the machine that tuned."""
+
+    exact_microseconds: Annotated[float, Field(gt=0.0)]
+    """The same of an exact answer, measured in turns with it."""
+
+    queries: Annotated[int, Field(ge=1)]
+    """Queries measured."""
+
+    @property
+    def exact(self) -> bool:
+        """Whether its answers are exact, by construction."""
+        return self.params == SearchParams(plan="exact")

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -14,16 +14,15 @@ from seismic.changes import check_delete
 from seismic.errors import ParameterError
 from seismic.kernels import exact, traverse
 from seismic.live import LiveShard
-from seismic.params import SearchParams, Verify, check_verify
+from seismic.params import Plan, Profile, SearchParams, Verify, check_verify
+from seismic.planner import Choice
+from seismic.pseudo import pseudo_queries
 from seismic.query import QUERY_DIMENSION, Query, QueryLike, known_components, parse_query
 from seismic.store.manifest import Manifest
 from seismic.threads import even_ranges, in_order
 from seismic.vectors import SparseVectors, VectorsLike, as_vectors
 from seismic.view import View, open_view
 from seismic.vocabulary import Vocabulary
-
-QUERY_CUT, HEAP_FACTOR = 15, 0.6
-Plan = Literal["blocks", "exact"]
 
 Arrays = tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]
 
@@ -49,20 +48,24 @@ class SearchStats:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Hits, best first; the plan that found them; `unknown`: components or tokens of the query the index lacks."""
+    """Hits, best first; the plan that found them; `unknown`: components or tokens of the query the index lacks.
+
+    `profile`: the one that a recall asked for has chosen, with its target and what was measured; else None.
+    """
 
     hits: list[Hit]
     plan: Plan
     stats: SearchStats
     unknown: tuple[int | str, ...]
+    profile: Profile | None = None
 
 
 class Index:
     """A collection, memory-mapped, as it was when it was opened or last refreshed. Safe to use from many threads.
 
     `open` makes one. Attributes: ``name`` (the collection's folder), ``generation``, ``sequence`` (the last change in
-    it), ``manifest``, ``dimension``, ``vocabulary`` (or None), ``columns`` (payload columns). ``len(index)`` counts
-    documents, deleted ones aside.
+    it), ``manifest``, ``dimension``, ``vocabulary`` (or None), ``columns`` (payload columns), ``profiles``.
+    ``len(index)`` counts documents, deleted ones aside.
     """
 
     def __init__(self, view: View) -> None:
@@ -108,6 +111,11 @@ class Index:
         """Payload columns."""
         return self.view.documents.columns
 
+    @property
+    def profiles(self) -> tuple[Profile, ...]:
+        """What `tune` measured of the generation, when it was opened."""
+        return self.view.planner.profiles
+
     def refresh(self) -> bool:
         """Take in the changes and the generation published since, by any process; whether there were any.
 
@@ -127,27 +135,38 @@ class Index:
         index._workspaces = self._workspaces
         return index
 
-    def search(self, query: QueryLike, k: int = 10, *, params: SearchParams | None = None) -> list[Hit]:
+    def search(
+        self, query: QueryLike, k: int = 10, *, recall: float | None = None, params: SearchParams | None = None
+    ) -> list[Hit]:
         """The k best documents for a query, best first; fewer if fewer share a component with it.
 
-        `query`: {"indices": [...], "values": [...]}, {"tokens": {token: weight}}, or SparseVectors of one row. Ties
-        go by document number. Raises QueryError or ParameterError.
+        `query`: {"indices": [...], "values": [...]}, {"tokens": {token: weight}}, or SparseVectors of one row. `recall`
+        is short for `params=SearchParams(recall=...)`. Ties go by document number. Raises QueryError or
+        ParameterError.
         """
-        return self.answer(query, k, params=params).hits
+        return self.answer(query, k, recall=recall, params=params).hits
 
-    def answer(self, query: QueryLike, k: int = 10, *, params: SearchParams | None = None) -> Answer:
-        """`search`, with the plan, counters and unknown components."""
-        params = params or SearchParams()
+    def answer(
+        self, query: QueryLike, k: int = 10, *, recall: float | None = None, params: SearchParams | None = None
+    ) -> Answer:
+        """`search`, with the plan, its profile, counters and unknown components."""
         view = self.view
+        choice = view.planner.choose(k, recall, params)
         parsed = parse_query(query, view.manifest.dimension, view.vocabulary)
-        numbers, scores, counters = self._search(view, _one_row(parsed), _check_k(k, view), params)
+        numbers, scores, counters = self._search(view, _one_row(parsed), min(k, view.live), choice)
         found = numbers[0][numbers[0] >= 0].tolist()
         ids = view.documents.ids(found)
         hits = [Hit(*hit) for hit in zip(ids, scores[0].tolist(), found, strict=False)]
-        return Answer(hits, _plan(params), SearchStats(*counters.tolist()), parsed.unknown)
+        return Answer(hits, choice.plan, SearchStats(*counters.tolist()), parsed.unknown, choice.profile)
 
     def search_batch(
-        self, queries: VectorsLike, k: int = 10, *, params: SearchParams | None = None, threads: int = 1
+        self,
+        queries: VectorsLike,
+        k: int = 10,
+        *,
+        recall: float | None = None,
+        params: SearchParams | None = None,
+        threads: int = 1,
     ) -> Arrays:
         """(document numbers int64 [n, k], scores float32 [n, k]) of n queries, in their order; -1 and 0 pad.
 
@@ -157,13 +176,13 @@ class Index:
         if threads < 1:
             raise ParameterError(f"threads is {threads}, expected at least 1")
         view = self.view
-        params, width = params or SearchParams(), _check_k(k, view)
+        choice, width = view.planner.choose(k, recall, params), min(k, view.live)
         vectors = known_components(as_vectors(queries), view.manifest.dimension)
         numbers, scores = np.full((len(vectors), k), -1, np.int64), np.zeros((len(vectors), k), np.float32)
 
         def task(span: tuple[int, int]) -> None:
             part = vectors.slice(*span)
-            numbers[slice(*span), :width], scores[slice(*span), :width], _ = self._search(view, part, width, params)
+            numbers[slice(*span), :width], scores[slice(*span), :width], _ = self._search(view, part, width, choice)
 
         parts = 1 if threads == 1 else 8 * threads  # short ranges keep all threads busy to the end
         for _ in in_order(task, even_ranges(len(vectors), parts), threads):
@@ -188,6 +207,11 @@ class Index:
         """int64 [dimension]: how many documents have each component."""
         return self.view.document_frequency
 
+    def pseudo_queries(self, count: int, seed: int = 0) -> SparseVectors:
+        """Queries made of random documents, for measuring where no real ones are at hand."""
+        view = self.view
+        return pseudo_queries([shard.shard.forward for shard in view.shards], view.manifest.dimension, count, seed)
+
     def warm_up(self, *, changes: bool = False) -> None:
         """Compile or load the kernels of every plan, so that the first query is as fast as the next; `changes`: those
         that take in changes, too."""
@@ -195,7 +219,7 @@ class Index:
         plans: tuple[Plan, ...] = ("exact",) if self.manifest.layout == "shared" else ("exact", "blocks")
         for plan in plans:
             for view in (self.view, self.view.rehearsed()) if changes else (self.view,):
-                self._search(view, _one_row(query), 1, SearchParams(plan=plan))
+                self._search(view, _one_row(query), 1, view.planner.choose(1, params=SearchParams(plan=plan)))
 
     def close(self) -> None:
         """Let go of the files; the index cannot be searched any more."""
@@ -216,14 +240,9 @@ class Index:
         return f"Index({self.name!r}, generation {self.generation}, {len(self)} documents, dimension {self.dimension})"
 
     def _search(
-        self, view: View, queries: SparseVectors, k: int, params: SearchParams
+        self, view: View, queries: SparseVectors, k: int, choice: Choice
     ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32], npt.NDArray[np.int64]]:
         """Search all shards and merge: (numbers [n, k], scores [n, k], counters [4])."""
-        if _plan(params) == "blocks" and view.manifest.layout == "shared":
-            raise ParameterError(
-                f"plan 'blocks' visits posting lists, and index '{self.name}' has none; use 'exact', or build it with "
-                "the layout 'lists'"
-            )
         counters = np.zeros(4, np.int64)
         if k == 0:  # every document was deleted
             return np.empty((len(queries), 0), np.int64), np.empty((len(queries), 0), np.float32), counters
@@ -233,7 +252,7 @@ class Index:
             workspaces = _Workspaces()
         try:
             parts = [
-                self._search_shard(shard, first, queries, k, params, workspaces.for_view(view), counters)
+                self._search_shard(shard, first, queries, k, choice, workspaces.for_view(view), counters)
                 for shard, first in zip(view.shards, view.firsts, strict=False)
                 if shard.live
             ]
@@ -247,15 +266,15 @@ class Index:
         first_number: int,
         queries: SparseVectors,
         k: int,
-        params: SearchParams,
+        choice: Choice,
         workspaces: "_Workspaces",
         counters: npt.NDArray[np.int64],
     ) -> Arrays:
         shard, shape = live.shard, (len(queries), min(k, live.live))
         numbers, scores = np.empty(shape, np.int64), np.empty(shape, np.float32)
         csr = (queries.indptr, queries.components, queries.values)
-        if shard.lists is not None and _plan(params) == "blocks":
-            cut, factor = params.query_cut or QUERY_CUT, params.heap_factor or HEAP_FACTOR
+        cut, factor = choice.query_cut, choice.heap_factor
+        if shard.lists is not None and choice.plan == "blocks":
             lists = min(cut, int(np.diff(queries.indptr).max(initial=0)))
             workspace = workspaces.for_blocks(lists * traverse.padded(shard.entry.most_blocks))
             blocks, summaries = shard.lists.blocks, shard.lists.summaries
@@ -264,7 +283,6 @@ class Index:
             )
         else:
             space = workspaces.for_exact()
-            factor = params.heap_factor or 1.0
             exact.search_exact_batch(
                 shard.maxima, shard.forward, *csr, factor, live.allowed, space, scores, numbers, counters
             )
@@ -319,16 +337,6 @@ def merge(parts: Sequence[Arrays], k: int) -> Arrays:
     numbers, scores = (np.concatenate(arrays, axis=1) for arrays in zip(*parts, strict=True))
     order = np.lexsort((numbers, -scores), axis=1)[:, :k]  # pads score 0 and hits more
     return np.take_along_axis(numbers, order, axis=1), np.take_along_axis(scores, order, axis=1)
-
-
-def _check_k(k: int, view: View) -> int:
-    if k < 1:
-        raise ParameterError(f"k is {k}, expected at least 1")
-    return min(k, view.live)
-
-
-def _plan(params: SearchParams) -> Plan:
-    return "exact" if params.plan == "auto" else params.plan
 
 
 def _one_row(query: Query) -> SparseVectors:

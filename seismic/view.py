@@ -17,11 +17,13 @@ from seismic.documents import Documents
 from seismic.errors import CorruptIndexError, InputError
 from seismic.live import LiveShard
 from seismic.params import Verify
+from seismic.planner import Planner
 from seismic.store.collection import current_generation
 from seismic.store.lock import Lease
 from seismic.store.log import Place, Record, read_log, segment_path, start_of
 from seismic.store.manifest import Manifest
 from seismic.store.opening import open_generation
+from seismic.store.profiles import read_profiles
 from seismic.vectors import SparseVectors
 from seismic.vocabulary import Vocabulary, inverse_document_frequency
 
@@ -36,6 +38,7 @@ class View:
     ``base`` are the shards of the generation, ``deltas`` those of documents changed since, which come after; document
     numbers count through all of them, deleted documents included. ``place``: how far the log was read. ``lease``: keeps
     the generation's files until the last view of it is gone; ``verify``: how the next generation's are checked.
+    ``planner``: for searches of any of it.
     """
 
     collection: Path
@@ -46,6 +49,7 @@ class View:
     place: Place
     lease: Lease
     verify: Verify
+    planner: Planner
 
     @cached_property
     def shards(self) -> tuple[LiveShard, ...]:
@@ -160,7 +164,8 @@ def open_view(collection: Path, verify: Verify = "none") -> View:
             opened = open_generation(collection, verify)
             place = start_of(collection, opened.manifest.sequence)
             base = tuple(map(LiveShard, opened.shards))
-            view = View(collection, opened.manifest, opened.vocabulary, base, (), place, opened.lease, verify)
+            planner = Planner(opened.manifest.layout, read_profiles(collection, opened.manifest.generation))
+            view = View(collection, opened.manifest, opened.vocabulary, base, (), place, opened.lease, verify, planner)
             return view.advanced()
         except CorruptIndexError:
             if current_generation(collection) == name:

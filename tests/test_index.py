@@ -69,9 +69,7 @@ def test_a_closed_index_says_so(tmp_path: Path) -> None:
 
 def test_the_plan_blocks_needs_lists(tmp_path: Path) -> None:
     index = samples.opened(tmp_path, [{0: 1.0}])
-    with pytest.raises(
-        ParameterError, match=r"index 'index' has none; use 'exact', or build it with the layout 'lists'"
-    ):
+    with pytest.raises(ParameterError, match=r"this index has none; use 'exact', or build it with the layout 'lists'"):
         index.search({"indices": [0], "values": [1.0]}, params=SearchParams(plan="blocks"))
 
 

@@ -59,12 +59,24 @@ def test_build_params_out_of_range(values: dict[str, Any], message: str) -> None
         ({"heap_factor": 10.1}, "heap_factor"),
         ({"heap_factor": float("nan")}, "heap_factor"),
         ({"heap_factor": float("inf")}, "heap_factor"),
-        ({"k": 10}, r"^unknown parameter 'k'; SearchParams has plan, query_cut, heap_factor"),
+        ({"k": 10}, r"^unknown parameter 'k'; SearchParams has recall, plan, query_cut, heap_factor"),
+        ({"recall": 0.0}, "recall"),
+        ({"recall": 1.1}, "recall"),
+        ({"recall": float("nan")}, "recall"),
+        ({"recall": 0.9, "plan": "exact"}, r"^recall 0.9 chooses plan, .* found plan exact as well; leave out either$"),
+        ({"recall": 0.9, "query_cut": 3, "heap_factor": 0.7}, "found query_cut 3 and heap_factor 0.7 as well"),
     ],
 )
 def test_search_params_out_of_range(values: dict[str, Any], message: str) -> None:
     with pytest.raises(ParameterError, match=message):
         SearchParams(**values)
+
+
+@pytest.mark.parametrize(
+    "values", [{"recall": 1}, {"recall": 0.97, "plan": "auto"}, {"recall": 0.97, "query_cut": None}]
+)
+def test_a_recall_may_be_asked_for(values: dict[str, Any]) -> None:
+    assert SearchParams(**values) == SearchParams(recall=values["recall"])
 
 
 def test_params_cannot_be_changed_but_replaced() -> None:

@@ -1,0 +1,72 @@
+"""Which plan answers a query, with which knobs.
+
+A profile says what keeps a recall at the depth k at which it was measured. It also holds elsewhere, on the side where
+its plan finds the larger share of the top k. Measured with fixed knobs, k from 1 to 1,000: the share that `exact` with
+a heap factor finds grows with k, so a profile holds for any larger k (319,203 documents, heap factor 1.05: 0.943 at
+k = 1, 0.954 at 10, 0.972 at 100, 0.983 at 1,000); the share that `blocks` finds shrinks, so a profile holds for any
+smaller k (query cut 8, heap factor 0.7: 0.970, 0.964, 0.932, 0.846).
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from seismic.errors import ParameterError
+from seismic.params import Layout, Plan, Profile, SearchParams
+
+QUERY_CUT, HEAP_FACTOR = 15, 0.6
+"""Of `blocks`, if not given."""
+
+
+class Choice(NamedTuple):
+    """How queries are answered. ``query_cut`` is for `blocks`; ``profile``: what a recall asked for has chosen."""
+
+    plan: Plan
+    query_cut: int
+    heap_factor: float
+    profile: Profile | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Planner:
+    """Chooses for one index, of that layout and with these profiles."""
+
+    layout: Layout
+    profiles: tuple[Profile, ...] = ()
+
+    def choose(self, k: int, recall: float | None = None, params: SearchParams | None = None) -> Choice:
+        """The plan and its knobs for searches of k hits. `recall` is short for `SearchParams(recall=...)`.
+
+        For a recall it is the cheapest profile that keeps it; without one, and without a recall, the answer is exact.
+        ParameterError if the index is not made for the plan, or if `recall` and `params` exclude each other.
+        """
+        if k < 1:
+            raise ParameterError(f"k is {k}, expected at least 1")
+        params = params or _EXACT
+        if recall is not None:
+            params = params.replace(recall=recall)
+        if params.recall is None:
+            return self._with_knobs(params, None)
+        keeping = [profile for profile in self.profiles if _keeps(profile, params.recall, k)]
+        if not keeping:
+            return self._with_knobs(_EXACT, None)
+        best = min(keeping, key=lambda profile: profile.microseconds / profile.exact_microseconds)
+        return self._with_knobs(best.params, best)
+
+    def _with_knobs(self, params: SearchParams, profile: Profile | None) -> Choice:
+        if params.plan != "blocks":
+            return Choice("exact", QUERY_CUT, params.heap_factor or 1.0, profile)
+        if self.layout == "shared":
+            raise ParameterError(
+                "plan 'blocks' visits posting lists, and this index has none; use 'exact', or build it with the layout "
+                "'lists'"
+            )
+        return Choice("blocks", params.query_cut or QUERY_CUT, params.heap_factor or HEAP_FACTOR, profile)
+
+
+_EXACT = SearchParams()
+
+
+def _keeps(profile: Profile, recall: float, k: int) -> bool:
+    if profile.lower < recall:
+        return False
+    return profile.exact or k == profile.k or (k < profile.k) == (profile.params.plan == "blocks")

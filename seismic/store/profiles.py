@@ -1,0 +1,109 @@
+"""<collection>/profiles/<generation>.json: what `tune` measured of a generation, beside it because generations are
+immutable and the same build gives the same bytes."""
+
+import json
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+import xxhash
+
+from seismic.errors import CorruptIndexError, FormatError, ParameterError, StorageError
+from seismic.params import Profile
+from seismic.store.collection import GENERATIONS
+from seismic.store.files import fsync, hash_file
+from seismic.store.manifest import FILE_NAME
+
+PROFILES = "profiles"
+
+FORMAT_MAJOR, FORMAT_MINOR = 1, 0
+"""A reader takes any minor of its major; fields it does not know are dropped."""
+
+
+def profiles_file(collection: Path, generation: str) -> Path:
+    """Where the profiles of a generation are, if there are any."""
+    return collection / PROFILES / f"{generation}.json"
+
+
+def write_profiles(collection: Path, generation: str, profiles: Sequence[Profile]) -> Path:
+    """Replace the profiles of a generation in one step; the file. StorageError if it cannot be written."""
+    content: dict[str, Any] = {
+        "format": f"{FORMAT_MAJOR}.{FORMAT_MINOR}",
+        "generation": generation,
+        "manifest_xxh3_128": _manifest_hash(collection, generation),
+        "profiles": [profile.model_dump(mode="json") for profile in profiles],
+    }
+    content["hash"] = _hash(content)
+    path = profiles_file(collection, generation)
+    try:
+        path.parent.mkdir(exist_ok=True)
+        _replace(path, json.dumps(content, indent=1) + "\n")
+    except OSError as error:
+        raise StorageError(f"cannot write {path}: {error.strerror}") from error
+    return path
+
+
+def _replace(path: Path, text: str) -> None:
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    fresh = Path(name)
+    try:
+        os.close(descriptor)
+        fresh.write_text(text)
+        fresh.chmod(0o644)  # mkstemp's files are private
+        fsync(fresh)
+        os.replace(fresh, path)
+    except BaseException:
+        fresh.unlink(missing_ok=True)
+        raise
+    fsync(path.parent)
+
+
+def read_profiles(collection: Path, generation: str) -> tuple[Profile, ...]:
+    """The profiles of a generation; none if it was not tuned, or if what is there was measured on other bytes.
+
+    CorruptIndexError if the file is damaged, FormatError if it is not for this release.
+    """
+    path = profiles_file(collection, generation)
+    try:
+        content = orjson.loads(path.read_bytes())
+    except FileNotFoundError:
+        return ()
+    except (OSError, orjson.JSONDecodeError) as error:
+        raise _damaged(path, f"it cannot be read as JSON ({error})") from None
+    if not isinstance(content, dict) or "format" not in content:
+        raise _damaged(path, "found no format version in it")
+    if str(content["format"]).partition(".")[0] != str(FORMAT_MAJOR):
+        raise FormatError(
+            f"{path}: found format {content['format']}, this release reads {FORMAT_MAJOR}.x; run `seismic tune` again, "
+            "or delete the file"
+        )
+    if content.pop("hash", None) != _hash(content):
+        raise _damaged(path, "it does not match its own hash")
+    try:
+        if content["manifest_xxh3_128"] != _manifest_hash(collection, generation):
+            return ()
+        return tuple(_profile(fields) for fields in content["profiles"])
+    except (KeyError, TypeError, AttributeError, OSError, ParameterError) as error:
+        raise _damaged(path, f"it does not hold profiles ({error})") from None
+
+
+def _profile(fields: dict[str, Any]) -> Profile:
+    return Profile(**{name: value for name, value in fields.items() if name in Profile.model_fields})
+
+
+def _damaged(path: Path, problem: str) -> CorruptIndexError:
+    return CorruptIndexError(
+        f"{path} is damaged: {problem}; delete it (searches that ask for a recall are exact then), and run "
+        "`seismic tune` again"
+    )
+
+
+def _manifest_hash(collection: Path, generation: str) -> str:
+    return hash_file(collection / GENERATIONS / generation / FILE_NAME)
+
+
+def _hash(content: dict[str, Any]) -> str:
+    return xxhash.xxh3_128_hexdigest(orjson.dumps(content, option=orjson.OPT_SORT_KEYS))

@@ -1,0 +1,78 @@
+from typing import Any
+
+import pytest
+
+from seismic import ParameterError, Profile, SearchParams
+from seismic.planner import Choice, Planner
+
+
+def profile(k: int, target: float, cost: float, **params: Any) -> Profile:
+    kept = {"recall": target, "lower": target, "upper": 1.0}
+    costs = {"microseconds": cost, "exact_microseconds": 10.0 * k}
+    return Profile(k=k, target=target, params=SearchParams(**params), queries=100, **kept, **costs)
+
+
+EXACT = Choice("exact", 15, 1.0)
+LOOSE_10 = profile(10, 0.9, 50.0, plan="exact", heap_factor=1.2)
+TIGHT_10 = profile(10, 0.97, 70.0, plan="exact", heap_factor=1.1)
+BLOCKS_100 = profile(100, 0.9, 300.0, plan="blocks", query_cut=5, heap_factor=0.8)
+EXACT_100 = profile(100, 1.0, 1000.0, plan="exact")
+PLANNER = Planner("lists", (LOOSE_10, TIGHT_10, BLOCKS_100, EXACT_100))
+
+
+@pytest.mark.parametrize(
+    ("recall", "k", "chosen"),
+    [
+        (0.9, 10, BLOCKS_100),  # 0.3 of exact, for 0.5
+        (0.91, 10, TIGHT_10),
+        (0.97, 10, TIGHT_10),
+        (0.98, 10, EXACT_100),  # what is exact is exact at any k
+        (0.91, 9, EXACT_100),  # `exact` with a heap factor finds less at smaller k
+        (0.91, 50, TIGHT_10),
+        (0.91, 5000, TIGHT_10),
+        (0.9, 1, BLOCKS_100),  # `blocks` finds more at smaller k
+        (0.9, 100, BLOCKS_100),
+        (0.9, 101, LOOSE_10),  # and less at larger k
+        (1.0, 7, EXACT_100),
+    ],
+)
+def test_the_cheapest_profile_that_keeps_the_recall(recall: float, k: int, chosen: Profile) -> None:
+    choice = PLANNER.choose(k, recall)
+    assert choice.profile == chosen
+    assert choice == PLANNER.choose(k, params=SearchParams(recall=recall))
+    assert choice[:3] == Planner("lists").choose(k, params=chosen.params)[:3]
+
+
+@pytest.mark.parametrize("profiles", [(), (LOOSE_10,)])
+def test_what_was_not_measured_is_exact(profiles: tuple[Profile, ...]) -> None:
+    assert Planner("shared", profiles).choose(10, 0.95) == EXACT
+    assert Planner("shared", profiles).choose(5, 0.5) == EXACT
+
+
+def test_what_is_promised_is_what_was_proven() -> None:
+    doubtful = LOOSE_10.replace(lower=0.89)
+    assert Planner("shared", (doubtful,)).choose(10, 0.9) == EXACT
+
+
+@pytest.mark.parametrize("params", [None, SearchParams(), SearchParams(plan="exact")])
+def test_without_a_recall_answers_are_exact(params: SearchParams | None) -> None:
+    assert PLANNER.choose(10, params=params) == EXACT
+
+
+def test_knobs_that_are_given_hold() -> None:
+    planner = Planner("lists")
+    assert planner.choose(10, params=SearchParams(plan="blocks")) == Choice("blocks", 15, 0.6)
+    knobs = SearchParams(plan="blocks", query_cut=3, heap_factor=0.9)
+    assert planner.choose(10, params=knobs) == Choice("blocks", 3, 0.9)
+    assert planner.choose(10, params=SearchParams(heap_factor=1.1)).heap_factor == 1.1
+
+
+def test_what_cannot_be() -> None:
+    with pytest.raises(ParameterError, match="k is 0, expected at least 1"):
+        PLANNER.choose(0)
+    with pytest.raises(ParameterError, match="found plan exact as well"):
+        PLANNER.choose(10, 0.9, SearchParams(plan="exact"))
+    with pytest.raises(ParameterError, match="'recall'"):
+        PLANNER.choose(10, 1.5)
+    with pytest.raises(ParameterError, match="this index has none; use 'exact'"):
+        Planner("shared").choose(10, params=SearchParams(plan="blocks"))
