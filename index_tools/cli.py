@@ -16,6 +16,7 @@ VERBS = {
     "search": "Answer one query from the shell.",
     "serve": "Serve a folder of collections over REST.",
     "evaluate": "Measure recall, effectiveness, latency and size.",
+    "tune": "Measure what keeps a recall you ask for.",
     "inspect": "Show what is inside an index.",
     "verify": "Look for damage in an index.",
     "generations": "List the generations of a collection.",

@@ -49,7 +49,9 @@ def evaluate(
 
         seismic evaluate scifact --queries queries.parquet --where split=test
 
-        seismic evaluate scifact --queries queries.jsonl --query-cut 5 --k 100
+        seismic evaluate scifact --queries queries.parquet --recall 0.95
+
+        seismic evaluate scifact --queries queries.jsonl --plan blocks --query-cut 5 --k 100
     """
     with seismic.open(collection) as index:
         selected = read_queries(queries, index.vocabulary, where or ())
@@ -74,7 +76,8 @@ def measure(
     """
     params = params or SearchParams()
     exact = Trial(index, queries, SearchParams(plan="exact"), threads)
-    chosen = Trial(index, queries, params.replace(plan=_plan(index, queries, params)), threads)
+    named = params if params.recall is not None else params.replace(plan=_plan(index, queries, params))
+    chosen = Trial(index, queries, named, threads)
     truth = exact.search(k)[0]
     trials = [exact] if chosen.params == exact.params else [exact, chosen]
     evaluation = Evaluation(

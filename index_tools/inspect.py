@@ -15,7 +15,8 @@ from rich.table import Table
 
 import seismic
 from index_tools.cpu import describe_cpu
-from seismic import Index, ParameterError
+from index_tools.profiles import profile_table
+from seismic import Index, ParameterError, Profile
 from seismic.store.collection import GENERATIONS
 from seismic.store.manifest import VOCABULARY
 from seismic.store.schema import MAXIMA, POSTINGS
@@ -78,6 +79,7 @@ def describe(index: Index, folder: Path) -> dict[str, Any]:
         },
         "files": _files(folder),
         "statistics": _statistics(folder),
+        "profiles": [profile.model_dump() for profile in index.profiles],
         "build": manifest.build,
         "versions": manifest.versions,
     }
@@ -143,6 +145,9 @@ def _print(report: dict[str, Any]) -> None:
         for name, numbers in report["statistics"].items()
     ]
     _print_rows(console, "statistics", statistics)
+    if report["profiles"]:
+        console.print(profile_table([Profile(**fields) for fields in report["profiles"]]))
+        console.print()
     _print_rows(console, "built with", [*report["build"].items(), *report["versions"].items()])
 
 

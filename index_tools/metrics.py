@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from ir_measures import RR, Qrel, R, ScoredDoc, nDCG
 
+from seismic.recall import shares_found
+
 MEASURES = (nDCG @ 10, RR @ 10, R @ 100)
 
 
@@ -28,12 +30,8 @@ def recall(found: npt.NDArray[np.int64], exact: npt.NDArray[np.int64]) -> float:
 
     Queries that no document matches do not count; NaN if there are no others.
     """
-    shares = [
-        len(np.intersect1d(best[best >= 0], some)) / np.count_nonzero(best >= 0)
-        for some, best in zip(found, exact, strict=True)
-        if (best >= 0).any()
-    ]
-    return float(np.mean(shares)) if shares else float("nan")
+    shares = shares_found(found, exact)
+    return float(shares.mean()) if len(shares) else float("nan")
 
 
 def effectiveness(qrels: Sequence[Qrel], run: Callable[[int], Sequence[ScoredDoc]]) -> dict[str, float]:

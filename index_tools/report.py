@@ -12,10 +12,11 @@ from index_tools.metrics import Latency
 @dataclass(frozen=True, slots=True)
 class PlanResult:
     """What one plan found and cost. ``latency`` in microseconds; ``documents_scored`` per query; ``effectiveness``:
-    measure -> mean over the judged queries."""
+    measure -> mean over the judged queries; ``profile``: what a recall asked for has chosen."""
 
     plan: str
     params: dict[str, Any]
+    profile: dict[str, Any] | None
     recall: float
     effectiveness: dict[str, float]
     latency: Latency

@@ -37,6 +37,8 @@ def search(
 
         seismic search scifact --vector '{"indices": [7], "values": [1.2]}' -k 3
 
+        seismic search scifact --tokens '{"planet": 2.1}' --recall 0.95
+
         seismic search scifact --tokens '{"planet": 2.1}' --json | jq .payload
     """
     query = _query(tokens, vector)
@@ -91,8 +93,9 @@ def _print_table(index: Index, answer: Answer, payloads: list[dict[str, Any]]) -
 
 
 def _summary(answer: Answer) -> str:
-    stats = answer.stats
+    stats, profile = answer.stats, answer.profile
+    chosen = f" for recall {profile.target:g} (measured: {profile.recall:.4f} at k = {profile.k})" if profile else ""
     return (
-        f"plan {answer.plan}, {stats.blocks_visited:,} of {stats.blocks:,} blocks visited, "
+        f"plan {answer.plan}{chosen}, {stats.blocks_visited:,} of {stats.blocks:,} blocks visited, "
         f"{stats.documents_scored:,} documents scored"
     )

@@ -42,12 +42,14 @@ class Trial:
         each = [vectors.slice(row, row + 1) for row in range(len(vectors))]
         answers = [self.index.answer(query, k, params=self.params) for query in each]  # warms up, too
         times = latency(lambda query: self.index.search(query, k, params=self.params), each)
+        profile = answers[0].profile
         began = time.perf_counter()
         numbers, _ = self.search(k)
         seconds = time.perf_counter() - began
         return PlanResult(
             plan=answers[0].plan,
             params=self.params.model_dump(),
+            profile=profile.model_dump() if profile else None,
             recall=recall(numbers, exact),
             effectiveness=effectiveness(qrels, self.run) if qrels else {},
             latency=times,

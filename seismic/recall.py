@@ -24,9 +24,9 @@ def shares_found(found: npt.NDArray[np.int64], exact: npt.NDArray[np.int64]) -> 
     Queries that no document matches are left out.
     """
     rows = np.arange(len(exact), dtype=np.int64)[:, np.newaxis] << 33  # tell the rows' numbers apart
-    hits = np.isin(rows + found, (rows + exact)[exact >= 0]).sum(axis=1)
-    wanted = np.count_nonzero(exact >= 0, axis=1)
-    shares: npt.NDArray[np.float64] = hits[wanted > 0] / wanted[wanted > 0]
+    wanted = exact >= 0
+    hits, most = (np.isin(rows + exact, rows + found) & wanted).sum(axis=1), wanted.sum(axis=1)
+    shares: npt.NDArray[np.float64] = hits[most > 0] / most[most > 0]
     return shares
 
 

@@ -30,8 +30,9 @@ EXACT = SearchParams(plan="exact")
 PROBE = 100
 """Queries of the first look at a lane."""
 
-NEAR, MOST = 1.25, 3
-"""Lanes that a first look finds within NEAR times the cost of the cheapest are measured in full, up to MOST of them."""
+NEAR, MOST = 1.25, 2
+"""Measured in full are the lane of `exact`, and up to MOST others that a first look finds within NEAR times the cost of
+the cheapest."""
 
 ROUNDS, SECONDS = 8, 0.5
 """Settings are timed in turns, ROUNDS times, on as many queries as exact answers take SECONDS for (PROBE at least)."""
@@ -134,6 +135,53 @@ class _Sample:
     def recall(self, params: SearchParams) -> Recall:
         """Of exact answers 1, by construction."""
         return Recall(1.0, 1.0, 1.0) if params == EXACT else estimate(self.shares(params))
+
+    def _look(self, params: SearchParams) -> tuple[npt.NDArray[np.float64], float]:
+        if params not in self._seen:
+            found, seconds = _search(self.index, self.queries, self.k, params)
+            self._seen[params] = shares_found(found, self.truth), seconds
+        return self._seen[params]
+
+
+class _Depth:
+    """Tuning for one k."""
+
+    def __init__(self, index: Index, queries: SparseVectors, k: int, progress: Progress) -> None:
+        self.index, self.queries, self.k, self.lanes = index, queries, k, _lanes(index.manifest.layout)
+        self.progress = progress
+        self.all = _Sample(index, queries, k)
+        few = len(queries) <= PROBE
+        self.few = self.all if few else _Sample(index, queries.slice(0, PROBE), k)
+        if not len(self.all.shares(EXACT)):
+            raise InputError("queries: found none that any document matches, expected some")
+
+    def profiles(self, targets: Sequence[float]) -> list[Profile]:
+        """The cheapest settings for each target, and exact answers."""
+        stage, steps = f"k = {self.k}", len(targets) + ROUNDS
+        keeping = {1.0: [EXACT]}
+        for done, target in enumerate(targets):
+            self.progress(stage, done, steps)
+            keeping[target] = self._keeping(target)
+        settings = list(dict.fromkeys(params for some in keeping.values() for params in some))
+        costs = self._costs(settings, lambda done: self.progress(stage, len(targets) + done, steps))
+        return [self._profile(target, keeping[target], costs) for target in (*targets, 1.0)]
+
+    def _keeping(self, target: float) -> list[SearchParams]:
+        """Settings that keep a recall, of the lanes that look cheapest; exact answers among them."""
+        looks: list[tuple[float, int, Lane]] = []
+        for lane in self.lanes:
+            cheapest = min((seconds for seconds, _, _ in looks), default=math.inf)
+            at, seconds = self._look(lane, target, NEAR * cheapest)
+            if at >= 0:
+                looks.append((seconds, at, lane))
+        ours, *others = looks  # the lane of `exact` always keeps it
+        others.sort(key=lambda look: look[0])
+        keeping = [EXACT]
+        for seconds, guess, lane in (ours, *others[:MOST]):
+            if lane is ours[2] or seconds <= NEAR * min(ours[0], others[0][0]):
+                at = last_that(lambda params: self.all.recall(params).lower >= target, lane, guess)
+                keeping += lane[max(at, 0) : at + 1]
+        return keeping
 
     def _look(self, params: SearchParams) -> tuple[npt.NDArray[np.float64], float]:
         if params not in self._seen:

@@ -78,6 +78,7 @@ class SearchRequest(_Schema):
                     "params": {"plan": "exact"},
                     "with_payload": ["title"],
                 },
+                {"query": {"indices": [2054, 7592], "values": [1.2, 0.4]}, "params": {"recall": 0.97}},
             ]
         }
     )
@@ -105,6 +106,19 @@ class SearchHit(_Schema):
     """The document's columns; null if not asked for. Dates are ISO 8601, bytes base64, NaN null."""
 
 
+class ChosenProfile(_Schema):
+    """What was measured of the plan that a recall has chosen, by `seismic tune`."""
+
+    k: int
+    """Hits per query, as measured."""
+    target: float
+    """The recall it promises; 1: exact."""
+    recall: float
+    """Measured mean share of the exact top k."""
+    lower: float
+    """The mean over all queries is above it with 95 % confidence."""
+
+
 class Shards(_Schema):
     """Shards of the collection, and how many of them answered."""
 
@@ -120,6 +134,9 @@ class SearchAnswer(_Schema):
     """Milliseconds from the request's arrival at its route, waiting for a thread included."""
     plan: str
     """How the query was answered."""
+    profile: ChosenProfile | None
+    """What `params.recall` has chosen; null if it was not asked for, or if nothing was measured to keep it and the
+    answer is exact for that reason."""
     generation: str
     """The published state of the collection that answered."""
     sequence: int

@@ -5,14 +5,16 @@ from hypothesis import strategies as st
 
 from seismic.recall import estimate, shares_found
 
-answers = st.lists(st.lists(st.integers(0, 30), max_size=6, unique=True), min_size=1, max_size=5)
+
+def answers(unique: bool) -> st.SearchStrategy[list[list[int]]]:
+    return st.lists(st.lists(st.integers(0, 30), max_size=6, unique=unique), min_size=1, max_size=5)
 
 
 def padded(rows: list[list[int]]) -> np.ndarray:
     return np.array([[*row, *[-1] * (6 - len(row))] for row in rows])
 
 
-@given(answers, answers)
+@given(answers(unique=False), answers(unique=True))
 def test_shares_are_set_overlaps(found: list[list[int]], exact: list[list[int]]) -> None:
     rows = min(len(found), len(exact))
     pairs = list(zip(found[:rows], exact[:rows], strict=True))

@@ -12,7 +12,7 @@ from seismic import Answer, Index, ParameterError
 from server.json_route import JsonRoute
 from server.openapi import problems
 from server.routes.collections import Name
-from server.schemas import SearchAnswer, SearchRequest
+from server.schemas import ChosenProfile, SearchAnswer, SearchRequest
 from server.service import ServiceDep
 
 router = APIRouter(prefix="/v1/collections/{name}", tags=["search"], route_class=JsonRoute)
@@ -50,6 +50,7 @@ def _answer(index: Index, body: SearchRequest, started: float) -> bytes:
         ],
         "took_ms": round((time.perf_counter() - started) * 1000, 3),
         "plan": answer.plan,
+        "profile": answer.profile and answer.profile.model_dump(include=set(ChosenProfile.model_fields)),
         "generation": index.generation,
         "sequence": index.sequence,
         "warnings": _warnings(body, answer),

@@ -29,7 +29,8 @@ def test_blocks_beside_exact(scifact_lists: Path, run: Run, tmp_path: Path) -> N
     exact, blocks = report["plans"]
     assert exact["recall"] == 1.0
     assert exact["effectiveness"] == pytest.approx({"nDCG@10": 0.6436, "RR@10": 0.6159, "R@100": 0.8930}, abs=1e-4)
-    assert blocks["params"] == {"plan": "blocks", "query_cut": 8, "heap_factor": 0.9}
+    assert blocks["params"] == {"recall": None, "plan": "blocks", "query_cut": 8, "heap_factor": 0.9}
+    assert blocks["profile"] is None
     assert 0.5 < blocks["recall"] < 1.0
     assert 0.5 < blocks["effectiveness"]["nDCG@10"] < 0.7
     for plan in (exact, blocks):

@@ -11,7 +11,8 @@ COLUMNS = {"text", "title", "n_sentences", "structured", "n_chars"}
 
 @schemathesis.hook
 def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwargs: dict[str, Any]) -> None:
-    """A collection for every plan, integers without a point, a weight for each component, columns that there are."""
+    """A collection for every plan, integers without a point, a weight for each component, columns that there are, and
+    either a recall or knobs."""
     if case.meta is None or not case.meta.generation.mode.is_positive or not isinstance(case.body, dict):
         return
     body = case.body = _without_points(case.body)
@@ -27,6 +28,8 @@ def _repair_search(body: dict[str, Any]) -> None:
     query = body["query"]
     if "tokens" not in query:
         query["values"] = _weights(query["values"], len(query["indices"]))
+    if body.get("params", {}).get("recall") is not None:
+        body["params"] = {"recall": body["params"]["recall"]}  # it excludes the others
     if isinstance(body.get("with_payload"), list):
         body["with_payload"] = [name for name in body["with_payload"] if name in COLUMNS]
 

@@ -236,3 +236,16 @@ async def test_documents_without_ids_or_columns(running, tmp_path):
 async def test_an_application_opens_its_collections_at_once(tiny):
     app = create_app(Settings(directory=tiny))
     assert [one.index.name for one in app.state.service.collections] == ["tiny"]
+
+
+async def test_a_recall_chooses_a_profile(running, tiny):
+    queries = SparseVectors.from_dicts([{1: 1.0}] * 200)
+    profiles = seismic.tune(tiny / "tiny", queries, depths=(10,), targets=(0.9,))
+    async with running(tiny) as client:
+        found = (await client.post(URL, json=BODY | {"params": {"recall": 0.9}})).json()
+    with seismic.open(tiny / "tiny") as index:
+        alike = index.answer(BODY["query"], recall=0.9)
+    assert alike.profile in profiles
+    assert found["plan"] == alike.plan
+    assert found["profile"] == alike.profile.model_dump(include={"k", "target", "recall", "lower"})
+    assert [hit["id"] for hit in found["hits"]] == ["b", "a"][::-1]

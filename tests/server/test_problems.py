@@ -79,6 +79,8 @@ def refused(client: httpx.Client, status: int, **body: Any) -> Problem:
         ({"query": GOOD, "params": {"plan": "fast"}}, "#/params", "'plan'"),
         ({"query": GOOD, "params": {"query_cut": 0}}, "#/params", "'query_cut'"),
         ({"query": GOOD, "params": {"heap_factor": "1"}}, "#/params", "'heap_factor'"),
+        ({"query": GOOD, "params": {"recall": 0.9, "plan": "exact"}}, "#/params", "found plan exact as well"),
+        ({"query": GOOD, "params": {"recall": 0}}, "#/params", "'recall'"),
         ({"query": GOOD, "params": {"heap": 1}}, "#/params", "unknown parameter 'heap'"),
         ([], "#", "expected an object"),
         ("text", "#", "expected an object"),

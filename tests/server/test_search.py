@@ -59,6 +59,13 @@ def test_search_params_reach_the_engine(client, with_lists, scifact):
     assert pairs(few) != pairs(ask(client, "lists", query=query))
 
 
+def test_a_recall_that_nothing_was_measured_to_keep_is_exact(client, index, scifact):
+    query = scifact.query(3)
+    answer = ask(client, query=query, params={"recall": 0.97})
+    assert (answer.plan, answer.profile) == ("exact", None)
+    assert pairs(answer) == expected(index.search(query))
+
+
 def test_payload_of_all_columns_is_the_default(client, index, scifact):
     hit = ask(client, query=scifact.query(0), limit=1).hits[0]
     row = scifact.documents["id"].to_pylist().index(hit.id)
