@@ -90,12 +90,13 @@ def _checked(depths: Sequence[int], targets: Sequence[float], sample: int) -> tu
 
 
 def _draw(index: Index, queries: "VectorsLike | None", sample: int, seed: int) -> SparseVectors:
-    if queries is None:
-        return known_components(index.pseudo_queries(sample, seed), index.dimension)
-    vectors = known_components(as_vectors(queries), index.dimension)
-    if len(vectors) == 0:
-        raise InputError("queries: found none, expected at least one")
-    rows = np.random.default_rng(seed).permutation(len(vectors))[:sample]
+    """Up to `sample` queries that some document matches; recall says nothing of the others."""
+    given = index.pseudo_queries(sample, seed) if queries is None else as_vectors(queries)
+    vectors = known_components(given, index.dimension)
+    matched = np.flatnonzero(index.search_batch(vectors, 1)[0][:, 0] >= 0)
+    if len(matched) == 0:
+        raise InputError(f"queries: found none of {len(vectors)} that any document matches, expected at least one")
+    rows = np.random.default_rng(seed).permutation(matched)[:sample]
     return SparseVectors.concatenate([vectors.slice(row, row + 1) for row in rows.tolist()])
 
 
@@ -126,17 +127,17 @@ class _Sample:
 
     def shares(self, params: SearchParams) -> npt.NDArray[np.float64]:
         """Share of the exact answer found, by query."""
-        return self._look(params)[0]
+        return self._result(params)[0]
 
     def seconds(self, params: SearchParams) -> float:
         """CPU time of one pass."""
-        return self._look(params)[1]
+        return self._result(params)[1]
 
     def recall(self, params: SearchParams) -> Recall:
         """Of exact answers 1, by construction."""
         return Recall(1.0, 1.0, 1.0) if params == EXACT else estimate(self.shares(params))
 
-    def _look(self, params: SearchParams) -> tuple[npt.NDArray[np.float64], float]:
+    def _result(self, params: SearchParams) -> tuple[npt.NDArray[np.float64], float]:
         if params not in self._seen:
             found, seconds = _search(self.index, self.queries, self.k, params)
             self._seen[params] = shares_found(found, self.truth), seconds
@@ -152,8 +153,6 @@ class _Depth:
         self.all = _Sample(index, queries, k)
         few = len(queries) <= PROBE
         self.few = self.all if few else _Sample(index, queries.slice(0, PROBE), k)
-        if not len(self.all.shares(EXACT)):
-            raise InputError("queries: found none that any document matches, expected some")
 
     def profiles(self, targets: Sequence[float]) -> list[Profile]:
         """The cheapest settings for each target, and exact answers."""
@@ -176,57 +175,11 @@ class _Depth:
                 looks.append((seconds, at, lane))
         ours, *others = looks  # the lane of `exact` always keeps it
         others.sort(key=lambda look: look[0])
+        limit = NEAR * min(seconds for seconds, _, _ in looks)
         keeping = [EXACT]
-        for seconds, guess, lane in (ours, *others[:MOST]):
-            if lane is ours[2] or seconds <= NEAR * min(ours[0], others[0][0]):
-                at = last_that(lambda params: self.all.recall(params).lower >= target, lane, guess)
-                keeping += lane[max(at, 0) : at + 1]
-        return keeping
-
-    def _look(self, params: SearchParams) -> tuple[npt.NDArray[np.float64], float]:
-        if params not in self._seen:
-            found, seconds = _search(self.index, self.queries, self.k, params)
-            self._seen[params] = shares_found(found, self.truth), seconds
-        return self._seen[params]
-
-
-class _Depth:
-    """Tuning for one k."""
-
-    def __init__(self, index: Index, queries: SparseVectors, k: int, progress: Progress) -> None:
-        self.index, self.queries, self.k, self.lanes = index, queries, k, _lanes(index.manifest.layout)
-        self.progress = progress
-        self.all = _Sample(index, queries, k)
-        few = len(queries) <= PROBE
-        self.few = self.all if few else _Sample(index, queries.slice(0, PROBE), k)
-        if not len(self.all.shares(EXACT)):
-            raise InputError("queries: found none that any document matches, expected some")
-
-    def profiles(self, targets: Sequence[float]) -> list[Profile]:
-        """The cheapest settings for each target, and exact answers."""
-        stage, steps = f"k = {self.k}", len(targets) + ROUNDS
-        keeping = {1.0: [EXACT]}
-        for done, target in enumerate(targets):
-            self.progress(stage, done, steps)
-            keeping[target] = self._keeping(target)
-        settings = list(dict.fromkeys(params for some in keeping.values() for params in some))
-        costs = self._costs(settings, lambda done: self.progress(stage, len(targets) + done, steps))
-        return [self._profile(target, keeping[target], costs) for target in (*targets, 1.0)]
-
-    def _keeping(self, target: float) -> list[SearchParams]:
-        """Settings that keep a recall, of the lanes that look cheapest; exact answers among them."""
-        looks: list[tuple[float, int, Lane]] = []
-        for lane in self.lanes:
-            cheapest = min((seconds for seconds, _, _ in looks), default=math.inf)
-            at, seconds = self._look(lane, target, NEAR * cheapest)
-            if at >= 0:
-                looks.append((seconds, at, lane))
-        looks.sort(key=lambda look: look[0])
-        keeping = [EXACT]
-        for seconds, guess, lane in looks[:MOST]:
-            if seconds <= NEAR * looks[0][0]:
-                at = last_that(lambda params: self.all.recall(params).lower >= target, lane, guess)
-                keeping += lane[max(at, 0) : at + 1]
+        for _, guess, lane in (ours, *(look for look in others[:MOST] if look[0] <= limit)):
+            at = last_that(lambda params: self.all.recall(params).lower >= target, lane, guess)
+            keeping += lane[max(at, 0) : at + 1]
         return keeping
 
     def _look(self, lane: Lane, target: float, limit: float) -> tuple[int, float]:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import seismic
-from seismic import BuildParams, InputError, ParameterError, Profile, SearchParams, SparseVectors
+from seismic import BuildParams, InputError, ParameterError, SearchParams, SparseVectors
 from seismic.recall import shares_found
 from seismic.tune import last_that
 from tests import samples
@@ -89,15 +89,9 @@ def test_a_sample_of_the_queries_is_drawn(tmp_path: Path) -> None:
     rows = [{number: 1.0} for number in range(40)]
     samples.opened(tmp_path, rows).close()
     queries = SparseVectors.from_dicts(rows)
-    one, other = (
-        seismic.tune(tmp_path / "index", queries, depths=(1,), targets=(0.5,), sample=30, seed=3) for _ in range(2)
-    )
-    assert [profile.queries for profile in one] == [30, 30]
-    assert [measured(profile) for profile in one] == [measured(profile) for profile in other]
-
-
-def measured(profile: Profile) -> tuple[float, float, float]:
-    return profile.recall, profile.lower, profile.upper
+    for sample, measured in ((30, 30), (1000, 40)):
+        profiles = seismic.tune(tmp_path / "index", queries, depths=(1,), targets=(0.5,), sample=sample)
+        assert [profile.queries for profile in profiles] == [measured, measured]
 
 
 @pytest.mark.parametrize(
@@ -117,10 +111,12 @@ def test_parameters_out_of_range(tmp_path: Path, values: dict[str, Any], message
 
 def test_queries_that_teach_nothing(tmp_path: Path) -> None:
     samples.opened(tmp_path, [{0: 1.0}, {1: 1.0}, {}], 3).close()
-    with pytest.raises(InputError, match="queries: found none, expected at least one"):
-        seismic.tune(tmp_path / "index", SparseVectors.from_dicts([], 3))
-    with pytest.raises(InputError, match="found none that any document matches"):
-        seismic.tune(tmp_path / "index", SparseVectors.from_dicts([{2: 1.0}, {7: 1.0}]))
+    for rows in ([], [{2: 1.0}, {7: 1.0}]):
+        message = f"queries: found none of {len(rows)} that any document matches, expected at least one"
+        with pytest.raises(InputError, match=message):
+            seismic.tune(tmp_path / "index", SparseVectors.from_dicts(rows, 8))
+    some = SparseVectors.from_dicts([{2: 1.0}] * 150 + [{0: 1.0}])
+    assert seismic.tune(tmp_path / "index", some, depths=(1,))[0].queries == 1
 
 
 @given(st.integers(0, 70), st.integers(0, 70), st.integers(0, 70))
