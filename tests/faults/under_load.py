@@ -1,0 +1,162 @@
+"""Reloads and changes while clients search without pause; run by hand, takes minutes.
+
+`python -m tests.faults.under_load [--reloads 50] [--upserts 5000]` serves a collection of SciFact's documents, counts
+failed and mixed answers, and prints latencies, file handles and mappings before, during and after, as JSON.
+"""
+
+import argparse
+import json
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import psutil
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+import seismic
+from seismic import SparseVectors
+from tests.conftest import DATA
+from tests.server.conftest import Server, start, wait_for
+
+NAME = "load"
+CHANGED = 0
+"""The generation that changed documents name."""
+
+
+class Client(threading.Thread):
+    """Searches until told to stop. Every hit names the generation its document was built in, and every document of a
+    generation does: an answer whose hits disagree with it is a mixture."""
+
+    def __init__(self, url: str, queries: list[dict[str, Any]]) -> None:
+        super().__init__()
+        self._url, self._queries, self.stopped = url, queries, threading.Event()
+        self.seconds: list[float] = []
+        self.failed: list[str] = []
+        self.mixed = 0
+
+    def run(self) -> None:
+        with httpx.Client(base_url=self._url, timeout=30) as client:
+            while not self.stopped.is_set():
+                for query in self._queries:
+                    began = time.perf_counter()
+                    try:
+                        response = client.post(f"/v1/collections/{NAME}/search", json={"query": query, "limit": 10})
+                    except httpx.HTTPError as error:
+                        self.failed.append(repr(error))
+                        continue
+                    self.seconds.append(time.perf_counter() - began)
+                    if response.status_code != 200:
+                        self.failed.append(response.text)
+                        continue
+                    self._judge(response.json())
+
+    def _judge(self, answer: dict[str, Any]) -> None:
+        hits = answer["hits"]
+        scores = [hit["score"] for hit in hits]
+        sound = len(hits) == len({hit["id"] for hit in hits}) == 10 and scores == sorted(scores, reverse=True)
+        sound &= all(hit["payload"]["generation"] in (CHANGED, int(answer["generation"])) for hit in hits)
+        self.mixed += not sound
+
+    def finish(self) -> dict[str, Any]:
+        self.stopped.set()
+        self.join()
+        p50, p95, p99, most = np.percentile(np.array(self.seconds) * 1000, (50, 95, 99, 100)).round(2).tolist()
+        return {
+            "searches": len(self.seconds),
+            "failed": len(self.failed),
+            "mixed": self.mixed,
+            "p50_ms": p50,
+            "p95_ms": p95,
+            "p99_ms": p99,
+            "max_ms": most,
+        }
+
+
+def held(server: Server) -> dict[str, int]:
+    """What the process holds."""
+    process = psutil.Process(server.process.pid)
+    maps = [one for one in process.memory_maps(grouped=False) if str(NAME) in one.path]
+    return {"handles": process.num_fds(), "mappings": len(maps), "rss_mb": process.memory_info().rss >> 20}
+
+
+def searching(url: str, queries: list[dict[str, Any]], work: Any) -> dict[str, Any]:
+    """What a client measured while `work` ran."""
+    client = Client(url, queries)
+    client.start()
+    began = time.perf_counter()
+    work()
+    seconds = time.perf_counter() - began
+    return {"seconds": round(seconds, 1), **client.finish()}
+
+
+def publish(folder: Path, table: pa.Table, vectors: SparseVectors, generation: int) -> None:
+    documents = pa.table({"id": table["id"], "generation": pa.array([generation] * len(table), pa.int32())})
+    seismic.build(vectors, folder, documents=documents, replace=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--reloads", type=int, default=50)
+    parser.add_argument("--upserts", type=int, default=5000)
+    options = parser.parse_args()
+    table = pq.read_table(DATA / "documents.parquet")
+    vectors = SparseVectors.from_arrow(table, 30_522)
+    asked = pq.read_table(DATA / "queries.parquet").slice(0, 200)
+    queries = [{"indices": row["indices"], "values": row["values"]} for row in asked.to_pylist()]
+    with tempfile.TemporaryDirectory(prefix="seismic-load-") as temporary:
+        folder = Path(temporary) / NAME
+        publish(folder, table, vectors, 1)
+        # Without compaction, which would put documents of one generation into the next.
+        server = start(Path(temporary), Path(temporary) / "log.jsonl", "--log-level", "info", "--compact-percent", "0")
+        try:
+            wait_for(lambda: httpx.get(f"{server.url}/readyz", timeout=60).is_success)
+            print(json.dumps(measure(server, folder, table, vectors, queries, options), indent=1))
+        finally:
+            server.process.terminate()
+            server.process.wait(60)
+
+
+def measure(
+    server: Server, folder: Path, table: pa.Table, vectors: SparseVectors, queries: list[dict[str, Any]], options: Any
+) -> dict[str, Any]:
+    url, name = server.url, f"/v1/collections/{NAME}"
+    searching(url, queries, lambda: time.sleep(5))  # warm
+    report: dict[str, Any] = {"at_start": held(server), "normal": searching(url, queries, lambda: time.sleep(10))}
+
+    def build_beside() -> None:
+        publish(folder.with_name("beside"), table, vectors, 1)
+
+    def reload_often() -> None:
+        for generation in range(2, 2 + options.reloads):
+            publish(folder, table, vectors, generation)
+            wait_for(lambda wanted=f"{generation:06d}": httpx.get(url + name).json()["generation"] == wanted)
+
+    report["while_building_elsewhere"] = searching(url, queries, build_beside)
+    report["reloads"] = {"count": options.reloads, **searching(url, queries, reload_often)}
+    time.sleep(1)
+    report["after_reloads"] = held(server)
+
+    def upsert_often() -> None:
+        with httpx.Client(base_url=url, timeout=30) as client:
+            for number in range(options.upserts):
+                components, values = vectors[number % len(vectors)]
+                document = {"id": table["id"][(7 * number) % len(table)].as_py(), "indices": components.tolist()}
+                document |= {"values": values.tolist(), "payload": {"generation": CHANGED}}
+                client.put(f"{name}/documents", json={"documents": [document]}).raise_for_status()
+
+    report["upserts"] = {"count": options.upserts, **searching(url, queries, upsert_often)}
+    report["upserts"]["per_second"] = round(options.upserts / report["upserts"]["seconds"])
+    seismic.compact(folder)
+    wait_for(lambda: httpx.get(url + name).json()["changed"] == 0)
+    time.sleep(1)
+    report["after_compaction"] = held(server)
+    return report
+
+
+if __name__ == "__main__":
+    main()
