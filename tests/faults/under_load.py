@@ -80,7 +80,7 @@ class Client(threading.Thread):
 def held(server: Server) -> dict[str, int]:
     """What the process holds."""
     process = psutil.Process(server.process.pid)
-    maps = [one for one in process.memory_maps(grouped=False) if str(NAME) in one.path]
+    maps = [one for one in process.memory_maps(grouped=False) if f"/{NAME}/" in one.path]
     return {"handles": process.num_fds(), "mappings": len(maps), "rss_mb": process.memory_info().rss >> 20}
 
 
