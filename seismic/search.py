@@ -283,6 +283,7 @@ class Index:
             )
         else:
             space = workspaces.for_exact()
+            factor = factor if choice.plan == "exact" else 1.0  # a delta shard has no lists, and is small
             exact.search_exact_batch(
                 shard.maxima, shard.forward, *csr, factor, live.allowed, space, scores, numbers, counters
             )

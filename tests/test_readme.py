@@ -80,7 +80,12 @@ EXPECTED = {
     "seismic inspect": "shared",
     "seismic serve": "",
     "seismic evaluate": "nDCG@10",
-    "curl": '"hits"',
+    "curl --silent --fail http://127.0.0.1:8080/v1/collections/scifact/search": '"hits"',
+    "curl --silent --fail -X PUT": '"sequence"',
+    "curl --silent --fail http://127.0.0.1:8080/v1/collections/scifact/documents": "Mars",
+    "seismic upsert": "documents 5,183",
+    "seismic delete": "documents 2",
+    "seismic compact": "generation",
     "make bench": "recall",
 }
 """How a command begins, and what it must say."""

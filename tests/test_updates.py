@@ -249,6 +249,8 @@ def test_changes_that_do_not_fit_are_told(books: Path) -> None:
     segment = next((books / "log").glob("*.log"))
     segment.write_bytes(b"x" + segment.read_bytes()[1:])
     assert not index.refresh()  # it reads only what follows
+    assert [damage.file for damage in seismic.verify(books).damages] == ["log"]
+    assert seismic.verify(other).damages == []  # its change is whole, and fits its own hash
     with pytest.raises(CorruptIndexError, match=r"\.log: damaged at offset 0: found no record"):
         seismic.open(books)
 

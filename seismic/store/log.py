@@ -114,7 +114,7 @@ def append(collection: Path, body: bytes, place: Place, after: int = 0) -> Place
     `place`: any place up to which the log is known, the nearer to its end the quicker. `after`: a sequence that has
     been used, be it in the log or not. StorageError if the record could not be written; it is then not in the log.
     """
-    place = _end(collection, place)
+    place = read_to_end(collection, place)
     sequence = max(place.sequence, after) + 1
     if place.segment == 0 or place.offset >= SEGMENT_BYTES or sequence > place.sequence + 1:
         place = Place(sequence, 0, sequence - 1)
@@ -131,7 +131,7 @@ def append(collection: Path, body: bytes, place: Place, after: int = 0) -> Place
 def last_sequence(collection: Path) -> int:
     """The sequence of the last change, within `appending`; 0 if there was none."""
     known = segments(collection)
-    return _end(collection, Place(known[-1], 0, known[-1] - 1)).sequence if known else 0
+    return read_to_end(collection, Place(known[-1], 0, known[-1] - 1)).sequence if known else 0
 
 
 def prune_log(collection: Path, sequence: int) -> None:
@@ -172,7 +172,8 @@ def _write(path: Path, offset: int, data: bytes) -> None:
         os.close(descriptor)
 
 
-def _end(collection: Path, place: Place) -> Place:
+def read_to_end(collection: Path, place: Place) -> Place:
+    """The end of the log. Raises as `read_log` does."""
     records, place = _read(collection, place)
     while records:
         records, place = _read(collection, place)

@@ -11,6 +11,7 @@ from seismic.errors import CorruptIndexError
 from seismic.params import Verify, check_verify
 from seismic.store.checksums import check_files, check_names
 from seismic.store.collection import current_generation, generation_folder
+from seismic.store.log import LOG, read_to_end, start_of
 from seismic.store.manifest import FILE_NAME, VOCABULARY, Manifest, read_manifest
 from seismic.store.opening import open_vocabulary
 from seismic.store.sections import Damage
@@ -30,7 +31,7 @@ class Verification:
 
 
 def verify(path: str | Path, *, generation: str | None = None, verify: Verify = "full") -> Verification:
-    """Check a generation of the collection at `path`, the current one unless named, and report all damage.
+    """Check a generation of the collection at `path`, the current one unless named, and the log; report all damage.
 
     Presence and size of files, bounds and invariants of their data always; hashes of everything (`full`), of a sample
     drawn anew each time (`sample`), or none. Raises IndexNotFoundError or FormatError if there is nothing to
@@ -46,6 +47,10 @@ def verify(path: str | Path, *, generation: str | None = None, verify: Verify = 
     damages = find_damage(folder, manifest, verify)
     if manifest.generation != folder.name:
         damages.append(Damage(FILE_NAME, None, f"says generation {manifest.generation}"))
+    try:
+        read_to_end(collection, start_of(collection, manifest.sequence))
+    except CorruptIndexError as error:
+        damages.append(Damage(LOG, None, str(error)))
     return Verification(str(collection), folder.name, verify, len(manifest.files), manifest.bytes, damages)
 
 
