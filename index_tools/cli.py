@@ -22,6 +22,7 @@ VERBS = {
     "generations": "List the generations of a collection.",
     "rollback": "Serve another generation.",
     "snapshot": "Save a collection as one file, or restore it.",
+    "migrate": "Publish an index of an older format in today's.",
     "gc": "Remove old generations that nobody has open.",
     "bench": "Compare with other engines: time per query at equal recall, on one thread.",
 }

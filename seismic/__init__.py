@@ -21,6 +21,7 @@ from seismic.errors import (
     StorageError,
     VectorError,
 )
+from seismic.migrate import migrate
 from seismic.params import BuildParams, Profile, SearchParams
 from seismic.query import Query
 from seismic.search import Answer, Hit, Index, SearchStats
@@ -65,6 +66,7 @@ __all__ = [
     "create_snapshot",
     "delete",
     "generations",
+    "migrate",
     "open",
     "restore_snapshot",
     "rollback",

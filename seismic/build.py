@@ -18,9 +18,8 @@ from seismic.errors import InputError, ParameterError
 from seismic.params import BuildParams
 from seismic.store.collection import GENERATIONS
 from seismic.store.files import write_batches
-from seismic.store.log import prune_log
 from seismic.store.manifest import FORMAT_MAJOR, FORMAT_MINOR, VOCABULARY, FileEntry, Manifest, ShardEntry
-from seismic.store.publish import KEEP, least_sequence, staging, void_changes
+from seismic.store.publish import KEEP, staging, tidy_log, void_changes
 from seismic.store.schema import vocabulary_schema
 from seismic.threads import even_ranges, in_order
 from seismic.vectors import SparseVectors, VectorsLike, as_vectors
@@ -72,7 +71,7 @@ def build(
         entries = write_shards(folder, vectors, table, params, shards, workers, progress)
         sequence = void_changes(out, published)
         write_manifest(folder, generation, vectors, vocabulary, params, entries, sequence)
-    prune_log(out, least_sequence(out))
+    tidy_log(out)
     return out / GENERATIONS / generation
 
 

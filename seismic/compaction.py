@@ -12,8 +12,7 @@ from seismic.build import Progress, write_manifest, write_shards
 from seismic.builder.spool import Spool
 from seismic.store.collection import GENERATIONS
 from seismic.store.garbage import STAGING
-from seismic.store.log import prune_log
-from seismic.store.publish import least_sequence, staging
+from seismic.store.publish import staging, tidy_log
 from seismic.vectors import SparseVectors
 from seismic.view import View, open_view
 
@@ -38,7 +37,7 @@ def compact(path: str | Path, *, workers: int = 1, progress: Progress | None = N
             entries = write_shards(folder, vectors, table, manifest.build_params, shards, workers, progress)
             sequence = view.place.sequence
             write_manifest(folder, generation, vectors, view.vocabulary, manifest.build_params, entries, sequence)
-    prune_log(collection, least_sequence(collection))
+    tidy_log(collection)
     return collection / GENERATIONS / generation
 
 

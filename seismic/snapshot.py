@@ -16,10 +16,10 @@ from seismic.errors import CorruptIndexError, InputError
 from seismic.store.archive import Member, extract_archive, write_archive
 from seismic.store.collection import CURRENT, GENERATIONS, current_generation
 from seismic.store.garbage import STAGING
-from seismic.store.log import LOG, appending, prune_log, segment_path, segments
+from seismic.store.log import LOG, appending, segment_path, segments
 from seismic.store.manifest import FILE_NAME, read_manifest
 from seismic.store.opening import hold_current
-from seismic.store.publish import KEEP, least_sequence, staging, void_changes
+from seismic.store.publish import KEEP, staging, tidy_log, void_changes
 from seismic.view import open_view
 
 
@@ -50,7 +50,7 @@ def restore_snapshot(file: str | Path, path: str | Path, *, keep: int = KEEP) ->
             update={"generation": generation, "sequence": void_changes(out, published)}
         )
         manifest.write(folder)
-    prune_log(out, least_sequence(out))
+    tidy_log(out)
     return out / GENERATIONS / generation
 
 

@@ -1,5 +1,6 @@
 """Building one shard, step by step, each file written as soon as its arrays are there."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +49,7 @@ def build_shard(
     def write(name: str, batch: pa.RecordBatch) -> None:
         files[name] = write_batches(folder / name, batch.schema, [batch])
 
-    files = {DOCUMENTS: write_batches(folder / DOCUMENTS, documents.schema, documents.to_batches(DOCUMENT_ROWS))}
+    files = {DOCUMENTS: write_batches(folder / DOCUMENTS, documents.schema, _document_batches(documents))}
     numbers = order_documents(vectors, params, threads, report)
     ordered = reordered(vectors, numbers, threads)
     forward = quantize_vectors(ordered, numbers, threads)
@@ -71,3 +72,9 @@ def build_shard(
         most_blocks=int(np.diff(lists.lists).max(initial=0)),
         files=files,
     )
+
+
+def _document_batches(documents: pa.Table) -> Iterator[pa.RecordBatch]:
+    """The same batches however the input was cut: each costs time when an index is opened."""
+    for first in range(0, documents.num_rows, DOCUMENT_ROWS):
+        yield from documents.slice(first, DOCUMENT_ROWS).combine_chunks().to_batches()

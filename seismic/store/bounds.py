@@ -2,7 +2,7 @@
 
 Offsets are checked in `schema`. Numbers of 16 bits need no check where they only look things up: the tables of
 searches have room for all 65,536. Those of 32 bits are looked through here, at memory speed. Codes are safe, whatever
-they are; a scale that is negative or no number would spoil bounds and heaps.
+they are; scales must keep sums finite, as sums become places in counting sorts.
 """
 
 from typing import Any
@@ -15,6 +15,7 @@ from seismic.errors import CorruptIndexError
 from seismic.kernels.maxima import BLOCK, GROUP, Maxima
 from seismic.kernels.score import Forward
 from seismic.kernels.traverse import Blocks, Summaries
+from seismic.vectors import MAX_VALUE
 
 
 def check_forward(forward: Forward, dimension: int, place: str) -> None:
@@ -56,9 +57,9 @@ def check_below(numbers: npt.NDArray[Any], limit: int, place: str) -> None:
 
 
 def check_scales(scales: npt.NDArray[np.float32], place: str) -> None:
-    """CorruptIndexError if a scale is negative, infinite or no number."""
-    if len(scales) and not (scales.min() >= 0 and scales.max() < np.inf):  # NaN passes through min and max
-        raise CorruptIndexError(f"{place}: found {scales.min()} to {scales.max()}, expected finite numbers from 0")
+    """CorruptIndexError if a scale is negative, too large for sums of float32, or no number."""
+    if len(scales) and not (scales.min() >= 0 and scales.max() <= MAX_VALUE):  # NaN passes through min and max
+        raise CorruptIndexError(f"{place}: found {scales.min()} to {scales.max()}, expected 0 to {MAX_VALUE:g}")
 
 
 def check_column(column: pa.Array, place: str) -> None:

@@ -16,7 +16,7 @@ from seismic.store.collection import CURRENT, GENERATIONS, current_generation, g
 from seismic.store.files import fsync
 from seismic.store.garbage import STAGING, TRASH, remove_leftovers, remove_old
 from seismic.store.lock import LOCK, exclusive, writing
-from seismic.store.log import appending, last_sequence
+from seismic.store.log import appending, last_sequence, prune_log
 from seismic.store.manifest import check_writable, read_manifest
 from seismic.store.verify import find_damage
 
@@ -40,6 +40,12 @@ def least_sequence(collection: Path) -> int:
     """The last change that is in every generation: the log is needed from the next one on, to roll back."""
     generations = [folder for folder in (collection / GENERATIONS).iterdir() if folder.name.isdecimal()]
     return min(map(_sequence, generations))
+
+
+def tidy_log(collection: Path) -> None:
+    """Remove what no generation needs of the log, after a publish; if that fails, the next one will."""
+    with suppress(OSError, StorageError):
+        prune_log(collection, least_sequence(collection))
 
 
 def _sequence(generation: Path) -> int:
@@ -75,12 +81,14 @@ def _is_left(name: str) -> bool:
 
 
 @contextmanager
-def staging(collection: Path, *, replace: bool, keep: int = KEEP, what: str = "build") -> Iterator[tuple[Path, str]]:
+def staging(
+    collection: Path, *, replace: bool, keep: int = KEEP, what: str = "build", migrating: bool = False
+) -> Iterator[tuple[Path, str]]:
     """A folder to write the next generation into, and its id. Published at the end of the block, gone if that fails.
 
-    Afterwards the `keep` newest generations are left. OutputExistsError as in `check_output`; LockedError if another
-    writer is at work; FormatError if the collection is one for newer releases; StorageError if it cannot be written,
-    or does not read back as written.
+    Afterwards the `keep` newest generations are left. `migrating`: the one served may be of another format.
+    OutputExistsError as in `check_output`; LockedError if another writer is at work; FormatError if the collection is
+    one for newer releases; StorageError if it cannot be written, or does not read back as written.
     """
     if keep < 1:
         raise ParameterError(f"keep is {keep}, expected at least 1, the generation that is served")
@@ -93,7 +101,7 @@ def staging(collection: Path, *, replace: bool, keep: int = KEEP, what: str = "b
             fsync(path.parent)
         with writing(collection, what):
             check_output(collection, replace=replace)  # again: a writer may have published just before
-            before = _served(collection)
+            before = _served(collection, migrating)
             remove_leftovers(collection)
             name = f"{max(map(int, generation_names(collection)), default=0) + 1:06d}"
             with _temporary(generations) as folder:
@@ -109,11 +117,12 @@ def staging(collection: Path, *, replace: bool, keep: int = KEEP, what: str = "b
         raise
 
 
-def _served(collection: Path) -> str | None:
+def _served(collection: Path, migrating: bool) -> str | None:
     """The generation served, None if it is damaged; FormatError if this release may not publish after it."""
     try:
         name = current_generation(collection)
-        check_writable(read_manifest(collection / GENERATIONS / name), collection)
+        if not migrating:
+            check_writable(read_manifest(collection / GENERATIONS / name), collection)
     except (CorruptIndexError, IndexNotFoundError):
         return None
     return name
@@ -150,10 +159,15 @@ def point_to(collection: Path, name: str) -> None:
     """Make `name` the generation served, in one step."""
     with exclusive(collection / POINTER_LOCK, "a change of the generation served", timeout=10):
         pointer = collection / POINTER
-        pointer.write_text(f"{name}\n")
-        fsync(pointer)
-        os.replace(pointer, collection / CURRENT)
-        fsync(collection)
+        try:
+            pointer.write_text(f"{name}\n")
+            fsync(pointer)
+            os.replace(pointer, collection / CURRENT)
+            fsync(collection)
+        except OSError as error:
+            with suppress(OSError):
+                pointer.unlink()
+            raise StorageError(f"cannot write {collection / CURRENT}: {error}") from error
 
 
 def _is_current(collection: Path, name: str) -> bool:

@@ -61,7 +61,7 @@ def find_damage(folder: Path, manifest: Manifest, verify: Verify) -> list[Damage
 
 
 def _check_data(folder: Path, manifest: Manifest, damaged: set[str]) -> Iterator[Damage]:
-    """Damage that shows in the data. Shards whose files are known to be damaged are left out."""
+    """Damage that shows in the data. What is known to be damaged is left out."""
     for entry in manifest.shards:
         if not any(f"{entry.folder}/{name}" in damaged for name in entry.files):
             try:
@@ -69,7 +69,8 @@ def _check_data(folder: Path, manifest: Manifest, damaged: set[str]) -> Iterator
             except CorruptIndexError as error:
                 yield Damage(entry.folder, None, str(error))
     try:
-        open_vocabulary(folder, manifest)
+        if VOCABULARY not in damaged:
+            open_vocabulary(folder, manifest)
     except CorruptIndexError as error:
         yield Damage(VOCABULARY, None, str(error))
 

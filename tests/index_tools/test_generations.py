@@ -69,3 +69,9 @@ def test_snapshots(run: Run, two: Path) -> None:
     assert run("verify", copy).exit_code == 0
     assert run("snapshot", "restore", file, two, "--keep", 1).exit_code == 0
     assert [path.name for path in (two / "generations").iterdir()] == ["000003"]
+
+
+def test_migrate(run: Run, two: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run("migrate", two).stdout == "nothing to do: it has format 1.0\n"
+    monkeypatch.setattr("seismic.migrate", lambda collection: collection / "generations/000003")
+    assert run("migrate", two).stdout == f"migrated to format 1.0: {two}/generations/000003\n"

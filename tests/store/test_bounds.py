@@ -13,11 +13,11 @@ from tests import samples
 VECTORS = samples.random_vectors(50, empty=0)
 
 
-@pytest.mark.parametrize("scale", [np.nan, -1.0, np.inf, -np.inf])
+@pytest.mark.parametrize("scale", [np.nan, -1.0, np.inf, -np.inf, 2e15])
 def test_scales_are_finite_and_not_negative(scale: float) -> None:
-    check_scales(np.array([0, 1, 3e38], np.float32), "x")
+    check_scales(np.array([0, 1, 1e15], np.float32), "x")
     check_scales(np.array([], np.float32), "x")
-    with pytest.raises(CorruptIndexError, match=r"x: found .* expected finite numbers from 0"):
+    with pytest.raises(CorruptIndexError, match=r"x: found .* expected 0 to 1e\+15"):
         check_scales(np.array([0, scale, 1], np.float32), "x")
 
 

@@ -1,0 +1,241 @@
+"""Actions on a collection, in forks of this process, each of which fails in its own way.
+
+Run by test_crashes.py as `python -m tests.faults.child CASE FOLDER STRIDE`; prints JSON. A fork shares what was
+imported and compiled, so a crash costs milliseconds. The product knows nothing of this: steps are what Python's audit
+events, and a wrapped fsync, see of it.
+"""
+
+import json
+import os
+import resource
+import shutil
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+
+import seismic
+from seismic import SparseVectors, StorageError
+
+OLD, NEW = ("old", 1.0), ("new", 2.0)
+DONE, REFUSED, BROKEN = 0, 3, 4
+STEPS = {"open", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.chmod", "os.fsync", "os.truncate", "fcntl.flock"}
+
+LOCKS = {"LOCK", ".CURRENT-lock"}
+"""Files that hold nobody up once their holder is gone; those whose removal failed are left."""
+
+Action = Callable[[Path], object]
+
+
+def build(collection: Path, state: tuple[str, float] = NEW) -> None:
+    name, weight = state
+    vectors = SparseVectors.from_dicts([{0: weight}, {1: 1.0}], 4)
+    documents = pa.table({"id": [name, "other"]})
+    seismic.build(vectors, collection, documents=documents, replace=collection.exists(), shards=2)
+
+
+def prepare(folder: Path) -> Path:
+    """A collection of two generations, both `old`, with a snapshot of a `new` one beside it."""
+    build(folder / "fresh", NEW)
+    seismic.create_snapshot(folder / "fresh", folder / "new.snapshot")
+    build(folder / "base", OLD)
+    build(folder / "base", OLD)
+    return folder / "base"
+
+
+def found(collection: Path) -> str:
+    """Which state is served; anything but a whole one raises."""
+    with seismic.open(collection, verify="full") as index:
+        [hit] = index.search({"indices": [0], "values": [1.0]})
+    assert (hit.id, hit.score) in (OLD, NEW), hit
+    return str(hit.id)
+
+
+ACTIONS: dict[str, Action] = {
+    "build": build,
+    "restore": lambda collection: seismic.restore_snapshot(collection.parent / "new.snapshot", collection),
+    "rollback": seismic.rollback,
+    "gc": lambda collection: seismic.collect_garbage(collection, keep=1),
+    "snapshot": lambda collection: seismic.create_snapshot(collection, collection.parent / "made.snapshot"),
+}
+
+
+def at_step(number: int, collection: Path, happens: Callable[[], None]) -> Callable[[], int]:
+    """Let something happen just before the step of this number, of those that concern the folder; counts steps."""
+    steps, folder = 0, str(collection.parent)
+
+    def step(event: str, arguments: tuple[object, ...]) -> None:
+        nonlocal steps
+        if event not in STEPS or not (happens is kill or needs_space(event, arguments)):
+            return
+        if event in ("os.fsync", "fcntl.flock") or folder in str(arguments[0]):
+            steps += 1
+            if steps == number:
+                happens()
+
+    fsync = os.fsync
+
+    def watched(descriptor: int) -> None:
+        step("os.fsync", (descriptor,))
+        fsync(descriptor)
+
+    os.fsync = watched
+    sys.addaudithook(step)
+    return lambda: steps
+
+
+def in_fork(action: Action, collection: Path, prepared: Callable[[], None]) -> int:
+    """Exit code of a fork that acts; negative: the signal that ended it."""
+    pid = os.fork()
+    if pid == 0:
+        code = BROKEN
+        try:
+            prepared()
+            action(collection)
+            code = DONE
+        except StorageError:
+            code = REFUSED
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def needs_space(event: str, arguments: tuple[object, ...]) -> bool:
+    """Whether a full disk can fail a step."""
+    reads = event == "open" and not int(str(arguments[2])) & (os.O_WRONLY | os.O_RDWR)
+    return not reads and event not in ("os.remove", "os.rmdir")
+
+
+def count_steps(action: str, collection: Path, happens: Callable[[], None]) -> int:
+    """How many steps an action has."""
+    result = collection.with_name("steps")
+
+    def counted(collection: Path) -> None:
+        steps = at_step(0, collection, happens)
+        ACTIONS[action](collection)
+        result.write_text(str(steps()))
+
+    assert in_fork(counted, collection, lambda: None) == DONE
+    return int(result.read_text())
+
+
+def each_step(action: str, folder: Path, happens: Callable[[], None], stride: int) -> dict[str, int]:
+    """Have it happen at every so many-th step, and look what is served after each. How often it ended which way."""
+    base, ended = prepare(folder), {"ended": 0, "refused": 0, "killed": 0, "old": 0, "new": 0}
+    steps = count_steps(action, copied(base, folder / "whole"), happens)
+    for number in range(1, steps + 1, stride):
+        collection = copied(base, folder / f"case-{number}")
+        code = in_fork(ACTIONS[action], collection, lambda: at_step(number, collection, happens))  # type: ignore[arg-type,return-value] # noqa: B023
+        assert code in (DONE, REFUSED, -signal.SIGKILL), (action, number, code)
+        state = found(collection)
+        ended[{DONE: "ended", REFUSED: "refused"}.get(code, "killed")] += 1
+        ended[state] += 1
+        assert code != DONE or state == ("new" if action in ("build", "restore") else "old"), (action, number)
+        assert code != REFUSED or not set(left(collection)) - LOCKS, (action, number, left(collection))
+        snapshot = collection.with_name("made.snapshot")
+        assert snapshot.exists() or action != "snapshot" or code != DONE
+        if snapshot.exists():  # whole
+            seismic.restore_snapshot(snapshot, collection)
+        build(collection, OLD)  # the next writer finds nothing in its way, and leaves nothing
+        assert found(collection) == "old"
+        assert not left(collection), (action, number, left(collection))
+        shutil.rmtree(collection.parent)
+    return {"steps": steps, **ended}
+
+
+def copied(base: Path, folder: Path) -> Path:
+    """A copy of the collection, and the snapshot beside it."""
+    shutil.copytree(base, folder / "c")
+    shutil.copy(base.with_name("new.snapshot"), folder)
+    return folder / "c"
+
+
+def left(collection: Path) -> list[str]:
+    """What does not belong there."""
+    paths = [*collection.iterdir(), *(collection / "generations").iterdir()]
+    return [path.name for path in paths if path.name.startswith(".") or path.name == "LOCK"]
+
+
+def kill() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def no_space() -> None:
+    raise OSError(28, "No space left on device")
+
+
+def short_writes(folder: Path) -> dict[str, int]:
+    """No file may grow beyond so many bytes: writes are cut short there, and then fail."""
+    base, ended = prepare(folder), {"ended": 0, "refused": 0}
+
+    def limit() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+    for number, action in enumerate(action for action in ("build", "restore", "snapshot") for _ in range(10)):
+        size = int(1.9 ** (number % 10) * 40)
+        collection = copied(base, folder / f"case-{number}")
+        code = in_fork(ACTIONS[action], collection, limit)
+        assert code in (DONE, REFUSED), (action, size, code)
+        ended["ended" if code == DONE else "refused"] += 1
+        assert found(collection) == ("new" if code == DONE and action != "snapshot" else "old")
+        assert not set(left(collection)) - LOCKS, (action, size, left(collection))
+        assert code == DONE or not (collection.parent / "made.snapshot").exists()
+        shutil.rmtree(collection.parent)
+    return ended
+
+
+def writers(folder: Path) -> dict[str, int]:
+    """Four processes that build again and again: those that come too late are refused, and nobody is in between."""
+    base = prepare(folder)
+    ended = {"ended": 0, "refused": 0}
+
+    def some(collection: Path) -> None:
+        results = []
+        for _ in range(5):
+            try:
+                build(collection, OLD)
+                results.append(True)
+            except seismic.LockedError:
+                results.append(False)
+        (folder / f"results-{os.getpid()}").write_text(json.dumps(results))
+
+    pids = []
+    for _ in range(4):
+        pid = os.fork()
+        if pid == 0:
+            try:
+                some(base)
+            finally:
+                os._exit(0)
+        pids.append(pid)
+    for pid in pids:
+        os.waitpid(pid, 0)
+    for path in folder.glob("results-*"):
+        for published in json.loads(path.read_text()):
+            ended["ended" if published else "refused"] += 1
+    with seismic.open(base, verify="full") as index:
+        assert int(index.generation) == 2 + ended["ended"], (index.generation, ended)
+    assert found(base) == "old"
+    assert not left(base), left(base)
+    return ended
+
+
+def main(case: str, folder: Path, stride: int) -> None:
+    kind, _, action = case.partition("-")
+    if kind == "limits":
+        result = short_writes(folder)
+    elif kind == "writers":
+        result = writers(folder)
+    else:
+        result = each_step(action, folder, kill if kind == "kill" else no_space, stride)
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]))

@@ -1,0 +1,190 @@
+"""Damages the files of an index, one at a time, and searches what can still be opened.
+
+Run by test_damage.py as `python -m tests.faults.damage KIND FOLDER`: if a search leaves its arrays, this process dies
+and not the tests. Prints each case before it is tried, and counts as JSON at the end.
+"""
+
+import json
+import random
+import sys
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+import seismic
+from seismic import BuildParams, CorruptIndexError, SearchParams, SparseVectors, StorageError, Vocabulary
+from seismic.store.manifest import read_manifest
+from seismic.store.sections import placed
+
+
+def make(folder: Path, dimension: int, documents: int) -> Path:
+    """A generation of both layouts' files, with text of several kinds; the one before it is whole, too."""
+    rng = np.random.default_rng(1)
+    rows: list[dict[int, float]] = []
+    for _ in range(documents):
+        components = (rng.zipf(1.3, 9) * 7919) % dimension
+        rows.append({int(component): float(rng.integers(1, 99)) / 8 for component in sorted(set(components))})
+    table = pa.table(
+        {
+            "id": [f"d{number}" for number in range(documents)],
+            "text": ["some text " * (number % 5) for number in range(documents)],
+            "year": pa.array(range(documents), pa.int16()),
+            "tags": [["a", "bc"][: number % 3] for number in range(documents)],
+            "kind": pa.array(["x", "y"] * (documents // 2)).dictionary_encode(),
+        }
+    )
+    vocabulary = Vocabulary([f"t{component}" for component in range(dimension)]) if dimension < 1000 else None
+    for _ in range(2):
+        generation = seismic.build(
+            SparseVectors.from_dicts(rows, dimension),
+            folder / "c",
+            documents=table,
+            vocabulary=vocabulary,
+            params=BuildParams(layout="lists", seed=3),
+            shards=2,
+            replace=(folder / "c").exists(),
+        )
+    return generation
+
+
+def use(collection: Path) -> str:
+    """Open without hashes, search by both plans, read all payloads: `refused`, or `survived` with whatever answers."""
+    queries = SparseVectors.from_dicts([{component * 7919 % 60: 1.0 for component in range(9)}, {0: 2.0}], 60)
+    try:
+        with seismic.open(collection) as index:
+            for plan in ("exact", "blocks"):
+                params = SearchParams(plan=plan, query_cut=9 if plan == "blocks" else None)  # type: ignore[arg-type]
+                for k in (1, 10, 1000):
+                    numbers, _ = index.search_batch(queries, k, params=params)
+                    assert numbers.max() < len(index)
+            for number in range(0, len(index), 7):
+                try:
+                    index.payloads([number])
+                    index.document_ids([number])
+                except (CorruptIndexError, ValueError):  # text that is no UTF-8
+                    pass
+            if index.vocabulary:
+                index.vocabulary.token(3)
+    except StorageError:
+        return "refused"
+    return "survived"
+
+
+def flips(generation: Path, per_section: int = 4) -> dict[str, int]:
+    """Bits in every section of every file: each is found by its hash, none ends the process."""
+    counts = {"cases": 0, "detected": 0, "refused": 0, "survived": 0, "sections": 0}
+    draw = random.Random(7)
+    for name, entry in read_manifest(generation).files.items():
+        path = generation / name
+        content = path.read_bytes()
+        for first, section in placed(entry.sections):
+            counts["sections"] += 1
+            places = {first + draw.randrange(section.bytes) for _ in range(per_section)}
+            for place in sorted(places):
+                bit = draw.choice((0, 3, 7))
+                print(name, section.name, "byte", place, "bit", bit, flush=True)
+                changed = bytearray(content)
+                changed[place] ^= 1 << bit
+                replace(path, changed)
+                counts["cases"] += 1
+                found = seismic.verify(generation.parents[1]).damages
+                assert [(one.file, one.section) for one in found] == [(name, section.name)], found
+                counts["detected"] += 1
+                counts[use(generation.parents[1])] += 1
+        replace(path, content)
+    return counts
+
+
+def replace(path: Path, content: bytes | bytearray) -> None:
+    """Another file of this name: what is mapped stays as it was."""
+    path.unlink()
+    path.write_bytes(content)
+
+
+LOSSES: dict[str, Callable[[bytes], bytes | None]] = {
+    "missing": lambda content: None,
+    "empty": lambda content: b"",
+    "half": lambda content: content[: len(content) // 2],
+    "longer": lambda content: content + b"\0" * 100,
+    "zeros": lambda content: bytes(len(content)),
+    "zeros at the end": lambda content: content[: len(content) // 2] + bytes(len(content) - len(content) // 2),
+    "zeros in the middle": lambda content: content[:600] + bytes(max(0, len(content) - 1200)) + content[-600:],
+    "noise": lambda content: random.Random(3).randbytes(len(content)),
+}
+"""What a disk may make of a file that was never synced, and worse."""
+
+
+def losses(generation: Path) -> dict[str, int]:
+    """Every file lost in every way, the manifest and the pointer, too; then the generation before is served again."""
+    collection = generation.parents[1]
+    paths = [*(generation / name for name in read_manifest(generation).files), generation / "manifest.json"]
+    counts = {"cases": 0, "refused": 0, "survived": 0, "rolled back": 0}
+    for path in [*paths, collection / "CURRENT"]:
+        content = path.read_bytes()
+        for way, change in LOSSES.items():
+            changed = change(content)
+            if changed == content or (way == "longer" and path.name == "CURRENT"):
+                continue
+            print(path.name, way, flush=True)
+            path.unlink()
+            if changed is not None:
+                path.write_bytes(changed)
+            counts["cases"] += 1
+            check_loss(collection, generation, counts)
+            replace(path, content) if path.exists() else path.write_bytes(content)
+            seismic.rollback(collection, generation.name)
+    return counts
+
+
+def check_loss(collection: Path, generation: Path, counts: dict[str, int]) -> None:
+    try:
+        seismic.open(collection, verify="full")
+    except StorageError:
+        pass
+    else:
+        raise AssertionError("damage was not noticed")
+    counts[use(collection)] += 1
+    assert seismic.rollback(collection, "1") == "000001"
+    assert use(collection) == "survived"
+    counts["rolled back"] += 1
+
+
+def swaps(generation: Path) -> dict[str, int]:
+    """Files in place of each other, within and across shards, each with files that do not belong there."""
+    counts = {"cases": 0, "refused": 0, "survived": 0}
+    names = [*read_manifest(generation).files]
+    for one, other in pairs(names):
+        first, second = (generation / name for name in (one, other))
+        if first.read_bytes() == second.read_bytes():
+            continue
+        print(one, other, flush=True)
+        contents = first.read_bytes(), second.read_bytes()
+        replace(first, contents[1])
+        replace(second, contents[0])
+        counts["cases"] += 1
+        assert {one, other} <= {damage.file for damage in seismic.verify(generation.parents[1]).damages}
+        counts[use(generation.parents[1])] += 1
+        replace(first, contents[0])
+        replace(second, contents[1])
+    return counts
+
+
+def pairs(names: list[str]) -> Iterator[tuple[str, str]]:
+    """Each file with the one after it, and with its like in the other shard."""
+    yield from pairwise(names)
+    yield from ((name, name.replace("00000/", "00001/")) for name in names if "00000/" in name)
+
+
+def main(kind: str, folder: Path) -> None:
+    if kind == "wide":
+        counts = flips(make(folder, 70_000, 60), per_section=1)
+    else:
+        counts = {"flips": flips, "losses": losses, "swaps": swaps}[kind](make(folder, 60, 60))
+    print(json.dumps(counts))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]))

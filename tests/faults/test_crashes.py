@@ -1,0 +1,48 @@
+"""Whatever stops a writer, the last published state is served, whole, and the next writer finds nothing in its way."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def run(module: str, *arguments: object) -> dict[str, int]:
+    """Counts that a module of this folder prints last."""
+    command = [sys.executable, "-m", f"tests.faults.{module}", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    lines = done.stdout.splitlines()
+    assert done.returncode == 0, f"{lines[-1:]}\n{done.stderr[-2000:]}"
+    counts: dict[str, int] = json.loads(lines[-1])
+    return counts
+
+
+@pytest.mark.parametrize(
+    ("action", "stride"), [("build", 3), ("restore", 7), ("rollback", 2), ("gc", 2), ("snapshot", 3)]
+)
+def test_kill_9(tmp_path: Path, action: str, stride: int) -> None:
+    counts = run("child", f"kill-{action}", tmp_path, stride)
+    assert counts["killed"] == len(range(1, counts["steps"] + 1, stride)) >= 5
+
+
+@pytest.mark.parametrize(
+    ("action", "stride"), [("build", 5), ("restore", 9), ("rollback", 3), ("gc", 3), ("snapshot", 4)]
+)
+def test_steps_that_fail_for_want_of_space(tmp_path: Path, action: str, stride: int) -> None:
+    counts = run("child", f"fail-{action}", tmp_path, stride)
+    assert counts["refused"] + counts["ended"] == len(range(1, counts["steps"] + 1, stride))
+    assert counts["killed"] == 0
+    assert counts["refused"] >= 1
+
+
+def test_short_writes(tmp_path: Path) -> None:
+    counts = run("child", "limits", tmp_path, 1)
+    assert counts["refused"] >= 15
+    assert counts["ended"] >= 1
+
+
+def test_writers_at_once(tmp_path: Path) -> None:
+    counts = run("child", "writers", tmp_path, 1)
+    assert counts["ended"] + counts["refused"] == 20
+    assert counts["ended"] >= 1
