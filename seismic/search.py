@@ -23,6 +23,7 @@ from seismic.threads import even_ranges, in_order
 from seismic.vectors import SparseVectors, VectorsLike, as_vectors
 from seismic.view import View, open_view
 from seismic.vocabulary import Vocabulary
+from seismic.workspaces import Workspaces
 
 Arrays = tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]
 
@@ -72,7 +73,7 @@ class Index:
         self.name = view.collection.resolve().name
         self._current: View | None = view
         self._refreshing = threading.Lock()
-        self._workspaces: list[_Workspaces] = []  # list.append and list.pop are atomic
+        self._workspaces: list[Workspaces] = []  # list.append and list.pop are atomic
 
     @property
     def view(self) -> View:
@@ -249,10 +250,11 @@ class Index:
         try:
             workspaces = self._workspaces.pop()
         except IndexError:
-            workspaces = _Workspaces()
+            workspaces = Workspaces()
         try:
+            workspaces.fit(view.manifest.dimension, max(map(len, view.shards)))
             parts = [
-                self._search_shard(shard, first, queries, k, choice, workspaces.for_view(view), counters)
+                self._search_shard(shard, first, queries, k, choice, workspaces, counters)
                 for shard, first in zip(view.shards, view.firsts, strict=False)
                 if shard.live
             ]
@@ -267,7 +269,7 @@ class Index:
         queries: SparseVectors,
         k: int,
         choice: Choice,
-        workspaces: "_Workspaces",
+        workspaces: Workspaces,
         counters: npt.NDArray[np.int64],
     ) -> Arrays:
         shard, shape = live.shard, (len(queries), min(k, live.live))
@@ -289,35 +291,6 @@ class Index:
             )
         numbers[numbers >= 0] += first_number
         return numbers, scores
-
-
-class _Workspaces:
-    """One thread's scratch arrays, made when first needed."""
-
-    def __init__(self) -> None:
-        self._dimension, self._documents = 0, 0
-        self._exact: exact.Workspace | None = None
-        self._blocks: traverse.Workspace | None = None
-
-    def for_view(self, view: View) -> Self:
-        """Fit for all shards of a view."""
-        largest = max(map(len, view.shards))
-        if view.manifest.dimension != self._dimension or largest > self._documents:
-            self._dimension, self._documents = view.manifest.dimension, largest
-            self._exact = self._blocks = None
-        return self
-
-    def for_exact(self) -> exact.Workspace:
-        """For the plan `exact`."""
-        if self._exact is None:
-            self._exact = exact.make_exact_workspace(self._dimension, self._documents)
-        return self._exact
-
-    def for_blocks(self, blocks: int) -> traverse.Workspace:
-        """For searches that estimate up to so many blocks, padding included."""
-        if self._blocks is None or len(self._blocks.order) < blocks:
-            self._blocks = traverse.make_workspace(self._dimension, self._documents, blocks)
-        return self._blocks
 
 
 def open_index(path: str | Path, *, verify: Verify = "none") -> Index:

@@ -78,6 +78,7 @@ EXPECTED = {
     "seismic build": "5,183",
     "seismic search": "1",
     "seismic inspect": "shared",
+    "seismic tune": "exact",
     "seismic serve": "",
     "seismic evaluate": "nDCG@10",
     "curl --silent --fail http://127.0.0.1:8080/v1/collections/scifact/search": '"hits"',

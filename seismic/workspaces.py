@@ -1,0 +1,30 @@
+"""Scratch arrays of searches."""
+
+from seismic.kernels import exact, traverse
+
+
+class Workspaces:
+    """One thread's scratch arrays, made when first needed."""
+
+    def __init__(self) -> None:
+        self._dimension, self._documents = 0, 0
+        self._exact: exact.Workspace | None = None
+        self._blocks: traverse.Workspace | None = None
+
+    def fit(self, dimension: int, documents: int) -> None:
+        """Take shards of up to so many documents from now on."""
+        if dimension != self._dimension or documents > self._documents:
+            self._dimension, self._documents = dimension, documents
+            self._exact = self._blocks = None
+
+    def for_exact(self) -> exact.Workspace:
+        """For the plan `exact`."""
+        if self._exact is None:
+            self._exact = exact.make_exact_workspace(self._dimension, self._documents)
+        return self._exact
+
+    def for_blocks(self, blocks: int) -> traverse.Workspace:
+        """For searches that estimate up to so many blocks, padding included."""
+        if self._blocks is None or len(self._blocks.order) < blocks:
+            self._blocks = traverse.make_workspace(self._dimension, self._documents, blocks)
+        return self._blocks
