@@ -7,6 +7,7 @@ k = 1, 0.954 at 10, 0.972 at 100, 0.983 at 1,000); the share that `blocks` finds
 smaller k (query cut 8, heap factor 0.7: 0.970, 0.964, 0.932, 0.846).
 """
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -36,7 +37,8 @@ class Planner:
     def choose(self, k: int, recall: float | None = None, params: SearchParams | None = None) -> Choice:
         """The plan and its knobs for searches of k hits. `recall` is short for `SearchParams(recall=...)`.
 
-        For a recall it is the cheapest profile that keeps it; without one, and without a recall, the answer is exact.
+        For a recall it is the cheapest profile that keeps it, of the nearest depth; without one, and without a recall,
+        the answer is exact.
         ParameterError if the index is not made for the plan, or if `recall` and `params` exclude each other.
         """
         if k < 1:
@@ -49,7 +51,8 @@ class Planner:
         keeping = [profile for profile in self.profiles if _keeps(profile, params.recall, k)]
         if not keeping:
             return self._with_knobs(_EXACT, None)
-        best = min(keeping, key=lambda profile: profile.microseconds / profile.exact_microseconds)
+        measured = [profile for profile in keeping if profile.k == k]
+        best = min(measured or keeping, key=lambda profile: _preference(profile, k))
         return self._with_knobs(best.params, best)
 
     def _with_knobs(self, params: SearchParams, profile: Profile | None) -> Choice:
@@ -64,6 +67,12 @@ class Planner:
 
 
 _EXACT = SearchParams()
+
+
+def _preference(profile: Profile, k: int) -> tuple[bool, float, float]:
+    """The smallest is the best. Costs relative to exact answers differ from depth to depth, so the nearest comes first:
+    its knobs are the loosest that hold."""
+    return profile.exact, abs(math.log(profile.k / k)), profile.microseconds / profile.exact_microseconds
 
 
 def _keeps(profile: Profile, recall: float, k: int) -> bool:

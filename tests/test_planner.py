@@ -23,11 +23,14 @@ PLANNER = Planner("lists", (LOOSE_10, TIGHT_10, BLOCKS_100, EXACT_100))
 @pytest.mark.parametrize(
     ("recall", "k", "chosen"),
     [
-        (0.9, 10, BLOCKS_100),  # 0.3 of exact, for 0.5
+        (0.9, 10, LOOSE_10),  # what was measured at that depth is known best
         (0.91, 10, TIGHT_10),
         (0.97, 10, TIGHT_10),
         (0.98, 10, EXACT_100),  # what is exact is exact at any k
         (0.91, 9, EXACT_100),  # `exact` with a heap factor finds less at smaller k
+        (0.9, 9, BLOCKS_100),
+        (0.9, 50, BLOCKS_100),  # the nearest, of those that hold
+        (0.9, 20, LOOSE_10),
         (0.91, 50, TIGHT_10),
         (0.91, 5000, TIGHT_10),
         (0.9, 1, BLOCKS_100),  # `blocks` finds more at smaller k
