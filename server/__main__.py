@@ -43,6 +43,7 @@ def serve(
     max_limit: Annotated[int | None, _option("max_limit")] = None,
     max_body_bytes: Annotated[int | None, _option("max_body_bytes")] = None,
     reload_ms: Annotated[int | None, _option("reload_ms")] = None,
+    verify: Annotated[str | None, _option("verify")] = None,
     compact_percent: Annotated[int | None, _option("compact_percent")] = None,
     log_level: Annotated[str | None, _option("log_level")] = None,
     log_format: Annotated[str | None, _option("log_format")] = None,

@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 
 import seismic
 from seismic import Index, IndexNotFoundError
+from seismic.params import Verify
 from seismic.store.collection import is_collection
 from server.errors import NotReadyError
 
@@ -35,9 +36,9 @@ class Collections:
         self._by_name = {index.name: Collection(index) for index in indexes}
 
     @classmethod
-    def open(cls, directory: Path) -> "Collections":
+    def open(cls, directory: Path, verify: Verify) -> "Collections":
         """Open every collection in `directory`, or `directory` itself if it is one. Raises StorageError."""
-        return cls([seismic.open(folder) for folder in _collection_folders(directory)])
+        return cls([seismic.open(folder, verify=verify) for folder in _collection_folders(directory)])
 
     def __iter__(self) -> Iterator[Collection]:
         return iter(self._by_name.values())

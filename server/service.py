@@ -32,7 +32,7 @@ class Service:
     @classmethod
     def start(cls, settings: Settings) -> "Service":
         """Open all collections. Raises StorageError."""
-        collections, threads = Collections.open(settings.directory), Threads(CHANGE_THREADS, "change")
+        collections, threads = Collections.open(settings.directory, settings.verify), Threads(CHANGE_THREADS, "change")
         keepers, committers = {}, {}
         for collection in collections:
             name, folder = collection.index.name, collection.index.view.collection

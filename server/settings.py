@@ -14,6 +14,7 @@ from pydantic_settings import (
 )
 
 from seismic.errors import ParameterError
+from seismic.params import Verify
 
 PREFIX = "SEISMIC_"
 ENGINE_VARIABLES = frozenset({"SEISMIC_CACHE_DIR", "SEISMIC_SIMD"})
@@ -50,6 +51,9 @@ class Settings(BaseSettings):
 
     reload_ms: Annotated[int, Field(ge=1)] = 250
     """Milliseconds between two looks for generations and changes of other processes."""
+
+    verify: Verify = "sample"
+    """Hashes that are checked when a generation is opened, at the start and later: full, sample or none."""
 
     compact_percent: Annotated[int, Field(ge=0, le=100)] = 10
     """Share of changed or deleted documents from which on a collection is compacted in the background; 0: never."""

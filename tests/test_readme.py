@@ -87,6 +87,11 @@ EXPECTED = {
     "seismic upsert": "documents 5,183",
     "seismic delete": "documents 2",
     "seismic compact": "generation",
+    "seismic verify": "no damage",
+    "seismic generations": "served",
+    "seismic rollback": "is served",
+    "seismic snapshot create": "scifact.snapshot",
+    "seismic snapshot restore": "elsewhere/scifact",
     "make bench": "recall",
 }
 """How a command begins, and what it must say."""

@@ -38,7 +38,7 @@ def test_every_setting_is_a_described_variable_and_option(name, monkeypatch, tmp
     option = next(one for one in typer.main.get_command(cli).params if one.name == name)
     assert field.description in option.help
     (tmp_path / "file").touch()
-    values = {"log_level": "error", "log_format": "json", "config": str(tmp_path / "file")}
+    values = {"log_level": "error", "log_format": "json", "verify": "full", "config": str(tmp_path / "file")}
     monkeypatch.setenv(f"SEISMIC_{name.upper()}", values.get(name, "9"))
     settings = load_settings(**({} if name == "directory" else {"directory": "data"}))
     assert str(getattr(settings, name)) == values.get(name, "9")
