@@ -34,7 +34,7 @@ from seismic.kernels.summarize import CODE_BITS, MAX_BLOCKS, MAX_CODE
 BUCKETS = 256
 """Steps of the counting sorts."""
 
-AHEAD = 16
+AHEAD = 32
 """Documents gathered and prefetched before they are scored: enough to hide a cache miss behind scoring."""
 
 LOCATED = 1024

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 import seismic
 from seismic import BuildParams, SearchParams, SparseVectors
+from seismic.builder.prune import postings_per_list
 
 from .base import Engine, Knobs, Setting, Shape, Vectors
 
@@ -23,14 +24,15 @@ class Ours(Engine):
 
     def builds(self, shape: Shape, quick: bool) -> list[Knobs]:
         shared, lists = {"layout": "shared"}, {"layout": "lists"}
-        return [shared] if quick else [shared, lists]
+        shorter = postings_per_list(BuildParams(), shape.documents) * 3 // 4
+        return [shared] if quick else [shared, lists, {**lists, "postings_per_list": shorter}]
 
     def settings(self, build: Knobs, k: int, quick: bool) -> list[Setting]:
         if build["layout"] == "shared":
             looser = (1.04, 1.08, 1.2) if quick else (1.02, 1.04, 1.06, 1.08, 1.1, 1.13, 1.17, 1.22, 1.3)
             approximate = [Setting({"plan": "exact", "heap_factor": factor}) for factor in looser]
             return [Setting({"plan": "exact"}, exact=True), *approximate]
-        cuts, factors = (3, 5, 7, 10, 15, 25), (0.6, 0.7, 0.8, 0.9, 1.0)
+        cuts, factors = (3, 4, 6, 8, 11, 15), (0.5, 0.55, 0.6, 0.7, 0.8, 0.9, 1.0)
         return [
             Setting({"plan": "blocks", "query_cut": cut, "heap_factor": factor}) for cut in cuts for factor in factors
         ]
