@@ -6,9 +6,11 @@ failed and mixed answers, and prints latencies, file handles and mappings before
 
 import argparse
 import json
+import multiprocessing
 import tempfile
-import threading
 import time
+from multiprocessing.queues import Queue
+from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
 
@@ -28,53 +30,50 @@ CHANGED = 0
 """The generation that changed documents name."""
 
 
-class Client(threading.Thread):
-    """Searches until told to stop. Every hit names the generation its document was built in, and every document of a
-    generation does: an answer whose hits disagree with it is a mixture."""
+class Client:
+    """Searches until told to stop. Every document names the generation it was built in: an answer whose hits disagree
+    with its own is a mixture."""
 
     def __init__(self, url: str, queries: list[dict[str, Any]]) -> None:
-        super().__init__()
-        self._url, self._queries, self.stopped = url, queries, threading.Event()
-        self.seconds: list[float] = []
-        self.failed: list[str] = []
-        self.mixed = 0
+        self._url, self._queries = url, queries
+        self._seconds: list[float] = []
+        self._failed = self._mixed = 0
 
-    def run(self) -> None:
+    def run(self, ready: Event, stop: Event, answers: "Queue[dict[str, Any]]") -> None:
+        """As a process of its own: what this one does must not keep it waiting."""
         with httpx.Client(base_url=self._url, timeout=30) as client:
-            while not self.stopped.is_set():
+            while not stop.is_set():
                 for query in self._queries:
-                    began = time.perf_counter()
-                    try:
-                        response = client.post(f"/v1/collections/{NAME}/search", json={"query": query, "limit": 10})
-                    except httpx.HTTPError as error:
-                        self.failed.append(repr(error))
-                        continue
-                    self.seconds.append(time.perf_counter() - began)
-                    if response.status_code != 200:
-                        self.failed.append(response.text)
-                        continue
-                    self._judge(response.json())
+                    self._search(client, query)
+                    ready.set()
+        p50, p95, p99, most = np.percentile(np.array(self._seconds) * 1000, (50, 95, 99, 100)).round(2).tolist()
+        answers.put(
+            {
+                "searches": len(self._seconds),
+                "failed": self._failed,
+                "mixed": self._mixed,
+                "p50_ms": p50,
+                "p95_ms": p95,
+                "p99_ms": p99,
+                "max_ms": most,
+            }
+        )
 
-    def _judge(self, answer: dict[str, Any]) -> None:
+    def _search(self, client: httpx.Client, query: dict[str, Any]) -> None:
+        began = time.perf_counter()
+        try:
+            response = client.post(f"/v1/collections/{NAME}/search", json={"query": query, "limit": 10})
+            response.raise_for_status()
+        except httpx.HTTPError:
+            self._failed += 1
+            return
+        self._seconds.append(time.perf_counter() - began)
+        answer = response.json()
         hits = answer["hits"]
         scores = [hit["score"] for hit in hits]
         sound = len(hits) == len({hit["id"] for hit in hits}) == 10 and scores == sorted(scores, reverse=True)
         sound &= all(hit["payload"]["generation"] in (CHANGED, int(answer["generation"])) for hit in hits)
-        self.mixed += not sound
-
-    def finish(self) -> dict[str, Any]:
-        self.stopped.set()
-        self.join()
-        p50, p95, p99, most = np.percentile(np.array(self.seconds) * 1000, (50, 95, 99, 100)).round(2).tolist()
-        return {
-            "searches": len(self.seconds),
-            "failed": len(self.failed),
-            "mixed": self.mixed,
-            "p50_ms": p50,
-            "p95_ms": p95,
-            "p99_ms": p99,
-            "max_ms": most,
-        }
+        self._mixed += not sound
 
 
 def held(server: Server) -> dict[str, int]:
@@ -86,12 +85,18 @@ def held(server: Server) -> dict[str, int]:
 
 def searching(url: str, queries: list[dict[str, Any]], work: Any) -> dict[str, Any]:
     """What a client measured while `work` ran."""
-    client = Client(url, queries)
-    client.start()
+    context = multiprocessing.get_context("spawn")
+    ready, stop, answers = context.Event(), context.Event(), context.Queue()
+    process = context.Process(target=Client(url, queries).run, args=(ready, stop, answers))
+    process.start()
+    ready.wait(60)
     began = time.perf_counter()
     work()
     seconds = time.perf_counter() - began
-    return {"seconds": round(seconds, 1), **client.finish()}
+    stop.set()
+    found = answers.get(timeout=60)
+    process.join()
+    return {"seconds": round(seconds, 1), **found}
 
 
 def publish(folder: Path, table: pa.Table, vectors: SparseVectors, generation: int) -> None:
