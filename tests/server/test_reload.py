@@ -6,6 +6,7 @@ from pathlib import Path
 import httpx
 import pyarrow as pa
 import pytest
+import structlog
 
 import seismic
 from seismic import SparseVectors
@@ -86,10 +87,33 @@ async def test_many_changes_are_compacted(running, tiny, monkeypatch):
 async def test_a_compaction_that_fails_is_told_and_tried_again(running, tiny, monkeypatch):
     monkeypatch.setattr(reload, "LEAST_CHANGES", 1)
     monkeypatch.setattr(reload, "RETRY_SECONDS", 0.05)
-    tiny_folder = tiny / "tiny"
+    with structlog.testing.capture_logs() as lines:
+        async with running(tiny, reload_ms=50) as client:
+            with seismic.store.lock.writing(tiny / "tiny", "test"):
+                await put(client, {"id": "d", "indices": [1], "values": [3.0]})
+                async with asyncio.timeout(PATIENCE):
+                    while not any(line["event"] == "compaction failed" for line in lines):
+                        await asyncio.sleep(0.05)
+                assert (await client.get(URL)).json()["generation"] == "000001"
+            await until(client, "generation", "000002")
+    assert "found test by process" in next(line["reason"] for line in lines if line["event"] == "compaction failed")
+
+
+async def test_a_compaction_ends_with_the_service(running, tiny, monkeypatch):
+    started = []
+    create = asyncio.create_subprocess_exec
+
+    async def endless(*command, **options):
+        started.append(await create("sleep", "1000", **options))
+        return started[0]
+
+    monkeypatch.setattr(reload, "LEAST_CHANGES", 1)
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", endless)
     async with running(tiny, reload_ms=50) as client:
-        with seismic.store.lock.writing(tiny_folder, "test"):
-            await put(client, {"id": "d", "indices": [1], "values": [3.0]})
-            await asyncio.sleep(3)
-            assert (await client.get(URL)).json()["generation"] == "000001"
-        await until(client, "generation", "000002")
+        await put(client, {"id": "d", "indices": [1], "values": [3.0]})
+        async with asyncio.timeout(PATIENCE):
+            while not started:
+                await asyncio.sleep(0.02)
+        assert started[0].returncode is None
+    assert started[0].returncode == -9
+    assert len(seismic.open(tiny / "tiny")) == 4
