@@ -48,7 +48,7 @@ def _is_worth_it(view: View) -> bool:
 def _vectors(view: View, folder: Path) -> SparseVectors:
     """All live vectors, on disk."""
     dimension = view.manifest.dimension
-    components, values = Spool(view.base[0].shard.forward.components.dtype, folder), Spool(np.float32, folder)
+    components, values = Spool(view.base[0].shard.shared.components.dtype, folder), Spool(np.float32, folder)
     lengths = [np.zeros(1, np.int64)]
     for shard in view.shards:
         for part in shard.live_vectors(dimension):

@@ -7,6 +7,7 @@ import pyarrow as pa
 from seismic.builder.maxima import find_maxima
 from seismic.builder.order import order_documents, reordered
 from seismic.builder.quantize import quantize_vectors
+from seismic.builder.shared import share_blocks
 from seismic.live import LiveShard
 from seismic.params import BuildParams
 from seismic.store.manifest import ShardEntry
@@ -44,8 +45,9 @@ def build_delta(vectors: SparseVectors, documents: pa.Table) -> Shard:
     numbers = order_documents(vectors, PARAMS, 1, _quiet)
     ordered = reordered(vectors, numbers)
     forward = quantize_vectors(ordered, numbers, 1)
+    shared = share_blocks(forward, vectors.dimension, 1)
     maxima = find_maxima(forward, vectors.dimension, _quiet)
-    for array in (*forward, *maxima):
+    for array in (*shared, *maxima):
         array.flags.writeable = False
     entry = ShardEntry(
         folder="",
@@ -57,7 +59,7 @@ def build_delta(vectors: SparseVectors, documents: pa.Table) -> Shard:
         most_blocks=0,
         files={},
     )
-    return Shard(entry, documents.combine_chunks(), forward, maxima, None)
+    return Shard(entry, documents.combine_chunks(), shared, maxima, None)
 
 
 def _quiet(stage: str, share: float) -> None:

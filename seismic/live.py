@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from seismic.kernels.maxima import BLOCK
-from seismic.kernels.quantize import restore
+from seismic.kernels.shared import count_components, restore
 from seismic.lookup import Lookup
 from seismic.store.shard import Shard
 from seismic.vectors import SparseVectors
@@ -35,7 +35,7 @@ class Address:
     @cached_property
     def positions(self) -> npt.NDArray[np.uint32]:
         """From numbers to positions."""
-        numbers = self._shard.forward.numbers
+        numbers = self._shard.shared.numbers
         positions = np.empty(len(numbers), np.uint32)
         positions[numbers] = np.arange(len(numbers), dtype=np.uint32)
         return positions
@@ -96,12 +96,13 @@ class LiveShard:
             first += len(batch)
 
     def vectors(self, numbers: npt.NDArray[np.int64], dimension: int) -> SparseVectors:
-        """The vectors of some documents: values as `restore` takes them out of the forward index."""
-        forward, positions = self.shard.forward, self._address.positions[numbers]
-        lengths = forward.starts[positions.astype(np.int64) + 1] - forward.starts[positions]
-        indptr = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
-        components, values = np.empty(indptr[-1], forward.components.dtype), np.empty(indptr[-1], np.float32)
-        restore(forward, positions, indptr, components, values)
+        """The vectors of some documents: values as `restore` takes them out of shared blocks."""
+        shared, positions = self.shard.shared, self._address.positions[numbers]
+        indptr = np.zeros(len(positions) + 1, np.int64)
+        count_components(shared, positions, indptr[1:])
+        np.cumsum(indptr, out=indptr)
+        components, values = np.empty(indptr[-1], shared.components.dtype), np.empty(indptr[-1], np.float32)
+        restore(shared, positions, indptr, components, values)
         return SparseVectors.trusted(indptr, components, values, dimension)
 
     def live_vectors(self, dimension: int) -> Iterator[SparseVectors]:

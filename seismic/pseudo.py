@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from seismic.errors import InputError
-from seismic.kernels.score import Forward
+from seismic.live import LiveShard
 from seismic.vectors import SparseVectors
 
 LENGTH, SPREAD = 20.0, 0.42
@@ -14,7 +13,7 @@ LENGTH, SPREAD = 20.0, 0.42
 SPLADE models have medians of 18 to 44 on MS MARCO."""
 
 
-def pseudo_queries(shards: Sequence[Forward], dimension: int, count: int, seed: int) -> SparseVectors:
+def pseudo_queries(shards: Sequence[LiveShard], dimension: int, count: int, seed: int) -> SparseVectors:
     """`count` queries (fewer if there are fewer documents): each the heaviest components of a random half of a random
     document's, with their values.
 
@@ -23,23 +22,24 @@ def pseudo_queries(shards: Sequence[Forward], dimension: int, count: int, seed: 
     all, 0.964 with components drawn by their values; heap factor 1.12: 0.858, 0.855, 0.878, 0.872.
     """
     rng = np.random.default_rng(seed)
-    positions = [np.flatnonzero(np.diff(shard.starts)) for shard in shards]
-    ends = np.cumsum([len(some) for some in positions])
-    if ends[-1] == 0:
-        raise InputError("found no document with components, expected some to make queries of; give queries")
-    rows = []
-    for number in rng.choice(ends[-1], min(count, ends[-1]), replace=False):
+    numbers = [shard.numbers() for shard in shards]
+    ends = np.cumsum([len(some) for some in numbers])
+    rows: list[dict[int, float]] = []
+    for number in rng.permutation(ends[-1]):
         at = int(np.searchsorted(ends, number, side="right"))
-        rows.append(_query(shards[at], positions[at][number - ends[at]], rng))  # counted from the end
+        vector = shards[at].vectors(numbers[at][[number - ends[at]]], dimension)  # counted from the end
+        if len(vector.components):
+            rows.append(_query(vector, rng))
+        if len(rows) == count:
+            break
+    if not rows:
+        raise InputError("found no document with components, expected some to make queries of; give queries")
     return SparseVectors.from_dicts(rows, dimension)
 
 
-def _query(forward: Forward, position: int, rng: np.random.Generator) -> dict[int, float]:
-    span = slice(forward.starts[position], forward.starts[position + 1])
-    values: npt.NDArray[np.float32] = forward.codes[span] * forward.scales[position]
-    components = forward.components[span].astype(np.int64)
+def _query(vector: SparseVectors, rng: np.random.Generator) -> dict[int, float]:
+    components, values = vector.components, vector.values
     half = rng.permutation(len(values))[: -(-len(values) // 2)]
-    half = half[values[half] > 0]
     length = max(1, round(LENGTH * np.exp(SPREAD * rng.standard_normal())))
     heaviest = half[np.argsort(-values[half], kind="stable")[:length]]
     return dict(zip(components[heaviest].tolist(), values[heaviest].tolist(), strict=True))

@@ -211,7 +211,7 @@ class Index:
     def pseudo_queries(self, count: int, seed: int = 0) -> SparseVectors:
         """Queries made of random documents, for measuring where no real ones are at hand."""
         view = self.view
-        return pseudo_queries([shard.shard.forward for shard in view.shards], view.manifest.dimension, count, seed)
+        return pseudo_queries(view.shards, view.manifest.dimension, count, seed)
 
     def warm_up(self, *, changes: bool = False) -> None:
         """Compile or load the kernels of every plan, so that the first query is as fast as the next; `changes`: those
@@ -277,17 +277,15 @@ class Index:
         csr = (queries.indptr, queries.components, queries.values)
         cut, factor = choice.query_cut, choice.heap_factor
         if shard.lists is not None and choice.plan == "blocks":
-            lists = min(cut, int(np.diff(queries.indptr).max(initial=0)))
-            workspace = workspaces.for_blocks(lists * traverse.padded(shard.entry.most_blocks))
-            blocks, summaries = shard.lists.blocks, shard.lists.summaries
-            traverse.search_blocks_batch(
-                blocks, summaries, shard.forward, *csr, cut, factor, live.allowed, workspace, scores, numbers, counters
-            )
+            n_lists = min(cut, int(np.diff(queries.indptr).max(initial=0)))
+            workspace = workspaces.for_blocks(n_lists * traverse.padded(shard.entry.most_blocks))
+            lists = (shard.lists.blocks, shard.lists.summaries, shard.lists.forward)
+            traverse.search_blocks_batch(*lists, *csr, cut, factor, live.allowed, workspace, scores, numbers, counters)
         else:
             space = workspaces.for_exact()
             factor = factor if choice.plan == "exact" else 1.0  # a delta shard has no lists, and is small
             exact.search_exact_batch(
-                shard.maxima, shard.forward, *csr, factor, live.allowed, space, scores, numbers, counters
+                shard.maxima, shard.shared, *csr, factor, live.allowed, space, scores, numbers, counters
             )
         numbers[numbers >= 0] += first_number
         return numbers, scores

@@ -86,7 +86,7 @@ class View:
         """int64 [dimension]: how many live documents have each component."""
         counts = np.zeros(self.manifest.dimension, np.int64)
         for shard in self.shards:
-            counts += np.bincount(shard.shard.forward.components, minlength=len(counts))
+            counts += shard.shard.document_frequency(len(counts))
             if shard.live < len(shard):
                 counts -= np.bincount(shard.vectors(shard.dead(), len(counts)).components, minlength=len(counts))
         return counts

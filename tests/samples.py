@@ -17,6 +17,7 @@ from seismic.kernels.cpu import JIT_DISABLED
 from seismic.kernels.heaviest import Heads
 from seismic.kernels.maxima import BLOCK, GROUP, Maxima
 from seismic.kernels.score import Forward
+from seismic.kernels.shared import Shared
 from seismic.kernels.summarize import CODE_BITS
 from seismic.kernels.traverse import Blocks, Summaries
 from tests import naive
@@ -134,6 +135,57 @@ def forward(vectors: SparseVectors) -> Forward:
             np.array([code for _, codes, _ in parts for code in codes], np.uint8),
             np.array([residual for _, _, residuals in parts for residual in residuals], np.int8),
             np.array([scale for scale, _, _ in parts], np.float32),
+        )
+    )
+
+
+def shared(vectors: SparseVectors) -> Shared:
+    """Shared blocks whose positions are document numbers."""
+    index, rows, own = forward(vectors), [], []
+    documents = [
+        {
+            int(index.components[at]): (index.codes[at], index.residuals[at])
+            for at in range(*index.starts[row : row + 2])
+        }
+        for row in range(len(vectors))
+    ]
+    blocks = [documents[first : first + BLOCK] for first in range(0, len(documents), BLOCK)]
+    for number, block in enumerate(blocks):
+        scales = index.scales[number * BLOCK :][: len(block)].astype(np.float64)
+        has = {
+            component: [at for at, row in enumerate(block) if component in row]
+            for component in sorted(set().union(*block))
+        }
+        of_block = []
+        for component, members in has.items():
+            if len(members) > 1:
+                values = [scales[at] * (int(block[at][component][0]) + block[at][component][1] / 256) for at in members]
+                top = math.floor(max(values) / scales.max() * (1 - 1e-6))
+                of_block.append(
+                    (component, sum(1 << at for at in members), top, [block[at][component] for at in members])
+                )
+        rows.append(of_block)
+        own.append([[(c, *row[c]) for c in sorted(row) if len(has[c]) == 1] for row in block])
+    flat = [row for block in rows for row in block]
+    pairs = [pair for *_, pairs in flat for pair in pairs]
+    single = [entry for block in own for document in block for entry in document]
+    ends = [np.cumsum([*map(len, block), *[0] * (BLOCK - len(block))]) for block in own]
+    return readonly(
+        Shared(
+            index.numbers.copy(),
+            index.scales.copy(),
+            offsets([len(block) for block in rows]),
+            np.array([component for component, *_ in flat], vectors.components.dtype),
+            np.array([bits for _, bits, *_ in flat], np.uint8),
+            np.array([top for *_, top, _ in flat], np.uint8),
+            offsets([sum(len(row[-1]) for row in block) for block in rows]),
+            np.array([code for code, _ in pairs], np.uint8),
+            np.array([residual for _, residual in pairs], np.int8),
+            offsets([sum(map(len, block)) for block in own]),
+            np.array([component for component, *_ in single], vectors.components.dtype),
+            np.array([code for _, code, _ in single], np.uint8),
+            np.array([residual for *_, residual in single], np.int8),
+            np.array(ends, np.uint32).ravel(),
         )
     )
 

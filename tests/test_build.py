@@ -45,7 +45,7 @@ def test_any_number_of_workers_writes_the_same_bytes(tmp_path: Path, shards: int
         seismic.build(vectors, out, vocabulary=vocabulary, params=LISTS, shards=shards, workers=workers)
         written.append(files(out))
     assert written[0] == written[1] == written[2]
-    assert len(written[0]) == 3 + 5 * shards
+    assert len(written[0]) == 3 + 6 * shards
 
 
 def test_the_seed_decides(tmp_path: Path) -> None:
@@ -246,7 +246,7 @@ def test_parameters_shape_the_index(tmp_path: Path) -> None:
     index = seismic.open(tmp_path / "out")
     assert index.manifest.build_params == params
     shard = index.view.base[0].shard
-    assert shard.forward.numbers.tolist() == list(range(200))
+    assert shard.shared.numbers.tolist() == list(range(200))
     assert shard.lists is not None
     ends = np.concatenate([[0], np.cumsum(np.bitwise_count(shard.lists.blocks.members & 255))])
     lengths = np.diff(ends[shard.lists.blocks.lists])

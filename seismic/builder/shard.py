@@ -12,6 +12,7 @@ from seismic.builder.order import order_documents, reordered
 from seismic.builder.prune import prune_postings
 from seismic.builder.quantize import quantize_vectors
 from seismic.builder.ranges import Report
+from seismic.builder.shared import share_blocks
 from seismic.builder.summarize import summarize_lists
 from seismic.params import BuildParams
 from seismic.store.files import write_batches
@@ -21,11 +22,13 @@ from seismic.store.schema import (
     FORWARD,
     MAXIMA,
     POSTINGS,
+    SHARED,
     SUMMARIES,
     check_offset,
     forward_batch,
     maxima_batch,
     postings_batch,
+    shared_batch,
     summaries_batch,
 )
 from seismic.vectors import SparseVectors
@@ -53,8 +56,10 @@ def build_shard(
     numbers = order_documents(vectors, params, threads, report)
     ordered = reordered(vectors, numbers, threads)
     forward = quantize_vectors(ordered, numbers, threads)
-    write(FORWARD, forward_batch(forward, ordered.dimension))
+    write(SHARED, shared_batch(share_blocks(forward, ordered.dimension, threads), ordered.dimension))
     write(MAXIMA, maxima_batch(find_maxima(forward, ordered.dimension, report), len(vectors)))
+    if params.layout == "lists":
+        write(FORWARD, forward_batch(forward, ordered.dimension))
     del forward, numbers  # from here on memory goes to the lists
     lists = no_blocks(ordered.dimension)
     if params.layout == "lists":

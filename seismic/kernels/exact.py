@@ -1,9 +1,9 @@
 """The `exact` plan: the true top k, by bounds of shared blocks.
 
-Add up the bounds of all blocks, score the most promising ones, stop when no bound reaches the k-th best score.
-
-A bound is 16 bits wide: the sum of weight x code >> 8 over the query's components, with integer weights rounded up so
-that `unit` x (bound + terms) is never below what a document of the block scores.
+Add up the bounds of all blocks; visit the most promising ones, which gives a first k-th best score; visit all others
+whose bound reaches it. Of a visited block, what its documents share is read first, and the rest only if one of them can
+still reach the top k. Candidates are kept by the scores of their 8-bit codes, which are off by half a code for each
+weight at most, and settled at the end by codes and residuals.
 """
 
 from typing import NamedTuple
@@ -11,73 +11,72 @@ from typing import NamedTuple
 import numpy as np
 
 from seismic.kernels import heap
-from seismic.kernels.arrays import F32, I64, U8, U16, U32
+from seismic.kernels.arrays import F32, F64, I64, U8, U32
+from seismic.kernels.block_dot import add_own, add_rows, full_sums
+from seismic.kernels.bounds import TERMS, Bounds, add_bounds, collect, first_floor, make_bounds
 from seismic.kernels.jit import jit
 from seismic.kernels.maxima import BLOCK, GROUP, Maxima
 from seismic.kernels.score import (
     SAFETY,
-    Forward,
     QueryTable,
-    dot,
     load_query,
     make_query_table,
-    offer,
+    prefetch_bytes,
     prefetch_vector,
     unload_query,
 )
-from seismic.kernels.simd import add_rows, at_least, trailing_zeros
+from seismic.kernels.shared import Shared
 
-BUCKETS = 1024
-"""Steps of the counting sorts."""
+AHEAD = 4
+"""Blocks prefetched before their shared components are read."""
 
-AHEAD = 2
-"""Blocks prefetched before they are scored."""
+WAITING = 4
+"""Blocks whose own components are prefetched before they are read; a power of 2."""
 
 ALL = 255
 """A block's byte of `allowed` if all its documents may be returned."""
-
-TERMS = 128
-"""Up to so many components, a query's every match shows in its bound: weights are 256 at least."""
 
 
 class Workspace(NamedTuple):
     """What one search at a time needs; one per thread.
 
-    ``table``; ``bounds`` uint16 [blocks, padded to GROUP; at least 65,536], all 0 between searches; ``tops`` uint16:
-    largest bound of each group. By block: ``candidates`` and ``order`` uint32. ``histogram`` int64 [BUCKETS + 1]. By
-    dense component of the query: ``offsets`` int64 and ``weights`` uint16 [dimension].
+    ``table``; ``bounds``. By block that waits for its own components [WAITING]: ``blocks`` uint32, ``masks`` uint8 of
+    documents that can still reach the top k, ``sums`` float32 [WAITING, BLOCK], weight x code so far. By candidate
+    [documents]: ``found`` uint32, its position; ``codes`` float32, weight x code. ``lows`` float32 [documents]: a heap
+    of the k best scores that candidates have at least. ``totals`` float64 [BLOCK].
     """
 
     table: QueryTable
-    bounds: U16
-    tops: U16
-    candidates: U32
-    order: U32
-    histogram: I64
-    offsets: I64
-    weights: U16
+    bounds: Bounds
+    blocks: U32
+    masks: U8
+    sums: F32
+    found: U32
+    codes: F32
+    lows: F32
+    totals: F64
 
 
 @jit
 def make_exact_workspace(dimension: int, documents: int) -> Workspace:
     """A workspace for shards of up to so many documents."""
-    groups = -(-documents // (BLOCK * GROUP))
     return Workspace(
         make_query_table(dimension),
-        np.zeros(max(groups * GROUP, 1 << 16), np.uint16),  # room for every block number of 16 bits
-        np.zeros(groups, np.uint16),
-        np.empty(groups * GROUP, np.uint32),
-        np.empty(groups * GROUP, np.uint32),
-        np.empty(BUCKETS + 1, np.int64),
-        np.empty(dimension, np.int64),
-        np.empty(dimension, np.uint16),
+        make_bounds(dimension, -(-documents // (BLOCK * GROUP))),
+        np.empty(WAITING, np.uint32),
+        np.empty(WAITING, np.uint8),
+        np.empty((WAITING, BLOCK), np.float32),
+        np.empty(documents, np.uint32),
+        np.empty(documents, np.float32),
+        np.empty(documents, np.float32),
+        np.empty(BLOCK, np.float64),
     )
 
 
-@jit
+@jit(allocates=False)
 def search_exact(
     maxima: Maxima,
-    forward: Forward,
+    shared: Shared,
     components: U32,
     values: F32,
     heap_factor: float,
@@ -89,191 +88,202 @@ def search_exact(
 ) -> None:
     """Top len(scores) of one query into `scores` and `numbers` (document numbers, -1 pads), best first.
 
-    Exact for the stored 16-bit values if `heap_factor` is 1; above, blocks whose bound is below heap_factor x the k-th
-    best score are skipped. `allowed` uint8 [blocks]: bit i of a byte says whether document i of the block may be
+    Exact for the stored 16-bit values if `heap_factor` is 1; above, what can reach less than heap_factor x the k-th
+    best score is skipped. `allowed` uint8 [blocks]: bit i of a byte says whether document i of the block may be
     returned; empty: all may. Adds lists, blocks bounded, blocks visited and documents scored to `counters` [4].
     """
-    weight_sum = load_query(workspace.table, components, values)
-    n_blocks = -(-len(forward.scales) // BLOCK)
-    groups = -(-n_blocks // GROUP)
-    unit = _add_bounds(maxima, components, values, groups, workspace)
-    terms = len(components)
-    size, ceiling = 0, 1 << 16
-    floor = _first_floor(workspace, groups, 24 + len(scores))
+    half = np.float32(0.5) * load_query(workspace.table, components, values) * SAFETY
+    n_blocks, terms, k = len(shared.starts) - 1, len(components), len(scores)
+    groups, scratch = -(-n_blocks // GROUP), workspace.bounds
+    unit = add_bounds(maxima, components, values, groups, scratch)
+    size, n_found, ceiling = 0, 0, 1 << 16
+    floor = first_floor(scratch, groups, min(24 + k, groups * 3 // 4))
     least = 1 if terms <= TERMS else 0
     while ceiling > least:
         floor = max(floor, least)
-        n_candidates = _collect(workspace, groups, n_blocks, floor, ceiling)
-        size = _visit(
-            forward,
-            n_candidates,
-            unit,
-            terms,
-            weight_sum,
-            heap_factor,
-            allowed,
-            workspace,
-            scores,
-            numbers,
-            size,
-            counters,
+        count = collect(scratch, groups, n_blocks, floor, ceiling)
+        size, n_found = _visit(
+            shared, count, unit, half, terms, heap_factor, allowed, workspace, k, size, n_found, counters
         )
         ceiling = floor
-        floor = min(_least_bound(scores, size, unit, terms, heap_factor), ceiling)
+        floor = min(_least_bound(np.float32(heap_factor) * _kth(workspace, k, size), unit, terms), ceiling)
         if floor == ceiling:
             break
+    size = _settle(shared, n_found, half, _kth(workspace, k, size), workspace, scores, numbers)
     heap.sort_best_first(scores, numbers, size)
     unload_query(workspace.table, components)
-    workspace.bounds[: groups * GROUP] = 0
+    scratch.bounds[: groups * GROUP] = 0
     counters[0] += terms
     counters[1] += n_blocks
 
 
-@jit
-def _add_bounds(maxima: Maxima, components: U32, values: F32, groups: int, workspace: Workspace) -> float:
-    """Fill `bounds` and `tops`; the value of one unit of them."""
-    total, terms = np.float64(0), len(components)
-    for at in range(terms):
-        total += np.float64(values[at]) * np.float64(maxima.scales[components[at]])
-    room = 65535 - (257 * terms if terms <= TERMS else terms)
-    unit = total * 256 / room if total > 0 else np.float64(1)
-    n_rows = 0
-    for at in range(terms):
-        component = np.int64(components[at])
-        weight = np.int64(np.ceil(np.float64(values[at]) * np.float64(maxima.scales[component]) * 256 / unit))
-        weight = max(weight, 256) if terms <= TERMS else weight
-        first, last = np.int64(maxima.block_starts[component]), np.int64(maxima.block_starts[component + 1])
-        start = np.int64(maxima.code_starts[component])
-        if first < last:
-            _scatter(maxima, first, last, start, weight, workspace.bounds)
-        elif start < np.int64(maxima.code_starts[component + 1]):
-            workspace.offsets[n_rows], workspace.weights[n_rows] = start, weight
-            n_rows += 1
-    for group in range(groups):
-        workspace.tops[group] = add_rows(
-            workspace.bounds, group * GROUP, maxima.codes, workspace.offsets, workspace.weights, n_rows
-        )
-    return np.float32(unit)
+@jit(inline=True)
+def _kth(workspace: Workspace, k: int, size: int) -> float:
+    """What the k-th best candidate scores at least."""
+    return workspace.lows[0] if size == k else np.float32(0)
 
 
-@jit
-def _scatter(maxima: Maxima, first: int, last: int, start: int, weight: int, bounds: U16) -> None:
-    """Add a sparse component's maxima."""
-    factor = np.uint32(weight)
-    for at in range(last - first):
-        code = np.uint32(maxima.codes[np.uint64(start + at)])
-        bounds[maxima.blocks[np.uint64(first + at)]] += np.uint16((factor * code) >> np.uint32(8))
+@jit(inline=True)
+def _least_bound(limit: float, unit: float, terms: int) -> int:
+    """The smallest bound that can still reach a score."""
+    return max(0, np.int64(limit / (unit * SAFETY)) - terms)
 
 
-@jit
-def _first_floor(workspace: Workspace, groups: int, wanted: int) -> int:
-    """A bound that the best `wanted` groups reach: their blocks give a first k-th score."""
-    histogram = workspace.histogram
-    histogram[:] = 0
-    for group in range(groups):
-        histogram[workspace.tops[group] >> 6] += 1
-    bucket = BUCKETS
-    while bucket > 0 and wanted > 0:
-        bucket -= 1
-        wanted -= histogram[bucket]
-    return bucket << 6
-
-
-@jit
-def _collect(workspace: Workspace, groups: int, n_blocks: int, floor: int, ceiling: int) -> int:
-    """Order the blocks with floor <= bound < ceiling, best first in BUCKETS steps; how many there are."""
-    one, count, top = np.uint64(1), 0, floor
-    for group in range(groups):
-        if workspace.tops[group] < floor:
-            continue
-        mask = np.uint64(at_least(workspace.bounds, group * GROUP, np.uint16(floor)))
-        while mask != 0:
-            block = group * GROUP + np.int64(trailing_zeros(mask))
-            mask &= mask - one
-            bound = np.int64(workspace.bounds[block])
-            if bound < ceiling and block < n_blocks:
-                workspace.candidates[count] = block
-                count += 1
-                top = max(top, bound)
-    _sort(workspace, count, floor, top)
-    return count
-
-
-@jit
-def _sort(workspace: Workspace, count: int, floor: int, top: int) -> None:
-    """Counting sort of the candidates by bound into `order`."""
-    histogram, step = workspace.histogram, np.float32(BUCKETS - 1) / np.float32(max(1, top - floor))
-    histogram[:] = 0
-    for at in range(count):
-        bound = np.int64(workspace.bounds[workspace.candidates[at]])
-        histogram[BUCKETS - np.int64(np.float32(bound - floor) * step)] += 1
-    for bucket in range(BUCKETS):
-        histogram[bucket + 1] += histogram[bucket]
-    for at in range(count):
-        bound = np.int64(workspace.bounds[workspace.candidates[at]])
-        bucket = BUCKETS - 1 - np.int64(np.float32(bound - floor) * step)
-        workspace.order[histogram[bucket]] = workspace.candidates[at]
-        histogram[bucket] += 1
-
-
-@jit
+@jit(allocates=False)
 def _visit(
-    forward: Forward,
+    shared: Shared,
     count: int,
     unit: float,
+    half: float,
     terms: int,
-    weight_sum: float,
     heap_factor: float,
     allowed: U8,
     workspace: Workspace,
-    scores: F32,
-    numbers: I64,
+    k: int,
     size: int,
+    n_found: int,
     counters: I64,
-) -> int:
-    """Score the ordered candidates that can still reach the top k; the heap's size."""
-    n, k = len(forward.scales), len(scores)
-    starts, components, all_codes, scales = forward.starts, forward.components, forward.codes, forward.scales
-    weights, signature = workspace.table.weights, workspace.table.signature
-    half = np.float32(0.5) * weight_sum * SAFETY
-    least = _least_bound(scores, size, unit, terms, heap_factor)
-    upcoming = 0
-    for at in range(count):
+) -> tuple[int, int]:
+    """Visit the ordered blocks that can still reach the top k; the sizes of `lows` and `found`.
+
+    Own components arrive from memory while the shared ones of the next blocks are read.
+    """
+    order, bounds, ring = workspace.bounds.order, workspace.bounds.bounds, WAITING - 1
+    head, tail, upcoming = 0, 0, 0
+    limit = np.float32(heap_factor) * _kth(workspace, k, size)
+    for at in range(count + WAITING):
+        least = _least_bound(limit, unit, terms)
         while upcoming < count and upcoming <= at + AHEAD:
-            block = np.int64(workspace.order[upcoming])
-            if np.int64(workspace.bounds[block]) >= least:
-                first, last = np.int64(starts[block * BLOCK]), np.int64(starts[min(block * BLOCK + BLOCK, n)])
-                prefetch_vector(components, all_codes, first, last)
+            if np.int64(bounds[order[upcoming]]) >= least:
+                _prefetch_rows(shared, np.int64(order[upcoming]))
             upcoming += 1
-        block = np.int64(workspace.order[at])
-        if np.int64(workspace.bounds[block]) < least:
-            continue
-        mask = np.int64(allowed[block]) if len(allowed) > 0 else ALL
-        first, last = block * BLOCK, min(block * BLOCK + BLOCK, n)
-        for position in range(first, last):
-            if mask >> (position - first) & 1 == 0:
-                continue
-            codes = dot(components, all_codes, starts[position], starts[position + 1], weights, signature)
-            if size < k or scales[position] * (codes + half) >= scores[0]:
-                size = offer(forward, position, codes, workspace.table, scores, numbers, size)
-            counters[3] += 1
-        least = _least_bound(scores, size, unit, terms, heap_factor)
-        counters[2] += 1
+        if at < count and np.int64(bounds[order[at]]) >= least:
+            block = np.int64(order[at])
+            mask = np.int64(allowed[block]) if len(allowed) > 0 else ALL
+            if mask != 0:
+                counters[2] += 1
+                most = np.float32(unit * (np.int64(bounds[block]) + terms)) * SAFETY
+                mask &= _reachable(shared, block, most, half, limit, workspace.table, workspace.sums[tail & ring])
+            if mask != 0:
+                _prefetch_own(shared, block)
+                workspace.blocks[tail & ring], workspace.masks[tail & ring] = block, mask
+                tail += 1
+        if tail - head == WAITING or (at >= count and head < tail):
+            slot = head & ring
+            block, mask, sums = np.int64(workspace.blocks[slot]), np.int64(workspace.masks[slot]), workspace.sums[slot]
+            _add_own_codes(shared, block, workspace.table, sums)
+            for position in range(block * BLOCK, min(block * BLOCK + BLOCK, len(shared.scales))):
+                document = position & (BLOCK - 1)
+                codes, scale = sums[document], shared.scales[position]
+                if mask >> document & 1 and (size < k or scale * (codes + half) >= workspace.lows[0]):
+                    workspace.found[n_found], workspace.codes[n_found] = position, codes
+                    n_found += 1
+                    size = heap.keep(workspace.lows, k, size, max(np.float32(0), scale * (codes - half)))
+            head += 1
+            counters[3] += BLOCK
+            limit = np.float32(heap_factor) * _kth(workspace, k, size)
+    return size, n_found
+
+
+@jit(inline=True)
+def _reachable(shared: Shared, block: int, most: float, half: float, limit: float, table: QueryTable, sums: F32) -> int:
+    """A bit for each document of a block that may score `limit`, given that none scores more than `most`; `sums`
+    become what the shared components give.
+
+    A document's other components give at most what the bound leaves when each shared component's largest contribution
+    to any of the documents is taken off.
+    """
+    largest = add_rows(
+        shared.components,
+        shared.documents,
+        shared.tops,
+        shared.codes,
+        np.int64(shared.starts[block]),
+        np.int64(shared.starts[block + 1]),
+        np.int64(shared.code_starts[block]),
+        table.weights,
+        table.signature,
+        sums,
+    )
+    first, last = block * BLOCK, min(block * BLOCK + BLOCK, len(shared.scales))
+    unit = np.float32(0)
+    for position in range(first, last):
+        unit = max(unit, shared.scales[position])
+    rest, mask = max(np.float32(0), most - unit * largest / SAFETY), 0
+    for position in range(first, last):
+        if (shared.scales[position] * (sums[position - first] + half) + rest) * SAFETY >= limit:
+            mask |= 1 << (position - first)
+    return mask
+
+
+@jit(inline=True)
+def _add_own_codes(shared: Shared, block: int, table: QueryTable, sums: F32) -> None:
+    add_own(
+        shared.own_components,
+        shared.own_codes,
+        np.int64(shared.own_starts[block]),
+        np.int64(shared.own_starts[block + 1]),
+        shared.own_ends[block * BLOCK : block * BLOCK + BLOCK],
+        table.weights,
+        table.signature,
+        sums,
+    )
+
+
+@jit(inline=True)
+def _prefetch_rows(shared: Shared, block: int) -> None:
+    """Ask for every cache line of a block's shared components and codes."""
+    first, last = np.int64(shared.starts[block]), np.int64(shared.starts[block + 1])
+    prefetch_vector(shared.components, shared.documents, first, last)
+    prefetch_bytes(shared.tops, first, last)
+    prefetch_bytes(shared.codes, np.int64(shared.code_starts[block]), np.int64(shared.code_starts[block + 1]))
+
+
+@jit(inline=True)
+def _prefetch_own(shared: Shared, block: int) -> None:
+    first, last = np.int64(shared.own_starts[block]), np.int64(shared.own_starts[block + 1])
+    prefetch_vector(shared.own_components, shared.own_codes, first, last)
+
+
+@jit(allocates=False)
+def _settle(
+    shared: Shared, n_found: int, half: float, kth: float, workspace: Workspace, scores: F32, numbers: I64
+) -> int:
+    """Score the candidates that can be in the top k by codes and residuals, into `scores` and `numbers`; how many hits
+    there are. Those of one block stand together."""
+    found, all_codes, totals = workspace.found, workspace.codes, workspace.totals
+    size, left, last_block = 0, 0, -1
+    for at in range(n_found):
+        position = np.int64(found[at])
+        if shared.scales[position] * (all_codes[at] + half) >= kth:
+            found[left], all_codes[left] = position, all_codes[at]
+            left += 1
+    for at in range(left):
+        if at + AHEAD < left and found[at + AHEAD] // BLOCK != found[at + AHEAD - 1] // BLOCK:
+            _prefetch_residuals(shared, np.int64(found[at + AHEAD]) // BLOCK)
+        position = np.int64(found[at])
+        block = position // BLOCK
+        if block != last_block:
+            full_sums(shared, block, workspace.table, totals)
+            last_block = block
+        score = np.float32(np.float64(shared.scales[position]) * totals[position & (BLOCK - 1)] / 256)
+        if score > 0:
+            size = heap.push(scores, numbers, size, score, np.int64(shared.numbers[position]))
     return size
 
 
 @jit(inline=True)
-def _least_bound(scores: F32, size: int, unit: float, terms: int, heap_factor: float) -> int:
-    """The smallest bound that can still reach the top k."""
-    if size < len(scores):
-        return 0
-    return max(0, np.int64(np.float32(heap_factor) * scores[0] / (unit * SAFETY)) - terms)
+def _prefetch_residuals(shared: Shared, block: int) -> None:
+    _prefetch_rows(shared, block)
+    _prefetch_own(shared, block)
+    prefetch_bytes(shared.residuals, np.int64(shared.code_starts[block]), np.int64(shared.code_starts[block + 1]))
+    prefetch_bytes(shared.own_residuals, np.int64(shared.own_starts[block]), np.int64(shared.own_starts[block + 1]))
 
 
-@jit
+@jit(allocates=False)
 def search_exact_batch(
     maxima: Maxima,
-    forward: Forward,
+    shared: Shared,
     indptr: I64,
     components: U32,
     values: F32,
@@ -289,7 +299,7 @@ def search_exact_batch(
         span = slice(indptr[row], indptr[row + 1])
         search_exact(
             maxima,
-            forward,
+            shared,
             components[span],
             values[span],
             heap_factor,

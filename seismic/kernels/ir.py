@@ -33,6 +33,15 @@ def load(builder: Any, base: Any, index: Any, kind: ir.VectorType) -> Any:
     return loaded
 
 
+def masked_load(builder: Any, base: Any, index: Any, mask: Any, kind: ir.VectorType) -> Any:
+    """A vector of integers at base[index]; lanes whose bit of `mask` is 0 are not touched, and 0."""
+    width = kind.element.width
+    source = builder.bitcast(builder.gep(base, [index]), kind.as_pointer())
+    lanes = builder.bitcast(mask, ir.VectorType(I1, kind.count))
+    name = f"llvm.masked.load.v{kind.count}i{width}.p0"
+    return call(builder, name, kind, [source, I32(width // 8), lanes, splat(kind, 0)])
+
+
 def call(builder: Any, name: str, result: Any, arguments: list[Any]) -> Any:
     """Call an intrinsic of LLVM."""
     kind = ir.FunctionType(result, [argument.type for argument in arguments])

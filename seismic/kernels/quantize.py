@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from seismic.kernels.arrays import F32, I8, I64, U8, U32, Ids
+from seismic.kernels.arrays import F32, I8, I64, U8
 from seismic.kernels.jit import jit
-from seismic.kernels.score import Forward
 
 
 @jit
@@ -33,24 +32,3 @@ def quantize(
             code = (fine + 128) >> 8
             codes[at] = code
             residuals[at] = fine - (code << 8)
-
-
-@jit
-def restore(forward: Forward, positions: U32, indptr: I64, components: Ids, values: F32) -> None:
-    """The vectors at `positions` as float32 values, which `quantize` turns into the same codes, residuals and scales.
-
-    So nothing is lost however often a vector is taken out of one index and put into another.
-    """
-    for row in range(len(positions)):
-        position = positions[row]
-        scale, start = forward.scales[position], np.int64(forward.starts[position])
-        largest = scale * np.float32(255)  # the value whose 255th part is the scale, which rounding may have missed
-        while largest / np.float32(255) < scale:
-            largest = np.nextafter(largest, np.float32(np.inf))
-        while largest / np.float32(255) > scale:
-            largest = np.nextafter(largest, np.float32(0))
-        for at in range(indptr[row], indptr[row + 1]):
-            source = start + at - indptr[row]
-            fine = (np.int64(forward.codes[source]) << 8) + np.int64(forward.residuals[source])
-            components[at] = forward.components[source]
-            values[at] = largest if fine == 65280 else np.float32(np.float64(scale) * fine / 256)

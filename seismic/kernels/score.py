@@ -116,11 +116,49 @@ Of a document's codes it is the score in units of its scale, off by half the que
 
 
 @jit(inline=True)
-def full_score(forward: Forward, position: int, codes: float, table: QueryTable) -> float:
-    """The score by codes and residuals, given `codes`, the `dot` of its codes."""
-    start, stop = forward.starts[position], forward.starts[position + 1]
-    residuals = dot(forward.components, forward.residuals, start, stop, table.weights, table.signature)
-    return forward.scales[position] * (codes + residuals * np.float32(1 / 256))
+def _matches_by_signature(components: Ids, at: int, last: int, table: QueryTable) -> int:
+    return signature_mask(components, at, last - at, table.signature)
+
+
+@jit(inline=True)
+def _matches_by_lookup(components: Ids, at: int, last: int, table: QueryTable) -> int:
+    mask = np.uint64(0)
+    for bit in range(min(64, last - at)):
+        mask |= np.uint64(table.weights[components[at + bit]] != 0) << np.uint64(bit)
+    return mask
+
+
+matches = _matches_by_lookup if FORM == "portable" else _matches_by_signature
+"""matches(components, at, last, table): uint64 with bit i set if components[at + i] may be in the query, at + i < last
+and i < 64."""
+
+
+@jit(inline=True)
+def fine(codes: U8, residuals: I8, at: np.uint64) -> float:
+    """A stored value in 1 / 256 of its scale."""
+    return np.float64((np.int64(codes[at]) << 8) + np.int64(residuals[at]))
+
+
+@jit(inline=True)
+def full_score(forward: Forward, position: int, table: QueryTable) -> float:
+    """The score by codes and residuals, added up in float64: a document has one score, in whatever order its components
+    lie."""
+    components, total, one = forward.components, np.float64(0), np.uint64(1)
+    last = np.int64(forward.starts[position + 1])
+    for chunk in range(np.int64(forward.starts[position]), last, 64):
+        mask = matches(components, chunk, last, table)
+        while mask != 0:
+            at = np.uint64(chunk + trailing_zeros(mask))
+            mask &= mask - one
+            total += np.float64(table.weights[components[at]]) * fine(forward.codes, forward.residuals, at)
+    return np.float32(np.float64(forward.scales[position]) * total / 256)
+
+
+@jit(inline=True)
+def prefetch_bytes(array: U8, start: int, stop: int) -> None:
+    """Ask for every cache line of an array of bytes from `start` to `stop`."""
+    for at in range(start, stop, LINE):
+        prefetch(array, at)
 
 
 @jit(inline=True)
@@ -128,17 +166,13 @@ def prefetch_vector(components: Ids, codes: U8, start: int, stop: int) -> None:
     """Ask for every cache line of a document's components and codes."""
     for at in range(start, stop, LINE // components.itemsize):
         prefetch(components, at)
-    for at in range(start, stop, LINE):
-        prefetch(codes, at)
+    prefetch_bytes(codes, start, stop)
 
 
 @jit
-def offer(
-    forward: Forward, position: int, codes: float, table: QueryTable, scores: F32, numbers: I64, size: int
-) -> int:
-    """Offer a document to the heap by its full score, given `codes`, the `dot` of its codes; the
-    heap's new size."""
-    score = full_score(forward, position, codes, table)
+def offer(forward: Forward, position: int, table: QueryTable, scores: F32, numbers: I64, size: int) -> int:
+    """Offer a document to the heap by its full score; the heap's new size."""
+    score = full_score(forward, position, table)
     if score > 0:
         return heap.push(scores, numbers, size, score, np.int64(forward.numbers[position]))
     return size

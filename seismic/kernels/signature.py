@@ -20,7 +20,7 @@ from numba.extending import intrinsic
 
 from seismic.kernels.arrays import U8
 from seismic.kernels.cpu import ARM, FORM, Form
-from seismic.kernels.ir import I1, I8, I16, I32, I64, call, data, load, splat
+from seismic.kernels.ir import I8, I16, I32, I64, call, data, load, masked_load, splat
 from seismic.kernels.jit import jit
 
 FACTOR = 40503
@@ -142,20 +142,21 @@ def _valid(builder: Any, remaining: Any) -> Any:
     return builder.select(builder.icmp_signed(">=", remaining, I64(LANES)), I64(-1), tail)
 
 
+def emit_mask_64(builder: Any, width: int, base: Any, at: Any, left: Any, table: Any) -> tuple[Any, Any]:
+    """Two words: which of the components at base[at], `width` bits each, may be in the query; which of them there
+    are."""
+    valid = _valid(builder, left)
+    ids = masked_load(builder, base, at, valid, ir.VectorType(ir.IntType(width), LANES))
+    return builder.and_(_hits_64(builder, ids, table), valid), valid
+
+
 @intrinsic
 def _mask_64(typingctx: Any, components: Any, start: Any, remaining: Any, signature: Any) -> Any:
     """Loads are masked, so that nothing beyond `remaining` is touched."""
 
     def codegen(context: Any, builder: Any, typed: Any, arguments: Any) -> Any:
-        array, at, left, table = arguments
-        element = ir.IntType(typed.args[0].dtype.bitwidth)
-        lanes, valid = ir.VectorType(element, LANES), _valid(builder, left)
-        source = builder.bitcast(builder.gep(data(context, builder, typed.args[0], array), [at]), lanes.as_pointer())
-        mask = builder.bitcast(valid, ir.VectorType(I1, LANES))
-        name = f"llvm.masked.load.v{LANES}i{element.width}.p0"
-        ids = call(builder, name, lanes, [source, I32(element.width // 8), mask, splat(lanes, 0)])
-        word = _hits_64(builder, ids, data(context, builder, typed.args[3], table))
-        return builder.and_(word, valid)
+        base, table = (data(context, builder, typed.args[at], arguments[at]) for at in (0, 3))
+        return emit_mask_64(builder, typed.args[0].dtype.bitwidth, base, arguments[1], arguments[2], table)[0]
 
     return types.uint64(components, types.int64, types.int64, signature), codegen
 

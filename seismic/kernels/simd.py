@@ -34,6 +34,14 @@ def _trailing_zeros(typingctx: Any, word: Any) -> Any:
 
 
 @intrinsic
+def _ones(typingctx: Any, word: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return call(builder, "llvm.ctpop.i64", I64, [arguments[0]])
+
+    return types.int64(types.uint64), codegen
+
+
+@intrinsic
 def _add_rows(typingctx: Any, bounds: Any, start: Any, codes: Any, offsets: Any, weights: Any, n_rows: Any) -> Any:
     """uint16: see `add_rows`. Plain vector IR: LLVM finds the instructions of any CPU for it."""
 
@@ -97,6 +105,13 @@ def _at_least_plainly(bounds: Any, start: int, least: int) -> int:
 def _trailing_zeros_plainly(word: int) -> int:
     return (int(word) & -int(word)).bit_length() - 1
 
+
+def _ones_plainly(word: int) -> int:
+    return int(word).bit_count()
+
+
+ones: Callable[[int], int] = _ones_plainly if JIT_DISABLED else _ones
+"""ones(word): how many bits of a uint64 are set."""
 
 trailing_zeros: Callable[[int], int] = _trailing_zeros_plainly if JIT_DISABLED else _trailing_zeros
 """trailing_zeros(word): position of the lowest set bit of a non-zero uint64."""

@@ -11,7 +11,6 @@ import numpy as np
 
 from seismic.kernels import heap
 from seismic.kernels.arrays import F32, I32, I64, U8, U16, U32, Ids
-from seismic.kernels.cpu import FORM
 from seismic.kernels.heaviest import select_heaviest
 from seismic.kernels.jit import jit
 from seismic.kernels.maxima import BLOCK, GROUP
@@ -23,11 +22,11 @@ from seismic.kernels.score import (
     dot,
     load_query,
     make_query_table,
+    matches,
     offer,
     prefetch_vector,
     unload_query,
 )
-from seismic.kernels.signature import signature_mask
 from seismic.kernels.simd import add_rows, at_least, prefetch, trailing_zeros
 from seismic.kernels.summarize import CODE_BITS, MAX_BLOCKS, MAX_CODE
 
@@ -218,24 +217,6 @@ def _add_located(summaries: Summaries, workspace: Workspace, located: int) -> No
             estimates[place] += np.uint16(weight * (entry & np.uint32(MAX_CODE)))
 
 
-@jit(inline=True)
-def _matches_by_signature(components: Ids, at: int, last: int, table: QueryTable) -> int:
-    """uint64: bit i is set if components[at + i] may be in the query (at + i < last, i < 64)."""
-    return signature_mask(components, at, last - at, table.signature)
-
-
-@jit(inline=True)
-def _matches_by_lookup(components: Ids, at: int, last: int, table: QueryTable) -> int:
-    """The same by a lookup per component."""
-    mask = np.uint64(0)
-    for bit in range(min(64, last - at)):
-        mask |= np.uint64(table.weights[components[at + bit]] != 0) << np.uint64(bit)
-    return mask
-
-
-_matches = _matches_by_lookup if FORM == "portable" else _matches_by_signature
-
-
 @jit
 def _locate(summaries: Summaries, component: int, base: int, workspace: Workspace, located: int) -> int:
     """Find and prefetch the list's runs of the query's components; how many wait to be added."""
@@ -244,7 +225,7 @@ def _locate(summaries: Summaries, component: int, base: int, workspace: Workspac
     first, last = np.int64(summaries.runs[component]), np.int64(summaries.runs[component + 1])
     end, length = first, 0  # of the shape's runs
     for at in range(first, last, 64):
-        mask = _matches(components, at, last, workspace.table)
+        mask = matches(components, at, last, workspace.table)
         while mask != 0:
             run = at + np.int64(trailing_zeros(mask))
             mask &= mask - one
@@ -408,7 +389,7 @@ def _visit(
             position = np.int64(workspace.scored[scored])
             codes = dot(components, all_codes, starts[position], starts[position + 1], weights, signature)
             if size < k or scales[position] * (codes + half) >= scores[0]:
-                size = offer(forward, position, codes, workspace.table, scores, numbers, size)
+                size = offer(forward, position, workspace.table, scores, numbers, size)
             scored += 1
         least = _least(scores, size, factor)
     return size, scored

@@ -14,6 +14,7 @@ import pyarrow as pa
 from seismic.errors import CorruptIndexError
 from seismic.kernels.maxima import BLOCK, GROUP, Maxima
 from seismic.kernels.score import Forward
+from seismic.kernels.shared import Shared
 from seismic.kernels.traverse import Blocks, Summaries
 from seismic.vectors import MAX_VALUE
 
@@ -24,6 +25,22 @@ def check_forward(forward: Forward, dimension: int, place: str) -> None:
     if forward.components.dtype == np.uint32:
         check_below(forward.components, dimension, f"{place}: components")
     check_scales(forward.scales, f"{place}: scale")
+
+
+def check_shared(shared: Shared, dimension: int, place: str) -> None:
+    """`documents` say how many codes belong to a row, `own_ends` which document a component belongs to."""
+    check_below(shared.numbers, len(shared.numbers), f"{place}: numbers")
+    for name in ("components", "own_components"):
+        if getattr(shared, name).dtype == np.uint32:
+            check_below(getattr(shared, name), dimension, f"{place}: {name}")
+    check_scales(shared.scales, f"{place}: scales")
+    counts = np.zeros(len(shared.documents) + 1, np.int32)
+    np.cumsum(np.bitwise_count(shared.documents), out=counts[1:])
+    if not np.array_equal(counts[shared.starts], shared.code_starts):
+        raise CorruptIndexError(f"{place}: documents: found bits that do not match the numbers of codes")
+    ends = shared.own_ends.reshape(-1, BLOCK)
+    if (ends[:, 1:] < ends[:, :-1]).any() or not np.array_equal(ends[:, -1], np.diff(shared.own_starts)):
+        raise CorruptIndexError(f"{place}: own_ends do not rise to the number of the block's own components")
 
 
 def check_maxima(maxima: Maxima, documents: int, place: str) -> None:

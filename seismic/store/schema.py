@@ -12,6 +12,7 @@ import pyarrow as pa
 from seismic.errors import CorruptIndexError, InputError
 from seismic.kernels.maxima import BLOCK, GROUP, Maxima
 from seismic.kernels.score import Forward
+from seismic.kernels.shared import Shared
 from seismic.kernels.traverse import Blocks, Summaries
 
 DOCUMENTS, FORWARD, POSTINGS, SUMMARIES = (
@@ -20,7 +21,7 @@ DOCUMENTS, FORWARD, POSTINGS, SUMMARIES = (
     "postings.arrow",
     "summaries.arrow",
 )
-MAXIMA = "maxima.arrow"
+MAXIMA, SHARED = "maxima.arrow", "shared.arrow"
 
 MAX_OFFSET = 2**31 - 1
 
@@ -39,6 +40,31 @@ def forward_schema(dimension: int) -> pa.Schema:
             "codes": pa.list_(pa.field("code", pa.uint8(), nullable=False)),
             "residuals": pa.list_(pa.field("residual", pa.int8(), nullable=False)),
             "scale": pa.float32(),
+        }
+    )
+
+
+def shared_schema(dimension: int) -> pa.Schema:
+    """Row = shared block: 8 neighbours, the last one maybe fewer. Components that two or more of them have, each with
+    a bit for every document and a code for every bit; then each document's own components."""
+
+    def lists(name: str, kind: pa.DataType) -> pa.DataType:
+        return pa.list_(pa.field(name, kind, nullable=False))
+
+    component = component_type(dimension)
+    return pa.schema(
+        {
+            "numbers": lists("number", pa.uint32()),
+            "scales": lists("scale", pa.float32()),
+            "components": lists("component", component),
+            "documents": lists("bits", pa.uint8()),
+            "tops": lists("top", pa.uint8()),
+            "codes": lists("code", pa.uint8()),
+            "residuals": lists("residual", pa.int8()),
+            "own_components": lists("component", component),
+            "own_codes": lists("code", pa.uint8()),
+            "own_residuals": lists("residual", pa.int8()),
+            "own_ends": pa.list_(pa.field("end", pa.uint32(), nullable=False), BLOCK),
         }
     )
 
@@ -96,6 +122,23 @@ def forward_batch(forward: Forward, dimension: int) -> pa.RecordBatch:
     return pa.record_batch(columns, schema=schema)
 
 
+def shared_batch(shared: Shared, dimension: int) -> pa.RecordBatch:
+    """shared.arrow's only batch."""
+    schema = shared_schema(dimension)
+    documents = np.minimum(np.arange(len(shared.starts)) * BLOCK, len(shared.numbers)).astype(np.int32)
+    starts = [documents] * 2 + [shared.starts] * 3 + [shared.code_starts] * 2 + [shared.own_starts] * 3
+    values = [
+        *(shared.numbers, shared.scales, shared.components, shared.documents, shared.tops),
+        *(shared.codes, shared.residuals, shared.own_components, shared.own_codes, shared.own_residuals),
+    ]
+    columns = [
+        pa.ListArray.from_arrays(pa.array(offsets), pa.array(children), type=field.type)
+        for offsets, children, field in zip(starts, values, schema, strict=False)
+    ]
+    ends = pa.FixedSizeListArray.from_arrays(pa.array(shared.own_ends), type=schema.field("own_ends").type)
+    return pa.record_batch([*columns, ends], schema=schema)
+
+
 def maxima_batch(maxima: Maxima, documents: int) -> pa.RecordBatch:
     """maxima.arrow's only batch."""
     schema = maxima_schema(documents)
@@ -143,6 +186,33 @@ def forward_arrays(batch: pa.RecordBatch) -> Forward:
             raise CorruptIndexError(f"{FORWARD}: {name} and components have lists of different lengths")
     components, codes, residuals = (_flat(values) for _, values in vectors.values())
     return Forward(_flat(batch.column("number")), starts, components, codes, residuals, _flat(batch.column("scale")))
+
+
+def shared_arrays(batch: pa.RecordBatch) -> Shared:
+    """The kernels' view of shared.arrow, without a copy."""
+    names = [field.name for field in batch.schema][:-1]
+    found = {name: _lists(batch.column(name), f"{SHARED}: {name}") for name in names}
+    for first, *others in (
+        ("numbers", "scales"),
+        ("components", "documents", "tops"),
+        ("codes", "residuals"),
+        ("own_components", "own_codes", "own_residuals"),
+    ):
+        for other in others:
+            if not np.array_equal(found[first][0], found[other][0]):
+                raise CorruptIndexError(f"{SHARED}: {other} and {first} have lists of different lengths")
+    values = {name: _flat(children) for name, (_, children) in found.items()}
+    starts = {name: found[name][0] for name in ("components", "codes", "own_components")}
+    n = len(values["numbers"])
+    if not np.array_equal(found["numbers"][0], np.minimum(np.arange(len(batch) + 1) * BLOCK, n)):
+        raise CorruptIndexError(f"{SHARED}: numbers: found other than {BLOCK} documents in a block before the last")
+    return Shared(
+        *(values["numbers"], values["scales"]),
+        *(starts["components"], values["components"], values["documents"], values["tops"]),
+        *(starts["codes"], values["codes"], values["residuals"]),
+        *(starts["own_components"], values["own_components"], values["own_codes"], values["own_residuals"]),
+        _flat(batch.column("own_ends").flatten()),
+    )
 
 
 def maxima_arrays(batch: pa.RecordBatch, documents: int) -> Maxima:

@@ -3,14 +3,17 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from seismic.errors import CorruptIndexError
-from seismic.kernels.maxima import Maxima
+from seismic.kernels.maxima import BLOCK, Maxima
 from seismic.kernels.score import Forward
+from seismic.kernels.shared import Shared
 from seismic.kernels.traverse import Blocks, Summaries
 from seismic.params import Layout
-from seismic.store.bounds import check_column, check_forward, check_lists, check_maxima
+from seismic.store.bounds import check_column, check_forward, check_lists, check_maxima, check_shared
 from seismic.store.files import map_batch, map_table, names_of
 from seismic.store.manifest import FileEntry, ShardEntry
 from seismic.store.schema import (
@@ -18,6 +21,7 @@ from seismic.store.schema import (
     FORWARD,
     MAXIMA,
     POSTINGS,
+    SHARED,
     SUMMARIES,
     blocks_arrays,
     forward_arrays,
@@ -25,6 +29,8 @@ from seismic.store.schema import (
     maxima_arrays,
     maxima_schema,
     postings_schema,
+    shared_arrays,
+    shared_schema,
     summaries_arrays,
     summaries_schema,
 )
@@ -32,8 +38,9 @@ from seismic.store.schema import (
 
 @dataclass(frozen=True, slots=True)
 class Lists:
-    """Posting lists in blocks and their summaries, of the layout `lists`."""
+    """Posting lists in blocks, their summaries, and the vectors one by one, of the layout `lists`."""
 
+    forward: Forward
     blocks: Blocks
     summaries: Summaries
 
@@ -44,12 +51,18 @@ class Shard:
 
     entry: ShardEntry
     documents: pa.Table
-    forward: Forward
+    shared: Shared
     maxima: Maxima
     lists: Lists | None
 
     def __len__(self) -> int:
         return self.entry.documents
+
+    def document_frequency(self, dimension: int) -> npt.NDArray[np.int64]:
+        """int64 [dimension]: how many documents have each component."""
+        counts = np.bincount(self.shared.own_components, minlength=dimension)
+        weights = np.bitwise_count(self.shared.documents)
+        return counts + np.bincount(self.shared.components, weights, dimension).astype(np.int64)
 
 
 def open_shard(generation: Path, entry: ShardEntry, layout: Layout, dimension: int) -> Shard:
@@ -64,25 +77,34 @@ def open_shard(generation: Path, entry: ShardEntry, layout: Layout, dimension: i
     documents = map_table(folder / DOCUMENTS, _entry_of(folder, entry, DOCUMENTS))
     _check_rows(folder / DOCUMENTS, documents.num_rows, entry.documents)
     _check_documents(documents, folder / DOCUMENTS)
-    forward = forward_arrays(mapped(FORWARD, forward_schema(dimension), entry.documents))
-    check_forward(forward, dimension, f"{folder / FORWARD}")
-    if len(forward.components) != entry.nnz:
-        raise CorruptIndexError(f"{folder / FORWARD}: found {len(forward.components)} values, expected {entry.nnz}")
+    n_blocks = -(-entry.documents // BLOCK)
+    shared = shared_arrays(mapped(SHARED, shared_schema(dimension), n_blocks))
+    check_shared(shared, dimension, f"{folder / SHARED}")
+    _check_nnz(folder / SHARED, len(shared.codes) + len(shared.own_codes), entry.nnz)
+    _check_rows(folder / SHARED, len(shared.numbers), entry.documents)
     maxima = maxima_arrays(mapped(MAXIMA, maxima_schema(entry.documents), dimension), entry.documents)
     check_maxima(maxima, entry.documents, f"{folder / MAXIMA}")
     lists = None
     if layout == "lists":
+        forward = forward_arrays(mapped(FORWARD, forward_schema(dimension), entry.documents))
+        check_forward(forward, dimension, f"{folder / FORWARD}")
+        _check_nnz(folder / FORWARD, len(forward.components), entry.nnz)
         blocks = blocks_arrays(mapped(POSTINGS, postings_schema(), dimension))
         summaries = summaries_arrays(mapped(SUMMARIES, summaries_schema(dimension), dimension))
         check_lists(blocks, summaries, entry.documents, entry.most_blocks, f"{folder}")
-        lists = Lists(blocks, summaries)
-    return Shard(entry, documents, forward, maxima, lists)
+        lists = Lists(forward, blocks, summaries)
+    return Shard(entry, documents, shared, maxima, lists)
 
 
 def _entry_of(folder: Path, entry: ShardEntry, name: str) -> FileEntry:
     if name not in entry.files:
         raise CorruptIndexError(f"{folder}: the manifest lists no {name}; build the index again")
     return entry.files[name]
+
+
+def _check_nnz(path: Path, found: int, expected: int) -> None:
+    if found != expected:
+        raise CorruptIndexError(f"{path}: found {found} values, expected {expected}")
 
 
 def _check_rows(path: Path, found: int, expected: int) -> None:

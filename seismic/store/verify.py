@@ -3,17 +3,21 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from seismic.errors import CorruptIndexError
+from seismic.kernels.maxima import BLOCK
 from seismic.params import Verify, check_verify
 from seismic.store.checksums import check_files, check_names
 from seismic.store.collection import current_generation, generation_folder
 from seismic.store.log import LOG, read_to_end, start_of
 from seismic.store.manifest import FILE_NAME, VOCABULARY, Manifest, read_manifest
 from seismic.store.opening import open_vocabulary
+from seismic.store.schema import FORWARD, SHARED
 from seismic.store.sections import Damage
 from seismic.store.shard import Shard, open_shard
 
@@ -77,14 +81,15 @@ def _check_data(folder: Path, manifest: Manifest, damaged: set[str]) -> Iterator
 
 def _check_shard(shard: Shard, place: str) -> None:
     """What no kernel relies on, but every answer does."""
-    numbers, forward = shard.forward.numbers, shard.forward
-    if (np.bincount(numbers, minlength=len(numbers)) != 1).any():
-        raise CorruptIndexError(f"{place}: forward.arrow: document numbers repeat")
-    falls = forward.components[1:] <= forward.components[:-1]
-    starts = forward.starts[(forward.starts > 0) & (forward.starts < len(forward.components))]
-    falls[starts - 1] = False  # from one document to the next
-    if falls.any():
-        raise CorruptIndexError(f"{place}: forward.arrow: the components of a document do not rise")
+    shared = shard.shared
+    if (np.bincount(shared.numbers, minlength=len(shard)) != 1).any():
+        raise CorruptIndexError(f"{place}: {SHARED}: document numbers repeat")
+    ends = shared.own_ends.astype(np.int64) + np.repeat(shared.own_starts[:-1], BLOCK)
+    _check_rising(shared.components, shared.starts, f"{place}: {SHARED}: components")
+    _check_rising(shared.own_components, ends, f"{place}: {SHARED}: own_components")
+    if shard.lists is not None:
+        forward = shard.lists.forward
+        _check_rising(forward.components, forward.starts, f"{place}: {FORWARD}: components")
     try:
         shard.documents.validate(full=True)
     except pa.ArrowException as error:
@@ -92,3 +97,12 @@ def _check_shard(shard: Shard, place: str) -> None:
     ids = shard.documents["id"]
     if ids.null_count or len(ids.unique()) != len(ids):
         raise CorruptIndexError(f"{place}: documents.arrow: ids are missing or repeat")
+
+
+def _check_rising(components: npt.NDArray[Any], starts: npt.NDArray[Any], place: str) -> None:
+    """CorruptIndexError if components do not rise between some starts."""
+    falls = components[1:] <= components[:-1]
+    inner = starts[(starts > 0) & (starts < len(components))]
+    falls[inner - 1] = False
+    if falls.any():
+        raise CorruptIndexError(f"{place}: found one at {int(np.argmax(falls)) + 1} that is not above the one before")

@@ -47,17 +47,17 @@ def test_keep(run: Run, planets: Path, two: Path) -> None:
 def test_verify(run: Run, two: Path) -> None:
     result = run("verify", two)
     assert (result.exit_code, "no damage" in result.stdout) == (0, True)
-    path = two / "generations/000002/shard-00000/forward.arrow"
+    path = two / "generations/000002/shard-00000/shared.arrow"
     content = bytearray(path.read_bytes())
     content[-1] ^= 1  # of the magic at the end
     path.write_bytes(content)
     result = run("verify", two)
     assert result.exit_code == 1
-    assert result.stdout.startswith("shard-00000/forward.arrow, framing: bytes ")
+    assert result.stdout.startswith("shard-00000/shared.arrow, framing: bytes ")
     result = run("verify", two, "--json")
     assert result.exit_code == 1
     [damage] = orjson.loads(result.stdout)["damages"]
-    assert (damage["file"], damage["section"]) == ("shard-00000/forward.arrow", "framing")
+    assert (damage["file"], damage["section"]) == ("shard-00000/shared.arrow", "framing")
     assert run("verify", two, "--generation", "000001", "--verify", "sample").exit_code == 0
     assert run("verify", two, "--verify", "most").exit_code == 2
 

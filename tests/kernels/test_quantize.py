@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seismic import SparseVectors
-from seismic.kernels.quantize import quantize, restore
+from seismic.kernels.quantize import quantize
 from seismic.kernels.score import Forward
 from tests import naive, samples
 
@@ -73,33 +73,3 @@ def test_a_range_leaves_the_others_alone() -> None:
     quantize(vectors.indptr, vectors.values, 1, 2, scales, codes, residuals)
     assert codes.tolist() == [0, 255, 0]
     assert naive.quantize([2.0])[0] == scales[1]
-
-
-def restored(forward: Forward, positions: list[int], dimension: int) -> SparseVectors:
-    indptr = samples.offsets(np.diff(forward.starts)[positions], np.int64)
-    components, values = np.zeros(indptr[-1], forward.components.dtype), np.zeros(indptr[-1], np.float32)
-    restore(forward, np.array(positions, np.uint32), indptr, components, values)
-    return SparseVectors.trusted(indptr, components, values, dimension)
-
-
-@given(samples.sparse_vectors(values=st.floats(2.0**-49, 2.0**49, width=32)), st.data())
-def test_restored_vectors_get_the_same_codes_again(vectors: SparseVectors, data: st.DataObject) -> None:
-    forward = quantized(vectors)
-    positions = data.draw(st.permutations(range(len(vectors))))
-    back = restored(samples.readonly(forward), positions, vectors.dimension)
-    again = quantized(back)
-    np.testing.assert_array_equal(again.scales, forward.scales[positions])
-    for row, position in enumerate(positions):
-        new, old = slice(*again.starts[row : row + 2]), slice(*forward.starts[position : position + 2])
-        for name in ("components", "codes", "residuals"):
-            np.testing.assert_array_equal(getattr(again, name)[new], getattr(forward, name)[old])
-        scale = np.float64(forward.scales[position])
-        stored = scale * (forward.codes[old] + forward.residuals[old] / 256)
-        np.testing.assert_allclose(back.values[new], stored, rtol=2**-22)
-
-
-def test_a_scale_that_no_quantisation_makes_is_restored_to_the_next() -> None:
-    scales = np.arange(100, dtype=np.float32) + np.float32(0.3)
-    forward = quantized(SparseVectors.from_dicts([{0: 1.0}] * 100))._replace(scales=scales)
-    again = quantized(restored(forward, list(range(100)), 1))
-    assert (np.abs(again.scales - scales) <= np.spacing(scales)).all()

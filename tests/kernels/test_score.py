@@ -84,7 +84,7 @@ def test_scores_equal_the_stored_values(vectors: Any, data: st.DataObject) -> No
     table, weight_sum = loaded(query, vectors.dimension)
     for position, row in enumerate(naive.stored(naive.rows(vectors))):
         codes = dot_of_codes(forward, position, table)
-        full: float = score.full_score(forward, position, codes, table)
+        full: float = score.full_score(forward, position, table)
         assert full == pytest.approx(naive.dot(row, query), rel=1e-5)
         assert abs(forward.scales[position] * codes - full) <= forward.scales[position] * weight_sum * 0.5001
 
@@ -93,8 +93,7 @@ def offered(forward: Forward, query: Row, dimension: int, k: int) -> tuple[np.nd
     table, _ = loaded(query, dimension)
     scores, numbers, size = np.zeros(k, np.float32), np.full(k, -1), 0
     for position in range(len(forward.scales)):
-        codes = dot_of_codes(forward, position, table)
-        size = score.offer(forward, position, codes, table, scores, numbers, size)
+        size = score.offer(forward, position, table, scores, numbers, size)
     return scores, numbers, size
 
 
@@ -128,3 +127,18 @@ def test_prefetching_any_vector_is_safe(vectors: Any) -> None:
     forward = samples.forward(vectors)
     for start, stop in zip(forward.starts[:-1], forward.starts[1:], strict=True):
         score.prefetch_vector(forward.components, forward.codes, start, stop)
+
+
+@in_forms(score._matches_by_lookup, score._matches_by_signature)
+@pytest.mark.parametrize("dimension", samples.SPREAD)
+def test_components_of_the_query_are_found(form: Callable[..., int], mark: Callable[..., None], dimension: int) -> None:
+    components = samples.random_vectors(1, dimension, per_vector=40, empty=0).components
+    query = components[::3].astype(np.uint32)
+    table = score.make_query_table(dimension)
+    table.weights[query] = 1
+    table.signature[:] = signed(mark, query)
+    for last in (1, 17, 40):
+        found = form(components, 0, last, table)
+        wanted = sum(1 << at for at in range(0, last, 3))
+        assert int(found) & wanted == wanted
+        assert int(found) < 1 << last

@@ -1,4 +1,3 @@
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +13,6 @@ from seismic.kernels.score import Forward, load_query
 from seismic.kernels.summarize import MAX_CODE
 from seismic.kernels.traverse import Blocks, Summaries, make_workspace, padded, search_blocks_batch
 from tests import naive, samples
-from tests.kernels.conftest import in_forms, signed
 from tests.naive import Codes, Row
 
 EVERY_DOCUMENT = np.zeros(0, np.uint8)
@@ -144,21 +142,6 @@ def test_a_high_heap_factor_skips_blocks() -> None:
     assert found.numbers.tolist() == [0]
     assert found.counters[2] <= 2 + traverse.AHEAD // BLOCK
     assert found.counters[3] == found.counters[2] * BLOCK
-
-
-@in_forms(traverse._matches_by_lookup, traverse._matches_by_signature)
-@pytest.mark.parametrize("dimension", samples.SPREAD)
-def test_components_of_the_query_are_found(form: Callable[..., int], mark: Callable[..., None], dimension: int) -> None:
-    components = samples.random_vectors(1, dimension, per_vector=40, empty=0).components
-    query = components[::3].astype(np.uint32)
-    table = make_workspace(dimension, 1, 0).table
-    table.weights[query] = 1
-    table.signature[:] = signed(mark, query)
-    for last in (1, 17, 40):
-        found = form(components, 0, last, table)
-        wanted = sum(1 << at for at in range(0, last, 3))
-        assert int(found) & wanted == wanted
-        assert int(found) < 1 << last
 
 
 @pytest.mark.parametrize("dimension", samples.SPREAD)

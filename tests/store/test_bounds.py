@@ -7,7 +7,16 @@ import pytest
 from seismic import CorruptIndexError
 from seismic.kernels.maxima import Maxima
 from seismic.kernels.score import Forward
-from seismic.store.bounds import check_below, check_column, check_forward, check_lists, check_maxima, check_scales
+from seismic.kernels.shared import Shared
+from seismic.store.bounds import (
+    check_below,
+    check_column,
+    check_forward,
+    check_lists,
+    check_maxima,
+    check_scales,
+    check_shared,
+)
 from tests import samples
 
 VECTORS = samples.random_vectors(50, empty=0)
@@ -41,6 +50,22 @@ def test_forward(field: str, value: float) -> None:
     check_forward(forward, samples.NARROW, "x")
     with pytest.raises(CorruptIndexError, match=f"x: {field.rstrip('s')}"):
         check_forward(changed(forward, field, value), samples.NARROW, "x")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *[("numbers", 50), ("scales", np.nan), ("components", 60), ("own_components", 60)],
+        *[("documents", 0), ("own_ends", 1 << 30)],
+    ],
+)
+def test_shared(field: str, value: float) -> None:
+    shared: Shared = samples.shared(VECTORS)
+    wide = {name: getattr(shared, name).astype(np.uint32) for name in ("components", "own_components")}
+    shared = shared._replace(**wide)
+    check_shared(shared, samples.NARROW, "x")
+    with pytest.raises(CorruptIndexError, match=f"x: {field}"):
+        check_shared(changed(shared, field, value), samples.NARROW, "x")
 
 
 @pytest.mark.parametrize(("field", "value"), [("blocks", 64), ("scales", -1)])

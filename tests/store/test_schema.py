@@ -10,13 +10,14 @@ from hypothesis import given
 from seismic import CorruptIndexError, InputError, SparseVectors
 from seismic.kernels.maxima import BLOCK, Maxima
 from seismic.kernels.score import Forward
+from seismic.kernels.shared import Shared
 from seismic.kernels.traverse import Blocks, Summaries
 from seismic.store import schema
 from seismic.store.files import map_batch, write_batches
 from tests import naive, samples
 
 
-def arrays_of(vectors: SparseVectors) -> tuple[Forward, Maxima, Blocks, Summaries]:
+def arrays_of(vectors: SparseVectors) -> tuple[Forward, Maxima, Blocks, Summaries, Shared]:
     rows = naive.rows(vectors)
     postings = naive.invert(rows)
     lists = {
@@ -34,17 +35,19 @@ def arrays_of(vectors: SparseVectors) -> tuple[Forward, Maxima, Blocks, Summarie
         samples.maxima(rows, dimension, dense=range(0, dimension, 2048)),
         samples.blocks(lists, dimension),
         samples.summaries(summaries, scales, dimension),
+        samples.shared(vectors),
     )
 
 
 def batches_of(vectors: SparseVectors) -> tuple[pa.RecordBatch, ...]:
-    """Of forward.arrow, maxima.arrow, postings.arrow and summaries.arrow."""
-    forward, maxima, blocks, summaries = arrays_of(vectors)
+    """Of forward.arrow, maxima.arrow, postings.arrow, summaries.arrow and shared.arrow."""
+    forward, maxima, blocks, summaries, shared = arrays_of(vectors)
     return (
         schema.forward_batch(forward, vectors.dimension),
         schema.maxima_batch(maxima, len(vectors)),
         schema.postings_batch(blocks),
         schema.summaries_batch(summaries, vectors.dimension),
+        schema.shared_batch(shared, vectors.dimension),
     )
 
 
@@ -54,6 +57,7 @@ def schemas(vectors: SparseVectors) -> tuple[pa.Schema, ...]:
         schema.maxima_schema(len(vectors)),
         schema.postings_schema(),
         schema.summaries_schema(vectors.dimension),
+        schema.shared_schema(vectors.dimension),
     )
 
 
@@ -64,6 +68,7 @@ def test_arrays_survive_the_way_through_arrow(vectors: SparseVectors) -> None:
         lambda batch: schema.maxima_arrays(batch, len(vectors)),
         schema.blocks_arrays,
         schema.summaries_arrays,
+        schema.shared_arrays,
     )
     for batch, read, expected, form in zip(
         batches_of(vectors), readers, arrays_of(vectors), schemas(vectors), strict=True
@@ -89,9 +94,14 @@ def test_block_numbers_are_16_bits_where_they_fit(documents: int) -> None:
 
 def test_rows_are_the_concepts() -> None:
     vectors = SparseVectors.from_dicts([{1: 51.0}, {}, {0: 1.0, 1: 255.0}])
-    forward, maxima, postings, summaries = batches_of(vectors)
+    forward, maxima, postings, summaries, shared = batches_of(vectors)
     assert forward.column("components").to_pylist() == [[1], [], [0, 1]]
     assert forward.column("codes").to_pylist() == [[255], [], [1, 255]]
+    [block] = shared.to_pylist()
+    assert block["numbers"] == [0, 1, 2]
+    assert (block["components"], block["documents"], block["codes"]) == ([1], [0b101], [255, 255])
+    assert (block["own_components"], block["own_codes"]) == ([0], [1])
+    assert block["own_ends"] == [0, 0, 1, 1, 1, 1, 1, 1]
     assert maxima.column("blocks").to_pylist() == [[], [0]]
     assert maxima.column("codes").to_pylist() == [[255] + [0] * 63, [255]]
     assert postings.column("blocks").to_pylist() == [[0b100], [0b101]]

@@ -11,18 +11,19 @@ from seismic import CorruptIndexError
 from seismic.store.manifest import read_manifest
 from seismic.store.shard import open_shard
 
-FILES = [f"{name}.arrow" for name in ("documents", "forward", "maxima", "postings", "summaries")]
+FILES = [f"{name}.arrow" for name in ("documents", "forward", "maxima", "postings", "shared", "summaries")]
 
 
 def test_opens_what_was_built(generation: Path) -> None:
     manifest = read_manifest(generation)
     for entry in manifest.shards:
         shard = open_shard(generation, entry, "lists", manifest.dimension)
-        assert len(shard) == len(shard.forward.scales) == shard.documents.num_rows == 20
-        assert sorted(shard.forward.numbers.tolist()) == list(range(20))
-        assert len(shard.forward.components) == entry.nnz
+        assert len(shard) == len(shard.shared.scales) == shard.documents.num_rows == 20
+        assert sorted(shard.shared.numbers.tolist()) == list(range(20))
+        assert len(shard.shared.codes) + len(shard.shared.own_codes) == entry.nnz
         assert len(shard.maxima.block_starts) == len(shard.maxima.code_starts) == manifest.dimension + 1
         assert shard.lists is not None
+        assert len(shard.lists.forward.components) == entry.nnz
         assert np.bitwise_count(shard.lists.blocks.members & 255).sum() == entry.postings
         assert len(shard.lists.blocks.members) == entry.blocks
         assert np.diff(shard.lists.blocks.lists).max() == entry.most_blocks
@@ -35,7 +36,8 @@ def test_arrays_are_read_only_views_of_the_files(generation: Path) -> None:
     shard = open_shard(generation, entry, "lists", 30)
     assert shard.lists is not None
     for name, arrays in (
-        ("forward", shard.forward),
+        ("shared", shard.shared),
+        ("forward", shard.lists.forward),
         ("maxima", shard.maxima),
         ("postings", shard.lists.blocks),
         ("summaries", shard.lists.summaries),
@@ -55,7 +57,11 @@ def mapped_range(path: Path) -> tuple[int, int]:
 
 def test_the_layout_shared_needs_no_lists(generation: Path) -> None:
     entry = read_manifest(generation).shards[0]
-    files = {name: file for name, file in entry.files.items() if name not in ("postings.arrow", "summaries.arrow")}
+    files = {
+        name: file
+        for name, file in entry.files.items()
+        if name not in ("forward.arrow", "postings.arrow", "summaries.arrow")
+    }
     assert open_shard(generation, entry.model_copy(update={"files": files}), "shared", 30).lists is None
 
 
@@ -103,7 +109,7 @@ def test_row_counts_must_fit_the_shard(generation: Path, documents: int, dimensi
 
 
 def test_components_of_another_width(generation: Path) -> None:
-    with pytest.raises(CorruptIndexError, match=r"forward\.arrow: found columns .*uint16.*, expected .*uint32"):
+    with pytest.raises(CorruptIndexError, match=r"shared\.arrow: found columns .*uint16.*, expected .*uint32"):
         open_shard(generation, read_manifest(generation).shards[0], "lists", 70_000)
 
 
@@ -112,4 +118,4 @@ def test_any_arrow_tool_reads_the_files(generation: Path) -> None:
         with pa.memory_map(str(generation / name)) as source:
             table = pa.ipc.open_file(source).read_all()
             table.validate(full=True)
-            assert table.num_rows == (20 if "forward" in name or "documents" in name else 30)
+            assert table.num_rows == {"forward": 20, "documents": 20, "shared": 3}.get(Path(name).stem, 30)

@@ -30,7 +30,7 @@ def flip(path: Path, name: str, section: str, entry: FileEntry) -> None:
 
 def test_a_whole_index(generation: Path, collection: Path) -> None:
     found = seismic.verify(collection)
-    assert (found.generation, found.verify, found.files, found.damages) == ("000001", "full", 11, [])
+    assert (found.generation, found.verify, found.files, found.damages) == ("000001", "full", 13, [])
     assert found.bytes == read_manifest(generation).bytes
     for level in ("none", "sample"):
         assert seismic.verify(str(collection), generation="1", verify=level).damages == []
@@ -135,18 +135,22 @@ def rewritten(
     return manifest.model_copy(update={"shards": shards})
 
 
+def with_values(column: pa.ListArray, change: Callable[[np.ndarray], np.ndarray]) -> pa.ListArray:
+    """A list column whose values were changed."""
+    values = change(column.values.to_numpy()).astype(column.values.to_numpy().dtype)
+    return pa.ListArray.from_arrays(column.offsets, pa.array(values), type=column.type)
+
+
 @pytest.mark.parametrize(
     ("name", "column", "change", "problem"),
     [
-        ("forward.arrow", "number", lambda c: pa.array(np.zeros(20, np.uint32)), "document numbers repeat"),
-        ("forward.arrow", "number", lambda c: pa.array(np.full(20, 20, np.uint32)), "found 20, expected less than 20"),
-        ("forward.arrow", "scale", lambda c: pa.array(np.full(20, -1, np.float32)), "expected 0 to"),
-        (
-            "forward.arrow",
-            "components",
-            lambda c: pa.ListArray.from_arrays(c.offsets, pa.array(c.values.to_numpy() * 0, pa.uint16()), type=c.type),
-            "components of a document do not rise",
-        ),
+        ("shared.arrow", "numbers", lambda c: with_values(c, lambda v: v * 0), "document numbers repeat"),
+        ("shared.arrow", "numbers", lambda c: with_values(c, lambda v: v + 1), "found 20, expected less than 20"),
+        ("shared.arrow", "scales", lambda c: with_values(c, lambda v: -v), "expected 0 to"),
+        ("shared.arrow", "documents", lambda c: with_values(c, lambda v: v ^ 255), "bits that do not match"),
+        ("shared.arrow", "components", lambda c: with_values(c, lambda v: v * 0), "components: found one at 1 that is"),
+        ("shared.arrow", "own_components", lambda c: with_values(c, lambda v: v * 0), "own_components: found one at"),
+        ("forward.arrow", "components", lambda c: with_values(c, lambda v: v * 0), "forward.arrow: components: found"),
         ("documents.arrow", "id", lambda c: pa.array(["same"] * 20), "ids are missing or repeat"),
         ("documents.arrow", "id", lambda c: pa.array([None, *map(str, range(19))]), "ids are missing or repeat"),
         (

@@ -1,0 +1,138 @@
+"""Bounds of all shared blocks: the sum of weight x maximum over the query's components, in 16 bits.
+
+A bound is the sum of weight x code >> 8, with integer weights rounded up so that `unit` x (bound + terms) is never
+below what a document of the block scores.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from seismic.kernels.arrays import F32, I64, U16, U32
+from seismic.kernels.jit import jit
+from seismic.kernels.maxima import GROUP, Maxima
+from seismic.kernels.simd import add_rows, at_least, trailing_zeros
+
+BUCKETS = 1024
+"""Steps of the counting sorts."""
+
+TERMS = 128
+"""Up to so many components, a query's every match shows in its bound: weights are 256 at least."""
+
+
+class Bounds(NamedTuple):
+    """Scratch of one search at a time.
+
+    ``bounds`` uint16 [blocks, padded to GROUP], all 0 between searches; ``tops`` uint16: largest bound of each group.
+    By block: ``candidates`` and ``order`` uint32. ``histogram`` int64 [BUCKETS + 1]. By dense component of the query:
+    ``offsets`` int64 and ``weights`` uint16 [dimension].
+    """
+
+    bounds: U16
+    tops: U16
+    candidates: U32
+    order: U32
+    histogram: I64
+    offsets: I64
+    weights: U16
+
+
+@jit
+def make_bounds(dimension: int, groups: int) -> Bounds:
+    """Scratch for shards of up to so many groups of blocks."""
+    return Bounds(
+        np.zeros(max(groups * GROUP, 1 << 16), np.uint16),  # room for every block number of 16 bits
+        np.zeros(groups, np.uint16),
+        np.empty(groups * GROUP, np.uint32),
+        np.empty(groups * GROUP, np.uint32),
+        np.empty(BUCKETS + 1, np.int64),
+        np.empty(dimension, np.int64),
+        np.empty(dimension, np.uint16),
+    )
+
+
+@jit(allocates=False)
+def add_bounds(maxima: Maxima, components: U32, values: F32, groups: int, scratch: Bounds) -> float:
+    """Fill `bounds` and `tops`; the value of one unit of them."""
+    total, terms = np.float64(0), len(components)
+    for at in range(terms):
+        total += np.float64(values[at]) * np.float64(maxima.scales[components[at]])
+    room = 65535 - (257 * terms if terms <= TERMS else terms)
+    unit = total * 256 / room if total > 0 else np.float64(1)
+    n_rows = 0
+    for at in range(terms):
+        component = np.int64(components[at])
+        weight = np.int64(np.ceil(np.float64(values[at]) * np.float64(maxima.scales[component]) * 256 / unit))
+        weight = max(weight, 256) if terms <= TERMS else weight
+        first, last = np.int64(maxima.block_starts[component]), np.int64(maxima.block_starts[component + 1])
+        start = np.int64(maxima.code_starts[component])
+        if first < last:
+            _scatter(maxima, first, last, start, weight, scratch.bounds)
+        elif start < np.int64(maxima.code_starts[component + 1]):
+            scratch.offsets[n_rows], scratch.weights[n_rows] = start, weight
+            n_rows += 1
+    for group in range(groups):
+        scratch.tops[group] = add_rows(
+            scratch.bounds, group * GROUP, maxima.codes, scratch.offsets, scratch.weights, n_rows
+        )
+    return np.float32(unit)
+
+
+@jit(allocates=False)
+def _scatter(maxima: Maxima, first: int, last: int, start: int, weight: int, bounds: U16) -> None:
+    """Add a sparse component's maxima."""
+    factor = np.uint32(weight)
+    for at in range(last - first):
+        code = np.uint32(maxima.codes[np.uint64(start + at)])
+        bounds[maxima.blocks[np.uint64(first + at)]] += np.uint16((factor * code) >> np.uint32(8))
+
+
+@jit(allocates=False)
+def first_floor(scratch: Bounds, groups: int, wanted: int) -> int:
+    """A bound that the best `wanted` groups reach: their blocks give a first k-th score."""
+    histogram = scratch.histogram
+    histogram[:] = 0
+    for group in range(groups):
+        histogram[scratch.tops[group] >> 6] += 1
+    bucket = BUCKETS
+    while bucket > 0 and wanted > 0:
+        bucket -= 1
+        wanted -= histogram[bucket]
+    return bucket << 6
+
+
+@jit(allocates=False)
+def collect(scratch: Bounds, groups: int, n_blocks: int, floor: int, ceiling: int) -> int:
+    """Order the blocks with floor <= bound < ceiling, best first in BUCKETS steps; how many there are."""
+    one, count, top = np.uint64(1), 0, floor
+    for group in range(groups):
+        if scratch.tops[group] < floor:
+            continue
+        mask = np.uint64(at_least(scratch.bounds, group * GROUP, np.uint16(floor)))
+        while mask != 0:
+            block = group * GROUP + np.int64(trailing_zeros(mask))
+            mask &= mask - one
+            bound = np.int64(scratch.bounds[block])
+            if bound < ceiling and block < n_blocks:
+                scratch.candidates[count] = block
+                count += 1
+                top = max(top, bound)
+    _sort(scratch, count, floor, top)
+    return count
+
+
+@jit(allocates=False)
+def _sort(scratch: Bounds, count: int, floor: int, top: int) -> None:
+    """Counting sort of the candidates by bound into `order`."""
+    histogram, step = scratch.histogram, np.float32(BUCKETS - 1) / np.float32(max(1, top - floor))
+    histogram[:] = 0
+    for at in range(count):
+        bound = np.int64(scratch.bounds[scratch.candidates[at]])
+        histogram[BUCKETS - np.int64(np.float32(bound - floor) * step)] += 1
+    for bucket in range(BUCKETS):
+        histogram[bucket + 1] += histogram[bucket]
+    for at in range(count):
+        bound = np.int64(scratch.bounds[scratch.candidates[at]])
+        bucket = BUCKETS - 1 - np.int64(np.float32(bound - floor) * step)
+        scratch.order[histogram[bucket]] = scratch.candidates[at]
+        histogram[bucket] += 1

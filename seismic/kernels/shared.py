@@ -1,0 +1,169 @@
+"""The vectors of a shard's documents, by shared blocks of 8 neighbours.
+
+Neighbours are similar: of a block's components about a fifth are had by two or more of its documents, and most of a
+query's matches fall on those. They come first, row by row, with a code for each document that has them. The rest, each
+document's own components, are read only if one of the block's documents can still reach the top k.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from seismic.kernels.arrays import F32, I8, I32, I64, U8, U32, Ids
+from seismic.kernels.jit import jit
+from seismic.kernels.maxima import BLOCK
+from seismic.kernels.score import Forward
+from seismic.kernels.simd import ones
+
+
+class Shared(NamedTuple):
+    """Shared blocks. `value = scale x (code + residual / 256)`, as in the forward index.
+
+    By position: ``numbers`` uint32 document number within the shard, ``scales`` float32.
+
+    Shared components, row by row: ``starts`` int32 [blocks + 1], block -> rows. ``components`` uint16 or uint32,
+    ascending within a block. ``documents`` uint8: bit i is set if document i of the block has the component.
+    ``tops`` uint8: the row's largest value, rounded down, in units of the block's largest scale. ``code_starts``
+    int32 [blocks + 1] into ``codes`` uint8 and ``residuals`` int8: row by row, one for each set bit.
+
+    Own components, document by document: ``own_starts`` int32 [blocks + 1] into ``own_components``, ``own_codes`` and
+    ``own_residuals``. ``own_ends`` uint32 [8 x blocks]: where those of each document end, from the block's start.
+    """
+
+    numbers: U32
+    scales: F32
+    starts: I32
+    components: Ids
+    documents: U8
+    tops: U8
+    code_starts: I32
+    codes: U8
+    residuals: I8
+    own_starts: I32
+    own_components: Ids
+    own_codes: U8
+    own_residuals: I8
+    own_ends: U32
+
+
+@jit
+def count_shared(forward: Forward, first: int, last: int, dimension: int, rows: I64, codes: I64, own: I64) -> None:
+    """Count the `rows`, `codes` and `own` components of blocks first .. last - 1, each int64 [blocks]."""
+    documents, touched = np.zeros(dimension, np.uint8), np.empty(dimension, np.int64)
+    for block in range(first, last):
+        rows[block] = codes[block] = own[block] = 0
+        for component in touched[: _mark_documents(forward, block, documents, touched)]:
+            count = ones(np.uint64(documents[component]))
+            documents[component] = 0
+            if count > 1:
+                rows[block] += 1
+                codes[block] += count
+            else:
+                own[block] += 1
+
+
+@jit
+def fill_shared(forward: Forward, first: int, last: int, dimension: int, shared: Shared) -> None:
+    """Fill blocks first .. last - 1, given their starts; `tops` must be 0."""
+    documents, touched = np.zeros(dimension, np.uint8), np.empty(dimension, np.int64)
+    rows, places = np.empty(dimension, np.int64), np.empty(dimension, np.int64)
+    for block in range(first, last):
+        row, place = np.int64(shared.starts[block]), np.int64(shared.code_starts[block])
+        for component in np.sort(touched[: _mark_documents(forward, block, documents, touched)]):
+            count = ones(np.uint64(documents[component]))
+            rows[component] = -1
+            if count > 1:
+                rows[component], places[component] = row, place
+                shared.components[row], shared.documents[row] = component, documents[component]
+                row += 1
+                place += count
+            documents[component] = 0
+        _fill_codes(forward, block, rows, places, shared)
+
+
+@jit
+def _fill_codes(forward: Forward, block: int, rows: I64, places: I64, shared: Shared) -> None:
+    """Deal out a block's codes to rows, or to own components where the row is -1."""
+    first, last = block * BLOCK, min(block * BLOCK + BLOCK, len(forward.scales))
+    unit, own = forward.scales[first:last].max(), np.int64(shared.own_starts[block])
+    for position in range(first, last):
+        ratio = forward.scales[position] / unit
+        shared.numbers[position], shared.scales[position] = forward.numbers[position], forward.scales[position]
+        for at in range(forward.starts[position], forward.starts[position + 1]):
+            component, code, residual = forward.components[at], forward.codes[at], forward.residuals[at]
+            row = rows[component]
+            if row < 0:
+                shared.own_components[own] = component
+                shared.own_codes[own], shared.own_residuals[own] = code, residual
+                own += 1
+            else:
+                value = ratio * (np.float32(code) + np.float32(residual) * np.float32(1 / 256))
+                top = np.int64(np.floor(value * np.float32(1 - 1e-6)))
+                shared.tops[row] = max(np.int64(shared.tops[row]), top)
+                shared.codes[places[component]], shared.residuals[places[component]] = code, residual
+                places[component] += 1
+        shared.own_ends[position] = own - shared.own_starts[block]
+    for position in range(last, first + BLOCK):
+        shared.own_ends[position] = own - shared.own_starts[block]
+
+
+@jit
+def _mark_documents(forward: Forward, block: int, documents: U8, touched: I64) -> int:
+    """Set a bit for each of the block's documents in `documents` [dimension]; how many components were touched."""
+    count, first = 0, block * BLOCK
+    for position in range(first, min(first + BLOCK, len(forward.scales))):
+        for at in range(forward.starts[position], forward.starts[position + 1]):
+            component = forward.components[at]
+            if documents[component] == 0:
+                touched[count] = component
+                count += 1
+            documents[component] |= np.uint8(1 << (position - first))
+    return count
+
+
+@jit
+def count_components(shared: Shared, positions: U32, counts: I64) -> None:
+    """How many components each document at `positions` has, into `counts` int64 [n]."""
+    for at in range(len(positions)):
+        block, document = np.int64(positions[at]) // BLOCK, np.int64(positions[at]) % BLOCK
+        ends = shared.own_ends[block * BLOCK : block * BLOCK + BLOCK]
+        counts[at] = np.int64(ends[document]) - (np.int64(ends[document - 1]) if document > 0 else 0)
+        for row in range(shared.starts[block], shared.starts[block + 1]):
+            counts[at] += (shared.documents[row] >> document) & 1
+
+
+@jit
+def restore(shared: Shared, positions: U32, indptr: I64, components: Ids, values: F32) -> None:
+    """The vectors at `positions` as float32 values, which `quantize` turns into the same codes, residuals and scales.
+
+    So nothing is lost however often a vector is taken out of one index and put into another.
+    """
+    for at in range(len(positions)):
+        position = np.int64(positions[at])
+        block, document = position // BLOCK, position % BLOCK
+        scale = shared.scales[position]
+        largest = scale * np.float32(255)  # the value whose 255th part is the scale, which rounding may have missed
+        while largest / np.float32(255) < scale:
+            largest = np.nextafter(largest, np.float32(np.inf))
+        while largest / np.float32(255) > scale:
+            largest = np.nextafter(largest, np.float32(0))
+        own = np.int64(shared.own_starts[block])
+        end = own + np.int64(shared.own_ends[position])
+        own += np.int64(shared.own_ends[position - 1]) if document > 0 else 0
+        row, place = np.int64(shared.starts[block]), np.int64(shared.code_starts[block])
+        for target in range(indptr[at], indptr[at + 1]):
+            while row < shared.starts[block + 1] and not (shared.documents[row] >> document) & 1:
+                place += ones(np.uint64(shared.documents[row]))
+                row += 1
+            is_row = row < shared.starts[block + 1]
+            if is_row and (own == end or shared.components[row] < shared.own_components[own]):
+                source = place + ones(np.uint64(shared.documents[row] & ((1 << document) - 1)))
+                components[target] = shared.components[row]
+                fine = (np.int64(shared.codes[source]) << 8) + np.int64(shared.residuals[source])
+                place += ones(np.uint64(shared.documents[row]))
+                row += 1
+            else:
+                components[target] = shared.own_components[own]
+                fine = (np.int64(shared.own_codes[own]) << 8) + np.int64(shared.own_residuals[own])
+                own += 1
+            values[target] = largest if fine == 65280 else np.float32(np.float64(scale) * fine / 256)
