@@ -10,9 +10,8 @@ from seismic.kernels.traverse import Blocks
 def cut_lists(postings: Postings) -> Blocks:
     """Posting lists cut into blocks.
 
-    Neighbouring positions mean the same already, so a list's postings in one shared block are a block: k-means of
-    each list (Seismic, SIGIR 2024, section 5.2) takes longer than all else, makes no better blocks of that size, and
-    its documents lie apart in memory.
+    Neighbouring positions mean the same already, so a list's postings in one shared block are a block. K-means of
+    each list (Seismic, SIGIR 2024, section 5.2) takes time, and its blocks' documents lie apart in memory.
     """
     lengths = np.diff(postings.starts)
     block = postings.positions >> np.uint32(BLOCK.bit_length() - 1)
