@@ -10,6 +10,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -147,7 +148,7 @@ def check(index: seismic.Index, model: dict[str, Row]) -> None:
             expected = [(one, sum(query[c] * row.get(c, 0) for c in query)) for one, row in stored.items()]
             expected = sorted((pair for pair in expected if pair[1] > 0), key=lambda pair: -pair[1])[:k]
             found = [(hit.id, hit.score) for hit in index.search(samples.as_query(query), k)]
-            assert [round(score, 4) for _, score in found] == [round(score, 4) for _, score in expected]
+            assert [score for _, score in found] == pytest.approx([score for _, score in expected], rel=1e-5)
             if len({round(score, 4) for _, score in expected}) == len(expected) < k:
                 assert [one for one, _ in found] == [one for one, _ in expected]
     numbers = index.find([f"d{number}" for number in range(30)])
@@ -173,5 +174,7 @@ def test_changes_and_kills_against_a_dictionary() -> None:
 
 
 if __name__ == "__main__":
-    run(int(sys.argv[1]), 100)
-    print(f"{STEPS['steps']} steps")
+    try:
+        run(int(sys.argv[1]), 100)
+    finally:
+        print(f"{STEPS['steps']} steps")
