@@ -1,10 +1,10 @@
 """Which plan answers a query, with which knobs.
 
 A profile says what keeps a recall at the depth k at which it was measured. It also holds elsewhere, on the side where
-its plan finds the larger share of the top k. Measured with fixed knobs, k from 1 to 1,000: the share that `exact` with
-a heap factor finds grows with k, so a profile holds for any larger k (319,203 documents, heap factor 1.05: 0.943 at
-k = 1, 0.954 at 10, 0.972 at 100, 0.983 at 1,000); the share that `blocks` finds shrinks, so a profile holds for any
-smaller k (query cut 8, heap factor 0.7: 0.970, 0.964, 0.932, 0.846).
+its plan finds the larger share of the top k. Measured with fixed knobs on 319,203 documents, k = 1, 10, 100, 1,000: the
+share that `exact` with a heap factor finds grows with k, so a profile holds for any larger k (heap factor 1.05: 0.944,
+0.953, 0.966, 0.981); the share that `blocks` finds shrinks, so a profile holds for any smaller k (query cut 8, heap
+factor 0.7: 0.976, 0.975, 0.949, 0.850).
 """
 
 import math
