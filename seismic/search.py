@@ -253,14 +253,18 @@ class Index:
             workspaces = Workspaces()
         try:
             workspaces.fit(view.manifest.dimension, max(map(len, view.shards)))
-            parts = [
-                self._search_shard(shard, first, queries, k, choice, workspaces, counters)
-                for shard, first in zip(view.shards, view.firsts, strict=False)
-                if shard.live
-            ]
+            best: Arrays | None = None
+            least_scores = np.zeros(len(queries), np.float32)  # what the k-th best document so far scores
+            for shard, first in zip(view.shards, view.firsts, strict=False):
+                if shard.live:
+                    found = self._search_shard(shard, first, queries, k, choice, least_scores, workspaces, counters)
+                    best = found if best is None else merge([best, found], k)
+                    if best[1].shape[1] == k:
+                        least_scores = best[1][:, -1].copy()  # 0 if there are fewer than k
         finally:
             self._workspaces.append(workspaces)
-        return *merge(parts, k), counters
+        assert best is not None  # since k documents are live
+        return *best, counters
 
     def _search_shard(
         self,
@@ -269,6 +273,7 @@ class Index:
         queries: SparseVectors,
         k: int,
         choice: Choice,
+        least_scores: npt.NDArray[np.float32],
         workspaces: Workspaces,
         counters: npt.NDArray[np.int64],
     ) -> Arrays:
@@ -285,7 +290,7 @@ class Index:
             space = workspaces.for_exact()
             factor = factor if choice.plan == "exact" else 1.0  # a delta shard has no lists, and is small
             exact.search_exact_batch(
-                shard.maxima, shard.shared, *csr, factor, live.allowed, space, scores, numbers, counters
+                shard.maxima, shard.shared, *csr, factor, least_scores, live.allowed, space, scores, numbers, counters
             )
         numbers[numbers >= 0] += first_number
         return numbers, scores

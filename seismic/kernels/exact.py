@@ -33,6 +33,9 @@ AHEAD = 4
 WAITING = 4
 """Blocks whose own components are prefetched before they are read; a power of 2."""
 
+ROUNDING = 255 * 2.0**-23
+"""What a float32 sum of weight x code may be off by, for each term and in units of the weight sum."""
+
 ALL = 255
 """A block's byte of `allowed` if all its documents may be returned."""
 
@@ -80,6 +83,7 @@ def search_exact(
     components: U32,
     values: F32,
     heap_factor: float,
+    least_score: float,
     allowed: U8,
     workspace: Workspace,
     scores: F32,
@@ -88,28 +92,31 @@ def search_exact(
 ) -> None:
     """Top len(scores) of one query into `scores` and `numbers` (document numbers, -1 pads), best first.
 
+    Documents that score less than `least_score`, as k of another shard do not, may be left out.
+
     Exact for the stored 16-bit values if `heap_factor` is 1; above, what can reach less than heap_factor x the k-th
     best score is skipped. `allowed` uint8 [blocks]: bit i of a byte says whether document i of the block may be
     returned; empty: all may. Adds lists, blocks bounded, blocks visited and documents scored to `counters` [4].
     """
-    half = np.float32(0.5) * load_query(workspace.table, components, values) * SAFETY
     n_blocks, terms, k = len(shared.starts) - 1, len(components), len(scores)
+    half = np.float32(load_query(workspace.table, components, values) * (0.5 + terms * ROUNDING))
     groups, scratch = -(-n_blocks // GROUP), workspace.bounds
     unit = add_bounds(maxima, components, values, groups, scratch)
     size, n_found, ceiling = 0, 0, 1 << 16
+    least = max(1 if terms <= TERMS else 0, _least_bound(np.float32(heap_factor * least_score), unit, terms))
     floor = first_floor(scratch, groups, min(24 + k, groups * 3 // 4))
-    least = 1 if terms <= TERMS else 0
     while ceiling > least:
         floor = max(floor, least)
         count = collect(scratch, groups, n_blocks, floor, ceiling)
         size, n_found = _visit(
-            shared, count, unit, half, terms, heap_factor, allowed, workspace, k, size, n_found, counters
+            shared, count, unit, half, terms, heap_factor, least_score, allowed, workspace, k, size, n_found, counters
         )
         ceiling = floor
-        floor = min(_least_bound(np.float32(heap_factor) * _kth(workspace, k, size), unit, terms), ceiling)
+        kth = _kth(workspace, k, size, least_score)
+        floor = min(_least_bound(np.float32(heap_factor) * kth, unit, terms), ceiling)
         if floor == ceiling:
             break
-    size = _settle(shared, n_found, half, _kth(workspace, k, size), workspace, scores, numbers)
+    size = _settle(shared, n_found, half, _kth(workspace, k, size, least_score), workspace, scores, numbers)
     heap.sort_best_first(scores, numbers, size)
     unload_query(workspace.table, components)
     scratch.bounds[: groups * GROUP] = 0
@@ -118,9 +125,9 @@ def search_exact(
 
 
 @jit(inline=True)
-def _kth(workspace: Workspace, k: int, size: int) -> float:
-    """What the k-th best candidate scores at least."""
-    return workspace.lows[0] if size == k else np.float32(0)
+def _kth(workspace: Workspace, k: int, size: int, least_score: float) -> float:
+    """What the k-th best document scores at least."""
+    return max(workspace.lows[0], np.float32(least_score)) if size == k else np.float32(least_score)
 
 
 @jit(inline=True)
@@ -137,6 +144,7 @@ def _visit(
     half: float,
     terms: int,
     heap_factor: float,
+    least_score: float,
     allowed: U8,
     workspace: Workspace,
     k: int,
@@ -150,7 +158,8 @@ def _visit(
     """
     order, bounds, ring = workspace.bounds.order, workspace.bounds.bounds, WAITING - 1
     head, tail, upcoming = 0, 0, 0
-    limit = np.float32(heap_factor) * _kth(workspace, k, size)
+    kth = _kth(workspace, k, size, least_score)
+    limit = np.float32(heap_factor) * kth
     for at in range(count + WAITING):
         least = _least_bound(limit, unit, terms)
         while upcoming < count and upcoming <= at + AHEAD:
@@ -175,13 +184,14 @@ def _visit(
             for position in range(block * BLOCK, min(block * BLOCK + BLOCK, len(shared.scales))):
                 document = position & (BLOCK - 1)
                 codes, scale = sums[document], shared.scales[position]
-                if mask >> document & 1 and (size < k or scale * (codes + half) >= workspace.lows[0]):
+                if mask >> document & 1 and scale * (codes + half) >= kth:
                     workspace.found[n_found], workspace.codes[n_found] = position, codes
                     n_found += 1
                     size = heap.keep(workspace.lows, k, size, max(np.float32(0), scale * (codes - half)))
+                    kth = _kth(workspace, k, size, least_score)
             head += 1
             counters[3] += BLOCK
-            limit = np.float32(heap_factor) * _kth(workspace, k, size)
+            limit = np.float32(heap_factor) * kth
     return size, n_found
 
 
@@ -288,6 +298,7 @@ def search_exact_batch(
     components: U32,
     values: F32,
     heap_factor: float,
+    least_scores: F32,
     allowed: U8,
     workspace: Workspace,
     scores: F32,
@@ -303,6 +314,7 @@ def search_exact_batch(
             components[span],
             values[span],
             heap_factor,
+            least_scores[row],
             allowed,
             workspace,
             scores[row],

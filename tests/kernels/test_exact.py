@@ -51,13 +51,16 @@ def search(
     heap_factor: float = 1.0,
     workspace: Workspace | None = None,
     allowed: np.ndarray = ALL,
+    least_score: float = 0.0,
 ) -> Found:
     """(numbers, scores) [queries, k]; the workspace must come back clean."""
     workspace = workspace or shard.workspace()
     numbers, scores = np.full((len(queries), k), -7), np.full((len(queries), k), np.nan, np.float32)
     counters = np.zeros(4, np.int64)
-    csr = samples.queries(queries)
-    search_exact_batch(shard.maxima, shard.shared, *csr, heap_factor, allowed, workspace, scores, numbers, counters)
+    csr, least_scores = samples.queries(queries), np.full(len(queries), least_score, np.float32)
+    search_exact_batch(
+        shard.maxima, shard.shared, *csr, heap_factor, least_scores, allowed, workspace, scores, numbers, counters
+    )
     for array in (workspace.bounds.bounds, *workspace.table):
         assert not array.any()
     return Found(numbers, scores, counters.tolist())
@@ -163,6 +166,20 @@ def test_returns_allowed_documents_only(share: float) -> None:
         found = search(shard, queries, k, allowed=allowed)
         assert_exact(rest, queries, found)
         assert found.counters[2] <= len(queries) * np.count_nonzero(allowed)
+
+
+def test_what_scores_too_little_may_be_left_out() -> None:
+    shard = shard_of(samples.random_vectors(2000, per_vector=12), SOME_DENSE)
+    for query in naive.rows(samples.random_vectors(5, per_vector=6, seed=1, empty=0)):
+        whole = search(shard, [query], 50)
+        for rank in (0, 9, 49):
+            least = whole.scores[0, rank]
+            found = search(shard, [query], 10, least_score=least)
+            size = min(10, int((whole.scores[0] >= least).sum()))
+            np.testing.assert_array_equal(found.numbers[0, :size], whole.numbers[0, :size])
+            np.testing.assert_array_equal(found.scores[0, :size], whole.scores[0, :size])
+        assert found.counters[2] <= whole.counters[2]
+        assert search(shard, [query], 10, least_score=2 * whole.scores[0, 0]).counters[3] == 0
 
 
 def test_a_workspace_may_serve_smaller_shards() -> None:
