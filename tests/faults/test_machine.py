@@ -1,4 +1,4 @@
-"""Any sequence of changes, compactions, builds, refreshes and kills, against a dictionary.
+"""Any sequence of builds, changes, compactions, snapshots, restores, rollbacks and kills, against dictionaries.
 
 `python -m tests.faults.test_machine EXAMPLES` runs it for long and says how many steps it took.
 """
@@ -23,10 +23,11 @@ from hypothesis.stateful import (
 )
 
 import seismic
+from seismic import InputError
 from seismic.store.history import collect_garbage
 from tests import naive, samples
+from tests.faults.model import Documents, Model
 from tests.faults.victim import DIMENSION, Victim, build, upsert
-from tests.naive import Row
 
 STEPS: Counter[str] = Counter()
 
@@ -35,79 +36,135 @@ vectors = st.dictionaries(st.integers(0, DIMENSION - 1), samples.eighths, max_si
 batches = st.dictionaries(ids, vectors, min_size=1, max_size=8)
 victim: Victim
 
+KILLED_WITHIN = {
+    "build": 40,
+    "upsert": 10,
+    "delete": 10,
+    "compact": 40,
+    "rollback": 12,
+    "snapshot": 10,
+    "restore": 100,
+}
+"""Steps of each operation, and some more: some are done before they are killed."""
+
 
 class Machine(RuleBasedStateMachine):
-    """The model: id -> vector, in the order in which documents were last written."""
+    """A collection, and one that is restored elsewhere is gone on with."""
 
     def __init__(self) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp(prefix="seismic-machine-"))
-        self.path = self.folder / "index"
-        self.model: dict[str, Row] = {}
+        self.snapshots: list[tuple[str, Documents]] = []
+        self.frozen: tuple[seismic.Index, Documents] | None = None
 
     @initialize(batch=batches)
-    def begin(self, batch: dict[str, Row]) -> None:
-        build(self.path, batch)
-        self.model = dict(batch)
-        self.index = seismic.open(self.path)
+    def begin(self, batch: Documents) -> None:
+        self.model = Model(self.folder / "index")
+        build(self.model.path, batch)
+        self.model.look(batch)
+        self.index = seismic.open(self.model.path)
 
     @rule(batch=batches)
-    def build(self, batch: dict[str, Row]) -> None:
-        build(self.path, batch)
-        self.model = dict(batch)
+    def build(self, batch: Documents) -> None:
+        before = self.model.current
+        build(self.model.path, batch)
+        self._published(batch)
+        assert before in self.model.generations
 
     @rule(batch=batches)
-    def upsert(self, batch: dict[str, Row]) -> None:
-        upsert(self.path, batch)
-        self._upserted(batch)
+    def upsert(self, batch: Documents) -> None:
+        upsert(self.model.path, batch)
+        self.model.changes.append(batch)
 
     @rule(gone=st.lists(ids, min_size=1, max_size=6))
     def delete(self, gone: list[str]) -> None:
-        seismic.delete(self.path, gone)
-        self._deleted(gone)
+        seismic.delete(self.model.path, gone)
+        self.model.changes.append(gone)
 
     @rule()
     def compact(self) -> None:
-        seismic.compact(self.path)
+        documents = self.model.documents
+        if seismic.compact(self.model.path):
+            self._published(documents)
 
     @rule()
     def collect(self) -> None:
-        collect_garbage(self.path, keep=1)
+        collect_garbage(self.model.path, keep=1)
+        assert not self.model.look({})
+
+    @precondition(lambda self: len(self.model.generations) > 1)
+    @rule(data=st.data())
+    def roll_back(self, data: st.DataObject) -> None:
+        names: list[str | None] = [*sorted(self.model.generations)]
+        one_before = self.model.older[-1:]
+        name = data.draw(st.sampled_from([*names, None] if one_before else names))
+        assert seismic.rollback(self.model.path, name) == (name or one_before[0])
+        assert not self.model.look({})
+        assert self.model.current == (name or one_before[0])
+
+    @rule(compress=st.booleans())
+    def snapshot(self, compress: bool) -> None:
+        file = self._file()
+        seismic.create_snapshot(self.model.path, file, compress=compress)
+        self.snapshots.append((file, self.model.documents))
+
+    @precondition(lambda self: self.snapshots)
+    @rule(data=st.data(), elsewhere=st.booleans(), keep=st.integers(1, 4))
+    def restore(self, data: st.DataObject, elsewhere: bool, keep: int) -> None:
+        file, documents = data.draw(st.sampled_from(self.snapshots))
+        path = self.folder / f"elsewhere-{STEPS['steps']}" if elsewhere else self.model.path
+        if not documents:
+            with pytest.raises(InputError, match="leave no document"):
+                seismic.restore_snapshot(file, path)
+            assert path.exists() != elsewhere
+            return
+        seismic.restore_snapshot(file, path, keep=keep)
+        if elsewhere:
+            self.model = Model(path)
+            self.reopen()
+        self._published(documents)
 
     @rule()
     def reopen(self) -> None:
         self.index.close()
-        self.index = seismic.open(self.path)
+        self.index = seismic.open(self.model.path)
 
-    @rule(frozen=st.booleans())
-    def search_a_frozen_index(self, frozen: bool) -> None:
+    @rule()
+    def freeze(self) -> None:
         self.index.refresh()
-        before, model = self.index.frozen(), dict(self.model)
-        if frozen:
-            self.upsert({"d0": {0: 1.0}})
-            self.index.refresh()
-        check(before, model)
+        self.frozen = self.index.frozen(), self.model.documents
 
-    @precondition(lambda self: self.model)
-    @rule(data=st.data(), step=st.integers(1, 60), half=st.booleans())
-    def crash(self, data: st.DataObject, step: int, half: bool) -> None:
-        operation = data.draw(st.sampled_from(["upsert", "delete", "compact", "build"]))
-        argument: Any = None
-        if operation == "delete":
-            argument = data.draw(st.lists(ids, min_size=1, max_size=6))
-        elif operation != "compact":
-            argument = data.draw(batches)
-        before = dict(self.model)
-        done = victim.run(self.path, operation, argument, step, half)
-        if operation == "upsert":
-            self._upserted(argument)
-        elif operation == "delete":
-            self._deleted(argument)
-        elif operation == "build":
-            self.model = dict(argument)
-        with seismic.open(self.path) as index:
-            if not done and not agrees(index, self.model):
-                self.model = before  # it was not acknowledged, and did not happen
+    @precondition(lambda self: self.frozen)
+    @rule()
+    def search_what_is_frozen(self) -> None:
+        assert self.frozen
+        check(*self.frozen)
+        self.frozen = None
+
+    @rule(data=st.data(), half=st.booleans())
+    def crash(self, data: st.DataObject, half: bool) -> None:
+        operation, arguments = data.draw(st.sampled_from(self._operations()))
+        argument = data.draw(arguments)
+        step = data.draw(st.integers(1, KILLED_WITHIN[operation]))
+        before, documents = self.model.current, self.model.documents
+        done = victim.run(self.model.path, operation, argument, step, half)
+        STEPS[f"{operation} {'done' if done else 'killed'}"] += 1
+        if operation in ("upsert", "delete"):
+            sequence = self.index.view.place.sequence
+            self.index.refresh()
+            if done or self.index.view.place.sequence > sequence:
+                self.model.changes.append(argument)
+        elif operation == "snapshot":
+            if done or Path(argument).exists():
+                self.snapshots.append((argument, documents))
+        elif operation == "rollback":
+            assert not self.model.look({})
+            assert self.model.current in ({argument} if done else {argument, before})
+        else:
+            if operation != "compact":
+                documents = argument if operation == "build" else dict(self.snapshots)[argument]
+            new = self.model.look(documents)
+            assert self.model.current in (new if done and operation != "compact" else {*new, before})
 
     @invariant()
     def agrees(self) -> None:
@@ -115,31 +172,36 @@ class Machine(RuleBasedStateMachine):
         if not hasattr(self, "index"):
             return
         self.index.refresh()
-        check(self.index, self.model)
+        assert self.index.generation == self.model.current
+        check(self.index, self.model.documents)
 
-    def _upserted(self, batch: dict[str, Row]) -> None:
-        for one, row in batch.items():
-            self.model.pop(one, None)
-            self.model[one] = row
+    def _operations(self) -> list[tuple[str, st.SearchStrategy[Any]]]:
+        """What can be killed, and its arguments."""
+        whole = [file for file, documents in self.snapshots if documents]
+        return [
+            ("build", batches),
+            ("upsert", batches),
+            ("delete", st.lists(ids, min_size=1, max_size=6)),
+            ("compact", st.none()),
+            ("rollback", st.sampled_from(sorted(self.model.generations))),
+            ("snapshot", st.just(self._file())),
+            *([("restore", st.sampled_from(whole))] if whole else []),
+        ]
 
-    def _deleted(self, gone: list[str]) -> None:
-        self.model = {one: row for one, row in self.model.items() if one not in gone}
+    def _file(self) -> str:
+        return str(self.folder / f"{STEPS['steps']}.snapshot")
+
+    def _published(self, documents: Documents) -> None:
+        assert self.model.look(documents) == {self.model.current}
 
     def teardown(self) -> None:
         if hasattr(self, "index"):
             self.index.close()
+        self.frozen = None
         shutil.rmtree(self.folder)
 
 
-def agrees(index: seismic.Index, model: dict[str, Row]) -> bool:
-    try:
-        check(index, model)
-    except AssertionError:
-        return False
-    return True
-
-
-def check(index: seismic.Index, model: dict[str, Row]) -> None:
+def check(index: seismic.Index, model: Documents) -> None:
     """All documents are found, and no others, with the scores of the model and in its order."""
     assert len(index) == len(model)
     stored = dict(zip(model, naive.stored(list(model.values())), strict=True))
@@ -177,4 +239,4 @@ if __name__ == "__main__":
     try:
         run(int(sys.argv[1]), 100)
     finally:
-        print(f"{STEPS['steps']} steps")
+        print(*(f"{count} {what}" for what, count in STEPS.most_common()), sep="\n")

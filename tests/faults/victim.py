@@ -75,6 +75,9 @@ OPERATIONS: dict[str, Callable[[Path, Any], Any]] = {
     "upsert": upsert,
     "delete": seismic.delete,
     "compact": lambda collection, _: seismic.compact(collection),
+    "rollback": seismic.rollback,
+    "snapshot": seismic.create_snapshot,
+    "restore": lambda collection, file: seismic.restore_snapshot(file, collection),
 }
 
 
