@@ -24,10 +24,11 @@ from seismic.errors import (
 from seismic.migrate import migrate
 from seismic.params import BuildParams, Profile, SearchParams
 from seismic.query import Query
+from seismic.rollback import rollback
 from seismic.search import Answer, Hit, Index, SearchStats
 from seismic.search import open_index as open
 from seismic.snapshot import create_snapshot, restore_snapshot
-from seismic.store.history import GenerationInfo, collect_garbage, generations, rollback
+from seismic.store.history import GenerationInfo, collect_garbage, generations
 from seismic.store.verify import Verification, verify
 from seismic.tune import tune
 from seismic.updates import delete, upsert

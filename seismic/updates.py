@@ -11,7 +11,7 @@ from seismic.errors import InputError
 from seismic.store.collection import GENERATIONS, current_generation
 from seismic.store.files import map_table
 from seismic.store.log import append, appending, segment_path, start_of
-from seismic.store.manifest import read_manifest
+from seismic.store.manifest import Manifest, read_manifest
 from seismic.store.schema import DOCUMENTS
 from seismic.vectors import VectorsLike, as_vectors
 
@@ -34,6 +34,13 @@ def delete(path: str | Path, ids: Sequence[str] | Sequence[int] | pa.Array) -> i
     return Writer(path).delete(ids)
 
 
+def read_rules(folder: Path, manifest: Manifest) -> Rules:
+    """What the generation in a folder asks of changes."""
+    shard = manifest.shards[0]
+    documents = map_table(folder / shard.folder / DOCUMENTS, shard.files[DOCUMENTS])
+    return rules_of(manifest.dimension, documents.schema)
+
+
 class Writer:
     """Appends changes to the log of a collection, and remembers where it ends; for one thread at a time.
 
@@ -49,9 +56,7 @@ class Writer:
         self.generation = current_generation(self._collection)
         folder = self._collection / GENERATIONS / self.generation
         self._manifest = read_manifest(folder)
-        shard = self._manifest.shards[0]
-        documents = map_table(folder / shard.folder / DOCUMENTS, shard.files[DOCUMENTS])
-        self.rules: Rules = rules_of(self._manifest.dimension, documents.schema)
+        self.rules = read_rules(folder, self._manifest)
         self._place = start_of(self._collection, self._manifest.sequence)
 
     def upsert(self, vectors: VectorsLike, documents: pa.Table) -> int:

@@ -1,17 +1,15 @@
-"""The generations of a collection: what is there, going back to one, and letting old ones go."""
+"""The generations of a collection: what is there, and letting old ones go."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from seismic.errors import IndexNotFoundError, ParameterError, StorageError
-from seismic.store.collection import GENERATIONS, current_generation, generation_folder, generation_names
+from seismic.store.collection import GENERATIONS, current_generation, generation_names
 from seismic.store.garbage import remove_leftovers, remove_old
 from seismic.store.lock import try_alone, writing
-from seismic.store.log import appending
 from seismic.store.manifest import FILE_NAME, read_manifest
-from seismic.store.publish import KEEP, point_to
-from seismic.store.verify import verify
+from seismic.store.publish import KEEP
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,23 +39,13 @@ def generations(path: str | Path) -> list[GenerationInfo]:
     return [_describe(collection / GENERATIONS / name, name == current) for name in names]
 
 
-def rollback(path: str | Path, generation: str | None = None) -> str:
-    """Serve another generation of the collection at `path`, the one before the current unless named; its id.
-
-    It is verified in full first: one that is damaged raises StorageError, and the current stays. Needs no end of a
-    build that is running, whose generation will be served once it is done.
-    """
-    collection = Path(path)
-    name = generation_folder(collection, generation).name if generation else _one_before(collection)
-    found = verify(collection, generation=name)
-    if found.damages:
-        raise StorageError(
-            f"{collection}: generation {name} is damaged, so nothing is changed: {found.damages[0]}; see "
-            f"`seismic verify --generation {name}`, and choose another"
-        )
-    with appending(collection):  # changes are checked against the generation served
-        point_to(collection, name)
-    return name
+def one_before(collection: Path) -> str:
+    """The newest generation older than the one served; IndexNotFoundError if there is none."""
+    current = current_generation(collection)
+    older = [name for name in generation_names(collection) if int(name) < int(current)]
+    if not older:
+        raise IndexNotFoundError(f"{collection}: found no generation older than {current}, the one served")
+    return older[-1]
 
 
 def collect_garbage(path: str | Path, *, keep: int = KEEP) -> list[str]:
@@ -71,14 +59,6 @@ def collect_garbage(path: str | Path, *, keep: int = KEEP) -> list[str]:
     current_generation(collection)
     with writing(collection, "garbage collection"):
         return [*remove_leftovers(collection), *remove_old(collection, keep)]
-
-
-def _one_before(collection: Path) -> str:
-    current = current_generation(collection)
-    older = [name for name in generation_names(collection) if int(name) < int(current)]
-    if not older:
-        raise IndexNotFoundError(f"{collection}: found no generation older than {current}, the one served")
-    return older[-1]
 
 
 def _describe(folder: Path, current: bool) -> GenerationInfo:
