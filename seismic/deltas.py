@@ -59,7 +59,7 @@ def build_delta(vectors: SparseVectors, documents: pa.Table) -> Shard:
         most_blocks=0,
         files={},
     )
-    return Shard(entry, documents.combine_chunks(), shared, maxima, None)
+    return Shard(entry, documents.combine_chunks(), shared, maxima, None, None)
 
 
 def _quiet(stage: str, share: float) -> None:

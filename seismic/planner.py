@@ -18,6 +18,22 @@ QUERY_CUT, HEAP_FACTOR = 15, 0.6
 """Of `blocks`, if not given."""
 
 
+DOCUMENTS_PER_HIT = 4000
+"""Exact search adds up all impacts, where a shard has them, if it has at most so many documents for each hit wanted. On
+319,203 documents that takes 273 us for 10 hits, 355 for 100 and 999 for 1,000, where bounding blocks takes 96, 394 and
+2,177."""
+
+
+def accumulates(documents: int, k: int) -> bool:
+    """Whether adding up is cheaper than bounding blocks, for a shard of so many documents."""
+    return documents <= DOCUMENTS_PER_HIT * k
+
+
+def depth_to_accumulate(documents: int) -> int:
+    """The smallest k for which it is."""
+    return max(1, -(-documents // DOCUMENTS_PER_HIT))
+
+
 class Choice(NamedTuple):
     """How queries are answered. ``query_cut`` is for `blocks`; ``profile``: what a recall asked for has chosen."""
 
@@ -58,7 +74,7 @@ class Planner:
     def _with_knobs(self, params: SearchParams, profile: Profile | None) -> Choice:
         if params.plan != "blocks":
             return Choice("exact", QUERY_CUT, params.heap_factor or 1.0, profile)
-        if self.layout == "shared":
+        if self.layout != "lists":
             raise ParameterError(
                 "plan 'blocks' visits posting lists, and this index has none; use 'exact', or build it with the layout "
                 "'lists'"

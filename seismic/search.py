@@ -12,10 +12,10 @@ import numpy.typing as npt
 
 from seismic.changes import check_delete
 from seismic.errors import ParameterError
-from seismic.kernels import exact, traverse
+from seismic.kernels import accumulate, exact, traverse
 from seismic.live import LiveShard
 from seismic.params import Plan, Profile, SearchParams, Verify, check_verify
-from seismic.planner import Choice
+from seismic.planner import Choice, accumulates, depth_to_accumulate
 from seismic.pseudo import pseudo_queries
 from seismic.query import QUERY_DIMENSION, Query, QueryLike, known_components, parse_query
 from seismic.store.manifest import Manifest
@@ -217,10 +217,13 @@ class Index:
         """Compile or load the kernels of every plan, so that the first query is as fast as the next; `changes`: those
         that take in changes, too."""
         query = Query(np.zeros(min(1, self.dimension), np.uint32), np.ones(min(1, self.dimension), np.float32))
-        plans: tuple[Plan, ...] = ("exact",) if self.manifest.layout == "shared" else ("exact", "blocks")
-        for plan in plans:
+        plans = [SearchParams(plan="exact"), SearchParams(plan="exact", heap_factor=2)]  # the latter bounds blocks
+        if self.manifest.layout == "lists":
+            plans.append(SearchParams(plan="blocks"))
+        for params in plans:
             for view in (self.view, self.view.rehearsed()) if changes else (self.view,):
-                self._search(view, _one_row(query), 1, view.planner.choose(1, params=SearchParams(plan=plan)))
+                for k in {1, min(view.live, depth_to_accumulate(max(map(len, view.shards))))}:
+                    self._search(view, _one_row(query), k, view.planner.choose(max(k, 1), params=params))
 
     def close(self) -> None:
         """Let go of the files; the index cannot be searched any more."""
@@ -286,14 +289,33 @@ class Index:
             workspace = workspaces.for_blocks(n_lists * traverse.padded(shard.entry.most_blocks))
             lists = (shard.lists.blocks, shard.lists.summaries, shard.lists.forward)
             traverse.search_blocks_batch(*lists, *csr, cut, factor, live.allowed, workspace, scores, numbers, counters)
+            return _numbered(numbers, first_number), scores
+        factor = factor if choice.plan == "exact" else 1.0  # a delta shard has no lists, and is small
+        if shard.impacts is not None and factor == 1.0 and accumulates(len(shard), k):
+            accumulate.search_accumulate_batch(
+                shard.impacts,
+                shard.maxima.scales,
+                shard.shared,
+                *csr,
+                least_scores,
+                live.allowed,
+                workspaces.for_accumulate(),
+                scores,
+                numbers,
+                counters,
+            )
         else:
             space = workspaces.for_exact()
-            factor = factor if choice.plan == "exact" else 1.0  # a delta shard has no lists, and is small
             exact.search_exact_batch(
                 shard.maxima, shard.shared, *csr, factor, least_scores, live.allowed, space, scores, numbers, counters
             )
-        numbers[numbers >= 0] += first_number
-        return numbers, scores
+        return _numbered(numbers, first_number), scores
+
+
+def _numbered(numbers: npt.NDArray[np.int64], first: int) -> npt.NDArray[np.int64]:
+    """Numbers of the collection, of numbers of a shard; pads stay."""
+    numbers[numbers >= 0] += first
+    return numbers
 
 
 def open_index(path: str | Path, *, verify: Verify = "none") -> Index:

@@ -1,6 +1,6 @@
 """Scratch arrays of searches."""
 
-from seismic.kernels import exact, traverse
+from seismic.kernels import accumulate, exact, traverse
 
 
 class Workspaces:
@@ -9,19 +9,26 @@ class Workspaces:
     def __init__(self) -> None:
         self._dimension, self._documents = 0, 0
         self._exact: exact.Workspace | None = None
+        self._accumulate: accumulate.Workspace | None = None
         self._blocks: traverse.Workspace | None = None
 
     def fit(self, dimension: int, documents: int) -> None:
         """Take shards of up to so many documents from now on."""
         if dimension != self._dimension or documents > self._documents:
             self._dimension, self._documents = dimension, documents
-            self._exact = self._blocks = None
+            self._exact = self._accumulate = self._blocks = None
 
     def for_exact(self) -> exact.Workspace:
         """For the plan `exact`."""
         if self._exact is None:
             self._exact = exact.make_exact_workspace(self._dimension, self._documents)
         return self._exact
+
+    def for_accumulate(self) -> accumulate.Workspace:
+        """For the plan `exact` by adding up."""
+        if self._accumulate is None:
+            self._accumulate = accumulate.make_accumulate_workspace(self._dimension, self._documents)
+        return self._accumulate
 
     def for_blocks(self, blocks: int) -> traverse.Workspace:
         """For searches that estimate up to so many blocks, padding included."""

@@ -77,10 +77,12 @@ SIGNATURES = """
 import sys
 import seismic
 from seismic import SearchParams, SparseVectors
-from seismic.kernels.exact import make_exact_workspace, search_exact_batch
-from seismic.kernels.traverse import make_workspace, search_blocks_batch
+from seismic.kernels import accumulate, exact, traverse
 
-kernels = (search_exact_batch, search_blocks_batch, make_exact_workspace, make_workspace)
+kernels = (
+    *(exact.search_exact_batch, accumulate.search_accumulate_batch, traverse.search_blocks_batch),
+    *(exact.make_exact_workspace, accumulate.make_accumulate_workspace, traverse.make_workspace),
+)
 query = SparseVectors.from_dicts([{0: 1.0, 1: 2.0}])
 for path in sys.argv[1:]:
     index = seismic.open(path)
@@ -105,4 +107,4 @@ def test_each_search_kernel_is_compiled_once_per_kind_of_index(tmp_path: Path) -
     command = [sys.executable, "-c", SIGNATURES, *paths]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines() == ["1 1 1 1", "1 1 1 1", "2 2 1 1"]
+    assert done.stdout.splitlines() == ["1 1 1 1 1 1", "1 1 1 1 1 1", "2 2 2 1 1 1"]

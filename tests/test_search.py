@@ -19,6 +19,7 @@ from seismic import (
     SparseVectors,
     Vocabulary,
 )
+from seismic.planner import accumulates
 from seismic.search import merge
 from tests import naive, samples
 from tests.conftest import Scifact
@@ -72,6 +73,21 @@ def test_several_shards_answer_as_one(small: Small, params: SearchParams) -> Non
         expected = small.index.search_batch(small.queries, k, params=EXACT)
         for found, wanted in zip(small.in_shards.search_batch(small.queries, k, params=params), expected, strict=True):
             np.testing.assert_array_equal(found, wanted)
+
+
+def test_layouts_answer_alike(tmp_path: Path) -> None:
+    vectors = samples.random_vectors(66_000, dimension=500, per_vector=8)  # more than shards have impacts for
+    queries = samples.random_vectors(20, dimension=500, per_vector=6, seed=1)
+    found = {}
+    for layout in ("shared", "full"):
+        seismic.build(vectors, tmp_path / layout, params=BuildParams(layout=layout, order_rounds=1))
+        with seismic.open(tmp_path / layout) as index:
+            assert (index.view.shards[0].shard.impacts is None) == (layout == "shared")
+            found[layout] = [index.search_batch(queries, k) for k in (10, 17, 500)]
+            assert [accumulates(len(index), k) for k in (10, 17, 500)] == [False, True, True]
+    for one, other in zip(found["shared"], found["full"], strict=True):
+        np.testing.assert_array_equal(one[0], other[0])
+        np.testing.assert_array_equal(one[1], other[1])
 
 
 def test_blocks_without_pruning_are_exact(small: Small) -> None:

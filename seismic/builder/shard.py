@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from seismic.builder.blocks import cut_lists, no_blocks
+from seismic.builder.impacts import find_impacts
 from seismic.builder.maxima import find_maxima
 from seismic.builder.order import order_documents, reordered
 from seismic.builder.prune import prune_postings
@@ -14,18 +15,21 @@ from seismic.builder.quantize import quantize_vectors
 from seismic.builder.ranges import Report
 from seismic.builder.shared import share_blocks
 from seismic.builder.summarize import summarize_lists
+from seismic.kernels.impacts import WINDOW
 from seismic.params import BuildParams
 from seismic.store.files import write_batches
 from seismic.store.manifest import ShardEntry
 from seismic.store.schema import (
     DOCUMENTS,
     FORWARD,
+    IMPACTS,
     MAXIMA,
     POSTINGS,
     SHARED,
     SUMMARIES,
     check_offset,
     forward_batch,
+    impacts_batch,
     maxima_batch,
     postings_batch,
     shared_batch,
@@ -57,10 +61,13 @@ def build_shard(
     ordered = reordered(vectors, numbers, threads)
     forward = quantize_vectors(ordered, numbers, threads)
     write(SHARED, shared_batch(share_blocks(forward, ordered.dimension, threads), ordered.dimension))
-    write(MAXIMA, maxima_batch(find_maxima(forward, ordered.dimension, report), len(vectors)))
+    maxima = find_maxima(forward, ordered.dimension, report)
+    write(MAXIMA, maxima_batch(maxima, len(vectors)))
+    if params.layout == "full" or len(vectors) <= WINDOW:
+        write(IMPACTS, impacts_batch(find_impacts(forward, maxima), len(vectors)))
     if params.layout == "lists":
         write(FORWARD, forward_batch(forward, ordered.dimension))
-    del forward, numbers  # from here on memory goes to the lists
+    del forward, maxima, numbers  # from here on memory goes to the lists
     lists = no_blocks(ordered.dimension)
     if params.layout == "lists":
         lists = cut_lists(prune_postings(ordered, params, report))

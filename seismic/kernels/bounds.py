@@ -11,6 +11,7 @@ import numpy as np
 from seismic.kernels.arrays import F32, I64, U16, U32
 from seismic.kernels.jit import jit
 from seismic.kernels.maxima import GROUP, Maxima
+from seismic.kernels.score import SAFETY
 from seismic.kernels.simd import add_rows, at_least, trailing_zeros
 
 BUCKETS = 1024
@@ -51,19 +52,37 @@ def make_bounds(dimension: int, groups: int) -> Bounds:
     )
 
 
+@jit(inline=True)
+def unit_of(scales: F32, components: U32, values: F32) -> float:
+    """The value of one unit of bounds, such that no sum of weight x code >> 8 leaves 16 bits."""
+    total, terms = np.float64(0), len(components)
+    for at in range(terms):
+        total += np.float64(values[at]) * np.float64(scales[components[at]])
+    room = 65535 - (257 * terms if terms <= TERMS else terms)
+    return np.float32(total * 256 / room if total > 0 else np.float64(1))
+
+
+@jit(inline=True)
+def whole_weight(value: float, scale: float, unit: float, terms: int) -> int:
+    """A component's weight in bounds, rounded up."""
+    weight = np.int64(np.ceil(np.float64(value) * np.float64(scale) * 256 / np.float64(unit)))
+    return max(weight, 256) if terms <= TERMS else weight
+
+
+@jit(inline=True)
+def least_bound(score: float, unit: float, terms: int) -> int:
+    """The smallest bound that can still reach a score."""
+    return max(0, np.int64(np.float32(score) / (unit * SAFETY)) - terms)
+
+
 @jit(allocates=False)
 def add_bounds(maxima: Maxima, components: U32, values: F32, groups: int, scratch: Bounds) -> float:
     """Fill `bounds` and `tops`; the value of one unit of them."""
-    total, terms = np.float64(0), len(components)
-    for at in range(terms):
-        total += np.float64(values[at]) * np.float64(maxima.scales[components[at]])
-    room = 65535 - (257 * terms if terms <= TERMS else terms)
-    unit = total * 256 / room if total > 0 else np.float64(1)
+    unit, terms = unit_of(maxima.scales, components, values), len(components)
     n_rows = 0
     for at in range(terms):
         component = np.int64(components[at])
-        weight = np.int64(np.ceil(np.float64(values[at]) * np.float64(maxima.scales[component]) * 256 / unit))
-        weight = max(weight, 256) if terms <= TERMS else weight
+        weight = whole_weight(values[at], maxima.scales[component], unit, terms)
         first, last = np.int64(maxima.block_starts[component]), np.int64(maxima.block_starts[component + 1])
         start = np.int64(maxima.code_starts[component])
         if first < last:
@@ -75,7 +94,7 @@ def add_bounds(maxima: Maxima, components: U32, values: F32, groups: int, scratc
         scratch.tops[group] = add_rows(
             scratch.bounds, group * GROUP, maxima.codes, scratch.offsets, scratch.weights, n_rows
         )
-    return np.float32(unit)
+    return unit
 
 
 @jit(allocates=False)

@@ -13,7 +13,7 @@ import numpy as np
 from seismic.kernels import heap
 from seismic.kernels.arrays import F32, F64, I64, U8, U32
 from seismic.kernels.block_dot import add_own, add_rows, full_sums
-from seismic.kernels.bounds import TERMS, Bounds, add_bounds, collect, first_floor, make_bounds
+from seismic.kernels.bounds import TERMS, Bounds, add_bounds, collect, first_floor, least_bound, make_bounds
 from seismic.kernels.jit import jit
 from seismic.kernels.maxima import BLOCK, GROUP, Maxima
 from seismic.kernels.score import (
@@ -21,11 +21,9 @@ from seismic.kernels.score import (
     QueryTable,
     load_query,
     make_query_table,
-    prefetch_bytes,
-    prefetch_vector,
     unload_query,
 )
-from seismic.kernels.shared import Shared
+from seismic.kernels.shared import Shared, prefetch_block, prefetch_own, prefetch_rows
 
 AHEAD = 4
 """Blocks prefetched before their shared components are read."""
@@ -103,7 +101,7 @@ def search_exact(
     groups, scratch = -(-n_blocks // GROUP), workspace.bounds
     unit = add_bounds(maxima, components, values, groups, scratch)
     size, n_found, ceiling = 0, 0, 1 << 16
-    least = max(1 if terms <= TERMS else 0, _least_bound(np.float32(heap_factor * least_score), unit, terms))
+    least = max(1 if terms <= TERMS else 0, least_bound(np.float32(heap_factor * least_score), unit, terms))
     floor = first_floor(scratch, groups, min(24 + k, groups * 3 // 4))
     while ceiling > least:
         floor = max(floor, least)
@@ -113,7 +111,7 @@ def search_exact(
         )
         ceiling = floor
         kth = _kth(workspace, k, size, least_score)
-        floor = min(_least_bound(np.float32(heap_factor) * kth, unit, terms), ceiling)
+        floor = min(least_bound(np.float32(heap_factor) * kth, unit, terms), ceiling)
         if floor == ceiling:
             break
     size = _settle(shared, n_found, half, _kth(workspace, k, size, least_score), workspace, scores, numbers)
@@ -128,12 +126,6 @@ def search_exact(
 def _kth(workspace: Workspace, k: int, size: int, least_score: float) -> float:
     """What the k-th best document scores at least."""
     return max(workspace.lows[0], np.float32(least_score)) if size == k else np.float32(least_score)
-
-
-@jit(inline=True)
-def _least_bound(limit: float, unit: float, terms: int) -> int:
-    """The smallest bound that can still reach a score."""
-    return max(0, np.int64(limit / (unit * SAFETY)) - terms)
 
 
 @jit(allocates=False)
@@ -161,10 +153,10 @@ def _visit(
     kth = _kth(workspace, k, size, least_score)
     limit = np.float32(heap_factor) * kth
     for at in range(count + WAITING):
-        least = _least_bound(limit, unit, terms)
+        least = least_bound(limit, unit, terms)
         while upcoming < count and upcoming <= at + AHEAD:
             if np.int64(bounds[order[upcoming]]) >= least:
-                _prefetch_rows(shared, np.int64(order[upcoming]))
+                prefetch_rows(shared, np.int64(order[upcoming]))
             upcoming += 1
         if at < count and np.int64(bounds[order[at]]) >= least:
             block = np.int64(order[at])
@@ -174,7 +166,7 @@ def _visit(
                 most = np.float32(unit * (np.int64(bounds[block]) + terms)) * SAFETY
                 mask &= _reachable(shared, block, most, half, limit, workspace.table, workspace.sums[tail & ring])
             if mask != 0:
-                _prefetch_own(shared, block)
+                prefetch_own(shared, block)
                 workspace.blocks[tail & ring], workspace.masks[tail & ring] = block, mask
                 tail += 1
         if tail - head == WAITING or (at >= count and head < tail):
@@ -240,21 +232,6 @@ def _add_own_codes(shared: Shared, block: int, table: QueryTable, sums: F32) -> 
     )
 
 
-@jit(inline=True)
-def _prefetch_rows(shared: Shared, block: int) -> None:
-    """Ask for every cache line of a block's shared components and codes."""
-    first, last = np.int64(shared.starts[block]), np.int64(shared.starts[block + 1])
-    prefetch_vector(shared.components, shared.documents, first, last)
-    prefetch_bytes(shared.tops, first, last)
-    prefetch_bytes(shared.codes, np.int64(shared.code_starts[block]), np.int64(shared.code_starts[block + 1]))
-
-
-@jit(inline=True)
-def _prefetch_own(shared: Shared, block: int) -> None:
-    first, last = np.int64(shared.own_starts[block]), np.int64(shared.own_starts[block + 1])
-    prefetch_vector(shared.own_components, shared.own_codes, first, last)
-
-
 @jit(allocates=False)
 def _settle(
     shared: Shared, n_found: int, half: float, kth: float, workspace: Workspace, scores: F32, numbers: I64
@@ -270,7 +247,7 @@ def _settle(
             left += 1
     for at in range(left):
         if at + AHEAD < left and found[at + AHEAD] // BLOCK != found[at + AHEAD - 1] // BLOCK:
-            _prefetch_residuals(shared, np.int64(found[at + AHEAD]) // BLOCK)
+            prefetch_block(shared, np.int64(found[at + AHEAD]) // BLOCK)
         position = np.int64(found[at])
         block = position // BLOCK
         if block != last_block:
@@ -280,14 +257,6 @@ def _settle(
         if score > 0:
             size = heap.push(scores, numbers, size, score, np.int64(shared.numbers[position]))
     return size
-
-
-@jit(inline=True)
-def _prefetch_residuals(shared: Shared, block: int) -> None:
-    _prefetch_rows(shared, block)
-    _prefetch_own(shared, block)
-    prefetch_bytes(shared.residuals, np.int64(shared.code_starts[block]), np.int64(shared.code_starts[block + 1]))
-    prefetch_bytes(shared.own_residuals, np.int64(shared.own_starts[block]), np.int64(shared.own_starts[block + 1]))
 
 
 @jit(allocates=False)

@@ -12,7 +12,7 @@ import numpy as np
 from seismic.kernels.arrays import F32, I8, I32, I64, U8, U32, Ids
 from seismic.kernels.jit import jit
 from seismic.kernels.maxima import BLOCK
-from seismic.kernels.score import Forward
+from seismic.kernels.score import Forward, prefetch_bytes, prefetch_vector
 from seismic.kernels.simd import ones
 
 
@@ -167,3 +167,28 @@ def restore(shared: Shared, positions: U32, indptr: I64, components: Ids, values
                 fine = (np.int64(shared.own_codes[own]) << 8) + np.int64(shared.own_residuals[own])
                 own += 1
             values[target] = largest if fine == 65280 else np.float32(np.float64(scale) * fine / 256)
+
+
+@jit(inline=True)
+def prefetch_rows(shared: Shared, block: int) -> None:
+    """Ask for every cache line of a block's shared components and codes."""
+    first, last = np.int64(shared.starts[block]), np.int64(shared.starts[block + 1])
+    prefetch_vector(shared.components, shared.documents, first, last)
+    prefetch_bytes(shared.tops, first, last)
+    prefetch_bytes(shared.codes, np.int64(shared.code_starts[block]), np.int64(shared.code_starts[block + 1]))
+
+
+@jit(inline=True)
+def prefetch_own(shared: Shared, block: int) -> None:
+    """Ask for every cache line of a block's own components and codes."""
+    first, last = np.int64(shared.own_starts[block]), np.int64(shared.own_starts[block + 1])
+    prefetch_vector(shared.own_components, shared.own_codes, first, last)
+
+
+@jit(inline=True)
+def prefetch_block(shared: Shared, block: int) -> None:
+    """Ask for all of a block, residuals included."""
+    prefetch_rows(shared, block)
+    prefetch_own(shared, block)
+    prefetch_bytes(shared.residuals, np.int64(shared.code_starts[block]), np.int64(shared.code_starts[block + 1]))
+    prefetch_bytes(shared.own_residuals, np.int64(shared.own_starts[block]), np.int64(shared.own_starts[block + 1]))

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from seismic.errors import CorruptIndexError
+from seismic.kernels.impacts import Impacts
 from seismic.kernels.maxima import BLOCK, GROUP, Maxima
 from seismic.kernels.score import Forward
 from seismic.kernels.shared import Shared
@@ -41,6 +42,14 @@ def check_shared(shared: Shared, dimension: int, place: str) -> None:
     ends = shared.own_ends.reshape(-1, BLOCK)
     if (ends[:, 1:] < ends[:, :-1]).any() or not np.array_equal(ends[:, -1], np.diff(shared.own_starts)):
         raise CorruptIndexError(f"{place}: own_ends do not rise to the number of the block's own components")
+
+
+def check_impacts(impacts: Impacts, place: str) -> None:
+    """`ends` say which postings are those of a window."""
+    dimension = len(impacts.starts) - 1
+    ends = impacts.ends.reshape(dimension, len(impacts.ends) // dimension if dimension else 1)
+    if (ends[:, 1:] < ends[:, :-1]).any() or not np.array_equal(ends[:, -1], np.diff(impacts.starts)):
+        raise CorruptIndexError(f"{place}: ends do not rise to the number of the component's postings")
 
 
 def check_maxima(maxima: Maxima, documents: int, place: str) -> None:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from seismic.errors import CorruptIndexError, InputError
+from seismic.kernels.impacts import WINDOW, Impacts
 from seismic.kernels.maxima import BLOCK, GROUP, Maxima
 from seismic.kernels.score import Forward
 from seismic.kernels.shared import Shared
@@ -21,7 +22,7 @@ DOCUMENTS, FORWARD, POSTINGS, SUMMARIES = (
     "postings.arrow",
     "summaries.arrow",
 )
-MAXIMA, SHARED = "maxima.arrow", "shared.arrow"
+MAXIMA, SHARED, IMPACTS = "maxima.arrow", "shared.arrow", "impacts.arrow"
 
 MAX_OFFSET = 2**31 - 1
 
@@ -77,6 +78,19 @@ def maxima_schema(documents: int) -> pa.Schema:
             "blocks": pa.list_(pa.field("block", number, nullable=False)),
             "codes": pa.list_(pa.field("code", pa.uint8(), nullable=False)),
             "scale": pa.float32(),
+        }
+    )
+
+
+def impacts_schema(documents: int) -> pa.Schema:
+    """Row = component: every posting, its position within a window of 65,536 and its value as a code; where the
+    postings of each window end."""
+    windows = -(-documents // WINDOW)
+    return pa.schema(
+        {
+            "positions": pa.list_(pa.field("position", pa.uint16(), nullable=False)),
+            "codes": pa.list_(pa.field("code", pa.uint8(), nullable=False)),
+            "ends": pa.list_(pa.field("end", pa.uint32(), nullable=False), windows),
         }
     )
 
@@ -152,6 +166,17 @@ def maxima_batch(maxima: Maxima, documents: int) -> pa.RecordBatch:
     return pa.record_batch([blocks, codes, pa.array(maxima.scales)], schema=schema)
 
 
+def impacts_batch(impacts: Impacts, documents: int) -> pa.RecordBatch:
+    """impacts.arrow's only batch."""
+    schema, starts = impacts_schema(documents), pa.array(impacts.starts)
+    positions, codes = (
+        pa.ListArray.from_arrays(starts, pa.array(values), type=schema.field(name).type)
+        for name, values in (("positions", impacts.positions), ("codes", impacts.codes))
+    )
+    ends = pa.FixedSizeListArray.from_arrays(pa.array(impacts.ends), type=schema.field("ends").type)
+    return pa.record_batch([positions, codes, ends], schema=schema)
+
+
 def postings_batch(blocks: Blocks) -> pa.RecordBatch:
     """postings.arrow's only batch."""
     schema = postings_schema()
@@ -224,6 +249,15 @@ def maxima_arrays(batch: pa.RecordBatch, documents: int) -> Maxima:
     if not ((n_codes == n_blocks) | ((n_blocks == 0) & (n_codes == groups * GROUP))).all():
         raise CorruptIndexError(f"{MAXIMA}: found rows with neither a code per block number nor {groups * GROUP} codes")
     return Maxima(block_starts, _flat(blocks), code_starts, _flat(codes), _flat(batch.column("scale")))
+
+
+def impacts_arrays(batch: pa.RecordBatch) -> Impacts:
+    """The kernels' view of impacts.arrow, without a copy."""
+    starts, positions = _lists(batch.column("positions"), f"{IMPACTS}: positions")
+    others, codes = _lists(batch.column("codes"), f"{IMPACTS}: codes")
+    if not np.array_equal(starts, others):
+        raise CorruptIndexError(f"{IMPACTS}: codes and positions have lists of different lengths")
+    return Impacts(starts, _flat(positions), _flat(codes), _flat(batch.column("ends").flatten()))
 
 
 def blocks_arrays(batch: pa.RecordBatch) -> Blocks:

@@ -8,17 +8,19 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from seismic.errors import CorruptIndexError
+from seismic.kernels.impacts import Impacts
 from seismic.kernels.maxima import BLOCK, Maxima
 from seismic.kernels.score import Forward
 from seismic.kernels.shared import Shared
 from seismic.kernels.traverse import Blocks, Summaries
 from seismic.params import Layout
-from seismic.store.bounds import check_column, check_forward, check_lists, check_maxima, check_shared
+from seismic.store.bounds import check_column, check_forward, check_impacts, check_lists, check_maxima, check_shared
 from seismic.store.files import map_batch, map_table, names_of
 from seismic.store.manifest import FileEntry, ShardEntry
 from seismic.store.schema import (
     DOCUMENTS,
     FORWARD,
+    IMPACTS,
     MAXIMA,
     POSTINGS,
     SHARED,
@@ -26,6 +28,8 @@ from seismic.store.schema import (
     blocks_arrays,
     forward_arrays,
     forward_schema,
+    impacts_arrays,
+    impacts_schema,
     maxima_arrays,
     maxima_schema,
     postings_schema,
@@ -53,6 +57,7 @@ class Shard:
     documents: pa.Table
     shared: Shared
     maxima: Maxima
+    impacts: Impacts | None
     lists: Lists | None
 
     def __len__(self) -> int:
@@ -84,7 +89,11 @@ def open_shard(generation: Path, entry: ShardEntry, layout: Layout, dimension: i
     _check_rows(folder / SHARED, len(shared.numbers), entry.documents)
     maxima = maxima_arrays(mapped(MAXIMA, maxima_schema(entry.documents), dimension), entry.documents)
     check_maxima(maxima, entry.documents, f"{folder / MAXIMA}")
-    lists = None
+    impacts, lists = None, None
+    if IMPACTS in entry.files:
+        impacts = impacts_arrays(mapped(IMPACTS, impacts_schema(entry.documents), dimension))
+        check_impacts(impacts, f"{folder / IMPACTS}")
+        _check_nnz(folder / IMPACTS, len(impacts.positions), entry.nnz)
     if layout == "lists":
         forward = forward_arrays(mapped(FORWARD, forward_schema(dimension), entry.documents))
         check_forward(forward, dimension, f"{folder / FORWARD}")
@@ -93,7 +102,7 @@ def open_shard(generation: Path, entry: ShardEntry, layout: Layout, dimension: i
         summaries = summaries_arrays(mapped(SUMMARIES, summaries_schema(dimension), dimension))
         check_lists(blocks, summaries, entry.documents, entry.most_blocks, f"{folder}")
         lists = Lists(forward, blocks, summaries)
-    return Shard(entry, documents, shared, maxima, lists)
+    return Shard(entry, documents, shared, maxima, impacts, lists)
 
 
 def _entry_of(folder: Path, entry: ShardEntry, name: str) -> FileEntry:

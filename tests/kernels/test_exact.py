@@ -6,6 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seismic import SparseVectors
+from seismic.builder.impacts import find_impacts
+from seismic.builder.maxima import find_maxima
+from seismic.builder.quantize import quantize_vectors
+from seismic.builder.shared import share_blocks
+from seismic.kernels.accumulate import make_accumulate_workspace, search_accumulate_batch
 from seismic.kernels.bounds import TERMS, add_bounds
 from seismic.kernels.exact import Workspace, make_exact_workspace, search_exact_batch
 from seismic.kernels.maxima import BLOCK, Maxima
@@ -180,6 +185,62 @@ def test_what_scores_too_little_may_be_left_out() -> None:
             np.testing.assert_array_equal(found.scores[0, :size], whole.scores[0, :size])
         assert found.counters[2] <= whole.counters[2]
         assert search(shard, [query], 10, least_score=2 * whole.scores[0, 0]).counters[3] == 0
+
+
+@pytest.mark.parametrize("share", [0.0, 0.02, 0.5, 1.0])
+@pytest.mark.parametrize("k", [1, 10, 200, 2000])
+def test_adding_up_finds_the_same(k: int, share: float) -> None:
+    check_adding_up(samples.random_vectors(1300, per_vector=12), 6, k, share)
+
+
+@given(vectors=samples.sparse_vectors(max_size=40), k=st.integers(1, 50), data=st.data())
+def test_adding_up_any_vectors(vectors: SparseVectors, k: int, data: st.DataObject) -> None:
+    queries = data.draw(samples.sparse_rows(vectors.dimension, max_size=4))
+    check_adding_up(vectors, 0, k, 1.0, queries)
+
+
+def test_adding_up_over_several_windows() -> None:
+    vectors = SparseVectors.from_dicts(
+        [{number % 7: 1.0 + number % 11, 7 + number % 3: 2.0} for number in range(70_000)]
+    )
+    check_adding_up(vectors, 0, 20, 1.0, [{0: 1.0, 7: 0.5}, {3: 2.0}])
+
+
+@pytest.mark.parametrize("terms", [TERMS, TERMS + 1, 400])
+def test_adding_up_many_components(terms: int) -> None:
+    vectors = samples.random_vectors(600, dimension=500, per_vector=60)
+    queries = naive.rows(samples.random_vectors(4, dimension=500, per_vector=terms, seed=1, empty=0))
+    check_adding_up(vectors, 0, 10, 1.0, queries)
+
+
+def check_adding_up(vectors: SparseVectors, count: int, k: int, share: float, queries: list[Row] | None = None) -> None:
+    """`search_accumulate` and `search_exact` agree bit by bit, and the workspace comes back clean."""
+    forward = quantize_vectors(vectors, np.arange(len(vectors), dtype=np.uint32), 1)
+    maxima, shared = (
+        find_maxima(forward, vectors.dimension, lambda stage, share: None),
+        share_blocks(forward, vectors.dimension, 1),
+    )
+    impacts = samples.readonly(find_impacts(forward, maxima))
+    queries = naive.rows(samples.random_vectors(count, per_vector=6, seed=1)) if queries is None else queries
+    chosen = np.random.default_rng(0).random(len(vectors)) < share
+    allowed = ALL if share == 1 else np.packbits(chosen, bitorder="little")
+    csr, least_scores = samples.queries(queries), np.zeros(len(queries), np.float32)
+    found = [(np.full((len(queries), k), -7), np.full((len(queries), k), np.nan, np.float32)) for _ in range(2)]
+    workspace, counters = make_accumulate_workspace(vectors.dimension, len(vectors)), np.zeros(4, np.int64)
+    samples.readonly(maxima), samples.readonly(shared)
+    (numbers, scores), (others, expected) = found
+    search_accumulate_batch(
+        impacts, maxima.scales, shared, *csr, least_scores, allowed, workspace, scores, numbers, counters
+    )
+    exact_workspace = make_exact_workspace(vectors.dimension, len(vectors))
+    search_exact_batch(
+        maxima, shared, *csr, 1.0, least_scores, allowed, exact_workspace, expected, others, np.zeros(4, np.int64)
+    )
+    np.testing.assert_array_equal(numbers, others)
+    np.testing.assert_array_equal(scores, expected)
+    for array in (workspace.bounds.bounds, *workspace.table):
+        assert not array.any()
+    assert counters[3] <= len(queries) * chosen.sum()
 
 
 def test_a_workspace_may_serve_smaller_shards() -> None:

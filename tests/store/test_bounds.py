@@ -5,6 +5,8 @@ import pyarrow as pa
 import pytest
 
 from seismic import CorruptIndexError
+from seismic.builder.impacts import find_impacts
+from seismic.builder.maxima import find_maxima
 from seismic.kernels.maxima import Maxima
 from seismic.kernels.score import Forward
 from seismic.kernels.shared import Shared
@@ -12,6 +14,7 @@ from seismic.store.bounds import (
     check_below,
     check_column,
     check_forward,
+    check_impacts,
     check_lists,
     check_maxima,
     check_scales,
@@ -66,6 +69,14 @@ def test_shared(field: str, value: float) -> None:
     check_shared(shared, samples.NARROW, "x")
     with pytest.raises(CorruptIndexError, match=f"x: {field}"):
         check_shared(changed(shared, field, value), samples.NARROW, "x")
+
+
+def test_impacts() -> None:
+    forward = samples.forward(VECTORS)
+    impacts = find_impacts(forward, find_maxima(forward, VECTORS.dimension, lambda stage, share: None))
+    check_impacts(impacts, "x")
+    with pytest.raises(CorruptIndexError, match="x: ends do not rise to the number of the component's postings"):
+        check_impacts(changed(impacts, "ends", 1 << 30), "x")
 
 
 @pytest.mark.parametrize(("field", "value"), [("blocks", 64), ("scales", -1)])

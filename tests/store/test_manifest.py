@@ -40,7 +40,7 @@ def test_says_what_the_generation_holds(generation: Path) -> None:
     assert found.versions["seismic"] == seismic.__version__
     files = [path for path in generation.rglob("*") if path.is_file() and path.name != FILE_NAME]
     assert found.bytes == sum(path.stat().st_size for path in files)
-    assert len(files) == 13
+    assert len(files) == 15
 
 
 def test_survives_writing_and_reading(generation: Path, tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given
 
 from seismic import CorruptIndexError, InputError, SparseVectors
+from seismic.builder.impacts import find_impacts
+from seismic.builder.maxima import find_maxima
 from seismic.kernels.maxima import BLOCK, Maxima
 from seismic.kernels.score import Forward
 from seismic.kernels.shared import Shared
@@ -77,6 +79,17 @@ def test_arrays_survive_the_way_through_arrow(vectors: SparseVectors) -> None:
         assert batch.schema.equals(form)
         for found, array in zip(read(batch), expected, strict=True):
             np.testing.assert_array_equal(found, array, strict=True)
+
+
+@given(samples.sparse_vectors())
+def test_impacts_survive_the_way_through_arrow(vectors: SparseVectors) -> None:
+    forward = samples.forward(vectors)
+    impacts = find_impacts(forward, find_maxima(forward, vectors.dimension, lambda stage, share: None))
+    batch = schema.impacts_batch(impacts, len(vectors))
+    batch.validate(full=True)
+    assert batch.schema.equals(schema.impacts_schema(len(vectors)))
+    for found, array in zip(schema.impacts_arrays(batch), impacts, strict=True):
+        np.testing.assert_array_equal(found, array, strict=True)
 
 
 @pytest.mark.parametrize("dimension", [1 << 16, (1 << 16) + 1])

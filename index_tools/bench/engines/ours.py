@@ -16,19 +16,19 @@ from .base import Engine, Knobs, Setting, Shape, Vectors
 
 
 class Ours(Engine):
-    """The layouts `shared`, for the plan `exact`, and `lists`, for the plan `blocks`."""
+    """The layouts `shared` and `full`, for the plan `exact`, and `lists`, for the plan `blocks`."""
 
     name = "ours"
     requirement = None
     calls: ClassVar = {"batch": "search_batch", "one": "Index.search"}
 
     def builds(self, shape: Shape, quick: bool) -> list[Knobs]:
-        shared, lists = {"layout": "shared"}, {"layout": "lists"}
+        shared, full, lists = ({"layout": layout} for layout in ("shared", "full", "lists"))
         shorter = postings_per_list(BuildParams(), shape.documents) * 3 // 4
-        return [shared] if quick else [shared, lists, {**lists, "postings_per_list": shorter}]
+        return [shared] if quick else [shared, full, lists, {**lists, "postings_per_list": shorter}]
 
     def settings(self, build: Knobs, k: int, quick: bool) -> list[Setting]:
-        if build["layout"] == "shared":
+        if build["layout"] != "lists":
             looser = (1.04, 1.08, 1.2) if quick else (1.02, 1.04, 1.06, 1.08, 1.1, 1.13, 1.17, 1.22, 1.3)
             approximate = [Setting({"plan": "exact", "heap_factor": factor}) for factor in looser]
             return [Setting({"plan": "exact"}, exact=True), *approximate]
@@ -43,7 +43,7 @@ class Ours(Engine):
     def prepare(self, shape: Shape) -> None:
         with TemporaryDirectory() as folder:  # which compiles what a build needs
             few = SparseVectors.from_dicts([{row % 3: 1.0, 3 + row % 5: 0.5} for row in range(200)], shape.dimension)
-            for layout in ("shared", "lists"):
+            for layout in ("shared", "full", "lists"):
                 seismic.build(few, Path(folder, layout), params=BuildParams(layout=layout))
 
     def open(self, shape: Shape, folder: Path, knobs: Knobs) -> None:
