@@ -11,7 +11,7 @@ from seismic.errors import InputError
 from seismic.store.collection import GENERATIONS, current_generation
 from seismic.store.files import map_table
 from seismic.store.log import append, appending, segment_path, start_of
-from seismic.store.manifest import Manifest, read_manifest
+from seismic.store.manifest import FILE_NAME, Manifest, read_manifest
 from seismic.store.schema import DOCUMENTS
 from seismic.vectors import VectorsLike, as_vectors
 
@@ -32,6 +32,12 @@ def delete(path: str | Path, ids: Sequence[str] | Sequence[int] | pa.Array) -> i
     Raises InputError for ids of another type than the collection's, or StorageError.
     """
     return Writer(path).delete(ids)
+
+
+def _file_of(folder: Path) -> tuple[int, int]:
+    """Which file a generation's manifest is."""
+    found = (folder / FILE_NAME).stat()
+    return found.st_ino, found.st_mtime_ns
 
 
 def read_rules(folder: Path, manifest: Manifest) -> Rules:
@@ -55,6 +61,7 @@ class Writer:
         """Look up what the current generation asks of changes."""
         self.generation = current_generation(self._collection)
         folder = self._collection / GENERATIONS / self.generation
+        self._file = _file_of(folder)
         self._manifest = read_manifest(folder)
         self.rules = read_rules(folder, self._manifest)
         self._place = start_of(self._collection, self._manifest.sequence)
@@ -81,9 +88,14 @@ class Writer:
             if not body:
                 return self._place.sequence
             with appending(self._collection):
-                if current_generation(self._collection) == self.generation:
+                if self._is_current():
                     return self._append(body)
             self._open()
+
+    def _is_current(self) -> bool:
+        """Whether the generation is served, and not another that got its number after it was removed."""
+        folder = self._collection / GENERATIONS / self.generation
+        return current_generation(self._collection) == self.generation and _file_of(folder) == self._file
 
     def _append(self, body: bytes) -> int:
         contained = self._manifest.sequence

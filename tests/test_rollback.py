@@ -6,7 +6,8 @@ import pyarrow as pa
 import pytest
 
 import seismic
-from seismic import SparseVectors, StorageError
+from seismic import InputError, SparseVectors, StorageError
+from seismic.updates import Writer
 
 
 def publish(path: Path, dimension: int, **columns: list[str]) -> None:
@@ -56,3 +57,14 @@ def test_changes_that_are_void_do_not_count(path: Path) -> None:
     assert seismic.rollback(path) == "000003"
     with seismic.open(path) as index:
         assert len(index) == 1
+
+
+def test_a_writer_sees_that_a_number_was_given_again(path: Path) -> None:
+    writer = Writer(path)
+    seismic.rollback(path)
+    assert seismic.collect_garbage(path, keep=1) == ["000002"]
+    publish(path, 4)
+    assert writer.generation == "000002" == seismic.open(path).generation
+    with pytest.raises(InputError, match="dimension"):
+        writer.upsert(SparseVectors.from_dicts([{7: 1.0}], 8), pa.table({"id": ["b"]}))
+    assert len(seismic.open(path)) == 1
