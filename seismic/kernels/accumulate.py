@@ -9,7 +9,7 @@ import numpy as np
 
 from seismic.kernels import heap
 from seismic.kernels.arrays import F32, F64, I64, U8, U32
-from seismic.kernels.block_dot import full_sums
+from seismic.kernels.block_dot import full_sums, wanted_of
 from seismic.kernels.bounds import TERMS, Bounds, first_floor, least_bound, make_bounds, unit_of, whole_weight
 from seismic.kernels.impacts import WINDOW, WINDOW_BITS, Impacts
 from seismic.kernels.jit import jit
@@ -162,7 +162,7 @@ def _score(
         position = np.int64(scratch.order[at])
         block = position // BLOCK
         if block != last_block:
-            full_sums(shared, block, workspace.table, workspace.totals)
+            full_sums(shared, block, wanted_of(scratch.order, at, left), workspace.table, workspace.totals)
             last_block = block
             counters[2] += 1
         score = np.float32(np.float64(shared.scales[position]) * workspace.totals[position % BLOCK] / 256)

@@ -211,9 +211,9 @@ add_own = _add_own_by_signature if FORM == "avx512" else _add_own_by_matches
 
 
 @jit(inline=True)
-def full_sums(shared: Shared, block: int, table: QueryTable, totals: F64) -> None:
-    """By document of a block [BLOCK]: weight x value in 1 / 256 of its scale, added up in float64, as `full_score`
-    does."""
+def full_sums(shared: Shared, block: int, wanted: int, table: QueryTable, totals: F64) -> None:
+    """By document of a block [BLOCK], for those whose bit of `wanted` is set: weight x value in 1 / 256 of its scale,
+    added up in float64, as `full_score` does."""
     totals[:] = 0
     one, first, last = np.uint64(1), np.int64(shared.starts[block]), np.int64(shared.starts[block + 1])
     place, counted = np.int64(shared.code_starts[block]), first
@@ -226,11 +226,12 @@ def full_sums(shared: Shared, block: int, table: QueryTable, totals: F64) -> Non
                 place += ones(np.uint64(shared.documents[counted]))
                 counted += 1
             weight, bits = np.float64(table.weights[shared.components[row]]), np.uint64(shared.documents[row])
-            at = np.uint64(place)
-            while bits != 0:
-                totals[trailing_zeros(bits)] += weight * fine(shared.codes, shared.residuals, at)
-                bits &= bits - one
-                at += one
+            chosen = bits & np.uint64(wanted)
+            while chosen != 0:
+                lane = trailing_zeros(chosen)
+                at = np.uint64(place + ones(bits & ((one << np.uint64(lane)) - one)))
+                totals[lane] += weight * fine(shared.codes, shared.residuals, at)
+                chosen &= chosen - one
     start, last, document = np.int64(shared.own_starts[block]), np.int64(shared.own_starts[block + 1]), block * BLOCK
     for chunk in range(start, last, 64):
         mask = matches(shared.own_components, chunk, last, table)
@@ -239,5 +240,16 @@ def full_sums(shared: Shared, block: int, table: QueryTable, totals: F64) -> Non
             mask &= mask - one
             while np.int64(at) - start >= np.int64(shared.own_ends[document]):
                 document += 1
-            weight = np.float64(table.weights[shared.own_components[at]])
-            totals[document - block * BLOCK] += weight * fine(shared.own_codes, shared.own_residuals, at)
+            if wanted >> (document - block * BLOCK) & 1:
+                weight = np.float64(table.weights[shared.own_components[at]])
+                totals[document - block * BLOCK] += weight * fine(shared.own_codes, shared.own_residuals, at)
+
+
+@jit(inline=True)
+def wanted_of(positions: U32, at: int, count: int) -> int:
+    """A bit for each document of the block of positions[at] that positions[at:count], which ascend, name in a row."""
+    block, wanted = np.int64(positions[at]) // BLOCK, 0
+    while at < count and np.int64(positions[at]) // BLOCK == block:
+        wanted |= 1 << (np.int64(positions[at]) % BLOCK)
+        at += 1
+    return wanted

@@ -12,7 +12,7 @@ import numpy as np
 
 from seismic.kernels import heap
 from seismic.kernels.arrays import F32, F64, I64, U8, U32
-from seismic.kernels.block_dot import add_own, add_rows, full_sums
+from seismic.kernels.block_dot import add_own, add_rows, full_sums, wanted_of
 from seismic.kernels.bounds import TERMS, Bounds, add_bounds, collect, first_floor, least_bound, make_bounds
 from seismic.kernels.jit import jit
 from seismic.kernels.maxima import BLOCK, GROUP, Maxima
@@ -251,7 +251,7 @@ def _settle(
         position = np.int64(found[at])
         block = position // BLOCK
         if block != last_block:
-            full_sums(shared, block, workspace.table, totals)
+            full_sums(shared, block, wanted_of(found, at, left), workspace.table, totals)
             last_block = block
         score = np.float32(np.float64(shared.scales[position]) * totals[position & (BLOCK - 1)] / 256)
         if score > 0:

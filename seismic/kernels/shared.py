@@ -87,7 +87,7 @@ def _fill_codes(forward: Forward, block: int, rows: I64, places: I64, shared: Sh
     first, last = block * BLOCK, min(block * BLOCK + BLOCK, len(forward.scales))
     unit, own = forward.scales[first:last].max(), np.int64(shared.own_starts[block])
     for position in range(first, last):
-        ratio = forward.scales[position] / unit
+        ratio = forward.scales[position] / unit if unit > 0 else np.float32(0)
         shared.numbers[position], shared.scales[position] = forward.numbers[position], forward.scales[position]
         for at in range(forward.starts[position], forward.starts[position + 1]):
             component, code, residual = forward.components[at], forward.codes[at], forward.residuals[at]
