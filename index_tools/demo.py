@@ -68,6 +68,7 @@ def _service(folder: Path) -> Iterator[str]:
             yield url
         finally:
             process.terminate()
+            process.wait()  # after Ctrl-C, Popen itself would wait a quarter of a second only
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], url: str) -> None:
