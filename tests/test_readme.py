@@ -86,7 +86,7 @@ EXPECTED = {
     "curl --silent --fail http://127.0.0.1:8080/v1/collections/scifact/documents": "Mars",
     "seismic upsert": "documents 5,183",
     "seismic delete": "documents 2",
-    "seismic compact": "generation",
+    "seismic compact": "generation|nothing to do",  # if the service was quicker
     "seismic verify": "no damage",
     "seismic generations": "served",
     "seismic rollback": "is served",
@@ -94,14 +94,14 @@ EXPECTED = {
     "seismic snapshot restore": "elsewhere/scifact",
     "make bench": "recall",
 }
-"""How a command begins, and what it must say."""
+"""How a command begins, and a pattern of what it must say."""
 
 
 @pytest.mark.parametrize("command", [command for command in COMMANDS if command != "make test"])
 def test_command_of_readme_works(command: str, reader: Reader) -> None:
     expected = [says for begins, says in EXPECTED.items() if command.startswith(begins)]
     assert len(expected) == 1, f"say in EXPECTED what {command!r} must print"
-    assert expected[0] in reader.run(command)
+    assert re.search(expected[0], reader.run(command))
 
 
 def test_test_command_of_readme_is_the_one_ci_runs() -> None:
