@@ -29,7 +29,8 @@ class Reader:
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = str(free.getsockname()[1])
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        self.environment = {**os.environ, "PATH": path}
+        # The service must not compact before the reader does.
+        self.environment = {**os.environ, "PATH": path, "SEISMIC_COMPACT_PERCENT": "0"}
         self.service: subprocess.Popen[bytes] | None = None
 
     def run(self, command: str) -> str:
@@ -86,7 +87,7 @@ EXPECTED = {
     "curl --silent --fail http://127.0.0.1:8080/v1/collections/scifact/documents": "Mars",
     "seismic upsert": "documents 5,183",
     "seismic delete": "documents 2",
-    "seismic compact": "generation|nothing to do",  # if the service was quicker
+    "seismic compact": "generation",
     "seismic verify": "no damage",
     "seismic generations": "served",
     "seismic rollback": "is served",
