@@ -6,6 +6,7 @@
 >>> index.search({"indices": [7, 42], "values": [1.2, 0.4]}, k=10)       # doctest: +SKIP
 """
 
+from seismic.answer import Answer, Hit, SearchStats
 from seismic.build import build
 from seismic.compaction import compact
 from seismic.errors import (
@@ -25,7 +26,7 @@ from seismic.migrate import migrate
 from seismic.params import BuildParams, Profile, SearchParams
 from seismic.query import Query
 from seismic.rollback import rollback
-from seismic.search import Answer, Hit, Index, SearchStats
+from seismic.search import Index
 from seismic.search import open_index as open
 from seismic.snapshot import create_snapshot, restore_snapshot
 from seismic.store.history import GenerationInfo, collect_garbage, generations

@@ -1,8 +1,7 @@
-"""Searching an index: parse the query, choose a plan, search every shard, merge, map document numbers to ids."""
+"""An opened index: parse the query, choose a plan, search its view, map document numbers to ids."""
 
 import threading
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -10,55 +9,20 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from seismic.answer import Answer, Hit, SearchStats
 from seismic.changes import check_delete
 from seismic.errors import ParameterError
-from seismic.kernels import accumulate, exact, traverse
-from seismic.live import LiveShard
-from seismic.params import Plan, Profile, SearchParams, Verify, check_verify
-from seismic.planner import Choice, accumulates, depth_to_accumulate
+from seismic.execute import Arrays, Executor
+from seismic.params import Profile, SearchParams, Verify, check_verify
+from seismic.planner import depth_to_accumulate
 from seismic.pseudo import pseudo_queries
 from seismic.query import QUERY_DIMENSION, Query, QueryLike, known_components, parse_query
+from seismic.scope import everything
 from seismic.store.manifest import Manifest
 from seismic.threads import even_ranges, in_order
 from seismic.vectors import SparseVectors, VectorsLike, as_vectors
 from seismic.view import View, open_view
 from seismic.vocabulary import Vocabulary
-from seismic.workspaces import Workspaces
-
-Arrays = tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """A document found: the user's id, its inner product with the query, its document number (row of the input)."""
-
-    id: str | int
-    score: float
-    number: int
-
-
-@dataclass(frozen=True, slots=True)
-class SearchStats:
-    """What a search did, over all shards: posting lists visited, blocks estimated and visited, documents scored."""
-
-    lists: int
-    blocks: int
-    blocks_visited: int
-    documents_scored: int
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """Hits, best first; the plan that found them; `unknown`: components or tokens of the query the index lacks.
-
-    `profile`: the one that a recall asked for has chosen, with its target and what was measured; else None.
-    """
-
-    hits: list[Hit]
-    plan: Plan
-    stats: SearchStats
-    unknown: tuple[int | str, ...]
-    profile: Profile | None = None
 
 
 class Index:
@@ -73,7 +37,7 @@ class Index:
         self.name = view.collection.resolve().name
         self._current: View | None = view
         self._refreshing = threading.Lock()
-        self._workspaces: list[Workspaces] = []  # list.append and list.pop are atomic
+        self._executor = Executor()
 
     @property
     def view(self) -> View:
@@ -133,7 +97,7 @@ class Index:
     def frozen(self) -> "Index":
         """The index as it is now, which no refresh changes: for several calls that must agree."""
         index = Index(self.view)
-        index._workspaces = self._workspaces
+        index._executor = self._executor
         return index
 
     def search(
@@ -154,7 +118,8 @@ class Index:
         view = self.view
         choice = view.planner.choose(k, recall, params)
         parsed = parse_query(query, view.manifest.dimension, view.vocabulary)
-        numbers, scores, counters = self._search(view, _one_row(parsed), min(k, view.live), choice)
+        scope = everything(view)
+        numbers, scores, counters = self._executor.run(view, scope, _one_row(parsed), min(k, scope.count), choice)
         found = numbers[0][numbers[0] >= 0].tolist()
         ids = view.documents.ids(found)
         hits = [Hit(*hit) for hit in zip(ids, scores[0].tolist(), found, strict=False)]
@@ -177,13 +142,15 @@ class Index:
         if threads < 1:
             raise ParameterError(f"threads is {threads}, expected at least 1")
         view = self.view
-        choice, width = view.planner.choose(k, recall, params), min(k, view.live)
+        choice, scope = view.planner.choose(k, recall, params), everything(view)
+        width = min(k, scope.count)
         vectors = known_components(as_vectors(queries), view.manifest.dimension)
         numbers, scores = np.full((len(vectors), k), -1, np.int64), np.zeros((len(vectors), k), np.float32)
 
         def task(span: tuple[int, int]) -> None:
             part = vectors.slice(*span)
-            numbers[slice(*span), :width], scores[slice(*span), :width], _ = self._search(view, part, width, choice)
+            found = self._executor.run(view, scope, part, width, choice)
+            numbers[slice(*span), :width], scores[slice(*span), :width] = found.numbers, found.scores
 
         parts = 1 if threads == 1 else 8 * threads  # short ranges keep all threads busy to the end
         for _ in in_order(task, even_ranges(len(vectors), parts), threads):
@@ -223,11 +190,12 @@ class Index:
         for params in plans:
             for view in (self.view, self.view.rehearsed()) if changes else (self.view,):
                 for k in {1, min(view.live, depth_to_accumulate(max(map(len, view.shards))))}:
-                    self._search(view, _one_row(query), k, view.planner.choose(max(k, 1), params=params))
+                    choice = view.planner.choose(max(k, 1), params=params)
+                    self._executor.run(view, everything(view), _one_row(query), k, choice)
 
     def close(self) -> None:
         """Let go of the files; the index cannot be searched any more."""
-        self._current, self._workspaces = None, []
+        self._current, self._executor = None, Executor()
 
     def __len__(self) -> int:
         return self.view.live
@@ -243,80 +211,6 @@ class Index:
     def __repr__(self) -> str:
         return f"Index({self.name!r}, generation {self.generation}, {len(self)} documents, dimension {self.dimension})"
 
-    def _search(
-        self, view: View, queries: SparseVectors, k: int, choice: Choice
-    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32], npt.NDArray[np.int64]]:
-        """Search all shards and merge: (numbers [n, k], scores [n, k], counters [4])."""
-        counters = np.zeros(4, np.int64)
-        if k == 0:  # every document was deleted
-            return np.empty((len(queries), 0), np.int64), np.empty((len(queries), 0), np.float32), counters
-        try:
-            workspaces = self._workspaces.pop()
-        except IndexError:
-            workspaces = Workspaces()
-        try:
-            workspaces.fit(view.manifest.dimension, max(map(len, view.shards)))
-            best: Arrays | None = None
-            least_scores = np.zeros(len(queries), np.float32)  # what the k-th best document so far scores
-            for shard, first in zip(view.shards, view.firsts, strict=False):
-                if shard.live:
-                    found = self._search_shard(shard, first, queries, k, choice, least_scores, workspaces, counters)
-                    best = found if best is None else merge([best, found], k)
-                    if best[1].shape[1] == k:
-                        least_scores = best[1][:, -1].copy()  # 0 if there are fewer than k
-        finally:
-            self._workspaces.append(workspaces)
-        assert best is not None  # since k documents are live
-        return *best, counters
-
-    def _search_shard(
-        self,
-        live: LiveShard,
-        first_number: int,
-        queries: SparseVectors,
-        k: int,
-        choice: Choice,
-        least_scores: npt.NDArray[np.float32],
-        workspaces: Workspaces,
-        counters: npt.NDArray[np.int64],
-    ) -> Arrays:
-        shard, shape = live.shard, (len(queries), min(k, live.live))
-        numbers, scores = np.empty(shape, np.int64), np.empty(shape, np.float32)
-        csr = (queries.indptr, queries.components, queries.values)
-        cut, factor = choice.query_cut, choice.heap_factor
-        if shard.lists is not None and choice.plan == "blocks":
-            n_lists = min(cut, int(np.diff(queries.indptr).max(initial=0)))
-            workspace = workspaces.for_blocks(n_lists * traverse.padded(shard.entry.most_blocks))
-            lists = (shard.lists.blocks, shard.lists.summaries, shard.lists.forward)
-            traverse.search_blocks_batch(*lists, *csr, cut, factor, live.allowed, workspace, scores, numbers, counters)
-            return _numbered(numbers, first_number), scores
-        factor = factor if choice.plan == "exact" else 1.0  # a delta shard has no lists, and is small
-        if shard.impacts is not None and factor == 1.0 and accumulates(len(shard), k):
-            accumulate.search_accumulate_batch(
-                shard.impacts,
-                shard.maxima.scales,
-                shard.shared,
-                *csr,
-                least_scores,
-                live.allowed,
-                workspaces.for_accumulate(),
-                scores,
-                numbers,
-                counters,
-            )
-        else:
-            space = workspaces.for_exact()
-            exact.search_exact_batch(
-                shard.maxima, shard.shared, *csr, factor, least_scores, live.allowed, space, scores, numbers, counters
-            )
-        return _numbered(numbers, first_number), scores
-
-
-def _numbered(numbers: npt.NDArray[np.int64], first: int) -> npt.NDArray[np.int64]:
-    """Numbers of the collection, of numbers of a shard; pads stay."""
-    numbers[numbers >= 0] += first
-    return numbers
-
 
 def open_index(path: str | Path, *, verify: Verify = "none") -> Index:
     """Open a collection by memory map, with all changes so far; its files are read as searches touch them.
@@ -327,15 +221,6 @@ def open_index(path: str | Path, *, verify: Verify = "none") -> Index:
     """
     check_verify(verify)
     return Index(open_view(Path(path), verify))
-
-
-def merge(parts: Sequence[Arrays], k: int) -> Arrays:
-    """The k best of several shards' (numbers, scores) [n, k_shard], by score, then number; -1 and 0 pad."""
-    if len(parts) == 1:
-        return parts[0]
-    numbers, scores = (np.concatenate(arrays, axis=1) for arrays in zip(*parts, strict=True))
-    order = np.lexsort((numbers, -scores), axis=1)[:, :k]  # pads score 0 and hits more
-    return np.take_along_axis(numbers, order, axis=1), np.take_along_axis(scores, order, axis=1)
 
 
 def _one_row(query: Query) -> SparseVectors:

@@ -1,0 +1,115 @@
+"""Running parsed queries: every shard of a view by its plan, the best of all merged."""
+
+from collections.abc import Sequence
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from seismic.kernels import accumulate, exact, traverse
+from seismic.planner import Choice, accumulates
+from seismic.scope import Part, Scope
+from seismic.store.shard import Shard
+from seismic.vectors import SparseVectors
+from seismic.view import View
+from seismic.workspaces import Workspaces
+
+Arrays: TypeAlias = tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]
+
+
+class Found(NamedTuple):
+    """Document numbers int64 [n, k] and scores float32 [n, k] of n queries, -1 and 0 pad; counters int64 [4] of them
+    all: lists visited, blocks estimated and visited, documents scored."""
+
+    numbers: npt.NDArray[np.int64]
+    scores: npt.NDArray[np.float32]
+    counters: npt.NDArray[np.int64]
+
+
+class Executor:
+    """Runs queries with scratch arrays that no other search uses. Safe to use from many threads."""
+
+    def __init__(self) -> None:
+        self._workspaces: list[Workspaces] = []  # list.append and list.pop are atomic
+
+    def run(self, view: View, scope: Scope, queries: SparseVectors, k: int, choice: Choice) -> Found:
+        """The k best documents of the scope, which is of the same view, for each query; k of them must be there."""
+        counters = np.zeros(4, np.int64)
+        if k == 0:  # nothing is in the scope
+            return Found(np.empty((len(queries), 0), np.int64), np.empty((len(queries), 0), np.float32), counters)
+        try:
+            workspaces = self._workspaces.pop()
+        except IndexError:
+            workspaces = Workspaces()
+        try:
+            workspaces.fit(view.manifest.dimension, max(map(len, view.shards)))
+            best: Arrays | None = None
+            least_scores = np.zeros(len(queries), np.float32)  # what the k-th best document so far scores
+            for live, part, first in zip(view.shards, scope.parts, view.firsts, strict=False):
+                if part.count:
+                    found = _search_shard(live.shard, part, queries, k, choice, least_scores, workspaces, counters)
+                    found = _numbered(found[0], first), found[1]
+                    best = found if best is None else merge([best, found], k)
+                    if best[1].shape[1] == k:
+                        least_scores = best[1][:, -1].copy()  # 0 if there are fewer than k
+        finally:
+            self._workspaces.append(workspaces)
+        assert best is not None  # since k documents are there
+        return Found(*best, counters)
+
+
+def _search_shard(
+    shard: Shard,
+    part: Part,
+    queries: SparseVectors,
+    k: int,
+    choice: Choice,
+    least_scores: npt.NDArray[np.float32],
+    workspaces: Workspaces,
+    counters: npt.NDArray[np.int64],
+) -> Arrays:
+    shape = (len(queries), min(k, part.count))
+    numbers, scores = np.empty(shape, np.int64), np.empty(shape, np.float32)
+    csr = (queries.indptr, queries.components, queries.values)
+    cut, factor, allowed = choice.query_cut, choice.heap_factor, part.allowed
+    if shard.lists is not None and choice.plan == "blocks":
+        n_lists = min(cut, int(np.diff(queries.indptr).max(initial=0)))
+        workspace = workspaces.for_blocks(n_lists * traverse.padded(shard.entry.most_blocks))
+        lists = (shard.lists.blocks, shard.lists.summaries, shard.lists.forward)
+        traverse.search_blocks_batch(*lists, *csr, cut, factor, allowed, workspace, scores, numbers, counters)
+        return numbers, scores
+    factor = factor if choice.plan == "exact" else 1.0  # a delta shard has no lists, and is small
+    if shard.impacts is not None and factor == 1.0 and accumulates(len(shard), k):
+        accumulate.search_accumulate_batch(
+            shard.impacts,
+            shard.maxima.scales,
+            shard.shared,
+            *csr,
+            least_scores,
+            allowed,
+            workspaces.for_accumulate(),
+            scores,
+            numbers,
+            counters,
+        )
+    else:
+        space = workspaces.for_exact()
+        exact.search_exact_batch(
+            shard.maxima, shard.shared, *csr, factor, least_scores, allowed, space, scores, numbers, counters
+        )
+    return numbers, scores
+
+
+def _numbered(numbers: npt.NDArray[np.int64], first: int) -> npt.NDArray[np.int64]:
+    """Numbers of the collection, of numbers of a shard; pads stay."""
+    numbers[numbers >= 0] += first
+    return numbers
+
+
+def merge(parts: Sequence[Arrays], k: int) -> Arrays:
+    """The k best of several shards' (numbers, scores) [n, k_shard], by score, then number; -1 and 0 pad."""
+    if len(parts) == 1:
+        return parts[0]
+    numbers, scores = (np.concatenate(arrays, axis=1) for arrays in zip(*parts, strict=True))
+    order = np.lexsort((numbers, -scores), axis=1)[:, :k]  # pads score 0 and hits more
+    return np.take_along_axis(numbers, order, axis=1), np.take_along_axis(scores, order, axis=1)
