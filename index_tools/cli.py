@@ -47,9 +47,17 @@ class Verbs(TyperGroup):
         """Run a verb. Errors the project raises on purpose end in one line; all others keep their traceback."""
         try:
             return super().invoke(ctx)
+        except ImportError as error:
+            if error.name != "SEISMIC_SIMD":
+                raise
+            raise _refusal(error) from None
         except import_module("seismic").SeismicError as error:  # evaluated, and so imported, on an exception only
-            typer.echo(f"error: {error}", err=True)
-            raise typer.Exit(2) from None
+            raise _refusal(error) from None
+
+
+def _refusal(error: Exception) -> typer.Exit:
+    typer.echo(f"error: {error}", err=True)
+    return typer.Exit(2)
 
 
 app = typer.Typer(cls=Verbs, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)

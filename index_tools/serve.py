@@ -2,6 +2,7 @@
 
 import os
 import sys
+from importlib import import_module
 
 import typer
 
@@ -11,6 +12,8 @@ app = typer.Typer(add_completion=False)
 @app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def serve(context: typer.Context) -> None:
     """Serve a folder of collections over REST."""
+    if "SEISMIC_SIMD" in os.environ:
+        import_module("seismic")  # here a wrong one ends in one line
     # `-m` puts the working folder on the path, where any server.py would win: keep it off unless it is on ours.
     safe = [] if os.getcwd() in sys.path else ["-P"]
     os.execv(sys.executable, [sys.executable, *safe, "-m", "server", *context.args])

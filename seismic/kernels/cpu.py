@@ -46,9 +46,14 @@ def _choose() -> Form:
         if form == SIMD_SETTING:
             if missing := [name for name in needed if name not in features()]:
                 lacks = f"this CPU lacks {', '.join(missing)}"
-                raise ValueError(f"SEISMIC_SIMD is {form}, but {lacks}; unset it, or set it to {best}")
+                raise _wrong(f"SEISMIC_SIMD is {form}, but {lacks}; unset it, or set it to {best}")
             return "portable" if JIT_DISABLED else form
-    raise ValueError(f"SEISMIC_SIMD is {SIMD_SETTING!r}, expected auto, {', '.join(NEEDED)}")
+    raise _wrong(f"SEISMIC_SIMD is {SIMD_SETTING!r}, expected auto, {', '.join(NEEDED)}")
+
+
+def _wrong(message: str) -> ImportError:
+    """Nothing can be imported then, not even a class of errors: commands know it by its name."""
+    return ImportError(message, name="SEISMIC_SIMD")
 
 
 FORM: Form = _choose()

@@ -1,3 +1,4 @@
+import errno
 import os
 import pty
 import resource
@@ -6,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -98,17 +100,27 @@ def test_places_that_cannot_be_written(run: Run, planets: Path) -> None:
     assert names(occupied) == ["notes.txt"]
 
 
+def writer_once_read(fifo: Path, process: subprocess.Popen[bytes]) -> BinaryIO:
+    """The writing end, as soon as the process has opened the other one."""
+    while process.poll() is None:
+        try:
+            return os.fdopen(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK), "wb")
+        except OSError as error:
+            if error.errno != errno.ENXIO:  # no reader yet
+                raise
+            time.sleep(0.02)
+    raise AssertionError(f"the build ended with {process.returncode}")
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_interrupted_builds_leave_nothing(tmp_path: Path, number: signal.Signals, code: int) -> None:
     endless = tmp_path / "endless.jsonl"
     os.mkfifo(endless)
-    with subprocess.Popen([*COMMAND, "build", str(endless), str(tmp_path / "out")]) as process:
-        give_up = time.monotonic() + 60
-        while names(tmp_path) == ["endless.jsonl"] and time.monotonic() < give_up:
-            time.sleep(0.02)
+    command = [*COMMAND, "build", str(endless), str(tmp_path / "out")]
+    with subprocess.Popen(command) as process, writer_once_read(endless, process):  # it has a folder to remove by now
         assert len(names(tmp_path)) == 2
         process.send_signal(number)
-        assert process.wait(60) == code
+        assert process.wait(300) == code
     assert names(tmp_path) == ["endless.jsonl"]
 
 

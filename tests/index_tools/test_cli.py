@@ -122,3 +122,11 @@ def test_unknown_verb(run: Run) -> None:
     result = run("biuld")
     assert result.exit_code == 2
     assert "Did you mean 'build'?" in result.stderr
+
+
+@pytest.mark.parametrize("command", [("serve", "."), ("inspect", ".")])
+def test_a_form_that_is_none_ends_in_one_line(command: tuple[str, ...]) -> None:
+    result = shell(*command, env={**os.environ, "SEISMIC_SIMD": "sse"})
+    assert result.returncode == 2
+    assert result.stderr.startswith("error: SEISMIC_SIMD is 'sse', expected auto, ")
+    assert result.stderr.count("\n") == 1

@@ -35,7 +35,9 @@ class Server:
     log_file: Path
 
     def log(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.log_file.read_text().splitlines()]
+        """All lines that are complete: the last may be just being written."""
+        whole = self.log_file.read_text().rpartition("\n")[0]
+        return [json.loads(line) for line in whole.splitlines()]
 
     @property
     def url(self) -> str:

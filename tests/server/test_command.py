@@ -20,7 +20,7 @@ from server import Settings
 from server.__main__ import cli, listen
 from server.logs import configure_logging
 
-from .conftest import PATIENCE, start
+from .conftest import PATIENCE, start, wait_for
 
 
 @pytest.fixture(autouse=True)
@@ -105,7 +105,13 @@ def test_a_signal_ends_it_in_order(tiny: Path, tmp_path: Path, number):
 def test_one_access_line_per_request(server, client):
     request_id = uuid.uuid4().hex
     client.get("/v1/collections/a%0Ab", headers={"X-Request-ID": request_id})
-    lines = [line for line in server.log() if line.get("request_id") == request_id]
+    client.get("/healthz", headers={"X-Request-ID": f"{request_id}-after"})
+
+    def logged(wanted: str) -> list[dict[str, object]]:
+        return [line for line in server.log() if line.get("request_id") == wanted]
+
+    wait_for(lambda: logged(f"{request_id}-after"))  # lines come after answers, in the order of requests
+    lines = logged(request_id)
     assert len(lines) == 1
     assert lines[0] | {"duration_ms": 1, "timestamp": ""} == {
         "event": "request",
@@ -121,7 +127,7 @@ def test_one_access_line_per_request(server, client):
     }
 
 
-def logged(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> str:
+def lines_of(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> str:
     """What a few events look like on stderr."""
     monkeypatch.setattr(sys, "stderr", io.StringIO())
     configure_logging(settings)
@@ -137,7 +143,7 @@ def logged(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> str:
 
 @pytest.mark.parametrize("log_format", ["json", "auto"])
 def test_lines_for_machines(log_format, monkeypatch):
-    text = logged(Settings(directory="x", log_format=log_format), monkeypatch)
+    text = lines_of(Settings(directory="x", log_format=log_format), monkeypatch)
     ours, theirs, failed = map(json.loads, text.splitlines())
     assert (ours["event"], ours["level"], ours["logger"]) == ("hello", "info", "ours")
     assert (theirs["event"], theirs["level"], theirs["logger"]) == ("careful: hot", "warning", "theirs")
@@ -145,7 +151,7 @@ def test_lines_for_machines(log_format, monkeypatch):
 
 
 def test_lines_for_people(monkeypatch):
-    text = re.sub("\x1b[^m]*m", "", logged(Settings(directory="x", log_format="console"), monkeypatch))
+    text = re.sub("\x1b[^m]*m", "", lines_of(Settings(directory="x", log_format="console"), monkeypatch))
     assert re.search(r"\[info +\] hello", text)
     assert "Traceback (most recent call last)" in text
     assert "hidden" not in text
