@@ -11,7 +11,7 @@ from rich.filesize import decimal
 import seismic
 from index_tools.options import with_params
 from index_tools.progress import progress
-from index_tools.readers import Reading, Tokens, collect, read_collection, read_vocabulary
+from index_tools.readers import INPUTS, Reading, Tokens, collect, read_collection, read_vocabulary
 from seismic import BuildParams, Vocabulary
 from seismic.store.publish import KEEP, check_output
 
@@ -21,10 +21,7 @@ app = typer.Typer(add_completion=False)
 @app.command()
 @with_params
 def build(
-    inputs: Annotated[
-        list[Path],
-        typer.Argument(metavar="INPUT", help=".parquet, .arrow, .feather, .jsonl and .jsonl.gz, or folders of them."),
-    ],
+    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT", help=INPUTS)],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder of the collection.")],
     vocabulary: Annotated[
         Path | None, typer.Option(help="Tokens by component: one per line, line number = component, from 0.")

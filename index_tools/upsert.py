@@ -8,7 +8,7 @@ import typer
 
 import seismic
 from index_tools.progress import progress
-from index_tools.readers import Reading, Tokens, collect, read_collection
+from index_tools.readers import INPUTS, Reading, Tokens, collect, read_collection
 from seismic.changes import check_upsert
 from seismic.updates import Writer
 
@@ -21,10 +21,7 @@ ROWS = 1 << 12
 @app.command()
 def upsert(
     collection: Annotated[Path, typer.Argument(metavar="OUT", help="Folder of the collection.")],
-    inputs: Annotated[
-        list[Path],
-        typer.Argument(metavar="INPUT", help=".parquet, .arrow, .feather, .jsonl and .jsonl.gz, or folders of them."),
-    ],
+    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT", help=INPUTS)],
     repair: Annotated[bool, typer.Option("--repair", help="Sort components, add up duplicates, drop zeros.")] = False,
 ) -> None:
     """Put documents into a collection; those whose id is there are replaced.

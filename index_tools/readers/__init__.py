@@ -1,28 +1,42 @@
 """Reading collections: files of documents with sparse vectors, as a stream of batches."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
 import pyarrow as pa
 
 from index_tools.readers.arrow import read_ipc, read_parquet
-from index_tools.readers.batch import Batch, Reading, Rows, Tokens, check_unique, common_type
+from index_tools.readers.batch import NO_DOCUMENTS, Batch, Reading, Rows, Tokens, check_unique, common_type
+from index_tools.readers.ciff import read_ciff
+from index_tools.readers.csr import read_csr
+from index_tools.readers.huggingface import dataset_files, is_dataset
+from index_tools.readers.inner import read_inner
 from index_tools.readers.jsonl import read_jsonl
+from index_tools.readers.npz import read_npz
 from index_tools.readers.spool import Collection, collect
 from index_tools.readers.vocabulary import read_vocabulary
 from seismic import InputError
 
 __all__ = [
+    "INPUTS",
+    "READERS",
     "Batch",
     "Collection",
     "Reading",
     "Rows",
+    "Start",
     "Tokens",
     "check_unique",
     "collect",
+    "ending_of",
     "find_files",
+    "find_named",
     "read_collection",
     "read_vocabulary",
+    "reader_of",
 ]
 
 Reader = Callable[[Path, Reading], Iterator[Batch]]
@@ -32,24 +46,63 @@ READERS: dict[str, Reader] = {
     ".arrow": read_ipc,
     ".feather": read_ipc,
     ".jsonl": read_jsonl,
-    ".jsonl.gz": read_jsonl,
+    ".jsonl.gz": partial(read_jsonl, compression="gzip"),
+    ".jsonl.zst": partial(read_jsonl, compression="zstd"),
+    ".json": read_jsonl,
+    ".json.gz": partial(read_jsonl, compression="gzip"),
+    ".csr": read_csr,
+    ".csr.gz": partial(read_csr, compression="gzip"),
+    ".npz": read_npz,
+    ".bin": read_inner,
+    ".ciff": read_ciff,
+    ".ciff.gz": partial(read_ciff, compression="gzip"),
 }
+"""Ending of a file's name -> its reader."""
+
+LAST_RESORT = (".json", ".json.gz")
+"""Endings that a folder's files count for only if it has no others: much else is called so."""
+
+INPUTS = f"{', '.join(READERS)}, or folders of them."
+"""What commands say about their inputs."""
+
+
+class Start(NamedTuple):
+    """Where reading goes on: behind `row` rows of file number `file`, and `rows` of all files; `first` is the last
+    batch of the first file, if that was read."""
+
+    file: int = 0
+    row: int = 0
+    rows: int = 0
+    first: Batch | None = None
+
+
+BEGINNING = Start()
 
 
 def read_collection(
-    paths: Sequence[Path], reading: Reading, progress: Callable[[int, int], None] | None = None
+    paths: Sequence[Path],
+    reading: Reading,
+    progress: Callable[[int, int], None] | None = None,
+    *,
+    ending: str | None = None,
+    start: Start = BEGINNING,
 ) -> Iterator[Batch]:
     """All rows of all files, in order; folders stand for the supported files in them, sorted by name.
 
-    Every file must have the same columns. `progress` is told (bytes read, bytes in all). Raises InputError, and
+    Every file must have the same columns; rows of formats without ids are numbered through all files. `progress` is
+    told (bytes read, bytes in all). `ending`: what to take the files for, whatever their names. Raises InputError, and
     VectorError with file, row and field.
     """
-    files = find_files(paths)
+    files = find_files(paths, ending)
     sizes = [file.stat().st_size for file in files]
-    first: Batch | None = None  # the last batch of the first file: it has all columns of that file
-    for number, file in enumerate(files):
+    first, rows = start.first, start.rows  # `first`: the last batch of the first file, which has all of its columns
+    for number, file in enumerate(files[start.file :], start.file):
         last: Batch | None = None
-        for last in _reader(file)(file, reading):
+        here = reading._replace(skip=start.row if number == start.file else 0)
+        for last in reader_of(file, ending)(file, here):
+            if last.documents is NO_DOCUMENTS:
+                last = last._replace(documents=pa.table({"id": np.arange(rows, rows + len(last.vectors))}))
+            rows += len(last.vectors)
             if first:
                 _check_agreement(first, last)
             yield last
@@ -62,33 +115,52 @@ def read_collection(
         raise InputError(f"no documents in {', '.join(map(str, files))}")
 
 
-def find_files(paths: Sequence[Path]) -> list[Path]:
+def find_files(paths: Sequence[Path], ending: str | None = None) -> list[Path]:
     """The files behind `paths`; InputError for what is missing, unsupported or an empty folder."""
     files = []
     for path in paths:
-        if path.is_dir():
-            visible = (file for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
-            inside = sorted(filter(_reader_or_none, visible))
-            if not inside:
-                raise InputError(f"{path}: no {_endings()} file in this folder")
-            files.extend(inside)
+        if is_dataset(path):
+            files.extend(dataset_files(path))
+        elif path.is_dir():
+            files.extend(_files_of_folder(path, ending))
         elif not path.exists():
             raise InputError(f"{path}: no such file or folder")
         else:
-            _reader(path)
+            reader_of(path, ending)
             files.append(path)
     return files
 
 
-def _reader_or_none(path: Path) -> Reader | None:
-    return next((reader for ending, reader in READERS.items() if path.name.endswith(ending)), None)
+def _files_of_folder(folder: Path, ending: str | None) -> list[Path]:
+    visible = sorted(file for file in folder.iterdir() if file.is_file() and not file.name.startswith("."))
+    inside = visible if ending else [file for file in visible if ending_of(file)]
+    chosen = [file for file in inside if ending or ending_of(file) not in LAST_RESORT] or inside
+    if not chosen:
+        raise InputError(f"{folder}: no {_endings()} file in this folder")
+    return chosen
 
 
-def _reader(path: Path) -> Reader:
-    reader = _reader_or_none(path)
-    if reader is None:
-        raise InputError(f"{path}: unsupported ending; expected {_endings()}")
-    return reader
+def find_named(folder: Path, name: str) -> Path:
+    """The file or dataset of a folder that is called `name`, whatever its ending; InputError if there is none."""
+    if is_dataset(folder / name):
+        return folder / name
+    found = [folder / f"{name}{ending}" for ending in READERS if (folder / f"{name}{ending}").is_file()]
+    if not found:
+        raise InputError(f"{folder}: no {name}{next(iter(READERS))} in it, nor {name} with another supported ending")
+    return found[0]
+
+
+def ending_of(path: Path) -> str | None:
+    """The supported ending of a file's name, if it has one."""
+    return next((ending for ending in READERS if path.name.endswith(ending)), None)
+
+
+def reader_of(path: Path, ending: str | None = None) -> Reader:
+    """What reads a file; InputError if nothing does."""
+    known = ending or ending_of(path)
+    if known not in READERS:
+        raise InputError(f"{path}: unsupported ending{f' {ending}' if ending else ''}; expected {_endings()}")
+    return READERS[known]
 
 
 def _endings() -> str:

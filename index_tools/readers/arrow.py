@@ -1,4 +1,4 @@
-"""Parquet files and Arrow IPC files (.arrow, .feather)."""
+"""Parquet files, and Arrow IPC in both of its forms: files (.arrow, .feather) and streams (Hugging Face datasets)."""
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -13,6 +13,7 @@ from index_tools.readers.batch import (
     BATCH_ROWS,
     VECTOR_FIELDS,
     Batch,
+    BrokenFileError,
     Reading,
     Rows,
     document_table,
@@ -24,24 +25,57 @@ from seismic import SparseVectors, VectorError
 
 Triple = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[Any]]
 
+_FILE_MAGIC = b"ARROW1"
+_END_OF_STREAM = b"\xff\xff\xff\xff\0\0\0\0"
+
 
 def read_parquet(path: Path, reading: Reading) -> Iterator[Batch]:
     """Batches of a Parquet file; VectorError names row and field, InputError a broken file."""
     with readable(path, "Parquet"), pq.ParquetFile(path, page_checksum_verification=True) as file:
-        yield from _read(path, reading, file.metadata.num_rows, file.iter_batches(BATCH_ROWS))
+        total = file.metadata.num_rows
+        yield from _read(path, reading, file.iter_batches(BATCH_ROWS), lambda rows: rows / total)
 
 
 def read_ipc(path: Path, reading: Reading) -> Iterator[Batch]:
-    """Batches of an Arrow IPC file; VectorError names row and field, InputError a broken file."""
-    with readable(path, "Arrow IPC"), pa.memory_map(str(path)) as raw, pa.ipc.open_file(raw) as file:
-        batches = (file.get_batch(number) for number in range(file.num_record_batches))
-        slices = (batch.slice(start, BATCH_ROWS) for batch in batches for start in range(0, len(batch), BATCH_ROWS))
-        yield from _read(path, reading, file.count_rows(), slices)
+    """Batches of an Arrow IPC file or stream; VectorError names row and field, InputError a broken file."""
+    with readable(path, "Arrow IPC"), pa.memory_map(str(path)) as raw:
+        is_file = raw.read(len(_FILE_MAGIC)) == _FILE_MAGIC
+        raw.seek(0)
+        if is_file:
+            with pa.ipc.open_file(raw) as file:
+                batches = (file.get_batch(number) for number in range(file.num_record_batches))
+                total = file.count_rows()
+                yield from _read(path, reading, _slices(batches), lambda rows: rows / total)
+        else:
+            _check_end_of_stream(raw)
+            with pa.ipc.open_stream(raw) as stream:
+                yield from _read(path, reading, _slices(stream), lambda _: raw.tell() / raw.size())
 
 
-def _read(path: Path, reading: Reading, total: int, batches: Iterable[pa.RecordBatch]) -> Iterator[Batch]:
-    first = 0
+def _check_end_of_stream(raw: pa.MemoryMappedFile) -> None:
+    """Arrow takes a stream that was cut off between two of its messages for a whole one."""
+    raw.seek(max(0, raw.size() - len(_END_OF_STREAM)))
+    if raw.read() != _END_OF_STREAM:
+        raise BrokenFileError("found neither a file nor a stream with an end")
+    raw.seek(0)
+
+
+def _slices(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     for batch in batches:
+        for start in range(0, len(batch), BATCH_ROWS):
+            yield batch.slice(start, BATCH_ROWS)
+
+
+def _read(
+    path: Path, reading: Reading, batches: Iterable[pa.RecordBatch], share: Callable[[int], float]
+) -> Iterator[Batch]:
+    """`share`: rows so far -> how much of the file that is."""
+    first = 0
+    for whole in batches:
+        batch = whole.slice(max(0, reading.skip - first))
+        first += len(whole) - len(batch)
+        if len(batch) == 0:
+            continue
         rows = Rows(path, "row", range(first, first + len(batch)))
         first += len(batch)
         try:
@@ -51,7 +85,7 @@ def _read(path: Path, reading: Reading, total: int, batches: Iterable[pa.RecordB
             documents = _documents(batch)
         except VectorError as error:
             raise rows.placed(error) from None
-        yield Batch(rows, vectors, documents, field != "indices", first / total)
+        yield Batch(rows, vectors, documents, field != "indices", share(first))
 
 
 def _check_intact(batch: pa.RecordBatch) -> None:

@@ -14,6 +14,10 @@ import pyarrow.compute as pc
 from seismic import InputError, SparseVectors, VectorError
 
 BATCH_ROWS = 4096
+BATCH_NNZ = 1 << 20
+"""Components of a batch from a format that does not say how long a row can be: a longer row comes alone."""
+
+NO_DOCUMENTS = pa.table({})
 VECTOR_FIELDS = frozenset({"indices", "values", "vector", "tokens"})
 
 
@@ -32,11 +36,17 @@ class Tokens(dict[str, int]):
 
 
 class Reading(NamedTuple):
-    """How vectors are read: `dimension` None takes what comes; `repair` as in SparseVectors."""
+    """How vectors are read: `dimension` None takes what comes; `repair` as in SparseVectors.
+
+    `skip`: how many rows at the beginning of the file are left out. `scratch`: a folder for temporary files of formats
+    that must be turned around; None takes the system's.
+    """
 
     tokens: Tokens
     dimension: int | None = None
     repair: bool = False
+    skip: int = 0
+    scratch: Path | None = None
 
 
 class Rows(NamedTuple):
@@ -59,8 +69,9 @@ class Rows(NamedTuple):
 class Batch(NamedTuple):
     """Some rows of one file.
 
-    ``documents``: `id`, perhaps `text`, and metadata columns; ``by_token``: whether the vectors came as tokens;
-    ``read``: the share of the file read so far, 0 to 1.
+    ``documents``: `id`, perhaps `text`, and metadata columns; `NO_DOCUMENTS` from formats without ids, whose rows
+    `read_collection` numbers. ``by_token``: whether the vectors came as tokens; ``read``: the share of the file read so
+    far, 0 to 1.
     """
 
     rows: Rows
@@ -70,12 +81,16 @@ class Batch(NamedTuple):
     read: float
 
 
+class BrokenFileError(Exception):
+    """What is wrong with a file by the rules of its format; `readable` says which file."""
+
+
 @contextmanager
 def readable(path: Path, kind: str) -> Iterator[None]:
-    """Turn what a broken file makes its library raise into an InputError."""
+    """Turn what a broken file makes its library raise, and BrokenFileError, into an InputError."""
     try:
         yield
-    except (pa.ArrowException, OSError, EOFError, zlib.error) as error:
+    except (pa.ArrowException, OSError, EOFError, UnicodeDecodeError, zlib.error, BrokenFileError) as error:
         raise InputError(f"{path}: cannot be read as {kind}, or only in part: {error}") from None
 
 

@@ -1,17 +1,18 @@
-"""JSON lines: one document per line, plain or gzipped.
+"""JSON lines: one document per line; plain, gzipped or compressed by Zstandard.
 
 `content` (the Rust reference) and `contents` (Anserini) are other names of `text`.
 """
 
 import gzip
+import io
 import json
 import re
 import zlib
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal, TypeAlias
 
 import numpy as np
 import orjson
@@ -31,16 +32,19 @@ from index_tools.readers.batch import (
 )
 from seismic import InputError, SparseVectors, VectorError
 
+Compression: TypeAlias = Literal["gzip", "zstd"]
+
 TEXT_NAMES = ("text", "content", "contents")
 
 
-def read_jsonl(path: Path, reading: Reading) -> Iterator[Batch]:
-    """Batches of a .jsonl or .jsonl.gz file; VectorError names line and field, InputError a broken file."""
+def read_jsonl(path: Path, reading: Reading, compression: Compression | None = None) -> Iterator[Batch]:
+    """Batches of JSON lines; VectorError names line and field, InputError a broken file."""
     size = path.stat().st_size
     columns: dict[str, pa.DataType] = {}
     field: str | None = None
     with readable(path, "JSON lines"), path.open("rb") as raw:
-        numbered = _lines(gzip.GzipFile(fileobj=raw) if path.suffix == ".gz" else raw, path)
+        file = _decompressed(raw, compression)  # whose end would close `raw`
+        numbered = islice(_lines(file, path, compression), reading.skip, None)
         while some := list(islice(numbered, BATCH_ROWS)):
             rows = Rows(path, "line", array("q", (number for number, _ in some)))
             collector = _Collector(reading, field)
@@ -54,15 +58,24 @@ def read_jsonl(path: Path, reading: Reading) -> Iterator[Batch]:
             yield Batch(rows, vectors, documents, field != "indices", raw.tell() / size)
 
 
-def _lines(file: BinaryIO | gzip.GzipFile, path: Path) -> Iterator[tuple[int, bytes]]:
+def _decompressed(raw: BinaryIO, compression: Compression | None) -> Iterable[bytes]:
+    if compression == "gzip":
+        return gzip.GzipFile(fileobj=raw)
+    if compression == "zstd":
+        return io.BufferedReader(pa.CompressedInputStream(pa.PythonFile(raw), compression))
+    return raw
+
+
+def _lines(file: Iterable[bytes], path: Path, compression: Compression | None) -> Iterator[tuple[int, bytes]]:
     """(number from 1, line), blank lines left out."""
     number = 0
     try:
         for number, line in enumerate(file, 1):
             if line := line.strip():
                 yield number, line
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise InputError(f"{path}, after line {number}: gzip data is damaged or cut off ({error})") from None
+    except (OSError, EOFError, zlib.error) as error:
+        kind = f"{compression} data is damaged or cut off" if compression else "cannot be read"
+        raise InputError(f"{path}, after line {number}: {kind} ({error})") from None
 
 
 _NESTED = frozenset({dict, list})

@@ -42,7 +42,7 @@ def test_files_of_folders_are_sorted_by_name(tmp_path: Path) -> None:
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
-    with pytest.raises(InputError, match=r"notes\.txt: unsupported ending; expected \.parquet, .* or \.jsonl\.gz"):
+    with pytest.raises(InputError, match=r"notes\.txt: unsupported ending; expected \.parquet, .* or \.ciff\.gz"):
         find_files([tmp_path / "notes.txt"])
     with pytest.raises(InputError, match=r"no \.parquet, .* file in this folder"):
         find_files([tmp_path])

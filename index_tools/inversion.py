@@ -1,0 +1,58 @@
+"""Turning postings around, by document or by component, in bounded memory: sorted runs on disk, merged by ranges."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+Columns = npt.NDArray[np.uint32]
+"""uint32 [3, n]: key, other, and the 32 bits of a value."""
+
+ROOM = 1 << 22
+"""Postings held in memory before they are sorted into a run: 50 MB, and three times that again while sorting."""
+
+
+class Inversion:
+    """Postings that come in any order of keys, and go by ranges of keys.
+
+    Within a key, postings keep the order in which they came.
+    """
+
+    def __init__(self, folder: Path, room: int = ROOM) -> None:
+        self._folder, self._room = folder, room
+        self._waiting: list[Columns] = []
+        self._count = 0
+        self._runs: list[Columns] = []
+
+    def add(self, keys: npt.NDArray[np.uint32], others: npt.NDArray[np.uint32], bits: npt.NDArray[np.uint32]) -> None:
+        """Some more postings."""
+        self._waiting.append(np.stack([keys, others, bits]))
+        self._count += len(keys)
+        if self._count >= self._room:
+            self._write_run()
+
+    def _write_run(self) -> None:
+        run = _sorted(self._waiting)
+        self._waiting, self._count = [], 0
+        path = self._folder / f"run-{len(self._runs):05d}"
+        run.tofile(path)
+        self._runs.append(np.asarray(np.memmap(path, np.uint32, mode="r", shape=run.shape)))
+
+    def between(self, first: int, last: int) -> Columns:
+        """Postings of the keys first .. last - 1, sorted by key. Nothing may be added from now on."""
+        if self._waiting:
+            self._runs.append(_sorted(self._waiting))
+            self._waiting = []
+        keys = np.array([first, last - 1], np.uint32)  # of the runs' own type: these are not to be converted
+        parts = []
+        for run in self._runs:
+            begin = np.searchsorted(run[0], keys[0], side="left")
+            parts.append(run[:, begin : np.searchsorted(run[0], keys[1], side="right")])
+        return _sorted(parts)
+
+
+def _sorted(parts: list[Columns]) -> Columns:
+    if not parts:
+        return np.zeros((3, 0), np.uint32)
+    joined = np.concatenate(parts, axis=1)
+    return joined[:, np.argsort(joined[0], kind="stable")]

@@ -1,0 +1,117 @@
+"""CIFF, the Common Index File Format: an inverted index, turned around on disk."""
+
+import gzip
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, BinaryIO, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from index_tools.ciff import VERSION, DocRecord, Header, Message, PostingsList, read_message
+from index_tools.inversion import Inversion
+from index_tools.readers.batch import (
+    BATCH_ROWS,
+    Batch,
+    BrokenFileError,
+    Reading,
+    Rows,
+    document_table,
+    readable,
+    token_vectors,
+)
+from seismic import SparseVectors, VectorError
+
+Compression = Literal["gzip"]
+
+
+def read_ciff(path: Path, reading: Reading, compression: Compression | None = None) -> Iterator[Batch]:
+    """Batches of a CIFF file; terms are tokens, impacts values. VectorError names the row, InputError what broke.
+
+    Memory holds the longest postings list and a fixed number of postings; the others lie in `reading.scratch`.
+    """
+    with (
+        readable(path, "CIFF"),
+        path.open("rb") as raw,
+        TemporaryDirectory(prefix=".seismic-", dir=reading.scratch) as folder,
+    ):
+        size = path.stat().st_size
+        file: BinaryIO = gzip.GzipFile(fileobj=raw) if compression else raw  # type: ignore[assignment]
+        header = read_message(file, Header, "the header")
+        _check_header(header)
+        inversion = Inversion(Path(folder))
+        seen: set[int] = set()
+        for number in range(header.num_postings_lists):
+            _add(inversion, path, read_message(file, PostingsList, f"postings list {number:,}"), header, reading, seen)
+        for first in range(0, header.num_docs, BATCH_ROWS):
+            last = min(first + BATCH_ROWS, header.num_docs)
+            ids = [_id(read_message(file, DocRecord, f"document record {row:,}"), row) for row in range(first, last)]
+            kept = max(first, min(reading.skip, last))
+            if kept < last:
+                yield _batch(path, reading, inversion, kept, ids[kept - first :], raw.tell() / size)
+        if file.read(1):
+            raise BrokenFileError("there is more behind the last document record")
+
+
+def _check_header(header: Message) -> None:
+    if header.version != VERSION:
+        raise BrokenFileError(f"found version {header.version}, expected {VERSION}")
+    if min(header.num_postings_lists, header.num_docs) < 0:
+        raise BrokenFileError(f"found {header.num_postings_lists} postings lists of {header.num_docs} documents")
+
+
+def _add(inversion: Inversion, path: Path, listed: Message, header: Message, reading: Reading, seen: set[int]) -> None:
+    """Check a postings list and hand its postings on; `seen` has the components of those before."""
+    term = listed.term
+    try:
+        component = reading.tokens[term]
+    except KeyError:
+        raise VectorError(f"term {term!r} is not in the vocabulary", source=str(path)) from None
+    if component in seen:
+        raise BrokenFileError(f"there are two postings lists of {term!r}")
+    seen.add(component)
+    gaps, impacts = postings_of(listed)
+    if listed.df != len(gaps):
+        raise BrokenFileError(f"found {len(gaps):,} postings of {term!r}, expected {listed.df:,}")
+    documents = np.cumsum(gaps)
+    if len(gaps) and ((gaps[1:] <= 0).any() or gaps[0] < 0 or documents[-1] >= header.num_docs):
+        raise BrokenFileError(f"postings of {term!r} do not ascend within {header.num_docs:,} documents")
+    if (impacts <= 0).any():
+        raise BrokenFileError(f"found an impact of {impacts.min()} for {term!r}, expected 1 or more")
+    components = np.full(len(gaps), component, np.uint32)
+    inversion.add(documents.astype(np.uint32), components, impacts.astype(np.uint32))
+
+
+def postings_of(listed: Message) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """(gaps, impacts) of a postings list."""
+    postings = listed.postings
+    gaps = np.fromiter((posting.docid for posting in postings), np.int64, len(postings))
+    return gaps, np.fromiter((posting.tf for posting in postings), np.int64, len(postings))
+
+
+def _id(record: Message, row: int) -> str:
+    if record.docid != row:
+        raise BrokenFileError(
+            f"found the record of document {record.docid}, expected that of {row}: they are to be in order"
+        )
+    identity: str = record.collection_docid
+    return identity
+
+
+def _batch(path: Path, reading: Reading, inversion: Inversion, first: int, ids: list[str], read: float) -> Batch:
+    rows = Rows(path, "document", range(first, first + len(ids)))
+    try:
+        vectors = _vectors(inversion, first, len(ids), reading)
+        documents = document_table({"id": pa.array(ids, pa.string())})
+    except VectorError as error:
+        raise rows.placed(error) from None
+    return Batch(rows, vectors, documents, True, read)
+
+
+def _vectors(inversion: Inversion, first: int, count: int, reading: Reading) -> SparseVectors:
+    keys, components, impacts = inversion.between(first, first + count)
+    lengths: npt.NDArray[Any] = np.bincount(keys - np.uint32(first), minlength=count)
+    starts = np.concatenate([[0], np.cumsum(lengths)])
+    return token_vectors(starts, components.astype(np.int64), impacts, reading, "postings")
