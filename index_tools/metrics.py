@@ -12,7 +12,7 @@ from ir_measures import RR, Qrel, R, ScoredDoc, nDCG
 
 from seismic.recall import shares_found
 
-MEASURES = (nDCG @ 10, RR @ 10, R @ 100)
+MEASURES = (nDCG @ 10, RR @ 10, R @ 10, R @ 100, R @ 1000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +43,17 @@ def effectiveness(qrels: Sequence[Qrel], run: Callable[[int], Sequence[ScoredDoc
     return results
 
 
-def latency(search: Callable[[Any], object], queries: Sequence[Any]) -> Latency:
-    """Of `search`, called with one query after another."""
-    nanoseconds = np.empty(len(queries))
+def latencies(search: Callable[[Any], object], queries: Sequence[Any]) -> npt.NDArray[np.float64]:
+    """float64 [n]: microseconds of `search`, called with one query after another."""
+    times = np.empty(len(queries))
     for number, query in enumerate(queries):
         began = time.perf_counter_ns()
         search(query)
-        nanoseconds[number] = time.perf_counter_ns() - began
-    p50, p95, p99 = np.percentile(nanoseconds / 1e3, (50, 95, 99))
-    return Latency(float(p50), float(p95), float(p99), float(nanoseconds.mean() / 1e3))
+        times[number] = (time.perf_counter_ns() - began) / 1e3
+    return times
+
+
+def summary(microseconds: npt.NDArray[np.float64]) -> Latency:
+    """Percentiles and mean."""
+    p50, p95, p99 = np.percentile(microseconds, (50, 95, 99)).tolist()
+    return Latency(p50, p95, p99, float(microseconds.mean()))

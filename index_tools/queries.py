@@ -17,6 +17,13 @@ class Queries(NamedTuple):
     ids: list[str]
     vectors: SparseVectors
 
+    def take(self, rows: Sequence[int]) -> "Queries":
+        """Those in these rows, in their order."""
+        return Queries(
+            [self.ids[row] for row in rows],
+            SparseVectors.concatenate([self.vectors.slice(row, row + 1) for row in rows]),
+        )
+
 
 def read_queries(path: Path, vocabulary: Vocabulary | None = None, where: Sequence[str] = ()) -> Queries:
     """The queries of a file or folder whose columns have the values that `where` asks for ("split=test").
@@ -37,10 +44,7 @@ def read_queries(path: Path, vocabulary: Vocabulary | None = None, where: Sequen
         rows = [row for row in rows if wanted[row]]
         if not rows:
             raise InputError(f"{path}: no query with {' and '.join(where)}")
-    return Queries(
-        [str(table["id"][row].as_py()) for row in rows],
-        SparseVectors.concatenate([vectors.slice(row, row + 1) for row in rows]),
-    )
+    return Queries([str(name) for name in table["id"].to_pylist()], vectors).take(rows)
 
 
 def _matches(table: pa.Table, condition: str) -> list[bool | None]:

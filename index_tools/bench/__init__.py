@@ -1,10 +1,8 @@
 """`seismic bench`: this engine and its rivals side by side, at equal recall."""
 
-import os
-import platform
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -15,6 +13,7 @@ from index_tools.bench.plots import draw
 from index_tools.bench.report import to_json, to_markdown
 from index_tools.bench.results import Options, Results
 from index_tools.bench.stages import Bench, choose
+from index_tools.machine import describe_machine
 from index_tools.progress import progress
 from seismic import ParameterError, StorageError
 
@@ -71,7 +70,7 @@ def bench(
         seed,
         build_threads,
     )
-    machine = _machine()
+    machine = describe_machine()
     _make(output)
     with progress() as report, TemporaryDirectory(prefix="seismic-bench-") as inner:
         folder, choice = Path(inner), Choice(queries, queries_limit, seed, options.depths)
@@ -101,19 +100,6 @@ def _depths(k: list[int] | None) -> list[int]:
     if depths[0] < 1:
         raise ParameterError(f"-k {depths[0]}: expected at least 1")
     return depths
-
-
-def _machine() -> dict[str, Any]:
-    """What results depend on, and are not reproducible without."""
-    information = Path("/proc/cpuinfo")
-    lines = information.read_text().splitlines() if information.exists() else []
-    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return {
-        "cpu": models[0] if models else platform.processor() or platform.machine(),
-        "cpus": os.cpu_count(),
-        "load": os.getloadavg()[0],
-        "python": platform.python_version(),
-    }
 
 
 def _make(output: Path) -> None:

@@ -9,7 +9,7 @@ from rich.filesize import decimal
 from index_tools.bench.engines.base import Knobs
 from index_tools.bench.fronts import seconds_at
 from index_tools.bench.results import TARGETS, EngineInfo, Measured, Results
-from index_tools.report import table
+from index_tools.tables import table
 
 OURS = "ours"
 NEVER = "-"

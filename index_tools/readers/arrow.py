@@ -80,7 +80,7 @@ def _read(
         first += len(batch)
         try:
             _check_intact(batch)
-            field = vector_field(batch.schema.names)
+            field = vector_field(_vector_columns(batch))
             vectors = _vectors(batch, field, reading)
             documents = _documents(batch)
         except VectorError as error:
@@ -109,11 +109,17 @@ def _intact(column: pa.Array) -> bool:
     return True
 
 
+def _vector_columns(batch: pa.RecordBatch) -> frozenset[str]:
+    """A list of `tokens` has no weights: it is a column like any other, beside the vector."""
+    lists = {field.name for field in batch.schema if pa.types.is_list(field.type) or pa.types.is_large_list(field.type)}
+    return VECTOR_FIELDS.intersection(batch.schema.names) - ({"tokens"} & lists)
+
+
 def _documents(batch: pa.RecordBatch) -> pa.Table:
     """The columns that are not the vector. Dictionaries are decoded: they may change between batches."""
-    columns = {}
+    columns, vector = {}, _vector_columns(batch)
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
-        if name not in VECTOR_FIELDS:
+        if name not in vector:
             columns[name] = column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
     return document_table(columns)
 

@@ -87,6 +87,14 @@ def test_text_views(tmp_path: Path) -> None:
     assert documents["id"].to_pylist() == documents["text"].to_pylist() == views.to_pylist()
 
 
+def test_a_list_of_tokens_is_a_column_beside_the_vector(write: Callable[..., Path]) -> None:
+    batches = read(write(id=IDS, tokens=pa.array([["sun"], ["mars"], []]), indices=INDICES, values=VALUES), Tokens())
+    assert sum((batch.documents["tokens"].to_pylist() for batch in batches), []) == [["sun"], ["mars"], []]
+    without = read(write(id=IDS, indices=INDICES, values=VALUES))
+    vectors, expected = (SparseVectors.concatenate([batch.vectors for batch in each]) for each in (batches, without))
+    assert as_dicts(vectors) == as_dicts(expected)
+
+
 @pytest.mark.parametrize("name", ["vector", "tokens"])
 def test_maps(write: Callable[..., Path], name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(arrow, "BATCH_ROWS", 2)

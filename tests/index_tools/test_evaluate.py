@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import ir_measures
@@ -6,8 +7,9 @@ import orjson
 import pytest
 
 import seismic
+from index_tools.evaluate.rivals import read_fronts
+from index_tools.evaluate.trial import Trial
 from index_tools.queries import read_queries
-from index_tools.trial import Trial
 from seismic import InputError, ParameterError, SearchParams
 from tests.conftest import DATA, Scifact
 from tests.index_tools.conftest import Run, write_lines
@@ -17,35 +19,50 @@ QUERIES = DATA / "queries.parquet"
 
 def test_blocks_beside_exact(scifact_lists: Path, run: Run, tmp_path: Path) -> None:
     judged = "--qrels", DATA / "qrels.tsv", "--where", "split=test"
-    knobs = "--plan", "blocks", "--query-cut", 8, "--heap-factor", 0.9, "--threads", 2
+    knobs = "--plan", "blocks", "--query-cut", 8, "--heap-factor", 0.9, "--threads", 2, "-k", 10, "-k", 20
     result = run("evaluate", scifact_lists, "--queries", QUERIES, *judged, *knobs, "--output", tmp_path / "results")
     assert result.exit_code == 0, result.output
-    assert (tmp_path / "results" / "report.md").read_text() == result.stdout
     assert "| recall@10 against exact" in result.stdout
     assert "| blocks, query_cut 8, heap_factor 0.9 |" in result.stdout
+    written = (tmp_path / "results" / "report.md").read_text()
+    assert written.startswith(result.stdout)
+    pictures = re.findall(r"\((.*\.png)\)", written)
+    assert sorted(pictures) == ["blocks.png", "latency.png", "recall-at-10.png", "recall-at-20.png", "sizes.png"]
+    assert all((tmp_path / "results" / picture).stat().st_size > 5_000 for picture in pictures)
 
     report = orjson.loads((tmp_path / "results" / "report.json").read_bytes())
-    assert (report["documents"], report["queries"], report["judged"], report["k"]) == (5183, 300, 300, 10)
-    exact, blocks = report["plans"]
-    assert exact["recall"] == 1.0
-    assert exact["effectiveness"] == pytest.approx({"nDCG@10": 0.6436, "RR@10": 0.6159, "R@100": 0.8930}, abs=1e-4)
+    assert (report["documents"], report["queries"], report["judged"], report["missing"]) == (5183, 300, 300, 0)
+    assert sum(report["sizes"].values()) == sum(
+        file.stat().st_size for file in scifact_lists.glob("generations/*/**/*.arrow")
+    )
+    exact, blocks = report["settings"]
+    assert [depth["recall"] for depth in exact["depths"]] == [1.0, 1.0]
+    expected = {"nDCG@10": 0.6436, "RR@10": 0.6159, "R@10": 0.7619, "R@100": 0.8930, "R@1000": 0.9733}
+    assert exact["effectiveness"] == pytest.approx(expected, abs=1e-4)
     assert blocks["params"] == {"recall": None, "plan": "blocks", "query_cut": 8, "heap_factor": 0.9}
-    assert blocks["profile"] is None
-    assert 0.5 < blocks["recall"] < 1.0
     assert 0.5 < blocks["effectiveness"]["nDCG@10"] < 0.7
-    for plan in (exact, blocks):
-        assert 0 < plan["documents_scored"] <= 5183
-        assert 0 < plan["latency"]["p50"] <= plan["latency"]["p95"] <= plan["latency"]["p99"]
-        assert plan["queries_per_second"] > 0
+    for setting in (exact, blocks):
+        assert setting["queries_per_second"]["2"] > 0
+        for depth in setting["depths"]:
+            assert depth["profile"] is None
+            assert 0.5 < depth["recall"] <= 1.0
+            assert 0 < depth["documents_scored"] <= 5183
+            assert 0 < depth["latency"]["p50"] <= depth["latency"]["p95"] <= depth["latency"]["p99"]
+    assert {(point["k"], point["params"]["plan"]) for point in report["curve"]} == {
+        (k, plan) for k in (10, 20) for plan in ("exact", "blocks")
+    }
+    assert all(point["recall"] > 0 and point["microseconds"] > 0 for point in report["curve"])
+    assert len(report["samples"]) == 300
 
-    hits = list(ir_measures.read_trec_run(str(tmp_path / "results" / "run.trec")))
+    hits = list(ir_measures.read_trec_run(str(tmp_path / "results" / "chosen.trec")))
     assert len({hit.query_id for hit in hits}) == 300
     with seismic.open(scifact_lists) as index:
         queries = read_queries(QUERIES, where=["split=test"])
         params = SearchParams(plan="blocks", query_cut=8, heap_factor=0.9)
-        first = index.search(queries.vectors.slice(0, 1), 10, params=params)
+        first = index.search(queries.vectors.slice(0, 1), 20, params=params)
     assert [(hit.query_id, hit.doc_id) for hit in hits[: len(first)]] == [(queries.ids[0], hit.id) for hit in first]
     assert [hit.score for hit in hits[: len(first)]] == pytest.approx([hit.score for hit in first], abs=1e-6)
+    assert (tmp_path / "results" / "exact.trec").exists()
 
 
 @pytest.mark.parametrize("plan", ["auto", "exact"])
@@ -54,16 +71,60 @@ def test_exact_alone(scifact_index: Path, run: Run, tmp_path: Path, plan: str) -
     result = run("evaluate", scifact_index, "--queries", QUERIES, *options, "--output", tmp_path)
     assert result.exit_code == 0, result.output
     report = orjson.loads((tmp_path / "report.json").read_bytes())
-    assert [plan["plan"] for plan in report["plans"]] == ["exact"]
-    assert report["plans"][0]["effectiveness"] == {}
+    assert [setting["depths"][0]["plan"] for setting in report["settings"]] == ["exact"]
+    assert report["settings"][0]["effectiveness"] == {}
+    assert (report["missing"], report["dataset"], report["build"]) == (None, None, None)
     assert "nDCG" not in result.stdout
     assert "recall@3 against exact" in result.stdout
-    assert len((tmp_path / "run.trec").read_text().splitlines()) == 3
+    assert len((tmp_path / "exact.trec").read_text().splitlines()) == 3
+    assert not (tmp_path / "chosen.trec").exists()
+
+
+def test_built_first(planets: Path, run: Run, tmp_path: Path) -> None:
+    queries = write_lines(tmp_path / "queries.jsonl", {"id": "x", "vector": {"planet": 1.0}})
+    options = "--queries", queries, "--output", tmp_path / "report", "-k", 2
+    built = "--build", planets, "--build-options", "--layout full"
+    result = run("evaluate", tmp_path / "index", *built, *options)
+    assert result.exit_code == 0, result.output
+    assert "of memory" in result.stdout
+    report = orjson.loads((tmp_path / "report" / "report.json").read_bytes())
+    assert report["layout"] == "full"
+    assert report["build"]["seconds"] > 0
+    assert report["build"]["peak_memory"] > 10_000_000
+    again = run("evaluate", tmp_path / "index", *built, *options)
+    assert again.exit_code == 2
+    assert "is there already; leave out --build" in again.stderr
+    wrong = run("evaluate", tmp_path / "other", "--build", tmp_path / "none.parquet", *options)
+    assert wrong.exit_code == 2
+    assert "ended with code 2" in wrong.stderr
+
+
+def test_relevant_documents_that_are_missing(planets_index: Path, run: Run, tmp_path: Path) -> None:
+    queries = write_lines(tmp_path / "queries.jsonl", {"id": "x", "vector": {"planet": 1.0}})
+    (tmp_path / "qrels").write_text("x 0 a 1\nx 0 gone 1\nx 0 gone-too 0\n")
+    result = run("evaluate", planets_index, "--queries", queries, "--qrels", tmp_path / "qrels")
+    assert "50.0% of the relevant documents are not in the collection." in result.stdout
+
+
+def test_fronts_of_rivals(tmp_path: Path) -> None:
+    def one(engine: str, recall: float, cpu: float) -> dict[str, object]:
+        return {"trial": {"engine": engine, "k": 10}, "recall": recall, "timings": {"batch": {"cpu": cpu}}}
+
+    engines = [{"name": name, "calls": {"batch": "search_batch"}} for name in ("ours", "theirs")]
+    measured = [one("ours", 1.0, 1e-4), one("theirs", 0.9, 2e-4), one("theirs", 0.8, 3e-4), one("theirs", 0.95, 4e-4)]
+    path = tmp_path / "results.json"
+    path.write_bytes(orjson.dumps({"engines": engines, "measured": measured}))
+    assert read_fronts(path) == {10: {"theirs": [(0.9, 2e-4), (0.95, 4e-4)]}}
+    path.write_text('{"engines": []}')
+    with pytest.raises(InputError, match=r"expected results.json of `seismic bench` \(KeyError: 'measured'\)"):
+        read_fronts(path)
+    with pytest.raises(InputError, match="cannot be read: No such file"):
+        read_fronts(tmp_path / "none.json")
 
 
 def test_exact_with_a_knob_is_another_column(scifact_index: Path, run: Run) -> None:
-    result = run("evaluate", scifact_index, "--queries", QUERIES, "--where", "split=test", "--heap-factor", 2)
-    assert "|  exact | exact, heap_factor 2.0 |" in result.stdout
+    result = run("evaluate", scifact_index, "--queries", QUERIES, "--where", "split=test", "--heap-factor", 2, "-k", 10)
+    assert re.search(r"\|  +exact \| exact, heap_factor 2.0 \|", result.stdout)
 
 
 def test_exact_trial_agrees_with_the_ground_truth(scifact: Scifact, scifact_index: Path) -> None:
@@ -135,5 +196,5 @@ def test_unmatched_queries_have_no_recall(planets_index: Path, run: Run, tmp_pat
     path = write_lines(tmp_path / "queries.jsonl", {"id": "x", "vector": {"pluto": 1.0}})
     result = run("evaluate", planets_index, "--queries", path, "--output", tmp_path)
     assert result.exit_code == 0, result.output
-    assert orjson.loads((tmp_path / "report.json").read_bytes())["plans"][0]["recall"] is None
+    assert orjson.loads((tmp_path / "report.json").read_bytes())["settings"][0]["depths"][0]["recall"] is None
     assert "nan" in result.stdout

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from ir_measures import Qrel, R, ScoredDoc
 
-from index_tools.metrics import effectiveness, latency, recall
+from index_tools.metrics import effectiveness, latencies, recall, summary
 from index_tools.runs import read_qrels, write_run
 from seismic import InputError
 
@@ -45,17 +45,22 @@ def test_effectiveness_by_hand() -> None:
 
     first = (1 / math.log2(3) + 1 / math.log2(5)) / (1 + 1 / math.log2(3))
     assert effectiveness(qrels, run) == pytest.approx(
-        {"nDCG@10": (first + 1 + 0) / 3, "RR@10": (1 / 2 + 1 + 0) / 3, "R@100": (1 + 1 + 0) / 3}
+        {"nDCG@10": (first + 1 + 0) / 3, "RR@10": (1 / 2 + 1 + 0) / 3, "R@10": 2 / 3, "R@100": 2 / 3, "R@1000": 2 / 3}
     )
-    assert depths == [10, 10, 100]
+    assert depths == [10, 10, 10, 100, 1000]
 
 
 def test_latency_is_of_each_query() -> None:
     seen: list[int] = []
-    result = latency(seen.append, range(50))
+    times = latencies(seen.append, range(50))
     assert seen == list(range(50))
-    assert 0 < result.p50 <= result.p95 <= result.p99
-    assert result.mean > 0
+    assert times.shape == (50,)
+    assert times.min() > 0
+
+
+def test_summary_of_times() -> None:
+    result = summary(np.arange(101.0))
+    assert (result.p50, result.p95, result.p99, result.mean) == (50, 95, 99, 50)
 
 
 def test_qrels(tmp_path: Path) -> None:

@@ -1,0 +1,84 @@
+"""Evaluations as JSON and as Markdown."""
+
+from collections.abc import Sequence
+
+import orjson
+from rich.filesize import decimal
+
+from index_tools.evaluate.results import Depth, Evaluation, Setting
+from index_tools.tables import table
+
+
+def to_json(evaluation: Evaluation) -> bytes:
+    """All of it, indented; NaN becomes null."""
+    options = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS
+    return orjson.dumps(evaluation, option=options)
+
+
+def to_markdown(evaluation: Evaluation, plots: Sequence[tuple[str, str]] = ()) -> str:
+    """What was measured, in sentences, and a table with a column per setting; `plots`: titles and files."""
+    columns = [_cells(setting) for setting in evaluation.settings]
+    rows = [
+        ["", *map(_heading, evaluation.settings)],
+        *([name, *(cells[name] for cells in columns)] for name in columns[0]),
+    ]
+    parts = [_introduction(evaluation), table(rows), _sizes(evaluation), _environment(evaluation)]
+    pictures = [f"![{title}]({file})\n" for title, file in plots]
+    return "\n".join([*parts, *pictures])
+
+
+def _introduction(evaluation: Evaluation) -> str:
+    judged = f" ({evaluation.judged:,} of them judged)" if evaluation.judged else ""
+    of_dataset = f" of {evaluation.dataset}" if evaluation.dataset else ""
+    lines = [
+        f"# {evaluation.collection}, generation {evaluation.generation}\n",
+        f"{evaluation.documents:,} documents, {decimal(evaluation.bytes)} on disk (layout {evaluation.layout}), "
+        f"{evaluation.queries:,} queries{of_dataset}{judged}.",
+    ]
+    if evaluation.build:
+        cost = evaluation.build
+        lines.append(f"Built in {cost.seconds:,.1f} s, with at most {decimal(cost.peak_memory)} of memory.")
+    if evaluation.missing:
+        lines.append(f"{evaluation.missing:.1%} of the relevant documents are not in the collection.")
+    return "\n".join(lines) + "\n"
+
+
+def _cells(setting: Setting) -> dict[str, str]:
+    cells = {f"recall@{depth.k} against exact": f"{depth.recall:.4f}" for depth in setting.depths}
+    cells |= {measure: f"{value:.4f}" for measure, value in setting.effectiveness.items()}
+    for depth in setting.depths:
+        cells |= _costs(depth)
+    for threads, rate in setting.queries_per_second.items():
+        cells[f"queries per second, {threads} thread{'s' if threads > 1 else ''}"] = f"{rate:,.0f}"
+    return cells
+
+
+def _costs(depth: Depth) -> dict[str, str]:
+    at, latency = f"{depth.k} hits", depth.latency
+    return {
+        f"{at}: latency p50 / p95 / p99, us": f"{latency.p50:,.0f} / {latency.p95:,.0f} / {latency.p99:,.0f}",
+        f"{at}: latency mean, us": f"{latency.mean:,.0f}",
+        f"{at}: documents scored": f"{depth.documents_scored:,.0f}",
+    }
+
+
+def _heading(setting: Setting) -> str:
+    knobs = [f"{name} {value}" for name, value in setting.params.items() if name != "plan" and value is not None]
+    return ", ".join([setting.depths[0].plan, *knobs])
+
+
+def _sizes(evaluation: Evaluation) -> str:
+    rows = [["file", "on disk", "share", "bytes per document"]]
+    for name, size in evaluation.sizes.items():
+        share, each = size / (evaluation.bytes or 1), size / (evaluation.documents or 1)
+        rows.append([name, decimal(size), f"{share:.1%}", f"{each:,.1f}"])
+    return table(rows)
+
+
+def _environment(evaluation: Evaluation) -> str:
+    machine = evaluation.environment
+    return (
+        f"{machine['cpu']}, {machine['cpus']} CPUs, load {machine['load']:.1f}; Python {machine['python']}, seismic "
+        f"{machine['seismic']}; at most {decimal(evaluation.peak_memory)} of memory while searching, mapped files "
+        "included.\n"
+    )
