@@ -24,6 +24,7 @@ VERBS = {
     "snapshot": "Save a collection as one file, or restore it.",
     "migrate": "Publish an index of an older format in today's.",
     "gc": "Remove old generations that nobody has open.",
+    "synth": "Make a collection of any size that is as hard to search as a real one.",
     "bench": "Compare with other engines: time per query at equal recall, on one thread.",
 }
 """Verb -> summary. A verb is the module of that name, whose `app` holds its command."""
