@@ -11,6 +11,7 @@ from seismic.build import build
 from seismic.compaction import compact
 from seismic.errors import (
     CorruptIndexError,
+    DeadlineError,
     FormatError,
     IndexNotFoundError,
     InputError,
@@ -19,6 +20,7 @@ from seismic.errors import (
     ParameterError,
     QueryError,
     SeismicError,
+    StoppedError,
     StorageError,
     VectorError,
 )
@@ -41,6 +43,7 @@ __all__ = [
     "Answer",
     "BuildParams",
     "CorruptIndexError",
+    "DeadlineError",
     "FormatError",
     "GenerationInfo",
     "Hit",
@@ -57,6 +60,7 @@ __all__ = [
     "SearchStats",
     "SeismicError",
     "SparseVectors",
+    "StoppedError",
     "StorageError",
     "VectorError",
     "Verification",

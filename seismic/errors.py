@@ -5,6 +5,8 @@ SeismicError
 │   ├── VectorError       a sparse vector breaks a rule; names source, row and field
 │   ├── ParameterError    a parameter is unknown or out of range
 │   └── QueryError        a query cannot be understood
+├── StoppedError          a search was stopped before its end
+│   └── DeadlineError     its deadline passed
 └── StorageError          the files are not what they should be
     ├── IndexNotFoundError    no collection or generation there
     ├── OutputExistsError     refusing to write over something
@@ -56,6 +58,14 @@ class ParameterError(InputError):
 
 class QueryError(InputError):
     """A query cannot be understood."""
+
+
+class StoppedError(SeismicError):
+    """A search was stopped before its end."""
+
+
+class DeadlineError(StoppedError):
+    """The deadline of a search passed."""
 
 
 class StorageError(SeismicError):

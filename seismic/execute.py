@@ -9,6 +9,7 @@ import numpy.typing as npt
 from seismic.kernels import accumulate, exact, traverse
 from seismic.planner import Choice, accumulates
 from seismic.scope import Part, Scope
+from seismic.stop import current
 from seismic.store.shard import Shard
 from seismic.vectors import SparseVectors
 from seismic.view import View
@@ -42,12 +43,15 @@ class Executor:
         except IndexError:
             workspaces = Workspaces()
         try:
-            workspaces.fit(view.manifest.dimension, max(map(len, view.shards)))
+            stop = current()
+            workspaces.fit(view.manifest.dimension, max(map(len, view.shards)), stop.flag)
             best: Arrays | None = None
             least_scores = np.zeros(len(queries), np.float32)  # what the k-th best document so far scores
             for live, part, first in zip(view.shards, scope.parts, view.firsts, strict=False):
                 if part.count:
+                    stop.check()
                     found = _search_shard(live.shard, part, queries, k, choice, least_scores, workspaces, counters)
+                    stop.check()  # what was found by then means nothing
                     found = _numbered(found[0], first), found[1]
                     best = found if best is None else merge([best, found], k)
                     if best[1].shape[1] == k:

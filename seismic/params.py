@@ -102,11 +102,15 @@ class SearchParams(_Params):
     """Skip a block if its estimate (`exact`: its bound) < heap_factor x k-th best score so far; higher prunes more.
     None: 0.6 for `blocks`, 1 for `exact`, which above 1 is exact no more."""
 
+    timeout_ms: Annotated[int, Field(ge=1, le=3_600_000)] | None = None
+    """Milliseconds after which the search is given up, with an error. None: as long as it takes; in the service, its
+    setting."""
+
     @model_validator(mode="after")
     def _check_recall(self) -> Self:
         if self.recall is None:
             return self
-        chosen = self.model_dump(exclude={"recall"}, exclude_none=True)
+        chosen = self.model_dump(exclude={"recall", "timeout_ms"}, exclude_none=True)
         found = " and ".join(f"{name} {value}" for name, value in chosen.items() if value != "auto")
         if found:
             message = "recall {recall} chooses plan, query_cut and heap_factor, found {found} as well; leave out either"

@@ -18,6 +18,7 @@ from seismic.planner import depth_to_accumulate
 from seismic.pseudo import pseudo_queries
 from seismic.query import QUERY_DIMENSION, Query, QueryLike, known_components, parse_query
 from seismic.scope import everything
+from seismic.stop import current, under, within
 from seismic.store.manifest import Manifest
 from seismic.threads import even_ranges, in_order
 from seismic.vectors import SparseVectors, VectorsLike, as_vectors
@@ -119,7 +120,8 @@ class Index:
         choice = view.planner.choose(k, recall, params)
         parsed = parse_query(query, view.manifest.dimension, view.vocabulary)
         scope = everything(view)
-        numbers, scores, counters = self._executor.run(view, scope, _one_row(parsed), min(k, scope.count), choice)
+        with within(params.timeout_ms if params else None):
+            numbers, scores, counters = self._executor.run(view, scope, _one_row(parsed), min(k, scope.count), choice)
         found = numbers[0][numbers[0] >= 0].tolist()
         ids = view.documents.ids(found)
         hits = [Hit(*hit) for hit in zip(ids, scores[0].tolist(), found, strict=False)]
@@ -148,13 +150,15 @@ class Index:
         numbers, scores = np.full((len(vectors), k), -1, np.int64), np.zeros((len(vectors), k), np.float32)
 
         def task(span: tuple[int, int]) -> None:
-            part = vectors.slice(*span)
-            found = self._executor.run(view, scope, part, width, choice)
+            with under(stop):
+                found = self._executor.run(view, scope, vectors.slice(*span), width, choice)
             numbers[slice(*span), :width], scores[slice(*span), :width] = found.numbers, found.scores
 
         parts = 1 if threads == 1 else 8 * threads  # short ranges keep all threads busy to the end
-        for _ in in_order(task, even_ranges(len(vectors), parts), threads):
-            pass
+        with within(params.timeout_ms if params else None):
+            stop = current()
+            for _ in in_order(task, even_ranges(len(vectors), parts), threads):
+                pass
         return numbers, scores
 
     def document_ids(self, numbers: Iterable[int]) -> list[Any]:

@@ -1,5 +1,8 @@
 """Scratch arrays of searches."""
 
+import numpy as np
+import numpy.typing as npt
+
 from seismic.kernels import accumulate, exact, traverse
 
 
@@ -11,9 +14,11 @@ class Workspaces:
         self._exact: exact.Workspace | None = None
         self._accumulate: accumulate.Workspace | None = None
         self._blocks: traverse.Workspace | None = None
+        self._flag = np.zeros(1, np.uint8)
 
-    def fit(self, dimension: int, documents: int) -> None:
-        """Take shards of up to so many documents from now on."""
+    def fit(self, dimension: int, documents: int, flag: npt.NDArray[np.uint8]) -> None:
+        """Take shards of up to so many documents from now on; searches end once `flag` uint8 [1] is set."""
+        self._flag = flag
         if dimension != self._dimension or documents > self._documents:
             self._dimension, self._documents = dimension, documents
             self._exact = self._accumulate = self._blocks = None
@@ -22,16 +27,16 @@ class Workspaces:
         """For the plan `exact`."""
         if self._exact is None:
             self._exact = exact.make_exact_workspace(self._dimension, self._documents)
-        return self._exact
+        return self._exact._replace(stop=self._flag)
 
     def for_accumulate(self) -> accumulate.Workspace:
         """For the plan `exact` by adding up."""
         if self._accumulate is None:
             self._accumulate = accumulate.make_accumulate_workspace(self._dimension, self._documents)
-        return self._accumulate
+        return self._accumulate._replace(stop=self._flag)
 
     def for_blocks(self, blocks: int) -> traverse.Workspace:
         """For searches that estimate up to so many blocks, padding included."""
         if self._blocks is None or len(self._blocks.order) < blocks:
             self._blocks = traverse.make_workspace(self._dimension, self._documents, blocks)
-        return self._blocks
+        return self._blocks._replace(stop=self._flag)

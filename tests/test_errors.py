@@ -9,7 +9,7 @@ CLASSES = [cls for _, cls in inspect.getmembers(errors, inspect.isclass) if cls.
 
 
 def test_every_error_has_the_one_root() -> None:
-    assert len(CLASSES) == 11
+    assert len(CLASSES) > 10
     assert all(issubclass(cls, SeismicError) for cls in CLASSES)
 
 

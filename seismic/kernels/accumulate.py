@@ -16,7 +16,7 @@ from seismic.kernels.jit import jit
 from seismic.kernels.maxima import BLOCK, GROUP
 from seismic.kernels.score import QueryTable, load_query, make_query_table, unload_query
 from seismic.kernels.shared import Shared, prefetch_block
-from seismic.kernels.simd import add_rows, at_least, trailing_zeros
+from seismic.kernels.simd import add_rows, at_least, stopped, trailing_zeros
 
 AHEAD = 4
 """Candidates prefetched before they are scored."""
@@ -24,11 +24,12 @@ AHEAD = 4
 
 class Workspace(NamedTuple):
     """What one search at a time needs; one per thread. ``table``; ``bounds``, by document; ``totals`` float64
-    [BLOCK]."""
+    [BLOCK]; ``stop`` uint8 [1], as of `exact`."""
 
     table: QueryTable
     bounds: Bounds
     totals: F64
+    stop: U8
 
 
 @jit
@@ -36,7 +37,10 @@ def make_accumulate_workspace(dimension: int, documents: int) -> Workspace:
     """A workspace for shards of up to so many documents."""
     windows = -(-documents // WINDOW)
     return Workspace(
-        make_query_table(dimension), make_bounds(dimension, windows * (WINDOW // GROUP)), np.empty(BLOCK, np.float64)
+        make_query_table(dimension),
+        make_bounds(dimension, windows * (WINDOW // GROUP)),
+        np.empty(BLOCK, np.float64),
+        np.zeros(1, np.uint8),
     )
 
 
@@ -59,7 +63,7 @@ def search_accumulate(
     load_query(workspace.table, components, values)
     n, terms, k, scratch = len(shared.scales), len(components), len(scores), workspace.bounds
     groups = -(-n // GROUP)
-    unit = _add_impacts(impacts, scales, components, values, n, scratch)
+    unit = _add_impacts(impacts, scales, components, values, n, workspace.stop, scratch)
     least = max(1 if terms <= TERMS else 0, least_bound(least_score, unit, terms))
     size, ceiling = 0, 1 << 16
     floor = max(least, first_floor(scratch, groups, k))
@@ -72,7 +76,7 @@ def search_accumulate(
         size = _score(shared, count, floor, ceiling, workspace, scores, numbers, size, counters)
         kth = max(scores[0], np.float32(least_score)) if size == k else np.float32(least_score)
         floor, ceiling = max(least, least_bound(kth, unit, terms)), floor
-        if floor >= ceiling:
+        if floor >= ceiling or stopped(workspace.stop):
             break
         count = _collect(scratch, groups, n, floor, ceiling, allowed)
     heap.sort_best_first(scores, numbers, size)
@@ -83,11 +87,15 @@ def search_accumulate(
 
 
 @jit(allocates=False)
-def _add_impacts(impacts: Impacts, scales: F32, components: U32, values: F32, n: int, scratch: Bounds) -> float:
+def _add_impacts(
+    impacts: Impacts, scales: F32, components: U32, values: F32, n: int, stop: U8, scratch: Bounds
+) -> float:
     """Fill `bounds` and `tops`, window by window; the value of one unit of them."""
     unit, terms = unit_of(scales, components, values), len(components)
     windows = -(-n // WINDOW)
     for window in range(windows):
+        if stopped(stop):
+            break
         base = np.uint64(window << WINDOW_BITS)
         for at in range(terms):
             component = np.int64(components[at])
@@ -155,6 +163,8 @@ def _score(
             scratch.order[left] = scratch.candidates[at]
             left += 1
     for at in range(left):
+        if stopped(workspace.stop):
+            break
         if at + AHEAD < left:
             upcoming = np.int64(scratch.order[at + AHEAD]) // BLOCK
             if upcoming != np.int64(scratch.order[at + AHEAD - 1]) // BLOCK:
@@ -189,6 +199,8 @@ def search_accumulate_batch(
 ) -> None:
     """`search_accumulate` for the queries of a CSR triple, into rows of `scores` and `numbers`."""
     for row in range(len(indptr) - 1):
+        if stopped(workspace.stop):
+            break
         span = slice(indptr[row], indptr[row + 1])
         search_accumulate(
             impacts,

@@ -24,6 +24,7 @@ from seismic.kernels.score import (
     unload_query,
 )
 from seismic.kernels.shared import Shared, prefetch_block, prefetch_own, prefetch_rows
+from seismic.kernels.simd import stopped
 
 AHEAD = 4
 """Blocks prefetched before their shared components are read."""
@@ -44,7 +45,8 @@ class Workspace(NamedTuple):
     ``table``; ``bounds``. By block that waits for its own components [WAITING]: ``blocks`` uint32, ``masks`` uint8 of
     documents that can still reach the top k, ``sums`` float32 [WAITING, BLOCK], weight x code so far. By candidate
     [documents]: ``found`` uint32, its position; ``codes`` float32, weight x code. ``lows`` float32 [documents]: a heap
-    of the k best scores that candidates have at least. ``totals`` float64 [BLOCK].
+    of the k best scores that candidates have at least. ``totals`` float64 [BLOCK]. ``stop`` uint8 [1]: once another
+    thread sets it, a search ends soon, with hits that mean nothing.
     """
 
     table: QueryTable
@@ -56,6 +58,7 @@ class Workspace(NamedTuple):
     codes: F32
     lows: F32
     totals: F64
+    stop: U8
 
 
 @jit
@@ -71,6 +74,7 @@ def make_exact_workspace(dimension: int, documents: int) -> Workspace:
         np.empty(documents, np.float32),
         np.empty(documents, np.float32),
         np.empty(BLOCK, np.float64),
+        np.zeros(1, np.uint8),
     )
 
 
@@ -112,7 +116,7 @@ def search_exact(
         ceiling = floor
         kth = _kth(workspace, k, size, least_score)
         floor = min(least_bound(np.float32(heap_factor) * kth, unit, terms), ceiling)
-        if floor == ceiling:
+        if floor == ceiling or stopped(workspace.stop):
             break
     size = _settle(shared, n_found, half, _kth(workspace, k, size, least_score), workspace, scores, numbers)
     heap.sort_best_first(scores, numbers, size)
@@ -153,6 +157,8 @@ def _visit(
     kth = _kth(workspace, k, size, least_score)
     limit = np.float32(heap_factor) * kth
     for at in range(count + WAITING):
+        if stopped(workspace.stop):
+            break
         least = least_bound(limit, unit, terms)
         while upcoming < count and upcoming <= at + AHEAD:
             if np.int64(bounds[order[upcoming]]) >= least:
@@ -276,6 +282,8 @@ def search_exact_batch(
 ) -> None:
     """`search_exact` for the queries of a CSR triple, into rows of `scores` and `numbers`."""
     for row in range(len(indptr) - 1):
+        if stopped(workspace.stop):
+            break
         span = slice(indptr[row], indptr[row + 1])
         search_exact(
             maxima,

@@ -26,6 +26,16 @@ def _prefetch(typingctx: Any, array: Any, index: Any) -> Any:
 
 
 @intrinsic
+def _stopped(typingctx: Any, flag: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        # Atomic, so that LLVM loads it anew each time; it is an ordinary load of the CPU.
+        loaded = builder.load_atomic(data(context, builder, signature.args[0], arguments[0]), "monotonic", 1)
+        return builder.icmp_unsigned("!=", loaded, I8(0))
+
+    return types.boolean(flag), codegen
+
+
+@intrinsic
 def _trailing_zeros(typingctx: Any, word: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return call(builder, "llvm.cttz.i64", I64, [arguments[0], I1(1)])
@@ -88,6 +98,14 @@ def _no_prefetch(array: Any, index: Any) -> None:
 
 prefetch: Callable[[Any, int], None] = _no_prefetch if JIT_DISABLED else _prefetch
 """prefetch(array, index): ask for the cache line of array[index]; any index is safe."""
+
+
+def _stopped_plainly(flag: Any) -> bool:
+    return bool(flag[0] != 0)
+
+
+stopped: Callable[[Any], bool] = _stopped_plainly if JIT_DISABLED else _stopped
+"""stopped(flag): whether flag[0] of a uint8 array is set, which any thread may do meanwhile."""
 
 
 def _add_rows_plainly(bounds: Any, start: int, codes: Any, offsets: Any, weights: Any, n_rows: int) -> int:

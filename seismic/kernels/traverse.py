@@ -27,7 +27,7 @@ from seismic.kernels.score import (
     prefetch_vector,
     unload_query,
 )
-from seismic.kernels.simd import add_rows, at_least, prefetch, trailing_zeros
+from seismic.kernels.simd import add_rows, at_least, prefetch, stopped, trailing_zeros
 from seismic.kernels.summarize import CODE_BITS, MAX_BLOCKS, MAX_CODE
 
 BUCKETS = 256
@@ -79,7 +79,8 @@ class Workspace(NamedTuple):
     GROUP: ``estimates`` uint16, ``tops`` uint16: the largest of each group. ``weights``, ``estimates`` and
     ``visited`` uint8 [shared blocks] are all 0 between searches. ``scored`` uint32 [documents]: positions scored.
     By located run: ``run_starts`` and ``run_bases`` int64, ``run_lengths`` and ``run_weights`` uint16. By candidate:
-    ``members`` uint32, ``bounds`` uint16: its estimate, ``order`` uint32. ``histogram`` int64 [BUCKETS + 1].
+    ``members`` uint32, ``bounds`` uint16: its estimate, ``order`` uint32. ``histogram`` int64 [BUCKETS + 1]. ``stop``
+    uint8 [1]: once another thread sets it, a search ends soon, with hits that mean nothing.
     """
 
     table: QueryTable
@@ -96,6 +97,7 @@ class Workspace(NamedTuple):
     bounds: U16
     order: U32
     histogram: I64
+    stop: U8
 
 
 @jit
@@ -122,6 +124,7 @@ def make_workspace(dimension: int, documents: int, blocks: int) -> Workspace:
         np.empty(blocks, np.uint16),
         np.empty(blocks, np.uint32),
         np.empty(BUCKETS + 1, np.int64),
+        np.zeros(1, np.uint8),
     )
 
 
@@ -196,6 +199,8 @@ def _estimate(summaries: Summaries, chosen: I64, bases: I64, n_lists: int, works
     """Fill `estimates` and `tops`."""
     located = 0
     for rank in range(n_lists):
+        if stopped(workspace.stop):
+            break
         located = _locate(summaries, chosen[rank], bases[rank], workspace, located)
     _add_located(summaries, workspace, located)
     for group in range(bases[n_lists] // GROUP):
@@ -274,7 +279,7 @@ def _visit_all(
         )
         ceiling = floor
         floor = min(_least(scores, size, factor), ceiling)
-        if floor == ceiling:
+        if floor == ceiling or stopped(workspace.stop):
             break
     for at in range(scored):
         workspace.visited[workspace.scored[at] // np.uint32(BLOCK)] = 0
@@ -375,6 +380,8 @@ def _visit(
     half = np.float32(0.5) * weight_sum * SAFETY
     least = _least(scores, size, factor)
     while True:
+        if stopped(workspace.stop):
+            upcoming = count  # what is gathered is marked as visited: score it, so that it is unmarked
         while upcoming < count and gathered - scored < AHEAD:
             candidate = workspace.order[upcoming]
             upcoming += 1
@@ -433,6 +440,8 @@ def search_blocks_batch(
 ) -> None:
     """`search_blocks` for the queries of a CSR triple, into rows of `scores` and `numbers`."""
     for row in range(len(indptr) - 1):
+        if stopped(workspace.stop):
+            break
         span = slice(indptr[row], indptr[row + 1])
         search_blocks(
             blocks,

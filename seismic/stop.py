@@ -1,0 +1,123 @@
+"""Ending searches early: at a deadline, or when another thread says so."""
+
+import math
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+import numpy as np
+
+from seismic.errors import DeadlineError, StoppedError
+
+
+class Stop:
+    """Ends the searches that run under it, see `under`, within about a millisecond; from any thread.
+
+    ``flag`` uint8 [1]: set once they should end; kernels look at it.
+    """
+
+    __slots__ = ("__weakref__", "_milliseconds", "deadline", "flag")
+
+    def __init__(self) -> None:
+        self.flag = np.zeros(1, np.uint8)
+        self.deadline = math.inf
+        self._milliseconds = 0.0
+
+    def set(self) -> None:
+        """End them now; they raise StoppedError."""
+        self.flag[0] = 1
+
+    def after(self, milliseconds: float, since: float | None = None) -> None:
+        """End them so many milliseconds after `since` (`time.monotonic`; None: now), unless they end before; they
+        raise DeadlineError."""
+        deadline = (time.monotonic() if since is None else since) + milliseconds / 1000
+        if deadline < self.deadline:
+            self.deadline, self._milliseconds = deadline, milliseconds
+            _WATCH.add(self)
+
+    def check(self) -> None:
+        """Raise StoppedError or DeadlineError if it is time."""
+        if time.monotonic() >= self.deadline:
+            raise DeadlineError(
+                f"not done after {self._milliseconds:g} ms, its deadline; ask for less, or allow more (timeout_ms)"
+            )
+        if self.flag[0]:
+            raise StoppedError("the search was stopped by its caller")
+
+    def close(self) -> None:
+        """Nothing runs under it any more."""
+        _WATCH.remove(self)
+
+
+_NEVER = Stop()
+_CURRENT: ContextVar[Stop] = ContextVar("stop", default=_NEVER)
+
+
+def current() -> Stop:
+    """The one that searches of this thread run under; by default one that nobody sets."""
+    return _CURRENT.get()
+
+
+@contextmanager
+def under(stop: Stop) -> Iterator[None]:
+    """Searches in the block, of this thread, run under `stop`."""
+    token = _CURRENT.set(stop)
+    try:
+        yield
+    finally:
+        _CURRENT.reset(token)
+
+
+@contextmanager
+def within(milliseconds: float | None) -> Iterator[None]:
+    """Searches in the block have so many milliseconds in all, or what is left of those of a block around it."""
+    if milliseconds is None:
+        yield
+        return
+    outer = current()
+    stop = Stop() if outer is _NEVER else outer
+    stop.after(milliseconds)
+    try:
+        with under(stop):
+            yield
+    finally:
+        if stop is not outer:
+            stop.close()
+
+
+class _Watch:
+    """One thread that sets the flags of those whose deadline passes; it starts with the first of them."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._waiting: dict[Stop, None] = {}
+        self._wakes = math.inf
+        self._thread: threading.Thread | None = None
+
+    def add(self, stop: Stop) -> None:
+        with self._changed:
+            self._waiting[stop] = None
+            if self._thread is None or not self._thread.is_alive():  # none yet, or lost in a fork
+                self._thread = threading.Thread(target=self._run, name="deadlines", daemon=True)
+                self._thread.start()
+            if stop.deadline < self._wakes:  # with equal timeouts, hardly ever
+                self._changed.notify()
+
+    def remove(self, stop: Stop) -> None:
+        with self._changed:
+            self._waiting.pop(stop, None)
+
+    def _run(self) -> None:
+        with self._changed:
+            while True:
+                now = time.monotonic()
+                for stop in [one for one in self._waiting if one.deadline <= now]:
+                    stop.set()
+                    del self._waiting[stop]
+                self._wakes = min((one.deadline for one in self._waiting), default=math.inf)
+                self._changed.wait(None if self._wakes == math.inf else max(0.0, self._wakes - now))
+
+
+_WATCH = _Watch()

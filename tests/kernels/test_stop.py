@@ -1,0 +1,79 @@
+"""Searches that are stopped: they end early, and leave their workspace as clean as any other."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from seismic.builder.impacts import find_impacts
+from seismic.builder.quantize import quantize_vectors
+from seismic.kernels import accumulate, exact, traverse
+from seismic.kernels.cpu import JIT_DISABLED
+from tests import naive, samples
+from tests.kernels.test_exact import ALL, SOME_DENSE, shard_of
+from tests.kernels.test_traverse import Case
+
+VECTORS = samples.random_vectors(400, per_vector=8)
+QUERIES = naive.rows(samples.random_vectors(3, per_vector=6, seed=1, empty=0))
+K = 5
+
+
+class Countdown:
+    """A flag that is set from its so-manieth look on."""
+
+    def __init__(self, looks: int) -> None:
+        self.looks = looks
+
+    def __getitem__(self, place: int) -> int:
+        self.looks -= 1
+        return self.looks < 0
+
+
+def search(plan: str, stop: Any) -> tuple[np.ndarray, list[np.ndarray]]:
+    """(document numbers, -7 where none were written; arrays that must be all zero)."""
+    numbers, scores = np.full((len(QUERIES), K), -7), np.zeros((len(QUERIES), K), np.float32)
+    csr, least_scores = samples.queries(QUERIES), np.zeros(len(QUERIES), np.float32)
+    out = scores, numbers, np.zeros(4, np.int64)
+    if plan == "blocks":
+        case = Case(VECTORS, {})
+        blocks = sum(traverse.padded(len(list_)) for list_ in case.lists.values())
+        lists = traverse.make_workspace(VECTORS.dimension, len(VECTORS), blocks)._replace(stop=stop)
+        traverse.search_blocks_batch(*case.arrays(), *csr, samples.COMPONENTS, 1.0, ALL, lists, *out)
+        return numbers, [lists.visited, lists.weights, lists.estimates, *lists.table]
+    shard = shard_of(VECTORS, SOME_DENSE)
+    if plan == "accumulate":
+        sums = accumulate.make_accumulate_workspace(VECTORS.dimension, len(VECTORS))._replace(stop=stop)
+        whole = quantize_vectors(VECTORS, np.arange(len(VECTORS), dtype=np.uint32), 1)
+        impacts = samples.readonly(find_impacts(whole, shard.maxima))
+        accumulate.search_accumulate_batch(
+            impacts, shard.maxima.scales, shard.shared, *csr, least_scores, ALL, sums, *out
+        )
+        return numbers, [sums.bounds.bounds, *sums.table]
+    space = shard.workspace()._replace(stop=stop)
+    exact.search_exact_batch(shard.maxima, shard.shared, *csr, 1.0, least_scores, ALL, space, *out)
+    return numbers, [space.bounds.bounds, *space.table]
+
+
+PLANS = pytest.mark.parametrize("plan", ["exact", "accumulate", "blocks"])
+
+
+@PLANS
+def test_nothing_is_searched_once_the_flag_is_set(plan: str) -> None:
+    numbers, zeros = search(plan, np.ones(1, np.uint8))
+    assert (numbers == -7).all()
+    assert not any(array.any() for array in zeros)
+
+
+@PLANS
+@pytest.mark.skipif(not JIT_DISABLED, reason="compiled kernels read the flag from memory")
+def test_wherever_a_search_is_stopped_its_workspace_is_clean(plan: str) -> None:
+    whole, _ = search(plan, np.zeros(1, np.uint8))
+    looks, left = 0, np.full_like(whole, -7)
+    while not (left == whole).all():
+        flag = Countdown(looks)
+        left, zeros = search(plan, flag)
+        assert not any(array.any() for array in zeros), f"stopped at look {looks}"
+        written = (left != -7).all(axis=1)
+        assert (left[written][:-1] == whole[written][:-1]).all()  # queries before the one that was stopped are done
+        looks += 1 + looks // 4
+    assert looks > 3 * len(QUERIES)
