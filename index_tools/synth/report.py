@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from index_tools.report import table
 from index_tools.synth.comparison import Comparison, Side
+from index_tools.tables import table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
