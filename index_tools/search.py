@@ -24,6 +24,9 @@ def search(
     collection: Annotated[Path, typer.Argument(metavar="OUT", help="Folder of the collection.")],
     tokens: Annotated[str | None, typer.Option(help="The query as a JSON object from token to weight.")] = None,
     vector: Annotated[str | None, typer.Option(help="The query as JSON with `indices` and `values`.")] = None,
+    filter: Annotated[
+        str | None, typer.Option(help="Only documents that this filter lets through, as JSON.", show_default=False)
+    ] = None,
     k: Annotated[int, typer.Option("-k", "--k", help="Hits wanted.")] = 10,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per hit, with its payload.")] = False,
     *,
@@ -40,15 +43,20 @@ def search(
         seismic search scifact --tokens '{"planet": 2.1}' --recall 0.95
 
         seismic search scifact --tokens '{"planet": 2.1}' --json | jq .payload
+
+        seismic search scifact --tokens '{"planet": 2.1}' --filter '{"must": [{"key": "year", "range": {"lt": 1990}}]}'
     """
     query = _query(tokens, vector)
+    wanted = None if filter is None else _parse("--filter", filter)
     with seismic.open(collection) as index:
-        answer = index.answer(query, k, params=params)
+        answer = index.answer(query, k, params=params, filter=wanted)
         payloads = index.payloads([hit.number for hit in answer.hits])
         if as_json:
             _print_json(answer, payloads)
         else:
             _print_table(index, answer, payloads)
+    for warning in answer.warnings:
+        typer.echo(warning, err=True)
     if answer.unknown:
         typer.echo(f"not in the index: {', '.join(map(str, answer.unknown))}", err=True)
     typer.echo(_summary(answer), err=as_json)
@@ -95,7 +103,8 @@ def _print_table(index: Index, answer: Answer, payloads: list[dict[str, Any]]) -
 def _summary(answer: Answer) -> str:
     stats, profile = answer.stats, answer.profile
     chosen = f" for recall {profile.target:g} (measured: {profile.recall:.4f} at k = {profile.k})" if profile else ""
+    matched = "" if answer.matched is None else f"{answer.matched:,} documents match the filter, "
     return (
-        f"plan {answer.plan}{chosen}, {stats.blocks_visited:,} of {stats.blocks:,} blocks visited, "
+        f"{matched}plan {answer.plan}{chosen}, {stats.blocks_visited:,} of {stats.blocks:,} blocks visited, "
         f"{stats.documents_scored:,} documents scored"
     )

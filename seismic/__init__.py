@@ -12,6 +12,7 @@ from seismic.compaction import compact
 from seismic.errors import (
     CorruptIndexError,
     DeadlineError,
+    FilterError,
     FormatError,
     IndexNotFoundError,
     InputError,
@@ -44,6 +45,7 @@ __all__ = [
     "BuildParams",
     "CorruptIndexError",
     "DeadlineError",
+    "FilterError",
     "FormatError",
     "GenerationInfo",
     "Hit",

@@ -29,6 +29,7 @@ class Answer:
     """Hits, best first; the plan that found them; `unknown`: components or tokens of the query the index lacks.
 
     `profile`: the one that a recall asked for has chosen, with its target and what was measured; else None.
+    `matched`: how many documents a filter lets through; None without one. `warnings`: what the caller might not expect.
     """
 
     hits: list[Hit]
@@ -36,3 +37,14 @@ class Answer:
     stats: SearchStats
     unknown: tuple[int | str, ...]
     profile: Profile | None = None
+    matched: int | None = None
+    warnings: tuple[str, ...] = ()
+
+
+def few_hits(found: int, k: int, matched: int) -> tuple[str, ...]:
+    """Why a filtered search of k hits found no more, as warnings; none if it found k."""
+    if found >= k:
+        return ()
+    if found == matched:
+        return (f"only {matched} documents match the filter",)
+    return (f"{matched} documents match the filter, and only {found} of them share a component with the query",)

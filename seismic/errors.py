@@ -4,7 +4,8 @@ SeismicError
 ├── InputError            what the caller gave is wrong (also a ValueError)
 │   ├── VectorError       a sparse vector breaks a rule; names source, row and field
 │   ├── ParameterError    a parameter is unknown or out of range
-│   └── QueryError        a query cannot be understood
+│   ├── QueryError        a query cannot be understood
+│   └── FilterError       a filter cannot be understood, or does not fit the columns; names the path
 ├── StoppedError          a search was stopped before its end
 │   └── DeadlineError     its deadline passed
 └── StorageError          the files are not what they should be
@@ -58,6 +59,17 @@ class ParameterError(InputError):
 
 class QueryError(InputError):
     """A query cannot be understood."""
+
+
+class FilterError(InputError):
+    """A filter cannot be understood, or does not fit the collection's columns.
+
+    Attributes: ``path``, such as ``filter.must[1].range.gte``, and ``problem`` (the message without its path).
+    """
+
+    def __init__(self, problem: str, path: str) -> None:
+        self.problem, self.path = problem, path
+        super().__init__(f"{path}: {problem}")
 
 
 class StoppedError(SeismicError):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from functools import cached_property
+from itertools import count
 
 import numpy as np
 import numpy.typing as npt
@@ -20,12 +21,19 @@ RESTORED_ROWS = 1 << 14
 """Documents taken out of a shard at a time."""
 
 
+_SERIALS = count()
+
+
 class Address:
     """Where the documents of a shard are, made when first needed: `lookup` from ids to numbers, and `positions`
-    uint32 [n] from numbers to the places of the shard's order."""
+    uint32 [n] from numbers to the places of the shard's order.
+
+    ``serial``: no other has it, in this process; a cache's key that does not keep the shard mapped.
+    """
 
     def __init__(self, shard: Shard) -> None:
         self._shard = shard
+        self.serial = next(_SERIALS)
 
     @cached_property
     def lookup(self) -> Lookup:
@@ -45,7 +53,8 @@ class LiveShard:
     """A shard without its deleted documents; immutable.
 
     ``allowed`` uint8 [shared blocks]: bit i of a byte says whether document i of the block is live; empty: all are.
-    ``live`` counts them. Numbers are those of the shard, from 0.
+    ``live`` counts them. Numbers are those of the shard, from 0. ``address`` is shared with those made of it;
+    ``serial``: no other has it, in this process.
     """
 
     def __init__(
@@ -57,26 +66,31 @@ class LiveShard:
     ) -> None:
         self.shard, self.allowed = shard, allowed
         self.live = len(shard) if live is None else live
-        self._address = address or Address(shard)
+        self.address = address or Address(shard)
+        self.serial = next(_SERIALS)
 
     def __len__(self) -> int:
         return len(self.shard)
 
     def find(self, ids: pa.Array) -> npt.NDArray[np.int64]:
         """int64 [n]: the number of each id's document, -1 if none is live."""
-        found = self._address.lookup.find(ids)
+        found = self.address.lookup.find(ids)
         here = np.flatnonzero(found >= 0)
         found[here[~self._are_live(found[here])]] = -1
         return found
+
+    def positions(self, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.uint32]:
+        """uint32 [n]: where documents stand in the shard's order."""
+        return self.address.positions[numbers]
 
     def without(self, numbers: npt.NDArray[np.int64]) -> "LiveShard":
         """The same without these live documents."""
         if len(numbers) == 0:
             return self
         allowed = self.allowed.copy() if len(self.allowed) else _all_allowed(len(self))
-        positions = self._address.positions[numbers]
+        positions = self.address.positions[numbers]
         np.bitwise_and.at(allowed, positions // BLOCK, ~(np.uint8(1) << (positions % BLOCK).astype(np.uint8)))
-        return LiveShard(self.shard, self._address, allowed, self.live - len(numbers))
+        return LiveShard(self.shard, self.address, allowed, self.live - len(numbers))
 
     def numbers(self) -> npt.NDArray[np.int64]:
         """int64: the live documents, ascending."""
@@ -97,7 +111,7 @@ class LiveShard:
 
     def vectors(self, numbers: npt.NDArray[np.int64], dimension: int) -> SparseVectors:
         """The vectors of some documents: values as `restore` takes them out of shared blocks."""
-        shared, positions = self.shard.shared, self._address.positions[numbers]
+        shared, positions = self.shard.shared, self.address.positions[numbers]
         indptr = np.zeros(len(positions) + 1, np.int64)
         count_components(shared, positions, indptr[1:])
         np.cumsum(indptr, out=indptr)
@@ -114,7 +128,7 @@ class LiveShard:
     def _are_live(self, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
         if len(self.allowed) == 0:
             return np.ones(len(numbers), bool)
-        positions = self._address.positions[numbers]
+        positions = self.address.positions[numbers]
         bits = self.allowed[positions // BLOCK] >> (positions % BLOCK).astype(np.uint8)
         return np.asarray(bits & 1, bool)
 

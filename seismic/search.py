@@ -9,10 +9,12 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from seismic.answer import Answer, Hit, SearchStats
+from seismic.answer import Answer, Hit, SearchStats, few_hits
 from seismic.changes import check_delete
 from seismic.errors import ParameterError
 from seismic.execute import Arrays, Executor
+from seismic.filters.filters import Filters
+from seismic.filters.language import FilterLike
 from seismic.params import Profile, SearchParams, Verify, check_verify
 from seismic.planner import depth_to_accumulate
 from seismic.pseudo import pseudo_queries
@@ -38,7 +40,7 @@ class Index:
         self.name = view.collection.resolve().name
         self._current: View | None = view
         self._refreshing = threading.Lock()
-        self._executor = Executor()
+        self._executor, self._filters = Executor(), Filters()
 
     @property
     def view(self) -> View:
@@ -98,34 +100,50 @@ class Index:
     def frozen(self) -> "Index":
         """The index as it is now, which no refresh changes: for several calls that must agree."""
         index = Index(self.view)
-        index._executor = self._executor
+        index._executor, index._filters = self._executor, self._filters
         return index
 
     def search(
-        self, query: QueryLike, k: int = 10, *, recall: float | None = None, params: SearchParams | None = None
+        self,
+        query: QueryLike,
+        k: int = 10,
+        *,
+        recall: float | None = None,
+        params: SearchParams | None = None,
+        filter: FilterLike | None = None,
     ) -> list[Hit]:
         """The k best documents for a query, best first; fewer if fewer share a component with it.
 
         `query`: {"indices": [...], "values": [...]}, {"tokens": {token: weight}}, or SparseVectors of one row. `recall`
-        is short for `params=SearchParams(recall=...)`. Ties go by document number. Raises QueryError or
-        ParameterError.
+        is short for `params=SearchParams(recall=...)`. `filter`: only documents that it lets through, as
+        `seismic.filters.language` says. Ties go by document number. Raises QueryError, ParameterError or FilterError.
         """
-        return self.answer(query, k, recall=recall, params=params).hits
+        return self.answer(query, k, recall=recall, params=params, filter=filter).hits
 
     def answer(
-        self, query: QueryLike, k: int = 10, *, recall: float | None = None, params: SearchParams | None = None
+        self,
+        query: QueryLike,
+        k: int = 10,
+        *,
+        recall: float | None = None,
+        params: SearchParams | None = None,
+        filter: FilterLike | None = None,
     ) -> Answer:
         """`search`, with the plan, its profile, counters and unknown components."""
         view = self.view
         choice = view.planner.choose(k, recall, params)
         parsed = parse_query(query, view.manifest.dimension, view.vocabulary)
-        scope = everything(view)
         with within(params.timeout_ms if params else None):
+            scope = self._filters.scope(view, filter)
             numbers, scores, counters = self._executor.run(view, scope, _one_row(parsed), min(k, scope.count), choice)
         found = numbers[0][numbers[0] >= 0].tolist()
         ids = view.documents.ids(found)
         hits = [Hit(*hit) for hit in zip(ids, scores[0].tolist(), found, strict=False)]
-        return Answer(hits, choice.plan, SearchStats(*counters.tolist()), parsed.unknown, choice.profile)
+        stats = SearchStats(*counters.tolist())
+        if filter is None:
+            return Answer(hits, choice.plan, stats, parsed.unknown, choice.profile)
+        warnings = few_hits(len(hits), k, scope.count)
+        return Answer(hits, choice.plan, stats, parsed.unknown, choice.profile, scope.count, warnings)
 
     def search_batch(
         self,
@@ -134,6 +152,7 @@ class Index:
         *,
         recall: float | None = None,
         params: SearchParams | None = None,
+        filter: FilterLike | None = None,
         threads: int = 1,
     ) -> Arrays:
         """(document numbers int64 [n, k], scores float32 [n, k]) of n queries, in their order; -1 and 0 pad.
@@ -144,7 +163,7 @@ class Index:
         if threads < 1:
             raise ParameterError(f"threads is {threads}, expected at least 1")
         view = self.view
-        choice, scope = view.planner.choose(k, recall, params), everything(view)
+        choice, scope = view.planner.choose(k, recall, params), self._filters.scope(view, filter)
         width = min(k, scope.count)
         vectors = known_components(as_vectors(queries), view.manifest.dimension)
         numbers, scores = np.full((len(vectors), k), -1, np.int64), np.zeros((len(vectors), k), np.float32)
@@ -160,6 +179,10 @@ class Index:
             for _ in in_order(task, even_ranges(len(vectors), parts), threads):
                 pass
         return numbers, scores
+
+    def count(self, filter: FilterLike | None = None) -> int:
+        """How many documents a filter lets through; None: how many there are. Raises FilterError."""
+        return self._filters.scope(self.view, filter).count
 
     def document_ids(self, numbers: Iterable[int]) -> list[Any]:
         """The users' ids (str or int) of document numbers; None for -1."""
@@ -199,7 +222,7 @@ class Index:
 
     def close(self) -> None:
         """Let go of the files; the index cannot be searched any more."""
-        self._current, self._executor = None, Executor()
+        self._current, self._executor, self._filters = None, Executor(), Filters()
 
     def __len__(self) -> int:
         return self.view.live

@@ -11,7 +11,7 @@ import seismic
 from server.errors import install_handlers
 from server.middleware import BodyLimit, RequestContext
 from server.openapi import complete_openapi
-from server.routes import collections, documents, health, search
+from server.routes import collections, count, documents, health, search
 from server.service import Service
 from server.settings import Settings
 
@@ -36,7 +36,7 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=_lifespan,
     )
     app.state.service = Service.start(settings)
-    for router in (search.router, documents.changes, documents.router, collections.router, health.router):
+    for router in (search.router, count.router, documents.changes, documents.router, collections.router, health.router):
         app.include_router(router)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     app.add_middleware(RequestContext)  # added last: outermost

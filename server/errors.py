@@ -13,7 +13,16 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
-from seismic import IndexNotFoundError, InputError, LockedError, ParameterError, QueryError, SeismicError, StorageError
+from seismic import (
+    FilterError,
+    IndexNotFoundError,
+    InputError,
+    LockedError,
+    ParameterError,
+    QueryError,
+    SeismicError,
+    StorageError,
+)
 
 MEDIA_TYPE = "application/problem+json"
 MAX_LISTED = 20
@@ -74,6 +83,7 @@ class Kind(NamedTuple):
 
 KINDS: dict[type[SeismicError], Kind] = {
     QueryError: Kind(422, "invalid-query", "The query cannot be understood"),
+    FilterError: Kind(422, "invalid-filter", "The filter does not fit the collection"),
     ParameterError: Kind(422, "invalid-parameter", "A parameter is unknown or out of range"),
     InputError: Kind(422, "invalid-input", "The request is not valid"),
     IndexNotFoundError: Kind(404, "no-such-collection", "There is no such collection"),
@@ -177,5 +187,12 @@ def _explain(problem: Mapping[str, Any]) -> str:
     if problem["type"] == "value_error":  # raised by a checker that says itself what it found
         return str(problem["ctx"]["error"])
     message = _WORDS.get(problem["type"], problem["msg"])
-    found = json.dumps(problem["input"])
-    return f"{message[:1].lower()}{message[1:]} (found {found if len(found) <= 60 else found[:60] + '...'})"
+    return f"{message[:1].lower()}{message[1:]} (found {_shown(problem['input'])})"
+
+
+def _shown(value: Any) -> str:
+    try:
+        shown = json.dumps(value)
+    except RecursionError:
+        return "something deeply nested"
+    return shown if len(shown) <= 60 else shown[:60] + "..."

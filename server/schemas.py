@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from seismic import SearchParams
+from seismic.filters.language import AnyFilter
 from seismic.params import Layout
 from server.collections import State
 
@@ -79,6 +80,10 @@ class SearchRequest(_Schema):
                     "with_payload": ["title"],
                 },
                 {"query": {"indices": [2054, 7592], "values": [1.2, 0.4]}, "params": {"recall": 0.97}},
+                {
+                    "query": {"tokens": {"planet": 2.1, "orbit": 0.8}},
+                    "filter": {"must": [{"key": "n_chars", "range": {"gte": 500}}]},
+                },
             ]
         }
     )
@@ -88,6 +93,9 @@ class SearchRequest(_Schema):
 
     limit: Annotated[int, Field(ge=1)] = 10
     """Most hits to return."""
+
+    filter: AnyFilter | None = None
+    """Only documents that it lets through are hits."""
 
     params: SearchParams = SearchParams()
     """How to search."""
@@ -126,6 +134,37 @@ class Shards(_Schema):
     ok: int
 
 
+class Matched(_Schema):
+    """How many documents a filter lets through."""
+
+    value: int
+    relation: Literal["eq"]
+    """`eq`: there are exactly so many."""
+
+
+class CountRequest(_Schema):
+    """What to count."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"filter": {"must": [{"key": "n_chars", "range": {"gte": 500}}]}}, {}]}
+    )
+
+    filter: AnyFilter | None = None
+    """Only documents that it lets through count."""
+
+
+class CountAnswer(_Schema):
+    """How many documents there are."""
+
+    count: int
+    generation: str
+    """The published state that was counted."""
+    sequence: int
+    """The last change that the answer knows of."""
+    took_ms: float
+    """Milliseconds from the request's arrival at its route."""
+
+
 class SearchAnswer(_Schema):
     """Hits, best first, and how they were found."""
 
@@ -145,6 +184,8 @@ class SearchAnswer(_Schema):
     """What the caller might not expect."""
     unknown_tokens: list[str | int]
     """Tokens or components of the query that the collection does not have."""
+    matched: Matched | None
+    """Documents that the filter lets through; null without a filter."""
     shards: Shards
 
 

@@ -19,6 +19,7 @@ def test_wrong_input_is_a_value_error_and_wrong_files_are_not() -> None:
         "VectorError",
         "ParameterError",
         "QueryError",
+        "FilterError",
     }
     assert not issubclass(StorageError, InputError)
 

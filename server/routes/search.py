@@ -40,7 +40,7 @@ async def search(name: Name, body: SearchRequest, service: ServiceDep) -> Respon
 def _answer(index: Index, body: SearchRequest, started: float) -> bytes:
     """A `SearchAnswer` as JSON."""
     index = index.frozen()  # hits and payloads are of one view, whatever changes meanwhile
-    answer = index.answer(dict(body.query), body.limit, params=body.params)
+    answer = index.answer(dict(body.query), body.limit, params=body.params, filter=body.filter)
     payloads = _payloads(index, answer, body.with_payload)
     shards = len(index.manifest.shards)
     content = {
@@ -55,6 +55,7 @@ def _answer(index: Index, body: SearchRequest, started: float) -> bytes:
         "sequence": index.sequence,
         "warnings": _warnings(body, answer),
         "unknown_tokens": answer.unknown,
+        "matched": None if answer.matched is None else {"value": answer.matched, "relation": "eq"},
         "shards": {"total": shards, "ok": shards},
     }
     return orjson.dumps(content, default=encode_value)
@@ -71,10 +72,10 @@ def _payloads(index: Index, answer: Answer, wanted: bool | list[str]) -> list[di
 def _warnings(body: SearchRequest, answer: Answer) -> list[str]:
     asked = sum(len(part) for name, part in body.query if name != "values")
     if not asked:
-        return ["the query is empty, so nothing matches"]
+        return ["the query is empty, so nothing matches", *answer.warnings]
     if len(answer.unknown) == asked:
-        return ["the collection knows none of the query's components, so nothing matches"]
-    return []
+        return ["the collection knows none of the query's components, so nothing matches", *answer.warnings]
+    return [*answer.warnings]
 
 
 def encode_value(value: Any) -> Any:

@@ -72,3 +72,18 @@ def test_wrong_queries(run: Run, planets_index: Path, options: list[str], messag
     assert result.exit_code == 2
     assert "error: " in result.stderr
     assert message in result.stderr
+
+
+def test_search_under_a_filter(run: Run, tmp_path: Path) -> None:
+    documents = [{"id": number, "indices": [1], "values": [number + 1], "year": 1990 + number} for number in range(5)]
+    path = write_lines(tmp_path / "x.jsonl", *documents)
+    assert run("build", path, tmp_path / "out").exit_code == 0
+    query = ("search", tmp_path / "out", "--vector", '{"indices": [1], "values": [2]}', "-k", "3", "--json")
+    result = run(*query, "--filter", '{"must": [{"key": "year", "range": {"lt": 1992}}]}')
+    assert [orjson.loads(line)["id"] for line in result.stdout.splitlines()] == [1, 0]
+    assert result.stderr.splitlines()[0] == "only 2 documents match the filter"
+    assert result.stderr.splitlines()[1].startswith("2 documents match the filter, plan exact")
+    assert run(*query, "--filter", "[]").stderr == "error: --filter: found a JSON list, expected an object\n"
+    wrong = run(*query, "--filter", '{"must": [{"key": "yaer", "range": {"lt": 1992}}]}')
+    expected = "error: filter.must[0].key: unknown column 'yaer'; this collection has id, year\n"
+    assert (wrong.exit_code, wrong.stderr) == (2, expected)

@@ -7,6 +7,7 @@ import schemathesis
 
 DIMENSION = 30_522
 COLUMNS = {"text", "title", "n_sentences", "structured", "n_chars"}
+NUMBER, WORDS, FLAG = "n_chars", "title", "structured"
 
 
 @schemathesis.hook
@@ -16,7 +17,11 @@ def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwar
     if case.meta is None or not case.meta.generation.mode.is_positive or not isinstance(case.body, dict):
         return
     body = case.body = _without_points(case.body)
-    if "query" in body:
+    if body.get("filter") is not None:
+        body["filter"] = _repair_filter(body["filter"])
+    if case.operation.path.endswith("/count"):
+        case.path_parameters["name"] = "lists"
+    elif "query" in body:
         case.path_parameters["name"] = "lists"
         _repair_search(body)
     else:
@@ -32,6 +37,26 @@ def _repair_search(body: dict[str, Any]) -> None:
         body["params"] = {"recall": body["params"]["recall"]}  # it excludes the others
     if isinstance(body.get("with_payload"), list):
         body["with_payload"] = [name for name in body["with_payload"] if name in COLUMNS]
+
+
+def _repair_filter(part: dict[str, Any]) -> dict[str, Any]:
+    """Columns that there are, of the type that is asked for; at least one bound, and conditions that are one thing."""
+    if "match" in part:
+        kind, wanted = next(iter(part["match"].items()))
+        values = wanted if isinstance(wanted, list) else [wanted]
+        key = {str: WORDS, bool: FLAG}.get(type(values[0]), NUMBER) if values else WORDS
+        small = [value % 2**32 if key == NUMBER else value for value in values]  # it generates what is beyond 64 bits
+        return {"key": key, "match": {kind: small if kind == "any" else small[0]}}
+    if "range" in part:
+        bounds = {name: bound for name, bound in part["range"].items() if isinstance(bound, int | float)}
+        return {"key": NUMBER, "range": bounds or {"gte": 0}}
+    for kind in ("exists", "is_null"):
+        if kind in part:
+            return {kind: {"key": WORDS}}
+    if "ids" in part:
+        return {"ids": [str(one) for one in part["ids"]]}
+    clauses = {clause: [_repair_filter(inner) for inner in inners] for clause, inners in part.items()}
+    return clauses or {"must": []}
 
 
 def _repair_change(body: dict[str, Any]) -> None:

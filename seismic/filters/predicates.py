@@ -1,0 +1,83 @@
+"""What a filter asks of documents, once it fits the columns of a collection: plain values that can be keys."""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import pyarrow as pa
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """The column, or an element of its lists, has one of these values, which are of type `kind`, ascending."""
+
+    column: str
+    kind: pa.DataType
+    values: tuple[str, ...] | tuple[int, ...] | tuple[bool, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """The column, or an element of its lists, of type `kind`, lies between two values as NumPy stores them, both
+    included."""
+
+    column: str
+    kind: pa.DataType
+    low: np.generic
+    high: np.generic
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """The column is not null."""
+
+    column: str
+
+
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """The document has one of these ids."""
+
+    ids: tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """What does not hold."""
+
+    inner: "Predicate"
+
+
+@dataclass(frozen=True, slots=True)
+class All:
+    """Holds if all do; of none, always."""
+
+    inner: tuple["Predicate", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Any:
+    """Holds if one does; of none, never."""
+
+    inner: tuple["Predicate", ...]
+
+
+Predicate: TypeAlias = OneOf | Within | Present | Identified | Not | All | Any
+
+NOTHING = Any(())
+
+
+Leaf: TypeAlias = OneOf | Within | Present | Identified
+"""What asks for one column, or for ids."""
+
+
+def values_in(predicate: Predicate) -> int:
+    """How many values it has: what it takes in memory."""
+    match predicate:
+        case OneOf(values=values) | Identified(ids=values):
+            return len(values)
+        case Not(inner):
+            return values_in(inner)
+        case All(parts) | Any(parts):
+            return 1 + sum(map(values_in, parts))
+    return 1

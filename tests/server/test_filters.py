@@ -1,0 +1,72 @@
+"""Filters over REST."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from seismic import Index
+from server.schemas import CountAnswer
+from tests.conftest import Scifact
+
+from .test_problems import problem
+from .test_search import ask, expected, pairs
+
+LONG = {"must": [{"key": "n_chars", "range": {"gt": 1500}}, {"key": "structured", "match": {"value": False}}]}
+
+
+def count(client: httpx.Client, body: dict[str, Any]) -> CountAnswer:
+    response = client.post("/v1/collections/scifact/count", json=body)
+    assert response.status_code == 200, response.text
+    return CountAnswer.model_validate_json(response.content)
+
+
+def test_search_under_a_filter(client: httpx.Client, index: Index, scifact: Scifact) -> None:
+    answer = ask(client, query=scifact.query(0), filter=LONG)
+    assert (
+        pairs(answer)
+        == expected(index.search(scifact.query(0), filter=LONG))
+        != pairs(ask(client, query=scifact.query(0)))
+    )
+    assert all(hit.payload and hit.payload["n_chars"] > 1500 and not hit.payload["structured"] for hit in answer.hits)
+    assert answer.matched is not None
+    assert (answer.matched.value, answer.matched.relation) == (index.count(LONG), "eq")
+    assert answer.warnings == []
+    assert ask(client, query=scifact.query(0)).matched is None
+
+
+def test_a_filter_that_leaves_few_is_warned_of(client: httpx.Client, scifact: Scifact) -> None:
+    ids = {"must": [{"ids": [scifact.documents["id"][0].as_py(), "elsewhere"]}]}
+    answer = ask(client, query=scifact.query(0), filter=ids)
+    assert answer.warnings == ["only 1 documents match the filter"]
+
+
+def test_count(client: httpx.Client, index: Index) -> None:
+    answer = count(client, {"filter": LONG})
+    assert (answer.count, answer.generation, answer.sequence) == (index.count(LONG), index.generation, 0)
+    assert 0 < answer.count < count(client, {}).count == len(index)
+
+
+@pytest.mark.parametrize("route", ["search", "count"])
+@pytest.mark.parametrize(
+    ("wanted", "detail"),
+    [
+        ({"must": [{"key": "n_chars", "range": {"gtee": 1}}]}, "#/filter/must/0/range/gtee: unknown field"),
+        ({"must": [{"key": "n_chars"}]}, "#/filter/must/0: expected an object with exactly one of 'match', "),
+        ({"must": [{"key": "n_cars", "range": {"gt": 1}}]}, "filter.must[0].key: unknown column 'n_cars'; "),
+        ({"must": [{"key": "title", "range": {"gt": 1}}]}, "filter.must[0].range: column 'title' is string, "),
+        ({"must": [{"ids": ["x"] * 70_000}]}, "#/filter: found more than 65536 values"),
+    ],
+)
+def test_a_wrong_filter(client: httpx.Client, scifact: Scifact, route: str, wanted: Any, detail: str) -> None:
+    body = {"filter": wanted} | ({"query": scifact.query(0)} if route == "search" else {})
+    found = problem(client.post(f"/v1/collections/scifact/{route}", json=body), 422)
+    assert found.detail.startswith(detail)
+    assert found.type.endswith("invalid-filter" if detail.startswith("filter") else "invalid-input")
+
+
+def test_a_deep_filter(client: httpx.Client) -> None:
+    deep = '{"must":[' * 500 + "]}" * 500
+    url, headers = "/v1/collections/scifact/count", {"content-type": "application/json"}
+    found = problem(client.post(url, content=f'{{"filter": {deep}}}', headers=headers), 422)
+    assert found.detail.startswith("#/filter: found more than 8 levels of conditions")

@@ -1,0 +1,153 @@
+"""What a filter may say, and how it is told that it may not."""
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from seismic import FilterError
+from seismic.filters.bind import bind
+from seismic.filters.language import MAX_CONDITIONS, MAX_DEPTH, MAX_VALUES, parse_filter
+from seismic.filters.predicates import NOTHING, Within
+
+SCHEMA = pa.schema(
+    {
+        "id": pa.string(),
+        "lang": pa.string(),
+        "year": pa.int32(),
+        "open": pa.bool_(),
+        "price": pa.float32(),
+        "day": pa.date32(),
+        "old": pa.date64(),
+        "at": pa.timestamp("us"),
+        "tags": pa.list_(pa.string()),
+        "raw": pa.binary(),
+    }
+)
+
+
+def nested(depth: int) -> dict[str, Any]:
+    inner: dict[str, Any] = {"exists": {"key": "lang"}}
+    for _ in range(depth - 1):
+        inner = {"must": [inner]}
+    return inner
+
+
+def refused(wanted: Any) -> str:
+    with pytest.raises(FilterError) as caught:
+        bind(parse_filter(wanted), SCHEMA)
+    assert str(caught.value) == f"{caught.value.path}: {caught.value.problem}"
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "message"),
+    [
+        ([], "filter: expected an object (found [])"),
+        ({"mut": []}, "filter.mut: unknown field"),
+        ({"must": {}}, "filter.must: expected a list (found {})"),
+        ({"must": [7]}, "filter.must[0]: expected an object with exactly one of 'match', 'range', "),
+        ({"should": [{}, {}]}, "filter.should[0]: expected an object with exactly one of "),
+        ({"must": [{"key": "lang"}]}, "filter.must[0]: expected an object with exactly one of "),
+        ({"must": [{"ids": [], "match": {"value": 1}}]}, "filter.must[0]: expected an object with exactly one of "),
+        ({"must": [{"ids": [], "extra": 1}]}, "filter.must[0].extra: unknown field"),
+        ({"must": [{"match": {"value": "en"}}]}, "filter.must[0].key: is missing"),
+        ({"must": [{"key": 1, "match": {"value": "en"}}]}, "filter.must[0].key: input should be a valid string (foun"),
+        ({"must": [{"key": "lang", "match": "en"}]}, "filter.must[0].match: expected an object with exactly one of"),
+        ({"must": [{"key": "lang", "match": {"value": 1, "any": []}}]}, "filter.must[0].match: expected an object wi"),
+        ({"must": [{"key": "lang", "match": {"value": None}}]}, "filter.must[0].match.value: expected a string, an "),
+        ({"must": [{"key": "lang", "match": {"any": "en"}}]}, "filter.must[0].match.any: expected a list of strings, "),
+        ({"must": [{"key": "lang", "match": {"any": ["a", 1]}}]}, "filter.must[0].match.any[1]: input should be a "),
+        ({"must": [{"key": "year", "range": {}}]}, "filter.must[0].range: expected at least one of gte, gt, lte and"),
+        ({"must": [{"key": "year", "range": {"ge": 1}}]}, "filter.must[0].range.ge: unknown field"),
+        ({"must": [{"key": "year", "range": {"gte": True}}]}, "filter.must[0].range.gte: expected a number, a date o"),
+        ({"must": [{"key": "year", "range": {"gte": float("nan")}}]}, "filter.must[0].range.gte: input should be a f"),
+        ({"must": [{"exists": "lang"}]}, "filter.must[0].exists: expected an object (found 'lang')"),
+        ({"must_not": [{"must": [{"ids": 1}]}]}, "filter.must_not[0].must[0].ids: expected a list of strings or of "),
+    ],
+)  # fmt: skip
+def test_what_is_not_a_filter(wanted: Any, message: str) -> None:
+    assert refused(wanted).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("condition", "message"),
+    [
+        ({"key": "lan", "match": {"value": "en"}}, "key: unknown column 'lan'; this collection has id, lang, year, "),
+        ({"exists": {"key": "lan"}}, "exists.key: unknown column 'lan'"),
+        ({"is_null": {"key": "lan"}}, "is_null.key: unknown column 'lan'"),
+        ({"key": "lang", "match": {"value": 1}}, "match.value: found 1, expected a string, as column 'lang' is string"),
+        ({"key": "year", "match": {"value": "1"}}, "match.value: found '1', expected an integer, as column 'year' is"),
+        ({"key": "year", "match": {"value": True}}, "match.value: found True, expected an integer"),
+        ({"key": "open", "match": {"any": [1]}}, "match.any[0]: found 1, expected true or false, as column 'open' is"),
+        ({"key": "tags", "match": {"any": [1]}}, "match.any[0]: found 1, expected a string, as column 'tags' is list<"),
+        ({"key": "price", "match": {"value": 1}}, "match: column 'price' is float, expected strings, integers or boo"),
+        ({"key": "raw", "match": {"value": "a"}}, "match: column 'raw' is binary, expected strings, integers or bool"),
+        ({"key": "lang", "range": {"gte": "a"}}, "range: column 'lang' is string, expected numbers, dates or times;"),
+        ({"key": "raw", "range": {"gte": 1}}, "range: column 'raw' is binary, expected numbers, dates or times; use"),
+        ({"key": "year", "range": {"gte": "2020"}}, "range.gte: found '2020', expected a number, as column 'year' is"),
+        ({"key": "day", "range": {"lt": 2020}}, "range.lt: found 2020, expected a date or time such as '2024-05-01'"),
+        ({"key": "at", "range": {"lt": "May"}}, "range.lt: found 'May', expected a date or time such as '2024-05-01'"),
+        ({"key": "at", "range": {"lt": "2024-13-01"}}, "range.lt: found '2024-13-01', expected a date or time such as"),
+        ({"ids": [1]}, "ids[0]: found 1, expected a string, as ids are"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_the_columns(condition: dict[str, Any], message: str) -> None:
+    assert refused({"must": [condition]}).startswith(f"filter.must[0].{message}")
+
+
+def test_what_a_filter_may_cost_is_bounded() -> None:
+    assert parse_filter(nested(MAX_DEPTH))
+    assert refused(nested(MAX_DEPTH + 1)) == "filter: found more than 8 levels of conditions, which is the most allowed"
+    assert refused(nested(900)).startswith("filter: found more than 8 levels")
+    there = {"exists": {"key": "lang"}}
+    assert parse_filter({"must": [there] * MAX_CONDITIONS})
+    assert refused({"must": [there] * (MAX_CONDITIONS + 1)}).startswith("filter: found more than 1024 conditions")
+    halves = [{"ids": ["a"] * (MAX_VALUES // 2)}, {"key": "lang", "match": {"any": ["a"] * (MAX_VALUES // 2)}}]
+    assert parse_filter({"must": halves})
+    assert refused({"must": [*halves, {"ids": ["a"]}]}).startswith("filter: found more than 65536 values")
+    deep: Any = 1
+    for _ in range(5000):
+        deep = [deep]
+    assert "expected a string, an integer or a boolean" in refused(
+        {"must": [{"key": "lang", "match": {"value": deep}}]}
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "bounds", "low", "high"),
+    [
+        ("year", {"gte": 2.5, "lt": 7}, 3, 6),
+        ("year", {"gt": 2, "lte": 7.9}, 3, 7),
+        ("year", {"gte": 1, "gt": 5}, 6, 2**31 - 1),
+        ("year", {"gte": 2**31}, None, None),
+        ("year", {"lt": -1e300}, None, None),
+        ("year", {"gt": 5, "lt": 6}, None, None),
+        ("price", {"gte": 0.1, "lte": 0.1}, None, None),  # no float32 is 0.1
+        ("price", {"gte": 0.1}, np.float32(0.1), np.inf),
+        ("price", {"lt": 2**24 + 1}, -np.inf, 2.0**24),
+        ("price", {"gt": 10**400}, np.inf, np.inf),
+        ("price", {"lte": 10**400}, -np.inf, np.finfo(np.float32).max),
+        ("day", {"gt": "1970-01-02", "lt": "1970-01-05T00:00:01"}, 2, 4),
+        ("day", {"gte": "1970-01-02T01:00:00+01:00", "lte": "1970-01-02T23:59:59.9999999999Z"}, 1, 1),
+        ("old", {"gte": "1970-01-02"}, 86_400_000, 2**63 - 1),
+        ("at", {"gte": "1970-01-01T00:00:00.0000015"}, 2, 2**63 - 1),
+        ("at", {"lte": "19700101T000000.0000019Z"}, -(2**63), 1),
+        ("at", {"lt": "1969-12-31T23:00:00-01:00"}, -(2**63), -1),
+    ],
+)
+def test_bounds_are_exact(key: str, bounds: dict[str, Any], low: Any, high: Any) -> None:
+    found = bind(parse_filter({"must": [{"key": key, "range": bounds}]}), SCHEMA)
+    if low is None:
+        assert found == NOTHING
+    else:
+        assert isinstance(found, Within)
+        assert (found.low, found.high) == (low, high)
+
+
+def test_the_same_filter_written_otherwise_is_the_same() -> None:
+    one = {"must": [{"key": "lang", "match": {"any": ["en", "de", "en"]}}], "should": []}
+    other = {"must": [{"key": "lang", "match": {"any": ["de", "en"]}}]}
+    assert bind(parse_filter(one), SCHEMA) == bind(parse_filter(other), SCHEMA)
+    assert hash(bind(parse_filter(one), SCHEMA)) == hash(bind(parse_filter(other), SCHEMA))

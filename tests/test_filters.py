@@ -1,0 +1,247 @@
+"""Filters against a naive reading of them; searches under filters against the naive top k of what they let through."""
+
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import seismic
+from seismic import BuildParams, Index, SearchParams
+from tests import naive, samples
+from tests.naive import Row
+from tests.naive_filters import meets
+
+COUNT, CHANGED = 300, 60
+COLUMNS = {
+    "lang": pa.string(),
+    "kind": pa.dictionary(pa.int8(), pa.string()),
+    "year": pa.int32(),
+    "size": pa.uint64(),
+    "tiny": pa.int8(),
+    "price": pa.float32(),
+    "open": pa.bool_(),
+    "tags": pa.list_(pa.string()),
+    "marks": pa.large_list(pa.int16()),
+    "pair": pa.list_(pa.float64(), 2),
+    "day": pa.date32(),
+    "at": pa.timestamp("ms"),
+    "seen": pa.timestamp("ns", "Europe/Paris"),
+    "nothing": pa.int64(),
+    "raw": pa.binary(),
+}
+WORDS = ["en", "de", "ü", ""]
+DAYS = [date(1969, 12, 31), date(1970, 1, 1), date(2024, 2, 29), date(2024, 5, 1)]
+TIMES = [datetime(1969, 12, 31, 23, 59, 59, 999_000), datetime(2024, 5, 1), datetime(2024, 5, 1, 12, 30, 0, 5000)]
+PRICES = [0.1, -0.0, 1.5, 2.0**24, float("nan"), float("inf"), float("-inf")]
+
+
+def payloads(count: int, seed: int) -> list[dict[str, Any]]:
+    """Random columns, each null now and then."""
+    rng = np.random.default_rng(seed)
+
+    def one_of(values: list[Any]) -> Any:
+        return values[rng.integers(len(values))] if rng.random() < 0.85 else None
+
+    return [
+        {
+            "lang": one_of(WORDS),
+            "kind": one_of(["a", "b"]),
+            "year": one_of([*range(-2, 12)]),
+            "size": one_of([0, 7, 2**63, 2**64 - 1]),
+            "tiny": one_of([-128, 0, 127]),
+            "price": None if (price := one_of(PRICES)) is None else float(np.float32(price)),
+            "open": one_of([True, False]),
+            "tags": one_of([[], ["x"], ["x", "y"], ["y", None, "y"]]),
+            "marks": one_of([[], [1, 2], [None], [3]]),
+            "pair": one_of([[0.5, 1.0], [None, 2.0]]),
+            "day": one_of(DAYS),
+            "at": one_of(TIMES),
+            "seen": one_of([time.replace(tzinfo=UTC) for time in TIMES]),
+            "nothing": None,
+            "raw": one_of([b"", b"x"]),
+        }
+        for _ in range(count)
+    ]
+
+
+def table(ids: list[str], rows: list[dict[str, Any]]) -> pa.Table:
+    columns = {name: pa.array([row[name] for row in rows], kind) for name, kind in COLUMNS.items()}
+    return pa.table({"id": ids, **columns})
+
+
+class Collection:
+    """An index and, by document number, what a naive reader knows of it: None if the document is gone."""
+
+    def __init__(self, index: Index, rows: list[Row], documents: list[dict[str, Any] | None]) -> None:
+        self.index, self.rows, self.documents = index, rows, documents
+
+    def matching(self, wanted: dict[str, Any]) -> list[int]:
+        return [number for number, document in enumerate(self.documents) if document and meets(document, wanted)]
+
+    def assert_top_k(self, query: Row, wanted: dict[str, Any], k: int, **options: Any) -> None:
+        matching = set(self.matching(wanted))
+        rows = [row if number in matching else {} for number, row in enumerate(self.rows)]
+        numbers, scores = self.index.search_batch(
+            seismic.SparseVectors.from_dicts([query], self.index.dimension), k, filter=wanted, **options
+        )
+        naive.assert_top_k(numbers[0], scores[0], rows, query)
+
+
+def build(folder: Path, layout: str, shards: int) -> Collection:
+    """300 documents; then 60 are new or changed, and 20 deleted."""
+    vectors, changed = samples.random_vectors(COUNT), samples.random_vectors(CHANGED, seed=1)
+    ids = [f"d{number}" for number in range(COUNT)]
+    given = payloads(COUNT, 0)
+    seismic.build(vectors, folder, documents=table(ids, given), params=BuildParams(layout=layout), shards=shards)  # type: ignore[arg-type]
+    new_ids = [f"d{number}" for number in range(COUNT - 30, COUNT - 30 + CHANGED)]
+    new = payloads(CHANGED, 1)
+    seismic.upsert(folder, changed, table(new_ids, new))
+    gone = {f"d{number}" for number in range(0, 200, 10)}
+    seismic.delete(folder, sorted(gone))
+    documents: list[dict[str, Any] | None] = [
+        None if one in gone or one in new_ids else {"id": one, **row} for one, row in zip(ids, given, strict=True)
+    ]
+    documents += [{"id": one, **row} for one, row in zip(new_ids, new, strict=True)]
+    rows = naive.stored(naive.rows(vectors)) + naive.stored(naive.rows(changed))
+    return Collection(seismic.open(folder), rows, documents)
+
+
+@pytest.fixture(scope="module", params=[("shared", 1), ("full", 3), ("lists", 2)], ids=lambda param: param[0])
+def collection(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Collection]:
+    made = build(tmp_path_factory.mktemp("filters") / "index", *request.param)
+    yield made
+    made.index.close()
+
+
+# ---- strategies --------------------------------------------------------------------------------------------------
+
+MATCHES: dict[str, list[Any]] = {
+    "lang": [*WORDS, "fr"],
+    "kind": ["a", "b", "c"],
+    "year": [*range(-3, 13), 2**40],
+    "size": [0, 7, 8, 2**63, 2**64 - 1, -1],
+    "tiny": [-128, 0, 127, 128],
+    "open": [True, False],
+    "tags": ["x", "y", "z"],
+    "marks": [1, 2, 3, 4],
+    "nothing": [0],
+    "id": ["d1", "d10", "d290", "d320", "elsewhere"],
+}
+BOUNDS: dict[str, list[Any]] = {
+    "year": [-3, 0, 0.5, 5, 11, 11.5, 1e300, -(10**30)],
+    "size": [-1, 0, 6.5, 2**63, 2**64 - 1, 2**64],
+    "tiny": [-129, -128, 0, 127, 128],
+    "price": [0.1, float(np.float32(0.1)), 0, 1.5, 2**24, 2**24 + 1, 1e300, 10**400],
+    "marks": [0, 1, 2, 2.5, 3],
+    "pair": [0.5, 1, 1.5, 2],
+    "nothing": [0],
+    "day": ["1969-12-31", "1970-01-01T00:00:00Z", "2024-02-29T00:00:01Z", "2024-05-01T02:00:00+02:00", "2024-05-02"],
+    "at": ["1969-12-31T23:59:59.999Z", "2024-05-01", "2024-05-01T12:30:00.005", "2024-05-01T14:30:00.006+02:00"],
+    "seen": ["1969-12-31T23:59:59.999000", "2024-05-01T12:30:00.005000Z", "0001-01-01", "9999-12-31"],
+}
+
+
+@st.composite
+def conditions(draw: st.DrawFn) -> dict[str, Any]:
+    kind = draw(st.sampled_from(["value", "any", "range", "range", "exists", "is_null", "ids"]))
+    if kind == "ids":
+        return {"ids": draw(st.lists(st.integers(-1, COUNT + 40).map(lambda number: f"d{number}"), max_size=30))}
+    if kind in ("exists", "is_null"):
+        return {kind: {"key": draw(st.sampled_from(["id", *COLUMNS]))}}
+    if kind == "range":
+        key = draw(st.sampled_from(sorted(BOUNDS)))
+        names = st.sampled_from(["gte", "gt", "lte", "lt"])
+        return {"key": key, "range": draw(st.dictionaries(names, st.sampled_from(BOUNDS[key]), min_size=1))}
+    key = draw(st.sampled_from(sorted(MATCHES)))
+    values = st.sampled_from(MATCHES[key])
+    wanted = draw(values if kind == "value" else st.lists(values, max_size=5))
+    return {"key": key, "match": {kind: wanted}}
+
+
+clauses = st.sampled_from(["must", "should", "must_not"])
+filters = st.recursive(
+    st.dictionaries(clauses, st.lists(conditions(), max_size=3), min_size=1),
+    lambda inner: st.dictionaries(clauses, st.lists(inner | conditions(), max_size=3), min_size=1),
+    max_leaves=6,
+)
+queries = samples.sparse_rows(samples.NARROW, min_size=1, max_size=1).map(lambda rows: rows[0])
+
+
+# ---- what matches ------------------------------------------------------------------------------------------------
+
+
+@given(wanted=filters)
+def test_what_matches_equals_the_oracle(collection: Collection, wanted: dict[str, Any]) -> None:
+    assert collection.index.count(wanted) == len(collection.matching(wanted))
+    assert collection.index.count(wanted) == len(collection.matching(wanted))  # as it is remembered
+
+
+@given(condition=conditions())
+def test_each_condition_finds_its_documents(collection: Collection, condition: dict[str, Any]) -> None:
+    wanted = {"must": [condition]}
+    query = dict.fromkeys(range(samples.NARROW), 1.0)
+    hits = collection.index.search(samples.as_query(query), 1000, filter=wanted)
+    matching = collection.matching(wanted)
+    assert {hit.number for hit in hits} == {number for number in matching if collection.rows[number]}
+
+
+@given(wanted=filters, query=queries, k=st.sampled_from([1, 3, 10, 1000]))
+def test_exact_answers_under_a_filter_are_the_true_top_k(
+    collection: Collection, wanted: dict[str, Any], query: Row, k: int
+) -> None:
+    collection.assert_top_k(query, wanted, k)
+    collection.assert_top_k(query, wanted, k, params=SearchParams(plan="exact"))
+
+
+def test_an_empty_filter_lets_everything_through(collection: Collection) -> None:
+    assert collection.index.count({}) == collection.index.count() == len(collection.index)
+    query = samples.as_query(collection.rows[1])
+    assert collection.index.search(query, filter={"must": []}) == collection.index.search(query)
+    assert collection.index.answer(query).matched is None
+
+
+def test_an_answer_says_how_many_matched_and_why_there_are_few(collection: Collection) -> None:
+    query = samples.as_query(dict.fromkeys(range(samples.NARROW), 1.0))
+    two = {"must": [{"ids": ["d1", "d2", "d10"]}]}
+    answer = collection.index.answer(query, 5, filter=two)
+    assert (answer.matched, answer.warnings) == (2, ("only 2 documents match the filter",))
+    assert collection.index.answer(query, 2, filter=two).warnings == ()
+    answer = collection.index.answer(samples.as_query({0: 1.0}), 300, filter={})
+    assert answer.matched == len(collection.index)
+    found = len(answer.hits)
+    expected = (
+        f"{len(collection.index)} documents match the filter, and only {found} of them share a component with the query"
+    )
+    assert answer.warnings == (expected,)
+
+
+# ---- changes -----------------------------------------------------------------------------------------------------
+
+
+def test_a_filter_follows_changes(tmp_path: Path) -> None:
+    made = build(tmp_path / "index", "shared", 2)
+    wanted = {"must": [{"key": "year", "range": {"gte": 3}}], "should": [{"key": "lang", "match": {"value": "en"}}]}
+    before = made.index.count(wanted)
+    gone = [f"d{number}" for number in range(1, 290, 7)]
+    seismic.delete(tmp_path / "index", gone)
+    frozen = made.index.frozen()
+    made.index.refresh()
+    made.documents = [None if document and document["id"] in gone else document for document in made.documents]
+    assert made.index.count(wanted) == len(made.matching(wanted)) < before == frozen.count(wanted)
+    seismic.upsert(
+        tmp_path / "index", samples.random_vectors(1), table(["new"], [{**payloads(1, 0)[0], "year": 5, "lang": "en"}])
+    )
+    made.index.refresh()
+    assert made.index.count(wanted) == len(made.matching(wanted)) + 1
+    seismic.compact(tmp_path / "index")
+    made.index.refresh()
+    assert made.index.count(wanted) == len(made.matching(wanted)) + 1
+    made.index.close()
+    shutil.rmtree(tmp_path / "index")
