@@ -8,6 +8,11 @@ SeismicError
 │   └── FilterError       a filter cannot be understood, or does not fit the columns; names the path
 ├── StoppedError          a search was stopped before its end
 │   └── DeadlineError     its deadline passed
+├── DocumentNotFoundError no document of that id
+├── ServiceError          a service does not answer as it should
+│   └── UnavailableError      not now; later perhaps
+│       ├── NotReadyError         kernels are not warm yet
+│       └── OverloadedError       every thread is busy and the queue is full
 └── StorageError          the files are not what they should be
     ├── IndexNotFoundError    no collection or generation there
     ├── OutputExistsError     refusing to write over something
@@ -78,6 +83,28 @@ class StoppedError(SeismicError):
 
 class DeadlineError(StoppedError):
     """The deadline of a search passed."""
+
+
+class DocumentNotFoundError(SeismicError):
+    """The collection has no document of that id."""
+
+
+class ServiceError(SeismicError):
+    """A service does not answer as it should, or not at all."""
+
+
+class UnavailableError(ServiceError):
+    """A service cannot answer now; it may later. ``retry_after``: seconds it asks to wait, 0 if it does not say."""
+
+    retry_after: float = 0.0
+
+
+class NotReadyError(UnavailableError):
+    """The collection is opened, but its kernels are not warm yet."""
+
+
+class OverloadedError(UnavailableError):
+    """Every thread is busy and the queue is full."""
 
 
 class StorageError(SeismicError):

@@ -6,8 +6,8 @@ from typing import NamedTuple, TypeAlias
 
 from seismic import SeismicError
 from seismic.changes import Change, Rules
+from seismic.errors import OverloadedError
 from seismic.updates import Writer
-from server.errors import OverloadedError
 from server.pool import Threads
 from server.reload import Keeper
 

@@ -7,9 +7,9 @@ from typing import Literal, TypeAlias
 
 import seismic
 from seismic import Index, IndexNotFoundError
+from seismic.errors import NotReadyError
 from seismic.params import Verify
 from seismic.store.collection import is_collection
-from server.errors import NotReadyError
 
 State: TypeAlias = Literal["warming", "ready", "failed"]
 

@@ -23,6 +23,7 @@ from seismic import (
     SeismicError,
     StorageError,
 )
+from seismic.errors import DocumentNotFoundError, NotReadyError, OverloadedError
 
 MEDIA_TYPE = "application/problem+json"
 MAX_LISTED = 20
@@ -32,18 +33,6 @@ _OBJECT = "expected an object"
 _WORDS = {"model_attributes_type": _OBJECT, "model_type": _OBJECT, "dict_type": _OBJECT}
 
 log = structlog.get_logger("server")
-
-
-class NotReadyError(SeismicError):
-    """The collection is opened, but its kernels are not warm yet."""
-
-
-class DocumentNotFoundError(SeismicError):
-    """The collection has no document of that id."""
-
-
-class OverloadedError(SeismicError):
-    """Every thread is busy and the queue is full."""
 
 
 class FieldProblem(BaseModel):

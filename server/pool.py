@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
-from server.errors import OverloadedError
+from seismic.errors import OverloadedError
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -9,8 +9,8 @@ from fastapi import APIRouter, Path, Response
 
 from seismic import Index
 from seismic.changes import Change, Rules, check_delete
+from seismic.errors import DocumentNotFoundError
 from server.documents import to_upsert
-from server.errors import DocumentNotFoundError
 from server.json_route import JsonRoute
 from server.openapi import problems
 from server.routes.collections import Name

@@ -6,7 +6,7 @@ import threading
 import pytest
 import structlog
 
-from server.errors import OverloadedError
+from seismic.errors import OverloadedError
 from server.pool import SearchPool
 
 pytestmark = pytest.mark.anyio

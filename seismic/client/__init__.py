@@ -1,0 +1,38 @@
+"""A service over HTTP, as if it were in this process: the same errors, typed answers, retries, connections kept.
+
+Needs the extra `client`. `Client` blocks, `AsyncClient` awaits; they have the same methods.
+"""
+
+from seismic.client.models import (
+    Change,
+    CollectionInfo,
+    Count,
+    Document,
+    Hit,
+    NewDocument,
+    SearchAnswer,
+    SearchOptions,
+)
+
+try:
+    from seismic.client.asynchronous import AsyncClient
+    from seismic.client.blocking import Client
+    from seismic.client.retries import Retries
+except ImportError as error:
+    if error.name not in ("httpx", "tenacity"):
+        raise
+    raise ImportError("seismic.client needs httpx and tenacity: pip install 'seismic-search[client]'") from error
+
+__all__ = [
+    "AsyncClient",
+    "Change",
+    "Client",
+    "CollectionInfo",
+    "Count",
+    "Document",
+    "Hit",
+    "NewDocument",
+    "Retries",
+    "SearchAnswer",
+    "SearchOptions",
+]

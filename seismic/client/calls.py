@@ -1,0 +1,88 @@
+"""Every call of a service: its method, path, body, and what its answer is. Nothing here knows of connections."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+from urllib.parse import quote
+
+import orjson
+
+from seismic.client.models import Change, CollectionInfo, Count, Document, NewDocument, SearchAnswer, SearchOptions
+
+T = TypeVar("T")
+
+Query = Mapping[str, Any]
+"""{"indices", "values"}, {"tokens"}, {"text"}, {"id"} or examples, as the service takes them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[T]):
+    """A request and how to read its answer."""
+
+    method: str
+    path: str
+    read: Callable[[Any], T]
+    body: Any = None
+
+    @property
+    def content(self) -> bytes | None:
+        """The body as JSON; NumPy arrays and scalars are numbers."""
+        return None if self.body is None else orjson.dumps(self.body, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def search(collection: str, query: Query, options: SearchOptions) -> Call[SearchAnswer]:
+    """One search."""
+    return Call("POST", _path(collection, "search"), SearchAnswer.model_validate, {"query": query, **options})
+
+
+def search_batch(collection: str, queries: Sequence[Query], options: SearchOptions) -> Call[list[SearchAnswer]]:
+    """Many searches with the same options."""
+    searches = [{"query": query, **options} for query in queries]
+    return Call("POST", _path(collection, "search/batch"), _read_batch, {"searches": searches})
+
+
+def count(collection: str, filter: Mapping[str, Any] | None) -> Call[Count]:
+    """How many documents match."""
+    return Call("POST", _path(collection, "count"), Count.model_validate, {"filter": filter} if filter else {})
+
+
+def document(collection: str, id: str | int) -> Call[Document]:
+    """One document."""
+    return Call("GET", _path(collection, f"documents/{quote(str(id), safe='')}"), Document.model_validate)
+
+
+def upsert(collection: str, documents: Sequence[NewDocument]) -> Call[Change]:
+    """Put documents in."""
+    return Call("PUT", _path(collection, "documents"), Change.model_validate, {"documents": documents})
+
+
+def delete(collection: str, ids: Sequence[str] | Sequence[int]) -> Call[Change]:
+    """Take documents out."""
+    return Call("POST", _path(collection, "documents/delete"), Change.model_validate, {"ids": ids})
+
+
+def collection_info(collection: str) -> Call[CollectionInfo]:
+    """One collection."""
+    return Call("GET", _path(collection), CollectionInfo.model_validate)
+
+
+def collections() -> Call[list[CollectionInfo]]:
+    """Every collection."""
+    return Call("GET", "/v1/collections", _read_collections)
+
+
+def ready() -> Call[bool]:
+    """Whether every collection answers searches; an error otherwise."""
+    return Call("GET", "/readyz", lambda answer: bool(answer["status"] == "ready"))
+
+
+def _path(collection: str, below: str = "") -> str:
+    return "/".join(filter(None, ("/v1/collections", quote(collection, safe=""), below)))
+
+
+def _read_batch(answer: Any) -> list[SearchAnswer]:
+    return [SearchAnswer.model_validate(one) for one in answer["answers"]]
+
+
+def _read_collections(answer: Any) -> list[CollectionInfo]:
+    return [CollectionInfo.model_validate(one) for one in answer["collections"]]

@@ -1,0 +1,292 @@
+"""Both clients against a real service, and against services that misbehave as told."""
+
+import asyncio
+import importlib
+import inspect
+import socket
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import orjson
+import pytest
+
+from seismic import errors
+from seismic.client import AsyncClient, Client, Retries
+from seismic.client.problems import ERRORS, TYPE
+from seismic.errors import (
+    DocumentNotFoundError,
+    IndexNotFoundError,
+    InputError,
+    OverloadedError,
+    ParameterError,
+    QueryError,
+    SeismicError,
+    ServiceError,
+    UnavailableError,
+)
+from server.errors import KINDS
+from tests.server.conftest import Server, start, wait_for
+
+AT_ONCE = Retries(attempts=3, first_wait=0.0, longest_wait=0.0)
+QUERY = {"tokens": {"planet": 2.1, "orbit": 0.7}}
+
+Ask = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def service(changing_index: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = start(changing_index, tmp_path_factory.mktemp("log") / "log.jsonl")
+    with httpx.Client(base_url=server.url) as http:
+        wait_for(lambda: http.get("/readyz").is_success)
+    yield server
+    server.process.terminate()
+    server.process.wait(60)
+
+
+@pytest.fixture(scope="module")
+def changing_index(scifact: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    import seismic
+
+    folder = tmp_path_factory.mktemp("client") / "papers"
+    vectors, documents = scifact.vectors.slice(0, 200), scifact.documents.slice(0, 200)
+    seismic.build(vectors, folder, documents=documents, vocabulary=scifact.vocabulary)
+    return folder
+
+
+@pytest.fixture(params=["blocking", "asynchronous"])
+def ask(request: pytest.FixtureRequest, service: Server) -> Ask:
+    """Calls a method of either client."""
+    return lambda method, *arguments, **options: asked(request.param, service.url, method, *arguments, **options)
+
+
+def asked(
+    kind: str, url: str, method: str, *arguments: Any, client: dict[str, Any] | None = None, **options: Any
+) -> Any:
+    if kind == "blocking":
+        with Client(url, **(client or {})) as blocking:
+            return getattr(blocking, method)(*arguments, **options)
+
+    async def run() -> Any:
+        async with AsyncClient(url, **(client or {})) as asynchronous:
+            return await getattr(asynchronous, method)(*arguments, **options)
+
+    return asyncio.run(run())
+
+
+def test_search(ask: Ask, changing_index: Path) -> None:
+    import seismic
+
+    answer = ask("search", "papers", QUERY, limit=3, with_payload=["title"], params={"plan": "exact"})
+    with seismic.open(changing_index) as index:
+        hits = index.search(QUERY, 3)
+        payloads = index.payloads([hit.number for hit in hits], ["title"])
+    assert [(hit.id, hit.score) for hit in answer.hits] == [(hit.id, pytest.approx(hit.score)) for hit in hits]
+    assert [hit.payload for hit in answer.hits] == payloads
+    assert answer.plan == "exact"
+    assert answer.shards["ok"] == 1  # a field that the model does not name
+
+
+def test_numpy_arrays_are_queries(ask: Ask, scifact: Any) -> None:
+    components = sorted(scifact.vocabulary.component(token) for token in ("planet", "orbit"))
+    weights = np.array([2.1 if one == scifact.vocabulary.component("planet") else 0.7 for one in components])
+    query = {"indices": np.array(components, np.uint16), "values": weights}
+    assert [hit.id for hit in ask("search", "papers", query).hits] == [
+        hit.id for hit in ask("search", "papers", QUERY).hits
+    ]
+
+
+def test_search_batch(ask: Ask) -> None:
+    queries = [QUERY, {"tokens": {"cell": 1.0}}, {"tokens": {"planet": 1.0}}]
+    batch = ask("search_batch", "papers", queries, limit=2)
+    assert [[hit.id for hit in answer.hits] for answer in batch] == [
+        [hit.id for hit in ask("search", "papers", query, limit=2).hits] for query in queries
+    ]
+
+
+def test_documents_come_and_go(ask: Ask) -> None:
+    name = "a new / one"
+    changed = ask("upsert", "papers", [{"id": name, "tokens": {"planet": 9.0}, "payload": {"title": "Mars"}}])
+    assert changed.documents == 1
+    assert ask("search", "papers", QUERY, limit=1).hits[0].id == name
+    assert ask("document", "papers", name).payload["title"] == "Mars"
+    before = ask("collection", "papers").documents
+    assert ask("delete", "papers", [name, "not there"]).sequence == changed.sequence + 1
+    assert ask("collection", "papers").documents == before - 1
+    with pytest.raises(DocumentNotFoundError, match="a new / one"):
+        ask("document", "papers", name)
+
+
+def test_collections(ask: Ask) -> None:
+    (found,) = ask("collections")
+    assert (found.name, found.state, found.dimension) == ("papers", "ready", 30522)
+    assert ask("ready") is True
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "kind", "message"),
+    [
+        (("no", QUERY), {}, IndexNotFoundError, "found no collection 'no'"),
+        (("papers", {"indices": [1, 1], "values": [1.0, 2.0]}), {}, QueryError, "component 1 twice"),
+        (("papers", QUERY), {"limit": 0}, InputError, "#/limit"),
+        (("papers", QUERY), {"limit": 10**6}, ParameterError, "limit"),
+        (("papers", QUERY), {"lim": 3}, InputError, "#/lim: unknown field"),
+    ],
+)
+def test_what_the_service_refuses_is_what_the_engine_raises(
+    ask: Ask, arguments: tuple[Any, ...], options: dict[str, Any], kind: type[SeismicError], message: str
+) -> None:
+    with pytest.raises(kind, match=message) as caught:
+        ask("search", *arguments, **options)
+    assert type(caught.value) is kind
+    assert caught.value.__notes__[0].startswith("HTTP status 4")
+
+
+def test_every_problem_of_the_service_has_its_error() -> None:
+    assert {kind.slug: error for error, kind in KINDS.items() if kind.slug} == ERRORS
+
+
+def test_both_clients_have_the_same_methods() -> None:
+    def methods(client: type) -> dict[str, Any]:
+        found = inspect.getmembers(client, inspect.isfunction)
+        return {name: inspect.signature(method) for name, method in found if not name.startswith("_")}
+
+    assert len(methods(Client)) == 10
+    assert methods(Client) == methods(AsyncClient)
+
+
+class Script:
+    """A service that answers as told, one thing after another, and remembers what it was asked."""
+
+    def __init__(self, *answers: httpx.Response | Exception) -> None:
+        self.answers, self.requests = list(answers), list[httpx.Request]()
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return httpx.Response(answer.status_code, headers=answer.headers, content=answer.content)  # a stream ends once
+
+
+@pytest.fixture(params=["blocking", "asynchronous"])
+def scripted(request: pytest.FixtureRequest) -> Callable[..., Any]:
+    def run(script: Script, **options: Any) -> Any:
+        client = {"transport": httpx.MockTransport(script), "retries": AT_ONCE, **options}
+        return asked(request.param, "http://service", "collections", client=client)
+
+    return run
+
+
+OK = orjson.dumps({"collections": []})
+
+
+def problem(status: int, slug: str = "overloaded", **headers: str) -> httpx.Response:
+    return httpx.Response(status, headers=headers, content=orjson.dumps({"type": TYPE + slug, "detail": "busy"}))
+
+
+def test_temporary_problems_are_retried(scripted: Callable[..., Any]) -> None:
+    script = Script(problem(503), httpx.ConnectError("refused"), httpx.Response(200, content=OK))
+    assert scripted(script) == []
+    assert len(script.requests) == 3
+
+
+def test_it_gives_up(scripted: Callable[..., Any]) -> None:
+    script = Script(*(problem(503, **{"Retry-After": "7"}) for _ in range(3)))
+    with pytest.raises(OverloadedError, match="busy") as caught:
+        scripted(script)
+    assert caught.value.retry_after == 7
+    unreachable = Script(*(httpx.ReadTimeout("slow") for _ in range(3)))
+    with pytest.raises(ServiceError, match=r"http://service.*no answer \(ReadTimeout: slow"):
+        scripted(unreachable)
+
+
+@pytest.mark.parametrize(
+    ("response", "kind", "message"),
+    [
+        (httpx.Response(500, content=b"<html>"), ServiceError, "answered 500 Internal Server Error"),
+        (problem(500, "storage"), errors.StorageError, "busy"),
+        (problem(400, "never heard of"), ServiceError, "busy"),
+        (httpx.Response(200, content=b"<html>"), ServiceError, "is it a Seismic service"),
+        (httpx.Response(200, content=b"[]"), ServiceError, "is it a Seismic service"),
+    ],
+)
+def test_other_problems_are_not_retried(
+    scripted: Callable[..., Any], response: httpx.Response, kind: type[SeismicError], message: str
+) -> None:
+    script = Script(response)
+    with pytest.raises(kind, match=message):
+        scripted(script)
+    assert len(script.requests) == 1
+
+
+def test_a_proxy_that_is_overloaded(scripted: Callable[..., Any]) -> None:
+    with pytest.raises(UnavailableError, match="answered 502 Bad Gateway"):
+        scripted(Script(*(httpx.Response(502) for _ in range(3))))
+
+
+def test_the_key_goes_with_every_request(scripted: Callable[..., Any]) -> None:
+    script = Script(httpx.Response(200, content=OK))
+    scripted(script, api_key="secret")
+    assert script.requests[0].headers["Authorization"] == "Bearer secret"
+
+
+def test_waits_grow_and_heed_the_service() -> None:
+    import tenacity
+
+    def state(attempt: int, error: Exception) -> tenacity.RetryCallState:
+        state = tenacity.RetryCallState(tenacity.Retrying(), None, (), {})
+        state.attempt_number = attempt
+        state.set_exception((type(error), error, None))
+        return state
+
+    from seismic.client.retries import TemporaryError
+
+    retries = Retries(first_wait=0.2, longest_wait=3.0)
+    waits = [retries.wait(state(attempt, httpx.ConnectError("no"))) for attempt in range(1, 8)]
+    assert all(0.1 * 2**n <= wait <= 0.2 * 2**n for n, wait in enumerate(waits[:4]))
+    assert max(waits) <= 3.0
+    assert retries.wait(state(1, TemporaryError(problem(503, **{"Retry-After": "2"})))) == 2.0
+    assert retries.wait(state(1, TemporaryError(problem(503, **{"Retry-After": "99"})))) == 3.0
+
+
+def test_connections_are_kept(service: Server) -> None:
+    opened = []
+
+    class Counting(httpx.HTTPTransport):
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            response = super().handle_request(request)
+            opened.append(response.extensions["network_stream"].get_extra_info("client_addr"))
+            return response
+
+    with Client(service.url, transport=Counting()) as client:
+        for _ in range(5):
+            client.collections()
+    assert len(set(opened)) == 1
+
+
+def test_nobody_listens() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with pytest.raises(ServiceError, match="ConnectError"):
+        asked("blocking", f"http://127.0.0.1:{port}", "ready", client={"retries": AT_ONCE})
+
+
+def test_many_searches_at_once(service: Server) -> None:
+    async def run() -> list[Any]:
+        async with AsyncClient(service.url) as client:
+            searches: list[Awaitable[Any]] = [client.search("papers", QUERY, limit=1) for _ in range(50)]
+            return await asyncio.gather(*searches)
+
+    assert len({answer.hits[0].id for answer in asyncio.run(run())}) == 1
+
+
+def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.startswith("seismic.client")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "httpx", None)
+    with pytest.raises(ImportError, match=r"pip install 'seismic-search\[client\]'"):
+        importlib.import_module("seismic.client")
