@@ -55,7 +55,7 @@ class Reader:
     def run_python(self, program: str) -> str:
         """Standard output of a program, which must succeed without a warning."""
         done = subprocess.run(
-            [sys.executable, "-W", "error", "-c", program],
+            [sys.executable, "-W", "error", "-c", program.replace(PORT, self.port)],
             cwd=self.folder,
             env=self.environment,
             capture_output=True,
