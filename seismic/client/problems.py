@@ -65,8 +65,9 @@ def error_of(response: httpx.Response) -> SeismicError:
     problem = _problem(response)
     kind = ERRORS.get(str(problem.get("type", "")).removeprefix(TYPE))
     detail = str(problem.get("detail") or f"{response.url}: answered {response.status_code} {response.reason_phrase}")
+    error: SeismicError
     if kind is not None:
-        error: SeismicError = kind(detail)
+        error = _make(kind, detail)
     elif response.status_code in TEMPORARY:
         error = UnavailableError(detail)
     else:
@@ -80,6 +81,13 @@ def error_of(response: httpx.Response) -> SeismicError:
 def unreachable(url: httpx.URL, error: httpx.TransportError) -> ServiceError:
     """For a service that gives no answer."""
     return ServiceError(f"{url}: no answer ({type(error).__name__}: {error})")
+
+
+def _make(kind: type[SeismicError], detail: str) -> SeismicError:
+    if issubclass(kind, FilterError):
+        path, _, problem = detail.partition(": ")
+        return kind(problem, path)
+    return kind(detail)
 
 
 def _problem(response: httpx.Response) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from seismic.client import AsyncClient, Client, Retries
 from seismic.client.problems import ERRORS, TYPE
 from seismic.errors import (
     DocumentNotFoundError,
+    FilterError,
     IndexNotFoundError,
     InputError,
     OverloadedError,
@@ -40,11 +41,13 @@ Ask = Callable[..., Any]
 @pytest.fixture(scope="module")
 def service(changing_index: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     server = start(changing_index, tmp_path_factory.mktemp("log") / "log.jsonl")
-    with httpx.Client(base_url=server.url) as http:
-        wait_for(lambda: http.get("/readyz").is_success)
-    yield server
-    server.process.terminate()
-    server.process.wait(60)
+    try:
+        with httpx.Client(base_url=server.url) as http:
+            wait_for(lambda: http.get("/readyz").is_success)
+        yield server
+    finally:
+        server.process.terminate()
+        server.process.wait(60)
 
 
 @pytest.fixture(scope="module")
@@ -99,12 +102,9 @@ def test_numpy_arrays_are_queries(ask: Ask, scifact: Any) -> None:
     ]
 
 
-def test_search_batch(ask: Ask) -> None:
-    queries = [QUERY, {"tokens": {"cell": 1.0}}, {"tokens": {"planet": 1.0}}]
-    batch = ask("search_batch", "papers", queries, limit=2)
-    assert [[hit.id for hit in answer.hits] for answer in batch] == [
-        [hit.id for hit in ask("search", "papers", query, limit=2).hits] for query in queries
-    ]
+def test_count(ask: Ask) -> None:
+    assert ask("count", "papers").count == 200
+    assert ask("count", "papers", {"must": [{"key": "structured", "match": {"value": True}}]}).count < 200
 
 
 def test_documents_come_and_go(ask: Ask) -> None:
@@ -134,6 +134,7 @@ def test_collections(ask: Ask) -> None:
         (("papers", QUERY), {"limit": 0}, InputError, "#/limit"),
         (("papers", QUERY), {"limit": 10**6}, ParameterError, "limit"),
         (("papers", QUERY), {"lim": 3}, InputError, "#/lim: unknown field"),
+        (("papers", QUERY), {"filter": {"must": [{"exists": {"key": "x"}}]}}, FilterError, "^filter.must.0..*'x'"),
     ],
 )
 def test_what_the_service_refuses_is_what_the_engine_raises(
