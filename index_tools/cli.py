@@ -10,6 +10,7 @@ from typer.core import TyperCommand, TyperGroup
 
 VERBS = {
     "build": "Build an index from files of documents with sparse vectors.",
+    "convert": "Turn files of one format into another.",
     "upsert": "Put documents into a collection; those whose id is there are replaced.",
     "delete": "Take documents out of a collection, all of them or, if an id is wrong, none.",
     "compact": "Publish a generation of the documents that are there now.",

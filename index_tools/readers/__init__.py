@@ -21,6 +21,7 @@ from index_tools.readers.vocabulary import read_vocabulary
 from seismic import InputError
 
 __all__ = [
+    "BEGINNING",
     "INPUTS",
     "READERS",
     "Batch",
