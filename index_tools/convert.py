@@ -18,7 +18,7 @@ from index_tools.readers import INPUTS, Reading, Tokens, find_files, read_collec
 from index_tools.readers.neighbours import read_neighbours
 from index_tools.runs import write_run
 from index_tools.writers import WRITERS, Writer, Writing, write_vocabulary
-from seismic import OutputExistsError, ParameterError, StorageError, __version__
+from seismic import InputError, OutputExistsError, ParameterError, StorageError, __version__
 
 app = typer.Typer(add_completion=False)
 
@@ -71,7 +71,7 @@ def convert(
         done, remarks = convert_neighbours(inputs[0], out)
     else:
         writer = _writer(out, _ending(target))
-        files = find_files(inputs, ending)
+        files = _distinct(find_files(inputs, ending))
         known = read_vocabulary(vocabulary).tokens.to_pylist() if vocabulary else None
         tokens = Tokens(known, growing=False) if known else Tokens()
         reading = Reading(tokens, len(known) if known and dimension is None else dimension, repair, scratch=out.parent)
@@ -139,6 +139,13 @@ def _left_out(parts: Parts, writer: Writer) -> list[str]:
             f"holds nothing but vectors{' and ids' * writer.ids}: {', '.join(each.name for each in others)} left out"
         )
     return remarks
+
+
+def _distinct(files: list[Path]) -> list[Path]:
+    for file in files:
+        if files.count(file) > 1:
+            raise InputError(f"{file}: given twice")
+    return files
 
 
 def _check_run(inputs: Sequence[Path], out: Path, ending: str | None) -> None:

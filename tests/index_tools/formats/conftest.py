@@ -15,7 +15,7 @@ from index_tools.readers import Batch, Reading, Tokens, read_collection
 from seismic import SparseVectors
 from tests.naive import Row
 
-DATA = Path(__file__).parents[1] / "data" / "formats"
+DATA = Path(__file__).parents[2] / "data" / "formats"
 DOCUMENTS = [json.loads(line) for line in (DATA / "documents.jsonl").read_text(encoding="utf-8").splitlines()]
 TOKENS = sorted({token for document in DOCUMENTS for token in document["vector"]})
 ROWS: list[Row] = [
@@ -24,10 +24,10 @@ ROWS: list[Row] = [
 VECTORS = SparseVectors.from_dicts(ROWS, len(TOKENS))
 
 
-def read(*paths: Path, tokens: Sequence[str] | None = TOKENS, **options: Any) -> list[Batch]:
+def read(*paths: Path, tokens: Sequence[str] | None = TOKENS, ending: str | None = None, **options: Any) -> list[Batch]:
     """All batches; `tokens` None numbers tokens as they appear."""
     known = Tokens() if tokens is None else Tokens(tokens, growing=False)
-    return list(read_collection(paths, Reading(known, **options)))
+    return list(read_collection(paths, Reading(known, **options), ending=ending))
 
 
 def write_csr(path: Path, vectors: SparseVectors = VECTORS, **changes: int) -> Path:

@@ -11,7 +11,7 @@ from index_tools.readers import ciff as ciff_reader
 from index_tools.readers import jsonl as jsonl_reader
 from seismic import InputError, SparseVectors, VectorError
 from tests import naive
-from tests.formats.conftest import DATA, DOCUMENTS, FORMATS, ROWS, TOKENS, VECTORS, read, write_csr
+from tests.index_tools.formats.conftest import DATA, DOCUMENTS, FORMATS, ROWS, TOKENS, VECTORS, read, write_csr
 from tests.naive import Row
 
 NUMBERS = list(range(len(ROWS)))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from seismic import InputError, SeismicError
-from tests.formats.conftest import DATA, FORMATS, read
+from tests.index_tools.formats.conftest import DATA, FORMATS, read
 
 
 def attempt(path: Path, data: bytes) -> bool:
