@@ -26,7 +26,8 @@ def bench(
         Path,
         typer.Argument(
             metavar="COLLECTION",
-            help="Folder with documents.parquet and queries.parquet, perhaps groundtruth.npz: exact answers.",
+            help="Folder with documents and queries, each a file of that name in a format that `build` reads; "
+            "perhaps groundtruth.npz, or .gt: exact answers.",
         ),
     ],
     output: Annotated[Path, typer.Option(help="Folder for results.json, results.md, plots, and exact answers.")],

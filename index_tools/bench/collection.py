@@ -15,7 +15,7 @@ from index_tools.bench.engines.base import Shape, Vectors
 from index_tools.bench.truth import exact_answers, given_answers
 from index_tools.progress import Report
 from index_tools.queries import read_queries
-from index_tools.readers import Reading, Tokens, collect, read_collection
+from index_tools.readers import Reading, Tokens, collect, find_named, read_collection
 from seismic import BuildParams, InputError, ParameterError, SparseVectors, Vocabulary
 from seismic.builder import order as builder
 from seismic.query import known_components
@@ -62,14 +62,14 @@ def prepare(source: Path, choice: Choice, folder: Path, cache: Path, report: Rep
     deepest = max(choice.depths)
     if deepest > len(documents):
         raise ParameterError(f"-k {deepest}: expected at most {len(documents)}, the documents of {source}")
-    queries = read_queries(choice.queries or source / "queries.parquet", vocabulary)
+    queries = read_queries(choice.queries or find_named(source, "queries"), vocabulary)
     vectors = known_components(queries.vectors, documents.dimension)
     halves = _split(vectors, choice)
     for half, rows in halves.items():
         _plain(select(vectors, rows)).save(folder / half)
     shape = Shape(len(documents), documents.dimension, documents.nnz, int(np.diff(documents.indptr).max()))
     (folder / "shape.json").write_text(json.dumps(asdict(shape)))
-    given = None if choice.queries else given_answers(source / "groundtruth.npz", queries.ids)
+    given = None if choice.queries else given_answers(source, queries.ids)
     truth: dict[tuple[Half, int], npt.NDArray[np.int64]] = {}
     for k in choice.depths:
         searched = {half: rows[: max(FEWEST, HITS[half] // k)] for half, rows in halves.items()}
@@ -93,7 +93,7 @@ def select(vectors: SparseVectors, rows: npt.NDArray[np.int64]) -> SparseVectors
 
 def _read_documents(source: Path, folder: Path, report: Report) -> tuple[SparseVectors, Vocabulary | None]:
     tokens = Tokens()
-    batches = read_collection([source / "documents.parquet"], Reading(tokens), partial(report, "read"))
+    batches = read_collection([find_named(source, "documents")], Reading(tokens), partial(report, "read"))
     with collect(batches, beside=folder) as collected:
         dimension = collected.vectors.dimension
         _plain(collected.vectors).save(folder / "documents")

@@ -9,16 +9,30 @@ from xxhash import xxh3_128
 
 import seismic
 from index_tools.progress import Report
+from index_tools.readers.neighbours import read_neighbours
 from seismic import BuildParams, InputError, SearchParams, SparseVectors
 
 BARE = BuildParams(order_clusters=0)
 """A build that takes little time, for searches that take more."""
 
 
-def given_answers(path: Path, query_ids: list[str]) -> npt.NDArray[np.int64] | None:
-    """Document numbers [queries, k] of a file whose `rows` answer the queries of `query_ids`; None without a file."""
-    if not path.exists():
-        return None
+def given_answers(folder: Path, query_ids: list[str]) -> npt.NDArray[np.int64] | None:
+    """Document numbers [queries, k] that a collection's folder has as answers to the queries; None if it has none.
+
+    They are in `groundtruth.npz`, whose `rows` answer `query_ids`, or in BigANN's form, in `groundtruth.gt`, which has
+    as many as there are queries.
+    """
+    if (path := folder / "groundtruth.npz").exists():
+        return _named_answers(path, query_ids)
+    if (path := folder / "groundtruth.gt").exists():
+        numbers = read_neighbours(path).numbers.astype(np.int64)
+        if len(numbers) != len(query_ids):
+            raise InputError(f"{path}: answers {len(numbers):,} queries, expected {len(query_ids):,}")
+        return numbers
+    return None
+
+
+def _named_answers(path: Path, query_ids: list[str]) -> npt.NDArray[np.int64]:
     with np.load(path) as file:
         if "rows" not in file or "query_ids" not in file:
             raise InputError(f"{path}: found {', '.join(file)}, expected the arrays rows and query_ids")

@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from index_tools.ciff import VERSION, DocRecord, Header, Message, PostingsList, read_message
 from index_tools.inversion import Inversion
 from index_tools.readers.batch import (
     BATCH_ROWS,
@@ -22,6 +21,7 @@ from index_tools.readers.batch import (
     readable,
     token_vectors,
 )
+from index_tools.readers.ciff_messages import VERSION, DocRecord, Header, Message, PostingsList, read_message
 from seismic import SparseVectors, VectorError
 
 Compression = Literal["gzip"]

@@ -6,9 +6,18 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from index_tools.ciff import LARGEST, VERSION, DocRecord, Header, Message, Posting, PostingsList, write_message
 from index_tools.inversion import Inversion
 from index_tools.parts import Chunk, Parts
+from index_tools.readers.ciff_messages import (
+    LARGEST,
+    VERSION,
+    DocRecord,
+    Header,
+    Message,
+    Posting,
+    PostingsList,
+    write_message,
+)
 from index_tools.writers.base import Writing
 from seismic import InputError
 

@@ -161,13 +161,24 @@ def test_given_answers_are_used(source: Path, tmp_path: Path) -> None:
 
 def test_given_answers_that_do_not_fit(tmp_path: Path) -> None:
     path = tmp_path / "groundtruth.npz"
-    assert given_answers(path, ["a", "b"]) is None
+    assert given_answers(tmp_path, ["a", "b"]) is None
     np.savez(path, query_ids=np.array(["b", "a"]), rows=np.zeros((2, 1)))
     with pytest.raises(InputError, match="its query_ids are not those of the queries, in their order"):
-        given_answers(path, ["a", "b"])
+        given_answers(tmp_path, ["a", "b"])
     np.savez(path, rows=np.zeros((2, 1)))
     with pytest.raises(InputError, match="found rows, expected the arrays rows and query_ids"):
-        given_answers(path, ["a", "b"])
+        given_answers(tmp_path, ["a", "b"])
+
+
+def test_answers_of_bigann(tmp_path: Path) -> None:
+    numbers, scores = np.array([[3, 1], [2, -1]], "<i4"), np.zeros((2, 2), "<f4")
+    header = np.array(numbers.shape, "<u4")
+    (tmp_path / "groundtruth.gt").write_bytes(header.tobytes() + numbers.tobytes() + scores.tobytes())
+    found = given_answers(tmp_path, ["a", "b"])
+    assert found is not None
+    np.testing.assert_array_equal(found, numbers)
+    with pytest.raises(InputError, match=r"groundtruth\.gt: answers 2 queries, expected 1"):
+        given_answers(tmp_path, ["a"])
 
 
 def test_computed_answers_are_kept(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Every format yields the same documents, also from files that other tools wrote."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from index_tools.readers import READERS, Batch, Reading, Tokens, csr, find_files
 from index_tools.readers import arrow as arrow_reader
 from index_tools.readers import ciff as ciff_reader
 from index_tools.readers import jsonl as jsonl_reader
+from index_tools.writers import WRITERS
 from seismic import InputError, SparseVectors, VectorError
 from tests import naive
 from tests.index_tools.formats.conftest import DATA, DOCUMENTS, FORMATS, ROWS, TOKENS, VECTORS, read, write_csr
@@ -198,3 +200,15 @@ def test_files_by_name(tmp_path: Path) -> None:
     assert find_named(tmp_path, "queries") == tmp_path / "queries"
     with pytest.raises(InputError, match=r"no answers\.parquet in it, nor answers with another supported ending"):
         find_named(tmp_path, "answers")
+
+
+def test_the_documentation_has_every_format() -> None:
+    page = (DATA.parents[2] / "docs" / "formats.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| [^|]+ \| ([^|]+) \| ([^|]+) \| (yes|no) \| (yes|no) \| (yes|no) \|$", page, re.MULTILINE)
+    documented = {ending: row[1:] for row in rows for ending in re.findall(r"`(\.[a-z.]+)`", row[0])}
+    assert set(documented) == set(READERS)
+    for ending, (ids, payload, tokens, written) in documented.items():
+        assert written == ("yes" if ending in WRITERS else "no")
+        if ending in WRITERS:
+            writer = WRITERS[ending]
+            assert (ids != "no", payload == "yes", tokens == "yes") == (writer.ids, writer.payload, writer.tokens)
