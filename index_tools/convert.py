@@ -1,5 +1,6 @@
 """`seismic convert`: files of one format in, a file of another out."""
 
+import math
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -39,13 +40,11 @@ def convert(
         int | None, typer.Option(help="Size of the vocabulary; larger component ids are errors.")
     ] = None,
     repair: Annotated[bool, typer.Option("--repair", help="Sort components, add up duplicates, drop zeros.")] = False,
-    scale: Annotated[
-        float, typer.Option(min=1e-15, max=1e15, help="CIFF: weights are multiplied by this before they are rounded.")
-    ] = 100.0,
+    scale: Annotated[float, typer.Option(help="CIFF: weights are multiplied by this before they are rounded.")] = 100.0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a conversion that was stopped.")] = False,
     replace: Annotated[bool, typer.Option("--replace", help="Write over OUT.")] = False,
 ) -> None:
-    """Convert documents or queries from one format into another.
+    """Turn files of one format into another.
 
     Ids and payload are carried where the format can hold them; what it cannot
     hold is said. Memory stays bounded, however large the files. OUT appears
@@ -63,6 +62,8 @@ def convert(
         seismic convert base_full.dev.gt run.trec
     """
     began = time.perf_counter()
+    if not 0 < scale < math.inf:
+        raise ParameterError(f"--scale {scale}: expected a number above 0")
     if out.exists() and not replace:
         raise OutputExistsError(f"{out} exists; choose another name, or add --replace")
     ending = _ending(source)

@@ -136,6 +136,7 @@ REFUSED: dict[str, tuple[list[str], str]] = {
     "runs are of ground truth": (["x.gt", "x.parquet"], "expected no other input, and .trec or .run as output"),
     "bad input": (["bad.jsonl", "x.bin"], "bad.jsonl, line 2: not valid JSON"),
     "a weight too large": (["x.jsonl", "x.ciff", "--scale", "1e12"], "choose a smaller --scale"),
+    "no scale": (["x.jsonl", "x.ciff", "--scale", "nan"], "--scale nan: expected a number above 0"),
     "no folder": (["x.jsonl", "none/x.bin"], "cannot write"),
     "given twice": (["x.jsonl", "x.jsonl", "x.bin"], "x.jsonl: given twice"),
 }
