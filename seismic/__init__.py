@@ -28,6 +28,7 @@ from seismic.errors import (
 from seismic.migrate import migrate
 from seismic.params import BuildParams, Profile, SearchParams
 from seismic.query import Query
+from seismic.request import SearchRequest
 from seismic.rollback import rollback
 from seismic.search import Index
 from seismic.search import open_index as open
@@ -59,6 +60,7 @@ __all__ = [
     "Query",
     "QueryError",
     "SearchParams",
+    "SearchRequest",
     "SearchStats",
     "SeismicError",
     "SparseVectors",

@@ -19,8 +19,8 @@ Arrays: TypeAlias = tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]
 
 
 class Found(NamedTuple):
-    """Document numbers int64 [n, k] and scores float32 [n, k] of n queries, -1 and 0 pad; counters int64 [4] of them
-    all: lists visited, blocks estimated and visited, documents scored."""
+    """Document numbers int64 [n, k] and scores float32 [n, k] of n queries, -1 and 0 pad; counters int64 [n, 4]:
+    lists visited, blocks estimated and visited, documents scored."""
 
     numbers: npt.NDArray[np.int64]
     scores: npt.NDArray[np.float32]
@@ -33,9 +33,20 @@ class Executor:
     def __init__(self) -> None:
         self._workspaces: list[Workspaces] = []  # list.append and list.pop are atomic
 
-    def run(self, view: View, scope: Scope, queries: SparseVectors, k: int, choice: Choice) -> Found:
-        """The k best documents of the scope, which is of the same view, for each query; k of them must be there."""
-        counters = np.zeros(4, np.int64)
+    def run(
+        self,
+        view: View,
+        scope: Scope,
+        queries: SparseVectors,
+        k: int,
+        choice: Choice,
+        least_scores: npt.NDArray[np.float32] | None = None,
+    ) -> Found:
+        """The k best documents of the scope, which is of the same view, for each query; k of them must be there.
+
+        Those that score less than `least_scores` [n] may be left out.
+        """
+        counters = np.zeros((len(queries), 4), np.int64)
         if k == 0:  # nothing is in the scope
             return Found(np.empty((len(queries), 0), np.int64), np.empty((len(queries), 0), np.float32), counters)
         try:
@@ -46,16 +57,17 @@ class Executor:
             stop = current()
             workspaces.fit(view.manifest.dimension, max(map(len, view.shards)), stop.flag)
             best: Arrays | None = None
-            least_scores = np.zeros(len(queries), np.float32)  # what the k-th best document so far scores
+            # And those that score less than the k-th best document so far.
+            least = np.zeros(len(queries), np.float32) if least_scores is None else least_scores
             for live, part, first in zip(view.shards, scope.parts, view.firsts, strict=False):
                 if part.count:
                     stop.check()
-                    found = _search_shard(live.shard, part, queries, k, choice, least_scores, workspaces, counters)
+                    found = _search_shard(live.shard, part, queries, k, choice, least, workspaces, counters)
                     stop.check()  # what was found by then means nothing
                     found = _numbered(found[0], first), found[1]
                     best = found if best is None else merge([best, found], k)
                     if best[1].shape[1] == k:
-                        least_scores = best[1][:, -1].copy()  # 0 if there are fewer than k
+                        least = np.maximum(least, best[1][:, -1])  # 0 if there are fewer than k
         finally:
             self._workspaces.append(workspaces)
         assert best is not None  # since k documents are there

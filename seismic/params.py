@@ -19,7 +19,9 @@ def check_verify(verify: str) -> None:
         raise ParameterError(f"verify is {verify!r}, expected one of {', '.join(levels)}")
 
 
-class _Params(BaseModel):
+class Params(BaseModel):
+    """Named, checked values: what breaks a rule raises ParameterError, with every wrong name."""
+
     model_config: ClassVar[ConfigDict] = ConfigDict(
         frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True
     )
@@ -35,7 +37,7 @@ class _Params(BaseModel):
         return type(self)(**{**self.model_dump(), **changes})
 
 
-def _explain(model: type[_Params], error: ValidationError) -> str:
+def _explain(model: type[Params], error: ValidationError) -> str:
     """One line per wrong parameter: its name, what was found, what was expected."""
     lines = []
     for problem in error.errors():
@@ -50,7 +52,7 @@ def _explain(model: type[_Params], error: ValidationError) -> str:
     return "; ".join(lines)
 
 
-class BuildParams(_Params):
+class BuildParams(Params):
     """How an index is built. The defaults suit SPLADE-like vectors at any collection size."""
 
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
@@ -84,7 +86,7 @@ class BuildParams(_Params):
     """Rounds of k-means for that order."""
 
 
-class SearchParams(_Params):
+class SearchParams(Params):
     """How one query is answered."""
 
     recall: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
@@ -118,7 +120,7 @@ class SearchParams(_Params):
         return self
 
 
-class Profile(_Params):
+class Profile(Params):
     """A plan and its knobs, with what `seismic tune` measured of them: searches for `k` hits that promise a recall."""
 
     k: Annotated[int, Field(ge=1)]

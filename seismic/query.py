@@ -1,6 +1,6 @@
 """From what a user writes to a query the kernels take."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -85,6 +85,14 @@ def _from_tokens(tokens: Any, dimension: int, vocabulary: Vocabulary | None) -> 
     known = [token for token in tokens if components[token] is not None]
     query = _from_components([components[token] for token in known], [tokens[token] for token in known], dimension)
     return query._replace(unknown=unknown)
+
+
+def as_rows(queries: Sequence[Query]) -> SparseVectors:
+    """Queries for the kernels, a row each."""
+    lengths = [0, *(len(query.values) for query in queries)]
+    components = np.concatenate([query.components for query in queries])
+    values = np.concatenate([query.values for query in queries])
+    return SparseVectors.trusted(np.cumsum(lengths), components, values, QUERY_DIMENSION)
 
 
 def _check_length(components: int, where: str = "indices") -> None:

@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from seismic.answer import Answer, Hit, SearchStats, few_hits
+from seismic.answer import Answer, Hit
 from seismic.changes import check_delete
 from seismic.errors import ParameterError
 from seismic.execute import Arrays, Executor
@@ -18,7 +18,9 @@ from seismic.filters.language import FilterLike
 from seismic.params import Profile, SearchParams, Verify, check_verify
 from seismic.planner import depth_to_accumulate
 from seismic.pseudo import pseudo_queries
-from seismic.query import QUERY_DIMENSION, Query, QueryLike, known_components, parse_query
+from seismic.query import Query, QueryLike, as_rows, known_components
+from seismic.request import SearchRequest
+from seismic.respond import respond
 from seismic.scope import everything
 from seismic.stop import current, under, within
 from seismic.store.manifest import Manifest
@@ -129,21 +131,22 @@ class Index:
         params: SearchParams | None = None,
         filter: FilterLike | None = None,
     ) -> Answer:
-        """`search`, with the plan, its profile, counters and unknown components."""
-        view = self.view
-        choice = view.planner.choose(k, recall, params)
-        parsed = parse_query(query, view.manifest.dimension, view.vocabulary)
-        with within(params.timeout_ms if params else None):
-            scope = self._filters.scope(view, filter)
-            numbers, scores, counters = self._executor.run(view, scope, _one_row(parsed), min(k, scope.count), choice)
-        found = numbers[0][numbers[0] >= 0].tolist()
-        ids = view.documents.ids(found)
-        hits = [Hit(*hit) for hit in zip(ids, scores[0].tolist(), found, strict=False)]
-        stats = SearchStats(*counters.tolist())
-        if filter is None:
-            return Answer(hits, choice.plan, stats, parsed.unknown, choice.profile)
-        warnings = few_hits(len(hits), k, scope.count)
-        return Answer(hits, choice.plan, stats, parsed.unknown, choice.profile, scope.count, warnings)
+        """`search`, with the plan, its profile, counters, unknown components and warnings."""
+        if k < 1:
+            raise ParameterError(f"k is {k}, expected at least 1")
+        params = params or SearchParams()
+        if recall is not None:
+            params = params.replace(recall=recall)
+        return self.ask(SearchRequest(query=query, limit=k, params=params, filter=filter))
+
+    def ask(self, request: SearchRequest) -> Answer:
+        """The answer to a request. Raises QueryError or ParameterError."""
+        return self.ask_batch([request])[0]
+
+    def ask_batch(self, requests: Sequence[SearchRequest]) -> list[Answer]:
+        """Answers in the order of the requests, all of one view; those of equal `params`, `limit` and `offset` are
+        searched in one call of a kernel, with the GIL released."""
+        return respond(self.view, self._executor, self._filters, requests)
 
     def search_batch(
         self,
@@ -198,6 +201,10 @@ class Index:
         """Payloads of document numbers, as dicts; `columns` None: all. ParameterError for an unknown column."""
         return self.view.documents.payloads(numbers, columns)
 
+    def vectors(self, numbers: npt.ArrayLike) -> SparseVectors:
+        """The stored vectors of document numbers [n], in their order; values as 16 bits hold them."""
+        return self.view.vectors(numbers)
+
     def document_frequency(self) -> npt.NDArray[np.int64]:
         """int64 [dimension]: how many documents have each component."""
         return self.view.document_frequency
@@ -218,7 +225,7 @@ class Index:
             for view in (self.view, self.view.rehearsed()) if changes else (self.view,):
                 for k in {1, min(view.live, depth_to_accumulate(max(map(len, view.shards))))}:
                     choice = view.planner.choose(max(k, 1), params=params)
-                    self._executor.run(view, everything(view), _one_row(query), k, choice)
+                    self._executor.run(view, everything(view), as_rows([query]), k, choice)
 
     def close(self) -> None:
         """Let go of the files; the index cannot be searched any more."""
@@ -248,7 +255,3 @@ def open_index(path: str | Path, *, verify: Verify = "none") -> Index:
     """
     check_verify(verify)
     return Index(open_view(Path(path), verify))
-
-
-def _one_row(query: Query) -> SparseVectors:
-    return SparseVectors.trusted(np.array([0, len(query.values)]), query.components, query.values, QUERY_DIMENSION)

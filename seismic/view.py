@@ -104,6 +104,18 @@ class View:
             numbers[found >= 0] = found[found >= 0] + first
         return numbers
 
+    def vectors(self, numbers: npt.ArrayLike) -> SparseVectors:
+        """The stored vectors of document numbers [n], in their order."""
+        wanted = np.asarray(numbers, np.int64)
+        of_shard = np.searchsorted(self.firsts, wanted, side="right") - 1
+        order = np.argsort(of_shard, kind="stable")
+        parts = [
+            self.shards[shard].vectors(wanted[of_shard == shard] - self.firsts[shard], self.manifest.dimension)
+            for shard in np.unique(of_shard).tolist()
+        ]
+        together = SparseVectors.concatenate([SparseVectors.from_dicts([], self.manifest.dimension), *parts])
+        return reordered(together, np.argsort(order).astype(np.uint32))
+
     def refreshed(self) -> "View":
         """The collection as it is now: another generation, or this one with later changes; itself if nothing is new."""
         if current_generation(self.collection) == self.manifest.generation:

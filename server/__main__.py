@@ -41,6 +41,7 @@ def serve(
     threads: Annotated[int | None, _option("threads")] = None,
     queue: Annotated[int | None, _option("queue")] = None,
     max_limit: Annotated[int | None, _option("max_limit")] = None,
+    max_batch: Annotated[int | None, _option("max_batch")] = None,
     max_body_bytes: Annotated[int | None, _option("max_body_bytes")] = None,
     reload_ms: Annotated[int | None, _option("reload_ms")] = None,
     verify: Annotated[str | None, _option("verify")] = None,

@@ -34,7 +34,9 @@ def complete_openapi(app: FastAPI, settings: Settings) -> None:
             schemas = generate()["components"]["schemas"]
             problem = Problem.model_json_schema(ref_template=_REF)
             schemas |= problem.pop("$defs") | {Problem.__name__: problem}
-            schemas["SearchRequest"]["properties"]["limit"]["maximum"] = settings.max_limit
+            for field in ("limit", "offset"):
+                schemas["SearchRequest"]["properties"][field]["maximum"] = settings.max_limit
+            schemas["BatchRequest"]["properties"]["searches"]["maxItems"] = settings.max_batch
         return generate()
 
     app.openapi = openapi  # type: ignore[method-assign]

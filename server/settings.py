@@ -44,7 +44,10 @@ class Settings(BaseSettings):
     """Searches that may wait for a thread; beyond that they are refused with 503."""
 
     max_limit: Annotated[int, Field(ge=1)] = 10_000
-    """Most hits one search may ask for."""
+    """Most hits one search may ask for, those passed over by `offset` included."""
+
+    max_batch: Annotated[int, Field(ge=1)] = 256
+    """Most searches of one batch."""
 
     max_body_bytes: Annotated[int, Field(ge=1)] = 1 << 20
     """Largest request body, in bytes; beyond that it is refused with 413."""

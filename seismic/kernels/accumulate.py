@@ -197,7 +197,8 @@ def search_accumulate_batch(
     numbers: I64,
     counters: I64,
 ) -> None:
-    """`search_accumulate` for the queries of a CSR triple, into rows of `scores` and `numbers`."""
+    """`search_accumulate` for the queries of a CSR triple, into rows of `scores`, `numbers` and
+    `counters` [n, 4]."""
     for row in range(len(indptr) - 1):
         if stopped(workspace.stop):
             break
@@ -213,5 +214,5 @@ def search_accumulate_batch(
             workspace,
             scores[row],
             numbers[row],
-            counters,
+            counters[row],
         )

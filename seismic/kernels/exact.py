@@ -280,7 +280,8 @@ def search_exact_batch(
     numbers: I64,
     counters: I64,
 ) -> None:
-    """`search_exact` for the queries of a CSR triple, into rows of `scores` and `numbers`."""
+    """`search_exact` for the queries of a CSR triple, into rows of `scores`, `numbers` and
+    `counters` [n, 4]."""
     for row in range(len(indptr) - 1):
         if stopped(workspace.stop):
             break
@@ -296,5 +297,5 @@ def search_exact_batch(
             workspace,
             scores[row],
             numbers[row],
-            counters,
+            counters[row],
         )

@@ -438,7 +438,8 @@ def search_blocks_batch(
     numbers: I64,
     counters: I64,
 ) -> None:
-    """`search_blocks` for the queries of a CSR triple, into rows of `scores` and `numbers`."""
+    """`search_blocks` for the queries of a CSR triple, into rows of `scores`, `numbers` and
+    `counters` [n, 4]."""
     for row in range(len(indptr) - 1):
         if stopped(workspace.stop):
             break
@@ -455,5 +456,5 @@ def search_blocks_batch(
             workspace,
             scores[row],
             numbers[row],
-            counters,
+            counters[row],
         )

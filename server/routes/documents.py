@@ -3,18 +3,17 @@
 import time
 from typing import Annotated, Any
 
-import orjson
 import pyarrow as pa
 from fastapi import APIRouter, Path, Response
 
 from seismic import Index
 from seismic.changes import Change, Rules, check_delete
 from seismic.errors import DocumentNotFoundError
+from server.answers import encode
 from server.documents import to_upsert
 from server.json_route import JsonRoute
 from server.openapi import problems
 from server.routes.collections import Name
-from server.routes.search import encode_value
 from server.schemas import ChangeAnswer, DeleteRequest, DocumentAnswer, UpsertRequest
 from server.service import Service, ServiceDep
 
@@ -54,7 +53,7 @@ async def delete_documents(name: Name, body: DeleteRequest, service: ServiceDep)
 async def get_document(name: Name, id: Id, service: ServiceDep) -> Response:
     """One document."""
     content = await service.pool.run(_show, service.collections.ready(name).frozen(), id)
-    return Response(orjson.dumps(content, default=encode_value), media_type="application/json")
+    return Response(encode(content), media_type="application/json")
 
 
 async def _commit(service: Service, name: str, check: Any, documents: int) -> ChangeAnswer:

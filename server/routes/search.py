@@ -1,83 +1,52 @@
 """Search."""
 
-import base64
 import time
-from typing import Any
 
-import orjson
 from fastapi import APIRouter, Response
-from pydantic_core import to_jsonable_python
 
-from seismic import Answer, Index, ParameterError
+from seismic import ParameterError
+from server import answers
 from server.json_route import JsonRoute
 from server.openapi import problems
 from server.routes.collections import Name
-from server.schemas import ChosenProfile, SearchAnswer, SearchRequest
+from server.search_schemas import BatchAnswer, BatchRequest, SearchAnswer, SearchRequest
 from server.service import ServiceDep
+from server.settings import Settings
 
-router = APIRouter(prefix="/v1/collections/{name}", tags=["search"], route_class=JsonRoute)
+router = APIRouter(prefix="/v1/collections/{name}/search", tags=["search"], route_class=JsonRoute)
+
+PROBLEMS = problems(400, 404, 413, 415, 422, 503)
 
 
-@router.post(
-    "/search",
-    response_model=SearchAnswer,
-    responses=problems(400, 404, 413, 415, 422, 503),
-)
+@router.post("", response_model=SearchAnswer, responses=PROBLEMS)
 async def search(name: Name, body: SearchRequest, service: ServiceDep) -> Response:
     """The documents with the largest inner products with the query, best first.
 
     Only documents that share a component with the query are hits; there may be fewer than `limit`.
     """
     started = time.perf_counter()
-    if body.limit > service.settings.max_limit:
-        raise ParameterError(f"limit: found {body.limit}, expected at most {service.settings.max_limit}")
+    _check_depth(body, service.settings)
     index = service.collections.ready(name)
-    content = await service.pool.run(_answer, index, body, started)
-    # Encoded already: validating ten thousand hits once more would take longer than finding them.
+    content = await service.pool.run(answers.search, index, body, started)
     return Response(content, media_type="application/json")
 
 
-def _answer(index: Index, body: SearchRequest, started: float) -> bytes:
-    """A `SearchAnswer` as JSON."""
-    index = index.frozen()  # hits and payloads are of one view, whatever changes meanwhile
-    answer = index.answer(dict(body.query), body.limit, params=body.params, filter=body.filter)
-    payloads = _payloads(index, answer, body.with_payload)
-    shards = len(index.manifest.shards)
-    content = {
-        "hits": [
-            {"id": hit.id, "score": hit.score, "payload": payload}
-            for hit, payload in zip(answer.hits, payloads, strict=True)
-        ],
-        "took_ms": round((time.perf_counter() - started) * 1000, 3),
-        "plan": answer.plan,
-        "profile": answer.profile and answer.profile.model_dump(include=set(ChosenProfile.model_fields)),
-        "generation": index.generation,
-        "sequence": index.sequence,
-        "warnings": _warnings(body, answer),
-        "unknown_tokens": answer.unknown,
-        "matched": None if answer.matched is None else {"value": answer.matched, "relation": "eq"},
-        "shards": {"total": shards, "ok": shards},
-    }
-    return orjson.dumps(content, default=encode_value)
+@router.post("/batch", response_model=BatchAnswer, responses=PROBLEMS)
+async def search_batch(name: Name, body: BatchRequest, service: ServiceDep) -> Response:
+    """The answers of several searches, in their order; if one of them is wrong, none is made."""
+    started = time.perf_counter()
+    most = service.settings.max_batch
+    if len(body.searches) > most:
+        raise ParameterError(f"searches: found {len(body.searches)}, expected at most {most} (setting max_batch)")
+    for at, one in enumerate(body.searches):
+        _check_depth(one, service.settings, f"searches[{at}]: ")
+    index = service.collections.ready(name)
+    content = await service.pool.run(answers.search_batch, index, body, started)
+    return Response(content, media_type="application/json")
 
 
-def _payloads(index: Index, answer: Answer, wanted: bool | list[str]) -> list[dict[str, Any]] | list[None]:
-    if wanted is False:
-        return [None] * len(answer.hits)
-    columns = None if wanted is True else wanted
-    payloads: list[dict[str, Any]] = index.payloads([hit.number for hit in answer.hits], columns)
-    return payloads
-
-
-def _warnings(body: SearchRequest, answer: Answer) -> list[str]:
-    asked = sum(len(part) for name, part in body.query if name != "values")
-    if not asked:
-        return ["the query is empty, so nothing matches", *answer.warnings]
-    if len(answer.unknown) == asked:
-        return ["the collection knows none of the query's components, so nothing matches", *answer.warnings]
-    return [*answer.warnings]
-
-
-def encode_value(value: Any) -> Any:
-    """JSON for the column types that have no JSON of their own."""
-    return base64.b64encode(value).decode() if isinstance(value, bytes) else to_jsonable_python(value)
+def _check_depth(body: SearchRequest, settings: Settings, where: str = "") -> None:
+    depth, most = body.offset + body.limit, settings.max_limit
+    if depth > most:
+        found = f"limit: found {body.limit}" + (f" after offset {body.offset}" if body.offset else "")
+        raise ParameterError(f"{where}{found}, expected at most {most}" + (" together" if body.offset else ""))

@@ -69,14 +69,14 @@ def search(case: Case, k: int, query_cut: int, heap_factor: float, allowed: np.n
     room = sum(padded(len(list_)) for list_ in case.lists.values())
     workspace = make_workspace(case.vectors.dimension, len(case.vectors), room)
     numbers, scores = np.full((1, k), -7), np.full((1, k), np.nan, np.float32)
-    counters = np.zeros(4, np.int64)
+    counters = np.zeros((1, 4), np.int64)
     query = samples.queries([case.query])
     search_blocks_batch(
         blocks, summaries, forward, *query, query_cut, heap_factor, allowed, workspace, scores, numbers, counters
     )
     for array in (workspace.visited, workspace.weights, workspace.estimates, *workspace.table):
         assert not array.any()
-    return Found(numbers[0], scores[0], counters.tolist())
+    return Found(numbers[0], scores[0], counters[0].tolist())
 
 
 @given(cases(), st.integers(1, 25))

@@ -6,24 +6,29 @@ from typing import Any
 import schemathesis
 
 DIMENSION = 30_522
+ID = "4983"
+"""Of a document in every collection."""
+
 COLUMNS = {"text", "title", "n_sentences", "structured", "n_chars"}
 NUMBER, WORDS, FLAG = "n_chars", "title", "structured"
 
 
 @schemathesis.hook
 def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwargs: dict[str, Any]) -> None:
-    """A collection for every plan, integers without a point, a weight for each component, columns that there are, and
-    either a recall or knobs."""
+    """A collection for every plan, integers without a point, a weight for each component, documents and
+    columns that there are, and either a recall or knobs."""
     if case.meta is None or not case.meta.generation.mode.is_positive or not isinstance(case.body, dict):
         return
     body = case.body = _without_points(case.body)
-    if body.get("filter") is not None:
-        body["filter"] = _repair_filter(body["filter"])
+    for part in body.get("searches", [body]):
+        if part.get("filter") is not None:
+            part["filter"] = _repair_filter(part["filter"])
     if case.operation.path.endswith("/count"):
         case.path_parameters["name"] = "lists"
-    elif "query" in body:
+    elif "query" in body or "searches" in body:
         case.path_parameters["name"] = "lists"
-        _repair_search(body)
+        for search in body.get("searches", [body]):
+            _repair_search(search)
     else:
         case.path_parameters["name"] = "scratch"
         _repair_change(body)
@@ -31,8 +36,13 @@ def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwar
 
 def _repair_search(body: dict[str, Any]) -> None:
     query = body["query"]
-    if "tokens" not in query:
-        query["values"] = _weights(query["values"], len(query["indices"]))
+    if "id" in query:
+        query["id"] = ID
+    for kind in query.keys() & {"positive", "negative"}:
+        query[kind] = [_repaired_vector(one) if isinstance(one, dict) else ID for one in query[kind]]
+    _repaired_vector(query)
+    body["offset"] = body.get("offset", 0) % 1000
+    body["limit"] = body.get("limit", 10) % 1000 + 1
     if body.get("params", {}).get("recall") is not None:
         body["params"] = {"recall": body["params"]["recall"]}  # it excludes the others
     if isinstance(body.get("with_payload"), list):
@@ -57,6 +67,12 @@ def _repair_filter(part: dict[str, Any]) -> dict[str, Any]:
         return {"ids": [str(one) for one in part["ids"]]}
     clauses = {clause: [_repair_filter(inner) for inner in inners] for clause, inners in part.items()}
     return clauses or {"must": []}
+
+
+def _repaired_vector(query: dict[str, Any]) -> dict[str, Any]:
+    if "indices" in query:
+        query["values"] = _weights(query["values"], len(query["indices"]))
+    return query
 
 
 def _repair_change(body: dict[str, Any]) -> None:

@@ -100,14 +100,14 @@ async def test_a_collection_that_cannot_warm_up_is_never_ready(running, tiny, mo
 @pytest.fixture
 async def held(running, tiny, monkeypatch) -> AsyncIterator[tuple]:
     """(client, started, release): one thread, no queue; searches hold their thread until released."""
-    search, started, release = Index.answer, threading.Event(), threading.Event()
+    search, started, release = Index.ask, threading.Event(), threading.Event()
 
-    def answer(*arguments, **options):
+    def ask(*arguments, **options):
         started.set()
         release.wait()
         return search(*arguments, **options)
 
-    monkeypatch.setattr(Index, "answer", answer)
+    monkeypatch.setattr(Index, "ask", ask)
     async with running(tiny, threads=1, queue=0) as client:
         yield client, started, release
         release.set()
@@ -137,7 +137,7 @@ async def test_failures_are_told_to_the_log_and_not_to_the_client(running, tiny,
     def fail(*arguments, **options):
         raise error
 
-    monkeypatch.setattr(Index, "answer", fail)
+    monkeypatch.setattr(Index, "ask", fail)
     async with running(tiny) as client:
         with structlog.testing.capture_logs() as lines:
             response = await client.post(URL, json=BODY)
@@ -174,6 +174,20 @@ async def test_max_limit_is_a_setting_and_documented(running, tiny):
         problem(await client.post(URL, json=BODY | {"limit": 3}), 422)
         schemas = (await client.get("/openapi.json")).json()["components"]["schemas"]
         assert schemas["SearchRequest"]["properties"]["limit"]["maximum"] == 2
+
+
+async def test_max_batch_is_a_setting_and_documented(running, tiny):
+    async with running(tiny, max_batch=2) as client:
+        assert (await client.post(f"{URL}/batch", json={"searches": [BODY] * 2})).status_code == 200
+        problem(await client.post(f"{URL}/batch", json={"searches": [BODY] * 3}), 422)
+        schemas = (await client.get("/openapi.json")).json()["components"]["schemas"]
+        assert schemas["BatchRequest"]["properties"]["searches"]["maxItems"] == 2
+
+
+async def test_tokens_of_documents_need_a_vocabulary(running, tiny):
+    async with running(tiny) as client:
+        response = await client.post(URL, json=BODY | {"with_vector": "tokens"})
+        assert "this collection has no vocabulary" in problem(response, 422).detail
 
 
 async def test_payloads_of_every_column_type(running, tmp_path):

@@ -17,7 +17,7 @@ def test_schemathesis_finds_nothing(server: Server, tmp_path: Path):
     environment = os.environ | {"SCHEMATHESIS_HOOKS": "tests.server.openapi_hooks", "PYTHONPATH": str(ROOT)}
     run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert run.returncode == 0, run.stdout + run.stderr
-    assert "Tested: 10" in run.stdout
+    assert "Tested: 11" in run.stdout
 
 
 def test_every_route_documents_its_problems(client):
@@ -42,6 +42,9 @@ def test_every_field_of_a_request_is_described(client):
         "SearchParams",
         "VectorQuery",
         "TokenQuery",
+        "IdQuery",
+        "ExamplesQuery",
+        "BatchRequest",
         "UpsertRequest",
         "DocumentIn",
         "DeleteRequest",
@@ -64,12 +67,13 @@ def test_its_examples_work(client):
     assert client.get(f"{url}/d7").json()["payload"]["title"] == "Mars"
     assert client.post(f"{url}/delete", json=schemas["DeleteRequest"]["examples"][0]).status_code == 200
     assert client.get(f"{url}/d7").status_code == 404
-    examples = schemas["SearchRequest"]["examples"]
-    assert examples
-    for body in examples:
-        response = client.post("/v1/collections/scifact/search", json=body)
-        assert response.status_code == 200
-        assert response.json()["hits"]
+    for name, path in (("SearchRequest", "search"), ("BatchRequest", "search/batch")):
+        assert schemas[name]["examples"]
+        for body in schemas[name]["examples"]:
+            response = client.post(f"/v1/collections/scifact/{path}", json=body)
+            assert response.status_code == 200, response.text
+            answer = response.json()
+            assert all(one["hits"] for one in answer.get("answers", [answer]))
 
 
 def test_docs(client):

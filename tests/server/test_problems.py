@@ -69,6 +69,17 @@ def refused(client: httpx.Client, status: int, **body: Any) -> Problem:
         ({"query": GOOD | {"tokens": {}}}, "#/query", "expected an object with either"),
         ({"query": "planet"}, "#/query", "expected an object with either"),
         ({"query": {"text": "planet"}}, "#/query", "expected an object with either"),
+        ({"query": {"id": 1.5}}, "#/query/id", "(found 1.5)"),
+        ({"query": {"id": "a", "positive": ["b"]}}, "#/query", "expected an object with either"),
+        ({"query": {"negative": ["a"]}}, "#/query/positive", "field is missing"),
+        ({"query": {"positive": []}}, "#/query/positive", "at least 1 item"),
+        ({"query": {"positive": [True]}}, "#/query/positive/0", "expected an id, or an object with either"),
+        ({"query": {"positive": [{"id": "a"}]}}, "#/query/positive/0", "expected an id, or an object with either"),
+        ({"query": {"positive": [GOOD | {"values": [0]}]}}, "#/query/positive/0/values/0", "(found 0)"),
+        ({"query": GOOD, "offset": -1}, "#/offset", "(found -1)"),
+        ({"query": GOOD, "score_threshold": -1}, "#/score_threshold", "(found -1)"),
+        ({"query": GOOD, "with_vector": 1}, "#/with_vector", "(found 1)"),
+        ({"query": GOOD, "with_vector": "indices"}, "#/with_vector", "tokens"),
         ({"query": GOOD, "limit": 0}, "#/limit", "(found 0)"),
         ({"query": GOOD, "limit": "5"}, "#/limit", '(found "5")'),
         ({"query": GOOD, "limit": 5.0}, "#/limit", "(found 5.0)"),
@@ -223,3 +234,21 @@ def test_a_plan_the_index_is_not_made_for(client):
     found = refused(client, 422, query=GOOD, params={"plan": "blocks"})
     assert found.type == "urn:problem-type:seismic:invalid-parameter"
     assert "'blocks'" in found.detail
+
+
+def test_a_depth_above_the_setting(client):
+    found = refused(client, 422, query=GOOD, offset=9_995)
+    assert found.detail == "limit: found 10 after offset 9995, expected at most 10000 together"
+
+
+def test_one_wrong_search_of_a_batch_is_named(client):
+    url, searches = f"{URL}/batch", [{"query": GOOD}] * 3
+    found = problem(client.post(url, json={"searches": [*searches, {"query": GOOD, "limit": 0}]}), 422)
+    assert [field.pointer for field in found.errors] == ["#/searches/3/limit"]
+    found = problem(client.post(url, json={"searches": [*searches, {"query": GOOD, "limit": 10_001}]}), 422)
+    assert found.detail.startswith("searches[3]: limit: found 10001")
+    found = problem(client.post(url, json={"searches": [*searches, {"query": {"id": "nope"}}]}), 422)
+    assert found.detail == "searches[3]: id: found no document 'nope', expected one of the collection"
+    found = problem(client.post(url, json={"searches": [{"query": GOOD}] * 257}), 422)
+    assert found.detail == "searches: found 257, expected at most 256 (setting max_batch)"
+    assert problem(client.post(url, json={"searches": []}), 422).errors[0].pointer == "#/searches"

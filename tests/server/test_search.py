@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from seismic import Hit, Index, SearchParams
-from server.schemas import SearchAnswer
+from server.search_schemas import BatchAnswer, SearchAnswer
 
 
 def ask(client: httpx.Client, collection: str = "scifact", **body: Any) -> SearchAnswer:
@@ -135,3 +135,47 @@ def test_many_clients_at_once_get_the_answers_of_one(client, index: Index, scifa
     with ThreadPoolExecutor(16) as threads:
         answers = list(threads.map(lambda row: ask(client, query=scifact.query(row), with_payload=False), rows))
     assert [pairs(answer) for answer in answers] == want
+
+
+def test_pages(client, index, scifact):
+    query = scifact.query(0)
+    whole = expected(index.search(query, 30))
+    assert pairs(ask(client, query=query, limit=10, offset=15)) == whole[15:25]
+    assert pairs(ask(client, query=query, limit=10, offset=9990)) == []
+
+
+def test_a_score_threshold(client, index, scifact):
+    query = scifact.query(0)
+    whole = expected(index.search(query, 30))
+    assert pairs(ask(client, query=query, limit=30, score_threshold=whole[11][1])) == whole[:12]
+
+
+def test_by_id_and_by_examples(client, index, scifact):
+    one, two, other = (scifact.documents["id"][row].as_py() for row in (7, 8, 9))
+    assert pairs(ask(client, query={"id": one})) == expected(index.search({"id": one}))
+    query = {"positive": [one, scifact.tokens(0)], "negative": [two, scifact.query(1), other]}
+    answer = ask(client, query=query)
+    assert pairs(answer) == expected(index.search(query))
+    assert not {one, two, other} & {hit.id for hit in answer.hits}
+
+
+def test_stored_vectors(client, index, scifact):
+    query = scifact.query(0)
+    hits = index.search(query, 3)
+    vectors = index.vectors([hit.number for hit in hits])
+    for row, hit in enumerate(ask(client, query=query, limit=3, with_vector=True).hits):
+        assert hit.vector == {"indices": vectors[row][0].tolist(), "values": vectors[row][1].tolist()}
+    for row, hit in enumerate(ask(client, query=query, limit=3, with_vector="tokens").hits):
+        tokens = [scifact.vocabulary.token(component) for component in vectors[row][0].tolist()]
+        assert hit.vector == {"tokens": dict(zip(tokens, vectors[row][1].tolist(), strict=True))}
+    assert ask(client, query=query, limit=1).hits[0].vector is None
+
+
+def test_batches(client, index, scifact):
+    searches: list[Any] = [{"query": scifact.query(row), "limit": 3 + row % 2} for row in range(20)]
+    searches += [{"query": {"id": "4983"}, "with_payload": ["title"]}, {"query": scifact.tokens(0), "offset": 3}]
+    response = client.post("/v1/collections/scifact/search/batch", json={"searches": searches})
+    answers = BatchAnswer.model_validate_json(response.content).answers
+    for search, answer in zip(searches, answers, strict=True):
+        alone = ask(client, **search)
+        assert answer.model_dump(exclude={"took_ms"}) == alone.model_dump(exclude={"took_ms"})

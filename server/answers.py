@@ -1,0 +1,85 @@
+"""Answers of the engine as JSON. They are encoded by hand: to validate ten thousand hits once more would take longer
+than to find them."""
+
+import base64
+import time
+from typing import Any
+
+import orjson
+from pydantic_core import to_jsonable_python
+
+from seismic import Answer, Index, ParameterError
+from server.search_schemas import BatchRequest, ChosenProfile, SearchRequest
+
+_PROFILE = set(ChosenProfile.model_fields)
+
+
+def search(index: Index, body: SearchRequest, started: float) -> bytes:
+    """A `SearchAnswer`."""
+    index = index.frozen()  # hits and payloads are of one view, whatever changes meanwhile
+    content = _content(index, body, index.ask(body))
+    return encode(content | {"took_ms": _since(started)})
+
+
+def search_batch(index: Index, body: BatchRequest, started: float) -> bytes:
+    """A `BatchAnswer`."""
+    index = index.frozen()
+    answers = index.ask_batch(body.searches)
+    contents = [_content(index, search, answer) for search, answer in zip(body.searches, answers, strict=True)]
+    took = _since(started)
+    return encode({"answers": [content | {"took_ms": took} for content in contents], "took_ms": took})
+
+
+def encode(content: Any) -> bytes:
+    """JSON of anything that a column can hold."""
+    return orjson.dumps(content, default=_plain)
+
+
+def _content(index: Index, body: SearchRequest, answer: Answer) -> dict[str, Any]:
+    numbers = [hit.number for hit in answer.hits]
+    payloads, vectors = _payloads(index, numbers, body.with_payload), _vectors(index, numbers, body.with_vector)
+    shards = len(index.manifest.shards)
+    return {
+        "hits": [
+            {"id": hit.id, "score": hit.score, "payload": payload, "vector": vector}
+            for hit, payload, vector in zip(answer.hits, payloads, vectors, strict=True)
+        ],
+        "plan": answer.plan,
+        "profile": answer.profile and answer.profile.model_dump(include=_PROFILE),
+        "generation": index.generation,
+        "sequence": index.sequence,
+        "warnings": answer.warnings,
+        "unknown_tokens": answer.unknown,
+        "matched": None if answer.matched is None else {"value": answer.matched, "relation": "eq"},
+        "shards": {"total": shards, "ok": shards},
+    }
+
+
+def _payloads(index: Index, numbers: list[int], wanted: bool | list[str]) -> list[dict[str, Any]] | list[None]:
+    if wanted is False:
+        return [None] * len(numbers)
+    payloads: list[dict[str, Any]] = index.payloads(numbers, None if wanted is True else wanted)
+    return payloads
+
+
+def _vectors(index: Index, numbers: list[int], wanted: bool | str) -> list[dict[str, Any]] | list[None]:
+    if wanted is False:
+        return [None] * len(numbers)
+    vectors, vocabulary = index.vectors(numbers), index.vocabulary
+    pairs = [tuple(array.tolist() for array in vectors[row]) for row in range(len(vectors))]
+    if wanted is True:
+        return [{"indices": components, "values": values} for components, values in pairs]
+    if vocabulary is None:
+        raise ParameterError("with_vector: this collection has no vocabulary, so no tokens; ask for true or false")
+    return [
+        {"tokens": dict(zip(map(vocabulary.token, components), values, strict=True))} for components, values in pairs
+    ]
+
+
+def _since(started: float) -> float:
+    return round((time.perf_counter() - started) * 1000, 3)
+
+
+def _plain(value: Any) -> Any:
+    """What JSON has no type for."""
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else to_jsonable_python(value)
