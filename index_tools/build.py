@@ -11,6 +11,7 @@ from rich.filesize import decimal
 import seismic
 from index_tools.options import with_params
 from index_tools.progress import progress
+from index_tools.queries import read_queries
 from index_tools.readers import INPUTS, Reading, Tokens, collect, read_collection, read_vocabulary
 from seismic import BuildParams, Vocabulary
 from seismic.store.publish import KEEP, check_output
@@ -28,6 +29,13 @@ def build(
     ] = None,
     dimension: Annotated[
         int | None, typer.Option(help="Size of the vocabulary; larger component ids are errors.")
+    ] = None,
+    queries: Annotated[
+        Path | None,
+        typer.Option(
+            help="Queries by which to measure what the layout `small` keeps of exact answers, in any format of INPUT.",
+            show_default="made of the documents",
+        ),
     ] = None,
     repair: Annotated[bool, typer.Option("--repair", help="Sort components, add up duplicates, drop zeros.")] = False,
     shards: Annotated[int, typer.Option(help="Shards, equal ranges of the documents.")] = 1,
@@ -53,6 +61,8 @@ def build(
         seismic build corpus/*.jsonl.gz msmarco --shards 8 --workers 8
 
         seismic build encoded/ scifact --replace --summary-energy 0.5
+
+        seismic build documents.parquet scifact --layout small --queries queries.parquet
     """
     began = time.perf_counter()
     check_output(out, replace=replace)  # before hours of reading, not after
@@ -69,6 +79,7 @@ def build(
             documents=collection.documents,
             vocabulary=Vocabulary(tokens) if tokens else None,
             params=params,
+            queries=read_queries(queries, Vocabulary(tokens) if tokens else None).vectors if queries else None,
             shards=shards,
             workers=workers,
             replace=replace,
@@ -82,3 +93,8 @@ def build(
         f"documents {manifest.documents:,}, shards {len(manifest.shards)}, size {decimal(manifest.bytes)}, "
         f"{seconds:.1f} s: generation {manifest.generation} in {generation}"
     )
+    for kept in manifest.kept:
+        typer.echo(
+            f"keeps {kept.recall:.3f} ({kept.lower:.3f} to {kept.upper:.3f}) of the exact top {kept.k}, by "
+            f"{kept.queries} queries {'given' if queries else 'made of the documents'}"
+        )

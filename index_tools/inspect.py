@@ -18,8 +18,8 @@ from index_tools.cpu import describe_cpu
 from index_tools.profiles import profile_table
 from seismic import Index, ParameterError, Profile
 from seismic.store.collection import GENERATIONS
-from seismic.store.manifest import VOCABULARY
-from seismic.store.schema import MAXIMA, POSTINGS
+from seismic.store.manifest import VOCABULARY, Manifest
+from seismic.store.schema import DOCUMENTS, MAXIMA, POSTINGS
 
 app = typer.Typer(add_completion=False)
 
@@ -76,13 +76,21 @@ def describe(index: Index, folder: Path) -> dict[str, Any]:
             "vocabulary": len(index.vocabulary) if index.vocabulary else None,
             "payload_columns": index.columns,
             "bytes": manifest.bytes,
+            "bytes_per_component": _bytes_per_component(manifest),
         },
+        "kept_of_exact_answers": [kept.model_dump() for kept in manifest.kept],
         "files": _files(folder),
         "statistics": _statistics(folder),
         "profiles": [profile.model_dump() for profile in index.profiles],
         "build": manifest.build,
         "versions": manifest.versions,
     }
+
+
+def _bytes_per_component(manifest: Manifest) -> float | None:
+    """Of the vectors' files, for each component that is stored."""
+    size = sum(entry.bytes for shard in manifest.shards for name, entry in shard.files.items() if name != DOCUMENTS)
+    return round(size / manifest.nnz, 2) if manifest.nnz else None
 
 
 def _files(folder: Path) -> dict[str, dict[str, Any]]:
@@ -135,6 +143,8 @@ def _print(report: dict[str, Any]) -> None:
     console = Console(markup=False, emoji=False, highlight=False)
     facts = {name: value for name, value in report["index"].items() if name != "bytes"}
     _print_rows(console, "index", [*facts.items(), ("size", decimal(report["index"]["bytes"]))])
+    if report["kept_of_exact_answers"]:
+        _print_rows(console, "kept of exact answers", [_kept_row(entry) for entry in report["kept_of_exact_answers"]])
     sizes = []
     for name, entry in report["files"].items():
         sizes.append((name, decimal(entry["bytes"])))
@@ -149,6 +159,11 @@ def _print(report: dict[str, Any]) -> None:
         console.print(profile_table([Profile(**fields) for fields in report["profiles"]]))
         console.print()
     _print_rows(console, "built with", [*report["build"].items(), *report["versions"].items()])
+
+
+def _kept_row(kept: dict[str, Any]) -> tuple[str, str]:
+    measured = f"{kept['recall']:.3f} ({kept['lower']:.3f} to {kept['upper']:.3f}, by {kept['queries']} queries)"
+    return f"top {kept['k']}", measured
 
 
 def _print_cpu(report: dict[str, Any]) -> None:

@@ -15,10 +15,11 @@ from seismic.builder.ranges import Report
 from seismic.builder.shard import build_shard
 from seismic.documents import check_documents
 from seismic.errors import InputError, ParameterError
+from seismic.kept import measure_kept
 from seismic.params import BuildParams
 from seismic.store.collection import GENERATIONS
 from seismic.store.files import write_batches
-from seismic.store.manifest import FORMAT_MAJOR, FORMAT_MINOR, VOCABULARY, FileEntry, Manifest, ShardEntry
+from seismic.store.manifest import FORMAT_MAJOR, FORMAT_MINOR, SMALL, VOCABULARY, FileEntry, Kept, Manifest, ShardEntry
 from seismic.store.publish import KEEP, staging, tidy_log, void_changes
 from seismic.store.schema import vocabulary_schema
 from seismic.threads import even_ranges, in_order
@@ -37,6 +38,7 @@ def build(
     documents: pa.Table | None = None,
     vocabulary: Vocabulary | None = None,
     params: BuildParams | None = None,
+    queries: "VectorsLike | None" = None,
     shards: int = 1,
     workers: int = 1,
     replace: bool = False,
@@ -47,7 +49,8 @@ def build(
 
     `vectors`: SparseVectors, a scipy CSR matrix [n, dimension], or an Arrow table with `indices` and `values`.
     `documents`: a table of n rows with a column `id` (strings or integers, unique) and payload columns; None numbers
-    the documents from 0. `vocabulary`: the tokens of the components, for queries by token.
+    the documents from 0. `vocabulary`: the tokens of the components, for queries by token. `queries`: real ones, by
+    which to measure what the layout `small` keeps of exact answers; None: they are made of documents.
 
     Documents are split into `shards` equal ranges; `workers` threads build them, with the same bytes whatever their
     number. `replace` publishes a new generation into an existing collection, of which the
@@ -64,13 +67,21 @@ def build(
                 "least as many"
             )
         vectors = vectors.widened(len(vocabulary))
+    if queries is not None and params.layout != "small":
+        raise ParameterError(
+            f"queries measure what the layout 'small' keeps; '{params.layout}' keeps all: leave them out"
+        )
+    asked = None if queries is None else as_vectors(queries)
     table = check_documents(documents, len(vectors))
     _check_counts(len(vectors), shards, workers)
     out = Path(out)
     with ExitStack() as published, staging(out, replace=replace, keep=keep) as (folder, generation):
         entries = write_shards(folder, vectors, table, params, shards, workers, progress)
+        kept = []
+        if params.layout == "small":
+            kept = measure_kept(vectors, params.layout, asked, workers, lambda *done: _tell(progress, "measure", *done))
         sequence = void_changes(out, published)
-        write_manifest(folder, generation, vectors, vocabulary, params, entries, sequence)
+        write_manifest(folder, generation, vectors, vocabulary, params, entries, kept, sequence)
     tidy_log(out)
     return out / GENERATIONS / generation
 
@@ -107,22 +118,24 @@ def write_manifest(
     vocabulary: Vocabulary | None,
     params: BuildParams,
     shards: list[ShardEntry],
+    kept: list[Kept],
     sequence: int,
 ) -> None:
     """Write the vocabulary and the manifest of a generation whose shards are written."""
     Manifest(
         format=f"{FORMAT_MAJOR}.{FORMAT_MINOR}",
-        reader_features=[],
+        reader_features=[SMALL] if params.layout == "small" else [],
         writer_features=[],
         generation=generation,
         layout=params.layout,
         documents=len(vectors),
         dimension=vectors.dimension,
-        nnz=vectors.nnz,
+        nnz=sum(shard.nnz for shard in shards),
         build=params.model_dump(),
         versions={"seismic": __version__, **{name: version(name) for name in ("numba", "numpy", "pyarrow")}},
         vocabulary=None if vocabulary is None else _write_vocabulary(folder / VOCABULARY, vocabulary, vectors),
         shards=shards,
+        kept=kept,
         sequence=sequence,
     ).write(folder)
 
@@ -136,6 +149,11 @@ def _check_counts(documents: int, shards: int, workers: int) -> None:
         raise ParameterError(f"shards is {shards}, expected 1 to {documents}, the number of documents")
     if workers < 1:
         raise ParameterError(f"workers is {workers}, expected at least 1")
+
+
+def _tell(progress: Progress | None, stage: str, done: int, total: int) -> None:
+    if progress is not None:
+        progress(stage, done, total)
 
 
 class _Progress:

@@ -8,8 +8,13 @@ from pydantic_core import PydanticCustomError
 from seismic.errors import ParameterError
 
 Plan = Literal["blocks", "exact"]
-Layout = Literal["shared", "full", "lists"]
+Layout = Literal["shared", "small", "full", "lists"]
 Verify = Literal["none", "sample", "full"]
+
+
+def stores_residuals(layout: Layout) -> bool:
+    """Whether a layout stores 16 bits of each value, or 8."""
+    return layout != "small"
 
 
 def check_verify(verify: str) -> None:
@@ -59,9 +64,10 @@ class BuildParams(Params):
     """Seeds every random choice; same input, parameters and seed give the same bytes."""
 
     layout: Layout = "shared"
-    """`shared`: exact search over shared blocks; small, quick to build. `full`: every posting as well, which makes
-    exact answers of hundreds of hits cheaper, at half as many bytes again; shards of up to 65,536 documents have them
-    in any layout. `lists`: posting lists in blocks as well,
+    """`shared`: exact search over shared blocks; little space, quick to build. `small`: four sevenths of that; vectors
+    lose their lightest components and are rounded to 8 bits, and the build measures how many exact answers that keeps.
+    `full`: every posting as well, which makes exact answers of hundreds of hits cheaper, at half as many bytes again;
+    shards of up to 65,536 documents have them in any layout but `small`. `lists`: posting lists in blocks as well,
     which the plan `blocks` visits; all parameters below but those of the order are theirs."""
 
     pruning: Literal["global", "fixed"] = "global"
@@ -91,7 +97,8 @@ class SearchParams(Params):
 
     recall: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
     """The mean share of the true top k that is enough: the cheapest settings that keep it, as measured by `seismic
-    tune`, answer. Exact where nothing else was measured to keep it. Chooses the three below, so excludes them."""
+    tune`, answer. Exact where nothing else was measured to keep it. What the layout `small` lost counts; more than it
+    keeps is refused. Chooses the three below, so excludes them."""
 
     plan: Literal["auto", "blocks", "exact"] = "auto"
     """`exact`: the true top k. `blocks`: approximate, needs the layout `lists`. `auto`: what `recall` asks for, else

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from seismic.errors import ParameterError
 from seismic.params import Layout, Plan, Profile, SearchParams
+from seismic.store.manifest import Kept
 
 QUERY_CUT, HEAP_FACTOR = 15, 0.6
 """Of `blocks`, if not given."""
@@ -45,17 +46,20 @@ class Choice(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Planner:
-    """Chooses for one index, of that layout and with these profiles."""
+    """Chooses for one index, of that layout, with these profiles; `kept`: what its layout keeps of exact answers."""
 
     layout: Layout
     profiles: tuple[Profile, ...] = ()
+    kept: tuple[Kept, ...] = ()
 
     def choose(self, k: int, recall: float | None = None, params: SearchParams | None = None) -> Choice:
         """The plan and its knobs for searches of k hits. `recall` is short for `SearchParams(recall=...)`.
 
         For a recall it is the cheapest profile that keeps it, of the nearest depth; without one, and without a recall,
         the answer is exact.
-        ParameterError if the index is not made for the plan, or if `recall` and `params` exclude each other.
+        What the layout lost when it was built counts: of the true top k at most that share and the one that the search
+        misses can be missing. ParameterError if the index is not made for the plan or the recall, or if `recall` and
+        `params` exclude each other.
         """
         if k < 1:
             raise ParameterError(f"k is {k}, expected at least 1")
@@ -64,12 +68,27 @@ class Planner:
             params = params.replace(recall=recall)
         if params.recall is None:
             return self._with_knobs(params, None)
-        keeping = [profile for profile in self.profiles if _keeps(profile, params.recall, k)]
+        needed = round(params.recall + self._loss(k, params.recall), 9)  # 0.92 + 0.05 is above 0.97 otherwise
+        keeping = [profile for profile in self.profiles if _keeps(profile, needed, k)]
         if not keeping:
             return self._with_knobs(_EXACT, None)
         measured = [profile for profile in keeping if profile.k == k]
         best = min(measured or keeping, key=lambda profile: _preference(profile, k))
         return self._with_knobs(best.params, best)
+
+    def _loss(self, k: int, recall: float) -> float:
+        """What may be missing of the true top k even in exact answers, as at the measured depths around k."""
+        if not self.kept:
+            return 0.0
+        below, above = ([entry for entry in self.kept if side * entry.k <= side * k] for side in (1, -1))
+        lower = min(entry.lower for entry in (*below[-1:], *above[:1]))
+        if recall > lower:
+            raise ParameterError(
+                f"recall {recall} is more than this index keeps of the top {k}: the layout '{self.layout}' stores less "
+                f"than it was given, and exact answers of it have a recall of at least {lower:.3f} (95 % confidence); "
+                "ask for no more, leave recall out for the best it can do, or build with the layout 'shared'"
+            )
+        return 1.0 - lower
 
     def _with_knobs(self, params: SearchParams, profile: Profile | None) -> Choice:
         if params.plan != "blocks":

@@ -139,9 +139,10 @@ class View:
         columns = {field.name: pa.nulls(count, field.type) for field in rules.schema} | {"id": ids}
         documents = pa.table(columns)
         vectors = SparseVectors.from_dicts([{0: 1.0}] * count if rules.dimension else [{}] * count, rules.dimension)
-        deltas = with_documents((), vectors, documents)
+        deltas = with_documents((), vectors, documents, self.manifest.layout)
         self.find(ids)
-        deltas = with_documents([delta.without(delta.find(ids[:1])) for delta in deltas], vectors, documents)
+        fewer = [delta.without(delta.find(ids[:1])) for delta in deltas]
+        deltas = with_documents(fewer, vectors, documents, self.manifest.layout)
         return replace(self, deltas=deltas)
 
     def _with(self, records: list[Record]) -> "View":
@@ -162,7 +163,7 @@ class View:
             tuple(shard.without(found[found >= 0]) for shard in shards for found in (shard.find(touched),))
             for shards in (self.base, self.deltas)
         )
-        return replace(self, base=base, deltas=with_documents(deltas, vectors, documents))
+        return replace(self, base=base, deltas=with_documents(deltas, vectors, documents, self.manifest.layout))
 
 
 def open_view(collection: Path, verify: Verify = "none") -> View:
@@ -176,7 +177,8 @@ def open_view(collection: Path, verify: Verify = "none") -> View:
             opened = open_generation(collection, verify)
             place = start_of(collection, opened.manifest.sequence)
             base = tuple(map(LiveShard, opened.shards))
-            planner = Planner(opened.manifest.layout, read_profiles(collection, opened.manifest.generation))
+            profiles = read_profiles(collection, opened.manifest.generation)
+            planner = Planner(opened.manifest.layout, profiles, tuple(opened.manifest.kept))
             view = View(collection, opened.manifest, opened.vocabulary, base, (), place, opened.lease, verify, planner)
             return view.advanced()
         except CorruptIndexError:

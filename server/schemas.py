@@ -145,6 +145,9 @@ class CollectionInfo(Schema):
     """Size of the vocabulary: components are below it."""
     layout: Layout
     """What the index is made of, which decides the plans it can follow: `blocks` needs `lists`."""
+    kept: float | None
+    """Share of the exact top 10 of the vectors given that exact answers find, as the build of a layout that does not
+    store all of them has measured; null: all that was given is stored."""
     columns: list[str]
     """Payload columns."""
     has_vocabulary: bool

@@ -91,6 +91,15 @@ def stored(documents: Sequence[Row]) -> list[Row]:
     return result
 
 
+def small(documents: Sequence[Row]) -> list[Row]:
+    """The vectors that an index of the layout `small` holds."""
+    result = []
+    for row in documents:
+        scale, codes, _ = quantize(list(row.values()))
+        result.append({component: scale * code for component, code in zip(row, codes, strict=True) if code >= 32})
+    return result
+
+
 def shared_maxima(documents: Sequence[Row], block: int) -> dict[int, Row]:
     """Component -> block number -> maximum over `block` neighbouring documents."""
     result: dict[int, Row] = {}

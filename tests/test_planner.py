@@ -4,6 +4,7 @@ import pytest
 
 from seismic import ParameterError, Profile, SearchParams
 from seismic.planner import Choice, Planner
+from seismic.store.manifest import Kept
 
 
 def profile(k: int, target: float, cost: float, **params: Any) -> Profile:
@@ -79,3 +80,35 @@ def test_what_cannot_be() -> None:
         PLANNER.choose(10, 1.5)
     with pytest.raises(ParameterError, match="this index has none; use 'exact'"):
         Planner("shared").choose(10, params=SearchParams(plan="blocks"))
+
+
+def kept(k: int, lower: float) -> Kept:
+    return Kept(k=k, recall=lower + 0.005, lower=lower, upper=lower + 0.01, queries=500)
+
+
+SMALL = Planner("small", (LOOSE_10, TIGHT_10, EXACT_100), (kept(10, 0.95), kept(100, 0.96)))
+
+
+@pytest.mark.parametrize(
+    ("recall", "k", "chosen"),
+    [
+        (0.85, 10, LOOSE_10),  # at most 0.05 is missing of what is given, and 0.10 of what is stored
+        (0.9, 10, TIGHT_10),
+        (0.93, 10, EXACT_100),
+        (0.95, 10, EXACT_100),
+        (0.92, 50, TIGHT_10),  # between two depths the lower one counts
+        (0.93, 150, TIGHT_10),  # 0.03 and 0.04
+        (0.96, 2000, EXACT_100),
+    ],
+)
+def test_what_the_layout_lost_counts(recall: float, k: int, chosen: Profile) -> None:
+    assert SMALL.choose(k, recall).profile == chosen
+
+
+@pytest.mark.parametrize(("recall", "k"), [(0.951, 1), (0.951, 10), (0.951, 99), (0.961, 100), (0.961, 5000)])
+def test_what_the_layout_cannot_keep_is_refused(recall: float, k: int) -> None:
+    with pytest.raises(
+        ParameterError, match=f"recall {recall} is more than this index keeps of the top {k}: the layout"
+    ):
+        SMALL.choose(k, recall)
+    assert SMALL.choose(k) == EXACT

@@ -16,7 +16,7 @@ from seismic.builder.ranges import Report
 from seismic.builder.shared import share_blocks
 from seismic.builder.summarize import summarize_lists
 from seismic.kernels.impacts import WINDOW
-from seismic.params import BuildParams
+from seismic.params import BuildParams, stores_residuals
 from seismic.store.files import write_batches
 from seismic.store.manifest import ShardEntry
 from seismic.store.schema import (
@@ -59,11 +59,14 @@ def build_shard(
     files = {DOCUMENTS: write_batches(folder / DOCUMENTS, documents.schema, _document_batches(documents))}
     numbers = order_documents(vectors, params, threads, report)
     ordered = reordered(vectors, numbers, threads)
-    forward = quantize_vectors(ordered, numbers, threads)
-    write(SHARED, shared_batch(share_blocks(forward, ordered.dimension, threads), ordered.dimension))
+    forward = quantize_vectors(ordered, numbers, threads, params.layout)
+    nnz, residuals = len(forward.codes), stores_residuals(params.layout)
+    shared = share_blocks(forward, ordered.dimension, threads, residuals)
+    write(SHARED, shared_batch(shared, ordered.dimension, residuals))
+    del shared
     maxima = find_maxima(forward, ordered.dimension, report)
     write(MAXIMA, maxima_batch(maxima, len(vectors)))
-    if params.layout == "full" or len(vectors) <= WINDOW:
+    if params.layout == "full" or (len(vectors) <= WINDOW and params.layout != "small"):
         write(IMPACTS, impacts_batch(find_impacts(forward, maxima), len(vectors)))
     if params.layout == "lists":
         write(FORWARD, forward_batch(forward, ordered.dimension))
@@ -78,7 +81,7 @@ def build_shard(
         folder=folder.name,
         first_document=first_document,
         documents=len(vectors),
-        nnz=vectors.nnz,
+        nnz=nnz,
         postings=int(np.bitwise_count(lists.members & np.uint32(255)).sum()),
         blocks=len(lists.members),
         most_blocks=int(np.diff(lists.lists).max(initial=0)),

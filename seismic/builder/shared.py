@@ -11,8 +11,8 @@ from seismic.kernels.shared import Shared
 from seismic.store.schema import check_offset
 
 
-def share_blocks(forward: Forward, dimension: int, threads: int) -> Shared:
-    """The shared blocks of a forward index."""
+def share_blocks(forward: Forward, dimension: int, threads: int, residuals: bool = True) -> Shared:
+    """The shared blocks of a forward index. `residuals`: whether they are stored; if not, they must be 0."""
     n, n_blocks = len(forward.scales), -(-len(forward.scales) // BLOCK)
     rows, codes, own = (np.empty(n_blocks, np.int64) for _ in range(3))
     run_even(lambda span: shared.count_shared(forward, *span, dimension, rows, codes, own), n_blocks, threads)
@@ -35,6 +35,8 @@ def share_blocks(forward: Forward, dimension: int, threads: int) -> Shared:
         np.empty(n_blocks * BLOCK, np.uint32),
     )
     run_even(lambda span: shared.fill_shared(forward, *span, dimension, found), n_blocks, threads)
+    if not residuals:
+        found = found._replace(residuals=np.empty(0, np.int8), own_residuals=np.empty(0, np.int8))
     return found
 
 

@@ -23,7 +23,7 @@ from seismic.kernels.score import (
     make_query_table,
     unload_query,
 )
-from seismic.kernels.shared import Shared, prefetch_block, prefetch_own, prefetch_rows
+from seismic.kernels.shared import Shared, prefetch_block, prefetch_own, prefetch_rows, rounding_of
 from seismic.kernels.simd import stopped
 
 AHEAD = 4
@@ -101,7 +101,7 @@ def search_exact(
     returned; empty: all may. Adds lists, blocks bounded, blocks visited and documents scored to `counters` [4].
     """
     n_blocks, terms, k = len(shared.starts) - 1, len(components), len(scores)
-    half = np.float32(load_query(workspace.table, components, values) * (0.5 + terms * ROUNDING))
+    half = np.float32(load_query(workspace.table, components, values) * (rounding_of(shared) + terms * ROUNDING))
     groups, scratch = -(-n_blocks // GROUP), workspace.bounds
     unit = add_bounds(maxima, components, values, groups, scratch)
     size, n_found, ceiling = 0, 0, 1 << 16

@@ -135,8 +135,8 @@ and i < 64."""
 
 @jit(inline=True)
 def fine(codes: U8, residuals: I8, at: np.uint64) -> float:
-    """A stored value in 1 / 256 of its scale."""
-    return np.float64((np.int64(codes[at]) << 8) + np.int64(residuals[at]))
+    """A stored value in 1 / 256 of its scale; without residuals they are 0."""
+    return np.float64((np.int64(codes[at]) << 8) + (np.int64(residuals[at]) if len(residuals) > 0 else 0))
 
 
 @jit(inline=True)

@@ -12,12 +12,13 @@ import numpy as np
 from seismic.kernels.arrays import F32, I8, I32, I64, U8, U32, Ids
 from seismic.kernels.jit import jit
 from seismic.kernels.maxima import BLOCK
-from seismic.kernels.score import Forward, prefetch_bytes, prefetch_vector
+from seismic.kernels.score import Forward, fine, prefetch_bytes, prefetch_vector
 from seismic.kernels.simd import ones
 
 
 class Shared(NamedTuple):
-    """Shared blocks. `value = scale x (code + residual / 256)`, as in the forward index.
+    """Shared blocks. `value = scale x (code + residual / 256)`, as in the forward index. The layout `small` stores no
+    residuals: they are 0, and their arrays empty.
 
     By position: ``numbers`` uint32 document number within the shard, ``scales`` float32.
 
@@ -159,14 +160,21 @@ def restore(shared: Shared, positions: U32, indptr: I64, components: Ids, values
             if is_row and (own == end or shared.components[row] < shared.own_components[own]):
                 source = place + ones(np.uint64(shared.documents[row] & ((1 << document) - 1)))
                 components[target] = shared.components[row]
-                fine = (np.int64(shared.codes[source]) << 8) + np.int64(shared.residuals[source])
+                value = fine(shared.codes, shared.residuals, np.uint64(source))
                 place += ones(np.uint64(shared.documents[row]))
                 row += 1
             else:
                 components[target] = shared.own_components[own]
-                fine = (np.int64(shared.own_codes[own]) << 8) + np.int64(shared.own_residuals[own])
+                value = fine(shared.own_codes, shared.own_residuals, np.uint64(own))
                 own += 1
-            values[target] = largest if fine == 65280 else np.float32(np.float64(scale) * fine / 256)
+            values[target] = largest if value == 65280 else np.float32(np.float64(scale) * value / 256)
+
+
+@jit(inline=True)
+def rounding_of(shared: Shared) -> float:
+    """What a stored value may differ from its code by, in units of the scale."""
+    whole = len(shared.residuals) == len(shared.codes) and len(shared.own_residuals) == len(shared.own_codes)
+    return 0.5 if whole else 0.0
 
 
 @jit(inline=True)

@@ -18,7 +18,10 @@ from seismic.version import __version__
 FORMAT_MAJOR, FORMAT_MINOR = 1, 0
 """A reader takes any minor of its major: a minor only adds files or fields that an older reader can do without."""
 
-READER_FEATURES: frozenset[str] = frozenset()
+SMALL = "small"
+"""The feature of the layout `small`: shared.arrow without residuals."""
+
+READER_FEATURES: frozenset[str] = frozenset({SMALL})
 """Features this release can read; an index that needs another is refused."""
 
 WRITER_FEATURES: frozenset[str] = frozenset()
@@ -27,6 +30,7 @@ WRITER_FEATURES: frozenset[str] = frozenset()
 FILE_NAME, VOCABULARY = "manifest.json", "vocabulary.arrow"
 
 Count = Annotated[int, Field(ge=0, strict=True)]
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
 class _Model(BaseModel):
@@ -64,6 +68,18 @@ class ShardEntry(_Model):
     files: dict[Annotated[str, Field(pattern=r"^[a-z_]+\.arrow$")], FileEntry]
 
 
+class Kept(_Model):
+    """What a layout that does not store all of its vectors keeps: the mean share of the exact top k of the vectors
+    given that are in the exact top k of what is stored, over a sample of queries. The mean over all queries is above
+    `lower` and below `upper`, each with 95 % confidence."""
+
+    k: Annotated[int, Field(ge=1, strict=True)]
+    recall: Share
+    lower: Share
+    upper: Share
+    queries: Annotated[int, Field(ge=1, strict=True)]
+
+
 class Manifest(_Model):
     """One generation. No time stamp, so that the same build gives the same bytes.
 
@@ -84,6 +100,10 @@ class Manifest(_Model):
     shards: list[ShardEntry]
     sequence: int = 0
     """The last change of the log that is in it; later ones are applied on top."""
+
+    kept: list[Kept] = []
+    """By k, ascending, as measured when the index was built: compaction hands it on. Empty: all that was given is kept,
+    but for rounding to 16 bits."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -24,6 +24,9 @@ DOCUMENTS, FORWARD, POSTINGS, SUMMARIES = (
 )
 MAXIMA, SHARED, IMPACTS = "maxima.arrow", "shared.arrow", "impacts.arrow"
 
+SHARED_RESIDUALS = ("residuals", "own_residuals")
+"""Columns of shared.arrow that the layout `small` does without."""
+
 MAX_OFFSET = 2**31 - 1
 
 
@@ -45,29 +48,29 @@ def forward_schema(dimension: int) -> pa.Schema:
     )
 
 
-def shared_schema(dimension: int) -> pa.Schema:
+def shared_schema(dimension: int, residuals: bool = True) -> pa.Schema:
     """Row = shared block: 8 neighbours, the last one maybe fewer. Components that two or more of them have, each with
-    a bit for every document and a code for every bit; then each document's own components."""
+    a bit for every document and a code for every bit; then each document's own components. `residuals`: whether there
+    are some."""
 
     def lists(name: str, kind: pa.DataType) -> pa.DataType:
         return pa.list_(pa.field(name, kind, nullable=False))
 
     component = component_type(dimension)
-    return pa.schema(
-        {
-            "numbers": lists("number", pa.uint32()),
-            "scales": lists("scale", pa.float32()),
-            "components": lists("component", component),
-            "documents": lists("bits", pa.uint8()),
-            "tops": lists("top", pa.uint8()),
-            "codes": lists("code", pa.uint8()),
-            "residuals": lists("residual", pa.int8()),
-            "own_components": lists("component", component),
-            "own_codes": lists("code", pa.uint8()),
-            "own_residuals": lists("residual", pa.int8()),
-            "own_ends": pa.list_(pa.field("end", pa.uint32(), nullable=False), BLOCK),
-        }
-    )
+    columns = {
+        "numbers": lists("number", pa.uint32()),
+        "scales": lists("scale", pa.float32()),
+        "components": lists("component", component),
+        "documents": lists("bits", pa.uint8()),
+        "tops": lists("top", pa.uint8()),
+        "codes": lists("code", pa.uint8()),
+        "residuals": lists("residual", pa.int8()),
+        "own_components": lists("component", component),
+        "own_codes": lists("code", pa.uint8()),
+        "own_residuals": lists("residual", pa.int8()),
+        "own_ends": pa.list_(pa.field("end", pa.uint32(), nullable=False), BLOCK),
+    }
+    return pa.schema({name: kind for name, kind in columns.items() if residuals or name not in SHARED_RESIDUALS})
 
 
 def maxima_schema(documents: int) -> pa.Schema:
@@ -136,18 +139,17 @@ def forward_batch(forward: Forward, dimension: int) -> pa.RecordBatch:
     return pa.record_batch(columns, schema=schema)
 
 
-def shared_batch(shared: Shared, dimension: int) -> pa.RecordBatch:
+def shared_batch(shared: Shared, dimension: int, residuals: bool = True) -> pa.RecordBatch:
     """shared.arrow's only batch."""
-    schema = shared_schema(dimension)
+    schema = shared_schema(dimension, residuals)
     documents = np.minimum(np.arange(len(shared.starts)) * BLOCK, len(shared.numbers)).astype(np.int32)
-    starts = [documents] * 2 + [shared.starts] * 3 + [shared.code_starts] * 2 + [shared.own_starts] * 3
-    values = [
-        *(shared.numbers, shared.scales, shared.components, shared.documents, shared.tops),
-        *(shared.codes, shared.residuals, shared.own_components, shared.own_codes, shared.own_residuals),
-    ]
+    starts = dict.fromkeys(("numbers", "scales"), documents)
+    starts |= dict.fromkeys(("components", "documents", "tops"), shared.starts)
+    starts |= dict.fromkeys(("codes", "residuals"), shared.code_starts)
+    starts |= dict.fromkeys(("own_components", "own_codes", "own_residuals"), shared.own_starts)
     columns = [
-        pa.ListArray.from_arrays(pa.array(offsets), pa.array(children), type=field.type)
-        for offsets, children, field in zip(starts, values, schema, strict=False)
+        pa.ListArray.from_arrays(pa.array(starts[name]), pa.array(getattr(shared, name)), type=schema.field(name).type)
+        for name in schema.names[:-1]
     ]
     ends = pa.FixedSizeListArray.from_arrays(pa.array(shared.own_ends), type=schema.field("own_ends").type)
     return pa.record_batch([*columns, ends], schema=schema)
@@ -215,7 +217,7 @@ def forward_arrays(batch: pa.RecordBatch) -> Forward:
 
 def shared_arrays(batch: pa.RecordBatch) -> Shared:
     """The kernels' view of shared.arrow, without a copy."""
-    names = [field.name for field in batch.schema][:-1]
+    names = batch.schema.names[:-1]
     found = {name: _lists(batch.column(name), f"{SHARED}: {name}") for name in names}
     for first, *others in (
         ("numbers", "scales"),
@@ -224,9 +226,11 @@ def shared_arrays(batch: pa.RecordBatch) -> Shared:
         ("own_components", "own_codes", "own_residuals"),
     ):
         for other in others:
-            if not np.array_equal(found[first][0], found[other][0]):
+            if other in found and not np.array_equal(found[first][0], found[other][0]):
                 raise CorruptIndexError(f"{SHARED}: {other} and {first} have lists of different lengths")
     values = {name: _flat(children) for name, (_, children) in found.items()}
+    for name in set(SHARED_RESIDUALS) - set(names):
+        values[name] = np.frombuffer(b"", np.int8)  # read-only, like the others
     starts = {name: found[name][0] for name in ("components", "codes", "own_components")}
     n = len(values["numbers"])
     if not np.array_equal(found["numbers"][0], np.minimum(np.arange(len(batch) + 1) * BLOCK, n)):

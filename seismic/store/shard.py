@@ -13,7 +13,7 @@ from seismic.kernels.maxima import BLOCK, Maxima
 from seismic.kernels.score import Forward
 from seismic.kernels.shared import Shared
 from seismic.kernels.traverse import Blocks, Summaries
-from seismic.params import Layout
+from seismic.params import Layout, stores_residuals
 from seismic.store.bounds import check_column, check_forward, check_impacts, check_lists, check_maxima, check_shared
 from seismic.store.files import map_batch, map_table, names_of
 from seismic.store.manifest import FileEntry, ShardEntry
@@ -83,7 +83,7 @@ def open_shard(generation: Path, entry: ShardEntry, layout: Layout, dimension: i
     _check_rows(folder / DOCUMENTS, documents.num_rows, entry.documents)
     _check_documents(documents, folder / DOCUMENTS)
     n_blocks = -(-entry.documents // BLOCK)
-    shared = shared_arrays(mapped(SHARED, shared_schema(dimension), n_blocks))
+    shared = shared_arrays(mapped(SHARED, shared_schema(dimension, stores_residuals(layout)), n_blocks))
     check_shared(shared, dimension, f"{folder / SHARED}")
     _check_nnz(folder / SHARED, len(shared.codes) + len(shared.own_codes), entry.nnz)
     _check_rows(folder / SHARED, len(shared.numbers), entry.documents)

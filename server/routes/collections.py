@@ -49,6 +49,7 @@ def _describe(collection: Collection) -> CollectionInfo:
         changed=index.view.changed,
         dimension=index.dimension,
         layout=index.manifest.layout,
+        kept=index.manifest.kept[0].recall if index.manifest.kept else None,
         columns=index.columns,
         has_vocabulary=index.vocabulary is not None,
         shards=len(index.manifest.shards),

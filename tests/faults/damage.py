@@ -16,12 +16,14 @@ import pyarrow as pa
 
 import seismic
 from seismic import BuildParams, CorruptIndexError, SearchParams, SparseVectors, StorageError, Vocabulary
+from seismic.params import Layout
 from seismic.store.manifest import read_manifest
 from seismic.store.sections import placed
 
 
-def make(folder: Path, dimension: int, documents: int) -> Path:
-    """A generation of both layouts' files, with text of several kinds; the one before it is whole, too."""
+def make(folder: Path, dimension: int, documents: int, layout: Layout = "lists") -> Path:
+    """A generation of a layout's files (by default most of them), with text of several kinds; the one before it is
+    whole, too."""
     rng = np.random.default_rng(1)
     rows: list[dict[int, float]] = []
     for _ in range(documents):
@@ -43,7 +45,7 @@ def make(folder: Path, dimension: int, documents: int) -> Path:
             folder / "c",
             documents=table,
             vocabulary=vocabulary,
-            params=BuildParams(layout="lists", seed=3),
+            params=BuildParams(layout=layout, seed=3),
             shards=2,
             replace=(folder / "c").exists(),
         )
@@ -55,7 +57,7 @@ def use(collection: Path) -> str:
     queries = SparseVectors.from_dicts([{component * 7919 % 60: 1.0 for component in range(9)}, {0: 2.0}], 60)
     try:
         with seismic.open(collection) as index:
-            for plan in ("exact", "blocks"):
+            for plan in ("exact", "blocks") if index.manifest.layout == "lists" else ("exact",):
                 params = SearchParams(plan=plan, query_cut=9 if plan == "blocks" else None)  # type: ignore[arg-type]
                 for k in (1, 10, 1000):
                     numbers, _ = index.search_batch(queries, k, params=params)
@@ -181,6 +183,8 @@ def pairs(names: list[str]) -> Iterator[tuple[str, str]]:
 def main(kind: str, folder: Path) -> None:
     if kind == "wide":
         counts = flips(make(folder, 70_000, 60), per_section=1)
+    elif kind == "small":
+        counts = flips(make(folder, 60, 60, "small"), per_section=2)
     else:
         counts = {"flips": flips, "losses": losses, "swaps": swaps}[kind](make(folder, 60, 60))
     print(json.dumps(counts))

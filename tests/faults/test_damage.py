@@ -7,7 +7,7 @@ import pytest
 from tests.faults.test_crashes import run
 
 
-@pytest.mark.parametrize(("kind", "per_section"), [("flips", 3), ("wide", 1)])
+@pytest.mark.parametrize(("kind", "per_section"), [("flips", 3), ("wide", 1), ("small", 1)])
 def test_flipped_bits(tmp_path: Path, kind: str, per_section: int) -> None:
     counts = run("damage", kind, tmp_path)
     assert counts["detected"] == counts["cases"] == counts["refused"] + counts["survived"]

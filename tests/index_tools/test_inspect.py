@@ -44,9 +44,30 @@ def test_inspect_for_people(run: Run, planets_index: Path) -> None:
     assert "shared_blocks_per_component" in text
 
 
-@pytest.mark.parametrize("layout", ["shared", "lists"])
+@pytest.mark.parametrize("layout", ["shared", "small", "lists"])
 def test_inspect_an_index_that_matches_nothing(run: Run, tmp_path: Path, layout: str) -> None:
     path = write_lines(tmp_path / "x.jsonl", {"id": 1, "vector": {}})
     assert run("build", path, tmp_path / "out", "--layout", layout).exit_code == 0
     report = orjson.loads(run("inspect", tmp_path / "out", "--json").stdout)
     assert report["statistics"]["shared_blocks_per_component"] == {"count": 0}
+    assert report["index"]["bytes_per_component"] is None
+
+
+def test_what_a_small_index_lost(run: Run, tmp_path: Path) -> None:
+    """Neither document is found by "light" any more."""
+    lines = [{"id": number, "vector": {"heavy": 1.0, "light": 0.05 * number}} for number in (1, 2)]
+    path, queries = write_lines(tmp_path / "x.jsonl", *lines), tmp_path / "queries.jsonl"
+    write_lines(queries, {"id": 1, "vector": {"light": 1.0}}, {"id": 2, "vector": {"heavy": 1.0}})
+    result = run("build", path, tmp_path / "out", "--layout", "small", "--queries", queries)
+    assert "keeps 0.500 (0.000 to 1.000) of the exact top 10, by 2 queries given" in result.stdout
+    report = orjson.loads(run("inspect", tmp_path / "out", "--json").stdout)
+    (kept,) = report["kept_of_exact_answers"]
+    assert (kept["k"], kept["recall"], kept["queries"]) == (10, 0.5, 2)
+    files = report["files"]
+    assert set(files["shared.arrow"]["columns"]).isdisjoint({"residuals", "own_residuals"})
+    size = files["shared.arrow"]["bytes"] + files["maxima.arrow"]["bytes"]
+    assert report["index"]["bytes_per_component"] == round(size / 2, 2)
+    assert "top 10  0.500 (0.000 to " in run("inspect", tmp_path / "out").stdout
+    refused = run("build", path, tmp_path / "other", "--queries", queries)
+    assert refused.exit_code == 2
+    assert "queries measure what the layout 'small' keeps; 'shared' keeps all: leave them out" in refused.stderr

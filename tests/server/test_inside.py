@@ -41,6 +41,7 @@ async def test_collections(running, tiny):
             "changed": 0,
             "dimension": 4,
             "layout": "shared",
+            "kept": None,
             "columns": ["title", "year"],
             "has_vocabulary": False,
             "shards": 1,

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -11,21 +11,22 @@ import numpy.typing as npt
 import seismic
 from seismic import BuildParams, SearchParams, SparseVectors
 from seismic.builder.prune import postings_per_list
+from seismic.params import Layout
 
 from .base import Engine, Knobs, Setting, Shape, Vectors
 
 
 class Ours(Engine):
-    """The layouts `shared` and `full`, for the plan `exact`, and `lists`, for the plan `blocks`."""
+    """The layouts `shared`, `small` and `full`, for the plan `exact`, and `lists`, for the plan `blocks`."""
 
     name = "ours"
     requirement = None
     calls: ClassVar = {"batch": "search_batch", "one": "Index.search"}
 
     def builds(self, shape: Shape, quick: bool) -> list[Knobs]:
-        shared, full, lists = ({"layout": layout} for layout in ("shared", "full", "lists"))
+        shared, small, full, lists = ({"layout": layout} for layout in ("shared", "small", "full", "lists"))
         shorter = postings_per_list(BuildParams(), shape.documents) * 3 // 4
-        return [shared] if quick else [shared, full, lists, {**lists, "postings_per_list": shorter}]
+        return [shared] if quick else [shared, small, full, lists, {**lists, "postings_per_list": shorter}]
 
     def settings(self, build: Knobs, k: int, quick: bool) -> list[Setting]:
         if build["layout"] != "lists":
@@ -43,7 +44,7 @@ class Ours(Engine):
     def prepare(self, shape: Shape) -> None:
         with TemporaryDirectory() as folder:  # which compiles what a build needs
             few = SparseVectors.from_dicts([{row % 3: 1.0, 3 + row % 5: 0.5} for row in range(200)], shape.dimension)
-            for layout in ("shared", "full", "lists"):
+            for layout in get_args(Layout):
                 seismic.build(few, Path(folder, layout), params=BuildParams(layout=layout))
 
     def open(self, shape: Shape, folder: Path, knobs: Knobs) -> None:
