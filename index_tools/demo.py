@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = Path("tests/data/scifact")
-START_SECONDS = 120
+START_SECONDS = 300
 
 _http = build_opener(ProxyHandler({}))  # a proxy in the environment could not reach this machine's own service
 

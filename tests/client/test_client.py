@@ -102,6 +102,14 @@ def test_numpy_arrays_are_queries(ask: Ask, scifact: Any) -> None:
     ]
 
 
+def test_search_batch(ask: Ask) -> None:
+    queries = [QUERY, {"tokens": {"cell": 1.0}}, {"tokens": {"planet": 1.0}}]
+    batch = ask("search_batch", "papers", queries, limit=2)
+    assert [[hit.id for hit in answer.hits] for answer in batch] == [
+        [hit.id for hit in ask("search", "papers", query, limit=2).hits] for query in queries
+    ]
+
+
 def test_count(ask: Ask) -> None:
     assert ask("count", "papers").count == 200
     assert ask("count", "papers", {"must": [{"key": "structured", "match": {"value": True}}]}).count < 200

@@ -94,7 +94,7 @@ def searching(url: str, queries: list[dict[str, Any]], work: Any) -> dict[str, A
     work()
     seconds = time.perf_counter() - began
     stop.set()
-    found = answers.get(timeout=60)
+    found = answers.get(timeout=300)
     process.join()
     return {"seconds": round(seconds, 1), **found}
 
@@ -119,7 +119,7 @@ def main() -> None:
         # Without compaction, which would put documents of one generation into the next.
         server = start(Path(temporary), Path(temporary) / "log.jsonl", "--log-level", "info", "--compact-percent", "0")
         try:
-            wait_for(lambda: httpx.get(f"{server.url}/readyz", timeout=60).is_success)
+            wait_for(lambda: httpx.get(f"{server.url}/readyz", timeout=300).is_success)
             print(json.dumps(measure(server, folder, table, vectors, queries, options), indent=1))
         finally:
             server.process.terminate()

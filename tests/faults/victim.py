@@ -49,7 +49,7 @@ class Victim:
         return answer == "done"
 
     def close(self) -> None:
-        self._process.communicate(timeout=60)
+        self._process.communicate(timeout=300)
         assert self._process.returncode == 0
 
 

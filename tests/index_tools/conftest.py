@@ -63,7 +63,7 @@ def write_lines(path: Path, *lines: object) -> Path:
 
 def shell(*arguments: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
     """Runs `seismic` with these arguments as a process."""
-    return subprocess.run([*COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=120, **options)
+    return subprocess.run([*COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=600, **options)
 
 
 def names(folder: Path) -> list[str]:

@@ -63,7 +63,7 @@ def test_help_does_not_load_the_engine() -> None:
     show = "import atexit, sys; atexit.register(lambda: print(*sys.modules))"
     code = f"{show}; from index_tools.cli import app; app(['--help'])"
     environment = {**os.environ, "TERMINAL_WIDTH": "200"}
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, env=environment)
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, env=environment)
     assert all(summary in result.stdout for summary in VERBS.values())
     loaded = result.stdout.splitlines()[-1].split()
     assert "typer" in loaded
@@ -108,7 +108,7 @@ def test_serve_is_not_misled_by_a_module_of_that_name(tmp_path: Path) -> None:
     code = "import sys; sys.path.pop(0); from index_tools.cli import app; app(['serve', '--help'])"
     environment = {**os.environ, "PYTHONPATH": str(Path(seismic.__file__).parents[1])}
     result = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300
     )
     assert "--port" in result.stdout
     assert "the wrong one" not in result.stdout

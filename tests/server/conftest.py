@@ -22,7 +22,7 @@ from server import Settings, create_app
 from tests.conftest import Scifact
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 120  # seconds; kernels may have to be compiled first
+PATIENCE = 600  # seconds; kernels may have to be compiled first
 
 Running = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 
