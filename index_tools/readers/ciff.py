@@ -2,6 +2,7 @@
 
 import gzip
 from collections.abc import Iterator
+from operator import attrgetter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO, Literal
@@ -87,8 +88,8 @@ def _add(inversion: Inversion, path: Path, listed: Message, header: Message, rea
 def postings_of(listed: Message) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """(gaps, impacts) of a postings list."""
     postings = listed.postings
-    gaps = np.fromiter((posting.docid for posting in postings), np.int64, len(postings))
-    return gaps, np.fromiter((posting.tf for posting in postings), np.int64, len(postings))
+    gaps, impacts = (np.fromiter(map(attrgetter(name), postings), np.int64, len(postings)) for name in ("docid", "tf"))
+    return gaps, impacts
 
 
 def _id(record: Message, row: int) -> str:

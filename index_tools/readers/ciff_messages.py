@@ -55,7 +55,7 @@ def _classes() -> dict[str, type[Message]]:
 
 
 _CLASSES = _classes()
-Header, Posting, PostingsList, DocRecord = (_CLASSES[name] for name in _FIELDS)
+Header, PostingsList, DocRecord = (_CLASSES[name] for name in ("Header", "PostingsList", "DocRecord"))
 
 
 def read_message(file: BinaryIO, kind: type[Message], what: str) -> Message:

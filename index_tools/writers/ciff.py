@@ -1,5 +1,6 @@
 """CIFF: postings lists by term, with integers for weights; documents are turned around on disk."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -8,13 +9,13 @@ import numpy.typing as npt
 
 from index_tools.inversion import Inversion
 from index_tools.parts import Chunk, Parts
+from index_tools.readers.batch import BATCH_ROWS
 from index_tools.readers.ciff_messages import (
     LARGEST,
     VERSION,
     DocRecord,
     Header,
     Message,
-    Posting,
     PostingsList,
     write_message,
 )
@@ -37,7 +38,7 @@ def write_ciff(path: Path, parts: Parts, writing: Writing) -> list[str]:
     records = writing.scratch / "records"
     with records.open("wb") as file:
         first = 0
-        for chunk in writing.chunks(parts):
+        for chunk in _pieces(writing.chunks(parts)):
             impacts = _impacts(chunk, writing.scale)
             raised += int(np.count_nonzero(chunk.vectors.values * writing.scale < 0.5))
             frequency += np.bincount(chunk.vectors.components, minlength=parts.dimension)
@@ -57,6 +58,14 @@ def write_ciff(path: Path, parts: Parts, writing: Writing) -> list[str]:
                 out.write(data)
     remarks = [f"weights became integers: {writing.scale:g} x weight, rounded to the nearest, at least 1"]
     return remarks + ([f"{raised:,} of {parts.nnz:,} weights would have become 0, and became 1"] if raised else [])
+
+
+def _pieces(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
+    """The same rows, fewer at a time: what is made of them takes much more memory."""
+    for chunk in chunks:
+        for first in range(0, len(chunk.vectors), BATCH_ROWS):
+            last = min(first + BATCH_ROWS, len(chunk.vectors))
+            yield Chunk(chunk.vectors.slice(first, last), chunk.documents.slice(first, last - first))
 
 
 def _impacts(chunk: Chunk, scale: float) -> Integers:
@@ -104,5 +113,6 @@ def _postings_list(term: str, inversion: Inversion, component: int) -> Message:
     _, numbers, impacts = inversion.between(component, component + 1)
     gaps = np.diff(numbers.astype(np.int64), prepend=0).tolist()
     listed = PostingsList(term=term, df=len(gaps), cf=int(impacts.sum(dtype=np.int64)))
-    listed.postings.extend(Posting(docid=gap, tf=impact) for gap, impact in zip(gaps, impacts.tolist(), strict=True))
+    for gap, impact in zip(gaps, impacts.tolist(), strict=True):
+        listed.postings.add(docid=gap, tf=impact)  # takes half the time of a Posting that is made first
     return listed
