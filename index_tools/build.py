@@ -3,7 +3,7 @@
 import time
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.filesize import decimal
@@ -12,8 +12,18 @@ import seismic
 from index_tools.options import with_params
 from index_tools.progress import progress
 from index_tools.queries import read_queries
-from index_tools.readers import INPUTS, Reading, Tokens, collect, read_collection, read_vocabulary
-from seismic import BuildParams, Vocabulary
+from index_tools.readers import (
+    INPUTS,
+    TEXT,
+    Reading,
+    Texts,
+    Tokens,
+    collect,
+    field_names,
+    read_collection,
+    read_vocabulary,
+)
+from seismic import BuildParams, Encoder, ParameterError, SparseVectors, Vocabulary
 from seismic.store.publish import KEEP, check_output
 
 app = typer.Typer(add_completion=False)
@@ -26,6 +36,20 @@ def build(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder of the collection.")],
     vocabulary: Annotated[
         Path | None, typer.Option(help="Tokens by component: one per line, line number = component, from 0.")
+    ] = None,
+    encoder: Annotated[
+        str | None,
+        typer.Option(help="Makes vectors of queries, and of documents that have none: splade-tiny, or ./FOLDER."),
+    ] = None,
+    text_fields: Annotated[
+        str | None,
+        typer.Option(help="Columns that are encoded, joined, separated by commas.", show_default=",".join(TEXT)),
+    ] = None,
+    query_encoder: Annotated[
+        Literal["own", "idf"] | None,
+        typer.Option(
+            help="`idf`: queries need no model, their words weigh by how few documents have them.", show_default="own"
+        ),
     ] = None,
     dimension: Annotated[
         int | None, typer.Option(help="Size of the vocabulary; larger component ids are errors.")
@@ -47,14 +71,19 @@ def build(
     *,
     params: BuildParams,
 ) -> None:
-    """Build an index from files of documents with sparse vectors.
+    """Build an index from files of documents with sparse vectors, or texts.
 
     A document has an `id`, perhaps a `text` (in JSON lines also `content` or
     `contents`), a vector and any metadata. A vector is `indices` and `values`,
     or a map `vector` (or `tokens`) from token to weight. Tokens are looked up
     in the vocabulary file; without one they are numbered as they appear.
 
+    An encoder makes vectors of documents that have none, with the threads that
+    `--workers` says, and then of queries: the collection remembers it.
+
     Examples:
+
+        seismic build corpus.jsonl scifact --encoder splade-tiny --text-fields title,text
 
         seismic build documents.parquet scifact --vocabulary vocab.txt
 
@@ -66,29 +95,38 @@ def build(
     """
     began = time.perf_counter()
     check_output(out, replace=replace)  # before hours of reading, not after
-    known = read_vocabulary(vocabulary) if vocabulary else None
+    _check_options(encoder, {"--vocabulary": vocabulary, "--dimension": dimension}, wanted=False)
+    _check_options(encoder, {"--text-fields": text_fields, "--query-encoder": query_encoder}, wanted=True)
+    own = seismic.load_encoder(encoder) if encoder else None
+    known = own.vocabulary if own else read_vocabulary(vocabulary) if vocabulary else None
     tokens = Tokens(known.tokens.to_pylist(), growing=False) if known else Tokens()
-    reading = Reading(tokens, len(tokens) if known and dimension is None else dimension, repair)
-    with (
-        progress() as report,
-        collect(read_collection(inputs, reading, partial(report, "read")), beside=out) as collection,
-    ):
-        generation = seismic.build(
-            collection.vectors,
-            out,
-            documents=collection.documents,
-            vocabulary=Vocabulary(tokens) if tokens else None,
-            params=params,
-            queries=read_queries(queries, Vocabulary(tokens) if tokens else None).vectors if queries else None,
-            shards=shards,
-            workers=workers,
-            replace=replace,
-            keep=keep,
-            progress=report,
-        )
+    with progress() as report:
+        fields = field_names(text_fields)
+        texts = Texts(own.encode_documents, fields, threads=workers, report=report) if own else None
+        reading = Reading(tokens, len(tokens) if known and dimension is None else dimension, repair, texts=texts)
+        with collect(read_collection(inputs, reading, partial(report, "read")), beside=out) as collection:
+            if own and texts:
+                own = own.recorded(fields=texts.fields, queries=query_encoder or "own", cut=texts.cut)
+            words = Vocabulary(tokens) if tokens else None
+            generation = seismic.build(
+                collection.vectors,
+                out,
+                documents=collection.documents,
+                vocabulary=words,
+                encoder=own,
+                params=params,
+                queries=_asked(queries, words, own),
+                shards=shards,
+                workers=workers,
+                replace=replace,
+                keep=keep,
+                progress=report,
+            )
     with seismic.open(out) as index:
         manifest = index.manifest
     seconds = time.perf_counter() - began
+    if texts and texts.documents:
+        typer.echo(texts)
     typer.echo(
         f"documents {manifest.documents:,}, shards {len(manifest.shards)}, size {decimal(manifest.bytes)}, "
         f"{seconds:.1f} s: generation {manifest.generation} in {generation}"
@@ -98,3 +136,17 @@ def build(
             f"keeps {kept.recall:.3f} ({kept.lower:.3f} to {kept.upper:.3f}) of the exact top {kept.k}, by "
             f"{kept.queries} queries {'given' if queries else 'made of the documents'}"
         )
+
+
+def _asked(path: Path | None, vocabulary: Vocabulary | None, encoder: Encoder | None) -> SparseVectors | None:
+    texts = Texts(encoder.encode_queries) if encoder else None
+    return read_queries(path, vocabulary, texts=texts).vectors if path else None
+
+
+def _check_options(encoder: str | None, options: dict[str, Any], *, wanted: bool) -> None:
+    """ParameterError for options that go with an encoder only, or without one."""
+    for name, value in options.items():
+        if value is not None and wanted != bool(encoder):
+            raise ParameterError(
+                f"{name} is for builds with --encoder" if wanted else f"{name}: leave it out, --encoder has its own"
+            )

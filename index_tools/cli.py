@@ -9,8 +9,9 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 VERBS = {
-    "build": "Build an index from files of documents with sparse vectors.",
+    "build": "Build an index from files of documents with sparse vectors, or texts.",
     "convert": "Turn files of one format into another.",
+    "encode": "Make vectors of texts.",
     "upsert": "Put documents into a collection; those whose id is there are replaced.",
     "delete": "Take documents out of a collection, all of them or, if an id is wrong, none.",
     "compact": "Publish a generation of the documents that are there now.",

@@ -8,10 +8,11 @@ from typing import TypeAlias
 
 import orjson
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, Task, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
-Report: TypeAlias = Callable[[str, int, int], None]
-"""report(stage, done, total); may be called from any thread, one call at a time."""
+Report: TypeAlias = Callable[[str, int, int | None], None]
+"""report(stage, done, total), None: not known yet; may be called from any thread, one call at a time."""
 
 INTERVAL = 1.0
 """Seconds between two JSON lines of a stage."""
@@ -23,16 +24,26 @@ def progress() -> Iterator[Report]:
     if not sys.stderr.isatty():
         yield _JsonLines()
         return
-    columns = TextColumn("{task.description:>10}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn()
+    columns = TextColumn("{task.description:>10}"), BarColumn(), _Done(), TimeElapsedColumn()
     with Progress(*columns, console=Console(stderr=True)) as bars:
         tasks: dict[str, TaskID] = {}
 
-        def report(stage: str, done: int, total: int) -> None:
+        def report(stage: str, done: int, total: int | None) -> None:
             if stage not in tasks:
                 tasks[stage] = bars.add_task(stage)
             bars.update(tasks[stage], completed=done, total=total)
 
         yield report
+
+
+class _Done(TaskProgressColumn):
+    """Percent; or, where nobody knows of what, how many and how many a second."""
+
+    def render(self, task: Task) -> Text:
+        """For one stage."""
+        if task.total is not None:
+            return super().render(task)
+        return Text(f"{task.completed:,.0f}, {task.completed / (task.elapsed or 1):.1f}/s")
 
 
 class _JsonLines:
@@ -42,9 +53,9 @@ class _JsonLines:
         self.began = time.monotonic()
         self.shown: dict[str, float] = {}
 
-    def __call__(self, stage: str, done: int, total: int) -> None:
+    def __call__(self, stage: str, done: int, total: int | None) -> None:
         now = time.monotonic()
-        if done < total and now - self.shown.get(stage, self.began) < INTERVAL:
+        if (total is None or done < total) and now - self.shown.get(stage, self.began) < INTERVAL:
             return
         self.shown[stage] = now
         line = {"stage": stage, "done": done, "total": total, "seconds": round(now - self.began, 3)}

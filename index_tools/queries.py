@@ -7,8 +7,9 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from index_tools.readers import Reading, Tokens, check_unique, read_collection
-from seismic import InputError, ParameterError, SparseVectors, Vocabulary
+from index_tools.progress import Report
+from index_tools.readers import Reading, Texts, Tokens, check_unique, read_collection
+from seismic import Index, InputError, ParameterError, SparseVectors, Vocabulary, load_encoder
 
 
 class Queries(NamedTuple):
@@ -25,14 +26,30 @@ class Queries(NamedTuple):
         )
 
 
-def read_queries(path: Path, vocabulary: Vocabulary | None = None, where: Sequence[str] = ()) -> Queries:
+def query_texts(index: Index, encoder: str | None = None, report: Report | None = None) -> Texts | None:
+    """What makes vectors of queries that have none: the collection's encoder, or None. With `encoder`, of all queries:
+    an encoder of the same vocabulary, or `idf`, the document frequencies of the collection."""
+    if encoder is None:
+        if index.manifest.encoder is None:
+            return None
+        return Texts(lambda texts: index.encoder.encode_queries(texts), report=report)  # loaded if texts come
+    chosen = index.encoder.by_idf(index.view.idf) if encoder == "idf" else load_encoder(encoder)
+    if index.vocabulary is None or not chosen.vocabulary.tokens.equals(index.vocabulary.tokens):
+        raise InputError(f"encoder '{encoder}' has another vocabulary than collection '{index.name}'")
+    return Texts(chosen.encode_queries, always=True, report=report)
+
+
+def read_queries(
+    path: Path, vocabulary: Vocabulary | None = None, where: Sequence[str] = (), texts: Texts | None = None
+) -> Queries:
     """The queries of a file or folder whose columns have the values that `where` asks for ("split=test").
 
-    Tokens are those of `vocabulary`; tokens beyond it get components beyond it, which match nothing. Raises
-    InputError, VectorError with file, row and field, and ParameterError for a wrong `where`.
+    Tokens are those of `vocabulary`; tokens beyond it get components beyond it, which match nothing. `texts` makes
+    vectors of queries that have none. Raises InputError, VectorError with file, row and field, and ParameterError for a
+    wrong `where`.
     """
     tokens = Tokens(vocabulary.tokens.to_pylist() if vocabulary else ())
-    batches = list(read_collection([path], Reading(tokens)))
+    batches = list(read_collection([path], Reading(tokens, texts=texts)))
     if any(batch.by_token for batch in batches) and vocabulary is None:
         raise InputError(f"{path} has queries of tokens, but the index has no vocabulary; build it with one")
     table = pa.concat_tables([batch.documents for batch in batches], promote_options="permissive")

@@ -22,6 +22,7 @@ TITLE_COLUMNS = ("title", "text")
 @with_params
 def search(
     collection: Annotated[Path, typer.Argument(metavar="OUT", help="Folder of the collection.")],
+    text: Annotated[str | None, typer.Option(help="The query as text, for the collection's encoder.")] = None,
     tokens: Annotated[str | None, typer.Option(help="The query as a JSON object from token to weight.")] = None,
     vector: Annotated[str | None, typer.Option(help="The query as JSON with `indices` and `values`.")] = None,
     filter: Annotated[
@@ -36,6 +37,8 @@ def search(
 
     Examples:
 
+        seismic search scifact --text "do planets orbit stars"
+
         seismic search scifact --tokens '{"planet": 2.1, "orbit": 0.7}'
 
         seismic search scifact --vector '{"indices": [7], "values": [1.2]}' -k 3
@@ -46,7 +49,7 @@ def search(
 
         seismic search scifact --tokens '{"planet": 2.1}' --filter '{"must": [{"key": "year", "range": {"lt": 1990}}]}'
     """
-    query = _query(tokens, vector)
+    query = _query(text, tokens, vector)
     wanted = None if filter is None else _parse("--filter", filter)
     with seismic.open(collection) as index:
         answer = index.answer(query, k, params=params, filter=wanted)
@@ -62,12 +65,14 @@ def search(
     typer.echo(_summary(answer), err=as_json)
 
 
-def _query(tokens: str | None, vector: str | None) -> dict[str, Any]:
-    if tokens is not None and vector is None:
-        return {"tokens": _parse("--tokens", tokens)}
-    if vector is not None and tokens is None:
-        return _parse("--vector", vector)
-    raise QueryError(f"found {'both' if tokens else 'neither'}, expected one of --tokens and --vector")
+def _query(text: str | None, tokens: str | None, vector: str | None) -> dict[str, Any]:
+    options = {"--text": text, "--tokens": tokens, "--vector": vector}
+    given = [option for option, value in options.items() if value is not None]
+    if len(given) != 1:
+        raise QueryError(f"found {' and '.join(given) or 'none'}, expected one of {', '.join(options)}")
+    if text is not None:
+        return {"text": text}
+    return {"tokens": _parse("--tokens", tokens)} if tokens is not None else _parse("--vector", vector or "")
 
 
 def _parse(option: str, text: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from rich.console import Console
 import seismic
 from index_tools.profiles import profile_table
 from index_tools.progress import progress
-from index_tools.queries import read_queries
+from index_tools.queries import query_texts, read_queries
 from seismic import ParameterError, SparseVectors
 from seismic.tune import DEPTHS, TARGETS
 
@@ -77,4 +77,4 @@ def _recalls(text: str) -> list[float]:
 
 def _vectors(collection: Path, queries: Path) -> SparseVectors:
     with seismic.open(collection) as index:
-        return read_queries(queries, index.vocabulary).vectors
+        return read_queries(queries, index.vocabulary, texts=query_texts(index)).vectors

@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 
 import seismic
-from index_tools.progress import progress
-from index_tools.readers import INPUTS, Reading, Tokens, collect, read_collection
+from index_tools.progress import Report, progress
+from index_tools.readers import INPUTS, Reading, Texts, Tokens, collect, read_collection
 from seismic.changes import check_upsert
+from seismic.encoders import EncoderEntry, load_recorded
 from seismic.updates import Writer
 
 app = typer.Typer(add_completion=False)
@@ -23,29 +24,45 @@ def upsert(
     collection: Annotated[Path, typer.Argument(metavar="OUT", help="Folder of the collection.")],
     inputs: Annotated[list[Path], typer.Argument(metavar="INPUT", help=INPUTS)],
     repair: Annotated[bool, typer.Option("--repair", help="Sort components, add up duplicates, drop zeros.")] = False,
+    workers: Annotated[int, typer.Option(help="Threads that encode texts.")] = 1,
 ) -> None:
     """Put documents into a collection; those whose id is there are replaced.
 
     Files are as for `seismic build`, with ids and columns of the collection's
-    types; columns left out are null. All documents are checked before the
-    first is changed. A server that runs answers with them within a second.
+    types; columns left out are null. The collection's encoder, if it has one,
+    makes vectors of documents that have none. All documents are checked before
+    the first is changed. A server that runs answers with them within a second.
 
     Examples:
 
         seismic upsert scifact changed.jsonl
     """
     writer = Writer(collection)
-    with seismic.open(collection) as index:
-        known = index.vocabulary.tokens.to_pylist() if index.vocabulary else []
-        reading = Reading(Tokens(known, growing=False), index.dimension, repair)
-    with (
-        progress() as report,
-        collect(read_collection(inputs, reading, partial(report, "read")), beside=collection) as found,
-    ):
-        rows = len(found.vectors)
-        checked = check_upsert(found.vectors, found.documents, writer.rules)
-        for first in range(0, rows, ROWS):
-            last = min(first + ROWS, rows)
-            sequence = writer.upsert(checked.vectors.slice(first, last), checked.documents.slice(first, last - first))
-            report("upsert", last, rows)
+    with progress() as report:
+        texts = _texts(writer.rules.encoder, workers, report)
+        with seismic.open(collection) as index:
+            known = index.vocabulary.tokens.to_pylist() if index.vocabulary else []
+            reading = Reading(Tokens(known, growing=False), index.dimension, repair, texts=texts)
+        with collect(read_collection(inputs, reading, partial(report, "read")), beside=collection) as found:
+            rows = len(found.vectors)
+            checked = check_upsert(found.vectors, found.documents, writer.rules)
+            for first in range(0, rows, ROWS):
+                last = min(first + ROWS, rows)
+                part = checked.vectors.slice(first, last), checked.documents.slice(first, last - first)
+                sequence = writer.upsert(*part)
+                report("upsert", last, rows)
+    if texts and texts.documents:
+        typer.echo(texts)
     typer.echo(f"documents {rows:,}: change {sequence} of generation {writer.generation}")
+
+
+def _texts(entry: EncoderEntry | None, workers: int, report: Report) -> Texts | None:
+    if entry is None:
+        return None
+    return Texts(
+        lambda texts: load_recorded(entry).encode_documents(texts),  # now, if there are any
+        entry.fields,
+        threads=workers,
+        complete=False,
+        report=report,
+    )

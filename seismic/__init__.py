@@ -9,9 +9,11 @@
 from seismic.answer import Answer, Hit, SearchStats
 from seismic.build import build
 from seismic.compaction import compact
+from seismic.encoders import Encoded, Encoder, EncoderEntry, encode_texts, load_encoder
 from seismic.errors import (
     CorruptIndexError,
     DeadlineError,
+    EncoderError,
     FilterError,
     FormatError,
     IndexNotFoundError,
@@ -46,6 +48,10 @@ __all__ = [
     "BuildParams",
     "CorruptIndexError",
     "DeadlineError",
+    "Encoded",
+    "Encoder",
+    "EncoderEntry",
+    "EncoderError",
     "FilterError",
     "FormatError",
     "GenerationInfo",
@@ -75,7 +81,9 @@ __all__ = [
     "compact",
     "create_snapshot",
     "delete",
+    "encode_texts",
     "generations",
+    "load_encoder",
     "migrate",
     "open",
     "restore_snapshot",

@@ -41,6 +41,11 @@ class Answer:
     warnings: tuple[str, ...] = ()
 
 
+def cut_text(pieces: int) -> tuple[str, ...]:
+    """What to say of a query's text whose last pieces were too many for the encoder."""
+    return (f"the text is too long: its last {pieces:,} word pieces were cut off",) if pieces else ()
+
+
 def few_hits(found: int, k: int, matched: int) -> tuple[str, ...]:
     """Why a filtered search of k hits found no more, as warnings; none if it found k."""
     if found >= k:

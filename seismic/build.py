@@ -14,12 +14,23 @@ import pyarrow as pa
 from seismic.builder.ranges import Report
 from seismic.builder.shard import build_shard
 from seismic.documents import check_documents
+from seismic.encoders import Encoder, EncoderEntry
 from seismic.errors import InputError, ParameterError
 from seismic.kept import measure_kept
 from seismic.params import BuildParams
 from seismic.store.collection import GENERATIONS
 from seismic.store.files import write_batches
-from seismic.store.manifest import FORMAT_MAJOR, FORMAT_MINOR, SMALL, VOCABULARY, FileEntry, Kept, Manifest, ShardEntry
+from seismic.store.manifest import (
+    ENCODER,
+    FORMAT_MAJOR,
+    FORMAT_MINOR,
+    SMALL,
+    VOCABULARY,
+    FileEntry,
+    Kept,
+    Manifest,
+    ShardEntry,
+)
 from seismic.store.publish import KEEP, staging, tidy_log, void_changes
 from seismic.store.schema import vocabulary_schema
 from seismic.threads import even_ranges, in_order
@@ -37,6 +48,7 @@ def build(
     *,
     documents: pa.Table | None = None,
     vocabulary: Vocabulary | None = None,
+    encoder: Encoder | None = None,
     params: BuildParams | None = None,
     queries: "VectorsLike | None" = None,
     shards: int = 1,
@@ -49,7 +61,8 @@ def build(
 
     `vectors`: SparseVectors, a scipy CSR matrix [n, dimension], or an Arrow table with `indices` and `values`.
     `documents`: a table of n rows with a column `id` (strings or integers, unique) and payload columns; None numbers
-    the documents from 0. `vocabulary`: the tokens of the components, for queries by token. `queries`: real ones, by
+    the documents from 0. `vocabulary`: the tokens of the components, for queries by token. `encoder`: what makes
+    vectors of queries, and of documents that come without; the vocabulary is its own then. `queries`: real ones, by
     which to measure what the layout `small` keeps of exact answers; None: they are made of documents.
 
     Documents are split into `shards` equal ranges; `workers` threads build them, with the same bytes whatever their
@@ -59,6 +72,10 @@ def build(
     Raises InputError, ParameterError, or StorageError (OutputExistsError, LockedError); nothing half-written is left.
     """
     vectors, params = as_vectors(vectors), params or BuildParams()
+    if encoder is not None:
+        if vocabulary is not None and not vocabulary.tokens.equals(encoder.vocabulary.tokens):
+            raise InputError(f"found another vocabulary than that of encoder '{encoder.name}'; leave it out")
+        vocabulary = encoder.vocabulary
     if vocabulary is not None:
         vocabulary.check_unique()
         if len(vocabulary) < vectors.dimension:
@@ -81,7 +98,8 @@ def build(
         if params.layout == "small":
             kept = measure_kept(vectors, params.layout, asked, workers, lambda *done: _tell(progress, "measure", *done))
         sequence = void_changes(out, published)
-        write_manifest(folder, generation, vectors, vocabulary, params, entries, kept, sequence)
+        entry = encoder.entry if encoder else None
+        write_manifest(folder, generation, vectors, vocabulary, entry, params, entries, kept, sequence)
     tidy_log(out)
     return out / GENERATIONS / generation
 
@@ -116,6 +134,7 @@ def write_manifest(
     generation: str,
     vectors: SparseVectors,
     vocabulary: Vocabulary | None,
+    encoder: EncoderEntry | None,
     params: BuildParams,
     shards: list[ShardEntry],
     kept: list[Kept],
@@ -125,7 +144,7 @@ def write_manifest(
     Manifest(
         format=f"{FORMAT_MAJOR}.{FORMAT_MINOR}",
         reader_features=[SMALL] if params.layout == "small" else [],
-        writer_features=[],
+        writer_features=[ENCODER] if encoder else [],
         generation=generation,
         layout=params.layout,
         documents=len(vectors),
@@ -137,6 +156,7 @@ def write_manifest(
         shards=shards,
         kept=kept,
         sequence=sequence,
+        encoder=encoder,
     ).write(folder)
 
 

@@ -12,7 +12,9 @@ import numpy as np
 import pyarrow as pa
 
 from seismic.documents import check_documents
+from seismic.encoders import EncoderEntry
 from seismic.errors import InputError, VectorError
+from seismic.store.manifest import Manifest
 from seismic.vectors import SparseVectors
 
 _HEAD = struct.Struct("<BQ")
@@ -36,18 +38,20 @@ Change: TypeAlias = Upsert | Delete
 
 
 class Rules(NamedTuple):
-    """What every document of a collection keeps to: components below `dimension`, columns of the types of `schema`."""
+    """What every document of a collection keeps to: components below `dimension`, columns of the types of `schema`, a
+    vector that `encoder` made if it was made of text."""
 
     dimension: int
     schema: pa.Schema
+    encoder: EncoderEntry | None = None
 
 
-def rules_of(dimension: int, schema: pa.Schema) -> Rules:
-    """The rules of a collection whose documents.arrow has this schema. Dictionaries are plain values in the log."""
+def rules_of(manifest: Manifest, schema: pa.Schema) -> Rules:
+    """The rules of a generation whose documents.arrow has this schema. Dictionaries are plain values in the log."""
     fields = [
         field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field for field in schema
     ]
-    return Rules(dimension, pa.schema(fields))
+    return Rules(manifest.dimension, pa.schema(fields), manifest.encoder)
 
 
 def check_upsert(vectors: SparseVectors, documents: pa.Table, rules: Rules) -> Upsert:

@@ -35,8 +35,8 @@ def compact(path: str | Path, *, workers: int = 1, progress: Progress | None = N
             vectors, table = _vectors(view, Path(scratch)), _documents(view, Path(scratch) / "documents.arrow")
             shards = max(1, round(len(manifest.shards) * view.live / manifest.documents))
             entries = write_shards(folder, vectors, table, manifest.build_params, shards, workers, progress)
-            told = (view.vocabulary, manifest.build_params, entries, manifest.kept, view.place.sequence)
-            write_manifest(folder, generation, vectors, *told)
+            told = (manifest.build_params, entries, manifest.kept, view.place.sequence)
+            write_manifest(folder, generation, vectors, view.vocabulary, manifest.encoder, *told)
     tidy_log(collection)
     return collection / GENERATIONS / generation
 

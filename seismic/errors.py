@@ -17,6 +17,7 @@ SeismicError
     ├── IndexNotFoundError    no collection or generation there
     ├── OutputExistsError     refusing to write over something
     ├── LockedError           another process writes to the collection
+    ├── EncoderError          what makes vectors of texts is missing, damaged or cannot run here
     ├── FormatError           written by another format version, or needs features this release lacks
     └── CorruptIndexError     a file is damaged, missing or does not match its manifest
 
@@ -121,6 +122,10 @@ class OutputExistsError(StorageError):
 
 class LockedError(StorageError):
     """Another process, or another thread, writes to the collection."""
+
+
+class EncoderError(StorageError):
+    """What makes vectors of texts is missing, damaged or cannot run here."""
 
 
 class FormatError(StorageError):

@@ -37,7 +37,7 @@ def understand(view: View, query: QueryLike) -> Question:
             return _like(view, [query["id"]], [], "id")
         if query.keys() & {"positive", "negative"} and query.keys() <= {"positive", "negative"}:
             return _like(view, query.get("positive", []), query.get("negative", []), "positive")
-    return Question(parse_query(query, view.manifest.dimension, view.vocabulary))
+    return Question(parse_query(query, view.manifest.dimension, view.vocabulary, view.encode_query))
 
 
 def numbers_of(view: View, ids: Sequence[Any]) -> list[int]:

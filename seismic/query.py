@@ -6,7 +6,8 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from seismic.errors import QueryError, VectorError
+from seismic.encoders import Encode
+from seismic.errors import InputError, QueryError, VectorError
 from seismic.vectors import MAX_VALUE, MIN_VALUE, SparseVectors
 from seismic.vocabulary import Vocabulary
 
@@ -23,16 +24,24 @@ class Query(NamedTuple):
     """A query over the components of one index.
 
     ``components`` uint32, ascending, below the index's dimension; ``values`` float32; ``unknown``: components or
-    tokens that the index does not have, which match nothing.
+    tokens that the index does not have, which match nothing; ``cut``: word pieces at the end of a text that were too
+    many for the encoder.
     """
 
     components: npt.NDArray[np.uint32]
     values: npt.NDArray[np.float32]
     unknown: tuple[int | str, ...] = ()
+    cut: int = 0
 
 
-def parse_query(query: QueryLike, dimension: int, vocabulary: Vocabulary | None = None) -> Query:
-    """A `Query` from {"indices": [...], "values": [...]}, {"tokens": {token: weight}} or one SparseVectors row.
+def parse_query(
+    query: QueryLike,
+    dimension: int,
+    vocabulary: Vocabulary | None = None,
+    encode: Encode | None = None,
+) -> Query:
+    """A `Query` from {"indices": [...], "values": [...]}, {"tokens": {token: weight}}, {"text": "..."} or one
+    SparseVectors row. `encode` makes vectors of texts.
 
     Components need no order. Duplicates, and weights outside 1e-15 to 1e15, raise QueryError. Components
     beyond `dimension` are unknown, not wrong: a newer encoder may know more of them.
@@ -42,14 +51,16 @@ def parse_query(query: QueryLike, dimension: int, vocabulary: Vocabulary | None 
             raise QueryError(f"found {len(query)} vectors, expected one; search_batch takes many")
         return _from_components(query.components, query.values, dimension)
     if not isinstance(query, Mapping):
-        raise QueryError(f"found a {type(query).__name__}, expected indices and values, or tokens")
+        raise QueryError(f"found a {type(query).__name__}, expected indices and values, tokens, or text")
     fields = set(query)
     if fields == {"indices", "values"}:
         return _from_components(query["indices"], query["values"], dimension)
     if fields == {"tokens"}:
         return _from_tokens(query["tokens"], dimension, vocabulary)
+    if fields == {"text"}:
+        return _from_text(query["text"], dimension, encode)
     found = ", ".join(sorted(map(str, fields))) or "nothing"
-    raise QueryError(f"found {found}, expected either 'indices' and 'values', or 'tokens'")
+    raise QueryError(f"found {found}, expected either 'indices' and 'values', or 'tokens', or 'text'")
 
 
 def _from_components(indices: Any, values: Any, dimension: int) -> Query:
@@ -85,6 +96,16 @@ def _from_tokens(tokens: Any, dimension: int, vocabulary: Vocabulary | None) -> 
     known = [token for token in tokens if components[token] is not None]
     query = _from_components([components[token] for token in known], [tokens[token] for token in known], dimension)
     return query._replace(unknown=unknown)
+
+
+def _from_text(text: Any, dimension: int, encode: Encode | None) -> Query:
+    if encode is None:
+        raise QueryError("text: expected indices and values, or tokens; a text is encoded only as a whole query")
+    try:
+        (components, values), cut = (encoded := encode([text])).vectors[0], int(encoded.cut[0])
+    except InputError as error:
+        raise QueryError(f"text: {error}") from None
+    return _from_components(components, values, dimension)._replace(cut=cut)
 
 
 def as_rows(queries: Sequence[Query]) -> SparseVectors:

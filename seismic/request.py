@@ -15,8 +15,8 @@ class SearchRequest(Params):
     model_config = ConfigDict(arbitrary_types_allowed=True)  # queries and filters are checked when they are used
 
     query: SkipValidation[QueryLike]
-    """What to look for: `indices` and `values`, `tokens` with weights, a document's `id`, or examples: `positive` and
-    `negative`, each a list of ids or of sparse vectors."""
+    """What to look for: `indices` and `values`, `tokens` with weights, a `text`, a document's `id`, or examples:
+    `positive` and `negative`, each a list of ids or of sparse vectors."""
 
     limit: Annotated[int, Field(ge=1)] = 10
     """Most hits to return."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from seismic.answer import Answer, Hit, SearchStats, few_hits
+from seismic.answer import Answer, Hit, SearchStats, cut_text, few_hits
 from seismic.errors import FilterError, InputError
 from seismic.examples import Question, understand
 from seismic.execute import Executor
@@ -99,7 +99,7 @@ def _answer(view: View, task: Task) -> Answer:
 
 def _warnings(task: Task) -> tuple[str, ...]:
     request, query = task.request, task.question.query
-    warnings: tuple[str, ...] = ()
+    warnings = cut_text(query.cut)
     if len(query.components) == 0:
         unknown = "the collection knows none of the query's components, so nothing matches"
         warnings += (unknown if query.unknown else "the query is empty, so nothing matches",)

@@ -4,13 +4,14 @@ import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from seismic.answer import Answer, Hit
 from seismic.changes import check_delete
+from seismic.encoders import Encoder, encode_texts
 from seismic.errors import ParameterError
 from seismic.execute import Arrays, Executor
 from seismic.filters.filters import Filters
@@ -28,6 +29,8 @@ from seismic.threads import even_ranges, in_order
 from seismic.vectors import SparseVectors, VectorsLike, as_vectors
 from seismic.view import View, open_view
 from seismic.vocabulary import Vocabulary
+
+QueriesLike: TypeAlias = "VectorsLike | list[str]"
 
 
 class Index:
@@ -77,6 +80,11 @@ class Index:
         return self.view.vocabulary
 
     @property
+    def encoder(self) -> Encoder:
+        """What makes vectors of texts. InputError if the collection has none, EncoderError if it cannot run here."""
+        return self.view.encoder
+
+    @property
     def columns(self) -> list[str]:
         """Payload columns."""
         return self.view.documents.columns
@@ -116,9 +124,10 @@ class Index:
     ) -> list[Hit]:
         """The k best documents for a query, best first; fewer if fewer share a component with it.
 
-        `query`: {"indices": [...], "values": [...]}, {"tokens": {token: weight}}, or SparseVectors of one row. `recall`
-        is short for `params=SearchParams(recall=...)`. `filter`: only documents that it lets through, as
-        `seismic.filters.language` says. Ties go by document number. Raises QueryError, ParameterError or FilterError.
+        `query`: {"indices": [...], "values": [...]}, {"tokens": {token: weight}}, {"text": "..."}, or one row of
+        SparseVectors. `recall` is short for `params=SearchParams(recall=...)`. `filter`: only documents that it lets
+        through, as `seismic.filters.language` says. Ties go by document number. Raises QueryError, ParameterError,
+        FilterError or EncoderError.
         """
         return self.answer(query, k, recall=recall, params=params, filter=filter).hits
 
@@ -150,7 +159,7 @@ class Index:
 
     def search_batch(
         self,
-        queries: VectorsLike,
+        queries: QueriesLike,
         k: int = 10,
         *,
         recall: float | None = None,
@@ -160,14 +169,16 @@ class Index:
     ) -> Arrays:
         """(document numbers int64 [n, k], scores float32 [n, k]) of n queries, in their order; -1 and 0 pad.
 
-        `queries`: SparseVectors, a scipy CSR matrix, or an Arrow table with `indices` and `values`. The GIL is
-        released.
+        `queries`: SparseVectors, a scipy CSR matrix, or an Arrow table with `indices` and `values`, or a list of texts,
+        which are cut where they are too long. The GIL is released.
         """
         if threads < 1:
             raise ParameterError(f"threads is {threads}, expected at least 1")
         view = self.view
         choice, scope = view.planner.choose(k, recall, params), self._filters.scope(view, filter)
         width = min(k, scope.count)
+        if isinstance(queries, list):
+            queries = encode_texts(view.encode_query, queries, threads).vectors
         vectors = known_components(as_vectors(queries), view.manifest.dimension)
         numbers, scores = np.full((len(vectors), k), -1, np.int64), np.zeros((len(vectors), k), np.float32)
 

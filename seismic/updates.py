@@ -44,7 +44,7 @@ def read_rules(folder: Path, manifest: Manifest) -> Rules:
     """What the generation in a folder asks of changes."""
     shard = manifest.shards[0]
     documents = map_table(folder / shard.folder / DOCUMENTS, shard.files[DOCUMENTS])
-    return rules_of(manifest.dimension, documents.schema)
+    return rules_of(manifest, documents.schema)
 
 
 class Writer:

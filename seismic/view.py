@@ -1,5 +1,6 @@
 """One consistent state of a collection: a published generation, and the changes of the log up to some sequence."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,6 +15,7 @@ from seismic.builder.order import reordered
 from seismic.changes import Change, Delete, Rules, Upsert, decode, rules_of
 from seismic.deltas import with_documents
 from seismic.documents import Documents
+from seismic.encoders import Encoded, Encoder, load_recorded
 from seismic.errors import CorruptIndexError, InputError
 from seismic.live import LiveShard
 from seismic.params import Verify
@@ -79,7 +81,7 @@ class View:
     @cached_property
     def rules(self) -> Rules:
         """What changes have to keep to."""
-        return rules_of(self.manifest.dimension, self.base[0].shard.documents.schema)
+        return rules_of(self.manifest, self.base[0].shard.documents.schema)
 
     @cached_property
     def document_frequency(self) -> npt.NDArray[np.int64]:
@@ -95,6 +97,22 @@ class View:
     def idf(self) -> npt.NDArray[np.float32]:
         """float32 [dimension]: inverse document frequency, as in BM25."""
         return inverse_document_frequency(self.document_frequency, self.live)
+
+    @cached_property
+    def encoder(self) -> Encoder:
+        """What makes vectors of texts. InputError if the collection has none, EncoderError if it cannot run here."""
+        entry = self.manifest.encoder
+        if entry is None:
+            raise InputError(
+                "this collection has no encoder for texts; give indices and values, or tokens, or build it with an "
+                "encoder (--encoder)"
+            )
+        encoder = load_recorded(entry)
+        return encoder.by_idf(self.idf) if entry.queries == "idf" else encoder
+
+    def encode_query(self, texts: Sequence[str]) -> Encoded:
+        """The vectors of queries; the encoder is loaded now, if no text came before."""
+        return self.encoder.encode_queries(texts)
 
     def find(self, ids: pa.Array) -> npt.NDArray[np.int64]:
         """int64 [n]: the document number of each id, -1 for those that are not there."""

@@ -8,6 +8,7 @@ import structlog
 from fastapi import FastAPI
 
 import seismic
+from seismic import EncoderError, Index
 from server.errors import install_handlers
 from server.middleware import BodyLimit, RequestContext
 from server.openapi import complete_openapi
@@ -66,6 +67,7 @@ async def _warm_up(service: Service) -> None:
         index = collection.index
         try:
             await service.pool.run(index.warm_up)
+            await service.pool.run(_load_encoder, index)
         except Exception:
             collection.state = "failed"
             log.exception("collection failed to warm up", collection=index.name)
@@ -74,3 +76,12 @@ async def _warm_up(service: Service) -> None:
             log.info("collection is ready", collection=index.name, generation=index.generation)
     for collection in service.collections:  # searches need not wait for this
         await service.threads.run(collection.index.warm_up, changes=True)
+
+
+def _load_encoder(index: Index) -> None:
+    """So that the first text need not wait for it. Vectors are searched without it, too."""
+    if index.manifest.encoder:
+        try:
+            index.encoder.encode_queries(["warm up"])
+        except EncoderError as error:
+            log.warning("encoder cannot be loaded, texts will be refused", collection=index.name, reason=str(error))

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from seismic import (
+    EncoderError,
     FilterError,
     IndexNotFoundError,
     InputError,
@@ -80,6 +81,7 @@ KINDS: dict[type[SeismicError], Kind] = {
     LockedError: Kind(503, "locked", "Another process writes to the collection", retry_after=1),
     NotReadyError: Kind(503, "not-ready", "Not ready yet", retry_after=1),
     OverloadedError: Kind(503, "overloaded", "The service is overloaded", retry_after=1),
+    EncoderError: Kind(500, "encoder", "The collection's encoder cannot be used"),
     StorageError: Kind(500, "storage", "The files of the collection cannot be read"),
     SeismicError: Kind.of_status(500),
 }

@@ -50,7 +50,8 @@ class CountAnswer(Schema):
 
 
 class DocumentIn(Schema):
-    """A document to put in: its vector as `indices` and `values`, or as `tokens`."""
+    """A document to put in: its vector as `indices` and `values`, or as `tokens`; without, the collection's encoder
+    makes one of those columns of the payload that it encodes."""
 
     id: Id
     """The document of this id is replaced, if there is one."""
@@ -64,15 +65,19 @@ class DocumentIn(Schema):
     tokens: Annotated[dict[str, Weight], Field(fail_fast=True)] | None = None
     """Token to weight, all of the collection's vocabulary."""
 
+    text: str | None = None
+    """The column `text` of the payload, for documents to be encoded."""
+
     payload: dict[str, Any] = {}
     """Columns of the collection; those left out are null. Dates as ISO 8601, bytes as base64."""
 
     @model_validator(mode="after")
     def _has_one_vector(self) -> Self:
-        given = [name for name in ("indices", "values", "tokens") if getattr(self, name) is not None]
-        if given not in (["indices", "values"], ["tokens"]):
-            found = ", ".join(given) or "none of them"
-            raise ValueError(f"expected either 'indices' and 'values', or 'tokens' (found {found})")
+        given = [name for name in ("indices", "values", "tokens", "text") if getattr(self, name) is not None]
+        if given not in (["indices", "values"], ["tokens"], ["text"], []):
+            raise ValueError(
+                f"expected either 'indices' and 'values', or 'tokens', or 'text' (found {', '.join(given)})"
+            )
         if self.indices is not None and self.values is not None and len(self.indices) != len(self.values):
             raise ValueError(
                 f"found {len(self.indices)} indices and {len(self.values)} values, expected as many of each"
@@ -111,6 +116,8 @@ class ChangeAnswer(Schema):
     """The published state that was changed."""
     documents: int
     """Documents or ids in the request."""
+    warnings: list[str]
+    """What the caller might not expect."""
     took_ms: float
     """Milliseconds from the request's arrival at its route."""
 
@@ -152,6 +159,8 @@ class CollectionInfo(Schema):
     """Payload columns."""
     has_vocabulary: bool
     """Whether it can be queried by tokens."""
+    encoder: str | None
+    """What makes vectors of texts; null: it cannot be queried by text."""
     shards: int
 
 

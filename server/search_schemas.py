@@ -11,7 +11,7 @@ from seismic.filters.language import AnyFilter
 from server.schemas import Component, Id, Schema, Weight
 
 _OBJECT = with_config(ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True))
-_EITHER = "an object with either 'indices' and 'values', 'tokens', 'id', or 'positive' and 'negative'"
+_EITHER = "an object with either 'indices' and 'values', 'tokens', 'text', 'id', or 'positive' and 'negative'"
 
 
 @_OBJECT
@@ -34,6 +34,14 @@ class TokenQuery(TypedDict):
 
 
 @_OBJECT
+class TextQuery(TypedDict):
+    """A text; needs a collection with an encoder."""
+
+    text: str
+    """What to look for, in words. What is too long for the encoder is cut off, and `warnings` says so."""
+
+
+@_OBJECT
 class IdQuery(TypedDict):
     """Documents like one of the collection, which is no hit itself."""
 
@@ -41,9 +49,13 @@ class IdQuery(TypedDict):
     """The document's id."""
 
 
-KINDS = {"indices": "VectorQuery", "values": "VectorQuery", "tokens": "TokenQuery", "id": "IdQuery"} | dict.fromkeys(
-    ("positive", "negative"), "ExamplesQuery"
-)
+KINDS = {
+    "indices": "VectorQuery",
+    "values": "VectorQuery",
+    "tokens": "TokenQuery",
+    "text": "TextQuery",
+    "id": "IdQuery",
+} | dict.fromkeys(("positive", "negative"), "ExamplesQuery")
 """Field to the kind of query that has it."""
 
 
@@ -87,6 +99,7 @@ class ExamplesQuery(TypedDict):
 AnyQuery = Annotated[
     Annotated[VectorQuery, Tag("VectorQuery")]
     | Annotated[TokenQuery, Tag("TokenQuery")]
+    | Annotated[TextQuery, Tag("TextQuery")]
     | Annotated[IdQuery, Tag("IdQuery")]
     | Annotated[ExamplesQuery, Tag("ExamplesQuery")],
     Discriminator(_kind_of_query, custom_error_type="query_kind", custom_error_message=f"expected {_EITHER}"),
@@ -132,6 +145,7 @@ class SearchRequest(seismic.SearchRequest):
                     "query": {"tokens": {"planet": 2.1, "orbit": 0.8}},
                     "filter": {"must": [{"key": "n_chars", "range": {"gte": 500}}]},
                 },
+                {"query": {"text": "do planets orbit stars"}, "with_payload": ["title"]},
                 {"query": {"positive": ["4983", {"tokens": {"planet": 2.1}}], "negative": ["5836"]}},
             ]
         }

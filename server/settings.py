@@ -17,7 +17,7 @@ from seismic.errors import ParameterError
 from seismic.params import Verify
 
 PREFIX = "SEISMIC_"
-ENGINE_VARIABLES = frozenset({"SEISMIC_CACHE_DIR", "SEISMIC_SIMD"})
+ENGINE_VARIABLES = frozenset({"SEISMIC_CACHE_DIR", "SEISMIC_ENCODERS", "SEISMIC_SIMD"})
 """Read by the engine itself; every other variable with the prefix must be a setting."""
 
 

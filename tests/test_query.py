@@ -59,10 +59,10 @@ def test_what_the_index_lacks_is_unknown_not_wrong() -> None:
 @pytest.mark.parametrize(
     ("query", "message"),
     [
-        ({}, "found nothing, expected either 'indices' and 'values', or 'tokens'"),
+        ({}, "found nothing, expected either 'indices' and 'values', or 'tokens', or 'text'"),
         ({"indices": [1]}, "found indices, expected either"),
         ({"indices": [1], "values": [1], "tokens": {}}, "found indices, tokens, values, expected either"),
-        ([1, 2], "found a list, expected indices and values, or tokens"),
+        ([1, 2], "found a list, expected indices and values, tokens, or text"),
         (SparseVectors.from_dicts([{0: 1.0}, {1: 1.0}]), "found 2 vectors, expected one; search_batch takes many"),
         (SparseVectors.from_dicts([]), "found 0 vectors, expected one"),
         ({"indices": [1, 2], "values": [1]}, "found 2 indices and 1 values, expected as many of each"),

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
+import pyarrow as pa
 import typer
 from ir_measures import Qrel
 
@@ -17,7 +18,8 @@ from index_tools.evaluate.report import to_json, to_markdown
 from index_tools.evaluate.rivals import Fronts, read_fronts
 from index_tools.options import with_params
 from index_tools.progress import progress
-from index_tools.queries import Queries, read_queries
+from index_tools.queries import Queries, query_texts, read_queries
+from index_tools.readers import Texts
 from index_tools.runs import read_qrels, write_run
 from seismic import Index, InputError, ParameterError, SearchParams, StorageError
 
@@ -29,12 +31,22 @@ app = typer.Typer(add_completion=False)
 def evaluate(
     collection: Annotated[Path, typer.Argument(metavar="OUT", help="Folder of the collection.")],
     queries: Annotated[
-        Path | None, typer.Option(help="Encoded queries, in any format that `build` reads.", show_default=False)
+        Path | None,
+        typer.Option(help="Queries, in any format that `build` reads: vectors, or texts.", show_default=False),
     ] = None,
     dataset: Annotated[
         str | None,
         typer.Option(
-            help="Queries and judgements of this id of ir_datasets; --queries has their vectors.", show_default=False
+            help="Queries and judgements of this id of ir_datasets; --queries may have their vectors.",
+            show_default=False,
+        ),
+    ] = None,
+    query_encoder: Annotated[
+        str | None,
+        typer.Option(
+            help="Encodes the queries' texts, whatever vectors they have: a name, ./FOLDER, or `idf`, the document "
+            "frequencies of the collection.",
+            show_default="the collection's, if there are no vectors",
         ),
     ] = None,
     qrels: Annotated[Path | None, typer.Option(help="Judgements in TREC format.", show_default=False)] = None,
@@ -79,6 +91,8 @@ def evaluate(
 
         seismic evaluate scifact --queries queries.parquet --where split=test -k 10
 
+        seismic evaluate scifact --queries queries.tsv --query-encoder idf
+
         seismic evaluate scifact --queries queries.parquet --recall 0.95
 
         seismic evaluate msmarco --dataset msmarco-passage/dev/small --queries dev.parquet --output report
@@ -91,11 +105,14 @@ def evaluate(
     cost = build_first(build, collection, build_options) if build else None
     request = Request(depths, params, counts, curve=output is not None)
     with seismic.open(collection) as index, progress() as report:
-        selected = _queries(index, queries, source, where or ())
+        texts = query_texts(index, query_encoder, report)
+        selected = _queries(index, queries, source, where or (), texts)
         judgements = _judgements(selected, qrels, source)
         measured = measure(index, selected, request, judgements, dataset=dataset, build=cost, progress=report)
     if output:
         _write(output, measured, fronts)
+    if texts and texts.documents:
+        typer.echo(texts, err=True)
     typer.echo(to_markdown(measured.evaluation), nl=False)
 
 
@@ -106,10 +123,14 @@ def _counts(option: str, given: list[int] | None, default: list[int]) -> list[in
     return counts
 
 
-def _queries(index: Index, path: Path | None, dataset: Dataset | None, where: Sequence[str]) -> Queries:
+def _queries(
+    index: Index, path: Path | None, dataset: Dataset | None, where: Sequence[str], texts: Texts | None
+) -> Queries:
+    if path is None and dataset and texts:
+        return Queries(dataset.ids, texts.vectors(pa.table({"text": dataset.texts})))
     if path is None:
-        raise ParameterError("--queries is missing: a file with the vectors of the queries")
-    queries = read_queries(path, index.vocabulary, where)
+        raise ParameterError("--queries is missing: a file with the queries; a --dataset's need an encoder")
+    queries = read_queries(path, index.vocabulary, where, texts)
     return dataset.encoded(queries, str(path)) if dataset else queries
 
 

@@ -17,6 +17,8 @@ from index_tools.readers.inner import read_inner
 from index_tools.readers.jsonl import read_jsonl
 from index_tools.readers.npz import read_npz
 from index_tools.readers.spool import Collection, collect
+from index_tools.readers.texts import TEXT, Texts, field_names
+from index_tools.readers.tsv import read_tsv
 from index_tools.readers.vocabulary import read_vocabulary
 from seismic import InputError
 
@@ -24,15 +26,18 @@ __all__ = [
     "BEGINNING",
     "INPUTS",
     "READERS",
+    "TEXT",
     "Batch",
     "Collection",
     "Reading",
     "Rows",
     "Start",
+    "Texts",
     "Tokens",
     "check_unique",
     "collect",
     "ending_of",
+    "field_names",
     "find_files",
     "find_named",
     "read_collection",
@@ -51,6 +56,8 @@ READERS: dict[str, Reader] = {
     ".jsonl.zst": partial(read_jsonl, compression="zstd"),
     ".json": read_jsonl,
     ".json.gz": partial(read_jsonl, compression="gzip"),
+    ".tsv": read_tsv,
+    ".tsv.gz": partial(read_tsv, compression="gzip"),
     ".csr": read_csr,
     ".csr.gz": partial(read_csr, compression="gzip"),
     ".npz": read_npz,
@@ -60,7 +67,7 @@ READERS: dict[str, Reader] = {
 }
 """Ending of a file's name -> its reader."""
 
-LAST_RESORT = (".json", ".json.gz")
+LAST_RESORT = (".json", ".json.gz", ".tsv", ".tsv.gz")
 """Endings that a folder's files count for only if it has no others: much else is called so."""
 
 INPUTS = f"{', '.join(READERS)}, or folders of them."
@@ -102,6 +109,8 @@ def read_collection(
         here = reading._replace(skip=start.row if number == start.file else 0)
         for last in reader_of(file, ending)(file, here):
             if last.documents is NO_DOCUMENTS:
+                if reading.texts and reading.texts.always:
+                    raise InputError(f"{file}: holds vectors only, expected texts to encode")
                 last = last._replace(documents=pa.table({"id": np.arange(rows, rows + len(last.vectors))}))
             rows += len(last.vectors)
             if first:

@@ -11,6 +11,8 @@ import pyarrow.parquet as pq
 
 from index_tools.readers.batch import (
     BATCH_ROWS,
+    BY_TOKEN,
+    TO_ENCODE,
     VECTOR_FIELDS,
     Batch,
     BrokenFileError,
@@ -80,12 +82,12 @@ def _read(
         first += len(batch)
         try:
             _check_intact(batch)
-            field = vector_field(_vector_columns(batch))
-            vectors = _vectors(batch, field, reading)
+            field = vector_field(_vector_columns(batch), reading.texts)
             documents = _documents(batch)
+            vectors = _vectors(batch, field, reading, documents)
         except VectorError as error:
             raise rows.placed(error) from None
-        yield Batch(rows, vectors, documents, field != "indices", share(first))
+        yield Batch(rows, vectors, documents, field in BY_TOKEN, share(first))
 
 
 def _check_intact(batch: pa.RecordBatch) -> None:
@@ -124,7 +126,9 @@ def _documents(batch: pa.RecordBatch) -> pa.Table:
     return document_table(columns)
 
 
-def _vectors(batch: pa.RecordBatch, field: str, reading: Reading) -> SparseVectors:
+def _vectors(batch: pa.RecordBatch, field: str, reading: Reading, documents: pa.Table) -> SparseVectors:
+    if reading.texts and field == TO_ENCODE:
+        return reading.texts.vectors(documents)
     if field == "indices":
         return SparseVectors.from_arrow(batch, reading.dimension, repair=reading.repair)
     column = batch.column(field)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from index_tools.readers.texts import Texts, is_text
 from seismic import InputError, SparseVectors, VectorError
 
 BATCH_ROWS = 4096
@@ -18,7 +19,8 @@ BATCH_NNZ = 1 << 20
 """Components of a batch from a format that does not say how long a row can be: a longer row comes alone."""
 
 NO_DOCUMENTS = pa.table({})
-VECTOR_FIELDS = frozenset({"indices", "values", "vector", "tokens"})
+BY_TOKEN = frozenset({"vector", "tokens"})
+VECTOR_FIELDS = BY_TOKEN | {"indices", "values"}
 
 
 class Tokens(dict[str, int]):
@@ -39,7 +41,7 @@ class Reading(NamedTuple):
     """How vectors are read: `dimension` None takes what comes; `repair` as in SparseVectors.
 
     `skip`: how many rows at the beginning of the file are left out. `scratch`: a folder for temporary files of formats
-    that must be turned around; None takes the system's.
+    that must be turned around; None takes the system's. `texts` makes vectors of documents that have none.
     """
 
     tokens: Tokens
@@ -47,6 +49,7 @@ class Reading(NamedTuple):
     repair: bool = False
     skip: int = 0
     scratch: Path | None = None
+    texts: Texts | None = None
 
 
 class Rows(NamedTuple):
@@ -94,14 +97,21 @@ def readable(path: Path, kind: str) -> Iterator[None]:
         raise InputError(f"{path}: cannot be read as {kind}, or only in part: {error}") from None
 
 
-def vector_field(fields: Collection[str]) -> str:
-    """Which of `indices`, `vector` or `tokens` holds the vector; anything but exactly one is a VectorError."""
+TO_ENCODE = "text"
+"""In place of the field of vectors, if there are none and texts are encoded."""
+
+
+def vector_field(fields: Collection[str], texts: Texts | None = None) -> str:
+    """Which of `indices`, `vector` or `tokens` holds the vector, or TO_ENCODE; VectorError if there are two, or
+    none and nothing to make one."""
     found = VECTOR_FIELDS.intersection(fields)
+    if texts and (texts.always or not found):
+        return TO_ENCODE
     if found == {"indices", "values"}:
         return "indices"
     if found in ({"vector"}, {"tokens"}):
         return next(iter(found))
-    names = " and ".join(sorted(found)) or "none of them"
+    names = " and ".join(sorted(found)) or "none of them, and no encoder to make one of text"
     raise VectorError(f"expected 'indices' and 'values', or 'vector', or 'tokens' (found {names})")
 
 
@@ -127,12 +137,12 @@ def document_table(columns: Mapping[str, pa.Array]) -> pa.Table:
     if ids.null_count:
         row = ids.is_null().to_pylist().index(True)
         raise VectorError("found null, expected a string or an integer", row=row, field="id")
-    if not (_is_text(ids.type) or pa.types.is_integer(ids.type)):
+    if not (is_text(ids.type) or pa.types.is_integer(ids.type)):
         raise VectorError(f"found {ids.type}, expected strings or integers", field="id")
     text = columns.get("text")
-    if text is not None and not (_is_text(text.type) or pa.types.is_null(text.type)):
+    if text is not None and not (is_text(text.type) or pa.types.is_null(text.type)):
         raise VectorError(f"found {text.type}, expected strings", field="text")
-    return pa.table({**columns, "id": ids.cast(pa.string()) if _is_text(ids.type) else ids})
+    return pa.table({**columns, "id": ids.cast(pa.string()) if is_text(ids.type) else ids})
 
 
 def check_unique(ids: pa.ChunkedArray, places: Sequence[Rows]) -> None:
@@ -159,7 +169,3 @@ def common_type(kind: pa.DataType, other: pa.DataType) -> pa.DataType:
     """The type that can hold both: null < anything, int64 < double, and so on; pa.ArrowException if there is none."""
     schemas = [pa.schema([("", kind)]), pa.schema([("", other)])]
     return pa.unify_schemas(schemas, promote_options="permissive").field(0).type
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))

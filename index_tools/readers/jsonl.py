@@ -20,6 +20,8 @@ import pyarrow as pa
 
 from index_tools.readers.batch import (
     BATCH_ROWS,
+    BY_TOKEN,
+    TO_ENCODE,
     VECTOR_FIELDS,
     Batch,
     Reading,
@@ -43,8 +45,8 @@ def read_jsonl(path: Path, reading: Reading, compression: Compression | None = N
     columns: dict[str, pa.DataType] = {}
     field: str | None = None
     with readable(path, "JSON lines"), path.open("rb") as raw:
-        file = _decompressed(raw, compression)  # whose end would close `raw`
-        numbered = islice(_lines(file, path, compression), reading.skip, None)
+        file = decompressed(raw, compression)  # whose end would close `raw`
+        numbered = islice(numbered_lines(file, path, compression), reading.skip, None)
         while some := list(islice(numbered, BATCH_ROWS)):
             rows = Rows(path, "line", array("q", (number for number, _ in some)))
             collector = _Collector(reading, field)
@@ -52,30 +54,32 @@ def read_jsonl(path: Path, reading: Reading, compression: Compression | None = N
                 for _, line in some:
                     collector.add(line)
                 field = collector.field
-                vectors, documents = collector.vectors(), collector.documents(columns)
+                documents = collector.documents(columns)
+                vectors = collector.vectors(documents)
             except VectorError as error:
                 raise rows.placed(error) from None
-            yield Batch(rows, vectors, documents, field != "indices", raw.tell() / size)
+            yield Batch(rows, vectors, documents, field in BY_TOKEN, raw.tell() / size)
 
 
-def _decompressed(raw: BinaryIO, compression: Compression | None) -> Iterable[bytes]:
+def numbered_lines(file: Iterable[bytes], path: Path, compression: Compression | None) -> Iterator[tuple[int, bytes]]:
+    """(number from 1, line), blank lines left out."""
+    number = 0
+    try:
+        for number, line in enumerate(file, 1):
+            if line.strip():
+                yield number, line.rstrip(b"\r\n")
+    except (OSError, EOFError, zlib.error) as error:
+        kind = f"{compression} data is damaged or cut off" if compression else "cannot be read"
+        raise InputError(f"{path}, after line {number}: {kind} ({error})") from None
+
+
+def decompressed(raw: BinaryIO, compression: Compression | None) -> Iterable[bytes]:
+    """The file's content, line by line."""
     if compression == "gzip":
         return gzip.GzipFile(fileobj=raw)
     if compression == "zstd":
         return io.BufferedReader(pa.CompressedInputStream(pa.PythonFile(raw), compression))
     return raw
-
-
-def _lines(file: Iterable[bytes], path: Path, compression: Compression | None) -> Iterator[tuple[int, bytes]]:
-    """(number from 1, line), blank lines left out."""
-    number = 0
-    try:
-        for number, line in enumerate(file, 1):
-            if line := line.strip():
-                yield number, line
-    except (OSError, EOFError, zlib.error) as error:
-        kind = f"{compression} data is damaged or cut off" if compression else "cannot be read"
-        raise InputError(f"{path}, after line {number}: {kind} ({error})") from None
 
 
 _NESTED = frozenset({dict, list})
@@ -132,13 +136,13 @@ class _Collector:
         self.count += 1
 
     def _add(self, document: dict[str, Any]) -> None:
-        field = vector_field(document)
+        field = vector_field(document, self.reading.texts)
         self.field = self.field or field
         if field != self.field:
             raise VectorError(f"found '{field}', expected '{self.field}' as on the lines before")
         if field == "indices":
             self._add_pairs(document["indices"], document["values"])
-        else:
+        elif field != TO_ENCODE:
             self._add_map(document[field], field)
         self.starts.append(len(self.components))
         _rename_text(document)
@@ -176,11 +180,13 @@ class _Collector:
             raise VectorError(f"token {error.args[0]!r} is not in the vocabulary", field=field) from None
         self.weights.extend(weights.values())
 
-    def vectors(self) -> SparseVectors:
-        """The vectors, checked; errors name the row of the batch."""
+    def vectors(self, documents: pa.Table) -> SparseVectors:
+        """The vectors, checked, or those of the texts in `documents`; errors name the row of the batch."""
+        if self.reading.texts and self.field == TO_ENCODE:
+            return self.reading.texts.vectors(documents)
         starts, components = np.frombuffer(self.starts, np.int64), np.frombuffer(self.components, np.int64)
         weights = np.frombuffer(self.weights, np.float64)
-        if self.field and self.field != "indices":
+        if self.field in BY_TOKEN:
             return token_vectors(starts, components, weights, self.reading, self.field)
         dimension, repair = self.reading.dimension, self.reading.repair
         return SparseVectors.from_arrays(starts, components, weights, dimension, repair=repair)

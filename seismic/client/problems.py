@@ -9,6 +9,7 @@ from seismic.client.calls import Call
 from seismic.client.retries import TEMPORARY, TemporaryError, retry_after
 from seismic.errors import (
     DocumentNotFoundError,
+    EncoderError,
     FilterError,
     IndexNotFoundError,
     InputError,
@@ -27,6 +28,7 @@ T = TypeVar("T")
 
 TYPE = "urn:problem-type:seismic:"
 ERRORS: dict[str, type[SeismicError]] = {
+    "encoder": EncoderError,
     "invalid-filter": FilterError,
     "invalid-input": InputError,
     "invalid-parameter": ParameterError,

@@ -9,6 +9,7 @@ import orjson
 import xxhash
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from seismic.encoders import EncoderEntry
 from seismic.errors import CorruptIndexError, FormatError
 from seismic.params import BuildParams, Layout
 from seismic.store.sections import Section
@@ -24,7 +25,8 @@ SMALL = "small"
 READER_FEATURES: frozenset[str] = frozenset({SMALL})
 """Features this release can read; an index that needs another is refused."""
 
-WRITER_FEATURES: frozenset[str] = frozenset()
+ENCODER = "encoder"
+WRITER_FEATURES: frozenset[str] = frozenset({ENCODER})
 """Features this release can write to; a collection that needs another is read, but not changed."""
 
 FILE_NAME, VOCABULARY = "manifest.json", "vocabulary.arrow"
@@ -100,6 +102,8 @@ class Manifest(_Model):
     shards: list[ShardEntry]
     sequence: int = 0
     """The last change of the log that is in it; later ones are applied on top."""
+    encoder: EncoderEntry | None = None
+    """What makes vectors of texts; a release that does not know it could not pass it on, so it may not write."""
 
     kept: list[Kept] = []
     """By k, ascending, as measured when the index was built: compaction hands it on. Empty: all that was given is kept,

@@ -1,5 +1,6 @@
 """What there is to search."""
 
+from pathlib import PurePath
 from typing import Annotated
 
 from fastapi import APIRouter, Path
@@ -52,5 +53,6 @@ def _describe(collection: Collection) -> CollectionInfo:
         kept=index.manifest.kept[0].recall if index.manifest.kept else None,
         columns=index.columns,
         has_vocabulary=index.vocabulary is not None,
+        encoder=PurePath(index.manifest.encoder.name).name if index.manifest.encoder else None,
         shards=len(index.manifest.shards),
     )

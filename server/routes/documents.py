@@ -1,6 +1,7 @@
 """Documents by id: put in, taken out, shown."""
 
 import time
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import pyarrow as pa
@@ -16,6 +17,7 @@ from server.openapi import problems
 from server.routes.collections import Name
 from server.schemas import ChangeAnswer, DeleteRequest, DocumentAnswer, UpsertRequest
 from server.service import Service, ServiceDep
+from server.texts import encode_documents
 
 PREFIX = "/v1/collections/{name}/documents"
 
@@ -31,12 +33,14 @@ async def upsert_documents(name: Name, body: UpsertRequest, service: ServiceDep)
 
     The answer comes when they are durable and searched.
     """
-    index = service.collections.ready(name)
+    index = service.collections.ready(name).frozen()
+    encoded = await service.pool.run(encode_documents, index, body.documents)
 
     def check(rules: Rules) -> list[Change]:
-        return [to_upsert(body.documents, index.vocabulary, rules)]
+        encoded.check(rules)
+        return [to_upsert(encoded.documents, index.vocabulary, rules)]
 
-    return await _commit(service, name, check, len(body.documents))
+    return await _commit(service, name, check, len(body.documents), encoded.warnings)
 
 
 @changes.post("/delete", responses=problems(400, 404, 413, 415, 422, 503))
@@ -56,11 +60,19 @@ async def get_document(name: Name, id: Id, service: ServiceDep) -> Response:
     return Response(encode(content), media_type="application/json")
 
 
-async def _commit(service: Service, name: str, check: Any, documents: int) -> ChangeAnswer:
+async def _commit(
+    service: Service, name: str, check: Any, documents: int, warnings: Sequence[str] = ()
+) -> ChangeAnswer:
     started = time.perf_counter()
     done = await service.committers[name].commit(check)
     took = round((time.perf_counter() - started) * 1000, 3)
-    return ChangeAnswer(sequence=done.sequence, generation=done.generation, documents=documents, took_ms=took)
+    return ChangeAnswer(
+        sequence=done.sequence,
+        generation=done.generation,
+        documents=documents,
+        warnings=list(warnings),
+        took_ms=took,
+    )
 
 
 def _show(index: Index, text: str) -> dict[str, Any]:

@@ -57,8 +57,8 @@ def test_search_without_payload(run: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ([], "found neither, expected one of --tokens and --vector"),
-        (["--tokens", "{}", "--vector", "{}"], "found both"),
+        ([], "found none, expected one of --text, --tokens, --vector"),
+        (["--tokens", "{}", "--vector", "{}"], "found --tokens and --vector"),
         (["--tokens", "{"], "--tokens: not valid JSON"),
         (["--vector", "[1]"], "--vector: found a JSON list, expected an object"),
         (["--vector", '{"indices": [1]}'], "found indices, expected either 'indices' and 'values'"),

@@ -1,0 +1,134 @@
+"""Texts over REST: queries, and documents to put in."""
+
+import shutil
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pyarrow as pa
+import pytest
+
+import seismic
+from seismic import Encoder, load_encoder
+from tests.encoders.small import TOKENS, table_model, write_encoder
+
+from .test_problems import problem
+
+pytestmark = pytest.mark.anyio
+
+URL = "/v1/collections/words"
+TEXTS = ["word1 word2", "word2 word3", "word4 word5 word6"]
+
+
+@pytest.fixture
+def encoder(tmp_path: Path) -> Encoder:
+    weights = np.eye(len(TOKENS), dtype=np.float32) * np.linspace(1, 2, len(TOKENS), dtype=np.float32)
+    return load_encoder(str(write_encoder(tmp_path / "encoder", max_length=5, model=table_model(weights))))
+
+
+@pytest.fixture
+def words(tmp_path: Path, encoder: Encoder) -> Path:
+    """A folder with one collection, `words`, of which titles and texts are encoded."""
+    folder = tmp_path / "collections"
+    documents = pa.table({"id": ["a", "b", "c"], "title": ["A", None, "C"], "text": TEXTS, "year": [1, 2, 3]})
+    vectors = encoder.encode_documents(TEXTS).vectors
+    recorded = encoder.recorded(fields=["title", "text"])
+    seismic.build(vectors, folder / "words", documents=documents, encoder=recorded)
+    return folder
+
+
+async def search(client: httpx.AsyncClient, text: str) -> httpx.Response:
+    return await client.post(f"{URL}/search", json={"query": {"text": text}})
+
+
+async def put(client: httpx.AsyncClient, *documents: dict[str, object], url: str = URL) -> httpx.Response:
+    return await client.put(f"{url}/documents", json={"documents": list(documents)})
+
+
+async def test_queries_by_text(running, words, encoder):
+    async with running(words) as client:
+        answer = (await search(client, "word3 word5")).json()
+        with seismic.open(words / "words") as index:
+            expected = index.search({"text": "word3 word5"})
+        assert [(hit["id"], hit["score"]) for hit in answer["hits"]] == [(hit.id, hit.score) for hit in expected]
+        assert answer["warnings"] == []
+        answer = (await search(client, "word1 word2 word3 word4")).json()
+        assert answer["warnings"] == ["the text is too long: its last 1 word pieces were cut off"]
+        assert (await search(client, " \n")).json()["warnings"] == ["the query is empty, so nothing matches"]
+        assert (await client.get(URL)).json()["encoder"] == "encoder"
+
+
+async def test_documents_by_text(running, words):
+    async with running(words) as client:
+        answer = await put(
+            client,
+            {"id": "d", "text": "word7", "payload": {"title": "word8"}},
+            {"id": "e", "payload": {"title": "word9"}},
+            {"id": "f", "tokens": {"word10": 2.0}},
+            {"id": "a", "text": "word1 word2 word3 word4 word5", "payload": {"year": 9}},
+        )
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["warnings"] == ["1 documents are too long for the encoder: 2 word pieces were cut off"]
+        for text, best in (("word7", "d"), ("word8", "d"), ("word9", "e"), ("word10", "f"), ("word1", "a")):
+            assert (await search(client, text)).json()["hits"][0]["id"] == best
+        assert (await client.get(f"{URL}/documents/d")).json()["payload"] == {
+            "title": "word8",
+            "text": "word7",
+            "year": None,
+        }
+        assert (await client.get(f"{URL}/documents/a")).json()["payload"]["text"].endswith("word5")
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        ({"id": "d"}, "row 1: found neither a vector nor text to make one of, which is in title, text"),
+        ({"id": "d", "payload": {"year": 7}}, "row 1: found neither a vector nor text"),
+        ({"id": "d", "payload": {"title": 7}}, "row 1, field 'title': found 7, expected text"),
+        ({"id": "d", "text": "x", "payload": {"text": "y"}}, "row 1, field 'text': found in the payload as well"),
+        (
+            {"id": "d", "text": "x", "tokens": {"word1": 1.0}},
+            "#/documents/1: expected either 'indices' and 'values', or",
+        ),
+        ({"id": "d", "text": 7}, "#/documents/1/text: input should be a valid string (found 7)"),
+    ],
+)
+async def test_wrong_documents(document, message, running, words):
+    async with running(words) as client:
+        answer = problem(await put(client, {"id": "e", "text": "word1"}, document), 422)
+        assert answer.detail.startswith(message)
+        assert (await client.get(URL)).json()["sequence"] == 0
+
+
+async def test_collections_without_an_encoder(running, tiny):
+    async with running(tiny) as client:
+        url = "/v1/collections/tiny"
+        answer = problem(await client.post(f"{url}/search", json={"query": {"text": "word1"}}), 422)
+        assert answer.type == "urn:problem-type:seismic:invalid-query"
+        assert answer.detail.startswith("text: this collection has no encoder for texts; give indices and values, or")
+        answer = problem(await put(client, {"id": "d", "text": "x"}, url=url), 422)
+        assert answer.detail.startswith(
+            "row 0: found no vector, and this collection has no encoder to make one of text"
+        )
+        assert (await client.get(url)).json()["encoder"] is None
+
+
+async def test_an_encoder_that_is_not_here(running, words, encoder, caplog):
+    shutil.rmtree(encoder.name)
+    async with running(words) as client:
+        found = await client.post(f"{URL}/search", json={"query": {"tokens": {"word3": 1.0}}})
+        assert found.json()["hits"][0]["id"] == "b"
+        answer = problem(await search(client, "word3"), 500)
+        assert answer.type == "urn:problem-type:seismic:encoder"
+        assert encoder.name not in answer.detail
+
+
+async def test_texts_encoded_for_another_encoder_are_refused(running, words, encoder, tmp_path):
+    """A collection that is built again between encoding and writing."""
+    async with running(words, reload_ms=3_600_000) as client:
+        other = load_encoder(str(write_encoder(tmp_path / "other", max_length=9, idf={"word1": 1.0})))
+        documents = pa.table({"id": ["a"], "title": ["A"], "text": ["x"], "year": [1]})
+        vectors = encoder.encode_documents(["word1"]).vectors
+        seismic.build(vectors, words / "words", documents=documents, encoder=other, replace=True)
+        answer = problem(await put(client, {"id": "d", "text": "word7"}), 422)
+        assert answer.detail.startswith("the collection was built again with another encoder meanwhile")
