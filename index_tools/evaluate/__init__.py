@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -68,6 +69,13 @@ def evaluate(
         ),
     ] = None,
     build_options: Annotated[str, typer.Option(help="Options for that, as of `seismic build`.")] = "",
+    beside: Annotated[
+        Path | None,
+        typer.Option(
+            help="Another collection, to judge by the same queries: of other encoders, or pruned otherwise.",
+            show_default=False,
+        ),
+    ] = None,
     rivals: Annotated[
         Path | None, typer.Option(help="results.json of `seismic bench`, for the plots.", show_default=False)
     ] = None,
@@ -108,7 +116,19 @@ def evaluate(
         texts = query_texts(index, query_encoder, report)
         selected = _queries(index, queries, source, where or (), texts)
         judgements = _judgements(selected, qrels, source)
-        measured = measure(index, selected, request, judgements, dataset=dataset, build=cost, progress=report)
+        if beside and not judgements:
+            raise ParameterError("--beside compares effectiveness, which needs judgements: --qrels or --dataset")
+        with seismic.open(beside) if beside else nullcontext() as other:
+            measured = measure(
+                index,
+                selected,
+                request,
+                judgements,
+                beside=other,
+                dataset=dataset,
+                build=cost,
+                progress=report,
+            )
     if output:
         _write(output, measured, fronts)
     if texts and texts.documents:

@@ -11,10 +11,10 @@ from ir_measures import Qrel, ScoredDoc
 
 import seismic
 from index_tools.evaluate.building import RSS_UNIT
-from index_tools.evaluate.results import BuildCost, CurvePoint, Evaluation
+from index_tools.evaluate.results import Beside, BuildCost, CurvePoint, Evaluation
 from index_tools.evaluate.trial import Trial
 from index_tools.machine import describe_machine
-from index_tools.metrics import recall
+from index_tools.metrics import effectiveness, recall
 from index_tools.queries import Queries
 from seismic import Index, SearchParams
 from seismic.params import Layout
@@ -50,11 +50,15 @@ def measure(
     request: Request,
     qrels: Sequence[Qrel] = (),
     *,
+    beside: Index | None = None,
     dataset: str | None = None,
     build: BuildCost | None = None,
     progress: Callable[[str, int, int], None] = lambda *_: None,
 ) -> Measured:
-    """What `request.params` find and cost beside the exact plan. `qrels`: judgements of these queries, if there are."""
+    """What `request.params` find and cost beside the exact plan.
+
+    `qrels`: judgements of these queries, if there are; `beside`: another collection to judge by them.
+    """
     exact = Trial(index, queries, EXACT)
     chosen = Trial(index, queries, _named(index, queries, request.params))
     trials = {"exact": exact} if chosen.params == exact.params else {"exact": exact, "chosen": chosen}
@@ -80,6 +84,7 @@ def measure(
         queries=len(queries.ids),
         judged=len({qrel.query_id for qrel in qrels}),
         missing=_missing(index, qrels),
+        beside=_beside(beside, queries, qrels) if beside else None,
         settings=[setting for setting, _ in measured],
         curve=curve,
         samples=measured[-1][1],
@@ -87,6 +92,10 @@ def measure(
         environment={"seismic": seismic.__version__, **describe_machine()},
     )
     return Measured(evaluation, runs)
+
+
+def _beside(index: Index, queries: Queries, qrels: Sequence[Qrel]) -> Beside:
+    return Beside(index.name, len(index), index.manifest.bytes, effectiveness(qrels, Trial(index, queries, EXACT).run))
 
 
 def _named(index: Index, queries: Queries, params: SearchParams) -> SearchParams:
@@ -107,7 +116,7 @@ def _curve(index: Index, queries: Queries, k: int, exact: Trial) -> list[CurvePo
         began = time.process_time()
         found, _ = index.search_batch(queries.vectors, k, params=params)
         microseconds = (time.process_time() - began) * 1e6 / len(queries.ids)
-        points.append(CurvePoint(k, params.model_dump(), recall(found, exact.search(k)[0]), microseconds))
+        points.append(CurvePoint(k, params.model_dump(exclude_none=True), recall(found, exact.search(k)[0]), microseconds))
     return points
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import orjson
 from rich.filesize import decimal
 
-from index_tools.evaluate.results import Depth, Evaluation, Setting
+from index_tools.evaluate.results import Beside, Depth, Evaluation, Setting
 from index_tools.tables import table
 
 
@@ -22,7 +22,10 @@ def to_markdown(evaluation: Evaluation, plots: Sequence[tuple[str, str]] = ()) -
         ["", *map(_heading, evaluation.settings)],
         *([name, *(cells[name] for cells in columns)] for name in columns[0]),
     ]
-    parts = [_introduction(evaluation), table(rows), _sizes(evaluation), _environment(evaluation)]
+    parts = [_introduction(evaluation), table(rows)]
+    if evaluation.beside:
+        parts.append(_beside(evaluation, evaluation.beside))
+    parts += [_sizes(evaluation), _environment(evaluation)]
     pictures = [f"![{title}]({file})\n" for title, file in plots]
     return "\n".join([*parts, *pictures])
 
@@ -65,6 +68,21 @@ def _costs(depth: Depth) -> dict[str, str]:
 def _heading(setting: Setting) -> str:
     knobs = [f"{name} {value}" for name, value in setting.params.items() if name != "plan" and value is not None]
     return ", ".join([setting.depths[0].plan, *knobs])
+
+
+def _beside(evaluation: Evaluation, other: Beside) -> str:
+    """Exact answers of both collections."""
+    rows = [["", evaluation.collection, other.collection, "difference"]]
+    rows.append(_compared("documents", evaluation.documents, other.documents))
+    rows.append(_compared("MB on disk", evaluation.bytes / 1e6, other.bytes / 1e6))
+    ours = evaluation.settings[0].effectiveness
+    for measure, theirs in other.effectiveness.items():
+        rows.append([measure, f"{ours[measure]:.4f}", f"{theirs:.4f}", f"{ours[measure] - theirs:+.4f}"])
+    return table(rows)
+
+
+def _compared(name: str, ours: float, theirs: float) -> list[str]:
+    return [name, f"{ours:,.0f}", f"{theirs:,.0f}", f"{ours / theirs - 1:+.1%}" if theirs else ""]
 
 
 def _sizes(evaluation: Evaluation) -> str:

@@ -59,6 +59,16 @@ class BuildCost:
 
 
 @dataclass(frozen=True, slots=True)
+class Beside:
+    """Another collection's exact answers to the same queries, judged alike."""
+
+    collection: str
+    documents: int
+    bytes: int
+    effectiveness: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluation:
     """Settings side by side on the same queries, and what they ran on.
 
@@ -76,6 +86,7 @@ class Evaluation:
     queries: int
     judged: int
     missing: float | None
+    beside: Beside | None
     settings: list[Setting]
     curve: list[CurvePoint]
     samples: list[QuerySample]

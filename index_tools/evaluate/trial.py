@@ -46,7 +46,7 @@ class Trial:
         """Everything about this setting, and about its queries at the first depth. `truth`: the exact trial."""
         measured = [self._at(k, truth) for k in depths]
         setting = Setting(
-            params=self.params.model_dump(),
+            params=self.params.model_dump(exclude_none=True),
             depths=[depth for depth, _ in measured],
             effectiveness=effectiveness(qrels, self.run) if qrels else {},
             queries_per_second={count: self._throughput(depths[0], count) for count in threads},

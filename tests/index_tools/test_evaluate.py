@@ -39,7 +39,7 @@ def test_blocks_beside_exact(scifact_lists: Path, run: Run, tmp_path: Path) -> N
     assert [depth["recall"] for depth in exact["depths"]] == [1.0, 1.0]
     expected = {"nDCG@10": 0.6436, "RR@10": 0.6159, "R@10": 0.7619, "R@100": 0.8930, "R@1000": 0.9733}
     assert exact["effectiveness"] == pytest.approx(expected, abs=1e-4)
-    assert blocks["params"] == {"recall": None, "plan": "blocks", "query_cut": 8, "heap_factor": 0.9}
+    assert blocks["params"] == {"plan": "blocks", "query_cut": 8, "heap_factor": 0.9}
     assert 0.5 < blocks["effectiveness"]["nDCG@10"] < 0.7
     for setting in (exact, blocks):
         assert setting["queries_per_second"]["2"] > 0
@@ -104,6 +104,24 @@ def test_relevant_documents_that_are_missing(planets_index: Path, run: Run, tmp_
     (tmp_path / "qrels").write_text("x 0 a 1\nx 0 gone 1\nx 0 gone-too 0\n")
     result = run("evaluate", planets_index, "--queries", queries, "--qrels", tmp_path / "qrels")
     assert "50.0% of the relevant documents are not in the collection." in result.stdout
+
+
+def test_another_collection_beside(scifact: Scifact, scifact_index: Path, run: Run, tmp_path: Path) -> None:
+    half = tmp_path / "half"
+    seismic.build(scifact.vectors.slice(0, 2500), half, documents=scifact.documents.slice(0, 2500))
+    judged = "--qrels", DATA / "qrels.tsv", "--where", "split=test", "-k", 10
+    options = "--queries", QUERIES, "--beside", half, "--output", tmp_path / "report"
+    result = run("evaluate", scifact_index, *options, *judged)
+    assert result.exit_code == 0, result.output
+    assert re.search(r"\| documents +\| +5,183 \| +2,500 \| +\+107.3% \|", result.stdout)
+    report = orjson.loads((tmp_path / "report" / "report.json").read_bytes())
+    alone = run("evaluate", half, "--queries", QUERIES, *judged, "--output", tmp_path / "alone")
+    assert alone.exit_code == 0
+    expected = orjson.loads((tmp_path / "alone" / "report.json").read_bytes())["settings"][0]["effectiveness"]
+    assert report["beside"]["effectiveness"] == expected
+    refused = run("evaluate", scifact_index, "--queries", QUERIES, "--beside", half)
+    assert refused.exit_code == 2
+    assert "--beside compares effectiveness, which needs judgements" in refused.stderr
 
 
 def test_fronts_of_rivals(tmp_path: Path) -> None:
