@@ -1,6 +1,8 @@
 """`seismic build`: files in, an index out."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -10,11 +12,13 @@ from rich.filesize import decimal
 
 import seismic
 from index_tools.options import with_params
-from index_tools.progress import progress
+from index_tools.progress import Report, progress
+from index_tools.quality import batches, select
 from index_tools.queries import read_queries
 from index_tools.readers import (
     INPUTS,
     TEXT,
+    Collection,
     Reading,
     Texts,
     Tokens,
@@ -67,7 +71,17 @@ def build(
     replace: Annotated[
         bool, typer.Option("--replace", help="Publish a new generation into an existing collection.")
     ] = False,
-    keep: Annotated[int, typer.Option(help="Generations that stay; more, while someone has them open.")] = KEEP,
+    keep: Annotated[
+        float | None,
+        typer.Option(help="Share of the documents to keep, those of the highest quality.", show_default="all"),
+    ] = None,
+    quality_column: Annotated[
+        str | None,
+        typer.Option(help="Column of numbers that says how good a document is.", show_default="length of its vector"),
+    ] = None,
+    keep_generations: Annotated[
+        int, typer.Option(help="Generations that stay; more, while someone has them open.")
+    ] = KEEP,
     *,
     params: BuildParams,
 ) -> None:
@@ -92,6 +106,8 @@ def build(
         seismic build encoded/ scifact --replace --summary-energy 0.5
 
         seismic build documents.parquet scifact --layout small --queries queries.parquet
+
+        seismic build documents.parquet scifact --keep 0.75 --quality-column clicks
     """
     began = time.perf_counter()
     check_output(out, replace=replace)  # before hours of reading, not after
@@ -104,7 +120,7 @@ def build(
         fields = field_names(text_fields)
         texts = Texts(own.encode_documents, fields, threads=workers, report=report) if own else None
         reading = Reading(tokens, len(tokens) if known and dimension is None else dimension, repair, texts=texts)
-        with collect(read_collection(inputs, reading, partial(report, "read")), beside=out) as collection:
+        with _collected(inputs, reading, out, report, keep, quality_column) as (collection, left_out):
             if own and texts:
                 own = own.recorded(fields=texts.fields, queries=query_encoder or "own", cut=texts.cut)
             words = Vocabulary(tokens) if tokens else None
@@ -119,12 +135,14 @@ def build(
                 shards=shards,
                 workers=workers,
                 replace=replace,
-                keep=keep,
+                keep=keep_generations,
                 progress=report,
             )
     with seismic.open(out) as index:
         manifest = index.manifest
     seconds = time.perf_counter() - began
+    if left_out:
+        typer.echo(left_out)
     if texts and texts.documents:
         typer.echo(texts)
     typer.echo(
@@ -136,6 +154,23 @@ def build(
             f"keeps {kept.recall:.3f} ({kept.lower:.3f} to {kept.upper:.3f}) of the exact top {kept.k}, by "
             f"{kept.queries} queries {'given' if queries else 'made of the documents'}"
         )
+
+
+@contextmanager
+def _collected(
+    inputs: list[Path], reading: Reading, out: Path, report: Report, keep: float | None, column: str | None
+) -> Iterator[tuple[Collection, str]]:
+    """The documents to build of, and what to say of those left out."""
+    if keep is None and column is not None:
+        raise ParameterError(f"--quality-column {column}: says which documents to keep; --keep says how many")
+    with collect(read_collection(inputs, reading, partial(report, "read")), beside=out) as collection:
+        if keep is None:
+            yield collection, ""
+            return
+        kept, least = select(collection, keep, column)
+        with collect(batches(collection, kept), beside=out) as rest:
+            gone, name = len(kept) - len(rest.vectors), column or "length of the vector"
+            yield rest, f"left out {gone:,} of {len(kept):,} documents, whose {name} is at most {least:.6g}"
 
 
 def _asked(path: Path | None, vocabulary: Vocabulary | None, encoder: Encoder | None) -> SparseVectors | None:

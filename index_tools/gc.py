@@ -14,7 +14,9 @@ app = typer.Typer(add_completion=False)
 @app.command()
 def gc(
     collection: Annotated[Path, typer.Argument(metavar="OUT", help="Folder of the collection.")],
-    keep: Annotated[int, typer.Option(help="Generations that stay, the one served first.")] = KEEP,
+    keep: Annotated[
+        int, typer.Option("--keep-generations", help="Generations that stay, the one served first.")
+    ] = KEEP,
 ) -> None:
     """Remove old generations that nobody has open.
 
@@ -22,7 +24,7 @@ def gc(
 
     Examples:
 
-        seismic gc scifact --keep 1
+        seismic gc scifact --keep-generations 1
     """
     removed = seismic.collect_garbage(collection, keep=keep)
     typer.echo(f"removed {', '.join(removed) or 'nothing'}")

@@ -44,7 +44,9 @@ def create(
 def restore(
     file: File,
     collection: Collection,
-    keep: Annotated[int, typer.Option(help="Generations that stay; more, while someone has them open.")] = KEEP,
+    keep: Annotated[
+        int, typer.Option("--keep-generations", help="Generations that stay; more, while someone has them open.")
+    ] = KEEP,
 ) -> None:
     """Publish a snapshot as a new generation of a collection, served or yet to be.
 

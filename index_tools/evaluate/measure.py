@@ -116,7 +116,9 @@ def _curve(index: Index, queries: Queries, k: int, exact: Trial) -> list[CurvePo
         began = time.process_time()
         found, _ = index.search_batch(queries.vectors, k, params=params)
         microseconds = (time.process_time() - began) * 1e6 / len(queries.ids)
-        points.append(CurvePoint(k, params.model_dump(exclude_none=True), recall(found, exact.search(k)[0]), microseconds))
+        points.append(
+            CurvePoint(k, params.model_dump(exclude_none=True), recall(found, exact.search(k)[0]), microseconds)
+        )
     return points
 
 

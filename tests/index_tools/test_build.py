@@ -153,3 +153,20 @@ def test_bars_on_a_terminal(planets: Path) -> None:
     last = shown.decode().rpartition("read")[2]
     assert "100%" in last
     assert '"stage"' not in shown.decode()
+
+
+def test_documents_of_low_quality_are_left_out(run: Run, planets: Path, tmp_path: Path) -> None:
+    built = run("build", planets, tmp_path / "long", "--keep", 0.67)
+    assert built.exit_code == 0, built.output
+    assert "left out 1 of 3 documents, whose length of the vector is at most 2.91548" in built.stdout
+    with seismic.open(tmp_path / "long") as index:
+        assert index.find(["a", "b", "c"]).tolist() == [-1, 0, 1]
+        assert index.document_frequency().sum() == 4
+    lines = [{"id": name, "vector": {"x": 1.0}, "clicks": clicks} for name, clicks in (("a", 3), ("b", 1), ("c", 2))]
+    path = write_lines(tmp_path / "clicks.jsonl", *lines)
+    assert run("build", path, tmp_path / "clicked", "--keep", 0.67, "--quality-column", "clicks").exit_code == 0
+    with seismic.open(tmp_path / "clicked") as index:
+        assert index.document_ids(range(2)) == ["a", "c"]
+    refused = run("build", path, tmp_path / "no", "--quality-column", "clicks")
+    assert refused.exit_code == 2
+    assert "--keep says how many" in refused.stderr

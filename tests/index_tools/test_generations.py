@@ -36,11 +36,11 @@ def test_rollback(run: Run, two: Path) -> None:
 
 def test_gc(run: Run, two: Path) -> None:
     assert run("gc", two).stdout == "removed nothing\n"
-    assert run("gc", two, "--keep", 1).stdout == "removed 000001\n"
+    assert run("gc", two, "--keep-generations", 1).stdout == "removed 000001\n"
 
 
 def test_keep(run: Run, planets: Path, two: Path) -> None:
-    assert run("build", planets, two, "--replace", "--keep", 1).exit_code == 0
+    assert run("build", planets, two, "--replace", "--keep-generations", 1).exit_code == 0
     assert [info["generation"] for info in orjson.loads(run("generations", two, "--json").stdout)] == ["000003"]
 
 
@@ -67,7 +67,7 @@ def test_snapshots(run: Run, two: Path) -> None:
     assert run("snapshot", "create", two, file, "--zstd").stdout.endswith(f" in {file}\n")
     assert run("snapshot", "restore", file, copy).stdout == f"restored in {copy}/generations/000001\n"
     assert run("verify", copy).exit_code == 0
-    assert run("snapshot", "restore", file, two, "--keep", 1).exit_code == 0
+    assert run("snapshot", "restore", file, two, "--keep-generations", 1).exit_code == 0
     assert [path.name for path in (two / "generations").iterdir()] == ["000003"]
 
 
