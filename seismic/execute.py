@@ -6,8 +6,8 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from seismic.kernels import accumulate, exact, traverse
-from seismic.planner import Choice, accumulates
+from seismic.kernels import accumulate, exact, scan, traverse
+from seismic.planner import Choice, accumulates, scans
 from seismic.scope import Part, Scope
 from seismic.stop import current
 from seismic.store.shard import Shard
@@ -95,7 +95,11 @@ def _search_shard(
         traverse.search_blocks_batch(*lists, *csr, cut, factor, allowed, workspace, scores, numbers, counters)
         return numbers, scores
     factor = factor if choice.plan == "exact" else 1.0  # a delta shard has no lists, and is small
-    if shard.impacts is not None and factor == 1.0 and accumulates(len(shard), k):
+    if len(allowed) and scans(int(np.count_nonzero(allowed)), len(allowed)):
+        scan.search_scan_batch(
+            shard.maxima, shard.shared, *csr, least_scores, allowed, workspaces.for_exact(), scores, numbers, counters
+        )
+    elif shard.impacts is not None and factor == 1.0 and accumulates(len(shard), k):
         accumulate.search_accumulate_batch(
             shard.impacts,
             shard.maxima.scales,

@@ -30,6 +30,17 @@ def accumulates(documents: int, k: int) -> bool:
     return documents <= DOCUMENTS_PER_HIT * k
 
 
+SCANNED, BLOCKS_PER_SCANNED = 64, 512
+"""Where so few blocks have a document that may be returned, and one more for so many blocks of the shard, exact search
+scores all of them. Of 39,901 blocks it takes 34 us to score 33 and 143 to score 310, but 69 and 97 to bound all; of
+5,000 blocks 16 to score 28 and 43 to score 135, but 22 and 35."""
+
+
+def scans(allowed: int, blocks: int) -> bool:
+    """Whether scoring all is cheaper than bounding, if so many of a shard's blocks have what may be returned."""
+    return allowed <= SCANNED + blocks // BLOCKS_PER_SCANNED
+
+
 def depth_to_accumulate(documents: int) -> int:
     """The smallest k for which it is."""
     return max(1, -(-documents // DOCUMENTS_PER_HIT))
@@ -42,6 +53,17 @@ class Choice(NamedTuple):
     query_cut: int
     heap_factor: float
     profile: Profile | None = None
+
+    def under_filter(self) -> "Choice":
+        """The same for searches under a filter: exact, unless a heap factor was asked for.
+
+        A recall was measured without one. On 319,203 documents, under filters that let 37 % to 0.1 % of them through,
+        `blocks` finds 0.986 to 0.600 of the top 10 with knobs that find 0.995 of all, and takes longer than `exact`:
+        what it looks for is further and further down in lists that were pruned for the best documents of all.
+        """
+        if self.plan == "exact" and self.profile is None:
+            return self
+        return Choice("exact", self.query_cut, 1.0)
 
 
 @dataclass(frozen=True, slots=True)

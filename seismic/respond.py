@@ -59,7 +59,10 @@ def _placed(error: InputError, where: str) -> InputError:
 def _task(view: View, scope: Scope, request: SearchRequest) -> Task:
     question = understand(view, request.query)
     depth = request.offset + request.limit + len(question.examples)
-    return Task(request, question, scope, view.planner.choose(depth, params=request.params), depth)
+    choice = view.planner.choose(depth, params=request.params)
+    if request.filter is not None:
+        choice = choice.under_filter()
+    return Task(request, question, scope, choice, depth)
 
 
 def _search(view: View, executor: Executor, tasks: Sequence[Task]) -> None:
@@ -103,6 +106,8 @@ def _warnings(task: Task) -> tuple[str, ...]:
     if len(query.components) == 0:
         unknown = "the collection knows none of the query's components, so nothing matches"
         warnings += (unknown if query.unknown else "the query is empty, so nothing matches",)
+    if request.filter is not None and request.params.plan == "blocks":
+        warnings += ("the plan 'blocks' finds too little under a filter: the answer is exact",)
     if request.filter is not None and request.score_threshold is None and not task.question.examples:
         warnings += few_hits(len(task.numbers), request.offset + request.limit, task.scope.count)
     return warnings

@@ -176,6 +176,8 @@ class Index:
             raise ParameterError(f"threads is {threads}, expected at least 1")
         view = self.view
         choice, scope = view.planner.choose(k, recall, params), self._filters.scope(view, filter)
+        if filter is not None:
+            choice = choice.under_filter()
         width = min(k, scope.count)
         if isinstance(queries, list):
             queries = encode_texts(view.encode_query, queries, threads).vectors

@@ -197,7 +197,21 @@ def test_exact_answers_under_a_filter_are_the_true_top_k(
     collection: Collection, wanted: dict[str, Any], query: Row, k: int
 ) -> None:
     collection.assert_top_k(query, wanted, k)
-    collection.assert_top_k(query, wanted, k, params=SearchParams(plan="exact"))
+    collection.assert_top_k(query, wanted, k, recall=0.9)
+    if collection.index.manifest.layout == "lists":
+        collection.assert_top_k(query, wanted, k, params=SearchParams(plan="blocks", query_cut=1, heap_factor=2))
+
+
+@given(wanted=filters, query=queries, k=st.sampled_from([1, 10]))
+def test_a_heap_factor_that_is_asked_for_is_kept(
+    collection: Collection, wanted: dict[str, Any], query: Row, k: int
+) -> None:
+    params = SearchParams(plan="exact", heap_factor=1.5)
+    answer = collection.index.answer(samples.as_query(query), k, filter=wanted, params=params)
+    exact = collection.index.answer(samples.as_query(query), k, filter=wanted)
+    assert {hit.number for hit in answer.hits} <= set(collection.matching(wanted))
+    assert len(answer.hits) == len(exact.hits)  # it skips what is worse, not what is missing
+    assert all(hit.score >= exact.hits[-1].score / 1.5 for hit in answer.hits)
 
 
 def test_an_empty_filter_lets_everything_through(collection: Collection) -> None:
@@ -213,6 +227,10 @@ def test_an_answer_says_how_many_matched_and_why_there_are_few(collection: Colle
     answer = collection.index.answer(query, 5, filter=two)
     assert (answer.matched, answer.warnings) == (2, ("only 2 documents match the filter",))
     assert collection.index.answer(query, 2, filter=two).warnings == ()
+    if collection.index.manifest.layout == "lists":
+        answer = collection.index.answer(query, 1, filter=two, params=SearchParams(plan="blocks"))
+        assert answer.plan == "exact"
+        assert answer.warnings == ("the plan 'blocks' finds too little under a filter: the answer is exact",)
     answer = collection.index.answer(samples.as_query({0: 1.0}), 300, filter={})
     assert answer.matched == len(collection.index)
     found = len(answer.hits)

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from seismic import ParameterError, Profile, SearchParams
-from seismic.planner import Choice, Planner
+from seismic.planner import Choice, Planner, scans
 from seismic.store.manifest import Kept
 
 
@@ -112,3 +112,15 @@ def test_what_the_layout_cannot_keep_is_refused(recall: float, k: int) -> None:
     ):
         SMALL.choose(k, recall)
     assert SMALL.choose(k) == EXACT
+
+
+def test_under_a_filter_answers_are_exact_unless_a_heap_factor_is_asked_for() -> None:
+    assert PLANNER.choose(10, 0.9).under_filter() == EXACT
+    assert PLANNER.choose(10, params=SearchParams(plan="blocks", query_cut=3)).under_filter()[::2] == (EXACT.plan, 1.0)
+    asked = PLANNER.choose(10, params=SearchParams(plan="exact", heap_factor=1.5))
+    assert asked.under_filter() == asked
+
+
+def test_few_blocks_are_scanned() -> None:
+    assert [scans(blocks, 39_901) for blocks in (1, 64 + 39_901 // 512, 142)] == [True, True, False]
+    assert scans(10, 10)

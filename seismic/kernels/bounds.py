@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seismic.kernels.arrays import F32, I64, U16, U32
+from seismic.kernels.arrays import F32, I64, U8, U16, U32
 from seismic.kernels.jit import jit
 from seismic.kernels.maxima import GROUP, Maxima
 from seismic.kernels.score import SAFETY
@@ -95,6 +95,19 @@ def add_bounds(maxima: Maxima, components: U32, values: F32, groups: int, scratc
             scratch.bounds, group * GROUP, maxima.codes, scratch.offsets, scratch.weights, n_rows
         )
     return unit
+
+
+@jit(allocates=False)
+def restrict(maxima: Maxima, allowed: U8, groups: int, scratch: Bounds) -> None:
+    """Make the bounds of blocks none of whose documents may be returned 0: `allowed` uint8 [blocks], not empty.
+
+    They are most under a filter, and in the way of those that matter: what a first k-th score comes from, what is
+    sorted.
+    """
+    for block in range(len(allowed)):
+        scratch.bounds[block] = scratch.bounds[block] if allowed[block] != 0 else np.uint16(0)
+    for group in range(groups):
+        scratch.tops[group] = add_rows(scratch.bounds, group * GROUP, maxima.codes, scratch.offsets, scratch.weights, 0)
 
 
 @jit(allocates=False)

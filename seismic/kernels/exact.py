@@ -13,7 +13,7 @@ import numpy as np
 from seismic.kernels import heap
 from seismic.kernels.arrays import F32, F64, I64, U8, U32
 from seismic.kernels.block_dot import add_own, add_rows, full_sums, wanted_of
-from seismic.kernels.bounds import TERMS, Bounds, add_bounds, collect, first_floor, least_bound, make_bounds
+from seismic.kernels.bounds import TERMS, Bounds, add_bounds, collect, first_floor, least_bound, make_bounds, restrict
 from seismic.kernels.jit import jit
 from seismic.kernels.maxima import BLOCK, GROUP, Maxima
 from seismic.kernels.score import (
@@ -104,21 +104,23 @@ def search_exact(
     half = np.float32(load_query(workspace.table, components, values) * (rounding_of(shared) + terms * ROUNDING))
     groups, scratch = -(-n_blocks // GROUP), workspace.bounds
     unit = add_bounds(maxima, components, values, groups, scratch)
+    if len(allowed) > 0:
+        restrict(maxima, allowed, groups, scratch)
     size, n_found, ceiling = 0, 0, 1 << 16
     least = max(1 if terms <= TERMS else 0, least_bound(np.float32(heap_factor * least_score), unit, terms))
     floor = first_floor(scratch, groups, min(24 + k, groups * 3 // 4))
     while ceiling > least:
         floor = max(floor, least)
         count = collect(scratch, groups, n_blocks, floor, ceiling)
-        size, n_found = _visit(
+        size, n_found = visit(
             shared, count, unit, half, terms, heap_factor, least_score, allowed, workspace, k, size, n_found, counters
         )
         ceiling = floor
-        kth = _kth(workspace, k, size, least_score)
+        kth = kth_score(workspace, k, size, least_score)
         floor = min(least_bound(np.float32(heap_factor) * kth, unit, terms), ceiling)
         if floor == ceiling or stopped(workspace.stop):
             break
-    size = _settle(shared, n_found, half, _kth(workspace, k, size, least_score), workspace, scores, numbers)
+    size = settle(shared, n_found, half, kth_score(workspace, k, size, least_score), workspace, scores, numbers)
     heap.sort_best_first(scores, numbers, size)
     unload_query(workspace.table, components)
     scratch.bounds[: groups * GROUP] = 0
@@ -127,13 +129,13 @@ def search_exact(
 
 
 @jit(inline=True)
-def _kth(workspace: Workspace, k: int, size: int, least_score: float) -> float:
+def kth_score(workspace: Workspace, k: int, size: int, least_score: float) -> float:
     """What the k-th best document scores at least."""
     return max(workspace.lows[0], np.float32(least_score)) if size == k else np.float32(least_score)
 
 
 @jit(allocates=False)
-def _visit(
+def visit(
     shared: Shared,
     count: int,
     unit: float,
@@ -154,7 +156,7 @@ def _visit(
     """
     order, bounds, ring = workspace.bounds.order, workspace.bounds.bounds, WAITING - 1
     head, tail, upcoming = 0, 0, 0
-    kth = _kth(workspace, k, size, least_score)
+    kth = kth_score(workspace, k, size, least_score)
     limit = np.float32(heap_factor) * kth
     for at in range(count + WAITING):
         if stopped(workspace.stop):
@@ -186,7 +188,7 @@ def _visit(
                     workspace.found[n_found], workspace.codes[n_found] = position, codes
                     n_found += 1
                     size = heap.keep(workspace.lows, k, size, max(np.float32(0), scale * (codes - half)))
-                    kth = _kth(workspace, k, size, least_score)
+                    kth = kth_score(workspace, k, size, least_score)
             head += 1
             counters[3] += BLOCK
             limit = np.float32(heap_factor) * kth
@@ -239,7 +241,7 @@ def _add_own_codes(shared: Shared, block: int, table: QueryTable, sums: F32) -> 
 
 
 @jit(allocates=False)
-def _settle(
+def settle(
     shared: Shared, n_found: int, half: float, kth: float, workspace: Workspace, scores: F32, numbers: I64
 ) -> int:
     """Score the candidates that can be in the top k by codes and residuals, into `scores` and `numbers`; how many hits

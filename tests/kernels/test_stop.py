@@ -7,7 +7,7 @@ import pytest
 
 from seismic.builder.impacts import find_impacts
 from seismic.builder.quantize import quantize_vectors
-from seismic.kernels import accumulate, exact, traverse
+from seismic.kernels import accumulate, exact, scan, traverse
 from seismic.kernels.cpu import JIT_DISABLED
 from tests import naive, samples
 from tests.kernels.test_exact import ALL, SOME_DENSE, shard_of
@@ -33,7 +33,7 @@ def search(plan: str, stop: Any) -> tuple[np.ndarray, list[np.ndarray]]:
     """(document numbers, -7 where none were written; arrays that must be all zero)."""
     numbers, scores = np.full((len(QUERIES), K), -7), np.zeros((len(QUERIES), K), np.float32)
     csr, least_scores = samples.queries(QUERIES), np.zeros(len(QUERIES), np.float32)
-    out = scores, numbers, np.zeros(4, np.int64)
+    out = scores, numbers, np.zeros((len(QUERIES), 4), np.int64)
     if plan == "blocks":
         case = Case(VECTORS, {})
         blocks = sum(traverse.padded(len(list_)) for list_ in case.lists.values())
@@ -50,11 +50,15 @@ def search(plan: str, stop: Any) -> tuple[np.ndarray, list[np.ndarray]]:
         )
         return numbers, [sums.bounds.bounds, *sums.table]
     space = shard.workspace()._replace(stop=stop)
-    exact.search_exact_batch(shard.maxima, shard.shared, *csr, 1.0, least_scores, ALL, space, *out)
+    if plan == "scan":
+        every = np.packbits(np.ones(len(VECTORS), bool), bitorder="little")
+        scan.search_scan_batch(shard.maxima, shard.shared, *csr, least_scores, every, space, *out)
+    else:
+        exact.search_exact_batch(shard.maxima, shard.shared, *csr, 1.0, least_scores, ALL, space, *out)
     return numbers, [space.bounds.bounds, *space.table]
 
 
-PLANS = pytest.mark.parametrize("plan", ["exact", "accumulate", "blocks"])
+PLANS = pytest.mark.parametrize("plan", ["exact", "scan", "accumulate", "blocks"])
 
 
 @PLANS
