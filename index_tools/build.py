@@ -27,6 +27,7 @@ from index_tools.readers import (
     read_collection,
     read_vocabulary,
 )
+from index_tools.sizes import parse_bytes
 from seismic import BuildParams, Encoder, ParameterError, SparseVectors, Vocabulary
 from seismic.store.publish import KEEP, check_output
 
@@ -68,6 +69,14 @@ def build(
     repair: Annotated[bool, typer.Option("--repair", help="Sort components, add up duplicates, drop zeros.")] = False,
     shards: Annotated[int, typer.Option(help="Shards, equal ranges of the documents.")] = 1,
     workers: Annotated[int, typer.Option(help="Threads; the result does not depend on them.")] = 1,
+    memory: Annotated[
+        str | None,
+        typer.Option(help="Memory that building may take, such as 8GB: shards are cut so that it is enough."),
+    ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Keep finished shards if interrupted, and go on with those that are there."),
+    ] = False,
     replace: Annotated[
         bool, typer.Option("--replace", help="Publish a new generation into an existing collection.")
     ] = False,
@@ -103,13 +112,15 @@ def build(
 
         seismic build corpus/*.jsonl.gz msmarco --shards 8 --workers 8
 
+        seismic build encoded/ marco --memory 8GB --workers 2 --resume
+
         seismic build encoded/ scifact --replace --summary-energy 0.5
 
         seismic build documents.parquet scifact --layout small --queries queries.parquet
 
         seismic build documents.parquet scifact --keep 0.75 --quality-column clicks
     """
-    began = time.perf_counter()
+    began, limit = time.perf_counter(), parse_bytes(memory) if memory else None
     check_output(out, replace=replace)  # before hours of reading, not after
     _check_options(encoder, {"--vocabulary": vocabulary, "--dimension": dimension}, wanted=False)
     _check_options(encoder, {"--text-fields": text_fields, "--query-encoder": query_encoder}, wanted=True)
@@ -134,6 +145,8 @@ def build(
                 queries=_asked(queries, words, own),
                 shards=shards,
                 workers=workers,
+                memory=limit,
+                resume=resume,
                 replace=replace,
                 keep=keep_generations,
                 progress=report,

@@ -26,6 +26,7 @@ VERBS = {
     "snapshot": "Save a collection as one file, or restore it.",
     "migrate": "Publish an index of an older format in today's.",
     "gc": "Remove old generations that nobody has open.",
+    "scale": "Measure how building and searching grow with the collection.",
     "synth": "Make a collection of any size that is as hard to search as a real one.",
     "bench": "Compare with other engines: time per query at equal recall, on one thread.",
 }

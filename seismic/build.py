@@ -11,7 +11,9 @@ from typing import TypeAlias
 import numpy as np
 import pyarrow as pa
 
+from seismic.builder.plan import ShardPlan, plan_shards
 from seismic.builder.ranges import Report
+from seismic.builder.resume import Checkpoint, fingerprint
 from seismic.builder.shard import build_shard
 from seismic.documents import check_documents
 from seismic.encoders import Encoder, EncoderEntry
@@ -33,10 +35,13 @@ from seismic.store.manifest import (
 )
 from seismic.store.publish import KEEP, staging, tidy_log, void_changes
 from seismic.store.schema import vocabulary_schema
-from seismic.threads import even_ranges, in_order
+from seismic.threads import in_order
 from seismic.vectors import SparseVectors, VectorsLike, as_vectors
 from seismic.version import __version__
 from seismic.vocabulary import Vocabulary, inverse_document_frequency
+
+COUNTED = 1 << 24
+"""Components counted at once."""
 
 Progress: TypeAlias = Callable[[str, int, int], None]
 """progress(stage, done, total), in documents; called from any thread, one call at a time."""
@@ -53,6 +58,8 @@ def build(
     queries: "VectorsLike | None" = None,
     shards: int = 1,
     workers: int = 1,
+    memory: int | None = None,
+    resume: bool = False,
     replace: bool = False,
     keep: int = KEEP,
     progress: Progress | None = None,
@@ -66,10 +73,14 @@ def build(
     which to measure what the layout `small` keeps of exact answers; None: they are made of documents.
 
     Documents are split into `shards` equal ranges; `workers` threads build them, with the same bytes whatever their
-    number. `replace` publishes a new generation into an existing collection, of which the
+    number. `memory`: bytes of anonymous memory that building may take; shards are made more, and so smaller, and fewer
+    are built at once, so that it is enough. `resume`: shards that are finished stay if the build is interrupted, even
+    by `kill -9`, and the next one with `resume`, the same input and parameters goes on with them; the bytes are the
+    same. `replace` publishes a new generation into an existing collection, of which the
     `keep` newest stay (more, as long as someone has them open).
 
-    Raises InputError, ParameterError, or StorageError (OutputExistsError, LockedError); nothing half-written is left.
+    Raises InputError, ParameterError, or StorageError (OutputExistsError, LockedError); nothing half-written is served,
+    nor, without `resume`, left.
     """
     vectors, params = as_vectors(vectors), params or BuildParams()
     if encoder is not None:
@@ -92,14 +103,18 @@ def build(
     table = check_documents(documents, len(vectors))
     _check_counts(len(vectors), shards, workers)
     out = Path(out)
-    with ExitStack() as published, staging(out, replace=replace, keep=keep) as (folder, generation):
-        entries = write_shards(folder, vectors, table, params, shards, workers, progress)
+    plan = plan_shards(vectors, params, shards, workers, memory)
+    with ExitStack() as published, staging(out, replace=replace, keep=keep, resume=resume) as (folder, generation):
+        before = Checkpoint(folder, fingerprint(vectors, table, params, plan.ranges)) if resume else None
+        entries = write_shards(folder, vectors, table, params, plan, progress, before)
         kept = []
         if params.layout == "small":
             kept = measure_kept(vectors, params.layout, asked, workers, lambda *done: _tell(progress, "measure", *done))
         sequence = void_changes(out, published)
         entry = encoder.entry if encoder else None
         write_manifest(folder, generation, vectors, vocabulary, entry, params, entries, kept, sequence)
+        if before:
+            before.forget()
     tidy_log(out)
     return out / GENERATIONS / generation
 
@@ -109,24 +124,29 @@ def write_shards(
     vectors: SparseVectors,
     table: pa.Table,
     params: BuildParams,
-    shards: int,
-    workers: int,
+    plan: ShardPlan,
     progress: Progress | None,
+    before: Checkpoint | None = None,
 ) -> list[ShardEntry]:
-    """Build the shards of a generation into its folder; their entries for the manifest."""
+    """Build the shards of a generation into its folder, but for those that were finished `before`; their entries for
+    the manifest."""
     reports = _Progress(len(vectors), progress)
-    side_by_side = min(shards, workers)
 
     def build_range(numbered_range: tuple[int, tuple[int, int]]) -> ShardEntry:
         number, (first, last) = numbered_range
         inner = folder / f"shard-{number:05d}"
-        inner.mkdir()
         rows, report = table.slice(first, last - first), reports.of_shard(last - first)
-        part = vectors.slice(first, last)
-        return build_shard(part, rows, inner, first, params, max(1, workers // side_by_side), report)
+        entry = before.finished(inner.name) if before else None
+        if entry:
+            report("resume", 1.0)
+            return entry
+        inner.mkdir()
+        entry = build_shard(vectors.slice(first, last), rows, inner, first, params, plan.threads, report)
+        if before:
+            before.finish(entry)
+        return entry
 
-    ranges = list(enumerate(even_ranges(len(vectors), shards)))
-    return list(in_order(build_range, ranges, side_by_side))
+    return list(in_order(build_range, list(enumerate(plan.ranges)), plan.side_by_side))
 
 
 def write_manifest(
@@ -196,7 +216,9 @@ class _Progress:
 
 
 def _write_vocabulary(path: Path, vocabulary: Vocabulary, vectors: SparseVectors) -> FileEntry:
-    frequency = np.bincount(vectors.components, minlength=vectors.dimension)
+    frequency = np.zeros(vectors.dimension, np.int64)
+    for first in range(0, vectors.nnz, COUNTED):  # NumPy counts copies of 64 bits
+        frequency += np.bincount(vectors.components[first : first + COUNTED], minlength=vectors.dimension)
     idf = inverse_document_frequency(frequency, len(vectors))
     batch = pa.record_batch([vocabulary.tokens, pa.array(frequency), pa.array(idf)], schema=vocabulary_schema())
     return write_batches(path, vocabulary_schema(), [batch])

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from seismic.build import Progress, write_manifest, write_shards
+from seismic.builder.plan import plan_shards
 from seismic.builder.spool import Spool
 from seismic.store.collection import GENERATIONS
 from seismic.store.garbage import STAGING
@@ -34,7 +35,8 @@ def compact(path: str | Path, *, workers: int = 1, progress: Progress | None = N
         with tempfile.TemporaryDirectory(dir=collection / GENERATIONS, prefix=STAGING) as scratch:
             vectors, table = _vectors(view, Path(scratch)), _documents(view, Path(scratch) / "documents.arrow")
             shards = max(1, round(len(manifest.shards) * view.live / manifest.documents))
-            entries = write_shards(folder, vectors, table, manifest.build_params, shards, workers, progress)
+            plan = plan_shards(vectors, manifest.build_params, shards, workers)
+            entries = write_shards(folder, vectors, table, manifest.build_params, plan, progress)
             told = (manifest.build_params, entries, manifest.kept, view.place.sequence)
             write_manifest(folder, generation, vectors, view.vocabulary, manifest.encoder, *told)
     tidy_log(collection)

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from seismic.errors import InputError, ParameterError
+from seismic.ids import find_repeat
 
 
 class Documents:
@@ -67,11 +68,9 @@ def check_documents(documents: pa.Table | None, count: int) -> pa.Table:
 
 
 def _check_unique(ids: pa.ChunkedArray) -> None:
-    codes = ids.combine_chunks().dictionary_encode().indices.to_numpy()
-    repeated = codes != np.arange(len(codes))  # codes number ids by first appearance
-    if repeated.any():
-        second = int(np.argmax(repeated))
-        first = int(np.argmax(codes == codes[second]))
+    repeat = find_repeat(ids)
+    if repeat:
+        second, first = repeat
         raise InputError(
             f"documents: row {second}, field 'id': found {ids[second].as_py()!r}, which row {first} has; "
             "expected unique ids"

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from seismic.documents import Documents
-from seismic.kernels.hashing import hash_texts
+from seismic.ids import hash_ids
 
 
 class Lookup:
@@ -40,18 +40,3 @@ class Lookup:
         hashes = np.concatenate([hash_ids(chunk) for chunk in self._ids.chunks] or [np.zeros(0, np.uint64)])
         rows = np.argsort(hashes).astype(np.uint32)
         return hashes[rows], rows
-
-
-def hash_ids(ids: pa.Array) -> npt.NDArray[np.uint64]:
-    """uint64 [n]; an integer is its own hash, whatever its width."""
-    if pa.types.is_integer(ids.type):
-        numbers: npt.NDArray[np.uint64] = ids.to_numpy().astype(np.int64).view(np.uint64)
-        return numbers
-    hashes = np.empty(len(ids), np.uint64)
-    _, offsets, text = ids.buffers()
-    if len(ids):
-        width = np.int64 if pa.types.is_large_string(ids.type) else np.int32
-        starts = np.frombuffer(offsets, width)[ids.offset : ids.offset + len(ids) + 1].astype(np.int64)
-        data = np.frombuffer(text if text is not None else b"", np.uint8)
-        hash_texts(starts, data, hashes)
-    return hashes

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seismic import lookup
-from seismic.lookup import Lookup, hash_ids
+from seismic.ids import hash_ids
+from seismic.lookup import Lookup
 
 KINDS = [pa.string(), pa.large_string(), pa.int64(), pa.uint32()]
 

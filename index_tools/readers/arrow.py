@@ -33,7 +33,8 @@ _END_OF_STREAM = b"\xff\xff\xff\xff\0\0\0\0"
 
 def read_parquet(path: Path, reading: Reading) -> Iterator[Batch]:
     """Batches of a Parquet file; VectorError names row and field, InputError a broken file."""
-    with readable(path, "Parquet"), pq.ParquetFile(path, page_checksum_verification=True) as file:
+    options = {"page_checksum_verification": True, "pre_buffer": False}  # the buffer would keep all that was read
+    with readable(path, "Parquet"), pq.ParquetFile(path, **options) as file:
         total = file.metadata.num_rows
         yield from _read(path, reading, file.iter_batches(BATCH_ROWS), lambda rows: rows / total)
 

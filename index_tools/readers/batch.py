@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from index_tools.readers.texts import Texts, is_text
 from seismic import InputError, SparseVectors, VectorError
+from seismic.ids import find_repeat
 
 BATCH_ROWS = 4096
 BATCH_NNZ = 1 << 20
@@ -147,11 +147,10 @@ def document_table(columns: Mapping[str, pa.Array]) -> pa.Table:
 
 def check_unique(ids: pa.ChunkedArray, places: Sequence[Rows]) -> None:
     """VectorError if an id occurs twice; `places` says where the ids of each batch came from."""
-    if pc.count_distinct(ids).as_py() == len(ids):
+    repeat = find_repeat(ids)
+    if repeat is None:
         return
-    # Codes are given out in order of first appearance, so they count rows until the first repetition.
-    codes = ids.combine_chunks().dictionary_encode().indices.to_numpy()
-    row = int(np.argmax(codes != np.arange(len(codes))))
+    row, earlier = repeat
     ends = np.cumsum([len(rows.numbers) for rows in places])
 
     def place(row: int) -> str:
@@ -159,7 +158,7 @@ def check_unique(ids: pa.ChunkedArray, places: Sequence[Rows]) -> None:
         return places[part].place(row - int(ends[part]))  # counted from the end of its batch
 
     raise VectorError(
-        f"found id {ids[row].as_py()!r} again, first in {place(codes[row])}; expected each once",
+        f"found id {ids[row].as_py()!r} again, first in {place(earlier)}; expected each once",
         field="id",
         source=place(row),
     )

@@ -66,9 +66,9 @@ def synth(
                 "stretch": recipe.stretch,
                 "copies": copies,
             }
-            batches = recipe.stream(documents, threads)
+            batches = recipe.stream(0, documents, threads)
             out.mkdir(exist_ok=True)
-            write_documents(out / "documents.parquet", batches, documents, recipe.dimension, about, report)
+            write_documents(out / "documents.parquet", batches, range(documents), recipe.dimension, about, report)
             written = Side("written", describe(recipe.make(0, min(documents, SAMPLE)), documents), None)
             searched = real.queries(some, seed)
             sides = real.beside(recipe, searched, written)

@@ -65,7 +65,7 @@ class Reference:
         """The real collection; a synthetic one of as many documents of as many components; and what was written."""
         count = len(self.vectors)
         alike = recipe.with_mean(self.vectors.nnz / count)
-        vectors = SparseVectors.concatenate(alike.stream(count, self.threads))
+        vectors = SparseVectors.concatenate(alike.stream(0, count, self.threads))
         real = Side("real", describe(self.vectors), find_difficulty(self.index, self.vectors, queries))
         with _indexed(vectors, self.scratch / "synthetic", self.threads, self.report) as index:
             difficulty = find_difficulty(index, vectors, queries)

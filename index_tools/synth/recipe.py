@@ -57,10 +57,9 @@ class Recipe(NamedTuple):
             recipe = recipe._replace(stretch=min(recipe.stretch * mean / found, kernels.MOST_PARENTS))
         raise ParameterError(f"{mean:g} components a document: mixing these documents gives {found:.0f}; ask for that")
 
-    def stream(self, documents: int, threads: int) -> Iterator[SparseVectors]:
-        """Documents 0 .. documents - 1, RANGE_ROWS at a time."""
-        firsts = range(0, documents, RANGE_ROWS)
-        spans = [(first, min(first + RANGE_ROWS, documents)) for first in firsts]
+    def stream(self, first: int, last: int, threads: int) -> Iterator[SparseVectors]:
+        """Documents first .. last - 1, RANGE_ROWS at a time."""
+        spans = [(start, min(start + RANGE_ROWS, last)) for start in range(first, last, RANGE_ROWS)]
         return in_order(lambda span: self.make(*span), spans, threads)
 
 

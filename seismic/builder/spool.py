@@ -30,5 +30,9 @@ class Spool:
         self._file.close()  # the mapping keeps the bytes
         return mapped
 
+    def close(self) -> None:
+        """Let go of the file; what is mapped stays."""
+        self._file.close()
+
     def __len__(self) -> int:
         return self._length

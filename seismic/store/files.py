@@ -20,7 +20,7 @@ def write_batches(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatc
     """Write an Arrow IPC file; its entry for the manifest, whose hash is of what was meant to be written."""
     rows = 0
     with path.open("wb") as file:
-        sink = _HashingSink(file)
+        sink = HashingSink(file)
         with pa.ipc.new_file(sink, schema) as writer:
             for batch in batches:
                 writer.write_batch(batch)
@@ -32,24 +32,29 @@ def write_batches(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatc
     return FileEntry(bytes=sink.bytes, rows=rows, xxh3_128=sink.digest.hexdigest(), sections=sections)
 
 
-class _HashingSink:
-    """A file for Arrow to write to that hashes on the way."""
+class HashingSink:
+    """A file for Arrow to write to that hashes on the way; None: hashes only."""
 
     closed = False
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO | None) -> None:
         self._file, self.digest, self.bytes = file, xxhash.xxh3_128(), 0
 
     def write(self, data: "pa.Buffer | bytes") -> None:
-        self._file.write(data)
+        """Take these bytes in."""
+        if self._file:
+            self._file.write(data)
         self.digest.update(data)
         self.bytes += len(data)
 
     def tell(self) -> int:
+        """How many bytes there were."""
         return self.bytes
 
     def flush(self) -> None:
-        self._file.flush()
+        """Pass it on."""
+        if self._file:
+            self._file.flush()
 
 
 def hash_file(path: Path) -> str:

@@ -8,12 +8,14 @@ from seismic.store.lock import try_alone
 from seismic.store.manifest import FILE_NAME
 
 STAGING, TRASH = ".staging-", ".trash-"
+RESUMABLE = f"{STAGING}resumable"
 
 
-def remove_leftovers(collection: Path) -> list[str]:
-    """Remove what writers that were killed left, and name it. The caller holds the lock of writers."""
+def remove_leftovers(collection: Path, but: str = "") -> list[str]:
+    """Remove what writers that were killed left, all of it `but` one, and name it. The caller holds the lock of
+    writers."""
     generations = collection / GENERATIONS
-    found = [path for path in generations.iterdir() if path.name.startswith((STAGING, TRASH))]
+    found = [path for path in generations.iterdir() if path.name.startswith((STAGING, TRASH)) and path.name != but]
     for path in found:
         shutil.rmtree(path, ignore_errors=True)
     return [path.name for path in found]

@@ -8,13 +8,13 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from seismic.errors import CorruptIndexError, IndexNotFoundError, OutputExistsError, ParameterError, StorageError
 from seismic.store.collection import CURRENT, GENERATIONS, current_generation, generation_names, is_collection
 from seismic.store.files import fsync
-from seismic.store.garbage import STAGING, TRASH, remove_leftovers, remove_old
+from seismic.store.garbage import RESUMABLE, STAGING, TRASH, remove_leftovers, remove_old
 from seismic.store.lock import LOCK, exclusive, writing
 from seismic.store.log import appending, last_sequence, prune_log
 from seismic.store.manifest import check_writable, read_manifest
@@ -82,11 +82,18 @@ def _is_left(name: str) -> bool:
 
 @contextmanager
 def staging(
-    collection: Path, *, replace: bool, keep: int = KEEP, what: str = "build", migrating: bool = False
+    collection: Path,
+    *,
+    replace: bool,
+    keep: int = KEEP,
+    what: str = "build",
+    migrating: bool = False,
+    resume: bool = False,
 ) -> Iterator[tuple[Path, str]]:
     """A folder to write the next generation into, and its id. Published at the end of the block, gone if that fails.
 
-    Afterwards the `keep` newest generations are left. `migrating`: the one served may be of another format.
+    Afterwards the `keep` newest generations are left. `migrating`: the one served may be of another format. `resume`:
+    the folder stays if the block fails, and may have in it what another such block, or its end, has left.
     OutputExistsError as in `check_output`; LockedError if another writer is at work; FormatError if the collection is
     one for newer releases; StorageError if it cannot be written, or does not read back as written.
     """
@@ -102,9 +109,9 @@ def staging(
         with writing(collection, what):
             check_output(collection, replace=replace)  # again: a writer may have published just before
             before = _served(collection, migrating)
-            remove_leftovers(collection)
+            remove_leftovers(collection, but=RESUMABLE if resume else "")
             name = f"{max(map(int, generation_names(collection)), default=0) + 1:06d}"
-            with _temporary(generations) as folder:
+            with nullcontext(_resumable(generations)) if resume else _temporary(generations) as folder:
                 yield folder, name
                 _publish(collection, folder, name)
             remove_old(collection, keep, before)
@@ -137,6 +144,13 @@ def _temporary(generations: Path) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
+
+
+def _resumable(generations: Path) -> Path:
+    """A folder that stays whatever happens."""
+    folder = generations / RESUMABLE
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 def _publish(collection: Path, folder: Path, name: str) -> None:

@@ -2,6 +2,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.feather
 import pyarrow.parquet as pq
@@ -9,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from index_tools.readers import Tokens, arrow
+from index_tools.readers import Reading, Tokens, arrow
+from index_tools.readers.arrow import read_parquet
 from seismic import InputError, VectorError
 from tests.index_tools.test_jsonl import as_dicts, read
 
@@ -257,3 +259,20 @@ def test_what_is_written_is_read(
     assert [vector for batch in batches for vector in as_dicts(batch.vectors)] == [
         {tokens[token]: weight for token, weight in vector.items()} for vector in vectors
     ]
+
+
+def test_reading_does_not_keep_what_was_read(tmp_path: Path) -> None:
+    path, rows = tmp_path / "documents.parquet", 2000
+    values = np.random.default_rng(0).random(rows * 50, np.float32) + 1
+    starts = np.arange(rows + 1, dtype=np.int32) * 50
+    columns = (np.tile(np.arange(50, dtype=np.uint16), rows), values)
+    lists = [pa.ListArray.from_arrays(starts, column) for column in columns]
+    table = pa.table({"id": range(rows), "indices": lists[0], "values": lists[1]})
+    with pq.ParquetWriter(path, table.schema, use_dictionary=False, compression="none") as writer:
+        for first in range(0, rows * 60, rows):
+            writer.write_table(table.set_column(0, "id", [range(first, first + rows)]))
+    del table, lists
+    before = pa.total_allocated_bytes()
+    held = [pa.total_allocated_bytes() - before for _ in read_parquet(path, Reading(Tokens()))]
+    assert len(held) > 20
+    assert max(held) < path.stat().st_size / 3

@@ -1,6 +1,7 @@
 import errno
 import os
 import pty
+import re
 import resource
 import signal
 import subprocess
@@ -112,13 +113,12 @@ def writer_once_read(fifo: Path, process: subprocess.Popen[bytes]) -> BinaryIO:
     raise AssertionError(f"the build ended with {process.returncode}")
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGKILL, -9)])
 def test_interrupted_builds_leave_nothing(tmp_path: Path, number: signal.Signals, code: int) -> None:
     endless = tmp_path / "endless.jsonl"
     os.mkfifo(endless)
     command = [*COMMAND, "build", str(endless), str(tmp_path / "out")]
-    with subprocess.Popen(command) as process, writer_once_read(endless, process):  # it has a folder to remove by now
-        assert len(names(tmp_path)) == 2
+    with subprocess.Popen(command) as process, writer_once_read(endless, process):  # it spools by now, namelessly
         process.send_signal(number)
         assert process.wait(300) == code
     assert names(tmp_path) == ["endless.jsonl"]
@@ -170,3 +170,13 @@ def test_documents_of_low_quality_are_left_out(run: Run, planets: Path, tmp_path
     refused = run("build", path, tmp_path / "no", "--quality-column", "clicks")
     assert refused.exit_code == 2
     assert "--keep says how many" in refused.stderr
+
+
+def test_memory_decides_how_many_shards_there_are(run: Run, tmp_path: Path) -> None:
+    documents = write_lines(tmp_path / "documents.jsonl", *({"id": n, "vector": {str(n): 1.0}} for n in range(3000)))
+    asked = run("build", documents, tmp_path / "index", "--memory", "301MB", "--workers", 2, "--resume")
+    assert re.search(r"documents 3,000, shards [2-9]", asked.output), asked.output
+    too_little = run("build", documents, tmp_path / "other", "--memory", "1MB")
+    assert too_little.exit_code == 2
+    assert "memory is 1 MB, expected at least" in too_little.stderr
+    assert "found size 'much'" in run("build", documents, tmp_path / "other", "--memory", "much").stderr

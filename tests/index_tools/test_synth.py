@@ -47,7 +47,7 @@ def test_more_components_than_mixing_gives_are_refused(real: SparseVectors) -> N
 
 def test_threads_do_not_change_the_stream(real: SparseVectors) -> None:
     some = recipe(real, 12, copies=0.1)
-    one, two = (SparseVectors.concatenate(some.stream(40_000, threads)) for threads in (1, 2))
+    one, two = (SparseVectors.concatenate(some.stream(0, 40_000, threads)) for threads in (1, 2))
     assert np.array_equal(one.indptr, two.indptr)
     assert np.array_equal(one.components, two.components)
     assert np.array_equal(one.values, two.values)

@@ -1,0 +1,76 @@
+import re
+from pathlib import Path
+
+import orjson
+import pytest
+
+from index_tools.scale import processes
+from index_tools.scale.processes import Cost, run
+from index_tools.scale.results import Growth, Step, to_markdown
+from seismic import Profile, SearchParams, StorageError
+from tests.index_tools.conftest import Run, write_lines
+from tests.samples import random_vectors
+
+REAL = random_vectors(400, dimension=300, per_vector=12, empty=0)
+
+
+@pytest.fixture
+def collection(tmp_path: Path) -> Path:
+    rows = [REAL[row] for row in range(len(REAL))]
+    lines = ({"id": n, "indices": one.tolist(), "values": two.tolist()} for n, (one, two) in enumerate(rows))
+    return write_lines(tmp_path / "documents.jsonl", *lines)
+
+
+def test_each_size_is_built_opened_and_tuned(run: Run, collection: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    sizes, knobs = ["--sizes", "700,300"], ["--nnz-mean", 10, "-k", 5, "--sample", 20]
+    result = run("scale", out, "--from", collection, "--queries", collection, *sizes, *knobs)
+    assert result.exit_code == 0, result.output
+    growth = orjson.loads((out / "scale.json").read_bytes())
+    assert [step["documents"] for step in growth["steps"]] == [300, 700]
+    for step in growth["steps"]:
+        assert step["nnz"] / step["documents"] == pytest.approx(10, rel=0.1)
+        assert {profile["target"] for profile in step["profiles"]} == {0.9, 0.95, 0.97, 0.99, 1.0}
+        assert {profile["queries"] for profile in step["profiles"]} == {20}
+        for name in ("build", "tune"):
+            assert step[name]["peak"] > 1_000_000
+            assert step[name]["cpu"] > 0
+        assert step["open"] > 0 < step["first"]
+    assert (out / "scale.md").read_text() in result.output
+    assert sorted(path.name for path in out.iterdir()) == ["scale.json", "scale.md", "scale.png"]
+
+
+def test_a_folder_with_something_in_it_is_left_alone(run: Run, collection: Path) -> None:
+    result = run("scale", collection.parent, "--from", collection, "--queries", collection)
+    assert result.exit_code == 2
+    assert "exists and is not an empty folder" in result.stderr
+
+
+@pytest.mark.parametrize(("sizes", "expected"), [("many", "found 'many'"), ("0,5", "found 0, expected at least 1")])
+def test_wrong_sizes_are_refused(run: Run, collection: Path, tmp_path: Path, sizes: str, expected: str) -> None:
+    result = run("scale", tmp_path / "out", "--from", collection, "--queries", collection, "--sizes", sizes)
+    assert result.exit_code == 2
+    assert expected in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_command_that_fails_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match=r"index_tools\.cli verify .*nothing ended with code 2"):
+        run("index_tools.cli", "verify", tmp_path / "nothing")
+
+
+def test_peaks_are_unknown_where_the_system_does_not_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "_anonymous", lambda process: None)
+    assert run("index_tools.cli", "--version")[1].peak is None
+
+
+def test_what_one_size_lacks_is_a_dash() -> None:
+    cost = Cost(1.0, 2.0, None)
+    exact = {"target": 1.0, "params": SearchParams(), "recall": 1.0, "lower": 1.0, "upper": 1.0, "queries": 1}
+    profiles = [Profile(k=k, microseconds=1234.0, exact_microseconds=1234.0, **exact) for k in (10, 100)]
+    steps = [Step(1000 * n, 9000 * n, n, 5000, cost, cost, 0.001, 0.002, profiles[:n]) for n in (1, 2)]
+    machine = {"cpu": "some", "cpus": 2, "load": 0.0}
+    text = to_markdown(Growth("real", "queries", machine, {"layout": "shared", "workers": 1, "memory": "1GB"}, steps))
+    assert re.search(r"\| build, peak +\| +- \| +- \|", text)
+    assert "## k = 100" in text
+    assert "| microseconds, exact |     - | 1,234 |" in text
