@@ -24,6 +24,7 @@ from index_tools.readers import (
     Tokens,
     collect,
     field_names,
+    folder_for,
     read_collection,
     read_vocabulary,
 )
@@ -130,7 +131,8 @@ def build(
     with progress() as report:
         fields = field_names(text_fields)
         texts = Texts(own.encode_documents, fields, threads=workers, report=report) if own else None
-        reading = Reading(tokens, len(tokens) if known and dimension is None else dimension, repair, texts=texts)
+        width = len(tokens) if known and dimension is None else dimension
+        reading = Reading(tokens, width, repair, scratch=folder_for(out), texts=texts)
         with _collected(inputs, reading, out, report, keep, quality_column) as (collection, left_out):
             if own and texts:
                 own = own.recorded(fields=texts.fields, queries=query_encoder or "own", cut=texts.cut)

@@ -75,7 +75,7 @@ def convert(
         files = _distinct(find_files(inputs, ending))
         known = read_vocabulary(vocabulary).tokens.to_pylist() if vocabulary else None
         tokens = Tokens(known, growing=False) if known else Tokens()
-        reading = Reading(tokens, len(known) if known and dimension is None else dimension, repair, scratch=out.parent)
+        reading = Reading(tokens, len(known) if known and dimension is None else dimension, repair)
         with progress() as report, kept_parts(out, _job(files, ending, reading), files, tokens, resume=resume) as parts:
             _read(parts, reading, ending, report)
             done, remarks = _write(parts, out, writer, known, scale, report)
@@ -105,7 +105,7 @@ def convert_neighbours(path: Path, out: Path) -> tuple[str, list[str]]:
 
 def _read(parts: Parts, reading: Reading, ending: str | None, report: Report) -> None:
     """Read what the parts lack."""
-    start = parts.start()
+    start, reading = parts.start(), reading._replace(scratch=parts.folder)
     for batch in read_collection(parts.files, reading, partial(report, "read"), ending=ending, start=start):
         parts.add(batch)
     parts.finish()

@@ -1,9 +1,14 @@
 """Turning postings around, by document or by component, in bounded memory: sorted runs on disk, merged by ranges."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import numpy.typing as npt
+
+from seismic import StorageError
 
 Columns = npt.NDArray[np.uint32]
 """uint32 [3, n]: key, other, and the 32 bits of a value."""
@@ -13,13 +18,13 @@ ROOM = 1 << 22
 
 
 class Inversion:
-    """Postings that come in any order of keys, and go by ranges of keys.
+    """Postings that come in any order of keys, and go by ranges of keys; made by `inversion`.
 
-    Within a key, postings keep the order in which they came.
+    Within a key, postings keep the order in which they came. StorageError if the disk is full.
     """
 
-    def __init__(self, folder: Path, room: int = ROOM) -> None:
-        self._folder, self._room = folder, room
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._waiting: list[Columns] = []
         self._count = 0
         self._runs: list[Columns] = []
@@ -28,14 +33,17 @@ class Inversion:
         """Some more postings."""
         self._waiting.append(np.stack([keys, others, bits]))
         self._count += len(keys)
-        if self._count >= self._room:
+        if self._count >= ROOM:
             self._write_run()
 
     def _write_run(self) -> None:
         run = _sorted(self._waiting)
         self._waiting, self._count = [], 0
         path = self._folder / f"run-{len(self._runs):05d}"
-        run.tofile(path)
+        try:
+            run.tofile(path)
+        except OSError as error:
+            raise StorageError(f"cannot write to {self._folder}: {error}") from None
         self._runs.append(np.asarray(np.memmap(path, np.uint32, mode="r", shape=run.shape)))
 
     def between(self, first: int, last: int) -> Columns:
@@ -49,6 +57,17 @@ class Inversion:
             begin = np.searchsorted(run[0], keys[0], side="left")
             parts.append(run[:, begin : np.searchsorted(run[0], keys[1], side="right")])
         return _sorted(parts)
+
+
+@contextmanager
+def inversion(scratch: Path | None) -> Iterator[Inversion]:
+    """An inversion whose runs lie in a temporary folder in `scratch`, or where the system has such."""
+    try:
+        folder = TemporaryDirectory(prefix=".seismic-", dir=scratch)
+    except OSError as error:
+        raise StorageError(f"cannot write to {scratch or 'the folder for temporary files'}: {error}") from None
+    with folder as name:
+        yield Inversion(Path(name))
 
 
 def _sorted(parts: list[Columns]) -> Columns:

@@ -8,7 +8,7 @@ import typer
 
 import seismic
 from index_tools.progress import Report, progress
-from index_tools.readers import INPUTS, Reading, Texts, Tokens, collect, read_collection
+from index_tools.readers import INPUTS, Reading, Texts, Tokens, collect, folder_for, read_collection
 from seismic.changes import check_upsert
 from seismic.encoders import EncoderEntry, load_recorded
 from seismic.updates import Writer
@@ -42,7 +42,8 @@ def upsert(
         texts = _texts(writer.rules.encoder, workers, report)
         with seismic.open(collection) as index:
             known = index.vocabulary.tokens.to_pylist() if index.vocabulary else []
-            reading = Reading(Tokens(known, growing=False), index.dimension, repair, texts=texts)
+            scratch = folder_for(collection)
+            reading = Reading(Tokens(known, growing=False), index.dimension, repair, scratch=scratch, texts=texts)
         with collect(read_collection(inputs, reading, partial(report, "read")), beside=collection) as found:
             rows = len(found.vectors)
             checked = check_upsert(found.vectors, found.documents, writer.rules)

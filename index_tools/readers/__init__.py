@@ -16,7 +16,7 @@ from index_tools.readers.huggingface import dataset_files, is_dataset
 from index_tools.readers.inner import read_inner
 from index_tools.readers.jsonl import read_jsonl
 from index_tools.readers.npz import read_npz
-from index_tools.readers.spool import Collection, collect
+from index_tools.readers.spool import Collection, collect, folder_for
 from index_tools.readers.texts import TEXT, Texts, field_names
 from index_tools.readers.tsv import read_tsv
 from index_tools.readers.vocabulary import read_vocabulary
@@ -40,6 +40,7 @@ __all__ = [
     "field_names",
     "find_files",
     "find_named",
+    "folder_for",
     "read_collection",
     "read_vocabulary",
     "reader_of",

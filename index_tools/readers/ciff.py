@@ -4,14 +4,13 @@ import gzip
 from collections.abc import Iterator
 from operator import attrgetter
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO, Literal
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from index_tools.inversion import Inversion
+from index_tools.inversion import Inversion, inversion
 from index_tools.readers.batch import (
     BATCH_ROWS,
     Batch,
@@ -28,30 +27,31 @@ from seismic import SparseVectors, VectorError
 Compression = Literal["gzip"]
 
 
+LISTS = 1000
+"""Postings lists read between two reports of progress."""
+
+
 def read_ciff(path: Path, reading: Reading, compression: Compression | None = None) -> Iterator[Batch]:
     """Batches of a CIFF file; terms are tokens, impacts values. VectorError names the row, InputError what broke.
 
     Memory holds the longest postings list and a fixed number of postings; the others lie in `reading.scratch`.
     """
-    with (
-        readable(path, "CIFF"),
-        path.open("rb") as raw,
-        TemporaryDirectory(prefix=".seismic-", dir=reading.scratch) as folder,
-    ):
+    with readable(path, "CIFF"), path.open("rb") as raw, inversion(reading.scratch) as turned:
         size = path.stat().st_size
         file: BinaryIO = gzip.GzipFile(fileobj=raw) if compression else raw  # type: ignore[assignment]
         header = read_message(file, Header, "the header")
         _check_header(header)
-        inversion = Inversion(Path(folder))
         seen: set[int] = set()
         for number in range(header.num_postings_lists):
-            _add(inversion, path, read_message(file, PostingsList, f"postings list {number:,}"), header, reading, seen)
+            _add(turned, path, read_message(file, PostingsList, f"postings list {number:,}"), header, reading, seen)
+            if number % LISTS == LISTS - 1:  # no rows yet, but a sign of life
+                yield _batch(path, reading, turned, 0, [], raw.tell() / size)
         for first in range(0, header.num_docs, BATCH_ROWS):
             last = min(first + BATCH_ROWS, header.num_docs)
             ids = [_id(read_message(file, DocRecord, f"document record {row:,}"), row) for row in range(first, last)]
             kept = max(first, min(reading.skip, last))
             if kept < last:
-                yield _batch(path, reading, inversion, kept, ids[kept - first :], raw.tell() / size)
+                yield _batch(path, reading, turned, kept, ids[kept - first :], raw.tell() / size)
         if file.read(1):
             raise BrokenFileError("there is more behind the last document record")
 
@@ -63,7 +63,7 @@ def _check_header(header: Message) -> None:
         raise BrokenFileError(f"found {header.num_postings_lists} postings lists of {header.num_docs} documents")
 
 
-def _add(inversion: Inversion, path: Path, listed: Message, header: Message, reading: Reading, seen: set[int]) -> None:
+def _add(turned: Inversion, path: Path, listed: Message, header: Message, reading: Reading, seen: set[int]) -> None:
     """Check a postings list and hand its postings on; `seen` has the components of those before."""
     term = listed.term
     try:
@@ -82,7 +82,7 @@ def _add(inversion: Inversion, path: Path, listed: Message, header: Message, rea
     if (impacts <= 0).any():
         raise BrokenFileError(f"found an impact of {impacts.min()} for {term!r}, expected 1 or more")
     components = np.full(len(gaps), component, np.uint32)
-    inversion.add(documents.astype(np.uint32), components, impacts.astype(np.uint32))
+    turned.add(documents.astype(np.uint32), components, impacts.astype(np.uint32))
 
 
 def postings_of(listed: Message) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
@@ -101,18 +101,20 @@ def _id(record: Message, row: int) -> str:
     return identity
 
 
-def _batch(path: Path, reading: Reading, inversion: Inversion, first: int, ids: list[str], read: float) -> Batch:
+def _batch(path: Path, reading: Reading, turned: Inversion, first: int, ids: list[str], read: float) -> Batch:
     rows = Rows(path, "document", range(first, first + len(ids)))
     try:
-        vectors = _vectors(inversion, first, len(ids), reading)
+        vectors = _vectors(turned, first, len(ids), reading)
         documents = document_table({"id": pa.array(ids, pa.string())})
     except VectorError as error:
         raise rows.placed(error) from None
     return Batch(rows, vectors, documents, True, read)
 
 
-def _vectors(inversion: Inversion, first: int, count: int, reading: Reading) -> SparseVectors:
-    keys, components, impacts = inversion.between(first, first + count)
+def _vectors(turned: Inversion, first: int, count: int, reading: Reading) -> SparseVectors:
+    if count == 0:
+        return SparseVectors.from_dicts([])
+    keys, components, impacts = turned.between(first, first + count)
     lengths: npt.NDArray[Any] = np.bincount(keys - np.uint32(first), minlength=count)
     starts = np.concatenate([[0], np.cumsum(lengths)])
     return token_vectors(starts, components.astype(np.int64), impacts, reading, "postings")

@@ -31,13 +31,18 @@ def collect(batches: Iterable[Batch], beside: Path) -> Iterator[Collection]:
     Raises what reading the batches raises, VectorError for a repeated id and StorageError if nothing can be
     written there.
     """
-    parent = next(folder for folder in beside.absolute().parents if folder.exists())
+    parent = folder_for(beside)
     try:
         collection = _gather(batches, parent)
     except OSError as error:  # what goes wrong with the files read is an InputError
         raise StorageError(f"cannot write to {parent}: {error.strerror or error}") from None
     pa.default_memory_pool().release_unused()  # what decoding needed: more than the vectors themselves
     yield collection
+
+
+def folder_for(path: Path) -> Path:
+    """The nearest folder above `path` that is there: temporary files in it have the room that `path` will need."""
+    return next(folder for folder in path.absolute().parents if folder.exists())
 
 
 def _gather(batches: Iterable[Batch], folder: Path) -> Collection:

@@ -1,13 +1,15 @@
 """CIFF: postings lists by term, with integers for weights; documents are turned around on disk."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
-from index_tools.inversion import Inversion
+from index_tools.inversion import Inversion, inversion
 from index_tools.parts import Chunk, Parts
 from index_tools.readers.batch import BATCH_ROWS
 from index_tools.readers.ciff_messages import (
@@ -20,7 +22,7 @@ from index_tools.readers.ciff_messages import (
     write_message,
 )
 from index_tools.writers.base import Writing
-from seismic import InputError
+from seismic import InputError, SparseVectors
 
 Integers = npt.NDArray[np.int64]
 
@@ -33,31 +35,43 @@ def write_ciff(path: Path, parts: Parts, writing: Writing) -> list[str]:
     """
     if parts.rows > LARGEST:
         raise InputError(f"found {parts.rows:,} documents, expected at most {LARGEST:,} for CIFF")
-    inversion, total, raised = Inversion(writing.scratch), 0, 0
-    frequency = np.zeros(parts.dimension, np.int64)
     records = writing.scratch / "records"
-    with records.open("wb") as file:
-        first = 0
-        for chunk in _pieces(writing.chunks(parts)):
-            impacts = _impacts(chunk, writing.scale)
-            raised += int(np.count_nonzero(chunk.vectors.values * writing.scale < 0.5))
-            frequency += np.bincount(chunk.vectors.components, minlength=parts.dimension)
-            numbers = np.repeat(np.arange(first, first + len(chunk.vectors)), np.diff(chunk.vectors.indptr))
-            inversion.add(
-                chunk.vectors.components.astype(np.uint32), numbers.astype(np.uint32), impacts.astype(np.uint32)
-            )
-            total += _write_records(file, chunk, impacts, first)
-            first += len(chunk.vectors)
-    terms = _terms(frequency, writing)
-    with path.open("wb") as out:
-        write_message(out, _header(parts.rows, len(terms), total, writing.scale))
+    with inversion(writing.scratch) as turned, path.open("wb") as out:
+        read = _turn(turned, records, parts, writing)
+        terms = _terms(read.frequency, writing)
+        write_message(out, _header(parts.rows, len(terms), read.total, writing.scale))
         for term, component in terms:
-            write_message(out, _postings_list(term, inversion, component))
+            write_message(out, _postings_list(term, turned, component))
         with records.open("rb") as file:
-            while data := file.read(1 << 22):
-                out.write(data)
+            shutil.copyfileobj(file, out)
     remarks = [f"weights became integers: {writing.scale:g} x weight, rounded to the nearest, at least 1"]
-    return remarks + ([f"{raised:,} of {parts.nnz:,} weights would have become 0, and became 1"] if raised else [])
+    if read.raised:
+        remarks.append(f"{read.raised:,} of {parts.nnz:,} weights would have become 0, and became 1")
+    return remarks
+
+
+class Read(NamedTuple):
+    """Of all documents: how many each component has, int64 [dimension]; the sum of impacts; those raised to 1."""
+
+    frequency: Integers
+    total: int
+    raised: int
+
+
+def _turn(turned: Inversion, records: Path, parts: Parts, writing: Writing) -> Read:
+    """Hand on all postings by component, and write the records of documents, which the file ends with."""
+    frequency = np.zeros(parts.dimension, np.int64)
+    total = raised = first = 0
+    with records.open("wb") as file:
+        for vectors, documents in _pieces(writing.chunks(parts)):
+            impacts = _impacts(vectors, documents["id"], writing.scale)
+            raised += int(np.count_nonzero(vectors.values * writing.scale < 0.5))
+            frequency += np.bincount(vectors.components, minlength=parts.dimension)
+            numbers = np.repeat(np.arange(first, first + len(vectors)), np.diff(vectors.indptr))
+            turned.add(vectors.components.astype(np.uint32), numbers.astype(np.uint32), impacts.astype(np.uint32))
+            total += _write_records(file, vectors, documents["id"], impacts, first)
+            first += len(vectors)
+    return Read(frequency, total, raised)
 
 
 def _pieces(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
@@ -68,24 +82,22 @@ def _pieces(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
             yield Chunk(chunk.vectors.slice(first, last), chunk.documents.slice(first, last - first))
 
 
-def _impacts(chunk: Chunk, scale: float) -> Integers:
-    impacts = np.maximum(np.rint(chunk.vectors.values.astype(np.float64) * scale), 1)
-    sums = np.add.reduceat(np.append(impacts, 0), chunk.vectors.indptr[:-1]) * (np.diff(chunk.vectors.indptr) > 0)
+def _impacts(vectors: SparseVectors, ids: pa.ChunkedArray, scale: float) -> Integers:
+    impacts = np.maximum(np.rint(vectors.values.astype(np.float64) * scale), 1)
+    sums = np.diff(np.concatenate([[0], np.cumsum(impacts)])[vectors.indptr])
     if (sums > LARGEST).any():
         row = int(np.argmax(sums > LARGEST))
-        identity = chunk.documents["id"][row].as_py()
         raise InputError(
-            f"document {identity!r}: its impacts add up to {sums[row]:.0f}, expected at most {LARGEST}; "
+            f"document {ids[row].as_py()!r}: its impacts add up to {sums[row]:.0f}, expected at most {LARGEST}; "
             "choose a smaller --scale"
         )
     return impacts.astype(np.int64)
 
 
-def _write_records(file: BinaryIO, chunk: Chunk, impacts: Integers, first: int) -> int:
+def _write_records(file: BinaryIO, vectors: SparseVectors, ids: pa.ChunkedArray, impacts: Integers, first: int) -> int:
     """Records of documents; the sum of their impacts, which stand for their lengths."""
-    ends = np.concatenate([[0], np.cumsum(impacts)])[chunk.vectors.indptr]
-    lengths = np.diff(ends).tolist()
-    for number, (identity, length) in enumerate(zip(chunk.documents["id"].to_pylist(), lengths, strict=True), first):
+    ends = np.concatenate([[0], np.cumsum(impacts)])[vectors.indptr]
+    for number, (identity, length) in enumerate(zip(ids.to_pylist(), np.diff(ends).tolist(), strict=True), first):
         write_message(file, DocRecord(docid=number, collection_docid=str(identity), doclength=length))
     return int(ends[-1])
 
@@ -109,8 +121,8 @@ def _header(documents: int, terms: int, total: int, scale: float) -> Message:
     )
 
 
-def _postings_list(term: str, inversion: Inversion, component: int) -> Message:
-    _, numbers, impacts = inversion.between(component, component + 1)
+def _postings_list(term: str, turned: Inversion, component: int) -> Message:
+    _, numbers, impacts = turned.between(component, component + 1)
     gaps = np.diff(numbers.astype(np.int64), prepend=0).tolist()
     listed = PostingsList(term=term, df=len(gaps), cf=int(impacts.sum(dtype=np.int64)))
     for gap, impact in zip(gaps, impacts.tolist(), strict=True):

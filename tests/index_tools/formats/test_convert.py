@@ -1,6 +1,7 @@
 """`seismic convert`: what goes in comes out, whatever stops it."""
 
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -17,11 +18,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from index_tools import convert as command
+from index_tools import inversion
 from index_tools import parts as parts_module
 from index_tools.parts import kept_parts
 from index_tools.readers import Batch, Reading, Rows, Tokens, jsonl, read_collection
 from index_tools.writers import WRITERS, Writing
-from seismic import LockedError, SparseVectors
+from seismic import LockedError, SparseVectors, StorageError
 from seismic.store.lock import exclusive
 from tests import naive, samples
 from tests.index_tools.conftest import Run, names, write_lines
@@ -382,3 +384,41 @@ def test_damaged_ground_truth(run: Run, tmp_path: Path) -> None:
         assert result.exit_code == 2
         assert "x.gt: cannot be read as ground truth of BigANN" in " ".join(result.stderr.split())
         assert names(tmp_path) == ["x.gt"]
+
+
+# ---- a disk that is full -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def small_disk() -> Iterator[None]:
+    """No file can have more than 1,500 bytes, as if the disk were full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1500, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.usefixtures("small_disk")
+@pytest.mark.parametrize("source", ["documents.bin", "documents.ciff"])
+def test_no_room_for_parts(run: Run, tmp_path: Path, source: str) -> None:
+    result = run("convert", DATA / source, tmp_path / "x.parquet")
+    assert result.exit_code == 2, result.output
+    assert "error: cannot write" in result.stderr
+    assert names(tmp_path) == []
+
+
+@pytest.mark.usefixtures("small_disk")
+def test_no_room_for_runs(tmp_path: Path) -> None:
+    """What is read is fine, so the message does not blame it."""
+    numbers = np.arange(inversion.ROOM, dtype=np.uint32)
+    with inversion.inversion(tmp_path) as turned, pytest.raises(StorageError, match="cannot write to"):
+        turned.add(numbers, numbers, numbers)
+    assert names(tmp_path) == []
+
+
+def test_runs_on_disk_change_nothing(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run("convert", DATA / "documents.jsonl", tmp_path / "whole.ciff").exit_code == 0
+    monkeypatch.setattr(inversion, "ROOM", 1)
+    assert run("convert", DATA / "documents.jsonl", tmp_path / "runs.ciff").exit_code == 0
+    assert (tmp_path / "runs.ciff").read_bytes() == (tmp_path / "whole.ciff").read_bytes()
+    assert rows_of(read(DATA / "documents.ciff")) == rows_of(read(DATA / "merged.ciff"))

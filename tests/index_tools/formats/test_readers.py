@@ -13,6 +13,7 @@ from index_tools.readers import jsonl as jsonl_reader
 from index_tools.writers import WRITERS
 from seismic import InputError, SparseVectors, VectorError
 from tests import naive
+from tests.index_tools.conftest import Run
 from tests.index_tools.formats.conftest import DATA, DOCUMENTS, FORMATS, ROWS, TOKENS, VECTORS, read, write_csr
 from tests.naive import Row
 
@@ -101,6 +102,18 @@ def test_datasets_that_are_not_whole(tmp_path: Path, name: str, content: bytes |
     (folder / name).unlink() if content is None else (folder / name).write_bytes(content)
     with pytest.raises(InputError, match=message):
         read(folder)
+
+
+def test_progress_while_postings_are_turned(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batches without rows, which make no difference to what is made of them."""
+    monkeypatch.setattr(ciff_reader, "LISTS", 2)
+    batches = read(DATA / "documents.ciff")
+    assert [len(batch.vectors) for batch in batches] == [0, 0, 0, 0, 12]
+    assert [batch.read for batch in batches] == sorted(batch.read for batch in batches)
+    assert rows_of(batches) == as_read(DATA / "documents.ciff")
+    assert run("convert", DATA / "documents.ciff", tmp_path / "x.parquet").exit_code == 0
+    assert run("build", DATA / "documents.ciff", tmp_path / "index").exit_code == 0
+    assert ids_of(read(tmp_path / "x.parquet")) == ids_of(batches)
 
 
 def test_tokens_are_numbered_as_they_appear() -> None:
