@@ -27,7 +27,7 @@ VERBS = {
     "migrate": "Publish an index of an older format in today's.",
     "gc": "Remove old generations that nobody has open.",
     "scale": "Measure how building and searching grow with the collection.",
-    "synth": "Make a collection of any size that is as hard to search as a real one.",
+    "synth": "Make a collection of any size, for tests of speed and size.",
     "bench": "Compare with other engines: time per query at equal recall, on one thread.",
 }
 """Verb -> summary. A verb is the module of that name, whose `app` holds its command."""
