@@ -26,6 +26,7 @@ from seismic.store.manifest import (
     ENCODER,
     FORMAT_MAJOR,
     FORMAT_MINOR,
+    NO_TOPS,
     SMALL,
     VOCABULARY,
     FileEntry,
@@ -163,7 +164,7 @@ def write_manifest(
     """Write the vocabulary and the manifest of a generation whose shards are written."""
     Manifest(
         format=f"{FORMAT_MAJOR}.{FORMAT_MINOR}",
-        reader_features=[SMALL] if params.layout == "small" else [],
+        reader_features=[NO_TOPS, SMALL] if params.layout == "small" else [NO_TOPS],
         writer_features=[ENCODER] if encoder else [],
         generation=generation,
         layout=params.layout,

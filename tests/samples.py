@@ -150,8 +150,7 @@ def shared(vectors: SparseVectors) -> Shared:
         for row in range(len(vectors))
     ]
     blocks = [documents[first : first + BLOCK] for first in range(0, len(documents), BLOCK)]
-    for number, block in enumerate(blocks):
-        scales = index.scales[number * BLOCK :][: len(block)].astype(np.float64)
+    for block in blocks:
         has = {
             component: [at for at, row in enumerate(block) if component in row]
             for component in sorted(set().union(*block))
@@ -159,11 +158,7 @@ def shared(vectors: SparseVectors) -> Shared:
         of_block = []
         for component, members in has.items():
             if len(members) > 1:
-                values = [scales[at] * (int(block[at][component][0]) + block[at][component][1] / 256) for at in members]
-                top = math.floor(max(values) / scales.max() * (1 - 1e-6))
-                of_block.append(
-                    (component, sum(1 << at for at in members), top, [block[at][component] for at in members])
-                )
+                of_block.append((component, sum(1 << at for at in members), [block[at][component] for at in members]))
         rows.append(of_block)
         own.append([[(c, *row[c]) for c in sorted(row) if len(has[c]) == 1] for row in block])
     flat = [row for block in rows for row in block]
@@ -177,7 +172,6 @@ def shared(vectors: SparseVectors) -> Shared:
             offsets([len(block) for block in rows]),
             np.array([component for component, *_ in flat], vectors.components.dtype),
             np.array([bits for _, bits, *_ in flat], np.uint8),
-            np.array([top for *_, top, _ in flat], np.uint8),
             offsets([sum(len(row[-1]) for row in block) for block in rows]),
             np.array([code for code, _ in pairs], np.uint8),
             np.array([residual for _, residual in pairs], np.int8),

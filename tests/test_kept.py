@@ -140,7 +140,7 @@ def test_changes_and_compaction(tmp_path: Path, shards: int) -> None:
 def test_an_older_release_refuses_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     collection = built(tmp_path, samples.random_vectors(20))
     monkeypatch.setattr(manifests, "READER_FEATURES", frozenset())
-    with pytest.raises(FormatError, match="with small, which readers must know"):
+    with pytest.raises(FormatError, match="with no-tops, small, which readers must know"):
         seismic.open(collection)
 
 

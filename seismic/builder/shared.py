@@ -24,7 +24,6 @@ def share_blocks(forward: Forward, dimension: int, threads: int, residuals: bool
         starts,
         np.empty(n_rows, forward.components.dtype),
         np.empty(n_rows, np.uint8),
-        np.zeros(n_rows, np.uint8),
         code_starts,
         np.empty(n_codes, np.uint8),
         np.empty(n_codes, np.int8),

@@ -52,6 +52,15 @@ def _each_hit(
             yield chunk, call(builder, "llvm.cttz.i64", I64, [left, I1(1)])
 
 
+def _largest(builder: Any, values: Any) -> Any:
+    """Of eight lanes, none of which is NaN."""
+    for width in (4, 2, 1):
+        lanes = ir.Constant(_W8, [(lane + width) % 8 for lane in range(8)])
+        others = builder.shuffle_vector(values, values, lanes)
+        values = builder.select(builder.fcmp_ordered(">", values, others), values, others)
+    return builder.extract_element(values, I32(0))
+
+
 def _prefix_sums(builder: Any, counts: Any) -> Any:
     """Inclusive, of eight lanes."""
     for step in (1, 2, 4):
@@ -65,24 +74,26 @@ def _add_rows_by_signature(
     typingctx: Any,
     components: Any,
     documents: Any,
-    tops: Any,
     numerators: Any,
     first: Any,
     last: Any,
     place: Any,
     weights: Any,
     marks: Any,
+    scales: Any,
     sums: Any,
 ) -> Any:
     """float32: see `_add_rows_by_matches`."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        ids, bitmaps, highest, values, table, query, out = (
-            data(context, builder, signature.args[at], arguments[at]) for at in (0, 1, 2, 3, 7, 8, 9)
+        ids, bitmaps, values, table, query, units, out = (
+            data(context, builder, signature.args[at], arguments[at]) for at in (0, 1, 2, 6, 7, 8, 9)
         )
+        each_scale = builder.load(builder.bitcast(units, _F8.as_pointer()))
+        each_scale.align = 4
         total = cgutils.alloca_once_value(builder, ir.Constant(_F8, [0.0] * 8))
         largest = cgutils.alloca_once_value(builder, ir.Constant(_F32, 0.0))
-        start = cgutils.alloca_once_value(builder, arguments[6])
+        start = cgutils.alloca_once_value(builder, arguments[5])
         words, places = cgutils.alloca_once(builder, _Q8), cgutils.alloca_once(builder, _Q8)
 
         def on_chunk(chunk: Any, valid: Any) -> None:
@@ -95,7 +106,7 @@ def _add_rows_by_signature(
             builder.store(builder.add(base, builder.extract_element(running, I32(7))), start)
 
         width = signature.args[0].dtype.bitwidth
-        with _each_hit(builder, width, ids, arguments[4], arguments[5], query, on_chunk) as (chunk, lane):
+        with _each_hit(builder, width, ids, arguments[3], arguments[4], query, on_chunk) as (chunk, lane):
             row = builder.add(chunk, lane)
             weight = _load(builder, table, builder.zext(_load(builder, ids, row), I64))
             eighth, shift = builder.lshr(lane, I64(3)), builder.shl(builder.and_(lane, I64(7)), I64(3))
@@ -108,16 +119,16 @@ def _add_rows_by_signature(
             pointer = builder.gep(values, [at])
             spread = call(builder, "llvm.masked.expandload.v16i8", _B16, [pointer, mask, ir.Constant(_B16, [0] * 16)])
             low = builder.shuffle_vector(spread, spread, ir.Constant(_W8, list(range(8))))
-            numerator = _to_float(builder, low, _F8, signature.args[3].dtype.signed)
+            numerator = _to_float(builder, low, _F8, signature.args[2].dtype.signed)
             product = builder.fmul(numerator, broadcast(builder, weight, _F8))
             builder.store(builder.fadd(builder.load(total), product), total)
-            top = builder.fmul(builder.uitofp(_load(builder, highest, row), _F32), weight)
+            top = _largest(builder, builder.fmul(product, each_scale))
             builder.store(builder.fadd(builder.load(largest), top), largest)
         builder.store(builder.load(total), builder.bitcast(out, _F8.as_pointer())).align = 4
         return builder.load(largest)
 
     places = (types.int64, types.int64, types.int64)
-    return types.float32(components, documents, tops, numerators, *places, weights, marks, sums), codegen
+    return types.float32(components, documents, numerators, *places, weights, marks, scales, sums), codegen
 
 
 @intrinsic
@@ -160,17 +171,18 @@ def _add_own_by_signature(
 def _add_rows_by_matches(
     components: Ids,
     documents: U8,
-    tops: U8,
     numerators: Numeric,
     first: int,
     last: int,
     place: int,
     weights: F32,
     signature: U8,
+    scales: F32,
     sums: F32,
 ) -> float:
     """Put the sums of weight x numerator over rows first .. last - 1, whose numerators begin at `place`, into `sums`
-    float32 [BLOCK]; the sum of weight x top."""
+    float32 [BLOCK]; the sum, over rows, of the largest weight x numerator x scale of a document, `scales` float32
+    [BLOCK]."""
     sums[:] = 0
     largest, one, counted, table = np.float32(0), np.uint64(1), first, QueryTable(weights, signature)
     for chunk in range(first, last, 64):
@@ -182,11 +194,15 @@ def _add_rows_by_matches(
                 place += ones(np.uint64(documents[counted]))
                 counted += 1
             weight, bits, at = weights[components[row]], np.uint64(documents[row]), np.uint64(place)
+            top = np.float32(0)
             while bits != 0:
-                sums[trailing_zeros(bits)] += weight * np.float32(numerators[at])
+                document = trailing_zeros(bits)
+                product = weight * np.float32(numerators[at])
+                sums[document] += product
+                top = max(top, product * scales[document])
                 bits &= bits - one
                 at += one
-            largest += weight * np.float32(tops[row])
+            largest += top
     return largest
 
 

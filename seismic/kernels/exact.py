@@ -43,7 +43,8 @@ class Workspace(NamedTuple):
     """What one search at a time needs; one per thread.
 
     ``table``; ``bounds``. By block that waits for its own components [WAITING]: ``blocks`` uint32, ``masks`` uint8 of
-    documents that can still reach the top k, ``sums`` float32 [WAITING, BLOCK], weight x code so far. By candidate
+    documents that can still reach the top k, ``sums`` float32 [WAITING, BLOCK], weight x code so far. ``scales``
+    float32 [BLOCK]: of the block being read; nothing has those beyond the last document. By candidate
     [documents]: ``found`` uint32, its position; ``codes`` float32, weight x code. ``lows`` float32 [documents]: a heap
     of the k best scores that candidates have at least. ``totals`` float64 [BLOCK]. ``stop`` uint8 [1]: once another
     thread sets it, a search ends soon, with hits that mean nothing.
@@ -54,6 +55,7 @@ class Workspace(NamedTuple):
     blocks: U32
     masks: U8
     sums: F32
+    scales: F32
     found: U32
     codes: F32
     lows: F32
@@ -70,6 +72,7 @@ def make_exact_workspace(dimension: int, documents: int) -> Workspace:
         np.empty(WAITING, np.uint32),
         np.empty(WAITING, np.uint8),
         np.empty((WAITING, BLOCK), np.float32),
+        np.zeros(BLOCK, np.float32),
         np.empty(documents, np.uint32),
         np.empty(documents, np.float32),
         np.empty(documents, np.float32),
@@ -172,7 +175,7 @@ def visit(
             if mask != 0:
                 counters[2] += 1
                 most = np.float32(unit * (np.int64(bounds[block]) + terms)) * SAFETY
-                mask &= _reachable(shared, block, most, half, limit, workspace.table, workspace.sums[tail & ring])
+                mask &= _reachable(shared, block, most, half, limit, workspace, workspace.sums[tail & ring])
             if mask != 0:
                 prefetch_own(shared, block)
                 workspace.blocks[tail & ring], workspace.masks[tail & ring] = block, mask
@@ -196,30 +199,35 @@ def visit(
 
 
 @jit(inline=True)
-def _reachable(shared: Shared, block: int, most: float, half: float, limit: float, table: QueryTable, sums: F32) -> int:
+def _reachable(
+    shared: Shared, block: int, most: float, half: float, limit: float, workspace: Workspace, sums: F32
+) -> int:
     """A bit for each document of a block that may score `limit`, given that none scores more than `most`; `sums`
     become what the shared components give.
 
     A document's other components give at most what the bound leaves when each shared component's largest contribution
     to any of the documents is taken off.
     """
+    table, scales = workspace.table, workspace.scales
+    first, last = block * BLOCK, min(block * BLOCK + BLOCK, len(shared.scales))
+    unit = np.float32(0)
+    for position in range(first, last):
+        scales[position - first] = shared.scales[position]
+        unit = max(unit, shared.scales[position])
     largest = add_rows(
         shared.components,
         shared.documents,
-        shared.tops,
         shared.codes,
         np.int64(shared.starts[block]),
         np.int64(shared.starts[block + 1]),
         np.int64(shared.code_starts[block]),
         table.weights,
         table.signature,
+        scales,
         sums,
     )
-    first, last = block * BLOCK, min(block * BLOCK + BLOCK, len(shared.scales))
-    unit = np.float32(0)
-    for position in range(first, last):
-        unit = max(unit, shared.scales[position])
-    rest, mask = max(np.float32(0), most - unit * largest / SAFETY), 0
+    least = max(np.float32(0), largest - unit * half)  # what their values give, if not their codes
+    rest, mask = max(np.float32(0), most - least / SAFETY), 0
     for position in range(first, last):
         if (shared.scales[position] * (sums[position - first] + half) + rest) * SAFETY >= limit:
             mask |= 1 << (position - first)

@@ -24,8 +24,7 @@ class Shared(NamedTuple):
 
     Shared components, row by row: ``starts`` int32 [blocks + 1], block -> rows. ``components`` uint16 or uint32,
     ascending within a block. ``documents`` uint8: bit i is set if document i of the block has the component.
-    ``tops`` uint8: the row's largest value, rounded down, in units of the block's largest scale. ``code_starts``
-    int32 [blocks + 1] into ``codes`` uint8 and ``residuals`` int8: row by row, one for each set bit.
+    ``code_starts`` int32 [blocks + 1] into ``codes`` uint8 and ``residuals`` int8: row by row, one for each set bit.
 
     Own components, document by document: ``own_starts`` int32 [blocks + 1] into ``own_components``, ``own_codes`` and
     ``own_residuals``. ``own_ends`` uint32 [8 x blocks]: where those of each document end, from the block's start.
@@ -36,7 +35,6 @@ class Shared(NamedTuple):
     starts: I32
     components: Ids
     documents: U8
-    tops: U8
     code_starts: I32
     codes: U8
     residuals: I8
@@ -65,7 +63,7 @@ def count_shared(forward: Forward, first: int, last: int, dimension: int, rows: 
 
 @jit
 def fill_shared(forward: Forward, first: int, last: int, dimension: int, shared: Shared) -> None:
-    """Fill blocks first .. last - 1, given their starts; `tops` must be 0."""
+    """Fill blocks first .. last - 1, given their starts."""
     documents, touched = np.zeros(dimension, np.uint8), np.empty(dimension, np.int64)
     rows, places = np.empty(dimension, np.int64), np.empty(dimension, np.int64)
     for block in range(first, last):
@@ -86,9 +84,8 @@ def fill_shared(forward: Forward, first: int, last: int, dimension: int, shared:
 def _fill_codes(forward: Forward, block: int, rows: I64, places: I64, shared: Shared) -> None:
     """Deal out a block's codes to rows, or to own components where the row is -1."""
     first, last = block * BLOCK, min(block * BLOCK + BLOCK, len(forward.scales))
-    unit, own = forward.scales[first:last].max(), np.int64(shared.own_starts[block])
+    own = np.int64(shared.own_starts[block])
     for position in range(first, last):
-        ratio = forward.scales[position] / unit if unit > 0 else np.float32(0)
         shared.numbers[position], shared.scales[position] = forward.numbers[position], forward.scales[position]
         for at in range(forward.starts[position], forward.starts[position + 1]):
             component, code, residual = forward.components[at], forward.codes[at], forward.residuals[at]
@@ -98,9 +95,6 @@ def _fill_codes(forward: Forward, block: int, rows: I64, places: I64, shared: Sh
                 shared.own_codes[own], shared.own_residuals[own] = code, residual
                 own += 1
             else:
-                value = ratio * (np.float32(code) + np.float32(residual) * np.float32(1 / 256))
-                top = np.int64(np.floor(value * np.float32(1 - 1e-6)))
-                shared.tops[row] = max(np.int64(shared.tops[row]), top)
                 shared.codes[places[component]], shared.residuals[places[component]] = code, residual
                 places[component] += 1
         shared.own_ends[position] = own - shared.own_starts[block]
@@ -182,7 +176,6 @@ def prefetch_rows(shared: Shared, block: int) -> None:
     """Ask for every cache line of a block's shared components and codes."""
     first, last = np.int64(shared.starts[block]), np.int64(shared.starts[block + 1])
     prefetch_vector(shared.components, shared.documents, first, last)
-    prefetch_bytes(shared.tops, first, last)
     prefetch_bytes(shared.codes, np.int64(shared.code_starts[block]), np.int64(shared.code_starts[block + 1]))
 
 

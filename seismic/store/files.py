@@ -2,7 +2,7 @@
 
 import mmap
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -99,9 +99,10 @@ def map_table(path: Path, entry: FileEntry) -> pa.Table:
     return table
 
 
-def map_batch(path: Path, entry: FileEntry, schema: pa.Schema) -> pa.RecordBatch:
-    """Memory-map a file of one record batch with just this schema."""
+def map_batch(path: Path, entry: FileEntry, schema: pa.Schema, unused: Sequence[str] = ()) -> pa.RecordBatch:
+    """Memory-map a file of one record batch with just this schema, and perhaps `unused` columns, which are left out."""
     table = map_table(path, entry)
+    table = table.drop_columns([name for name in unused if name in table.column_names])
     if not table.schema.equals(schema):
         raise CorruptIndexError(f"{path}: found columns {names_of(table.schema)}, expected {names_of(schema)}")
     if any(column.null_count for column in table.columns):

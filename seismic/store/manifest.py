@@ -19,10 +19,10 @@ from seismic.version import __version__
 FORMAT_MAJOR, FORMAT_MINOR = 1, 0
 """A reader takes any minor of its major: a minor only adds files or fields that an older reader can do without."""
 
-SMALL = "small"
-"""The feature of the layout `small`: shared.arrow without residuals."""
+NO_TOPS, SMALL = "no-tops", "small"
+"""Features: shared.arrow without the largest value of each row; also without residuals, as the layout `small`."""
 
-READER_FEATURES: frozenset[str] = frozenset({SMALL})
+READER_FEATURES: frozenset[str] = frozenset({NO_TOPS, SMALL})
 """Features this release can read; an index that needs another is refused."""
 
 ENCODER = "encoder"

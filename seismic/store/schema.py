@@ -27,6 +27,9 @@ MAXIMA, SHARED, IMPACTS = "maxima.arrow", "shared.arrow", "impacts.arrow"
 SHARED_RESIDUALS = ("residuals", "own_residuals")
 """Columns of shared.arrow that the layout `small` does without."""
 
+SHARED_UNUSED = ("tops",)
+"""What shared.arrow had, too, when format 1.0 was new: the largest value of each row."""
+
 MAX_OFFSET = 2**31 - 1
 
 
@@ -62,7 +65,6 @@ def shared_schema(dimension: int, residuals: bool = True) -> pa.Schema:
         "scales": lists("scale", pa.float32()),
         "components": lists("component", component),
         "documents": lists("bits", pa.uint8()),
-        "tops": lists("top", pa.uint8()),
         "codes": lists("code", pa.uint8()),
         "residuals": lists("residual", pa.int8()),
         "own_components": lists("component", component),
@@ -144,7 +146,7 @@ def shared_batch(shared: Shared, dimension: int, residuals: bool = True) -> pa.R
     schema = shared_schema(dimension, residuals)
     documents = np.minimum(np.arange(len(shared.starts)) * BLOCK, len(shared.numbers)).astype(np.int32)
     starts = dict.fromkeys(("numbers", "scales"), documents)
-    starts |= dict.fromkeys(("components", "documents", "tops"), shared.starts)
+    starts |= dict.fromkeys(("components", "documents"), shared.starts)
     starts |= dict.fromkeys(("codes", "residuals"), shared.code_starts)
     starts |= dict.fromkeys(("own_components", "own_codes", "own_residuals"), shared.own_starts)
     columns = [
@@ -221,7 +223,7 @@ def shared_arrays(batch: pa.RecordBatch) -> Shared:
     found = {name: _lists(batch.column(name), f"{SHARED}: {name}") for name in names}
     for first, *others in (
         ("numbers", "scales"),
-        ("components", "documents", "tops"),
+        ("components", "documents"),
         ("codes", "residuals"),
         ("own_components", "own_codes", "own_residuals"),
     ):
@@ -237,7 +239,7 @@ def shared_arrays(batch: pa.RecordBatch) -> Shared:
         raise CorruptIndexError(f"{SHARED}: numbers: found other than {BLOCK} documents in a block before the last")
     return Shared(
         *(values["numbers"], values["scales"]),
-        *(starts["components"], values["components"], values["documents"], values["tops"]),
+        *(starts["components"], values["components"], values["documents"]),
         *(starts["codes"], values["codes"], values["residuals"]),
         *(starts["own_components"], values["own_components"], values["own_codes"], values["own_residuals"]),
         _flat(batch.column("own_ends").flatten()),

@@ -1,5 +1,6 @@
 """A shard on disk: written once, opened by memory map."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from seismic.store.schema import (
     MAXIMA,
     POSTINGS,
     SHARED,
+    SHARED_UNUSED,
     SUMMARIES,
     blocks_arrays,
     forward_arrays,
@@ -74,8 +76,8 @@ def open_shard(generation: Path, entry: ShardEntry, layout: Layout, dimension: i
     """Map a shard's files; CorruptIndexError if one is missing, resized, or its offsets are out of bounds."""
     folder = generation / entry.folder
 
-    def mapped(name: str, schema: pa.Schema, rows: int) -> pa.RecordBatch:
-        batch = map_batch(folder / name, _entry_of(folder, entry, name), schema)
+    def mapped(name: str, schema: pa.Schema, rows: int, unused: Sequence[str] = ()) -> pa.RecordBatch:
+        batch = map_batch(folder / name, _entry_of(folder, entry, name), schema, unused)
         _check_rows(folder / name, batch.num_rows, rows)
         return batch
 
@@ -83,7 +85,7 @@ def open_shard(generation: Path, entry: ShardEntry, layout: Layout, dimension: i
     _check_rows(folder / DOCUMENTS, documents.num_rows, entry.documents)
     _check_documents(documents, folder / DOCUMENTS)
     n_blocks = -(-entry.documents // BLOCK)
-    shared = shared_arrays(mapped(SHARED, shared_schema(dimension, stores_residuals(layout)), n_blocks))
+    shared = shared_arrays(mapped(SHARED, shared_schema(dimension, stores_residuals(layout)), n_blocks, SHARED_UNUSED))
     check_shared(shared, dimension, f"{folder / SHARED}")
     _check_nnz(folder / SHARED, len(shared.codes) + len(shared.own_codes), entry.nnz)
     _check_rows(folder / SHARED, len(shared.numbers), entry.documents)

@@ -29,7 +29,7 @@ def edit(generation: Path) -> Callable[..., None]:
 
 def test_says_what_the_generation_holds(generation: Path) -> None:
     found = read_manifest(generation)
-    assert (found.generation, found.format, found.reader_features) == ("000001", "1.0", [])
+    assert (found.generation, found.format, found.reader_features) == ("000001", "1.0", ["no-tops"])
     assert (found.documents, found.dimension, found.layout) == (40, 30, "lists")
     assert [(shard.folder, shard.first_document, shard.documents) for shard in found.shards] == [
         ("shard-00000", 0, 20),
