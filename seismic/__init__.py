@@ -6,7 +6,7 @@
 >>> index.search({"indices": [7, 42], "values": [1.2, 0.4]}, k=10)       # doctest: +SKIP
 """
 
-from seismic.answer import Answer, Hit, SearchStats
+from seismic.answer import Answer, Facet, Group, Hit
 from seismic.build import build
 from seismic.compaction import compact
 from seismic.encoders import Encoded, Encoder, EncoderEntry, encode_texts, load_encoder
@@ -27,6 +27,8 @@ from seismic.errors import (
     StorageError,
     VectorError,
 )
+from seismic.execute import SearchStats
+from seismic.explain import Contribution, Explanation
 from seismic.migrate import migrate
 from seismic.params import BuildParams, Profile, SearchParams
 from seismic.query import Query
@@ -46,15 +48,19 @@ from seismic.vocabulary import Vocabulary
 __all__ = [
     "Answer",
     "BuildParams",
+    "Contribution",
     "CorruptIndexError",
     "DeadlineError",
     "Encoded",
     "Encoder",
     "EncoderEntry",
     "EncoderError",
+    "Explanation",
+    "Facet",
     "FilterError",
     "FormatError",
     "GenerationInfo",
+    "Group",
     "Hit",
     "Index",
     "IndexNotFoundError",

@@ -1,27 +1,41 @@
 """What a search returns."""
 
 from dataclasses import dataclass
+from typing import Any
 
+from seismic.execute import SearchStats
+from seismic.explain import Contribution, Explanation
 from seismic.params import Plan, Profile
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A document found: the user's id, its inner product with the query, its document number (row of the input)."""
+    """A document found: the user's id, its score, its document number (row of the input).
+
+    The score is its inner product with the query; after a fusion, the fusion's. `explanation`, if it was asked for:
+    what each component adds to the inner product, the largest first.
+    """
 
     id: str | int
     score: float
     number: int
+    explanation: tuple[Contribution, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class SearchStats:
-    """What a search did, over all shards: posting lists visited, blocks estimated and visited, documents scored."""
+class Group:
+    """Documents found that have the same value in a column, best first."""
 
-    lists: int
-    blocks: int
-    blocks_visited: int
-    documents_scored: int
+    value: Any
+    hits: list[Hit]
+
+
+@dataclass(frozen=True, slots=True)
+class Facet:
+    """A value of a column, and how many of the matches have it."""
+
+    value: Any
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +44,7 @@ class Answer:
 
     `profile`: the one that a recall asked for has chosen, with its target and what was measured; else None.
     `matched`: how many documents a filter lets through; None without one. `warnings`: what the caller might not expect.
+    `groups`, in place of hits, `facets` by column and `explanation`: None if they were not asked for.
     """
 
     hits: list[Hit]
@@ -39,6 +54,9 @@ class Answer:
     profile: Profile | None = None
     matched: int | None = None
     warnings: tuple[str, ...] = ()
+    groups: list[Group] | None = None
+    facets: dict[str, list[Facet]] | None = None
+    explanation: Explanation | None = None
 
 
 def cut_text(pieces: int) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
 """Running parsed queries: every shard of a view by its plan, the best of all merged."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, TypeAlias
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,10 @@ from seismic.vectors import SparseVectors
 from seismic.view import View
 from seismic.workspaces import Workspaces
 
+Method: TypeAlias = Literal["lists", "impacts", "bounds", "scan"]
+"""What a shard is searched by: posting lists in blocks (the plan `blocks`), every posting's impact, bounds of shared
+blocks, or all that a narrow filter lets through (these three `exact`)."""
+
 Arrays: TypeAlias = tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]
 
 
@@ -25,6 +30,16 @@ class Found(NamedTuple):
     numbers: npt.NDArray[np.int64]
     scores: npt.NDArray[np.float32]
     counters: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class SearchStats:
+    """What a search did, over all shards: posting lists visited, blocks estimated and visited, documents scored."""
+
+    lists: int
+    blocks: int
+    blocks_visited: int
+    documents_scored: int
 
 
 class Executor:
@@ -74,6 +89,16 @@ class Executor:
         return Found(*best, counters)
 
 
+def method_of(shard: Shard, part: Part, k: int, choice: Choice) -> Method:
+    """How the k best documents of a part of a shard are found."""
+    if shard.lists is not None and choice.plan == "blocks":
+        return "lists"
+    if len(part.allowed) and scans(int(np.count_nonzero(part.allowed)), len(part.allowed)):
+        return "scan"
+    factor = choice.heap_factor if choice.plan == "exact" else 1.0
+    return "impacts" if shard.impacts is not None and factor == 1.0 and accumulates(len(shard), k) else "bounds"
+
+
 def _search_shard(
     shard: Shard,
     part: Part,
@@ -88,18 +113,19 @@ def _search_shard(
     numbers, scores = np.empty(shape, np.int64), np.empty(shape, np.float32)
     csr = (queries.indptr, queries.components, queries.values)
     cut, factor, allowed = choice.query_cut, choice.heap_factor, part.allowed
-    if shard.lists is not None and choice.plan == "blocks":
+    method = method_of(shard, part, k, choice)
+    if method == "lists" and shard.lists is not None:
         n_lists = min(cut, int(np.diff(queries.indptr).max(initial=0)))
         workspace = workspaces.for_blocks(n_lists * traverse.padded(shard.entry.most_blocks))
         lists = (shard.lists.blocks, shard.lists.summaries, shard.lists.forward)
         traverse.search_blocks_batch(*lists, *csr, cut, factor, allowed, workspace, scores, numbers, counters)
         return numbers, scores
     factor = factor if choice.plan == "exact" else 1.0  # a delta shard has no lists, and is small
-    if len(allowed) and scans(int(np.count_nonzero(allowed)), len(allowed)):
+    if method == "scan":
         scan.search_scan_batch(
             shard.maxima, shard.shared, *csr, least_scores, allowed, workspaces.for_exact(), scores, numbers, counters
         )
-    elif shard.impacts is not None and factor == 1.0 and accumulates(len(shard), k):
+    elif method == "impacts" and shard.impacts is not None:
         accumulate.search_accumulate_batch(
             shard.impacts,
             shard.maxima.scales,

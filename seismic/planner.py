@@ -90,13 +90,17 @@ class Planner:
             params = params.replace(recall=recall)
         if params.recall is None:
             return self._with_knobs(params, None)
-        needed = round(params.recall + self._loss(k, params.recall), 9)  # 0.92 + 0.05 is above 0.97 otherwise
+        needed = self._needed(k, params.recall)
         keeping = [profile for profile in self.profiles if _keeps(profile, needed, k)]
         if not keeping:
             return self._with_knobs(_EXACT, None)
         measured = [profile for profile in keeping if profile.k == k]
         best = min(measured or keeping, key=lambda profile: _preference(profile, k))
         return self._with_knobs(best.params, best)
+
+    def _needed(self, k: int, recall: float) -> float:
+        """The recall that a profile has to promise."""
+        return round(recall + self._loss(k, recall), 9)  # 0.92 + 0.05 is above 0.97 otherwise
 
     def _loss(self, k: int, recall: float) -> float:
         """What may be missing of the true top k even in exact answers, as at the measured depths around k."""
@@ -111,6 +115,25 @@ class Planner:
                 "ask for no more, leave recall out for the best it can do, or build with the layout 'shared'"
             )
         return 1.0 - lower
+
+    def reason(self, k: int, params: SearchParams, choice: Choice) -> str:
+        """Why `choose` chose so."""
+        if params.recall is None:
+            asked = f"plan '{params.plan}' was asked for"
+            return "no recall was asked for, so the answer is exact" if params.plan == "auto" else asked
+        wanted, profile = f"recall {params.recall:g} for {k} hits", choice.profile
+        if profile is None:
+            measured = (
+                "none of the profiles keeps" if self.profiles else "nothing was measured (`seismic tune`) to keep"
+            )
+            return f"{measured} {wanted}, so the answer is exact"
+        needed = self._needed(k, params.recall)
+        keeping = sum(_keeps(one, needed, k) for one in self.profiles)
+        return (
+            f"{keeping} of {len(self.profiles)} profiles keep {wanted}; the cheapest of the nearest depth, "
+            f"k = {profile.k}, was measured at recall {profile.recall:.4f} (above {profile.lower:.4f} with 95 % "
+            f"confidence) in {profile.microseconds:.0f} us, an exact answer in {profile.exact_microseconds:.0f}"
+        )
 
     def _with_knobs(self, params: SearchParams, profile: Profile | None) -> Choice:
         if params.plan != "blocks":

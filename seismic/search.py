@@ -13,15 +13,14 @@ from seismic.answer import Answer, Hit
 from seismic.changes import check_delete
 from seismic.encoders import Encoder, encode_texts
 from seismic.errors import ParameterError
-from seismic.execute import Arrays, Executor
-from seismic.filters.filters import Filters
+from seismic.execute import Arrays
 from seismic.filters.language import FilterLike
 from seismic.params import Profile, SearchParams, Verify, check_verify
 from seismic.planner import depth_to_accumulate
 from seismic.pseudo import pseudo_queries
 from seismic.query import Query, QueryLike, as_rows, known_components
 from seismic.request import SearchRequest
-from seismic.respond import respond
+from seismic.respond import Responder
 from seismic.scope import everything
 from seismic.stop import current, under, within
 from seismic.store.manifest import Manifest
@@ -45,7 +44,7 @@ class Index:
         self.name = view.collection.resolve().name
         self._current: View | None = view
         self._refreshing = threading.Lock()
-        self._executor, self._filters = Executor(), Filters()
+        self._responder = Responder()
 
     @property
     def view(self) -> View:
@@ -110,7 +109,7 @@ class Index:
     def frozen(self) -> "Index":
         """The index as it is now, which no refresh changes: for several calls that must agree."""
         index = Index(self.view)
-        index._executor, index._filters = self._executor, self._filters
+        index._responder = self._responder
         return index
 
     def search(
@@ -155,7 +154,7 @@ class Index:
     def ask_batch(self, requests: Sequence[SearchRequest]) -> list[Answer]:
         """Answers in the order of the requests, all of one view; those of equal `params`, `limit` and `offset` are
         searched in one call of a kernel, with the GIL released."""
-        return respond(self.view, self._executor, self._filters, requests)
+        return self._responder.respond(self.view, requests)
 
     def search_batch(
         self,
@@ -175,7 +174,7 @@ class Index:
         if threads < 1:
             raise ParameterError(f"threads is {threads}, expected at least 1")
         view = self.view
-        choice, scope = view.planner.choose(k, recall, params), self._filters.scope(view, filter)
+        choice, scope = view.planner.choose(k, recall, params), self._responder.filters.scope(view, filter)
         if filter is not None:
             choice = choice.under_filter()
         width = min(k, scope.count)
@@ -186,7 +185,7 @@ class Index:
 
         def task(span: tuple[int, int]) -> None:
             with under(stop):
-                found = self._executor.run(view, scope, vectors.slice(*span), width, choice)
+                found = self._responder.executor.run(view, scope, vectors.slice(*span), width, choice)
             numbers[slice(*span), :width], scores[slice(*span), :width] = found.numbers, found.scores
 
         parts = 1 if threads == 1 else 8 * threads  # short ranges keep all threads busy to the end
@@ -198,7 +197,7 @@ class Index:
 
     def count(self, filter: FilterLike | None = None) -> int:
         """How many documents a filter lets through; None: how many there are. Raises FilterError."""
-        return self._filters.scope(self.view, filter).count
+        return self._responder.filters.scope(self.view, filter).count
 
     def document_ids(self, numbers: Iterable[int]) -> list[Any]:
         """The users' ids (str or int) of document numbers; None for -1."""
@@ -238,11 +237,11 @@ class Index:
             for view in (self.view, self.view.rehearsed()) if changes else (self.view,):
                 for k in {1, min(view.live, depth_to_accumulate(max(map(len, view.shards))))}:
                     choice = view.planner.choose(max(k, 1), params=params)
-                    self._executor.run(view, everything(view), as_rows([query]), k, choice)
+                    self._responder.executor.run(view, everything(view), as_rows([query]), k, choice)
 
     def close(self) -> None:
         """Let go of the files; the index cannot be searched any more."""
-        self._current, self._executor, self._filters = None, Executor(), Filters()
+        self._current, self._responder = None, Responder()
 
     def __len__(self) -> int:
         return self.view.live

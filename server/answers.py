@@ -8,8 +8,9 @@ from typing import Any
 import orjson
 from pydantic_core import to_jsonable_python
 
-from seismic import Answer, Index, ParameterError
-from server.search_schemas import BatchRequest, ChosenProfile, SearchRequest
+from seismic import Answer, Hit, Index, ParameterError
+from server.answer_schemas import ChosenProfile
+from server.search_schemas import BatchRequest, SearchRequest
 
 _PROFILE = set(ChosenProfile.model_fields)
 
@@ -36,14 +37,9 @@ def encode(content: Any) -> bytes:
 
 
 def _content(index: Index, body: SearchRequest, answer: Answer) -> dict[str, Any]:
-    numbers = [hit.number for hit in answer.hits]
-    payloads, vectors = _payloads(index, numbers, body.with_payload), _vectors(index, numbers, body.with_vector)
-    shards = len(index.manifest.shards)
+    shards, groups = len(index.manifest.shards), answer.groups
     return {
-        "hits": [
-            {"id": hit.id, "score": hit.score, "payload": payload, "vector": vector}
-            for hit, payload, vector in zip(answer.hits, payloads, vectors, strict=True)
-        ],
+        "hits": _hits(index, body, answer.hits),
         "plan": answer.plan,
         "profile": answer.profile and answer.profile.model_dump(include=_PROFILE),
         "generation": index.generation,
@@ -52,7 +48,19 @@ def _content(index: Index, body: SearchRequest, answer: Answer) -> dict[str, Any
         "unknown_tokens": answer.unknown,
         "matched": None if answer.matched is None else {"value": answer.matched, "relation": "eq"},
         "shards": {"total": shards, "ok": shards},
+        "groups": groups and [{"value": one.value, "hits": _hits(index, body, one.hits)} for one in groups],
+        "facets": answer.facets,
+        "explanation": answer.explanation,
     }
+
+
+def _hits(index: Index, body: SearchRequest, hits: list[Hit]) -> list[dict[str, Any]]:
+    numbers = [hit.number for hit in hits]
+    payloads, vectors = _payloads(index, numbers, body.with_payload), _vectors(index, numbers, body.with_vector)
+    return [
+        {"id": hit.id, "score": hit.score, "payload": payload, "vector": vector, "explanation": hit.explanation}
+        for hit, payload, vector in zip(hits, payloads, vectors, strict=True)
+    ]
 
 
 def _payloads(index: Index, numbers: list[int], wanted: bool | list[str]) -> list[dict[str, Any]] | list[None]:

@@ -146,6 +146,13 @@ class SearchRequest(seismic.SearchRequest):
                     "filter": {"must": [{"key": "n_chars", "range": {"gte": 500}}]},
                 },
                 {"query": {"text": "do planets orbit stars"}, "with_payload": ["title"]},
+                {
+                    "query": {"tokens": {"planet": 2.1, "orbit": 0.8}},
+                    "feedback": {},
+                    "facets": [{"key": "n_sentences", "limit": 3}],
+                    "fusion": {"runs": [{"hits": [{"id": "4983", "score": 0.83}, {"id": "5836", "score": 0.79}]}]},
+                    "explain": True,
+                },
                 {"query": {"positive": ["4983", {"tokens": {"planet": 2.1}}], "negative": ["5836"]}},
             ]
         }
@@ -185,75 +192,3 @@ class BatchRequest(Schema):
 
     searches: Annotated[list[SearchRequest], Field(min_length=1)]
     """Those of equal `limit`, `offset`, `filter` and `params` are searched together, which is fastest."""
-
-
-class SearchHit(Schema):
-    """One document found."""
-
-    id: str | int
-    score: float
-    """Inner product of query and document."""
-    payload: dict[str, Any] | None
-    """The document's columns; null if not asked for. Dates are ISO 8601, bytes base64, NaN null."""
-    vector: VectorQuery | TokenQuery | None
-    """The document's stored vector; null if not asked for."""
-
-
-class ChosenProfile(Schema):
-    """What was measured of the plan that a recall has chosen, by `seismic tune`."""
-
-    k: int
-    """Hits per query, as measured."""
-    target: float
-    """The recall it promises; 1: exact."""
-    recall: float
-    """Measured mean share of the exact top k."""
-    lower: float
-    """The mean over all queries is above it with 95 % confidence."""
-
-
-class Shards(Schema):
-    """Shards of the collection, and how many of them answered."""
-
-    total: int
-    ok: int
-
-
-class Matched(Schema):
-    """How many documents a filter lets through."""
-
-    value: int
-    relation: Literal["eq"]
-    """`eq`: there are exactly so many."""
-
-
-class SearchAnswer(Schema):
-    """Hits, best first, and how they were found."""
-
-    hits: list[SearchHit]
-    took_ms: float
-    """Milliseconds from the request's arrival at its route, waiting for a thread included."""
-    plan: str
-    """How the query was answered."""
-    profile: ChosenProfile | None
-    """What `params.recall` has chosen; null if it was not asked for, or if nothing was measured to keep it and the
-    answer is exact for that reason."""
-    generation: str
-    """The published state of the collection that answered."""
-    sequence: int
-    """The last change that the answer knows of."""
-    warnings: list[str]
-    """What the caller might not expect."""
-    unknown_tokens: list[str | int]
-    """Tokens or components of the query that the collection does not have."""
-    matched: Matched | None
-    """Documents that the filter lets through; null without a filter."""
-    shards: Shards
-
-
-class BatchAnswer(Schema):
-    """One answer for each search, in their order."""
-
-    answers: list[SearchAnswer]
-    took_ms: float
-    """Milliseconds from the request's arrival at its route, for all of them."""

@@ -6,10 +6,11 @@ from fastapi import APIRouter, Response
 
 from seismic import ParameterError
 from server import answers
+from server.answer_schemas import BatchAnswer, SearchAnswer
 from server.json_route import JsonRoute
 from server.openapi import problems
 from server.routes.collections import Name
-from server.search_schemas import BatchAnswer, BatchRequest, SearchAnswer, SearchRequest
+from server.search_schemas import BatchRequest, SearchRequest
 from server.service import ServiceDep
 from server.settings import Settings
 
@@ -46,7 +47,14 @@ async def search_batch(name: Name, body: BatchRequest, service: ServiceDep) -> R
 
 
 def _check_depth(body: SearchRequest, settings: Settings, where: str = "") -> None:
-    depth, most = body.offset + body.limit, settings.max_limit
-    if depth > most:
+    most = settings.max_limit
+    if body.group_by and body.depth > most:
+        by = body.group_by
+        raise ParameterError(
+            f"{where}group_by: found {by.limit} groups of {by.size} hits, expected at most {most} hits"
+        )
+    if body.end > most:
         found = f"limit: found {body.limit}" + (f" after offset {body.offset}" if body.offset else "")
         raise ParameterError(f"{where}{found}, expected at most {most}" + (" together" if body.offset else ""))
+    if body.depth > most:
+        raise ParameterError(f"{where}fusion.depth: found {body.depth}, expected at most {most}")

@@ -45,6 +45,16 @@ def _repair_search(body: dict[str, Any]) -> None:
     body["limit"] = body.get("limit", 10) % 1000 + 1
     if body.get("params", {}).get("recall") is not None:
         body["params"] = {"recall": body["params"]["recall"]}  # it excludes the others
+    for facet, key in zip(body.get("facets") or [], [WORDS, NUMBER, FLAG] * 10, strict=False):
+        facet["key"] = key
+    if body.get("facets"):
+        body["facets"] = body["facets"][:3]
+    for run in (body.get("fusion") or {}).get("runs", []):
+        run["hits"] = [{"id": f"{at}", "score": hit["score"]} for at, hit in enumerate(run["hits"])]
+    if body.get("group_by"):
+        body["group_by"] = {"key": NUMBER, "limit": 3, "size": 2}
+        for name in ("limit", "offset", "fusion"):
+            body.pop(name, None)
     if isinstance(body.get("with_payload"), list):
         body["with_payload"] = [name for name in body["with_payload"] if name in COLUMNS]
 

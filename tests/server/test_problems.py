@@ -243,6 +243,29 @@ def test_a_depth_above_the_setting(client):
     assert found.detail == "limit: found 10 after offset 9995, expected at most 10000 together"
 
 
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        ({"group_by": {"key": "nope"}}, "group_by.key: unknown column 'nope'"),
+        ({"group_by": {"key": "title", "limit": 1000, "size": 1000}}, "group_by: found 1000 groups of 1000 hits"),
+        ({"group_by": {"key": "title"}, "limit": 3}, "group_by excludes limit"),
+        ({"group_by": {"key": "title"}, "offset": 0}, "group_by excludes offset"),
+        ({"facets": [{"key": "title", "limit": 0}]}, "'limit'"),
+        ({"facets": {}}, "#/facets"),
+        ({"feedback": {"weight": 0}}, "'weight'"),
+        ({"feedback": 1}, "#/feedback"),
+        ({"explain": 1}, "#/explain"),
+        ({"fusion": {}}, "'runs'"),
+        ({"fusion": {"runs": [{"hits": [{"id": "a", "score": 1}], "wieght": 1}]}}, "wieght"),
+        ({"fusion": {"runs": [{"hits": [{"id": "a", "score": 1}, {"id": "a", "score": 2}]}]}}, "'a' twice"),
+        ({"fusion": {"runs": [{"hits": [{"id": 7, "score": 1}]}]}}, "found int64, expected string"),
+        ({"fusion": {"runs": [{"hits": [{"id": True, "score": 1}]}]}}, "'runs.0"),
+    ],
+)
+def test_wrong_parts_of_a_search(client, body, detail):
+    assert detail in refused(client, 422, query=GOOD, **body).detail
+
+
 def test_one_wrong_search_of_a_batch_is_named(client):
     url, searches = f"{URL}/batch", [{"query": GOOD}] * 3
     found = problem(client.post(url, json={"searches": [*searches, {"query": GOOD, "limit": 0}]}), 422)

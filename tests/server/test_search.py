@@ -6,8 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
-from seismic import Hit, Index, SearchParams
-from server.search_schemas import BatchAnswer, SearchAnswer
+from seismic import Hit, Index, SearchParams, SearchRequest
+from server.answer_schemas import BatchAnswer, SearchAnswer, SearchGroup
 
 
 def ask(client: httpx.Client, collection: str = "scifact", **body: Any) -> SearchAnswer:
@@ -16,7 +16,7 @@ def ask(client: httpx.Client, collection: str = "scifact", **body: Any) -> Searc
     return SearchAnswer.model_validate_json(response.content)
 
 
-def pairs(answer: SearchAnswer) -> list[tuple[str | int, float]]:
+def pairs(answer: SearchAnswer | SearchGroup) -> list[tuple[str | int, float]]:
     return [(hit.id, hit.score) for hit in answer.hits]
 
 
@@ -179,3 +179,33 @@ def test_batches(client, index, scifact):
     for search, answer in zip(searches, answers, strict=True):
         alone = ask(client, **search)
         assert answer.model_dump(exclude={"took_ms"}) == alone.model_dump(exclude={"took_ms"})
+
+
+def test_groups_facets_feedback_and_explanations(client, index, scifact):
+    query = scifact.query(0)
+    options: dict[str, Any] = {
+        "group_by": {"key": "n_sentences", "limit": 4, "size": 2},
+        "facets": [{"key": "n_sentences", "limit": 3}, {"key": "structured"}],
+        "feedback": {"documents": 5},
+        "explain": True,
+    }
+    answer, direct = ask(client, query=query, **options), index.ask(SearchRequest(query=query, **options))
+    assert answer.hits == []
+    assert [(group.value, pairs(group)) for group in answer.groups or []] == [
+        (group.value, expected(group.hits)) for group in direct.groups
+    ]
+    assert answer.facets == direct.facets
+    assert answer.explanation == direct.explanation
+    assert answer.groups[0].hits[0].explanation == list(direct.groups[0].hits[0].explanation)
+    assert answer.explanation.terms[0].token == scifact.vocabulary.token(answer.explanation.terms[0].component)
+
+
+def test_fusion(client, index, scifact):
+    query, ids = scifact.query(0), scifact.documents["id"].to_pylist()
+    hits = [{"id": id, "score": 9.5 - at} for at, id in enumerate([*ids[:5], "nope"])]
+    for method in ("rrf", "weighted"):
+        fusion = {"method": method, "runs": [{"weight": 2.0, "hits": hits}], "depth": 50}
+        answer = ask(client, query=query, limit=60, fusion=fusion)
+        direct = index.ask(SearchRequest(query=query, limit=60, fusion=fusion))
+        assert pairs(answer) == expected(direct.hits)
+        assert answer.warnings == ["fusion.runs[0]: 1 ids are not in the collection ('nope')"]
