@@ -32,7 +32,7 @@ from seismic.explain import Contribution, Explanation
 from seismic.migrate import migrate
 from seismic.params import BuildParams, Profile, SearchParams
 from seismic.query import Query
-from seismic.request import SearchRequest
+from seismic.request import FacetBy, Feedback, Fusion, GroupBy, Ranked, Run, SearchRequest
 from seismic.rollback import rollback
 from seismic.search import Index
 from seismic.search import open_index as open
@@ -57,10 +57,14 @@ __all__ = [
     "EncoderError",
     "Explanation",
     "Facet",
+    "FacetBy",
+    "Feedback",
     "FilterError",
     "FormatError",
+    "Fusion",
     "GenerationInfo",
     "Group",
+    "GroupBy",
     "Hit",
     "Index",
     "IndexNotFoundError",
@@ -71,6 +75,8 @@ __all__ = [
     "Profile",
     "Query",
     "QueryError",
+    "Ranked",
+    "Run",
     "SearchParams",
     "SearchRequest",
     "SearchStats",

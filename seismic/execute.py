@@ -41,6 +41,11 @@ class SearchStats:
     blocks_visited: int
     documents_scored: int
 
+    @property
+    def blocks_skipped(self) -> int:
+        """Blocks estimated, but not visited."""
+        return max(0, self.blocks - self.blocks_visited)
+
 
 class Executor:
     """Runs queries with scratch arrays that no other search uses. Safe to use from many threads."""

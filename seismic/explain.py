@@ -12,9 +12,9 @@ import numpy.typing as npt
 from seismic.execute import Method, SearchStats, method_of
 from seismic.kernels.bounds import add_bounds, least_bound, make_bounds
 from seismic.kernels.maxima import GROUP
-from seismic.params import SearchParams
 from seismic.planner import Choice
 from seismic.query import Query
+from seismic.request import SearchRequest
 from seismic.scope import Scope
 from seismic.store.shard import Shard
 from seismic.view import View
@@ -99,8 +99,8 @@ def explain(
     view: View,
     scope: Scope,
     query: Query,
+    request: SearchRequest,
     choice: Choice,
-    params: SearchParams,
     depth: int,
     kth: float | None,
     stats: SearchStats,
@@ -108,7 +108,7 @@ def explain(
     """How the `depth` best documents were found, the last of which scores `kth`."""
     k = min(depth, scope.count)
     works = [
-        ShardWork(len(shard), part.count, method_of(shard.shard, k, choice))
+        ShardWork(len(shard), part.count, method_of(shard.shard, part, k, choice))
         for shard, part in zip(view.shards, scope.parts, strict=True)
     ]
     reachable, best_skipped = None, None
@@ -123,7 +123,7 @@ def explain(
             best_skipped = max((bound for _, bound in bounded if bound is not None), default=None)
     terms = _terms(view, query, choice)
     return Explanation(
-        why=view.planner.reason(depth, params, choice),
+        why=view.planner.reason(depth, request.params, choice, narrow=request.narrow),
         stats=stats,
         terms=terms,
         lists_cut=max(0, len(terms) - choice.query_cut) if choice.plan == "blocks" else 0,

@@ -32,4 +32,4 @@ def widened(
     total[query.components] = (1 - feedback.weight) * query.values
     total[heaviest] += feedback.weight * mass * mean[heaviest] / mean[heaviest].sum()
     components = np.flatnonzero(total >= MIN_VALUE)
-    return Query(components.astype(np.uint32), total[components].astype(np.float32), query.unknown)
+    return query._replace(components=components.astype(np.uint32), values=total[components].astype(np.float32))

@@ -116,8 +116,10 @@ class Planner:
             )
         return 1.0 - lower
 
-    def reason(self, k: int, params: SearchParams, choice: Choice) -> str:
-        """Why `choose` chose so."""
+    def reason(self, k: int, params: SearchParams, choice: Choice, *, narrow: bool) -> str:
+        """Why `choose` chose so; `narrow`: for a search under a filter."""
+        if narrow and (params.recall is not None or params.plan == "blocks"):
+            return "only exact answers are any good where a filter, or group_by, narrows the search"
         if params.recall is None:
             asked = f"plan '{params.plan}' was asked for"
             return "no recall was asked for, so the answer is exact" if params.plan == "auto" else asked

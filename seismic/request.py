@@ -138,6 +138,11 @@ class SearchRequest(Params):
         return self.offset + self.limit
 
     @property
+    def narrow(self) -> bool:
+        """Whether searches are of some of the documents only, where nothing but exact answers is any good."""
+        return self.filter is not None or self.group_by is not None
+
+    @property
     def depth(self) -> int:
         """Hits that have to be found."""
         if self.group_by:

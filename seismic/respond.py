@@ -19,7 +19,7 @@ from seismic.filters.filters import Filters
 from seismic.fusion import fuse
 from seismic.grouping import Found, best_groups
 from seismic.planner import Choice
-from seismic.query import as_rows
+from seismic.query import Query, as_rows
 from seismic.request import SearchRequest
 from seismic.scope import Scope, everything
 from seismic.stop import within
@@ -31,11 +31,12 @@ class Task:
     """A request on its way: what it asks, among which documents, how, and how many hits it needs; then what was found,
     best first, and the counters int64 [4] of what that took.
 
-    ``least``: what a hit of the search scores at least. ``kth``: the score of the last hit needed; None if there are
-    fewer.
+    ``asked``: the query before feedback. ``least``: what a hit of the search scores at least. ``kth``: the score of the
+    last hit needed; None if there are fewer.
     """
 
     request: SearchRequest
+    asked: Query
     question: Question
     scope: Scope
     choice: Choice
@@ -76,7 +77,7 @@ class Responder:
         for task in tasks:
             assert task.request.feedback is not None
             depth = task.request.feedback.documents + len(task.question.examples)
-            choice = view.planner.choose(depth, params=task.request.params)
+            choice = _choice(view, task.request, depth)
             first.append(replace(task, depth=depth, choice=choice, least=0.0))
         self._search(view, first)  # each adds to the counters of its task, as they share them
         for task, found in zip(tasks, first, strict=True):
@@ -114,8 +115,8 @@ class Responder:
         stats = SearchStats(*task.counters.tolist())
         explanation = None
         if request.explain:
-            how = task.choice, request.params, task.depth, task.kth
-            explanation = explain(view, task.scope, query, *how, stats)
+            how = task.choice, task.depth, task.kth, stats
+            explanation = explain(view, task.scope, query, request, *how)
         return Answer(
             hits,
             task.choice.plan,
@@ -141,9 +142,8 @@ class Responder:
         return [Group(value, _hits(view, task, *map(list, zip(*found, strict=True)))) for value, found in groups]
 
     def _facets(self, view: View, task: Task) -> dict[str, list[Facet]]:
-        asked = understand(view, task.request.query)  # before feedback
         assert task.request.facets is not None
-        counts = count_facets(view, self._columns, task.scope, asked.query, asked.examples, task.request.facets)
+        counts = count_facets(view, self._columns, task.scope, task.asked, task.question.examples, task.request.facets)
         return {key: [Facet(*entry) for entry in entries] for key, entries in counts.items()}
 
 
@@ -154,8 +154,14 @@ def _task(view: View, scope: Scope, request: SearchRequest) -> Task:
         check_key(view, facet.key, f"facets[{at}].key", lists=True)
     question = understand(view, request.query)
     depth = request.depth + len(question.examples)
+    choice = _choice(view, request, depth)
     least = 0.0 if request.fusion else request.score_threshold or 0.0  # a fusion's is for its own scores
-    return Task(request, question, scope, view.planner.choose(depth, params=request.params), depth, least)
+    return Task(request, question.query, question, scope, choice, depth, least)
+
+
+def _choice(view: View, request: SearchRequest, depth: int) -> Choice:
+    choice = view.planner.choose(depth, params=request.params)
+    return choice.under_filter() if request.narrow else choice
 
 
 def _placed(error: InputError, where: str) -> InputError:
@@ -185,8 +191,9 @@ def _warnings(task: Task) -> tuple[str, ...]:
     if len(query.components) == 0:
         unknown = "the collection knows none of the query's components, so nothing matches"
         warnings += (unknown if query.unknown else "the query is empty, so nothing matches",)
-    if request.filter is not None and request.params.plan == "blocks":
-        warnings += ("the plan 'blocks' finds too little under a filter: the answer is exact",)
+    if request.narrow and request.params.plan == "blocks":
+        why = "a filter" if request.filter is not None else "group_by"
+        warnings += (f"the plan 'blocks' finds too little under {why}: the answer is exact",)
     few = request.filter is not None and request.score_threshold is None and not task.question.examples
     if few and not request.fusion and not request.group_by:
         warnings += few_hits(len(task.numbers), request.end, task.scope.count)

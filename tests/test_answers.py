@@ -287,6 +287,16 @@ def test_why(there: Changed, params: Any, why: str) -> None:
     assert why in explanation.why
 
 
+def test_why_under_a_filter(there: Changed) -> None:
+    explanation = ask(there, QUERIES[0], explain=True, filter=PAPERS, params=SearchParams(recall=0.9)).explanation
+    assert explanation is not None
+    assert "a filter" in explanation.why
+    few = {"must": [{"ids": ["d10", "d11"]}]}
+    explanation = ask(there, QUERIES[0], explain=True, filter=few).explanation
+    assert explanation is not None
+    assert {shard.method for shard in explanation.shards} == {"scan"}
+
+
 # ---- what is refused ---------------------------------------------------------------------------------------------
 
 

@@ -87,3 +87,25 @@ def test_search_under_a_filter(run: Run, tmp_path: Path) -> None:
     wrong = run(*query, "--filter", '{"must": [{"key": "yaer", "range": {"lt": 1992}}]}')
     expected = "error: filter.must[0].key: unknown column 'yaer'; this collection has id, year\n"
     assert (wrong.exit_code, wrong.stderr) == (2, expected)
+
+
+def test_explanations_are_printed(run: Run, planets_index: Path) -> None:
+    result = run("search", planets_index, "--tokens", '{"planet": 2}', "--explain", "--facet", "text")
+    assert result.exit_code == 0
+    words = " ".join(result.stdout.split())
+    assert "planet 2.0000 1.0000 2.0000" in words
+    assert "inner product 2.0000" in words
+    assert "why this plan no recall was asked for, so the answer is exact" in words
+    assert "text matches" in words
+    line = orjson.loads(
+        run("search", planets_index, "--tokens", '{"planet": 2}', "-k", "1", "--explain", "--json").stdout
+    )
+    assert [part["token"] for part in line["explanation"]] == ["planet"]
+
+
+def test_documents_like_one_from_the_second_on(run: Run, planets_index: Path) -> None:
+    whole = run("search", planets_index, "--like", "a", "--json").stdout.splitlines()
+    assert "a" not in [orjson.loads(line)["id"] for line in whole]
+    assert run("search", planets_index, "--like", "a", "--json", "--offset", "1").stdout.splitlines() == whole[1:]
+    result = run("search", planets_index, "--like", "nope")
+    assert "found no document 'nope'" in result.stderr
