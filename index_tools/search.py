@@ -12,7 +12,7 @@ from rich.table import Table
 import seismic
 from index_tools.explanation import print_explanation, print_facets
 from index_tools.options import with_params
-from seismic import Answer, FacetBy, Index, QueryError, SearchParams, SearchRequest
+from seismic import Answer, FacetBy, Index, ParameterError, QueryError, SearchParams, SearchRequest
 
 app = typer.Typer(add_completion=False)
 
@@ -59,6 +59,8 @@ def search(
 
         seismic search scifact --tokens '{"planet": 2.1}' --filter '{"must": [{"key": "year", "range": {"lt": 1990}}]}'
     """
+    if k < 1:
+        raise ParameterError(f"k is {k}, expected at least 1")
     query = _query(text, tokens, vector, like)
     wanted = None if filter is None else _parse("--filter", filter)
     facets = [FacetBy(key=column) for column in facet or []] or None

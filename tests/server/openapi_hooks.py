@@ -36,6 +36,8 @@ def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwar
 
 def _repair_search(body: dict[str, Any]) -> None:
     query = body["query"]
+    if "text" in query:  # no collection here has an encoder
+        query["tokens"] = {query.pop("text"): 1.0}
     if "id" in query:
         query["id"] = ID
     for kind in query.keys() & {"positive", "negative"}:
@@ -93,6 +95,7 @@ def _repair_change(body: dict[str, Any]) -> None:
         document["id"] = f"{document['id']}-{number}"
         document.pop("payload", None)
         document.pop("tokens", None)
+        document.pop("text", None)
         document["indices"] = sorted({one % DIMENSION for one in document.get("indices") or []})
         document["values"] = _weights(document.get("values") or [], len(document["indices"]))
 
