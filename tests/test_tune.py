@@ -94,6 +94,17 @@ def test_a_sample_of_the_queries_is_drawn(tmp_path: Path) -> None:
         assert [profile.queries for profile in profiles] == [measured, measured]
 
 
+def test_fewer_queries_where_exact_answers_take_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seismic.build(samples.random_vectors(300), tmp_path / "index")
+    queries = samples.random_vectors(400, empty=0)
+    monkeypatch.setattr(sys.modules["seismic.tune"], "PASS", 0.0)
+    profiles = seismic.tune(tmp_path / "index", queries, depths=(10,), targets=(0.9,))
+    assert [profile.queries for profile in profiles] == [200, 200]
+    monkeypatch.setattr(sys.modules["seismic.tune"], "PASS", 1e9)
+    profiles = seismic.tune(tmp_path / "index", queries, depths=(10,), targets=(0.9,))
+    assert profiles[0].queries > 200
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
