@@ -212,10 +212,12 @@ def maxima(documents: Sequence[Row], dimension: int, dense: Collection[int]) -> 
             codes[component] = [rounded_up.get(block, 0) for block in range(padded)]
         else:
             blocks[component], codes[component] = list(rounded_up), list(rounded_up.values())
+    block_starts = row_offsets(blocks, dimension)
     return readonly(
         Maxima(
-            row_offsets(blocks, dimension),
+            block_starts,
             np.array([block for row in blocks.values() for block in row], np.uint16),
+            np.diff(block_starts).astype(np.uint32),
             row_offsets(codes, dimension),
             np.array([code for row in codes.values() for code in row], np.uint8),
             scales,

@@ -4,7 +4,7 @@ import numpy as np
 
 from seismic.builder.ranges import Report
 from seismic.kernels import maxima
-from seismic.kernels.maxima import BLOCK, GROUP, Maxima
+from seismic.kernels.maxima import BLOCK, GROUP, Maxima, windows_of
 from seismic.kernels.score import Forward
 from seismic.store.schema import check_offset
 
@@ -16,15 +16,19 @@ def find_maxima(forward: Forward, dimension: int, report: Report) -> Maxima:
     """Every component's maxima over the shared blocks of the forward index."""
     n_blocks = -(-len(forward.scales) // BLOCK)
     padded = -(-n_blocks // GROUP) * GROUP
-    counts, largest = np.zeros(dimension, np.int64), np.zeros(dimension, np.float32)
+    counts = np.zeros((dimension, windows_of(len(forward.scales))), np.int64)
+    largest = np.zeros(dimension, np.float32)
     maxima.count_maxima(forward, counts, largest)
-    dense = counts > DENSE_FRACTION * n_blocks
-    block_starts = np.concatenate([[0], np.cumsum(np.where(dense, 0, counts))])
-    code_starts = np.concatenate([[0], np.cumsum(np.where(dense, padded, counts))])
+    dense = counts.sum(axis=1) > DENSE_FRACTION * n_blocks
+    code_counts = np.where(dense, padded, counts.sum(axis=1))
+    counts[dense] = 0
+    block_starts = np.concatenate([[0], np.cumsum(counts.sum(axis=1))])
+    code_starts = np.concatenate([[0], np.cumsum(code_counts)])
     check_offset(int(code_starts[-1]), "maxima")
     found = Maxima(
         block_starts.astype(np.int32),
-        np.empty(block_starts[-1], np.uint16 if len(forward.scales) <= BLOCK << 16 else np.uint32),
+        np.empty(block_starts[-1], np.uint16),
+        np.cumsum(counts, axis=1).astype(np.uint32).ravel(),
         code_starts.astype(np.int32),
         np.zeros(code_starts[-1], np.uint8),
         largest / np.float32(255),

@@ -10,8 +10,18 @@ import numpy as np
 from seismic.kernels import heap
 from seismic.kernels.arrays import F32, F64, I64, U8, U32
 from seismic.kernels.block_dot import full_sums, wanted_of
-from seismic.kernels.bounds import TERMS, Bounds, first_floor, least_bound, make_bounds, unit_of, whole_weight
-from seismic.kernels.impacts import WINDOW, WINDOW_BITS, Impacts
+from seismic.kernels.bounds import (
+    TERMS,
+    Bounds,
+    first_floor,
+    least_bound,
+    make_bounds,
+    scatter,
+    span,
+    unit_of,
+    whole_weight,
+)
+from seismic.kernels.impacts import WINDOW, Impacts
 from seismic.kernels.jit import jit
 from seismic.kernels.maxima import BLOCK, GROUP
 from seismic.kernels.score import QueryTable, load_query, make_query_table, unload_query
@@ -96,15 +106,11 @@ def _add_impacts(
     for window in range(windows):
         if stopped(stop):
             break
-        base = np.uint64(window << WINDOW_BITS)
         for at in range(terms):
             component = np.int64(components[at])
-            weight = np.uint32(whole_weight(values[at], scales[component], unit, terms))
-            start, end = np.int64(impacts.starts[component]), component * windows + window
-            first = np.uint64(start + (np.int64(impacts.ends[end - 1]) if window > 0 else 0))
-            for posting in range(first, np.uint64(start + np.int64(impacts.ends[end]))):
-                more = (weight * np.uint32(impacts.codes[posting])) >> np.uint32(8)
-                scratch.bounds[base + np.uint64(impacts.positions[posting])] += np.uint16(more)
+            weight = whole_weight(values[at], scales[component], unit, terms)
+            start, (first, last) = np.int64(impacts.starts[component]), span(impacts.ends, component, windows, window)
+            scatter(impacts.positions, impacts.codes, start, start, first, last, weight, window, scratch.bounds)
     for group in range(-(-n // GROUP)):
         scratch.tops[group] = add_rows(
             scratch.bounds, group * GROUP, impacts.codes, scratch.offsets, scratch.weights, 0

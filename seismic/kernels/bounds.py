@@ -1,4 +1,4 @@
-"""Bounds of all shared blocks: the sum of weight x maximum over the query's components, in 16 bits.
+"""Bounds of all shared blocks: the sum of weight x maximum over the query's components, in 16 bits, window by window.
 
 A bound is the sum of weight x code >> 8, with integer weights rounded up so that `unit` x (bound + terms) is never
 below what a document of the block scores.
@@ -10,12 +10,15 @@ import numpy as np
 
 from seismic.kernels.arrays import F32, I64, U8, U16, U32
 from seismic.kernels.jit import jit
-from seismic.kernels.maxima import GROUP, Maxima
-from seismic.kernels.score import SAFETY
-from seismic.kernels.simd import add_rows, at_least, trailing_zeros
+from seismic.kernels.maxima import GROUP, WINDOW, WINDOW_BITS, Maxima
+from seismic.kernels.score import LINE, SAFETY
+from seismic.kernels.simd import add_rows, at_least, prefetch, trailing_zeros
 
 BUCKETS = 1024
 """Steps of the counting sorts."""
+
+WINDOW_GROUPS = WINDOW // GROUP
+"""Groups of a window."""
 
 TERMS = 128
 """Up to so many components, a query's every match shows in its bound: weights are 256 at least."""
@@ -24,7 +27,7 @@ TERMS = 128
 class Bounds(NamedTuple):
     """Scratch of one search at a time.
 
-    ``bounds`` uint16 [blocks, padded to GROUP], all 0 between searches; ``tops`` uint16: largest bound of each group.
+    ``bounds`` uint16 [blocks, padded to WINDOW], all 0 between searches; ``tops`` uint16: largest bound of each group.
     By block: ``candidates`` and ``order`` uint32. ``histogram`` int64 [BUCKETS + 1]. By dense component of the query:
     ``offsets`` int64 and ``weights`` uint16 [dimension].
     """
@@ -42,7 +45,7 @@ class Bounds(NamedTuple):
 def make_bounds(dimension: int, groups: int) -> Bounds:
     """Scratch for shards of up to so many groups of blocks."""
     return Bounds(
-        np.zeros(max(groups * GROUP, 1 << 16), np.uint16),  # room for every block number of 16 bits
+        np.zeros(max(1, -(-groups // WINDOW_GROUPS)) * WINDOW, np.uint16),  # room for any block number of 16 bits
         np.zeros(groups, np.uint16),
         np.empty(groups * GROUP, np.uint32),
         np.empty(groups * GROUP, np.uint32),
@@ -78,23 +81,48 @@ def least_bound(score: float, unit: float, terms: int) -> int:
 @jit(allocates=False)
 def add_bounds(maxima: Maxima, components: U32, values: F32, groups: int, scratch: Bounds) -> float:
     """Fill `bounds` and `tops`; the value of one unit of them."""
-    unit, terms = unit_of(maxima.scales, components, values), len(components)
-    n_rows = 0
+    unit, terms, n_rows = unit_of(maxima.scales, components, values), len(components), 0
     for at in range(terms):
         component = np.int64(components[at])
-        weight = whole_weight(values[at], maxima.scales[component], unit, terms)
-        first, last = np.int64(maxima.block_starts[component]), np.int64(maxima.block_starts[component + 1])
-        start = np.int64(maxima.code_starts[component])
-        if first < last:
-            _scatter(maxima, first, last, start, weight, scratch.bounds)
-        elif start < np.int64(maxima.code_starts[component + 1]):
-            scratch.offsets[n_rows], scratch.weights[n_rows] = start, weight
+        start, stop = np.int64(maxima.code_starts[component]), np.int64(maxima.code_starts[component + 1])
+        if start < stop and maxima.block_starts[component] == maxima.block_starts[component + 1]:
+            scratch.offsets[n_rows] = start
+            scratch.weights[n_rows] = whole_weight(values[at], maxima.scales[component], unit, terms)
             n_rows += 1
-    for group in range(groups):
-        scratch.tops[group] = add_rows(
-            scratch.bounds, group * GROUP, maxima.codes, scratch.offsets, scratch.weights, n_rows
-        )
+    windows = max(1, -(-groups // WINDOW_GROUPS))
+    for window in range(windows):
+        for at in range(terms):
+            _prefetch_span(maxima, np.int64(components[at]), windows, window)
+        for at in range(terms):
+            component = np.int64(components[at])
+            first, last = span(maxima.ends, component, windows, window)
+            if first < last:
+                weight = whole_weight(values[at], maxima.scales[component], unit, terms)
+                start, code_start = np.int64(maxima.block_starts[component]), np.int64(maxima.code_starts[component])
+                scatter(maxima.blocks, maxima.codes, start, code_start, first, last, weight, window, scratch.bounds)
+        for group in range(window * WINDOW_GROUPS, min(groups, (window + 1) * WINDOW_GROUPS)):
+            scratch.tops[group] = add_rows(
+                scratch.bounds, group * GROUP, maxima.codes, scratch.offsets, scratch.weights, n_rows
+            )
     return unit
+
+
+@jit(inline=True)
+def span(ends: U32, component: int, windows: int, window: int) -> tuple[int, int]:
+    """Which of a component's entries, counted from its first, are those of a window."""
+    end = component * windows + window
+    return np.int64(ends[end - 1]) if window > 0 else 0, np.int64(ends[end])
+
+
+@jit(inline=True)
+def _prefetch_span(maxima: Maxima, component: int, windows: int, window: int) -> None:
+    """Ask for the first 512 blocks and codes: CPUs foresee the rest."""
+    first, last = span(maxima.ends, component, windows, window)
+    last = min(last, first + 512)
+    for at in range(first, last, LINE // 2):
+        prefetch(maxima.blocks, maxima.block_starts[component] + at)
+    for at in range(first, last, LINE):
+        prefetch(maxima.codes, maxima.code_starts[component] + at)
 
 
 @jit(allocates=False)
@@ -111,12 +139,15 @@ def restrict(maxima: Maxima, allowed: U8, groups: int, scratch: Bounds) -> None:
 
 
 @jit(allocates=False)
-def _scatter(maxima: Maxima, first: int, last: int, start: int, weight: int, bounds: U16) -> None:
-    """Add a sparse component's maxima."""
-    factor = np.uint32(weight)
-    for at in range(last - first):
-        code = np.uint32(maxima.codes[np.uint64(start + at)])
-        bounds[maxima.blocks[np.uint64(first + at)]] += np.uint16((factor * code) >> np.uint32(8))
+def scatter(
+    places: U16, codes: U8, start: int, code_start: int, first: int, last: int, weight: int, window: int, bounds: U16
+) -> None:
+    """Add weight x code to the bounds of a window, at entries first .. last - 1 of a component whose `places` and
+    `codes` begin at these starts."""
+    factor, base = np.uint32(weight), np.uint64(window << WINDOW_BITS)
+    for at in range(first, last):
+        more = (factor * np.uint32(codes[np.uint64(code_start + at)])) >> np.uint32(8)
+        bounds[base + np.uint64(places[np.uint64(start + at)])] += np.uint16(more)
 
 
 @jit(allocates=False)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seismic.kernels.arrays import F32, I32, I64, U8, Numeric
+from seismic.kernels.arrays import F32, I32, I64, U8, U16, U32
 from seismic.kernels.jit import jit
 from seismic.kernels.score import Forward
 
@@ -19,24 +19,37 @@ GROUP = 64
 """Blocks whose bounds are added up together; rows and bounds are padded to it."""
 
 
+WINDOW_BITS = 16
+WINDOW = 1 << WINDOW_BITS
+"""Blocks of a window, within which they are numbered: their bounds stay in the cache while they are added up."""
+
+
 class Maxima(NamedTuple):
     """Component -> its maxima over shared blocks, as codes: value <= scale of the component x code.
 
-    A sparse component has ``blocks`` uint16 or uint32, ascending, and as many ``codes`` uint8; a dense one has no
-    blocks and a code for each block, padded to a multiple of GROUP. ``block_starts`` and ``code_starts`` int32
-    [dimension + 1]; ``scales`` float32 [dimension].
+    A sparse component has ``blocks`` uint16, each its place in a window, ascending, and as many ``codes`` uint8; a
+    dense one has no blocks and a code for each block, padded to a multiple of GROUP. ``block_starts`` and
+    ``code_starts`` int32 [dimension + 1]; ``ends`` uint32 [dimension x windows]: where the blocks of each window end,
+    from the component's start; ``scales`` float32 [dimension].
     """
 
     block_starts: I32
-    blocks: Numeric
+    blocks: U16
+    ends: U32
     code_starts: I32
     codes: U8
     scales: F32
 
 
+def windows_of(documents: int) -> int:
+    """Windows of a shard of so many documents."""
+    return max(1, -(-documents // (BLOCK * WINDOW)))
+
+
 @jit
 def count_maxima(forward: Forward, counts: I64, largest: F32) -> None:
-    """By component [dimension]: add up the blocks it occurs in, and find its largest value."""
+    """Add up the blocks that each component occurs in, by window, into `counts` [dimension, windows], and find its
+    `largest` value [dimension]."""
     last_block = np.full(len(counts), -1, np.int64)
     for position in range(len(forward.scales)):
         block, scale = position // BLOCK, forward.scales[position]
@@ -46,7 +59,7 @@ def count_maxima(forward: Forward, counts: I64, largest: F32) -> None:
             largest[component] = max(largest[component], value)
             if last_block[component] != block:
                 last_block[component] = block
-                counts[component] += 1
+                counts[component, block >> WINDOW_BITS] += 1
 
 
 @jit
@@ -74,5 +87,5 @@ def fill_maxima(forward: Forward, dense: U8, maxima: Maxima) -> None:
                     fill[component] += 1
                 place = fill[component] - 1
                 entry = place - maxima.code_starts[component] + maxima.block_starts[component]
-                maxima.blocks[entry] = block
+                maxima.blocks[entry] = block & (WINDOW - 1)
             maxima.codes[place] = max(np.int64(maxima.codes[place]), code)

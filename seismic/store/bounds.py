@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from seismic.errors import CorruptIndexError
 from seismic.kernels.impacts import Impacts
-from seismic.kernels.maxima import BLOCK, GROUP, Maxima
+from seismic.kernels.maxima import BLOCK, Maxima
 from seismic.kernels.score import Forward
 from seismic.kernels.shared import Shared
 from seismic.kernels.traverse import Blocks, Summaries
@@ -46,18 +46,21 @@ def check_shared(shared: Shared, dimension: int, place: str) -> None:
 
 def check_impacts(impacts: Impacts, place: str) -> None:
     """`ends` say which postings are those of a window."""
-    dimension = len(impacts.starts) - 1
-    ends = impacts.ends.reshape(dimension, len(impacts.ends) // dimension if dimension else 1)
-    if (ends[:, 1:] < ends[:, :-1]).any() or not np.array_equal(ends[:, -1], np.diff(impacts.starts)):
-        raise CorruptIndexError(f"{place}: ends do not rise to the number of the component's postings")
+    _check_ends(impacts.ends, impacts.starts, f"{place}: ends", "postings")
 
 
-def check_maxima(maxima: Maxima, documents: int, place: str) -> None:
-    """`blocks` say where to add to bounds, `scales` multiply them."""
-    if maxima.blocks.dtype == np.uint32:
-        groups = -(-documents // (BLOCK * GROUP))
-        check_below(maxima.blocks, groups * GROUP, f"{place}: blocks")
+def check_maxima(maxima: Maxima, place: str) -> None:
+    """`ends` say which blocks are those of a window, `scales` multiply bounds."""
+    _check_ends(maxima.ends, maxima.block_starts, f"{place}: ends", "blocks")
     check_scales(maxima.scales, f"{place}: scale")
+
+
+def _check_ends(ends: npt.NDArray[np.uint32], starts: npt.NDArray[np.int32], place: str, what: str) -> None:
+    """CorruptIndexError if the ends [components x windows] leave their component's span, which begins at its start."""
+    dimension = len(starts) - 1
+    by_window = ends.reshape(dimension, len(ends) // dimension if dimension else 1)
+    if (by_window[:, 1:] < by_window[:, :-1]).any() or not np.array_equal(by_window[:, -1], np.diff(starts)):
+        raise CorruptIndexError(f"{place} do not rise to the number of the component's {what}")
 
 
 def check_lists(blocks: Blocks, summaries: Summaries, documents: int, most_blocks: int, place: str) -> None:

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from seismic.errors import CorruptIndexError, InputError
 from seismic.kernels.impacts import WINDOW, Impacts
-from seismic.kernels.maxima import BLOCK, GROUP, Maxima
+from seismic.kernels.maxima import BLOCK, GROUP, Maxima, windows_of
 from seismic.kernels.score import Forward
 from seismic.kernels.shared import Shared
 from seismic.kernels.traverse import Blocks, Summaries
@@ -76,12 +76,13 @@ def shared_schema(dimension: int, residuals: bool = True) -> pa.Schema:
 
 
 def maxima_schema(documents: int) -> pa.Schema:
-    """Row = component: its maxima over shared blocks. A dense row has no block numbers, but a code for every block."""
-    number = pa.uint16() if documents <= BLOCK << 16 else pa.uint32()
+    """Row = component: its maxima over shared blocks, which are numbered within windows of 65,536; where those of each
+    window end. A dense row has no block numbers, but a code for every block."""
     return pa.schema(
         {
-            "blocks": pa.list_(pa.field("block", number, nullable=False)),
+            "blocks": pa.list_(pa.field("block", pa.uint16(), nullable=False)),
             "codes": pa.list_(pa.field("code", pa.uint8(), nullable=False)),
+            "ends": pa.list_(pa.field("end", pa.uint32(), nullable=False), windows_of(documents)),
             "scale": pa.float32(),
         }
     )
@@ -167,7 +168,8 @@ def maxima_batch(maxima: Maxima, documents: int) -> pa.RecordBatch:
             ("codes", maxima.code_starts, maxima.codes),
         )
     )
-    return pa.record_batch([blocks, codes, pa.array(maxima.scales)], schema=schema)
+    ends = pa.FixedSizeListArray.from_arrays(pa.array(maxima.ends), type=schema.field("ends").type)
+    return pa.record_batch([blocks, codes, ends, pa.array(maxima.scales)], schema=schema)
 
 
 def impacts_batch(impacts: Impacts, documents: int) -> pa.RecordBatch:
@@ -254,7 +256,8 @@ def maxima_arrays(batch: pa.RecordBatch, documents: int) -> Maxima:
     groups = -(-documents // (BLOCK * GROUP))
     if not ((n_codes == n_blocks) | ((n_blocks == 0) & (n_codes == groups * GROUP))).all():
         raise CorruptIndexError(f"{MAXIMA}: found rows with neither a code per block number nor {groups * GROUP} codes")
-    return Maxima(block_starts, _flat(blocks), code_starts, _flat(codes), _flat(batch.column("scale")))
+    ends = _flat(batch.column("ends").flatten())
+    return Maxima(block_starts, _flat(blocks), ends, code_starts, _flat(codes), _flat(batch.column("scale")))
 
 
 def impacts_arrays(batch: pa.RecordBatch) -> Impacts:

@@ -90,7 +90,7 @@ def open_shard(generation: Path, entry: ShardEntry, layout: Layout, dimension: i
     _check_nnz(folder / SHARED, len(shared.codes) + len(shared.own_codes), entry.nnz)
     _check_rows(folder / SHARED, len(shared.numbers), entry.documents)
     maxima = maxima_arrays(mapped(MAXIMA, maxima_schema(entry.documents), dimension), entry.documents)
-    check_maxima(maxima, entry.documents, f"{folder / MAXIMA}")
+    check_maxima(maxima, f"{folder / MAXIMA}")
     impacts, lists = None, None
     if IMPACTS in entry.files:
         impacts = impacts_arrays(mapped(IMPACTS, impacts_schema(entry.documents), dimension))

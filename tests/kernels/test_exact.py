@@ -11,13 +11,14 @@ from seismic.builder.maxima import find_maxima
 from seismic.builder.quantize import quantize_vectors
 from seismic.builder.shared import share_blocks
 from seismic.kernels.accumulate import make_accumulate_workspace, search_accumulate_batch
-from seismic.kernels.bounds import TERMS, add_bounds
+from seismic.kernels.bounds import TERMS, add_bounds, make_bounds, whole_weight
 from seismic.kernels.exact import Workspace, make_exact_workspace, search_exact_batch
-from seismic.kernels.maxima import BLOCK, Maxima
+from seismic.kernels.maxima import BLOCK, GROUP, WINDOW, Maxima
 from seismic.kernels.score import SAFETY
 from seismic.kernels.shared import Shared
 from seismic.query import MAX_COMPONENTS
 from tests import naive, samples
+from tests.kernels.conftest import needs_jit
 from tests.naive import Row
 
 ALL_DENSE = range(samples.WIDE)
@@ -104,6 +105,34 @@ def test_bounds_are_never_below_a_score(dense: range, vectors: SparseVectors, da
         assert unit * (int(scratch.bounds[block]) + len(query)) * SAFETY >= best
         assert (scratch.bounds[block] > 0) == (best > 0)
     assert not scratch.bounds[block + 1 :].any()
+
+
+@needs_jit
+def test_bounds_of_several_windows() -> None:
+    """Against sums over all blocks, of codes drawn at random."""
+    rng, dimension, groups = np.random.default_rng(0), 4, WINDOW // GROUP + 3
+    n_blocks = groups * GROUP
+    blocks = [np.flatnonzero(rng.random(n_blocks) < share) for share in (0.02, 0.0001, 0.0)]
+    codes = [*(rng.integers(1, 256, len(row), np.uint8) for row in blocks), rng.integers(0, 256, n_blocks, np.uint8)]
+    maxima = samples.readonly(
+        Maxima(
+            samples.offsets([*map(len, blocks), 0]),
+            np.concatenate(blocks).astype(np.uint16),
+            np.array([[(row < WINDOW).sum(), len(row)] for row in [*blocks, blocks[-1]]], np.uint32).ravel(),
+            samples.offsets([*map(len, codes)]),
+            np.concatenate(codes),
+            np.ones(dimension, np.float32),
+        )
+    )
+    components, values = np.arange(dimension, dtype=np.uint32), np.array([3, 2, 1, 0.5], np.float32)
+    scratch = make_bounds(dimension, groups)
+    unit = add_bounds(maxima, components, values, groups, scratch)
+    expected = np.zeros(n_blocks, np.int64)
+    for at, row in enumerate([*blocks, np.arange(n_blocks)]):
+        expected[row] += codes[at].astype(np.int64) * whole_weight(values[at], np.float32(1), unit, dimension) >> 8
+    np.testing.assert_array_equal(scratch.bounds[:n_blocks], expected)
+    np.testing.assert_array_equal(scratch.tops, expected.reshape(-1, GROUP).max(axis=1))
+    assert not scratch.bounds[n_blocks:].any()
 
 
 @pytest.mark.parametrize("dense", [range(0), range(0, samples.WIDE, 2), ALL_DENSE])

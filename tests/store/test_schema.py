@@ -99,10 +99,9 @@ def test_components_are_16_bits_where_they_fit(dimension: int) -> None:
     assert schema.forward_schema(dimension).field("components").type.value_type == kind
 
 
-@pytest.mark.parametrize("documents", [8 << 16, (8 << 16) + 1])
-def test_block_numbers_are_16_bits_where_they_fit(documents: int) -> None:
-    kind = pa.uint16() if documents <= 8 << 16 else pa.uint32()
-    assert schema.maxima_schema(documents).field("blocks").type.value_type == kind
+@pytest.mark.parametrize(("documents", "windows"), [(0, 1), (1, 1), (8 << 16, 1), ((8 << 16) + 1, 2)])
+def test_blocks_of_maxima_are_numbered_within_windows(documents: int, windows: int) -> None:
+    assert schema.maxima_schema(documents).field("ends").type.list_size == windows
 
 
 def test_rows_are_the_concepts() -> None:
@@ -117,6 +116,7 @@ def test_rows_are_the_concepts() -> None:
     assert block["own_ends"] == [0, 0, 1, 1, 1, 1, 1, 1]
     assert maxima.column("blocks").to_pylist() == [[], [0]]
     assert maxima.column("codes").to_pylist() == [[255] + [0] * 63, [255]]
+    assert maxima.column("ends").to_pylist() == [[0], [1]]
     assert postings.column("blocks").to_pylist() == [[0b100], [0b101]]
     assert summaries.column("shapes").to_pylist() == [[{"length": 2, "runs": 2}]] * 2
     assert summaries.column("components").to_pylist() == [[0, 1], [1, 0]]
@@ -180,7 +180,8 @@ def test_bad_offsets_of_maxima(name: str, offsets: list[int]) -> None:
         other: lists(offsets if other == name else [0, 1, 3], pa.array([0, 0, 1], kind.value_type), kind)
         for other, kind in (("blocks", form.field("blocks").type), ("codes", form.field("codes").type))
     }
-    batch = pa.record_batch([*columns.values(), pa.array([1.0, 1.0], pa.float32())], schema=form)
+    ends = pa.array([[1], [2]], form.field("ends").type)
+    batch = pa.record_batch([*columns.values(), ends, pa.array([1.0, 1.0], pa.float32())], schema=form)
     with pytest.raises(CorruptIndexError, match=rf"maxima\.arrow: {name}: list offsets do not rise from 0 to 3"):
         schema.maxima_arrays(batch, 8)
 
@@ -191,7 +192,8 @@ def test_dense_rows_have_a_code_for_every_block() -> None:
         lists(offsets, pa.array([0] * offsets[-1], form.field(name).type.value_type), form.field(name).type)
         for name, offsets in (("blocks", [0, 0, 1]), ("codes", [0, 63, 64]))
     )
-    batch = pa.record_batch([blocks, codes, pa.array([1.0, 1.0], pa.float32())], schema=form)
+    ends = pa.array([[0], [1]], form.field("ends").type)
+    batch = pa.record_batch([blocks, codes, ends, pa.array([1.0, 1.0], pa.float32())], schema=form)
     with pytest.raises(CorruptIndexError, match=r"maxima\.arrow: found rows with neither .* nor 64 codes"):
         schema.maxima_arrays(batch, 8)
 
