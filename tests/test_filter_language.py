@@ -8,22 +8,25 @@ import pytest
 
 from seismic import FilterError
 from seismic.filters.bind import bind
+from seismic.filters.columns import columns_of
 from seismic.filters.language import MAX_CONDITIONS, MAX_DEPTH, MAX_VALUES, parse_filter
 from seismic.filters.predicates import NOTHING, Within
 
-SCHEMA = pa.schema(
-    {
-        "id": pa.string(),
-        "lang": pa.string(),
-        "year": pa.int32(),
-        "open": pa.bool_(),
-        "price": pa.float32(),
-        "day": pa.date32(),
-        "old": pa.date64(),
-        "at": pa.timestamp("us"),
-        "tags": pa.list_(pa.string()),
-        "raw": pa.binary(),
-    }
+COLUMNS = columns_of(
+    pa.schema(
+        {
+            "id": pa.string(),
+            "lang": pa.string(),
+            "year": pa.int32(),
+            "open": pa.bool_(),
+            "price": pa.float32(),
+            "day": pa.date32(),
+            "old": pa.date64(),
+            "at": pa.timestamp("us"),
+            "tags": pa.list_(pa.string()),
+            "raw": pa.binary(),
+        }
+    )
 )
 
 
@@ -36,7 +39,7 @@ def nested(depth: int) -> dict[str, Any]:
 
 def refused(wanted: Any) -> str:
     with pytest.raises(FilterError) as caught:
-        bind(parse_filter(wanted), SCHEMA)
+        bind(parse_filter(wanted), COLUMNS)
     assert str(caught.value) == f"{caught.value.path}: {caught.value.problem}"
     return str(caught.value)
 
@@ -138,7 +141,7 @@ def test_what_a_filter_may_cost_is_bounded() -> None:
     ],
 )
 def test_bounds_are_exact(key: str, bounds: dict[str, Any], low: Any, high: Any) -> None:
-    found = bind(parse_filter({"must": [{"key": key, "range": bounds}]}), SCHEMA)
+    found = bind(parse_filter({"must": [{"key": key, "range": bounds}]}), COLUMNS)
     if low is None:
         assert found == NOTHING
     else:
@@ -149,5 +152,5 @@ def test_bounds_are_exact(key: str, bounds: dict[str, Any], low: Any, high: Any)
 def test_the_same_filter_written_otherwise_is_the_same() -> None:
     one = {"must": [{"key": "lang", "match": {"any": ["en", "de", "en"]}}], "should": []}
     other = {"must": [{"key": "lang", "match": {"any": ["de", "en"]}}]}
-    assert bind(parse_filter(one), SCHEMA) == bind(parse_filter(other), SCHEMA)
-    assert hash(bind(parse_filter(one), SCHEMA)) == hash(bind(parse_filter(other), SCHEMA))
+    assert bind(parse_filter(one), COLUMNS) == bind(parse_filter(other), COLUMNS)
+    assert hash(bind(parse_filter(one), COLUMNS)) == hash(bind(parse_filter(other), COLUMNS))

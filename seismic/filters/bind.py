@@ -1,52 +1,36 @@
 """Fitting a filter to the columns of a collection: its keys, and the types of its values."""
 
 import reprlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any as Anything
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
 
 from seismic.errors import FilterError
-from seismic.filters.columns import element_of, is_ordered, is_text, is_time, storage_of
+from seismic.filters.columns import Column, is_time
 from seismic.filters.ends import Exact, highest, least, lowest, most
 from seismic.filters.instants import seconds_since_epoch
-from seismic.filters.language import (
-    CLAUSES,
-    Condition,
-    Exists,
-    Filter,
-    HasId,
-    InRange,
-    IsNull,
-    Match,
-    MatchValue,
-)
-from seismic.filters.predicates import (
-    NOTHING,
-    All,
-    Any,
-    Identified,
-    Not,
-    OneOf,
-    Predicate,
-    Present,
-    Within,
-)
+from seismic.filters.language import CLAUSES, Condition, Exists, Filter, HasId, InRange, IsNull, Match, MatchValue
+from seismic.filters.predicates import NOTHING, All, Any, Identified, Not, OneOf, Predicate, Present, Within
 
 PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
+_NAMES: dict[type, str] = {str: "a string", int: "an integer", bool: "true or false"}
 
-def bind(wanted: Filter, schema: pa.Schema) -> Predicate:
-    """What a filter asks of documents of this schema, dictionaries aside. FilterError names the path of what does not
-    fit."""
-    return _filter(wanted, schema, "filter")
+Columns: TypeAlias = Mapping[str, Column]
 
 
-def _filter(wanted: Filter, schema: pa.Schema, path: str) -> Predicate:
+def bind(wanted: Filter, columns: Columns) -> Predicate:
+    """What a filter asks of documents of these columns. FilterError names the path of what does not fit."""
+    return _filter(wanted, columns, "filter")
+
+
+def _filter(wanted: Filter, columns: Columns, path: str) -> Predicate:
     must, should, must_not = (
         [
-            _condition(condition, schema, f"{path}.{clause}[{at}]")
+            _condition(condition, columns, f"{path}.{clause}[{at}]")
             for at, condition in enumerate(getattr(wanted, clause))
         ]
         for clause in CLAUSES
@@ -59,93 +43,71 @@ def _any(parts: Sequence[Predicate]) -> Predicate:
     return parts[0] if len(parts) == 1 else Any(tuple(parts))
 
 
-def _condition(condition: Condition, schema: pa.Schema, path: str) -> Predicate:
+def _condition(condition: Condition, columns: Columns, path: str) -> Predicate:
     match condition:
         case Filter():
-            return _filter(condition, schema, path)
+            return _filter(condition, columns, path)
         case Match():
-            return _match(condition, _kind(condition.key, schema, f"{path}.key"), f"{path}.match")
+            return _match(condition, _column(condition.key, columns, f"{path}.key"), f"{path}.match")
         case InRange():
-            return _range(condition, _kind(condition.key, schema, f"{path}.key"), f"{path}.range")
+            return _range(condition, _column(condition.key, columns, f"{path}.key"), f"{path}.range")
         case Exists():
-            _kind(condition.exists.key, schema, f"{path}.exists.key")
+            _column(condition.exists.key, columns, f"{path}.exists.key")
             return Present(condition.exists.key)
         case IsNull():
-            _kind(condition.is_null.key, schema, f"{path}.is_null.key")
+            _column(condition.is_null.key, columns, f"{path}.is_null.key")
             return Not(Present(condition.is_null.key))
         case HasId():
-            kind = str if is_text(schema.field("id").type) else int
+            kind = columns["id"].type
+            assert kind is not None  # ids are strings or integers
             for at, one in enumerate(condition.ids):
                 if type(one) is not kind:
-                    problem = f"found {reprlib.repr(one)}, expected {_CLASSES[kind]}, as ids are"
+                    problem = f"found {reprlib.repr(one)}, expected {_NAMES[kind]}, as ids are"
                     raise FilterError(problem, f"{path}.ids[{at}]")
             return Identified(tuple(condition.ids))
 
 
-def _kind(key: str, schema: pa.Schema, path: str) -> pa.DataType:
-    if key not in schema.names:
-        raise FilterError(f"unknown column {reprlib.repr(key)}; this collection has {', '.join(schema.names)}", path)
-    return schema.field(key).type
+def _column(key: str, columns: Columns, path: str) -> Column:
+    if key not in columns:
+        raise FilterError(f"unknown column {reprlib.repr(key)}; this collection has {', '.join(columns)}", path)
+    return columns[key]
 
 
-# ---- match -------------------------------------------------------------------------------------------------------
-
-
-def _match(condition: Match, kind: pa.DataType, path: str) -> Predicate:
-    wanted = condition.match
+def _match(condition: Match, column: Column, path: str) -> Predicate:
+    wanted, expected = condition.match, column.type
+    what = f"column '{condition.key}' is {column.kind}"
+    if expected is None:
+        hint = "use exists or is_null" if column.storage is None else "use range"
+        raise FilterError(f"{what}, expected strings, integers or booleans; {hint}", path)
     one = isinstance(wanted, MatchValue)
     values: Sequence[Anything] = [wanted.value] if isinstance(wanted, MatchValue) else wanted.any
-    element = element_of(kind)
-    expected = _class_of(element)
-    if expected is None:
-        hint = "use range" if is_ordered(element) else "use exists or is_null"
-        raise FilterError(f"column '{condition.key}' is {kind}, expected strings, integers or booleans; {hint}", path)
     for at, value in enumerate(values):
         if type(value) is not expected:
             where = f"{path}.value" if one else f"{path}.any[{at}]"
-            raise FilterError(
-                f"found {reprlib.repr(value)}, expected {_CLASSES[expected]}, as column '{condition.key}' is {kind}",
-                where,
-            )
-    if expected is int:
-        limits = np.iinfo(element.to_pandas_dtype())
+            raise FilterError(f"found {reprlib.repr(value)}, expected {_NAMES[expected]}, as {what}", where)
+    if column.storage is not None:  # an integer that the column cannot hold matches nothing
+        limits = np.iinfo(column.storage)
         values = [value for value in values if limits.min <= value <= limits.max]
-    return OneOf(condition.key, element, tuple(sorted(set(values)))) if values else NOTHING
+    return OneOf(condition.key, column.element, tuple(sorted(set(values)))) if values else NOTHING
 
 
-_CLASSES: dict[type, str] = {str: "a string", int: "an integer", bool: "true or false"}
-
-
-def _class_of(kind: pa.DataType) -> type | None:
-    """What a value of this type is in JSON; None if it is not something to match."""
-    if is_text(kind):
-        return str
-    if pa.types.is_integer(kind):
-        return int
-    return bool if pa.types.is_boolean(kind) else None
-
-
-# ---- range -------------------------------------------------------------------------------------------------------
-
-
-def _range(condition: InRange, kind: pa.DataType, path: str) -> Predicate:
-    element = element_of(kind)
-    if not is_ordered(element):
-        hint = "use exists or is_null" if _class_of(element) is None else "use match"
-        raise FilterError(f"column '{condition.key}' is {kind}, expected numbers, dates or times; {hint}", path)
-    storage = storage_of(element)
+def _range(condition: InRange, column: Column, path: str) -> Predicate:
+    storage, what = column.storage, f"column '{condition.key}' is {column.kind}"
+    if storage is None:
+        hint = "use exists or is_null" if column.type is None else "use match"
+        raise FilterError(f"{what}, expected numbers, dates or times; {hint}", path)
     lows, highs = [], []
     for name in ("gte", "gt", "lte", "lt"):
         bound = getattr(condition.range, name)
         if bound is not None:
-            value = _exact(bound, element, f"{path}.{name}", f"column '{condition.key}' is {kind}")
+            value = _exact(bound, column.element, f"{path}.{name}", what)
             strict = name in ("gt", "lt")
             if name in ("gte", "gt"):
                 lows.append(least(value, storage, strict))
             else:
                 highs.append(most(value, storage, strict))
     low, high = max([lowest(storage), *lows]), min([highest(storage), *highs])
-    return Within(condition.key, element, storage.type(low), storage.type(high)) if low <= high else NOTHING
+    return Within(condition.key, column.element, storage.type(low), storage.type(high)) if low <= high else NOTHING
 
 
 def _exact(bound: int | float | str, element: pa.DataType, path: str, why: str) -> Exact:

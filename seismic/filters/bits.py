@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seismic.kernels.maxima import BLOCK
+from seismic.kernels.windows import count_bits
 
 Bits: TypeAlias = npt.NDArray[np.uint8]
 
@@ -40,4 +41,4 @@ def from_mask(mask: npt.NDArray[np.bool_]) -> Bits:
 
 def count_of(bits: Bits) -> int:
     """How many documents."""
-    return int(np.bitwise_count(bits).sum(dtype=np.int64))
+    return int(count_bits(bits))

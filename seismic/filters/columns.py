@@ -47,6 +47,34 @@ def _plain(kind: pa.DataType) -> pa.DataType:
     return kind
 
 
+class Column(NamedTuple):
+    """What filters need to know of a column: its ``kind``, that of its values (``element``), their ``storage`` if they
+    have ranges, and of what ``type`` those to match are in JSON, if there is one."""
+
+    kind: pa.DataType
+    element: pa.DataType
+    storage: np.dtype[Any] | None
+    type: type | None
+
+
+def columns_of(schema: pa.Schema) -> dict[str, Column]:
+    """The columns of documents, by name."""
+    return {field.name: _column(field.type) for field in schema}
+
+
+def _column(kind: pa.DataType) -> Column:
+    element = element_of(kind)
+    return Column(kind, element, storage_of(element) if is_ordered(element) else None, _type_of(element))
+
+
+def _type_of(kind: pa.DataType) -> type | None:
+    if is_text(kind):
+        return str
+    if pa.types.is_integer(kind):
+        return int
+    return bool if pa.types.is_boolean(kind) else None
+
+
 class Values(NamedTuple):
     """Values of an ordered type by row, and bool: whether there is one that can be compared."""
 

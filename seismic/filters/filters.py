@@ -1,27 +1,29 @@
 """From a filter to the documents of a view that it lets through."""
 
+import marshal
 from typing import TypeAlias
 from weakref import WeakKeyDictionary
 
-from seismic.filters.bind import bind
+from seismic.filters.bind import Columns, bind
 from seismic.filters.bits import Bits, count_of
 from seismic.filters.cache import Cache
-from seismic.filters.columns import is_list
+from seismic.filters.columns import columns_of, is_list
 from seismic.filters.evaluate import evaluate, evaluate_leaf
 from seismic.filters.language import FilterLike, parse_filter
 from seismic.filters.predicates import Leaf, Predicate, Within, values_in
 from seismic.filters.windows import SortedColumn
 from seismic.live import Address, LiveShard
 from seismic.scope import Part, Scope, everything
+from seismic.stop import current
 from seismic.view import View
 
 CACHED = 64 << 20
 """Bytes of bitmaps kept."""
 
 OVERHEAD, PER_VALUE = 1024, 64
-"""Bytes that a cached bitmap takes beside its own, and those of a value of its filter."""
+"""Bytes that something cached takes beside its own, and those of a value of its filter."""
 
-Columns: TypeAlias = dict[str, SortedColumn]
+Sorted: TypeAlias = dict[str, SortedColumn]
 
 
 class Filters:
@@ -32,15 +34,37 @@ class Filters:
     """
 
     def __init__(self) -> None:
-        self._bitmaps = Cache(CACHED)
+        self._kept = Cache(CACHED)
+        self._sorted: WeakKeyDictionary[Address, Sorted] = WeakKeyDictionary()
         self._columns: WeakKeyDictionary[Address, Columns] = WeakKeyDictionary()
 
     def scope(self, view: View, wanted: FilterLike | None) -> Scope:
         """The documents of a view that a filter lets through, deleted ones aside; None: all. Raises FilterError."""
         if wanted is None:
             return everything(view)
-        predicate = bind(parse_filter(wanted), view.rules.schema)
+        predicate = self._predicate(view, wanted)
         return Scope(tuple(self._part(predicate, shard) for shard in view.shards))
+
+    def _predicate(self, view: View, wanted: FilterLike) -> Predicate:
+        """Of a dict that came before it is remembered: parsing takes as long as finding the bitmaps."""
+        generation = view.base[0].address
+
+        def make() -> Predicate:
+            columns = self._columns.get(generation) or columns_of(view.rules.schema)
+            self._columns[generation] = columns
+            return bind(parse_filter(wanted), columns)
+
+        def make_for(key: bytes) -> tuple[Predicate, int]:
+            predicate = make()
+            return predicate, OVERHEAD + PER_VALUE * values_in(predicate) + len(key)
+
+        if type(wanted) is not dict:
+            return make()
+        try:
+            key = marshal.dumps(wanted, 2)  # tells all types apart, as JSON does not, in a microsecond
+        except ValueError:  # what is no JSON, or too deep
+            return make()
+        return self._kept.get((generation.serial, key), lambda: make_for(key))
 
     def _part(self, predicate: Predicate, shard: LiveShard) -> Part:
         def make() -> tuple[Part, int]:
@@ -49,20 +73,21 @@ class Filters:
                 bits = bits & shard.allowed
             return Part(bits, count_of(bits)), _bytes(predicate, bits)
 
-        return self._bitmaps.get((shard.serial, predicate), make)
+        return self._kept.get((shard.serial, predicate), make)
 
     def _leaf(self, leaf: Leaf, shard: LiveShard) -> Bits:
+        current().check()
         if isinstance(leaf, Within) and not is_list(shard.shard.documents.schema.field(leaf.column).type):
-            return self._sorted(leaf, shard).within(leaf.low, leaf.high)
+            return self._in_order(leaf, shard).within(leaf.low, leaf.high)
 
         def make() -> tuple[Bits, int]:
             bits = evaluate_leaf(leaf, shard)
             return bits, _bytes(leaf, bits)
 
-        return self._bitmaps.get((shard.address.serial, leaf), make)
+        return self._kept.get((shard.address.serial, leaf), make)
 
-    def _sorted(self, leaf: Within, shard: LiveShard) -> SortedColumn:
-        columns = self._columns.setdefault(shard.address, {})
+    def _in_order(self, leaf: Within, shard: LiveShard) -> SortedColumn:
+        columns = self._sorted.setdefault(shard.address, {})
         if leaf.column not in columns:
             columns[leaf.column] = SortedColumn(shard, leaf)
         return columns[leaf.column]

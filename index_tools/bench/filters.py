@@ -1,0 +1,193 @@
+"""What filters cost and find, by the share of the documents they let through: `python -m index_tools.bench.filters`.
+
+Microseconds of CPU of `Index.answer`, means over the queries, medians over passes in which all take turns: without a
+filter, by an exact scan of the documents that match, with a filter seen before and, for windows of numbers, with bounds
+never seen before.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from statistics import median
+from typing import Annotated, Any, NamedTuple
+from unittest.mock import patch
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import typer
+from rich.console import Console
+from rich.table import Table
+
+import seismic
+from index_tools.queries import read_queries
+from seismic import Index, InputError, SearchParams, SparseVectors
+from seismic.recall import shares_found
+
+SHARES = (1.0, 0.3, 0.1, 0.01, 1e-3, 1e-4)
+NEAR = 1.5
+"""A window counts as of a share if it lets through so many times as much, or as little, at most."""
+ATTEMPTS = 2000
+
+Filter = dict[str, Any]
+Draw = Callable[[], Filter]
+
+
+class Row(NamedTuple):
+    """``share``: of the documents, as found, a mean; recalls at k against a scan; microseconds (``new``: None if
+    filters have no bounds to be new)."""
+
+    kind: str
+    wanted: float
+    share: float
+    recall: float
+    recall_97: float
+    unfiltered: float
+    scan: float
+    cached: float
+    new: float | None
+
+    @property
+    def ratio(self) -> float:
+        """The slower of cached and new, to the better of unfiltered and scan."""
+        return max(self.cached, self.new or 0.0) / min(self.unfiltered, self.scan)
+
+
+class Windows:
+    """Windows of a column of numbers, at random places."""
+
+    def __init__(self, name: str, values: pa.ChunkedArray, rng: np.random.Generator) -> None:
+        self.name, self.rng = name, rng
+        self.values: npt.NDArray[Any] = np.sort(values.drop_null().to_numpy())
+
+    def draw(self, share: float) -> Filter:
+        """One that lets through about so many."""
+        wanted = max(1, round(share * len(self.values)))
+        for _ in range(ATTEMPTS):
+            first = self.rng.integers(len(self.values) - wanted + 1)
+            low, high = self.values[first], self.values[first + wanted - 1]
+            ends = np.searchsorted(self.values, low), np.searchsorted(self.values, high, "right")
+            if ends[1] - ends[0] <= NEAR * wanted:
+                break
+        # Bounds that nobody has asked for, and that let the same through.
+        return {"key": self.name, "range": {"gt": float(low) - self.rng.random() * 0.9, "lte": high.item()}}
+
+
+def any_of(name: str, values: pa.ChunkedArray, share: float) -> Filter:
+    """The most frequent values that come to about a share."""
+    wanted, chosen = share * len(values), []
+    counted = [(one["values"].as_py(), one["counts"].as_py()) for one in values.value_counts()]
+    for value, number in sorted(counted, key=lambda one: -one[1]):
+        if value is not None and number <= wanted * NEAR:
+            chosen.append(value)
+            wanted -= number
+    return {"key": name, "match": {"any": chosen}}
+
+
+def kinds(words: str, numbers: str, index: Index, rng: np.random.Generator) -> Iterator[tuple[str, float, Draw, bool]]:
+    """(kind, share, how to draw such a filter, whether each has bounds of its own)."""
+    shards = [shard.shard.documents for shard in index.view.shards]
+    column = {
+        name: pa.chunked_array([chunk for one in shards for chunk in one[name].chunks]) for name in (words, numbers)
+    }
+    windows = Windows(numbers, column[numbers], rng)
+
+    def nested(half: Filter, share: float) -> Filter:
+        either = {"should": [half, {"is_null": {"key": words}}]}
+        return {"must": [either, windows.draw(share)], "must_not": [{"key": numbers, "range": {"lt": -1}}]}
+
+    for share in SHARES:
+        keyword: Filter = {"must": [any_of(words, column[words], share)]}
+        yield "keyword", share, partial(dict, keyword), False
+        yield "window", share, partial(lambda share: {"must": [windows.draw(share)]}, share), True
+        yield "nested", share, partial(nested, any_of(words, column[words], share**0.5), share**0.5), True
+
+
+def measure(index: Index, queries: SparseVectors, k: int, passes: int, draw: Draw, new: bool) -> dict[str, Any]:
+    """Times and recalls of the filters that `draw` makes."""
+    rows = [queries.slice(row, row + 1) for row in range(len(queries))]
+    found: dict[str, list[list[int]]] = {}
+    times: dict[str, list[float]] = {}
+    shares: list[float] = []
+
+    def search(name: str, filters: Sequence[Filter | None], **options: Any) -> None:
+        began = time.thread_time()
+        answers = [index.answer(row, k, filter=one, **options) for row, one in zip(rows, filters, strict=True)]
+        times.setdefault(name, []).append((time.thread_time() - began) / len(rows) * 1e6)
+        hits = [[hit.number for hit in answer.hits] for answer in answers]
+        found.setdefault(name, []).extend([*some, *[-1] * (k - len(some))] for some in hits)
+        shares.extend(answer.matched / len(index) for answer in answers if answer.matched is not None)
+
+    for _ in range(passes):
+        filters = [draw() for _ in rows]
+        search("unfiltered", [None] * len(rows))
+        if new:
+            search("new", filters)
+        else:
+            index.count(filters[0])
+        search("cached", filters)
+        search("recall_97", filters, params=SearchParams(recall=0.97))
+        with patch("seismic.execute.scans", lambda *_: True):
+            search("scan", filters)
+    truth = np.array(found["scan"])
+    recalls = {name: _recall(np.array(found[name]), truth) for name in ("cached", "recall_97")}
+    return {
+        **{name: median(times[name]) for name in ("unfiltered", "scan", "cached")},
+        "new": median(times["new"]) if new else None,
+        "recall": recalls["cached"],
+        "recall_97": recalls["recall_97"],
+        "share": float(np.mean(shares)),
+    }
+
+
+def _recall(found: npt.NDArray[np.int64], truth: npt.NDArray[np.int64]) -> float:
+    """Mean share of the truth; 1 if there is nothing to find."""
+    shares = shares_found(found, truth)
+    return float(shares.mean()) if len(shares) else 1.0
+
+
+def show(rows: Sequence[Row]) -> Table:
+    """A table of the rows."""
+    table = Table(
+        *("filter", "share", "recall", "recall 0.97", "unfiltered", "scan", "cached", "new bounds", "ratio"), title="us"
+    )
+    for row in rows:
+        times = (row.unfiltered, row.scan, row.cached, *((row.new,) if row.new is not None else ()))
+        shown = [*(f"{value:,.0f}" for value in times), *([""] if row.new is None else [])]
+        table.add_row(
+            row.kind, f"{row.share:.2g}", f"{row.recall:.4f}", f"{row.recall_97:.4f}", *shown, f"{row.ratio:.2f}"
+        )
+    return table
+
+
+def main(
+    collection: Annotated[Path, typer.Argument(help="Folder of a built collection.")],
+    queries: Annotated[Path, typer.Option(help="Queries, in any format that `build` reads.")],
+    words: Annotated[str, typer.Option(help="A column of strings.")],
+    numbers: Annotated[str, typer.Option(help="A column of numbers.")],
+    limit: Annotated[int, typer.Option(min=1, help="Queries, drawn at random.")] = 100,
+    k: Annotated[int, typer.Option("-k", "--k", min=1, help="Hits per query.")] = 10,
+    passes: Annotated[int, typer.Option(min=1, help="Timed passes.")] = 3,
+    output: Annotated[Path | None, typer.Option(help="JSON with all figures.")] = None,
+) -> None:
+    """Time searches under filters of every selectivity, and compare what they find with a scan."""
+    rng, rows = np.random.default_rng(0), []
+    with seismic.open(collection) as index:
+        for name in (words, numbers):
+            if name not in index.columns:
+                raise InputError(f"found no column '{name}', expected one of {', '.join(index.columns)}")
+        read = read_queries(queries, index.vocabulary).vectors
+        chosen = rng.permutation(len(read))[:limit].tolist()
+        vectors = SparseVectors.concatenate([read.slice(row, row + 1) for row in chosen])
+        for kind, share, draw, new in kinds(words, numbers, index, rng):
+            measure(index, vectors.slice(0, min(5, len(vectors))), k, 1, draw, new)  # compiles, and sorts columns
+            rows.append(Row(kind, share, **measure(index, vectors, k, passes, draw, new)))
+    Console(width=120).print(show(rows))
+    if output:
+        output.write_text(json.dumps([{**row._asdict(), "ratio": row.ratio} for row in rows], indent=1))
+
+
+if __name__ == "__main__":
+    typer.run(main)
