@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from seismic import InputError, SeismicError
+from tests.index_tools.conftest import Run, names
 from tests.index_tools.formats.conftest import DATA, FORMATS, read
 
 
@@ -64,3 +65,13 @@ def test_checksums_of_zips(tmp_path: Path) -> None:
     at = data.index(b"data.npy") + 8 + 128 + 4  # a bit of the first value's mantissa
     data[at] ^= 1
     assert not attempt(tmp_path / "x.npz", bytes(data))
+
+
+def test_conversions_of_damaged_files_leave_nothing(run: Run, some_file: Path) -> None:
+    data = some_file.read_bytes()
+    for cut in (0, len(data) // 2, len(data) - 3):  # inside a line, too
+        some_file.write_bytes(data[:cut])
+        result = run("convert", some_file, some_file.with_name("out.parquet"))
+        assert result.exit_code == 2, result.output
+        assert result.stderr.count("error: ") == 1
+        assert names(some_file.parent) == [some_file.name]
