@@ -117,6 +117,18 @@ def _mark_documents(forward: Forward, block: int, documents: U8, touched: I64) -
 
 
 @jit
+def bits_match(documents: U8, starts: I32, code_starts: I32) -> bool:
+    """Whether every block has as many bits in its rows of `documents` as it has codes."""
+    for block in range(len(starts) - 1):
+        bits = 0
+        for row in range(starts[block], starts[block + 1]):
+            bits += ones(np.uint64(documents[row]))
+        if bits != code_starts[block + 1] - code_starts[block]:
+            return False
+    return True
+
+
+@jit
 def count_components(shared: Shared, positions: U32, counts: I64) -> None:
     """How many components each document at `positions` has, into `counts` int64 [n]."""
     for at in range(len(positions)):

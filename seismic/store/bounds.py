@@ -15,7 +15,7 @@ from seismic.errors import CorruptIndexError
 from seismic.kernels.impacts import Impacts
 from seismic.kernels.maxima import BLOCK, Maxima
 from seismic.kernels.score import Forward
-from seismic.kernels.shared import Shared
+from seismic.kernels.shared import Shared, bits_match
 from seismic.kernels.traverse import Blocks, Summaries
 from seismic.vectors import MAX_VALUE
 
@@ -35,9 +35,7 @@ def check_shared(shared: Shared, dimension: int, place: str) -> None:
         if getattr(shared, name).dtype == np.uint32:
             check_below(getattr(shared, name), dimension, f"{place}: {name}")
     check_scales(shared.scales, f"{place}: scales")
-    counts = np.zeros(len(shared.documents) + 1, np.int32)
-    np.cumsum(np.bitwise_count(shared.documents), out=counts[1:])
-    if not np.array_equal(counts[shared.starts], shared.code_starts):
+    if not bits_match(shared.documents, shared.starts, shared.code_starts):
         raise CorruptIndexError(f"{place}: documents: found bits that do not match the numbers of codes")
     ends = shared.own_ends.reshape(-1, BLOCK)
     if (ends[:, 1:] < ends[:, :-1]).any() or not np.array_equal(ends[:, -1], np.diff(shared.own_starts)):

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from seismic import SparseVectors
 from seismic.builder.quantize import quantize_vectors
 from seismic.builder.shared import share_blocks
-from seismic.kernels.shared import Shared, count_components, restore
+from seismic.kernels.shared import Shared, bits_match, count_components, restore
 from tests import samples
 
 
@@ -24,6 +24,17 @@ def test_threads_do_not_matter() -> None:
     vectors = samples.random_vectors(3000, per_vector=12)
     for one, other in zip(shared_of(vectors), shared_of(vectors, threads=3), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@given(samples.sparse_vectors(max_size=30), st.data())
+def test_bits_match_what_they_count(vectors: SparseVectors, data: st.DataObject) -> None:
+    shared = shared_of(vectors)
+    documents = shared.documents.copy()
+    if len(documents) and data.draw(st.booleans()):
+        documents[data.draw(st.integers(0, len(documents) - 1))] = data.draw(st.integers(0, 255))
+    counts = [0, *np.cumsum([int(byte).bit_count() for byte in documents])]
+    expected = [counts[start] for start in shared.starts] == shared.code_starts.tolist()
+    assert bits_match(documents, shared.starts, shared.code_starts) == expected
 
 
 def restored(shared: Shared, positions: list[int], dimension: int) -> SparseVectors:
