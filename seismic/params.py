@@ -64,7 +64,7 @@ class BuildParams(Params):
     """Seeds every random choice; same input, parameters and seed give the same bytes."""
 
     layout: Layout = "shared"
-    """`shared`: exact search over shared blocks; little space, quick to build. `small`: four sevenths of that; vectors
+    """`shared`: exact search over shared blocks; little space, quick to build. `small`: half of that; vectors
     lose their lightest components and are rounded to 8 bits, and the build measures how many exact answers that keeps.
     `full`: every posting as well, which makes exact answers of hundreds of hits cheaper, at half as many bytes again;
     shards of up to 65,536 documents have them in any layout but `small`. `lists`: posting lists in blocks as well,

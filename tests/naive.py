@@ -96,7 +96,7 @@ def small(documents: Sequence[Row]) -> list[Row]:
     result = []
     for row in documents:
         scale, codes, _ = quantize(list(row.values()))
-        result.append({component: scale * code for component, code in zip(row, codes, strict=True) if code >= 32})
+        result.append({component: scale * code for component, code in zip(row, codes, strict=True) if code >= 34})
     return result
 
 

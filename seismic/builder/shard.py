@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from seismic.builder.blocks import cut_lists, no_blocks
 from seismic.builder.impacts import find_impacts
-from seismic.builder.maxima import find_maxima
+from seismic.builder.maxima import DENSE_FRACTION, SMALL_DENSE_FRACTION, find_maxima
 from seismic.builder.order import order_documents, reordered
 from seismic.builder.prune import prune_postings
 from seismic.builder.quantize import quantize_vectors
@@ -64,7 +64,8 @@ def build_shard(
     shared = share_blocks(forward, ordered.dimension, threads, residuals)
     write(SHARED, shared_batch(shared, ordered.dimension, residuals))
     del shared
-    maxima = find_maxima(forward, ordered.dimension, report)
+    dense_fraction = SMALL_DENSE_FRACTION if params.layout == "small" else DENSE_FRACTION
+    maxima = find_maxima(forward, ordered.dimension, report, dense_fraction)
     write(MAXIMA, maxima_batch(maxima, len(vectors)))
     if params.layout == "full" or (len(vectors) <= WINDOW and params.layout != "small"):
         write(IMPACTS, impacts_batch(find_impacts(forward, maxima), len(vectors)))
