@@ -25,15 +25,11 @@ _http = build_opener(ProxyHandler({}))  # a proxy in the environment could not r
 def main(folder: Path = Path("demo")) -> None:
     """Run the tour; `folder`, relative to the repository, gets the collection."""
     collection = folder / "scifact"
-    _seismic("build", DATA / "documents.parquet", collection, "--vocabulary", DATA / "vocab.txt", "--replace")
+    _seismic("build", DATA / "documents.parquet", collection, "--encoder", "splade-tiny", "--replace")
     with _service(folder) as url:
-        for query in _claims(3):
-            print(f"\n{query['text']}")
-            body = {
-                "query": {"indices": query["indices"], "values": query["values"]},
-                "limit": 3,
-                "with_payload": ["title"],
-            }
+        for claim in _claims(3):
+            print(f"\n{claim}")
+            body = {"query": {"text": claim}, "limit": 3, "with_payload": ["title"]}
             answer = _post(f"{url}/v1/collections/scifact/search", body)
             for rank, hit in enumerate(answer["hits"], 1):
                 print(f"{rank:4} {hit['score']:8.4f}  {hit['payload']['title']}")
@@ -88,10 +84,10 @@ def _post(url: str, body: dict[str, Any]) -> Any:
         return json.load(response)
 
 
-def _claims(count: int) -> list[dict[str, Any]]:
-    """Some claims of the test split, with their vectors."""
-    table = pq.read_table(ROOT / DATA / "queries.parquet", filters=[("split", "=", "test")])
-    claims: list[dict[str, Any]] = table.slice(0, count).to_pylist()
+def _claims(count: int) -> list[str]:
+    """Some claims of the test split."""
+    table = pq.read_table(ROOT / DATA / "queries.parquet", columns=["text"], filters=[("split", "=", "test")])
+    claims: list[str] = table["text"].slice(0, count).to_pylist()
     return claims
 
 

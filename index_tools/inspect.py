@@ -78,6 +78,7 @@ def describe(index: Index, folder: Path) -> dict[str, Any]:
             "bytes": manifest.bytes,
             "bytes_per_component": _bytes_per_component(manifest),
         },
+        "encoder": manifest.encoder.model_dump(mode="json") if manifest.encoder else None,
         "kept_of_exact_answers": [kept.model_dump() for kept in manifest.kept],
         "files": _files(folder),
         "statistics": _statistics(folder),
@@ -143,6 +144,8 @@ def _print(report: dict[str, Any]) -> None:
     console = Console(markup=False, emoji=False, highlight=False)
     facts = {name: value for name, value in report["index"].items() if name != "bytes"}
     _print_rows(console, "index", [*facts.items(), ("size", decimal(report["index"]["bytes"]))])
+    if report["encoder"]:
+        _print_rows(console, "encoder", [*report["encoder"].items()])
     if report["kept_of_exact_answers"]:
         _print_rows(console, "kept of exact answers", [_kept_row(entry) for entry in report["kept_of_exact_answers"]])
     sizes = []

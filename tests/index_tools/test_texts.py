@@ -107,6 +107,18 @@ def test_texts_come_into_a_collection_with_its_encoder(run: Run, index: Path) ->
     assert "wrong.jsonl, field 'title': column is missing, so there is neither a vector nor a text" in result.stderr
 
 
+def test_inspect_tells_of_the_encoder(run: Run, index: Path) -> None:
+    assert orjson.loads(run("inspect", index, "--json").stdout)["encoder"] == {
+        "name": "splade-tiny",
+        "hash": load_encoder("splade-tiny").entry.hash,
+        "queries": "own",
+        "fields": ["title", "text"],
+        "documents_cut": 1,
+        "pieces_cut": 47,
+    }
+    assert "title, text" in run("inspect", index).stdout
+
+
 def test_search_by_text(run: Run, index: Path) -> None:
     result = run("search", index, "--text", "planets", "--json")
     assert orjson.loads(result.stdout.splitlines()[0])["id"] == "a"
