@@ -12,7 +12,7 @@ from seismic import EncoderError, Index
 from server.errors import install_handlers
 from server.middleware import BodyLimit, RequestContext
 from server.openapi import complete_openapi
-from server.routes import collections, count, documents, health, search
+from server.routes import collections, console, count, documents, health, search
 from server.service import Service
 from server.settings import Settings
 
@@ -39,6 +39,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.service = Service.start(settings)
     for router in (search.router, count.router, documents.changes, documents.router, collections.router, health.router):
         app.include_router(router)
+    app.include_router(console.router)
+    app.mount("/console", console.files)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     app.add_middleware(RequestContext)  # added last: outermost
     install_handlers(app)

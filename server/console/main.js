@@ -1,0 +1,122 @@
+// The page: a form, what the service answers, and the address that leads back to it.
+
+import { byId, element } from "./dom.js";
+import { filterOf, operators, queryOf } from "./query.js";
+import * as render from "./render.js";
+import * as service from "./service.js";
+
+const known = new Map(); // collections by name
+
+byId("search").addEventListener("submit", (event) => {
+  event.preventDefault();
+  run();
+});
+byId("collection").addEventListener("change", show);
+byId("add-condition").addEventListener("click", () => addCondition().querySelector("select").focus());
+byId("key").addEventListener("change", (event) => {
+  service.setKey(event.target.value);
+  start();
+});
+start();
+
+async function start() {
+  try {
+    for (const info of await service.collections()) known.set(info.name, info);
+  } catch (problem) {
+    return fail(problem);
+  }
+  fail(null);
+  const select = byId("collection");
+  select.replaceChildren(...[...known.keys()].map((name) => element("option", {}, name)));
+  const asked = new URLSearchParams(location.search);
+  if (known.has(asked.get("collection"))) select.value = asked.get("collection");
+  show();
+  if (asked.get("query")) {
+    byId("query").value = asked.get("query");
+    run();
+  }
+}
+
+/** The chosen collection's statistics, and what kind of query it takes. */
+function show() {
+  const info = current();
+  byId("statistics").replaceChildren(...render.statistics(info));
+  byId("query-help").textContent = takesText(info)
+    ? "Any text, in words."
+    : "Tokens of the vocabulary, each perhaps with a weight: planet^2.1 orbit";
+  byId("add-condition").hidden = !info.columns.length;
+  byId("conditions").replaceChildren();
+  byId("filter").hidden = true;
+}
+
+const current = () => known.get(byId("collection").value);
+const takesText = (info) => Boolean(info.encoder);
+
+function addCondition() {
+  const remove = element("button", { type: "button", "aria-label": "Remove this condition" }, "×");
+  const row = element(
+    "li",
+    {},
+    element("select", { "aria-label": "Column" }, ...current().columns.map((name) => element("option", {}, name))),
+    element("select", { "aria-label": "Operator" }, ...operators.map((name) => element("option", {}, name))),
+    element("input", { "aria-label": "Value", required: "" }),
+    remove,
+  );
+  remove.addEventListener("click", () => {
+    row.remove();
+    byId("filter").hidden = !byId("conditions").children.length;
+    byId("add-condition").focus();
+  });
+  byId("conditions").append(row);
+  byId("filter").hidden = false;
+  return row;
+}
+
+function conditions() {
+  return [...byId("conditions").children].map((row) => {
+    const [column, operator, value] = row.querySelectorAll("select, input");
+    return { column: column.value, operator: operator.value, value: value.value };
+  });
+}
+
+function request(info, text) {
+  const body = { query: queryOf(text, takesText(info)), limit: byId("limit").valueAsNumber, explain: true };
+  const filter = filterOf(conditions());
+  if (filter) body.filter = filter;
+  if (byId("recall").value) body.params = { recall: Number(byId("recall").value) };
+  return body;
+}
+
+async function run() {
+  const info = current();
+  const text = byId("query").value.trim();
+  if (!text) return;
+  history.replaceState(null, "", `?${new URLSearchParams({ collection: info.name, query: text })}`);
+  const began = performance.now();
+  byId("results").setAttribute("aria-busy", "true");
+  try {
+    const answer = await service.search(info.name, request(info, text));
+    fail(null);
+    byId("summary").textContent = render.summary(answer, (performance.now() - began) / 1000);
+    byId("cost").replaceChildren(...render.cost(answer));
+    byId("cost").hidden = false;
+    byId("hits").replaceChildren(...answer.hits.map((hit, row) => render.hit(hit, row + 1)));
+  } catch (problem) {
+    fail(problem);
+  } finally {
+    byId("results").removeAttribute("aria-busy");
+  }
+}
+
+/** Show a problem, or that there is none; without a key, ask for one. */
+function fail(problem) {
+  byId("problem").hidden = !problem;
+  if (!problem) return;
+  byId("problem").textContent = problem.message;
+  for (const id of ["hits", "cost"]) byId(id).replaceChildren();
+  byId("summary").textContent = "";
+  if (problem.status === 401 || problem.status === 403) {
+    byId("key-field").hidden = false;
+    byId("key").focus();
+  }
+}

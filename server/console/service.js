@@ -1,0 +1,39 @@
+// The service's REST interface.
+
+const KEY = "seismic-api-key";
+
+/** What the service refuses, in its own words. */
+export class Problem extends Error {
+  constructor(status, document) {
+    const errors = (document.errors ?? []).map((error) => `${error.pointer}: ${error.detail}`);
+    super([document.detail ?? `The service answered ${status}.`, ...errors.slice(1)].join("\n"));
+    this.status = status;
+  }
+}
+
+export function setKey(key) {
+  key ? sessionStorage.setItem(KEY, key) : sessionStorage.removeItem(KEY);
+}
+
+export async function collections() {
+  return (await ask("GET", "v1/collections")).collections;
+}
+
+export function search(collection, body) {
+  return ask("POST", `v1/collections/${encodeURIComponent(collection)}/search`, body);
+}
+
+async function ask(method, path, body) {
+  const headers = body ? { "Content-Type": "application/json" } : {};
+  const key = sessionStorage.getItem(KEY);
+  if (key) headers.Authorization = `Bearer ${key}`;
+  let response;
+  try {
+    response = await fetch(path, { method, headers, body: body && JSON.stringify(body) });
+  } catch {
+    throw new Problem(0, { detail: "The service cannot be reached." });
+  }
+  const answer = await response.json().catch(() => ({}));
+  if (!response.ok) throw new Problem(response.status, answer);
+  return answer;
+}

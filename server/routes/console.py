@@ -1,0 +1,37 @@
+"""The page at `/`, and the files it loads: nothing comes from elsewhere."""
+
+from pathlib import Path
+
+from fastapi import APIRouter, Response
+from fastapi.responses import FileResponse
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+FOLDER = Path(__file__).parents[1] / "console"
+SAFE = {
+    "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+}
+
+router = APIRouter(include_in_schema=False)
+
+
+class ConsoleFiles(StaticFiles):
+    """Files with the headers of a page that trusts nobody."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """The file; HTTPException 404 if there is none."""
+        response = await super().get_response(path, scope)
+        response.headers.update(SAFE)
+        return response
+
+
+files = ConsoleFiles(directory=FOLDER)
+
+
+@router.get("/")
+async def console() -> FileResponse:
+    """The console."""
+    return FileResponse(FOLDER / "index.html", headers=SAFE)
