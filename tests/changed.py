@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 import seismic
-from seismic import BuildParams, Index, SparseVectors
+from seismic import BuildParams, Index
 from tests import naive, samples
 from tests.naive import Row
 
@@ -33,7 +33,7 @@ class Changed:
 
 
 def changed(folder: Path, count: int = 300, layout: Any = "lists", vocabulary: Any = None) -> Changed:
-    """Every number is a multiple of 1/8 below 32, and so are stored values, nearly: few scores are close."""
+    """A fifth of the documents is new, as many were replaced, some of all kinds are gone."""
     vectors = samples.random_vectors(count, per_vector=12, seed=3, empty=0.05)
     old, new = vectors.slice(0, count * 4 // 5), vectors.slice(count * 3 // 5, count)
     params = BuildParams(layout=layout, postings_per_list=100_000, summary_energy=1.0)
@@ -66,7 +66,3 @@ def documents(numbers: range, prefix: str = "") -> pa.Table:
 def query_rows(count: int = 8) -> list[Row]:
     vectors = samples.random_vectors(count, per_vector=10, seed=1, empty=0)
     return naive.rows(vectors)
-
-
-def as_vectors(rows: list[Row]) -> SparseVectors:
-    return SparseVectors.from_dicts(rows)
