@@ -1,15 +1,14 @@
 """What a search returns."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from seismic.execute import SearchStats
 from seismic.explain import Contribution, Explanation
 from seismic.params import Plan, Profile
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(NamedTuple):
     """A document found: the user's id, its score, its document number (row of the input).
 
     The score is its inner product with the query; after a fusion, the fusion's. `explanation`, if it was asked for:

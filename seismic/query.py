@@ -72,13 +72,18 @@ def _from_components(indices: Any, values: Any, dimension: int) -> Query:
         return Query(np.zeros(0, np.uint32), np.zeros(0, np.float32))
     if ids.dtype.kind not in "iu":
         raise QueryError(f"indices: found {ids.dtype} numbers, expected integers")
-    order = np.argsort(ids, kind="stable")
-    ids, weights = ids[order], weights[order]
+    if not (ids[1:] > ids[:-1]).all():
+        order = np.argsort(ids, kind="stable")
+        ids, weights = ids[order], weights[order]
+        repeated = np.flatnonzero(ids[1:] == ids[:-1])
+        if len(repeated):
+            raise QueryError(
+                f"indices: found component {ids[repeated[0]]} twice, expected each once; add up its weights"
+            )
     if ids[0] < 0:
         raise QueryError(f"indices: found {ids[0]}, expected components from 0")
-    repeated = np.flatnonzero(ids[1:] == ids[:-1])
-    if len(repeated):
-        raise QueryError(f"indices: found component {ids[repeated[0]]} twice, expected each once; add up its weights")
+    if ids[-1] < dimension:
+        return Query(ids.astype(np.uint32), weights)
     known = ids < dimension
     return Query(ids[known].astype(np.uint32), weights[known], tuple(ids[~known].tolist()))
 
