@@ -1,3 +1,4 @@
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -43,3 +44,14 @@ def test_columns_come_in_the_order_asked_for() -> None:
     documents = Documents([pa.table({"a": [1], "id": [7], "b": [[1.5]]})])
     assert documents.columns == ["a", "b"]
     assert list(documents.payloads([0], ["b", "a"])[0].items()) == [("b", [1.5]), ("a", 1)]
+
+
+@pytest.mark.parametrize("count", [0, 1, 16, 17, 300])
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.int64(), pa.uint8()])
+@pytest.mark.parametrize("tables", [1, 3])
+def test_ids_are_those_that_arrow_reads(count: int, kind: pa.DataType, tables: int) -> None:
+    ids = pa.chunked_array([pa.array(range(part * 60, part * 60 + 60)).cast(kind) for part in range(tables)])
+    documents = Documents([pa.table({"id": chunk}) for chunk in ids.chunks])
+    numbers = np.random.default_rng(count).integers(-1, len(ids), count).tolist()
+    assert documents.ids(numbers) == [None if number < 0 else ids[number].as_py() for number in numbers]
+    assert documents.ids(abs(number) for number in numbers) == [ids[abs(number)].as_py() for number in numbers]
