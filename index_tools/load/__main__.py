@@ -1,0 +1,131 @@
+"""Throughput and latency of a service that runs, by connections; and whether its memory grows."""
+
+import asyncio
+import itertools
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
+
+import numpy as np
+import orjson
+import typer
+import uvloop
+from rich.console import Console
+from rich.table import Table
+
+from index_tools.load.client import Load, Samples
+from index_tools.machine import describe_machine
+from index_tools.queries import read_queries
+from seismic import ParameterError
+
+COLUMNS = ("connections", "rate", "per second", "p50 ms", "p99 ms", "max ms", "CPU ms", "answers", "RSS MB")
+
+
+def requests(url: str, collection: str, bodies: list[bytes], batched: bool, key: str | None) -> list[bytes]:
+    """Whole HTTP requests, one for each body."""
+    path = f"{urlsplit(url).path.rstrip('/')}/v1/collections/{collection}/search" + ("/batch" if batched else "")
+    head = f"POST {path} HTTP/1.1\r\nHost: {urlsplit(url).netloc}\r\nContent-Type: application/json\r\n"
+    head += f"Authorization: Bearer {key}\r\n" if key else ""
+    return [f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body for body in bodies]
+
+
+def bodies(queries: Path, params: dict[str, Any], batch: int) -> list[bytes]:
+    """A search for each query of a file; `batch` of them in one request, unless it is 1."""
+    vectors = read_queries(queries).vectors
+    searches = [
+        {"query": {"indices": indices.tolist(), "values": values.tolist()}, **params}
+        for indices, values in (vectors[row] for row in range(len(vectors)))
+    ]
+    if batch == 1:
+        return [orjson.dumps(search) for search in searches]
+    repeated = itertools.chain.from_iterable(itertools.repeat(searches))
+    return [orjson.dumps({"searches": list(itertools.islice(repeated, batch))}) for _ in range(64)]
+
+
+class Usage(NamedTuple):
+    """Megabytes that the service has in memory, and seconds of CPU time it has used, by its own account."""
+
+    resident: float
+    cpu: float
+
+
+def usage(url: str, key: str | None) -> Usage:
+    """What the service says now."""
+    request = Request(f"{url}/metrics", headers={"Authorization": f"Bearer {key}"} if key else {})
+    with urlopen(request) as response:
+        text = response.read().decode()
+    resident, cpu = (
+        float(text.partition(f"\nprocess_{name} ")[2].split()[0])
+        for name in ("resident_memory_bytes", "cpu_seconds_total")
+    )
+    return Usage(resident / 1e6, cpu)
+
+
+def summarise(samples: Samples, seconds: float) -> dict[str, Any]:
+    """Answers a second, milliseconds they took, and how many of each status; 0 stands for broken connections."""
+    taken = np.array(samples.seconds or [np.nan]) * 1000
+    middle, high = np.percentile(taken, [50, 99])
+    return {
+        "per_second": len(samples.seconds) / seconds,
+        "p50_ms": float(middle),
+        "p99_ms": float(high),
+        "max_ms": float(taken.max()),
+        "statuses": {str(status): count for status, count in sorted(samples.statuses.items())},
+    }
+
+
+def main(
+    url: Annotated[str, typer.Argument(help="Of the service.")],
+    collection: Annotated[str, typer.Argument(help="To search.")],
+    queries: Annotated[Path, typer.Argument(help="File of queries, as for `seismic evaluate`.")],
+    connections: Annotated[list[int], typer.Option(help="How many at once; may be repeated.")] = [1, 8, 64, 512],  # noqa: B006
+    rate: Annotated[float | None, typer.Option(help="Requests due a second (open loop). Default: closed loop.")] = None,
+    seconds: Annotated[float, typer.Option(help="For each number of connections.")] = 10.0,
+    batch: Annotated[int, typer.Option(help="Searches in one request.")] = 1,
+    params: Annotated[str, typer.Option(help="Other fields of a search, JSON.")] = '{"with_payload": false}',
+    key: Annotated[str | None, typer.Option(envvar="SEISMIC_API_KEY", help="API key.")] = None,
+    output: Annotated[Path | None, typer.Option(help="JSON with the results.")] = None,
+) -> None:
+    """Send searches to a service, and print what came back.
+
+    In a closed loop each connection asks again once it is answered. In an
+    open loop requests are due at fixed times and their latency counts from
+    then, so a service that stalls is seen to stall.
+
+    Example:
+
+        python -m index_tools.load http://127.0.0.1:8000 scifact queries.parquet --connections 8
+    """
+    place = urlsplit(url)
+    if place.scheme != "http" or not place.hostname:
+        raise ParameterError(f"found {url!r}, expected http://HOST:PORT")
+    whole = requests(url, collection, bodies(queries, json.loads(params), batch), batch > 1, key)
+    stream: Iterator[bytes] = itertools.cycle(whole)
+    results, table = [], Table(*COLUMNS, box=None)
+    for count in connections:
+        load = Load(place.hostname, place.port or 80, stream, count, rate)
+        before = usage(url, key)
+        samples = uvloop.run(_timed(load, seconds))
+        after = usage(url, key)
+        result = {"connections": count, "rate": rate, "batch": batch, **summarise(samples, seconds)}
+        result["cpu_ms"] = (after.cpu - before.cpu) * 1000 / max(1, samples.statuses.total())
+        result["rss_mb"] = after.resident
+        results.append(result)
+        statuses = ", ".join(f"{status}: {number}" for status, number in result["statuses"].items())
+        numbers = (f"{result[name]:,.1f}" for name in ("per_second", "p50_ms", "p99_ms", "max_ms"))
+        cpu = f"{result['cpu_ms']:.3f}"
+        table.add_row(str(count), f"{rate or 'closed'}", *numbers, cpu, statuses, f"{result['rss_mb']:,.0f}")
+    Console(width=120).print(table)
+    if output:
+        output.write_text(json.dumps({"machine": describe_machine(), "results": results}, indent=2))
+
+
+async def _timed(load: Load, seconds: float) -> Samples:
+    return await asyncio.wait_for(load.run(seconds), seconds + 60)
+
+
+if __name__ == "__main__":
+    typer.run(main)
