@@ -17,6 +17,7 @@ VERBS = {
     "compact": "Publish a generation of the documents that are there now.",
     "search": "Answer one query from the shell.",
     "serve": "Serve a folder of collections over REST.",
+    "keys": "Make, list and revoke API keys of the service.",
     "evaluate": "Measure recall, effectiveness, latency and size.",
     "tune": "Measure what keeps a recall you ask for.",
     "inspect": "Show what is inside an index.",

@@ -10,7 +10,11 @@ SeismicError
 │   └── DeadlineError     its deadline passed
 ├── DocumentNotFoundError no document of that id
 ├── ServiceError          a service does not answer as it should
+│   ├── UnauthorizedError     not without a key
+│   ├── ForbiddenError        not with this key
 │   └── UnavailableError      not now; later perhaps
+│       ├── RateLimitError        the caller asks too often
+│       ├── DrainingError         it is about to end
 │       ├── NotReadyError         kernels are not warm yet
 │       └── OverloadedError       every thread is busy and the queue is full
 └── StorageError          the files are not what they should be
@@ -94,10 +98,26 @@ class ServiceError(SeismicError):
     """A service does not answer as it should, or not at all."""
 
 
+class UnauthorizedError(ServiceError):
+    """There is no key, or it is not one of the service's."""
+
+
+class ForbiddenError(ServiceError):
+    """The key is not for that."""
+
+
 class UnavailableError(ServiceError):
     """A service cannot answer now; it may later. ``retry_after``: seconds it asks to wait, 0 if it does not say."""
 
     retry_after: float = 0.0
+
+
+class RateLimitError(UnavailableError):
+    """The caller asks too often."""
+
+
+class DrainingError(UnavailableError):
+    """The service is about to end, and takes no more requests."""
 
 
 class NotReadyError(UnavailableError):

@@ -3,37 +3,49 @@ than to find them."""
 
 import base64
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
 from pydantic_core import to_jsonable_python
 
 from seismic import Answer, Hit, Index, ParameterError
+from server import tracing
 from server.answer_schemas import ChosenProfile
 from server.search_schemas import BatchRequest, SearchRequest
+from server.service import Service
 
 _PROFILE = set(ChosenProfile.model_fields)
 
 
-def search(index: Index, body: SearchRequest, started: float) -> bytes:
+def search(service: Service, index: Index, body: SearchRequest, started: float) -> bytes:
     """A `SearchAnswer`."""
-    index = index.frozen()  # hits and payloads are of one view, whatever changes meanwhile
-    content = _content(index, body, index.ask(body))
+    (content,) = _answer(service, index, [body])
     return encode(content | {"took_ms": _since(started)})
 
 
-def search_batch(index: Index, body: BatchRequest, started: float) -> bytes:
+def search_batch(service: Service, index: Index, body: BatchRequest, started: float) -> bytes:
     """A `BatchAnswer`."""
-    index = index.frozen()
-    answers = index.ask_batch(body.searches)
-    contents = [_content(index, search, answer) for search, answer in zip(body.searches, answers, strict=True)]
+    contents = _answer(service, index, body.searches)
     took = _since(started)
     return encode({"answers": [content | {"took_ms": took} for content in contents], "took_ms": took})
 
 
+def _answer(service: Service, index: Index, searches: Sequence[SearchRequest]) -> list[dict[str, Any]]:
+    """Answers without the time they took; counted."""
+    index, tracer = index.frozen(), tracing.current()  # hits and payloads are of one view, whatever changes meanwhile
+    began = time.perf_counter()
+    with tracer.span("search"):
+        answers = index.ask_batch(searches)
+    service.answered(index, searches, answers, time.perf_counter() - began)
+    with tracer.span("payloads"):
+        return [_content(index, search, answer) for search, answer in zip(searches, answers, strict=True)]
+
+
 def encode(content: Any) -> bytes:
     """JSON of anything that a column can hold."""
-    return orjson.dumps(content, default=_plain)
+    with tracing.current().span("encode"):
+        return orjson.dumps(content, default=_plain)
 
 
 def _content(index: Index, body: SearchRequest, answer: Answer) -> dict[str, Any]:

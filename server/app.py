@@ -6,13 +6,15 @@ from contextlib import asynccontextmanager
 
 import structlog
 from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
 
 import seismic
 from seismic import EncoderError, Index
+from server.admission import Admission
 from server.errors import install_handlers
-from server.middleware import BodyLimit, RequestContext
+from server.middleware import BodyLimit, Deadline, RequestContext
 from server.openapi import complete_openapi
-from server.routes import collections, console, count, documents, health, search
+from server.routes import collections, console, count, documents, health, ops, search
 from server.service import Service
 from server.settings import Settings
 
@@ -28,7 +30,7 @@ Every error is an [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457) problem doc
 
 def create_app(settings: Settings) -> FastAPI:
     """The service over `settings.directory`, whose collections are opened now. Raises StorageError."""
-    app = FastAPI(
+    app: FastAPI = FastAPIOffline(
         title="Seismic",
         description=DESCRIPTION,
         version=seismic.__version__,
@@ -36,13 +38,23 @@ def create_app(settings: Settings) -> FastAPI:
         redirect_slashes=False,  # a wrong path is a 404, like any other
         lifespan=_lifespan,
     )
-    app.state.service = Service.start(settings)
-    for router in (search.router, count.router, documents.changes, documents.router, collections.router, health.router):
+    service = app.state.service = Service.start(settings)
+    for router in (
+        search.router,
+        count.router,
+        documents.changes,
+        documents.router,
+        ops.router,
+        collections.router,
+        health.router,
+    ):
         app.include_router(router)
     app.include_router(console.router)
     app.mount("/console", console.files)
-    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
-    app.add_middleware(RequestContext)  # added last: outermost
+    app.add_middleware(Deadline, milliseconds=settings.timeout_ms, running=service.running)
+    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, seconds=settings.receive_seconds)
+    app.add_middleware(Admission, door=service.door)
+    app.add_middleware(RequestContext, metrics=service.metrics, tracer=service.tracer)  # added last: outermost
     install_handlers(app)
     complete_openapi(app, settings)
     return app
@@ -51,6 +63,7 @@ def create_app(settings: Settings) -> FastAPI:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     service: Service = app.state.service
+    service.auditor.start()
     background = [asyncio.create_task(_warm_up(service))]
     background += [asyncio.create_task(keeper.run()) for keeper in service.keepers.values()]
     yield
@@ -58,9 +71,12 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         task.cancel()
     for keeper in service.keepers.values():
         await keeper.stop()
+    service.auditor.stop()
     service.pool.shutdown()
     service.threads.shutdown()
+    service.maintenance.shutdown()
     service.collections.close()
+    service.tracer.close()
 
 
 async def _warm_up(service: Service) -> None:

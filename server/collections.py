@@ -52,9 +52,14 @@ class Collections:
         """The index to search. Raises IndexNotFoundError and NotReadyError."""
         return _ready(self[name])
 
-    def all_ready(self) -> list[Index]:
-        """Every index. Raises NotReadyError for the first that cannot be searched yet."""
-        return [_ready(collection) for collection in self]
+    def check_ready(self) -> None:
+        """NotReadyError, with how far the others are, for the first that cannot be searched yet."""
+        ready = sum(collection.state == "ready" for collection in self)
+        for collection in self:
+            try:
+                _ready(collection)
+            except NotReadyError as error:
+                raise NotReadyError(f"{ready} of {len(self._by_name)} collections are ready; {error}") from None
 
     def close(self) -> None:
         """Close every index; no search may run any more."""

@@ -1,6 +1,7 @@
 """Problem documents (RFC 9457): the one shape of every error, and the table from exceptions to problems."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, NamedTuple
@@ -14,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from seismic import (
+    DeadlineError,
     EncoderError,
     FilterError,
     IndexNotFoundError,
@@ -22,9 +24,19 @@ from seismic import (
     ParameterError,
     QueryError,
     SeismicError,
+    StoppedError,
     StorageError,
 )
-from seismic.errors import DocumentNotFoundError, NotReadyError, OverloadedError
+from seismic.errors import (
+    DocumentNotFoundError,
+    DrainingError,
+    ForbiddenError,
+    NotReadyError,
+    OverloadedError,
+    RateLimitError,
+    UnauthorizedError,
+    UnavailableError,
+)
 
 MEDIA_TYPE = "application/problem+json"
 MAX_LISTED = 20
@@ -64,6 +76,7 @@ class Kind(NamedTuple):
     slug: str | None  # None: nothing to say beyond the HTTP status
     title: str
     retry_after: int | None = None  # seconds
+    headers: Mapping[str, str] = {}
 
     @classmethod
     def of_status(cls, status: int) -> "Kind":
@@ -78,6 +91,14 @@ KINDS: dict[type[SeismicError], Kind] = {
     InputError: Kind(422, "invalid-input", "The request is not valid"),
     IndexNotFoundError: Kind(404, "no-such-collection", "There is no such collection"),
     DocumentNotFoundError: Kind(404, "no-such-document", "There is no such document"),
+    UnauthorizedError: Kind(
+        401, "unauthorized", "A key is needed", headers={"WWW-Authenticate": 'Bearer realm="seismic"'}
+    ),
+    ForbiddenError: Kind(403, "forbidden", "The key is not for that"),
+    RateLimitError: Kind(429, "rate-limit", "Too many requests", retry_after=1),
+    StoppedError: Kind(499, "client-gone", "The client has gone"),
+    DrainingError: Kind(503, "draining", "The service is about to end", 1, headers={"Connection": "close"}),
+    DeadlineError: Kind(504, "deadline", "The deadline has passed"),
     LockedError: Kind(503, "locked", "Another process writes to the collection", retry_after=1),
     NotReadyError: Kind(503, "not-ready", "Not ready yet", retry_after=1),
     OverloadedError: Kind(503, "overloaded", "The service is overloaded", retry_after=1),
@@ -108,13 +129,27 @@ def problem_response(
         title=kind.title,
         status=kind.status,
         detail=detail,
-        instance=quote(request.scope["path"]),
+        instance=quote(request.scope["path"], safe="/:"),
         request_id=request.state.request_id,
         errors=list(errors),
     )
+    request.state.problem = kind.slug or str(kind.status)
     retry = {} if kind.retry_after is None else {"Retry-After": str(kind.retry_after)}
     body = orjson.dumps(problem.model_dump(exclude_defaults=True))
-    return Response(body, kind.status, {**(headers or {}), **retry}, MEDIA_TYPE)
+    return Response(body, kind.status, {**retry, **kind.headers, **(headers or {})}, MEDIA_TYPE)
+
+
+def error_response(request: Request, error: SeismicError) -> Response:
+    """The problem document of an error that the client may know about."""
+    kind = kind_of(error)
+    wait = error.retry_after if isinstance(error, UnavailableError) else 0
+    headers = {"Retry-After": str(math.ceil(wait))} if wait else {}
+    return problem_response(request, kind, str(error), headers=headers)
+
+
+def kind_of(error: Exception) -> Kind:
+    """The type of problem of an error of the project's tree."""
+    return next(KINDS[ancestor] for ancestor in type(error).__mro__ if ancestor in KINDS)
 
 
 def internal_error(request: Request, kind: Kind = KINDS[SeismicError]) -> Response:
@@ -124,9 +159,10 @@ def internal_error(request: Request, kind: Kind = KINDS[SeismicError]) -> Respon
 
 
 async def _on_seismic_error(request: Request, error: Exception) -> Response:
-    kind = next(KINDS[ancestor] for ancestor in type(error).__mro__ if ancestor in KINDS)
+    assert isinstance(error, SeismicError)
+    kind = kind_of(error)
     if kind.status != 500:
-        return problem_response(request, kind, str(error))
+        return error_response(request, error)
     log.error("request failed", exc_info=error)  # its message may name files of this machine
     return internal_error(request, kind)
 

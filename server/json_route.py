@@ -8,6 +8,8 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
+from server import tracing
+
 
 class JsonRoute(APIRoute):
     """Takes application/json only, and reads it with orjson.
@@ -31,4 +33,6 @@ class JsonRoute(APIRoute):
 
 class _JsonRequest(Request):
     async def json(self) -> Any:
-        return orjson.loads(await self.body())  # its JSONDecodeError is the standard library's, for FastAPI
+        body = await self.body()
+        tracing.parsing_begins()
+        return orjson.loads(body)  # its JSONDecodeError is the standard library's, for FastAPI

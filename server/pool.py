@@ -4,11 +4,15 @@ import asyncio
 import contextvars
 import functools
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from seismic.errors import OverloadedError
+from seismic.stop import Stop, under
+from server import tracing
+from server.metrics import Metrics
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -21,20 +25,28 @@ class Threads:
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix=name)
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """What `function` returns or raises, from a thread that logs with the caller's request id."""
+        """What `function` returns or raises, from a thread that logs with the caller's request id.
+
+        The caller's deadline does not count: what is begun here is for others, too.
+        """
         call = functools.partial(function, *args, **kwargs)
-        return await asyncio.wrap_future(self._executor.submit(contextvars.copy_context().run, call))
+        return await asyncio.wrap_future(self._executor.submit(contextvars.copy_context().run, _unstoppable, call))
 
     def shutdown(self) -> None:
         """Wait for the calls that run; those that wait are cancelled."""
         self._executor.shutdown(cancel_futures=True)
 
 
+def _unstoppable(call: Callable[[], T]) -> T:
+    with under(Stop()):
+        return call()
+
+
 class SearchPool:
     """`threads` calls run at once and `queue` more wait; beyond that `run` raises OverloadedError at once."""
 
-    def __init__(self, threads: int, queue: int) -> None:
-        self._capacity = threads + queue
+    def __init__(self, threads: int, queue: int, metrics: Metrics) -> None:
+        self._capacity, self._metrics = threads + queue, metrics
         self._slots = threading.BoundedSemaphore(self._capacity)
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="search")
 
@@ -42,11 +54,24 @@ class SearchPool:
         """What `function` returns or raises, from a thread that logs with the caller's request id."""
         if not self._slots.acquire(blocking=False):
             raise OverloadedError(f"{self._capacity} searches are running or waiting; try again shortly")
-        call = functools.partial(function, *args, **kwargs)
-        future: Future[T] = self._executor.submit(contextvars.copy_context().run, call)
+        call, since = functools.partial(function, *args, **kwargs), time.perf_counter()
+        self._metrics.queued.inc()
+        future: Future[T] = self._executor.submit(contextvars.copy_context().run, self._begin, call, since)
         # Not in a `finally` here: a cancelled request leaves its thread busy until the search ends.
-        future.add_done_callback(lambda _: self._slots.release())
+        future.add_done_callback(self._end)
         return await asyncio.wrap_future(future)
+
+    def _end(self, future: Future[Any]) -> None:
+        self._slots.release()
+        if future.cancelled():  # before it began
+            self._metrics.queued.dec()
+
+    def _begin(self, call: Callable[[], T], since: float) -> T:
+        waited = time.perf_counter() - since
+        self._metrics.queued.dec()
+        self._metrics.waiting.observe(waited)
+        tracing.current().passed("wait", waited)
+        return call()
 
     def shutdown(self) -> None:
         """Wait for the calls that run; those that wait are cancelled."""

@@ -11,6 +11,7 @@ from seismic import StorageError
 from seismic.store.collection import CURRENT
 from seismic.store.log import segment_path, segments
 from server.collections import Collection
+from server.metrics import Metrics
 from server.pool import Threads
 from server.settings import Settings
 
@@ -30,8 +31,9 @@ class Keeper:
     A generation that cannot be opened changes nothing but the collection's `problem`.
     """
 
-    def __init__(self, collection: Collection, settings: Settings, threads: Threads) -> None:
+    def __init__(self, collection: Collection, settings: Settings, threads: Threads, metrics: Metrics) -> None:
         self._collection, self._settings, self._threads = collection, settings, threads
+        self._reloads = metrics.reloads
         self._folder = collection.index.view.collection
         self._seen: Any = None
         self._compaction: asyncio.Task[None] | None = None
@@ -56,9 +58,12 @@ class Keeper:
                 f"cannot take in what was published or changed ({type(error).__name__}; the server's log has the "
                 f"cause); generation {before} is served up to change {index.sequence}"
             )
+            self._reloads.labels(index.name, "failed").inc()
             log.exception("collection cannot be refreshed", collection=index.name, generation=before)
             return False
         collection.problem = None
+        if changed:
+            self._reloads.labels(index.name, "ok").inc()
         if index.generation != before:
             log.info("generation is served", collection=index.name, generation=index.generation, before=before)
         elif changed:

@@ -1,17 +1,26 @@
 """What the routes share."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated
 
 from fastapi import Depends, Request
 
+from seismic import Answer, Index, SearchRequest
+from seismic.stop import Stop
 from seismic.updates import Writer
+from server.admission import Door
+from server.audit import Auditor
 from server.changes import Committer
 from server.collections import Collections
+from server.keys import Keyring
+from server.limits import Rates
+from server.metrics import Metrics
 from server.pool import SearchPool, Threads
 from server.reload import Keeper
 from server.settings import Settings
+from server.tracing import OpenTelemetryTracer, Tracer
 
 CHANGE_THREADS = 4
 """Threads that write changes and take them in; those of one collection wait for each other."""
@@ -20,7 +29,7 @@ CHANGE_THREADS = 4
 @dataclass(frozen=True, slots=True)
 class Service:
     """Settings, collections and threads of one running service; by name, who keeps a collection up to date, and who
-    changes it."""
+    changes it. `running`: what stops the searches of each request that is being answered."""
 
     settings: Settings
     collections: Collections
@@ -28,18 +37,49 @@ class Service:
     threads: Threads
     keepers: dict[str, Keeper]
     committers: dict[str, Committer]
+    metrics: Metrics
+    door: Door
+    auditor: Auditor
+    tracer: Tracer
+    maintenance: Threads
+    running: set[Stop]
 
     @classmethod
     def start(cls, settings: Settings) -> "Service":
-        """Open all collections. Raises StorageError."""
+        """Open all collections. Raises StorageError, or ParameterError for a setting that cannot be."""
+        keyring = Keyring(settings.keys_file) if settings.keys_file else None
+        door = Door(keyring, Rates(settings.rate_limit, settings.rate_burst))
+        tracer, metrics = OpenTelemetryTracer() if settings.tracing else Tracer(), Metrics()
         collections, threads = Collections.open(settings.directory, settings.verify), Threads(CHANGE_THREADS, "change")
         keepers, committers = {}, {}
         for collection in collections:
             name, folder = collection.index.name, collection.index.view.collection
-            keepers[name] = Keeper(collection, settings, threads)
+            keepers[name] = Keeper(collection, settings, threads, metrics)
             committers[name] = Committer(partial(Writer, folder), keepers[name], threads, settings.queue)
-        pool = SearchPool(settings.threads, settings.queue)
-        return cls(settings, collections, pool, threads, keepers, committers)
+        metrics.watch_collections(collections)
+        pool, auditor = SearchPool(settings.threads, settings.queue, metrics), Auditor(settings.audit_every, metrics)
+        return cls(
+            settings,
+            collections,
+            pool,
+            threads,
+            keepers,
+            committers,
+            metrics,
+            door,
+            auditor,
+            tracer,
+            maintenance=Threads(1, "maintenance"),
+            running=set(),
+        )
+
+    def answered(
+        self, index: Index, searches: Sequence[SearchRequest], answers: Sequence[Answer], seconds: float
+    ) -> None:
+        """Count answers that took so long together, and perhaps audit some. `index` is frozen."""
+        for search, answer in zip(searches, answers, strict=True):
+            self.metrics.answered(index.name, answer, seconds / len(answers))
+            self.auditor.offer(index, search, answer)
 
 
 async def _of_request(request: Request) -> Service:

@@ -43,6 +43,9 @@ class Settings(BaseSettings):
     queue: Annotated[int, Field(ge=0)] = 256
     """Searches that may wait for a thread; beyond that they are refused with 503."""
 
+    timeout_ms: Annotated[int, Field(ge=1, le=3_600_000)] = 30_000
+    """Milliseconds after which a search is given up with 504, waiting included; a search may ask for less."""
+
     max_limit: Annotated[int, Field(ge=1)] = 10_000
     """Most hits one search may ask for, those passed over by `offset` included."""
 
@@ -51,6 +54,51 @@ class Settings(BaseSettings):
 
     max_body_bytes: Annotated[int, Field(ge=1)] = 1 << 20
     """Largest request body, in bytes; beyond that it is refused with 413."""
+
+    max_components: Annotated[int, Field(ge=1)] = 4096
+    """Most components or tokens of a query."""
+
+    receive_seconds: Annotated[float, Field(gt=0, le=3600)] = 10.0
+    """Seconds in which a request's head, and then its body, must arrive; a late body is refused with 408."""
+
+    keep_alive_seconds: Annotated[int, Field(ge=1)] = 65
+    """Seconds after which a connection is closed if no other request comes; more than those of a proxy before it."""
+
+    shutdown_seconds: Annotated[int, Field(ge=0)] = 8
+    """Seconds that running requests have to finish after a signal to end; new ones are refused with 503 meanwhile."""
+
+    keys_file: Path | None = None
+    """File of API keys, see `seismic keys`; without it anybody may do anything."""
+
+    rate_limit: Annotated[float, Field(ge=0)] = 0.0
+    """Requests per second of one key (without keys: of one address), beyond which 429 is answered; 0: no limit."""
+
+    rate_burst: Annotated[int, Field(ge=1)] = 100
+    """Requests that may come at once before `rate_limit` counts."""
+
+    forwarded_allow_ips: str = "127.0.0.1"
+    """Addresses of proxies, by commas, whose X-Forwarded-For and X-Forwarded-Proto are believed; *: any."""
+
+    root_path: Annotated[str, Field(pattern=r"^(/[^/]+)*$")] = ""
+    """Path below which a proxy serves this service, if it takes it off before it passes requests on."""
+
+    ssl_certfile: Path | None = None
+    """Certificate chain, PEM: speak HTTPS."""
+
+    ssl_keyfile: Path | None = None
+    """Private key of the certificate, if it is not in the same file."""
+
+    ssl_keyfile_password: str | None = None
+    """Password of the private key."""
+
+    ssl_ca_certs: Path | None = None
+    """Authorities, PEM: clients must show a certificate of one of them."""
+
+    audit_every: Annotated[int, Field(ge=0)] = 1000
+    """One in so many answers that need not be exact is compared with the exact one, for /metrics; 0: none."""
+
+    tracing: bool = False
+    """Send OpenTelemetry spans to OTEL_EXPORTER_OTLP_ENDPOINT; needs the extra `tracing`."""
 
     reload_ms: Annotated[int, Field(ge=1)] = 250
     """Milliseconds between two looks for generations and changes of other processes."""

@@ -8,9 +8,12 @@ import orjson
 from seismic.client.calls import Call
 from seismic.client.retries import TEMPORARY, TemporaryError, retry_after
 from seismic.errors import (
+    DeadlineError,
     DocumentNotFoundError,
+    DrainingError,
     EncoderError,
     FilterError,
+    ForbiddenError,
     IndexNotFoundError,
     InputError,
     LockedError,
@@ -18,9 +21,12 @@ from seismic.errors import (
     OverloadedError,
     ParameterError,
     QueryError,
+    RateLimitError,
     SeismicError,
     ServiceError,
+    StoppedError,
     StorageError,
+    UnauthorizedError,
     UnavailableError,
 )
 
@@ -29,6 +35,10 @@ T = TypeVar("T")
 TYPE = "urn:problem-type:seismic:"
 ERRORS: dict[str, type[SeismicError]] = {
     "encoder": EncoderError,
+    "client-gone": StoppedError,
+    "deadline": DeadlineError,
+    "draining": DrainingError,
+    "forbidden": ForbiddenError,
     "invalid-filter": FilterError,
     "invalid-input": InputError,
     "invalid-parameter": ParameterError,
@@ -38,7 +48,9 @@ ERRORS: dict[str, type[SeismicError]] = {
     "no-such-document": DocumentNotFoundError,
     "not-ready": NotReadyError,
     "overloaded": OverloadedError,
+    "rate-limit": RateLimitError,
     "storage": StorageError,
+    "unauthorized": UnauthorizedError,
 }
 """Type of problem, after TYPE -> what the engine raises."""
 

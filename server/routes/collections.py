@@ -3,7 +3,7 @@
 from pathlib import PurePath
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Request
 
 from server.collections import Collection
 from server.openapi import problems
@@ -16,9 +16,12 @@ Name = Annotated[str, Path(description="Name of the collection", examples=["scif
 
 
 @router.get("", responses=problems())
-async def list_collections(service: ServiceDep) -> CollectionList:
-    """Every collection."""
-    return CollectionList(collections=[_describe(collection) for collection in service.collections])
+async def list_collections(request: Request, service: ServiceDep) -> CollectionList:
+    """Every collection, or those that the key is for."""
+    key = request.state.key
+    allowed = None if key is None else key.collections
+    shown = [one for one in service.collections if allowed is None or one.index.name in allowed]
+    return CollectionList(collections=[_describe(collection) for collection in shown])
 
 
 @router.post("/{name}:reload", responses=problems(404, 422))

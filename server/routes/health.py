@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter
 
+from seismic.errors import DrainingError
 from server.openapi import problems
 from server.schemas import Health, Readiness, Served
 from server.service import ServiceDep
@@ -17,8 +18,15 @@ async def healthz() -> Health:
 
 @router.get("/readyz", responses=problems(503))
 async def readyz(service: ServiceDep) -> Readiness:
-    """Whether every collection answers searches. One with a `problem` does: with what it had before."""
-    service.collections.all_ready()
+    """Whether every collection answers searches. One with a `problem` does: with what it had before.
+
+    Collections are named if the service has no keys, as nobody needs one to ask.
+    """
+    if service.door.closing:
+        raise DrainingError("the service is about to end")
+    service.collections.check_ready()
+    if service.settings.keys_file:
+        return Readiness(status="ready", collections=[])
     served = [
         Served(name=one.index.name, generation=one.index.generation, problem=one.problem) for one in service.collections
     ]

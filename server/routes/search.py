@@ -5,9 +5,10 @@ import time
 from fastapi import APIRouter, Response
 
 from seismic import ParameterError
-from server import answers
+from server import answers, tracing
 from server.answer_schemas import BatchAnswer, SearchAnswer
 from server.json_route import JsonRoute
+from server.limits import begin_deadline, check_query
 from server.openapi import problems
 from server.routes.collections import Name
 from server.search_schemas import BatchRequest, SearchRequest
@@ -25,28 +26,32 @@ async def search(name: Name, body: SearchRequest, service: ServiceDep) -> Respon
 
     Only documents that share a component with the query are hits; there may be fewer than `limit`.
     """
-    started = time.perf_counter()
-    _check_depth(body, service.settings)
+    started, arrived = time.perf_counter(), time.monotonic()
+    tracing.parsing_ends()
+    _check(body, service.settings)
     index = service.collections.ready(name)
-    content = await service.pool.run(answers.search, index, body, started)
+    begin_deadline([body.params], arrived)
+    content = await service.pool.run(answers.search, service, index, body, started)
     return Response(content, media_type="application/json")
 
 
 @router.post("/batch", response_model=BatchAnswer, responses=PROBLEMS)
 async def search_batch(name: Name, body: BatchRequest, service: ServiceDep) -> Response:
     """The answers of several searches, in their order; if one of them is wrong, none is made."""
-    started = time.perf_counter()
+    started, arrived = time.perf_counter(), time.monotonic()
+    tracing.parsing_ends()
     most = service.settings.max_batch
     if len(body.searches) > most:
         raise ParameterError(f"searches: found {len(body.searches)}, expected at most {most} (setting max_batch)")
     for at, one in enumerate(body.searches):
-        _check_depth(one, service.settings, f"searches[{at}]: ")
+        _check(one, service.settings, f"searches[{at}]: ")
     index = service.collections.ready(name)
-    content = await service.pool.run(answers.search_batch, index, body, started)
+    begin_deadline([one.params for one in body.searches], arrived)
+    content = await service.pool.run(answers.search_batch, service, index, body, started)
     return Response(content, media_type="application/json")
 
 
-def _check_depth(body: SearchRequest, settings: Settings, where: str = "") -> None:
+def _check(body: SearchRequest, settings: Settings, where: str = "") -> None:
     most = settings.max_limit
     if body.group_by and body.depth > most:
         by = body.group_by
@@ -58,3 +63,4 @@ def _check_depth(body: SearchRequest, settings: Settings, where: str = "") -> No
         raise ParameterError(f"{where}{found}, expected at most {most}" + (" together" if body.offset else ""))
     if body.depth > most:
         raise ParameterError(f"{where}fusion.depth: found {body.depth}, expected at most {most}")
+    check_query(body.query, settings, where)

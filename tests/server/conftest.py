@@ -23,6 +23,7 @@ from tests.conftest import Scifact
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 600  # seconds; kernels may have to be compiled first
+PATIENT = ("--timeout-ms", str(1000 * PATIENCE))
 
 Running = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 
@@ -63,7 +64,7 @@ async def until_status(status: int, ask: Callable[[], Awaitable[httpx.Response]]
 
 
 def start(directory: Path, log_file: Path, *options: str) -> Server:
-    command = [sys.executable, "-m", "server", str(directory), "--port", "0", *options]
+    command = [sys.executable, "-m", "server", str(directory), "--port", "0", *PATIENT, *options]
     with log_file.open("wb") as log:
         return Server(subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log), log_file)
 
@@ -140,7 +141,7 @@ def running() -> Running:
 
     @asynccontextmanager
     async def run(directory: Path, *, wait: bool = True, **settings: Any) -> AsyncIterator[httpx.AsyncClient]:
-        app = create_app(Settings(directory=directory, **settings))
+        app = create_app(Settings(directory=directory, **{"timeout_ms": 1000 * PATIENCE, **settings}))
         transport = httpx.ASGITransport(app)
         async with (
             app.router.lifespan_context(app),

@@ -17,7 +17,7 @@ def test_schemathesis_finds_nothing(server: Server, tmp_path: Path):
     environment = os.environ | {"SCHEMATHESIS_HOOKS": "tests.server.openapi_hooks", "PYTHONPATH": str(ROOT)}
     run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert run.returncode == 0, run.stdout + run.stderr
-    assert "Tested: 11" in run.stdout
+    assert "Tested: 14" in run.stdout
 
 
 def test_every_route_documents_its_problems(client):

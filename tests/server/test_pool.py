@@ -7,14 +7,16 @@ import pytest
 import structlog
 
 from seismic.errors import OverloadedError
-from server.pool import SearchPool
+from seismic.stop import Stop, current, under
+from server.metrics import Metrics
+from server.pool import SearchPool, Threads
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
 def pool():
-    pool = SearchPool(threads=2, queue=1)
+    pool = SearchPool(threads=2, queue=1, metrics=Metrics())
     yield pool
     pool.shutdown()
 
@@ -61,3 +63,11 @@ async def test_a_cancelled_request_keeps_its_place_until_its_thread_ends(pool):
         await pool.run(release.wait)
     release.set()
     assert await waiting
+
+
+async def test_deadlines_are_for_searches_only(pool):
+    threads, stop = Threads(1, "other"), Stop()
+    with under(stop):
+        assert await pool.run(current) is stop
+        assert await threads.run(current) is not stop
+    threads.shutdown()

@@ -10,6 +10,9 @@ import seismic
 from seismic import ParameterError
 from server.__main__ import cli
 from server.settings import ENGINE_VARIABLES, Settings, load_settings
+from server.settings_page import page
+
+from .conftest import ROOT
 
 pytestmark = pytest.mark.usefixtures("clean_environment")
 
@@ -38,10 +41,18 @@ def test_every_setting_is_a_described_variable_and_option(name, monkeypatch, tmp
     option = next(one for one in typer.main.get_command(cli).params if one.name == name)
     assert field.description in option.help
     (tmp_path / "file").touch()
-    values = {"log_level": "error", "log_format": "json", "verify": "full", "config": str(tmp_path / "file")}
+    values = {
+        "log_level": "error",
+        "log_format": "json",
+        "verify": "full",
+        "config": str(tmp_path / "file"),
+        "root_path": "/search",
+        "tracing": "True",
+    }
     monkeypatch.setenv(f"SEISMIC_{name.upper()}", values.get(name, "9"))
     settings = load_settings(**({} if name == "directory" else {"directory": "data"}))
-    assert str(getattr(settings, name)) == values.get(name, "9")
+    found = getattr(settings, name)
+    assert str(found) == values.get(name, "9.0" if isinstance(found, float) else "9")
 
 
 def test_every_option_is_a_setting():
@@ -56,7 +67,7 @@ def test_every_option_is_a_setting():
         ({"port": 70_000}, "setting 'port' (SEISMIC_PORT): input should be less than or equal to 65535 (found 70000)"),
         ({"threads": 0}, "setting 'threads'"),
         ({"log_level": "loud"}, "(found 'loud')"),
-        ({"colour": 1}, "unknown setting 'colour'; there are compact_percent, config, directory, host"),
+        ({"colour": 1}, "unknown setting 'colour'; there are audit_every, compact_percent, config, directory"),
     ],
 )
 def test_wrong_settings_are_named(options, message):
@@ -97,3 +108,15 @@ def test_variables_of_the_engine_are_not_settings(monkeypatch):
     for name in ENGINE_VARIABLES:
         monkeypatch.setenv(name, "x")
     load_settings(directory="data")
+
+
+def test_the_page_of_settings_is_up_to_date():
+    assert (ROOT / "docs" / "settings.md").read_text() == page()
+
+
+def test_every_route_is_in_the_page_of_operation_or_the_api(client):
+    """What operators need has a page; the rest is in /docs."""
+    text = (ROOT / "docs" / "operations.md").read_text()
+    paths = client.get("/openapi.json").json()["paths"]
+    for path in ("/healthz", "/readyz", "/metrics", *(one for one in paths if ":" in one.partition("}")[2])):
+        assert path.rpartition("}")[2] in text

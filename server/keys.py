@@ -1,0 +1,153 @@
+"""API keys: who may do what. The file holds hashes, never keys."""
+
+import hashlib
+import hmac
+import os
+import re
+import secrets
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import structlog
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from seismic import ParameterError
+from seismic.store.lock import exclusive
+
+Role: TypeAlias = Literal["admin", "read-only"]
+
+LOOK_SECONDS = 1.0
+"""A change of the file is seen after so long at most."""
+
+LOCK_SECONDS = 10.0
+
+_KEY = re.compile(r"seismic_([0-9a-f]{8})_[A-Za-z0-9_-]{43}")
+
+log = structlog.get_logger("server")
+
+
+class Key(BaseModel):
+    """A key, without its secret."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str
+    """Part of the key, to find it by."""
+    name: str
+    role: Role
+    """`read-only` may search and look at documents, `admin` may change them, too."""
+    collections: list[str] | None = None
+    """The collections it is for; None: all, and what is not of one collection."""
+    hash: str
+    """SHA-256 of the whole key, which has 256 random bits: nothing slower is needed."""
+    created: datetime
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    version: Literal[1] = 1
+    keys: list[Key] = []
+
+
+def read_keys(path: Path) -> list[Key]:
+    """The keys in a file; ParameterError if it is missing or damaged."""
+    try:
+        return _File.model_validate_json(path.read_bytes()).keys
+    except OSError as error:
+        raise ParameterError(f"keys file {path}: {error.strerror}; `seismic keys create` makes one") from None
+    except ValidationError as error:
+        problem = error.errors()[0]
+        place = ".".join(map(str, problem["loc"]))
+        raise ParameterError(f"keys file {path}: {place}: {problem['msg']}; restore it, or make new keys") from None
+
+
+def create_key(path: Path, name: str, role: Role, collections: Sequence[str] | None = None) -> str:
+    """Add a key to the file, which need not exist; the key itself, which is kept nowhere."""
+    with _changing(path) as keys:
+        if any(key.name == name for key in keys):
+            raise ParameterError(f"keys file {path}: there is a key '{name}'; revoke it, or choose another name")
+        number = secrets.token_hex(4)
+        secret = f"seismic_{number}_{secrets.token_urlsafe(32)}"
+        named = None if collections is None else sorted(set(collections))
+        created = datetime.now(UTC).replace(microsecond=0)
+        keys.append(Key(id=number, name=name, role=role, collections=named, hash=_hash(secret), created=created))
+    return secret
+
+
+def revoke_key(path: Path, name: str) -> None:
+    """Take a key out of the file, by its name or id; ParameterError if it is not there."""
+    with _changing(path) as keys:
+        left = [key for key in keys if name not in (key.name, key.id)]
+        if len(left) == len(keys):
+            raise ParameterError(f"keys file {path}: found no key '{name}'; `seismic keys list` shows those there are")
+        keys[:] = left
+
+
+@contextmanager
+def _changing(path: Path) -> Iterator[list[Key]]:
+    """The keys; what the block makes of them replaces the file in one step, readable by its owner only."""
+    if not path.parent.is_dir():
+        raise ParameterError(f"keys file {path}: there is no folder {path.parent}")
+    with exclusive(path.with_name(f".{path.name}.lock"), "keys", timeout=LOCK_SECONDS):
+        keys = read_keys(path) if path.exists() else []
+        yield keys
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 0600
+        try:
+            with os.fdopen(descriptor, "w") as file:
+                file.write(_File(keys=keys).model_dump_json(indent=2) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(name, path)
+        except BaseException:
+            os.unlink(name)
+            raise
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+class Keyring:
+    """The keys of a file, read anew when it changes. Raises ParameterError if it cannot be read at first; later, the
+    keys stay as they were."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._next = path, 0.0
+        self._stamp = _stamp(path)
+        self._keys = {key.id: key for key in read_keys(path)}
+
+    def find(self, secret: str) -> Key | None:
+        """The key, if it is one. Takes as long for a wrong one."""
+        self._look()
+        match = _KEY.fullmatch(secret)
+        found = self._keys.get(match[1]) if match else None
+        same = hmac.compare_digest(_hash(secret), found.hash if found else "0" * 64)
+        return found if same else None
+
+    def _look(self) -> None:
+        if (now := time.monotonic()) < self._next:
+            return
+        self._next = now + LOOK_SECONDS
+        if (stamp := _stamp(self._path)) == self._stamp:
+            return
+        self._stamp = stamp
+        try:
+            self._keys = {key.id: key for key in read_keys(self._path)}
+        except ParameterError as error:
+            log.error("keys stay as they were", reason=str(error))
+        else:
+            log.info("keys were read", keys=len(self._keys))
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    try:
+        found = path.stat()
+    except OSError:
+        return ()
+    return found.st_ino, found.st_mtime_ns, found.st_size

@@ -1,0 +1,59 @@
+"""HTTP as uvicorn reads it, with limits on a request's head, before which no application is asked."""
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+MOST_HEAD_BYTES = 1 << 16
+"""Of a request's target and headers; httptools itself has no limit."""
+
+
+def protocol(head_seconds: float) -> type[HttpToolsProtocol]:
+    """A protocol class for uvicorn that closes connections whose request's head takes longer, or is too large."""
+
+    class Protocol(HttpToolsProtocol):
+        """`_late` is set while a head is awaited."""
+
+        _late: asyncio.TimerHandle | None = None
+        _head = 0
+
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(transport)
+            self._await_head()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._have_head()
+            super().connection_lost(exc)
+
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            if self._late:
+                self._head += len(data)
+                if self._head > MOST_HEAD_BYTES:
+                    self._refuse("431 Request Header Fields Too Large")
+
+        def on_message_begin(self) -> None:
+            super().on_message_begin()
+            self._await_head()
+
+        def on_headers_complete(self) -> None:
+            self._have_head()
+            super().on_headers_complete()
+
+        def _await_head(self) -> None:
+            self._have_head()
+            self._late = self.loop.call_later(head_seconds, self._refuse, "408 Request Timeout")
+
+        def _have_head(self) -> None:
+            if self._late:
+                self._late.cancel()
+            self._late, self._head = None, 0
+
+        def _refuse(self, status: str) -> None:
+            self._have_head()
+            if not self.transport.is_closing():
+                self.transport.write(f"HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n".encode())
+                self.transport.close()
+
+    return Protocol

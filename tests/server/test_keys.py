@@ -1,0 +1,229 @@
+"""API keys: the file, the command, and who may do what."""
+
+import json
+import os
+import re
+import stat
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from seismic import ParameterError, SeismicError
+from seismic.errors import UnauthorizedError
+from server import keys
+from server.admission import Door
+from server.auth import check, collection_of, reads, secret_of
+from server.key_commands import cli
+from server.keys import Keyring, create_key, read_keys, revoke_key
+from server.limits import Rates
+
+from .test_problems import problem
+
+pytestmark = pytest.mark.anyio
+
+SEARCH = "/v1/collections/tiny/search"
+BODY = {"query": {"indices": [1], "values": [1.0]}}
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "keys.json"
+
+
+def bearer(secret: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {secret}"}
+
+
+def test_a_key_is_found_and_a_wrong_one_is_not(file):
+    secrets = [create_key(file, name, "read-only") for name in ("one", "two")]
+    ring = Keyring(file)
+    assert [ring.find(secret).name for secret in secrets] == ["one", "two"]
+    other = secrets[0][:-43] + secrets[1][-43:]
+    for wrong in ("", "x", other, secrets[0][:-1], secrets[0] + "x", "seismic_00000000_" + "A" * 43, "ключ"):
+        assert ring.find(wrong) is None
+
+
+def test_the_file_has_no_key_in_it_and_is_its_owners(file):
+    secret = create_key(file, "one", "admin", ["b", "a", "b"])
+    assert secret.rpartition("_")[2] not in file.read_text()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    (key,) = read_keys(file)
+    assert (key.role, key.collections, len(key.hash)) == ("admin", ["a", "b"], 64)
+    assert [path.name for path in file.parent.iterdir()] == ["keys.json"]
+
+
+def test_names_are_unique_and_revoked_by_name_or_id(file):
+    create_key(file, "one", "admin")
+    with pytest.raises(ParameterError, match="there is a key 'one'"):
+        create_key(file, "one", "admin")
+    create_key(file, "two", "admin")
+    revoke_key(file, "one")
+    revoke_key(file, read_keys(file)[0].id)
+    assert read_keys(file) == []
+    with pytest.raises(ParameterError, match="found no key 'one'"):
+        revoke_key(file, "one")
+
+
+@pytest.mark.parametrize("content", [None, "", "{", '{"keys": [{"id": "x"}]}', '{"version": 2}', '{"other": 1}'])
+def test_files_that_cannot_be_read_are_refused(file, content):
+    if content is not None:
+        file.write_text(content)
+    with pytest.raises(ParameterError, match=re.escape(f"keys file {file}: ")):
+        Keyring(file)
+
+
+def test_a_changed_file_is_read_anew_and_a_broken_one_is_not(file, monkeypatch):
+    monkeypatch.setattr(keys, "LOOK_SECONDS", 0)
+    secret = create_key(file, "one", "admin")
+    ring = Keyring(file)
+    later = create_key(file, "two", "admin")
+    assert ring.find(later)
+    whole = file.read_text()
+    file.write_text("{")
+    assert ring.find(secret)
+    file.unlink()
+    assert ring.find(secret)
+    file.write_text(whole)
+    revoke_key(file, "one")
+    assert ring.find(secret) is None
+    assert ring.find(later)
+
+
+def command(*arguments: object) -> str:
+    result = CliRunner().invoke(cli, [str(argument) for argument in arguments])
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == 0, result.stderr
+    return result.stdout
+
+
+def test_the_command(file, monkeypatch):
+    secret = command("create", "--keys-file", file, "--name", "shop", "--collection", "a", "--collection", "b").strip()
+    assert Keyring(file).find(secret).collections == ["a", "b"]
+    monkeypatch.setenv("SEISMIC_KEYS_FILE", str(file))
+    shown = command("list")
+    assert "shop" in shown
+    assert "a, b" in shown
+    assert secret not in shown
+    command("revoke", "shop")
+    with pytest.raises(SeismicError, match="no key 'shop'"):
+        command("revoke", "shop")
+    assert json.loads(file.read_text())["keys"] == []
+
+
+@pytest.mark.parametrize(
+    ("headers", "secret"),
+    [
+        ([(b"authorization", b"Bearer abc")], "abc"),
+        ([(b"authorization", b"bearer  abc")], "abc"),
+        ([(b"x-api-key", b"abc")], "abc"),
+        ([(b"api-key", b"abc"), (b"x-api-key", b"def")], "abc"),
+        ([(b"authorization", b"Basic abc"), (b"api-key", b"abc")], "abc"),
+        ([(b"authorization", b"Bearer ")], None),
+        ([(b"authorization", b"Basic abc")], None),
+        ([], None),
+    ],
+)
+def test_where_a_key_is_taken_from(headers, secret):
+    assert secret_of(headers) == secret
+
+
+ADMINS = {
+    ("PUT", "/v1/collections/{name}/documents"),
+    ("POST", "/v1/collections/{name}/documents/delete"),
+    ("POST", "/v1/collections/{name}:reload"),
+    ("POST", "/v1/collections/{name}:verify"),
+    ("POST", "/v1/collections/{name}:warmup"),
+}
+
+
+def test_what_changes_something_is_for_admins(client):
+    """Every route is on one side."""
+    paths = client.get("/openapi.json").json()["paths"]
+    operations = {(method.upper(), path) for path, methods in paths.items() for method in methods}
+    assert {one for one in operations if not reads(one[0], one[1].replace("{name}", "a"))} == ADMINS
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "name"),
+    [
+        ("GET", "/v1/collections", None),
+        ("GET", "/v1/collections/a", "a"),
+        ("GET", "/v1/collections/a:b", "a:b"),
+        ("POST", "/v1/collections/a:reload", "a"),
+        ("POST", "/v1/collections/a:b/search", "a:b"),
+        ("GET", "/metrics", None),
+    ],
+)
+def test_the_collection_of_a_request(method, path, name):
+    assert collection_of(method, path) == name
+
+
+def test_without_keys_nothing_is_checked_but_with_them_all_is(file):
+    with pytest.raises(SeismicError, match="found no key"):
+        check(None, False, "GET", "/v1/collections")
+
+
+async def test_who_may_do_what(running, tiny, file):
+    admin, reader = create_key(file, "admin", "admin"), create_key(file, "reader", "read-only")
+    mine, others = (create_key(file, name, "admin", [name]) for name in ("tiny", "large"))
+    async with running(tiny, keys_file=file) as client:
+        refused = await client.post(SEARCH, json=BODY)
+        assert problem(refused, 401).type == "urn:problem-type:seismic:unauthorized"
+        assert refused.headers["www-authenticate"].startswith("Bearer")
+        assert "unknown or revoked" in problem(await client.get("/metrics", headers=bearer("x")), 401).detail
+        for secret in (admin, reader, mine):
+            assert (await client.post(SEARCH, json=BODY, headers=bearer(secret))).status_code == 200
+            assert (await client.post(SEARCH, json=BODY, headers={"Api-Key": secret})).status_code == 200
+        assert (
+            "not for collection 'tiny'"
+            in problem(await client.post(SEARCH, json=BODY, headers=bearer(others)), 403).detail
+        )
+        reload = "/v1/collections/tiny:reload"
+        assert "read-only" in problem(await client.post(reload, headers=bearer(reader)), 403).detail
+        assert (await client.post(reload, headers=bearer(mine))).status_code == 200
+        assert (await client.get("/metrics", headers=bearer(reader))).status_code == 200
+        problem(await client.get("/metrics", headers=bearer(mine)), 403)
+        listed = [
+            (await client.get("/v1/collections", headers=bearer(secret))).json() for secret in (admin, mine, others)
+        ]
+        assert [len(one["collections"]) for one in listed] == [1, 1, 0]
+        problem(await client.get("/v1/collections/none", headers=bearer(mine)), 403)
+        for path in ("/healthz", "/readyz", "/docs", "/openapi.json", "/static-offline-docs/swagger-ui.css"):
+            assert (await client.get(path)).status_code == 200
+        assert (await client.get("/readyz")).json()["collections"] == []
+        schema = (await client.get("/openapi.json")).json()
+        assert schema["paths"]["/metrics"]["get"]["security"] == [{"bearer": []}, {"header": []}]
+        assert "security" not in schema["paths"]["/healthz"]["get"]
+
+
+async def test_a_revoked_key_is_refused_soon(running, tiny, file, monkeypatch):
+    monkeypatch.setattr(keys, "LOOK_SECONDS", 0)
+    secret = create_key(file, "one", "read-only")
+    async with running(tiny, keys_file=file) as client:
+        assert (await client.get("/v1/collections", headers=bearer(secret))).status_code == 200
+        revoke_key(file, "one")
+        problem(await client.get("/v1/collections", headers=bearer(secret)), 401)
+
+
+def test_paths_below_a_proxy(file):
+    create_key(file, "one", "read-only")
+    door = Door(Keyring(file), Rates(0, 1))
+    scope = {"method": "GET", "headers": [], "root_path": "/search"}
+    assert door.admit(scope | {"path": "/search/healthz"}) is None
+    with pytest.raises(UnauthorizedError):
+        door.admit(scope | {"path": "/search/v1/collections"})
+
+
+def test_a_full_disk_leaves_the_old_file(file, monkeypatch):
+    create_key(file, "one", "admin")
+
+    def fail(*arguments: object) -> None:
+        raise OSError("no space")
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(OSError, match="no space"):
+        create_key(file, "two", "admin")
+    assert [key.name for key in read_keys(file)] == ["one"]
+    assert [path.name for path in file.parent.iterdir()] == ["keys.json"]

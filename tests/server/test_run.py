@@ -1,0 +1,115 @@
+"""The process: how it ends, and connections that bring no request."""
+
+import signal
+import socket
+from pathlib import Path
+
+import httpx
+import pytest
+
+from seismic import ParameterError
+from server import Settings
+from server.run import _tls
+
+from .conftest import PATIENCE, Server, start, wait_for
+
+HEAD = b"POST /v1/collections/tiny/search HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+BODY = b'{"query": {"indices": [1], "values": [1.0]}}'
+
+
+def connect(server: Server) -> socket.socket:
+    url = httpx.URL(server.url)
+    return socket.create_connection((url.host, url.port), PATIENCE)
+
+
+def answer(connection: socket.socket) -> str:
+    """All there is until the other side closes."""
+    parts = []
+    while part := connection.recv(1 << 16):
+        parts.append(part)
+    return b"".join(parts).decode()
+
+
+@pytest.fixture
+def begin(tiny: Path, tmp_path: Path):
+    """`begin(options)`: a server that is ready."""
+    servers = []
+
+    def begin(*options: str) -> Server:
+        servers.append(start(tiny, tmp_path / "log.jsonl", *options))
+        wait_for(lambda: httpx.get(f"{servers[0].url}/readyz").is_success)
+        return servers[0]
+
+    yield begin
+    for server in servers:
+        server.process.kill()
+        server.process.wait(PATIENCE)
+
+
+def send_for_ever(connection: socket.socket, head: bytes) -> None:
+    while True:
+        connection.sendall(head)
+
+
+def running(server: Server) -> int:
+    return int(httpx.get(f"{server.url}/metrics").text.partition("\nseismic_requests_in_flight ")[2].split(".")[0])
+
+
+def test_running_requests_finish_and_new_ones_are_refused(begin):
+    server = begin("--shutdown-seconds", "600")
+    with connect(server) as slow, httpx.Client(base_url=server.url) as client:
+        slow.sendall(HEAD + f"Content-Length: {len(BODY)}\r\n\r\n".encode() + BODY[:9])
+        wait_for(lambda: running(server) == 2)
+        assert client.get("/healthz").status_code == 200
+        server.process.send_signal(signal.SIGTERM)
+        wait_for(lambda: client.get("/readyz").status_code == 503)
+        refused = httpx.get(f"{server.url}/v1/collections")
+        assert refused.status_code == 503
+        assert refused.json()["type"] == "urn:problem-type:seismic:draining"
+        assert refused.headers["connection"] == "close"
+        assert server.process.poll() is None
+        slow.sendall(BODY[9:])
+        assert '"hits":[{"id":"a"' in answer(slow)
+    assert server.process.wait(PATIENCE) == -signal.SIGTERM
+
+
+def test_the_wait_for_running_requests_is_bounded(begin):
+    server = begin("--shutdown-seconds", "0")
+    with connect(server) as slow:
+        slow.sendall(HEAD + b"Content-Length: 9\r\n\r\n")
+        wait_for(lambda: running(server) == 2)
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(PATIENCE) == -signal.SIGTERM
+    assert any(line["event"] == "requests are cut" for line in server.log())
+
+
+def test_connections_that_bring_no_request_are_closed(begin):
+    server = begin("--receive-seconds", "0.2")
+    with connect(server) as silent, connect(server) as slow, connect(server) as again:
+        slow.sendall(HEAD)
+        again.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /healthz HTT")
+        assert answer(silent).startswith("HTTP/1.1 408 ")
+        assert answer(slow).startswith("HTTP/1.1 408 ")
+        first, _, second = answer(again).partition('{"status":"ok"}')
+        assert first.startswith("HTTP/1.1 200 ")
+        assert second.startswith("HTTP/1.1 408 ")
+
+
+@pytest.mark.parametrize("head", [b"X: " + b"x" * 400_000, b"X: x\r\n" * 100_000])
+def test_heads_that_are_too_large_are_refused(begin, head):
+    server = begin()
+    with connect(server) as connection, pytest.raises(ConnectionError):
+        send_for_ever(connection, b"GET / HTTP/1.1\r\n" + head)
+    assert httpx.get(f"{server.url}/healthz").status_code == 200
+
+
+def test_a_service_that_anybody_can_reach_says_so(begin):
+    server = begin("--host", "0.0.0.0")
+    warned = [line for line in server.log() if line["level"] == "warning"]
+    assert ["anybody who reaches this address" in line["event"] for line in warned] == [True]
+
+
+@pytest.mark.parametrize("name", ["ssl_keyfile", "ssl_ca_certs", "ssl_keyfile_password"])
+def test_tls_needs_a_certificate(name):
+    with pytest.raises(ParameterError, match=f"setting '{name}' needs ssl_certfile"):
+        _tls(Settings(directory=Path("x"), **{name: "x"}))
