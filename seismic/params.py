@@ -39,7 +39,8 @@ class Params(BaseModel):
 
     def replace(self, **changes: Any) -> Self:
         """A checked copy with some values changed."""
-        return type(self)(**{**self.model_dump(), **changes})
+        given = {name: getattr(self, name) for name in self.model_fields_set}
+        return type(self)(**{**given, **changes})
 
 
 def _explain(model: type[Params], error: ValidationError) -> str:

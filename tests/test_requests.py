@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from seismic import Answer, FilterError, ParameterError, QueryError, SearchParams, SearchRequest, Vocabulary
+from seismic import Answer, FilterError, GroupBy, ParameterError, QueryError, SearchParams, SearchRequest, Vocabulary
 from tests import naive, samples
 from tests.changed import Changed, changed, query_rows
 from tests.naive import Row
@@ -158,3 +158,10 @@ def test_stored_vectors(there: Changed) -> None:
     for row, id in zip(naive.rows(vectors), ids, strict=True):
         assert row == pytest.approx(there.rows[id], rel=1e-6)
     assert len(there.index.vectors([])) == 0
+
+
+def test_replacing_keeps_what_was_given() -> None:
+    request = SearchRequest(query=samples.random_vectors(1), group_by=GroupBy(key="source")).replace(explain=True)
+    assert request.explain
+    assert request.group_by is not None
+    assert request.model_fields_set == {"query", "group_by", "explain"}
