@@ -182,7 +182,7 @@ class BatchRequest(Schema):
             "examples": [
                 {
                     "searches": [
-                        {"query": {"indices": [2054], "values": [1.2]}, "with_payload": False},
+                        {"query": {"indices": [7592], "values": [1.2]}, "with_payload": False},
                         {"query": {"indices": [4774], "values": [2.1]}, "with_payload": False},
                     ]
                 }

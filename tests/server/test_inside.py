@@ -44,6 +44,7 @@ async def test_collections(running, tiny):
             "kept": None,
             "columns": ["title", "year"],
             "has_vocabulary": False,
+            "encoder": None,
             "shards": 1,
         }
         assert listed[0]["has_vocabulary"]

@@ -201,7 +201,9 @@ def test_an_unknown_collection_has_a_type_of_its_own(client):
     assert "'nope'" in found.detail
 
 
-@pytest.mark.parametrize("path", ["/", "/v1", "/v1/collections/", "/v2/collections", "/healthz/", "/a%0Ab", "//"])
+@pytest.mark.parametrize(
+    "path", ["/v1", "/v1/collections/", "/v2/collections", "/healthz/", "/a%0Ab", "/console/nope", "/console/../app.py"]
+)
 def test_unknown_routes(client, path):
     assert problem(client.get(path), 404).type == "about:blank"
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -389,29 +390,31 @@ def test_damaged_ground_truth(run: Run, tmp_path: Path) -> None:
 # ---- a disk that is full -----------------------------------------------------------------------------------------
 
 
-@pytest.fixture
+@contextmanager
 def small_disk() -> Iterator[None]:
-    """No file can have more than 1,500 bytes, as if the disk were full."""
+    """No file can have more than 1,500 bytes, as if the disk were full. Not longer than a command takes: pytest's own
+    output may go to a file."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1500, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-@pytest.mark.usefixtures("small_disk")
 @pytest.mark.parametrize("source", ["documents.bin", "documents.ciff"])
 def test_no_room_for_parts(run: Run, tmp_path: Path, source: str) -> None:
-    result = run("convert", DATA / source, tmp_path / "x.parquet")
+    with small_disk():
+        result = run("convert", DATA / source, tmp_path / "x.parquet")
     assert result.exit_code == 2, result.output
     assert "error: cannot write" in result.stderr
     assert names(tmp_path) == []
 
 
-@pytest.mark.usefixtures("small_disk")
 def test_no_room_for_runs(tmp_path: Path) -> None:
     """What is read is fine, so the message does not blame it."""
     numbers = np.arange(inversion.ROOM, dtype=np.uint32)
-    with inversion.inversion(tmp_path) as turned, pytest.raises(StorageError, match="cannot write to"):
+    with small_disk(), inversion.inversion(tmp_path) as turned, pytest.raises(StorageError, match="cannot write to"):
         turned.add(numbers, numbers, numbers)
     assert names(tmp_path) == []
 
