@@ -1,4 +1,5 @@
 import gzip
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -25,8 +26,9 @@ COMMAND = [sys.executable, "-m", "index_tools.cli"]
 
 
 @pytest.fixture
-def run() -> Run:
-    """Runs `seismic` with these arguments in this process."""
+def run(monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs `seismic` with these arguments in this process, which no command may replace."""
+    monkeypatch.setattr(os, "execv", lambda *command: pytest.fail(f"would become {command}"))
     return lambda *arguments: CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 

@@ -74,12 +74,18 @@ def test_help_does_not_load_the_engine() -> None:
 def test_every_verb_has_help_with_examples(run: Run, verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERMINAL_WIDTH", "200")
     assert getattr(import_module(f"index_tools.{verb}"), verb).__doc__.startswith(VERBS[verb])
-    if verb == "serve":  # speaks for itself, below
+    if verb in ("serve", "keys"):  # speak for themselves, below
         return
     result = run(verb, "--help")
     assert result.exit_code == 0
     assert VERBS[verb] in result.stdout
     assert f"seismic {verb} " in result.stdout.partition("Examples:")[2]
+
+
+def test_keys_are_handed_over() -> None:
+    done = shell("keys", "--help")
+    assert done.returncode == 0, done.stderr
+    assert all(command in done.stdout for command in ("create", "list", "revoke"))
 
 
 @pytest.mark.parametrize(
