@@ -33,7 +33,7 @@ def test_what_was_tuned_is_shown_stored_and_chosen(collection: Path, run: Run, t
         assert profiles == [profile.model_dump() for profile in index.profiles]
     assert [(profile["target"], profile["queries"]) for profile in profiles] == [(0.7, 200), (0.9, 200), (1.0, 200)]
     exact = profiles[-1]
-    assert exact["params"] == {"recall": None, "plan": "exact", "query_cut": None, "heap_factor": None}
+    assert {name: value for name, value in exact["params"].items() if value is not None} == {"plan": "exact"}
     assert [exact[name] for name in ("recall", "lower", "upper")] == [1.0, 1.0, 1.0]
 
     vector = '{"indices": [4774, 8062], "values": [2.1, 0.7]}'
@@ -42,12 +42,13 @@ def test_what_was_tuned_is_shown_stored_and_chosen(collection: Path, run: Run, t
     refused = run("search", collection, "--vector", vector, "--recall", 0.7, "--plan", "exact")
     assert (refused.exit_code, "leave out either" in refused.stderr) == (2, True)
 
-    evaluated = run("evaluate", collection, "--queries", QUERIES, "--recall", 0.7, "--output", tmp_path)
+    evaluated = run("evaluate", collection, "--queries", QUERIES, "--recall", 0.7, "-k", 10, "--output", tmp_path)
     assert evaluated.exit_code == 0, evaluated.output
-    assert "|  exact | exact, recall 0.7 |" in evaluated.stdout
+    assert "exact | exact, recall 0.7 |" in evaluated.stdout
     report = orjson.loads((tmp_path / "report.json").read_bytes())
-    assert [plan["profile"] for plan in report["plans"]] == [None, chosen(profiles, 0.7)]
-    assert report["plans"][1]["recall"] >= 0.7
+    depths = [setting["depths"][0] for setting in report["settings"]]
+    assert [depth["profile"] for depth in depths] == [None, chosen(profiles, 0.7)]
+    assert depths[1]["recall"] >= 0.7
 
 
 def chosen(profiles: list[dict[str, float]], recall: float) -> dict[str, float]:
