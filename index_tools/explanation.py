@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from seismic import Answer, Contribution, Explanation
-from seismic.explain import Term
+from seismic.answers.explain import Term
 
 SHOWN = 8
 """Components shown of a hit, and of the query."""

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from ir_measures import RR, Qrel, R, ScoredDoc, nDCG
 
-from seismic.recall import shares_found
+from seismic.planning.recall import shares_found
 
 MEASURES = (nDCG @ 10, RR @ 10, R @ 10, R @ 100, R @ 1000)
 

@@ -9,9 +9,9 @@ import typer
 import seismic
 from index_tools.progress import Report, progress
 from index_tools.readers import INPUTS, Reading, Texts, Tokens, collect, folder_for, read_collection
-from seismic.changes import check_upsert
+from seismic.changes.records import check_upsert
+from seismic.changes.updates import Writer
 from seismic.encoders import EncoderEntry, load_recorded
-from seismic.updates import Writer
 
 app = typer.Typer(add_completion=False)
 

@@ -15,11 +15,11 @@ from seismic.builder.plan import ShardPlan, plan_shards
 from seismic.builder.ranges import Report
 from seismic.builder.resume import Checkpoint, fingerprint
 from seismic.builder.shard import build_shard
-from seismic.documents import check_documents
+from seismic.documents.table import check_documents
 from seismic.encoders import Encoder, EncoderEntry
 from seismic.errors import InputError, ParameterError
-from seismic.kept import measure_kept
 from seismic.params import BuildParams
+from seismic.planning.kept import measure_kept
 from seismic.store.collection import GENERATIONS
 from seismic.store.files import write_batches
 from seismic.store.manifest import (

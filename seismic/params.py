@@ -144,7 +144,7 @@ class Profile(Params):
     """Measured mean share of the exact top k, over the queries."""
 
     lower: Annotated[float, Field(ge=0.0, le=1.0)]
-    """The true mean is above it with 95 % confidence; at least `target`. `seismic.recall` says how it is computed."""
+    """The true mean is above it with 95 % confidence; at least `target`. `planning.recall` says how."""
 
     upper: Annotated[float, Field(ge=0.0, le=1.0)]
     """The true mean is below it with 95 % confidence."""

@@ -9,19 +9,19 @@ from typing import Any, Self, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from seismic.answer import Answer, Hit
-from seismic.changes import check_delete
+from seismic.answers.answer import Answer, Hit
+from seismic.answers.respond import Responder
+from seismic.changes.records import check_delete
 from seismic.encoders import Encoder, encode_texts
 from seismic.errors import ParameterError
-from seismic.execute import Arrays
+from seismic.execution.execute import Arrays
+from seismic.execution.scope import everything
 from seismic.filters.language import FilterLike
 from seismic.params import Profile, SearchParams, Verify, check_verify
-from seismic.planner import depth_to_accumulate
-from seismic.pseudo import pseudo_queries
+from seismic.planning.planner import depth_to_accumulate
+from seismic.planning.pseudo import pseudo_queries
 from seismic.query import Query, QueryLike, as_rows, known_components
 from seismic.request import SearchRequest
-from seismic.respond import Responder
-from seismic.scope import everything
 from seismic.stop import current, under, within
 from seismic.store.manifest import Manifest
 from seismic.threads import even_ranges, in_order

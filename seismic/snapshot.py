@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 import xxhash
 
-from seismic.compaction import compact
+from seismic.changes.compaction import compact
 from seismic.errors import CorruptIndexError, InputError
 from seismic.store.archive import Member, extract_archive, write_archive
 from seismic.store.collection import CURRENT, GENERATIONS, current_generation

@@ -16,8 +16,8 @@ import numpy.typing as npt
 
 from seismic.errors import InputError, ParameterError
 from seismic.params import Layout, Profile, SearchParams
+from seismic.planning.recall import Recall, estimate, shares_found
 from seismic.query import known_components
-from seismic.recall import Recall, estimate, shares_found
 from seismic.search import Index, open_index
 from seismic.store.profiles import write_profiles
 from seismic.vectors import SparseVectors, VectorsLike, as_vectors

@@ -12,14 +12,14 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from seismic.builder.order import reordered
-from seismic.changes import Change, Delete, Rules, Upsert, decode, rules_of
-from seismic.deltas import with_documents
-from seismic.documents import Documents
+from seismic.changes.deltas import with_documents
+from seismic.changes.live import LiveShard
+from seismic.changes.records import Change, Delete, Rules, Upsert, decode, rules_of
+from seismic.documents.table import Documents
 from seismic.encoders import Encoded, Encoder, load_recorded
 from seismic.errors import CorruptIndexError, InputError
-from seismic.live import LiveShard
 from seismic.params import Verify
-from seismic.planner import Planner
+from seismic.planning.planner import Planner
 from seismic.store.collection import current_generation
 from seismic.store.lock import Lease
 from seismic.store.log import Place, Record, read_log, segment_path, start_of

@@ -6,7 +6,7 @@ import typer
 
 from seismic import SeismicError
 from server.app import create_app
-from server.logs import configure_logging
+from server.observe.logs import configure_logging
 from server.options import with_settings
 from server.run import listen, run
 from server.settings import load_settings

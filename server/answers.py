@@ -10,9 +10,9 @@ import orjson
 from pydantic_core import to_jsonable_python
 
 from seismic import Answer, Hit, Index, ParameterError
-from server import tracing
-from server.answer_schemas import ChosenProfile
-from server.search_schemas import BatchRequest, SearchRequest
+from server.observe import tracing
+from server.schemas.answers import ChosenProfile
+from server.schemas.search import BatchRequest, SearchRequest
 from server.service import Service
 
 _PROFILE = set(ChosenProfile.model_fields)

@@ -10,10 +10,10 @@ from fastapi_offline import FastAPIOffline
 
 import seismic
 from seismic import EncoderError, Index
-from server.admission import Admission
-from server.errors import install_handlers
-from server.middleware import BodyLimit, Deadline, RequestContext
-from server.openapi import complete_openapi
+from server.access.admission import Admission
+from server.http.errors import install_handlers
+from server.http.middleware import BodyLimit, Deadline, RequestContext
+from server.http.openapi import complete_openapi
 from server.routes import collections, console, count, documents, health, ops, search
 from server.service import Service
 from server.settings import Settings

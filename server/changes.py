@@ -5,9 +5,9 @@ from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
 from seismic import SeismicError
-from seismic.changes import Change, Rules
+from seismic.changes.records import Change, Rules
+from seismic.changes.updates import Writer
 from seismic.errors import OverloadedError
-from seismic.updates import Writer
 from server.pool import Threads
 from server.reload import Keeper
 

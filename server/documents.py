@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from seismic import InputError, SparseVectors, VectorError, Vocabulary
-from seismic.changes import Rules, Upsert, check_upsert
-from server.schemas import DocumentIn
+from seismic.changes.records import Rules, Upsert, check_upsert
+from server.schemas.bodies import DocumentIn
 
 
 def to_upsert(documents: Sequence[DocumentIn], vocabulary: Vocabulary | None, rules: Rules) -> Upsert:

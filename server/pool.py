@@ -11,8 +11,8 @@ from typing import Any, ParamSpec, TypeVar
 
 from seismic.errors import OverloadedError
 from seismic.stop import Stop, under
-from server import tracing
-from server.metrics import Metrics
+from server.observe import tracing
+from server.observe.metrics import Metrics
 
 P = ParamSpec("P")
 T = TypeVar("T")

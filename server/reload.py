@@ -11,7 +11,7 @@ from seismic import StorageError
 from seismic.store.collection import CURRENT
 from seismic.store.log import segment_path, segments
 from server.collections import Collection
-from server.metrics import Metrics
+from server.observe.metrics import Metrics
 from server.pool import Threads
 from server.settings import Settings
 
@@ -81,7 +81,7 @@ class Keeper:
     async def _compact(self) -> None:
         """In a process of its own: its memory goes with it, and it leaves the interpreter to searches."""
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "seismic.compaction", str(self._folder), stderr=asyncio.subprocess.PIPE
+            sys.executable, "-m", "seismic.changes.compaction", str(self._folder), stderr=asyncio.subprocess.PIPE
         )
         try:
             _, errors = await process.communicate()

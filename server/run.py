@@ -13,7 +13,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from seismic import ParameterError
-from server.protocol import protocol
+from server.http.protocol import protocol
 from server.service import Service
 from server.settings import Settings
 

@@ -8,19 +8,19 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from seismic import Answer, Index, SearchRequest
+from seismic.changes.updates import Writer
 from seismic.stop import Stop
-from seismic.updates import Writer
-from server.admission import Door
-from server.audit import Auditor
+from server.access.admission import Door
+from server.access.keys import Keyring
+from server.access.limits import Rates
 from server.changes import Committer
 from server.collections import Collections
-from server.keys import Keyring
-from server.limits import Rates
-from server.metrics import Metrics
+from server.observe.audit import Auditor
+from server.observe.metrics import Metrics
+from server.observe.tracing import OpenTelemetryTracer, Tracer
 from server.pool import SearchPool, Threads
 from server.reload import Keeper
 from server.settings import Settings
-from server.tracing import OpenTelemetryTracer, Tracer
 
 CHANGE_THREADS = 4
 """Threads that write changes and take them in; those of one collection wait for each other."""

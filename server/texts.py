@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from seismic import Encoded, EncoderEntry, Index, InputError, VectorError
-from seismic.changes import Rules
+from seismic.changes.records import Rules
 from seismic.encoders import joined
-from server.schemas import DocumentIn
+from server.schemas.bodies import DocumentIn
 
 
 class EncodedDocuments(NamedTuple):

@@ -3,7 +3,7 @@ import pyarrow as pa
 import pytest
 
 from seismic import ParameterError
-from seismic.documents import Documents
+from seismic.documents.table import Documents
 
 TABLES = [
     pa.concat_tables([pa.table({"id": ["a", "b"], "n": [1, None]}), pa.table({"id": ["c"], "n": [3]})]),

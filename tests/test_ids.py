@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seismic import ids as module
-from seismic.ids import find_repeat
+from seismic.documents import ids as module
+from seismic.documents.ids import find_repeat
 
 KINDS = [pa.string(), pa.large_string(), pa.int64(), pa.uint32()]
 

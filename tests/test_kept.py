@@ -9,7 +9,7 @@ import pytest
 
 import seismic
 from seismic import BuildParams, CorruptIndexError, FormatError, InputError, ParameterError, SearchParams, SparseVectors
-from seismic.kept import measure_kept
+from seismic.planning.kept import measure_kept
 from seismic.store import manifest as manifests
 from seismic.store.manifest import Kept
 from tests import naive, samples

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seismic import lookup
-from seismic.ids import hash_ids
-from seismic.lookup import Lookup
+from seismic.documents import lookup
+from seismic.documents.ids import hash_ids
+from seismic.documents.lookup import Lookup
 
 KINDS = [pa.string(), pa.large_string(), pa.int64(), pa.uint32()]
 

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seismic.recall import estimate, shares_found
+from seismic.planning.recall import estimate, shares_found
 
 
 def answers(unique: bool) -> st.SearchStrategy[list[list[int]]]:

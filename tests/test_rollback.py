@@ -7,7 +7,7 @@ import pytest
 
 import seismic
 from seismic import InputError, SparseVectors, StorageError
-from seismic.updates import Writer
+from seismic.changes.updates import Writer
 
 
 def publish(path: Path, dimension: int, **columns: list[str]) -> None:

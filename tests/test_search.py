@@ -19,8 +19,8 @@ from seismic import (
     SparseVectors,
     Vocabulary,
 )
-from seismic.execute import merge
-from seismic.planner import accumulates
+from seismic.execution.execute import merge
+from seismic.planning.planner import accumulates
 from tests import naive, samples
 from tests.conftest import Scifact
 from tests.naive import Row

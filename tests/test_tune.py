@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import seismic
 from seismic import BuildParams, InputError, ParameterError, SearchParams, SparseVectors
-from seismic.recall import shares_found
+from seismic.planning.recall import shares_found
 from seismic.tune import last_that
 from tests import samples
 from tests.conftest import Scifact

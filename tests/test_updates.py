@@ -21,7 +21,7 @@ from seismic import (
     Vocabulary,
     compaction,
 )
-from seismic.updates import Writer
+from seismic.changes.updates import Writer
 from tests import naive, samples
 from tests.naive import Row
 

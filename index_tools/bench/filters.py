@@ -24,7 +24,7 @@ from rich.table import Table
 import seismic
 from index_tools.queries import read_queries
 from seismic import Index, InputError, SearchParams, SparseVectors
-from seismic.recall import shares_found
+from seismic.planning.recall import shares_found
 
 SHARES = (1.0, 0.3, 0.1, 0.01, 1e-3, 1e-4)
 NEAR = 1.5
@@ -129,7 +129,7 @@ def measure(index: Index, queries: SparseVectors, k: int, passes: int, draw: Dra
             index.count(filters[0])
         search("cached", filters)
         search("recall_97", filters, params=SearchParams(recall=0.97))
-        with patch("seismic.execute.scans", lambda *_: True):
+        with patch("seismic.execution.execute.scans", lambda *_: True):
             search("scan", filters)
     truth = np.array(found["scan"])
     recalls = {name: _recall(np.array(found[name]), truth) for name in ("cached", "recall_97")}

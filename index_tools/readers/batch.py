@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from index_tools.readers.texts import Texts, is_text
 from seismic import InputError, SparseVectors, VectorError
-from seismic.ids import find_repeat
+from seismic.documents.ids import find_repeat
 
 BATCH_ROWS = 4096
 BATCH_NNZ = 1 << 20

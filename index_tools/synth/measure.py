@@ -9,7 +9,7 @@ import numpy.typing as npt
 from index_tools.synth import kernels
 from seismic import Index, SearchParams, SparseVectors
 from seismic.builder.order import reordered
-from seismic.recall import shares_found
+from seismic.planning.recall import shares_found
 
 SAMPLE, NEIGHBOURS = 20_000, 500
 """Documents looked at, and those of them whose nearest other document is looked for."""

@@ -4,6 +4,8 @@ import marshal
 from typing import TypeAlias
 from weakref import WeakKeyDictionary
 
+from seismic.changes.live import Address, LiveShard
+from seismic.execution.scope import Part, Scope, everything
 from seismic.filters.bind import Columns, bind
 from seismic.filters.bits import Bits, count_of
 from seismic.filters.cache import Cache
@@ -12,8 +14,6 @@ from seismic.filters.evaluate import evaluate, evaluate_leaf
 from seismic.filters.language import FilterLike, parse_filter
 from seismic.filters.predicates import Leaf, Predicate, Within, values_in
 from seismic.filters.windows import SortedColumn
-from seismic.live import Address, LiveShard
-from seismic.scope import Part, Scope, everything
 from seismic.stop import current
 from seismic.view import View
 

@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from seismic.changes.live import LiveShard
 from seismic.filters.bits import Bits, none_of
 from seismic.filters.columns import values_of
 from seismic.filters.predicates import Within
 from seismic.kernels.windows import mark_places, mark_positions
-from seismic.live import LiveShard
 
 ABSENT = np.uint32(2**32 - 1)
 """The place of a document without a value."""

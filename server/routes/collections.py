@@ -6,8 +6,8 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request
 
 from server.collections import Collection
-from server.openapi import problems
-from server.schemas import CollectionInfo, CollectionList
+from server.http.openapi import problems
+from server.schemas.bodies import CollectionInfo, CollectionList
 from server.service import ServiceDep
 
 router = APIRouter(prefix="/v1/collections", tags=["collections"])

@@ -5,10 +5,10 @@ import time
 from fastapi import APIRouter
 
 from seismic import Index
-from server.json_route import JsonRoute
-from server.openapi import problems
+from server.http.json_route import JsonRoute
+from server.http.openapi import problems
 from server.routes.collections import Name
-from server.schemas import CountAnswer, CountRequest
+from server.schemas.bodies import CountAnswer, CountRequest
 from server.service import ServiceDep
 
 router = APIRouter(prefix="/v1/collections/{name}", tags=["search"], route_class=JsonRoute)

@@ -8,14 +8,14 @@ import pyarrow as pa
 from fastapi import APIRouter, Path, Response
 
 from seismic import Index
-from seismic.changes import Change, Rules, check_delete
+from seismic.changes.records import Change, Rules, check_delete
 from seismic.errors import DocumentNotFoundError
 from server.answers import encode
 from server.documents import to_upsert
-from server.json_route import JsonRoute
-from server.openapi import problems
+from server.http.json_route import JsonRoute
+from server.http.openapi import problems
 from server.routes.collections import Name
-from server.schemas import ChangeAnswer, DeleteRequest, DocumentAnswer, UpsertRequest
+from server.schemas.bodies import ChangeAnswer, DeleteRequest, DocumentAnswer, UpsertRequest
 from server.service import Service, ServiceDep
 from server.texts import encode_documents
 

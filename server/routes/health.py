@@ -3,8 +3,8 @@
 from fastapi import APIRouter
 
 from seismic.errors import DrainingError
-from server.openapi import problems
-from server.schemas import Health, Readiness, Served
+from server.http.openapi import problems
+from server.schemas.bodies import Health, Readiness, Served
 from server.service import ServiceDep
 
 router = APIRouter(tags=["health"])

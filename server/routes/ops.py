@@ -10,9 +10,9 @@ import seismic
 from seismic import Index
 from seismic.params import Verify
 from seismic.store.collection import GENERATIONS
-from server.openapi import problems
-from server.ops_schemas import DamageFound, VerifyAnswer, WarmUpAnswer
+from server.http.openapi import problems
 from server.routes.collections import Name
+from server.schemas.operation import DamageFound, VerifyAnswer, WarmUpAnswer
 from server.service import ServiceDep
 
 CHUNK = 1 << 23

@@ -5,13 +5,14 @@ import time
 from fastapi import APIRouter, Response
 
 from seismic import ParameterError
-from server import answers, tracing
-from server.answer_schemas import BatchAnswer, SearchAnswer
-from server.json_route import JsonRoute
-from server.limits import begin_deadline, check_query
-from server.openapi import problems
+from server import answers
+from server.access.limits import begin_deadline, check_query
+from server.http.json_route import JsonRoute
+from server.http.openapi import problems
+from server.observe import tracing
 from server.routes.collections import Name
-from server.search_schemas import BatchRequest, SearchRequest
+from server.schemas.answers import BatchAnswer, SearchAnswer
+from server.schemas.search import BatchRequest, SearchRequest
 from server.service import ServiceDep
 from server.settings import Settings
 

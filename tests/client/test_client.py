@@ -29,7 +29,7 @@ from seismic.errors import (
     ServiceError,
     UnavailableError,
 )
-from server.errors import KINDS
+from server.http.errors import KINDS
 from tests.server.conftest import Server, start, wait_for
 
 AT_ONCE = Retries(attempts=3, first_wait=0.0, longest_wait=0.0)

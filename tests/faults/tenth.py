@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 import seismic
 from seismic import Index, SparseVectors
-from seismic.updates import Writer
+from seismic.changes.updates import Writer
 
 BATCH = 500
 """Documents of one change: as many as fit into a request."""

@@ -18,7 +18,7 @@ from typer.testing import CliRunner, Result
 
 from server import Settings
 from server.__main__ import cli
-from server.logs import configure_logging
+from server.observe.logs import configure_logging
 from server.run import listen
 
 from .conftest import PATIENCE, start, wait_for

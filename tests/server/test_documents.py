@@ -86,8 +86,8 @@ async def test_a_wrong_document_changes_nothing(running, tiny, document, message
 
 
 async def test_requests_that_wait_are_written_together(running, tiny, monkeypatch):
-    appends, append = [], seismic.updates.append
-    monkeypatch.setattr(seismic.updates, "append", lambda *rest: appends.append(1) or append(*rest))
+    appends, append = [], seismic.changes.updates.append
+    monkeypatch.setattr(seismic.changes.updates, "append", lambda *rest: appends.append(1) or append(*rest))
     async with running(tiny) as client:
         documents = [{"id": f"e{number}", "indices": [1], "values": [1.0 + number]} for number in range(20)]
         wrong = {"id": "wrong", "indices": [9], "values": [1.0]}

@@ -11,12 +11,12 @@ from typer.testing import CliRunner
 
 from seismic import ParameterError, SeismicError
 from seismic.errors import UnauthorizedError
-from server import keys
-from server.admission import Door
-from server.auth import check, collection_of, reads, secret_of
-from server.key_commands import cli
-from server.keys import Keyring, create_key, read_keys, revoke_key
-from server.limits import Rates
+from server.access import keys
+from server.access.admission import Door
+from server.access.auth import check, collection_of, reads, secret_of
+from server.access.commands import cli
+from server.access.keys import Keyring, create_key, read_keys, revoke_key
+from server.access.limits import Rates
 
 from .test_problems import problem
 

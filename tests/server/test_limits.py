@@ -11,7 +11,7 @@ import pytest
 from seismic import Index
 from seismic.stop import current
 from server import Settings, create_app, limits, middleware
-from server.limits import Rates
+from server.access.limits import Rates
 
 from .test_problems import problem
 

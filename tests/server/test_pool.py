@@ -8,7 +8,7 @@ import structlog
 
 from seismic.errors import OverloadedError
 from seismic.stop import Stop, current, under
-from server.metrics import Metrics
+from server.observe.metrics import Metrics
 from server.pool import SearchPool, Threads
 
 pytestmark = pytest.mark.anyio

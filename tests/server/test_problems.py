@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from server.errors import Problem
+from server.http.errors import Problem
 
 URL = "/v1/collections/scifact/search"
 JSON = {"content-type": "application/json"}

@@ -7,7 +7,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from seismic import ParameterError
 from server import Settings, create_app, service
-from server.tracing import OpenTelemetryTracer
+from server.observe.tracing import OpenTelemetryTracer
 
 pytestmark = pytest.mark.anyio
 

@@ -1,0 +1,1 @@
+"""Documents in and out of a published collection, until they are compacted into a generation."""

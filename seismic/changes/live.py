@@ -1,0 +1,141 @@
+"""A shard and which of its documents are still there."""
+
+from collections.abc import Iterator
+from functools import cached_property
+from itertools import count
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from seismic.documents.lookup import Lookup
+from seismic.kernels.maxima import BLOCK
+from seismic.kernels.shared import count_components, restore
+from seismic.store.shard import Shard
+from seismic.vectors import SparseVectors
+
+EVERY_DOCUMENT = np.empty(0, np.uint8)
+"""The kernels' `allowed` if any document may be returned."""
+
+RESTORED_ROWS = 1 << 14
+"""Documents taken out of a shard at a time."""
+
+
+_SERIALS = count()
+
+
+class Address:
+    """Where the documents of a shard are, made when first needed: `lookup` from ids to numbers, and `positions`
+    uint32 [n] from numbers to the places of the shard's order.
+
+    ``serial``: no other has it, in this process; a cache's key that does not keep the shard mapped.
+    """
+
+    def __init__(self, shard: Shard) -> None:
+        self._shard = shard
+        self.serial = next(_SERIALS)
+
+    @cached_property
+    def lookup(self) -> Lookup:
+        """From ids to numbers."""
+        return Lookup(self._shard.documents)
+
+    @cached_property
+    def positions(self) -> npt.NDArray[np.uint32]:
+        """From numbers to positions."""
+        numbers = self._shard.shared.numbers
+        positions = np.empty(len(numbers), np.uint32)
+        positions[numbers] = np.arange(len(numbers), dtype=np.uint32)
+        return positions
+
+
+class LiveShard:
+    """A shard without its deleted documents; immutable.
+
+    ``allowed`` uint8 [shared blocks]: bit i of a byte says whether document i of the block is live; empty: all are.
+    ``live`` counts them. Numbers are those of the shard, from 0. ``address`` is shared with those made of it;
+    ``serial``: no other has it, in this process.
+    """
+
+    def __init__(
+        self,
+        shard: Shard,
+        address: Address | None = None,
+        allowed: npt.NDArray[np.uint8] = EVERY_DOCUMENT,
+        live: int | None = None,
+    ) -> None:
+        self.shard, self.allowed = shard, allowed
+        self.live = len(shard) if live is None else live
+        self.address = address or Address(shard)
+        self.serial = next(_SERIALS)
+
+    def __len__(self) -> int:
+        return len(self.shard)
+
+    def find(self, ids: pa.Array) -> npt.NDArray[np.int64]:
+        """int64 [n]: the number of each id's document, -1 if none is live."""
+        found = self.address.lookup.find(ids)
+        here = np.flatnonzero(found >= 0)
+        found[here[~self._are_live(found[here])]] = -1
+        return found
+
+    def positions(self, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.uint32]:
+        """uint32 [n]: where documents stand in the shard's order."""
+        return self.address.positions[numbers]
+
+    def without(self, numbers: npt.NDArray[np.int64]) -> "LiveShard":
+        """The same without these live documents."""
+        if len(numbers) == 0:
+            return self
+        allowed = self.allowed.copy() if len(self.allowed) else _all_allowed(len(self))
+        positions = self.address.positions[numbers]
+        np.bitwise_and.at(allowed, positions // BLOCK, ~(np.uint8(1) << (positions % BLOCK).astype(np.uint8)))
+        return LiveShard(self.shard, self.address, allowed, self.live - len(numbers))
+
+    def numbers(self) -> npt.NDArray[np.int64]:
+        """int64: the live documents, ascending."""
+        every = np.arange(len(self))
+        return every if self.live == len(self) else every[self._are_live(every)]
+
+    def dead(self) -> npt.NDArray[np.int64]:
+        """int64: the deleted documents, ascending."""
+        return np.setdiff1d(np.arange(len(self)), self.numbers(), assume_unique=True)
+
+    def document_batches(self) -> Iterator[pa.RecordBatch]:
+        """Ids and payloads of the live documents, a record batch at a time."""
+        first = 0
+        for batch in self.shard.documents.to_batches():
+            live = self._are_live(np.arange(first, first + len(batch)))
+            yield batch if live.all() else batch.filter(pa.array(live))
+            first += len(batch)
+
+    def vectors(self, numbers: npt.NDArray[np.int64], dimension: int) -> SparseVectors:
+        """The vectors of some documents: values as `restore` takes them out of shared blocks."""
+        shared, positions = self.shard.shared, self.address.positions[numbers]
+        indptr = np.zeros(len(positions) + 1, np.int64)
+        count_components(shared, positions, indptr[1:])
+        np.cumsum(indptr, out=indptr)
+        components, values = np.empty(indptr[-1], shared.components.dtype), np.empty(indptr[-1], np.float32)
+        restore(shared, positions, indptr, components, values)
+        return SparseVectors.trusted(indptr, components, values, dimension)
+
+    def live_vectors(self, dimension: int) -> Iterator[SparseVectors]:
+        """The vectors of all live documents, some thousands at a time."""
+        numbers = self.numbers()
+        for first in range(0, len(numbers), RESTORED_ROWS):
+            yield self.vectors(numbers[first : first + RESTORED_ROWS], dimension)
+
+    def _are_live(self, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        if len(self.allowed) == 0:
+            return np.ones(len(numbers), bool)
+        positions = self.address.positions[numbers]
+        bits = self.allowed[positions // BLOCK] >> (positions % BLOCK).astype(np.uint8)
+        return np.asarray(bits & 1, bool)
+
+
+def _all_allowed(documents: int) -> npt.NDArray[np.uint8]:
+    """Bits beyond the last document are 0, as a document that is not there is not live."""
+    allowed = np.full(-(-documents // BLOCK), 255, np.uint8)
+    if documents % BLOCK:
+        allowed[-1] = (1 << documents % BLOCK) - 1
+    return allowed

@@ -1,0 +1,1 @@
+"""What users gave with their vectors: ids and payloads."""

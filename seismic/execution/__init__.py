@@ -1,0 +1,1 @@
+"""Running parsed queries over the shards of a view."""

@@ -1,0 +1,166 @@
+"""Running parsed queries: every shard of a view by its plan, the best of all merged."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from seismic.execution.scope import Part, Scope
+from seismic.execution.workspaces import Workspaces
+from seismic.kernels import accumulate, exact, scan, traverse
+from seismic.planning.planner import Choice, accumulates, scans
+from seismic.stop import current
+from seismic.store.shard import Shard
+from seismic.vectors import SparseVectors
+from seismic.view import View
+
+Method: TypeAlias = Literal["lists", "impacts", "bounds", "scan"]
+"""What a shard is searched by: posting lists in blocks (the plan `blocks`), every posting's impact, bounds of shared
+blocks, or all that a narrow filter lets through (these three `exact`)."""
+
+Arrays: TypeAlias = tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]
+
+
+class Found(NamedTuple):
+    """Document numbers int64 [n, k] and scores float32 [n, k] of n queries, -1 and 0 pad; counters int64 [n, 4]:
+    lists visited, blocks estimated and visited, documents scored."""
+
+    numbers: npt.NDArray[np.int64]
+    scores: npt.NDArray[np.float32]
+    counters: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class SearchStats:
+    """What a search did, over all shards: posting lists visited, blocks estimated and visited, documents scored."""
+
+    lists: int
+    blocks: int
+    blocks_visited: int
+    documents_scored: int
+
+    @property
+    def blocks_skipped(self) -> int:
+        """Blocks estimated, but not visited."""
+        return max(0, self.blocks - self.blocks_visited)
+
+
+class Executor:
+    """Runs queries with scratch arrays that no other search uses. Safe to use from many threads."""
+
+    def __init__(self) -> None:
+        self._workspaces: list[Workspaces] = []  # list.append and list.pop are atomic
+
+    def run(
+        self,
+        view: View,
+        scope: Scope,
+        queries: SparseVectors,
+        k: int,
+        choice: Choice,
+        least_scores: npt.NDArray[np.float32] | None = None,
+    ) -> Found:
+        """The k best documents of the scope, which is of the same view, for each query; k of them must be there.
+
+        Those that score less than `least_scores` [n] may be left out.
+        """
+        counters = np.zeros((len(queries), 4), np.int64)
+        if k == 0:  # nothing is in the scope
+            return Found(np.empty((len(queries), 0), np.int64), np.empty((len(queries), 0), np.float32), counters)
+        try:
+            workspaces = self._workspaces.pop()
+        except IndexError:
+            workspaces = Workspaces()
+        try:
+            stop = current()
+            workspaces.fit(view.manifest.dimension, max(map(len, view.shards)), stop.flag)
+            best: Arrays | None = None
+            # And those that score less than the k-th best document so far.
+            least = np.zeros(len(queries), np.float32) if least_scores is None else least_scores
+            for live, part, first in zip(view.shards, scope.parts, view.firsts, strict=False):
+                if part.count:
+                    stop.check()
+                    found = _search_shard(live.shard, part, queries, k, choice, least, workspaces, counters)
+                    stop.check()  # what was found by then means nothing
+                    found = _numbered(found[0], first), found[1]
+                    best = found if best is None else merge([best, found], k)
+                    if best[1].shape[1] == k:
+                        least = np.maximum(least, best[1][:, -1])  # 0 if there are fewer than k
+        finally:
+            self._workspaces.append(workspaces)
+        assert best is not None  # since k documents are there
+        return Found(*best, counters)
+
+
+def method_of(shard: Shard, part: Part, k: int, choice: Choice) -> Method:
+    """How the k best documents of a part of a shard are found."""
+    if shard.lists is not None and choice.plan == "blocks":
+        return "lists"
+    if len(part.allowed) and scans(int(np.count_nonzero(part.allowed)), len(part.allowed)):
+        return "scan"
+    factor = choice.heap_factor if choice.plan == "exact" else 1.0
+    return "impacts" if shard.impacts is not None and factor == 1.0 and accumulates(len(shard), k) else "bounds"
+
+
+def _search_shard(
+    shard: Shard,
+    part: Part,
+    queries: SparseVectors,
+    k: int,
+    choice: Choice,
+    least_scores: npt.NDArray[np.float32],
+    workspaces: Workspaces,
+    counters: npt.NDArray[np.int64],
+) -> Arrays:
+    shape = (len(queries), min(k, part.count))
+    numbers, scores = np.empty(shape, np.int64), np.empty(shape, np.float32)
+    csr = (queries.indptr, queries.components, queries.values)
+    cut, factor, allowed = choice.query_cut, choice.heap_factor, part.allowed
+    method = method_of(shard, part, k, choice)
+    if method == "lists" and shard.lists is not None:
+        n_lists = min(cut, int(np.diff(queries.indptr).max(initial=0)))
+        workspace = workspaces.for_blocks(n_lists * traverse.padded(shard.entry.most_blocks))
+        lists = (shard.lists.blocks, shard.lists.summaries, shard.lists.forward)
+        traverse.search_blocks_batch(*lists, *csr, cut, factor, allowed, workspace, scores, numbers, counters)
+        return numbers, scores
+    factor = factor if choice.plan == "exact" else 1.0  # a delta shard has no lists, and is small
+    if method == "scan":
+        scan.search_scan_batch(
+            shard.maxima, shard.shared, *csr, least_scores, allowed, workspaces.for_exact(), scores, numbers, counters
+        )
+    elif method == "impacts" and shard.impacts is not None:
+        accumulate.search_accumulate_batch(
+            shard.impacts,
+            shard.maxima.scales,
+            shard.shared,
+            *csr,
+            least_scores,
+            allowed,
+            workspaces.for_accumulate(),
+            scores,
+            numbers,
+            counters,
+        )
+    else:
+        space = workspaces.for_exact()
+        exact.search_exact_batch(
+            shard.maxima, shard.shared, *csr, factor, least_scores, allowed, space, scores, numbers, counters
+        )
+    return numbers, scores
+
+
+def _numbered(numbers: npt.NDArray[np.int64], first: int) -> npt.NDArray[np.int64]:
+    """Numbers of the collection, of numbers of a shard; pads stay."""
+    numbers[numbers >= 0] += first
+    return numbers
+
+
+def merge(parts: Sequence[Arrays], k: int) -> Arrays:
+    """The k best of several shards' (numbers, scores) [n, k_shard], by score, then number; -1 and 0 pad."""
+    if len(parts) == 1:
+        return parts[0]
+    numbers, scores = (np.concatenate(arrays, axis=1) for arrays in zip(*parts, strict=True))
+    order = np.lexsort((numbers, -scores), axis=1)[:, :k]  # pads score 0 and hits more
+    return np.take_along_axis(numbers, order, axis=1), np.take_along_axis(scores, order, axis=1)

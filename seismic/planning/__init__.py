@@ -1,0 +1,1 @@
+"""Which plan and knobs answer a query, and what recall they keep."""
