@@ -10,8 +10,10 @@ import pytest
 
 from seismic import Index
 from seismic.stop import current
-from server import Settings, create_app, limits, middleware
+from server import Settings, create_app
+from server.access import limits
 from server.access.limits import Rates
+from server.http import middleware
 
 from .test_problems import problem
 
