@@ -19,8 +19,8 @@ from seismic import (
     SparseVectors,
     VectorError,
     Vocabulary,
-    compaction,
 )
+from seismic.changes import compaction
 from seismic.changes.updates import Writer
 from tests import naive, samples
 from tests.naive import Row
