@@ -138,6 +138,7 @@ def _add_own_by_signature(
     numerators: Any,
     first: Any,
     last: Any,
+    start: Any,
     ends: Any,
     weights: Any,
     marks: Any,
@@ -147,7 +148,7 @@ def _add_own_by_signature(
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         ids, values, limits, table, query, out = (
-            data(context, builder, signature.args[at], arguments[at]) for at in (0, 1, 4, 5, 6, 7)
+            data(context, builder, signature.args[at], arguments[at]) for at in (0, 1, 5, 6, 7, 8)
         )
         eight = builder.load(builder.bitcast(limits, _W8.as_pointer()))
         eight.align = 4
@@ -157,14 +158,15 @@ def _add_own_by_signature(
             at = builder.add(chunk, lane)
             weight = _load(builder, table, builder.zext(_load(builder, ids, at), I64))
             numerator = _to_float(builder, _load(builder, values, at), _F32, signature.args[1].dtype.signed)
-            place = broadcast(builder, builder.trunc(builder.sub(at, arguments[2]), I32), _W8)
+            place = broadcast(builder, builder.trunc(builder.sub(at, arguments[4]), I32), _W8)
             passed = builder.bitcast(builder.icmp_unsigned(">=", place, eight), I8)
             document = builder.zext(call(builder, "llvm.ctpop.i8", I8, [passed]), I64)
             target = builder.gep(out, [document])
             builder.store(builder.fadd(builder.load(target), builder.fmul(weight, numerator)), target)
         return context.get_dummy_value()
 
-    return types.void(components, numerators, types.int64, types.int64, ends, weights, marks, sums), codegen
+    places = (types.int64, types.int64, types.int64)
+    return types.void(components, numerators, *places, ends, weights, marks, sums), codegen
 
 
 @jit(inline=True)
@@ -208,16 +210,25 @@ def _add_rows_by_matches(
 
 @jit(inline=True)
 def _add_own_by_matches(
-    components: Ids, numerators: Numeric, first: int, last: int, ends: U32, weights: F32, signature: U8, sums: F32
+    components: Ids,
+    numerators: Numeric,
+    first: int,
+    last: int,
+    start: int,
+    ends: U32,
+    weights: F32,
+    signature: U8,
+    sums: F32,
 ) -> None:
-    """Add weight x numerator of each document's own components, first .. last - 1, to its sum."""
+    """Add weight x numerator of own components first .. last - 1 to the sums of their documents, whose `ends` count
+    from `start`."""
     one, document, table = np.uint64(1), 0, QueryTable(weights, signature)
     for chunk in range(first, last, 64):
         mask = matches(components, chunk, last, table)
         while mask != 0:
             at = chunk + trailing_zeros(mask)
             mask &= mask - one
-            while at - first >= np.int64(ends[document]):
+            while at - start >= np.int64(ends[document]):
                 document += 1
             sums[document] += weights[components[at]] * np.float32(numerators[at])
 

@@ -23,8 +23,8 @@ from seismic.kernels.score import (
     make_query_table,
     unload_query,
 )
-from seismic.kernels.shared import Shared, prefetch_block, prefetch_own, prefetch_rows, rounding_of
-from seismic.kernels.simd import stopped
+from seismic.kernels.shared import Shared, own_span, prefetch_block, prefetch_own, prefetch_rows, rounding_of
+from seismic.kernels.simd import ones, stopped
 
 AHEAD = 4
 """Blocks prefetched before their shared components are read."""
@@ -177,13 +177,13 @@ def visit(
                 most = np.float32(unit * (np.int64(bounds[block]) + terms)) * SAFETY
                 mask &= _reachable(shared, block, most, half, limit, workspace, workspace.sums[tail & ring])
             if mask != 0:
-                prefetch_own(shared, block)
+                prefetch_own(shared, block, mask)
                 workspace.blocks[tail & ring], workspace.masks[tail & ring] = block, mask
                 tail += 1
         if tail - head == WAITING or (at >= count and head < tail):
             slot = head & ring
             block, mask, sums = np.int64(workspace.blocks[slot]), np.int64(workspace.masks[slot]), workspace.sums[slot]
-            _add_own_codes(shared, block, workspace.table, sums)
+            _add_own_codes(shared, block, mask, workspace.table, sums)
             for position in range(block * BLOCK, min(block * BLOCK + BLOCK, len(shared.scales))):
                 document = position & (BLOCK - 1)
                 codes, scale = sums[document], shared.scales[position]
@@ -193,7 +193,7 @@ def visit(
                     size = heap.keep(workspace.lows, k, size, max(np.float32(0), scale * (codes - half)))
                     kth = kth_score(workspace, k, size, least_score)
             head += 1
-            counters[3] += BLOCK
+            counters[3] += ones(np.uint64(mask))
             limit = np.float32(heap_factor) * kth
     return size, n_found
 
@@ -235,12 +235,15 @@ def _reachable(
 
 
 @jit(inline=True)
-def _add_own_codes(shared: Shared, block: int, table: QueryTable, sums: F32) -> None:
+def _add_own_codes(shared: Shared, block: int, mask: int, table: QueryTable, sums: F32) -> None:
+    """Add to the sums of the documents whose bits of `mask` are set; those of others mean nothing."""
+    first, last = own_span(shared, block, mask)
     add_own(
         shared.own_components,
         shared.own_codes,
+        first,
+        last,
         np.int64(shared.own_starts[block]),
-        np.int64(shared.own_starts[block + 1]),
         shared.own_ends[block * BLOCK : block * BLOCK + BLOCK],
         table.weights,
         table.signature,

@@ -13,7 +13,7 @@ from seismic.kernels.arrays import F32, I8, I32, I64, U8, U32, Ids
 from seismic.kernels.jit import jit
 from seismic.kernels.maxima import BLOCK
 from seismic.kernels.score import Forward, fine, prefetch_bytes, prefetch_vector
-from seismic.kernels.simd import ones
+from seismic.kernels.simd import ones, prefetch, trailing_zeros
 
 
 class Shared(NamedTuple):
@@ -184,17 +184,32 @@ def rounding_of(shared: Shared) -> float:
 
 
 @jit(inline=True)
+def own_span(shared: Shared, block: int, mask: int) -> tuple[int, int]:
+    """Where own components begin and end, of the documents of a block whose bits of `mask` are set, of one at least,
+    and of those between them."""
+    upto = mask | mask >> 1
+    upto |= upto >> 2
+    upto |= upto >> 4  # all bits up to the highest that is set
+    first, start = block * BLOCK, np.int64(shared.own_starts[block])
+    lowest, highest = np.int64(trailing_zeros(np.uint64(mask))), np.int64(ones(np.uint64(upto))) - 1
+    before = np.int64(shared.own_ends[first + lowest - 1]) if lowest > 0 else 0
+    return start + before, start + np.int64(shared.own_ends[first + highest])
+
+
+@jit(inline=True)
 def prefetch_rows(shared: Shared, block: int) -> None:
-    """Ask for every cache line of a block's shared components and codes."""
+    """Ask for every cache line of a block's shared components and codes, and what is said of its documents."""
+    prefetch(shared.scales, block * BLOCK)
+    prefetch(shared.own_ends, block * BLOCK)
     first, last = np.int64(shared.starts[block]), np.int64(shared.starts[block + 1])
     prefetch_vector(shared.components, shared.documents, first, last)
     prefetch_bytes(shared.codes, np.int64(shared.code_starts[block]), np.int64(shared.code_starts[block + 1]))
 
 
 @jit(inline=True)
-def prefetch_own(shared: Shared, block: int) -> None:
-    """Ask for every cache line of a block's own components and codes."""
-    first, last = np.int64(shared.own_starts[block]), np.int64(shared.own_starts[block + 1])
+def prefetch_own(shared: Shared, block: int, mask: int) -> None:
+    """Ask for every cache line of the own components and codes of some documents, as `own_span` says."""
+    first, last = own_span(shared, block, mask)
     prefetch_vector(shared.own_components, shared.own_codes, first, last)
 
 
@@ -202,6 +217,6 @@ def prefetch_own(shared: Shared, block: int) -> None:
 def prefetch_block(shared: Shared, block: int) -> None:
     """Ask for all of a block, residuals included."""
     prefetch_rows(shared, block)
-    prefetch_own(shared, block)
+    prefetch_own(shared, block, 255)
     prefetch_bytes(shared.residuals, np.int64(shared.code_starts[block]), np.int64(shared.code_starts[block + 1]))
     prefetch_bytes(shared.own_residuals, np.int64(shared.own_starts[block]), np.int64(shared.own_starts[block + 1]))

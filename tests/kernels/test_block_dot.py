@@ -10,7 +10,7 @@ from seismic import SparseVectors
 from seismic.kernels import block_dot, signature
 from seismic.kernels.jit import jit
 from seismic.kernels.score import QueryTable, make_query_table
-from seismic.kernels.shared import Shared
+from seismic.kernels.shared import Shared, own_span
 from tests import naive, samples
 from tests.kernels.conftest import needs
 
@@ -51,7 +51,8 @@ def sums_of(shared: Shared, block: int, table: QueryTable, form: Form, codes: An
     arguments = (*span, np.int64(shared.code_starts[block]), *table, scales, sums)
     largest = add_rows(shared.components, shared.documents, codes, *arguments)
     span = tuple(np.int64(start) for start in shared.own_starts[block : block + 2])
-    add_own(shared.own_components, own, *span, shared.own_ends[block * 8 : block * 8 + 8], *table, sums)
+    ends = shared.own_ends[block * 8 : block * 8 + 8]
+    add_own(shared.own_components, own, *span, span[0], ends, *table, sums)
     return sums, largest
 
 
@@ -86,6 +87,37 @@ def check(vectors: SparseVectors, query: dict[int, float], form: Form) -> None:
                 assert abs(sums[document] - expected) <= 1e-5 * size
             if at == 0:
                 assert largest == pytest.approx(naive.dot(tops_of(shared, block), query), rel=1e-5)
+
+
+@pytest.mark.usefixtures("wrapping_hash")
+@pytest.mark.parametrize("form", FORMS)
+@given(vectors=samples.sparse_vectors(max_size=30), data=st.data())
+def test_own_components_of_some_documents(form: Form, vectors: SparseVectors, data: st.DataObject) -> None:
+    (query,) = data.draw(samples.sparse_rows(vectors.dimension, min_size=1, max_size=1))
+    shared, table = samples.shared(vectors), table_of(query, form[2], vectors.dimension)
+    for block in range(len(shared.starts) - 1):
+        mask = data.draw(st.integers(1, 255))
+        members, start = [document for document in range(8) if mask >> document & 1], int(shared.own_starts[block])
+        ends = shared.own_ends[block * 8 : block * 8 + 8]
+        span = span_of(shared, np.int64(block), np.int64(mask))
+        starts = [0, *ends.tolist()]
+        assert span == (start + starts[members[0]], start + starts[members[-1] + 1])
+        whole, part = np.zeros((2, 8), np.float32)
+        arguments = (np.int64(start), ends, *table)
+        form[1](
+            shared.own_components,
+            shared.own_codes,
+            *map(np.int64, shared.own_starts[block : block + 2]),
+            *arguments,
+            whole,
+        )
+        form[1](shared.own_components, shared.own_codes, *map(np.int64, span), *arguments, part)
+        np.testing.assert_array_equal(part[members], whole[members])
+
+
+@jit
+def span_of(shared: Shared, block: int, mask: int) -> tuple[int, int]:
+    return own_span(shared, block, mask)
 
 
 def tops_of(shared: Shared, block: int) -> dict[int, float]:
