@@ -5,17 +5,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any as Anything
 from typing import TypeAlias
 
-import numpy as np
-import pyarrow as pa
-
 from seismic.errors import FilterError
-from seismic.filters.columns import Column, is_time
-from seismic.filters.ends import Exact, highest, least, lowest, most
+from seismic.filters.columns import Column
+from seismic.filters.ends import Exact, least, most
 from seismic.filters.instants import seconds_since_epoch
 from seismic.filters.language import CLAUSES, Condition, Exists, Filter, HasId, InRange, IsNull, Match, MatchValue
 from seismic.filters.predicates import NOTHING, All, Any, Identified, Not, OneOf, Predicate, Present, Within
-
-PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 _NAMES: dict[type, str] = {str: "a string", int: "an integer", bool: "true or false"}
 
@@ -75,54 +70,49 @@ def _column(key: str, columns: Columns, path: str) -> Column:
 
 def _match(condition: Match, column: Column, path: str) -> Predicate:
     wanted, expected = condition.match, column.type
-    what = f"column '{condition.key}' is {column.kind}"
     if expected is None:
         hint = "use exists or is_null" if column.storage is None else "use range"
-        raise FilterError(f"{what}, expected strings, integers or booleans; {hint}", path)
+        raise FilterError(f"{column.words}, expected strings, integers or booleans; {hint}", path)
     one = isinstance(wanted, MatchValue)
     values: Sequence[Anything] = [wanted.value] if isinstance(wanted, MatchValue) else wanted.any
     for at, value in enumerate(values):
         if type(value) is not expected:
             where = f"{path}.value" if one else f"{path}.any[{at}]"
-            raise FilterError(f"found {reprlib.repr(value)}, expected {_NAMES[expected]}, as {what}", where)
+            raise FilterError(f"found {reprlib.repr(value)}, expected {_NAMES[expected]}, as {column.words}", where)
     if column.storage is not None:  # an integer that the column cannot hold matches nothing
-        limits = np.iinfo(column.storage)
-        values = [value for value in values if limits.min <= value <= limits.max]
+        least_value, largest = column.ends
+        values = [value for value in values if least_value <= value <= largest]
     return OneOf(condition.key, column.element, tuple(sorted(set(values)))) if values else NOTHING
 
 
 def _range(condition: InRange, column: Column, path: str) -> Predicate:
-    storage, what = column.storage, f"column '{condition.key}' is {column.kind}"
+    storage = column.storage
     if storage is None:
         hint = "use exists or is_null" if column.type is None else "use match"
-        raise FilterError(f"{what}, expected numbers, dates or times; {hint}", path)
-    lows, highs = [], []
+        raise FilterError(f"{column.words}, expected numbers, dates or times; {hint}", path)
+    low, high = column.ends
     for name in ("gte", "gt", "lte", "lt"):
         bound = getattr(condition.range, name)
         if bound is not None:
-            value = _exact(bound, column.element, f"{path}.{name}", what)
+            value = _exact(bound, column, f"{path}.{name}")
             strict = name in ("gt", "lt")
             if name in ("gte", "gt"):
-                lows.append(least(value, storage, strict))
+                low = max(low, least(value, storage, strict))
             else:
-                highs.append(most(value, storage, strict))
-    low, high = max([lowest(storage), *lows]), min([highest(storage), *highs])
+                high = min(high, most(value, storage, strict))
     return Within(condition.key, column.element, storage.type(low), storage.type(high)) if low <= high else NOTHING
 
 
-def _exact(bound: int | float | str, element: pa.DataType, path: str, why: str) -> Exact:
+def _exact(bound: int | float | str, column: Column, path: str) -> Exact:
     """A bound in the column's unit."""
-    if not is_time(element):
+    if column.per_second is None:
         if isinstance(bound, str):
-            raise FilterError(f"found {bound!r}, expected a number, as {why}", path)
+            raise FilterError(f"found {bound!r}, expected a number, as {column.words}", path)
         return bound
     example = "a date or time such as '2024-05-01' or '2024-05-01T12:00:00Z'"
     if not isinstance(bound, str):
-        raise FilterError(f"found {bound!r}, expected {example}, as {why}", path)
+        raise FilterError(f"found {bound!r}, expected {example}, as {column.words}", path)
     try:
-        seconds = seconds_since_epoch(bound)
+        return seconds_since_epoch(bound) * column.per_second
     except ValueError as error:
         raise FilterError(f"found {bound!r}, expected {example} ({error})", path) from None
-    if pa.types.is_date32(element):
-        return seconds / 86_400
-    return seconds * PER_SECOND["ms" if pa.types.is_date(element) else element.unit]

@@ -27,6 +27,14 @@ def all_of(documents: int) -> Bits:
     return bits
 
 
+def complement(bits: Bits, documents: int) -> Bits:
+    """The other documents."""
+    others = ~bits
+    if documents % BLOCK:
+        others[-1] &= np.uint8((1 << documents % BLOCK) - 1)
+    return others
+
+
 def at_positions(positions: npt.NDArray[np.uint32], documents: int) -> Bits:
     """The documents at these positions."""
     mask = np.zeros(documents, bool)

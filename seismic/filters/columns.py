@@ -1,12 +1,17 @@
 """Columns of documents, as filters see them."""
 
 from collections.abc import Iterable
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from seismic.filters.ends import highest, lowest
+
+PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
 def is_list(kind: pa.DataType) -> bool:
@@ -48,23 +53,37 @@ def _plain(kind: pa.DataType) -> pa.DataType:
 
 
 class Column(NamedTuple):
-    """What filters need to know of a column: its ``kind``, that of its values (``element``), their ``storage`` if they
-    have ranges, and of what ``type`` those to match are in JSON, if there is one."""
+    """What filters need to know of a column: the type of its values (``element``), their ``storage`` and its least and
+    largest value (``ends``) if they have ranges, how many of them are a second (``per_second``) if they are dates or
+    times, of what ``type`` those to match are in JSON, if there is one; ``words`` for problems say what it is."""
 
-    kind: pa.DataType
     element: pa.DataType
     storage: np.dtype[Any] | None
+    ends: tuple[int | float, int | float]
+    per_second: int | Fraction | None
     type: type | None
+    words: str
 
 
 def columns_of(schema: pa.Schema) -> dict[str, Column]:
     """The columns of documents, by name."""
-    return {field.name: _column(field.type) for field in schema}
+    return {field.name: _column(field.name, field.type) for field in schema}
 
 
-def _column(kind: pa.DataType) -> Column:
+def _column(name: str, kind: pa.DataType) -> Column:
     element = element_of(kind)
-    return Column(kind, element, storage_of(element) if is_ordered(element) else None, _type_of(element))
+    storage = storage_of(element) if is_ordered(element) else None
+    ends = (0, 0) if storage is None else (lowest(storage), highest(storage))
+    words = f"column '{name}' is {kind}"
+    return Column(element, storage, ends, _per_second(element), _type_of(element), words)
+
+
+def _per_second(kind: pa.DataType) -> int | Fraction | None:
+    if not is_time(kind):
+        return None
+    if pa.types.is_date32(kind):
+        return Fraction(1, 86_400)
+    return PER_SECOND["ms" if pa.types.is_date(kind) else kind.unit]
 
 
 def _type_of(kind: pa.DataType) -> type | None:

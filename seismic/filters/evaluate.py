@@ -1,6 +1,7 @@
 """Evaluating a predicate on the documents of one shard."""
 
 from collections.abc import Callable
+from functools import reduce
 
 import numpy as np
 import numpy.typing as npt
@@ -8,26 +9,23 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from seismic.changes.live import LiveShard
-from seismic.filters.bits import Bits, all_of, at_positions, from_mask, none_of
+from seismic.filters.bits import Bits, all_of, at_positions, complement, from_mask, none_of
 from seismic.filters.columns import is_list, to_mask, values_of
 from seismic.filters.predicates import All, Any, Identified, Leaf, Not, OneOf, Predicate, Present, Within
 
 
 def evaluate(predicate: Predicate, shard: LiveShard, leaf: Callable[[Leaf], Bits]) -> Bits:
-    """The documents it holds for, deleted ones included; `leaf` answers for what is asked of one column."""
+    """The documents it holds for, deleted ones included; `leaf` answers for what is asked of one column. Nobody may
+    write to it: others may have the same."""
     match predicate:
         case Not(inner):
-            return ~evaluate(inner, shard, leaf) & all_of(len(shard))
+            return complement(evaluate(inner, shard, leaf), len(shard))
         case All(inner):
-            bits = all_of(len(shard))
-            for part in inner:
-                bits &= evaluate(part, shard, leaf)
-            return bits
+            parts = (evaluate(part, shard, leaf) for part in inner)
+            return reduce(np.bitwise_and, parts) if inner else all_of(len(shard))
         case Any(inner):
-            bits = none_of(len(shard))
-            for part in inner:
-                bits |= evaluate(part, shard, leaf)
-            return bits
+            parts = (evaluate(part, shard, leaf) for part in inner)
+            return reduce(np.bitwise_or, parts) if inner else none_of(len(shard))
     return leaf(predicate)
 
 

@@ -23,7 +23,7 @@ CACHED = 64 << 20
 OVERHEAD, PER_VALUE = 1024, 64
 """Bytes that something cached takes beside its own, and those of a value of its filter."""
 
-Sorted: TypeAlias = dict[str, SortedColumn]
+Sorted: TypeAlias = dict[str, SortedColumn | None]
 
 
 class Filters:
@@ -77,8 +77,8 @@ class Filters:
 
     def _leaf(self, leaf: Leaf, shard: LiveShard) -> Bits:
         current().check()
-        if isinstance(leaf, Within) and not is_list(shard.shard.documents.schema.field(leaf.column).type):
-            return self._in_order(leaf, shard).within(leaf.low, leaf.high)
+        if isinstance(leaf, Within) and (column := self._in_order(leaf, shard)):
+            return column.within(leaf.low, leaf.high)
 
         def make() -> tuple[Bits, int]:
             bits = evaluate_leaf(leaf, shard)
@@ -86,10 +86,13 @@ class Filters:
 
         return self._kept.get((shard.address.serial, leaf), make)
 
-    def _in_order(self, leaf: Within, shard: LiveShard) -> SortedColumn:
+    def _in_order(self, leaf: Within, shard: LiveShard) -> SortedColumn | None:
+        """None for lists, which have no order."""
         columns = self._sorted.setdefault(shard.address, {})
         if leaf.column not in columns:
-            columns[leaf.column] = SortedColumn(shard, leaf)
+            values = shard.shard.documents[leaf.column]
+            in_order = None if is_list(values.type) else SortedColumn(values.chunks, leaf.kind, shard.address.positions)
+            columns[leaf.column] = in_order
         return columns[leaf.column]
 
 

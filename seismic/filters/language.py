@@ -235,8 +235,9 @@ def _parts(content: Any) -> Iterator[tuple[dict[Any, Any], int]]:
         part, depth = waiting.pop()
         if isinstance(part, dict):
             yield part, depth
-            clauses = (part.get(clause) for clause in CLAUSES)
-            waiting += [(inner, depth + 1) for some in clauses if isinstance(some, list) for inner in some]
+            for clause in CLAUSES:
+                if isinstance(some := part.get(clause), list):
+                    waiting += [(inner, depth + 1) for inner in some]
 
 
 AnyFilter: TypeAlias = Annotated[Filter, BeforeValidator(_check_size)]

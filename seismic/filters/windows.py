@@ -1,46 +1,55 @@
 """The sorted order of a column: windows of values, of any width, without looking at all documents' values."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
-from seismic.changes.live import LiveShard
-from seismic.filters.bits import Bits, none_of
+from seismic.filters.bits import Bits
 from seismic.filters.columns import values_of
-from seismic.filters.predicates import Within
-from seismic.kernels.windows import mark_places, mark_positions
+from seismic.kernels.maxima import BLOCK
+from seismic.kernels.windows import flip
 
-ABSENT = np.uint32(2**32 - 1)
-"""The place of a document without a value."""
-
-MARKED = 16
-"""A window that has one of so many documents, or more, is found by comparing the places of all, which are read one
-after another; a narrower one by marking its documents, wherever they are."""
+STEPS = 32
+"""Beginnings of the order whose bitmaps are kept: as much memory as the documents' positions."""
 
 
 class SortedColumn:
     """One shard's documents in the order of their values in a column.
 
-    ``values`` [n]: ascending, of the documents that have one; ``positions`` uint32 [n] theirs; ``places`` uint32
-    [documents]: by position, the place in that order, or ABSENT.
+    ``values`` [n]: ascending, of the documents that have one; ``positions`` uint32 [n] theirs; ``beginnings`` uint8
+    [STEPS + 1, blocks]: row i has the bits of the first i x ``step`` documents, of all n at most.
     """
 
-    def __init__(self, shard: LiveShard, leaf: Within) -> None:
-        values, valid = values_of(shard.shard.documents[leaf.column].chunks, leaf.kind)
+    def __init__(self, chunks: Iterable[pa.Array], kind: pa.DataType, positions: npt.NDArray[np.uint32]) -> None:
+        """A column whose values are of type `kind`; `positions` uint32 [documents] by number."""
+        values, valid = values_of(chunks, kind)
         numbers = np.flatnonzero(valid)
         order = numbers[np.argsort(values[numbers], kind="stable")]
         self.values: npt.NDArray[Any] = values[order]
-        self.positions: npt.NDArray[np.uint32] = shard.positions(order)
-        self.places = np.full(len(shard), ABSENT, np.uint32)
-        self.places[self.positions] = np.arange(len(order), dtype=np.uint32)
+        self.positions: npt.NDArray[np.uint32] = positions[order]
+        self.step = max(1, -(-len(order) // STEPS))
+        self.beginnings = np.zeros((STEPS + 1, -(-len(positions) // BLOCK)), np.uint8)
+        for row in range(STEPS):
+            self.beginnings[row + 1] = self.beginnings[row]
+            flip(self.positions, self._end_of(row), self._end_of(row + 1), self.beginnings[row + 1])
 
     def within(self, low: np.generic, high: np.generic) -> Bits:
-        """The documents whose values lie between `low` and `high`, which are of the values' type, both included."""
+        """The documents whose values lie between `low` and `high`, which are of the values' type, both included.
+
+        A window is what two beginnings differ by, but for the documents between its ends and theirs.
+        """
         first, last = int(np.searchsorted(self.values, low, "left")), int(np.searchsorted(self.values, high, "right"))
-        bits = none_of(len(self.places))
-        if (last - first) * MARKED < len(self.places):
-            mark_positions(self.positions[first:last], bits)
-        else:
-            mark_places(self.places, first, last - first, bits)
+        row, other = round(first / self.step), round(last / self.step)
+        bits: Bits = self.beginnings[row] ^ self.beginnings[other]
+        if row == other:
+            flip(self.positions, first, last, bits)
+            return bits
+        for one, end in ((first, self._end_of(row)), (last, self._end_of(other))):
+            flip(self.positions, min(one, end), max(one, end), bits)
         return bits
+
+    def _end_of(self, row: int) -> int:
+        return min(row * self.step, len(self.positions))

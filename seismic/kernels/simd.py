@@ -101,20 +101,6 @@ def _at_least(typingctx: Any, bounds: Any, start: Any, least: Any) -> Any:
     return types.uint64(bounds, types.int64, types.uint16), codegen
 
 
-@intrinsic
-def _between(typingctx: Any, values: Any, start: Any, low: Any, high: Any) -> Any:
-    """uint64: see `between`."""
-
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        lanes = ir.VectorType(I32, 64)
-        found = load(builder, data(context, builder, signature.args[0], arguments[0]), arguments[1], lanes)
-        least, limit = (broadcast(builder, arguments[at], lanes) for at in (2, 3))
-        inside = builder.icmp_unsigned("<", builder.sub(found, least), builder.sub(limit, least))
-        return builder.bitcast(inside, I64)
-
-    return types.uint64(values, types.int64, types.uint32, types.uint32), codegen
-
-
 def _no_prefetch(array: Any, index: Any) -> None:
     """Without JIT there is nothing to prefetch into."""
 
@@ -143,10 +129,6 @@ def _at_least_plainly(bounds: Any, start: int, least: int) -> int:
     return sum(1 << bit for bit in range(64) if bounds[start + bit] >= least)
 
 
-def _between_plainly(values: Any, start: int, low: int, high: int) -> int:
-    return sum(1 << bit for bit in range(64) if low <= values[start + bit] < high)
-
-
 def _trailing_zeros_plainly(word: int) -> int:
     return (int(word) & -int(word)).bit_length() - 1
 
@@ -167,7 +149,3 @@ start + i] >> 8 for each row r and i < 64; the largest of these 64 bounds."""
 
 at_least: Callable[[Any, int, int], int] = _at_least_plainly if JIT_DISABLED else _at_least
 """at_least(bounds, start, least): uint64 with bit i set if bounds[start + i] >= least, i < 64."""
-
-between: Callable[[Any, int, int, int], int] = _between_plainly if JIT_DISABLED else _between
-"""between(values, start, low, high): uint64 with bit i set if low <= values[start + i] < high, i < 64; uint32, low <=
-high."""
