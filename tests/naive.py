@@ -166,6 +166,21 @@ def group(labels: Sequence[int], n_clusters: int) -> list[list[int]]:
     return [[at for at, label in enumerate(labels) if label == cluster] for cluster in range(n_clusters)]
 
 
+def k_means(
+    documents: Sequence[Row], numbers: Sequence[int], centroids: list[Row], cuts: tuple[int, int], rounds: int
+) -> list[list[int]]:
+    """The clusters of the documents `numbers`: `cuts` are the components of a document's and of a centroid's head; all
+    rounds but the last look at every fourth document."""
+    for left in range(rounds - 1, -1, -1):
+        some, directions = numbers[:: 4 if left else 1], [unit(centroid) for centroid in centroids]
+        scores = [[dot(head(documents[number], cuts[0]), one) for one in directions] for number in some]
+        labels = [of_centroids.index(max(of_centroids)) for of_centroids in scores]
+        groups = [[some[place] for place in places] for places in group(labels, len(centroids))]
+        means = [head(mean_direction([documents[number] for number in members]), cuts[1]) for members in groups]
+        centroids = [mean or centroid for mean, centroid in zip(means, centroids, strict=True)]
+    return groups
+
+
 def pack(window: Sequence[Row], size: int, full: int) -> list[int]:
     """Places of a window's documents, block by block: heaviest first, each goes where the squared mass grows least.
 

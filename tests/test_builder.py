@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seismic import BuildParams, SparseVectors
+from seismic.builder import order
 from seismic.builder.order import order_documents
 from seismic.builder.prune import Postings, postings_per_list, prune_postings
 from seismic.builder.ranges import ranges_by_work
@@ -86,9 +87,54 @@ def test_no_clusters_keep_the_input_order() -> None:
 def test_similar_documents_become_neighbours() -> None:
     topics = [{topic * 10 + component: 1.0 + component for component in range(5)} for topic in range(4)]
     vectors = SparseVectors.from_dicts([topics[number % 4] for number in range(400)])
-    order = order_documents(vectors, BuildParams(order_clusters=16), 2, no_report)
-    changes = np.count_nonzero(np.diff(order.astype(int) % 4))
+    numbers = order_documents(vectors, BuildParams(order_clusters=16), 2, no_report)
+    changes = np.count_nonzero(np.diff(numbers.astype(int) % 4))
     assert changes <= 15
+
+
+@pytest.fixture
+def two_levels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a large shard, with parts of 100 documents."""
+    for name, size in (("ONE_LEVEL", 120), ("PART", 100), ("PART_HEAD", 8), ("CENTROID_HEAD", 5), ("ORDER_HEAD", 4)):
+        monkeypatch.setattr(order, name, size)
+
+
+@pytest.mark.usefixtures("two_levels")
+@pytest.mark.parametrize("rounds", [1, 2, 3])
+def test_large_shards_are_clustered_in_two_levels(rounds: int) -> None:
+    vectors = samples.random_vectors(450, dimension=60)
+    params = BuildParams(order_rounds=rounds, seed=5)
+    documents, expected = naive.rows(vectors), list[int]()
+
+    def clusters(numbers: list[int], count: int, cut: int, stream: int) -> list[list[int]]:
+        drawn = naive.sample(len(numbers), count, 5, stream)
+        first = [naive.head(documents[numbers[place]], cut) for place in drawn]
+        return naive.k_means(documents, numbers, first, (4, cut), rounds)
+
+    for part, numbers in enumerate(clusters(list(range(450)), 5, 8, order.ORDER_STREAM)):
+        inner = clusters(numbers, max(1, len(numbers) * 40 // 450), 5, order.ORDER_STREAM + 1 + part)
+        expected += [number for members in inner for number in members]
+    for threads in (1, 2, 3):
+        assert order.cluster_documents(vectors, 40, params, threads, no_report).tolist() == expected
+
+
+@pytest.mark.usefixtures("two_levels")
+def test_parts_without_documents_are_left_out() -> None:
+    vectors = SparseVectors.from_dicts([{0: 1.0 + number % 7} for number in range(300)])
+    assert order_documents(vectors, BuildParams(), 2, no_report).tolist() == order_of_one_level(vectors)
+
+
+def order_of_one_level(vectors: SparseVectors) -> list[int]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(order, "ONE_LEVEL", len(vectors))
+        return order_documents(vectors, BuildParams(), 1, no_report).tolist()
+
+
+@pytest.mark.usefixtures("two_levels")
+def test_progress_of_both_levels_adds_up() -> None:
+    shares: list[float] = []
+    order_documents(samples.random_vectors(450), BuildParams(), 2, lambda stage, share: shares.append(share))
+    assert sum(shares) == pytest.approx(1, abs=0.02)
 
 
 # ---- ranges and spools -------------------------------------------------------------------------------------------

@@ -1,12 +1,15 @@
 """Maxima of shared blocks: what exact search adds up to bound every block."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from seismic.builder.ranges import Report
 from seismic.kernels import maxima
-from seismic.kernels.maxima import BLOCK, GROUP, Maxima, windows_of
+from seismic.kernels.maxima import BLOCK, GROUP, WINDOW, Maxima, windows_of
 from seismic.kernels.score import Forward
 from seismic.store.schema import check_offset
+from seismic.threads import in_order
 
 DENSE_FRACTION = 0.1
 """A component in more than this share of the blocks gets a dense row."""
@@ -15,27 +18,44 @@ SMALL_DENSE_FRACTION = 0.25
 """The same in the layout `small`, where that saves a fifth of the maxima."""
 
 
-def find_maxima(forward: Forward, dimension: int, report: Report, dense_fraction: float = DENSE_FRACTION) -> Maxima:
-    """Every component's maxima over the shared blocks of the forward index."""
-    n_blocks = -(-len(forward.scales) // BLOCK)
+def find_maxima(
+    forward: Forward, dimension: int, threads: int, report: Report, dense_fraction: float = DENSE_FRACTION
+) -> Maxima:
+    """Every component's maxima over the shared blocks of the forward index; threads share its windows."""
+    n_blocks, windows = -(-len(forward.scales) // BLOCK), windows_of(len(forward.scales))
     padded = -(-n_blocks // GROUP) * GROUP
-    counts = np.zeros((dimension, windows_of(len(forward.scales))), np.int64)
-    largest = np.zeros(dimension, np.float32)
-    maxima.count_maxima(forward, counts, largest)
-    dense = counts.sum(axis=1) > dense_fraction * n_blocks
-    code_counts = np.where(dense, padded, counts.sum(axis=1))
-    counts[dense] = 0
-    block_starts = np.concatenate([[0], np.cumsum(counts.sum(axis=1))])
-    code_starts = np.concatenate([[0], np.cumsum(code_counts)])
+    spans = [(window * WINDOW, min(window * WINDOW + WINDOW, n_blocks)) for window in range(windows)]
+    counts, largest = np.zeros((windows, dimension), np.int32), np.zeros((windows, dimension), np.float32)
+
+    def count(window: int) -> None:
+        maxima.count_maxima(forward, *spans[window], counts[window], largest[window])
+
+    _run(count, windows, threads)
+    totals = counts.sum(axis=0)
+    dense = totals > dense_fraction * n_blocks
+    counts[:, dense] = 0
+    ends = np.cumsum(counts, axis=0)
+    block_starts = np.concatenate([[0], np.cumsum(ends[-1])])
+    code_starts = np.concatenate([[0], np.cumsum(np.where(dense, padded, totals))])
     check_offset(int(code_starts[-1]), "maxima")
     found = Maxima(
         block_starts.astype(np.int32),
         np.empty(block_starts[-1], np.uint16),
-        np.cumsum(counts, axis=1).astype(np.uint32).ravel(),
+        ends.T.astype(np.uint32).ravel(),
         code_starts.astype(np.int32),
         np.zeros(code_starts[-1], np.uint8),
-        largest / np.float32(255),
+        largest.max(axis=0) / np.float32(255),
     )
-    maxima.fill_maxima(forward, dense.astype(np.uint8), found)
+
+    def fill(window: int) -> None:
+        before = ends[window] - counts[window]
+        maxima.fill_maxima(forward, *spans[window], dense.astype(np.uint8), before, found)
+
+    _run(fill, windows, threads)
     report("maxima", 1.0)
     return found
+
+
+def _run(task: Callable[[int], None], windows: int, threads: int) -> None:
+    for _ in in_order(task, range(windows), threads):
+        pass

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from seismic.errors import ParameterError
 from seismic.kernels.impacts import WINDOW
+from seismic.kernels.maxima import windows_of
 from seismic.params import BuildParams, Layout
 from seismic.store.schema import MAX_OFFSET
 from seismic.threads import even_ranges
@@ -14,15 +15,15 @@ PROCESS, PER_DOCUMENT = 300_000_000, 40
 """Bytes that a build takes aside from its shards: code and what the libraries hold, and for each document of the
 collection the start of its vector, a hash of its id and the like."""
 
-SHARD_DOCUMENT, SHARD_COMPONENT = 200, 120
-"""Bytes for a document of a shard, and for a component of the vocabulary."""
+ORDER_DOCUMENT, SHARD_DOCUMENT = 130, 40
+"""Bytes for a document of a shard while it finds its place, and afterwards, beside its values."""
 
-SHARD_VALUE: dict[Layout, int] = {"shared": 13, "small": 17, "full": 15, "lists": 16}
-"""Bytes for a value of a shard, by layout. Measured on 400,000 documents (`small`: 200,000) of 119 components, with all
-that a document takes: 12.1, 17.0, 14.2 and 14.8."""
+SHARD_COMPONENT, MAXIMA_COMPONENT, IMPACTS_COMPONENT = 120, 20, 24
+"""Bytes for a component of the vocabulary, and for each window of a shard's maxima, and of its impacts."""
 
-WINDOW_COMPONENT = 24
-"""Bytes for a component in each window of a shard's impacts."""
+SHARD_VALUE: dict[Layout, float] = {"shared": 8.2, "small": 4.4, "full": 10.9, "lists": 14.6}
+"""Bytes for a value of a shard whose components have 16 bits, by layout. Measured on 400,000 documents of 119
+components (`shared` and `small`: 1,050,000), with all that a document takes: 8.3, 4.0, 10.9 and 14.5."""
 
 
 class ShardPlan(NamedTuple):
@@ -71,5 +72,6 @@ def _most_bytes(vectors: SparseVectors, params: BuildParams, ranges: list[tuple[
 def shard_bytes(documents: int, values: int, dimension: int, layout: Layout) -> int:
     """Anonymous memory that building a shard takes at most."""
     windows = math.ceil(documents / WINDOW) if layout == "full" or documents <= WINDOW else 0
-    by_component = dimension * (SHARD_COMPONENT + WINDOW_COMPONENT * windows)
-    return documents * SHARD_DOCUMENT + values * SHARD_VALUE[layout] + by_component
+    of_windows = MAXIMA_COMPONENT * windows_of(documents) + IMPACTS_COMPONENT * windows
+    stored = documents * SHARD_DOCUMENT + math.ceil(values * SHARD_VALUE[layout])
+    return max(documents * ORDER_DOCUMENT, stored) + dimension * (SHARD_COMPONENT + of_windows)

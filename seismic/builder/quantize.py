@@ -6,7 +6,8 @@ import numpy.typing as npt
 from seismic.builder.ranges import run_even
 from seismic.kernels import quantize
 from seismic.kernels.score import Forward
-from seismic.params import Layout
+from seismic.params import Layout, stores_residuals
+from seismic.store.schema import check_offset
 from seismic.vectors import SparseVectors
 
 LEAST_CODE = 34
@@ -21,16 +22,22 @@ other document, so a vector that is taken out of an index and put into another l
 def quantize_vectors(
     vectors: SparseVectors, numbers: npt.NDArray[np.uint32], threads: int, layout: Layout = "shared"
 ) -> Forward:
-    """The forward index of vectors in position order."""
-    scales, codes = np.empty(len(vectors), np.float32), np.empty(vectors.nnz, np.uint8)
-    residuals = np.empty(vectors.nnz, np.int8)
-
-    def task(span: tuple[int, int]) -> None:
-        quantize.quantize(vectors.indptr, vectors.values, *span, scales, codes, residuals)
-
-    run_even(task, len(vectors), threads)
-    found = Forward(numbers, vectors.indptr.astype(np.int32), vectors.components, codes, residuals, scales)
-    return _coarsened(found) if layout == "small" else found
+    """The forward index of the vectors `numbers`, in that order."""
+    n, least, residuals = len(numbers), LEAST_CODE if layout == "small" else 0, stores_residuals(layout)
+    csr, counts = (vectors.indptr, vectors.components, vectors.values), np.empty(n, np.int64)
+    run_even(lambda span: quantize.count_kept(csr[0], csr[2], numbers, *span, least, counts), n, threads)
+    starts = np.concatenate([[0], np.cumsum(counts)])
+    check_offset(int(starts[-1]), "values")
+    found = Forward(
+        numbers,
+        starts.astype(np.int32),
+        np.empty(starts[-1], vectors.components.dtype),
+        np.empty(starts[-1], np.uint8),
+        np.zeros(starts[-1], np.int8),  # untouched, it takes no memory
+        np.empty(n, np.float32),
+    )
+    run_even(lambda span: quantize.quantize(*csr, *span, least, residuals, found), n, threads)
+    return found
 
 
 def stored_vectors(vectors: SparseVectors, layout: Layout) -> SparseVectors:
@@ -39,16 +46,3 @@ def stored_vectors(vectors: SparseVectors, layout: Layout) -> SparseVectors:
     scales = np.repeat(found.scales, np.diff(found.starts)).astype(np.float64)
     values = (scales * (found.codes + found.residuals / 256)).astype(np.float32)
     return SparseVectors.trusted(found.starts.astype(np.int64), found.components, values, vectors.dimension)
-
-
-def _coarsened(forward: Forward) -> Forward:
-    """Without light components, and all residuals 0."""
-    kept = forward.codes >= LEAST_CODE
-    ends = np.concatenate([np.zeros(1, np.int32), np.cumsum(kept, dtype=np.int32)])
-    codes = forward.codes[kept]
-    return forward._replace(
-        starts=ends[forward.starts],
-        components=forward.components[kept],
-        codes=codes,
-        residuals=np.zeros(len(codes), np.int8),
-    )

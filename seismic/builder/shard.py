@@ -58,22 +58,22 @@ def build_shard(
 
     files = {DOCUMENTS: write_batches(folder / DOCUMENTS, documents.schema, _document_batches(documents))}
     numbers = order_documents(vectors, params, threads, report)
-    ordered = reordered(vectors, numbers, threads)
-    forward = quantize_vectors(ordered, numbers, threads, params.layout)
+    forward = quantize_vectors(vectors, numbers, threads, params.layout)
     nnz, residuals = len(forward.codes), stores_residuals(params.layout)
-    shared = share_blocks(forward, ordered.dimension, threads, residuals)
-    write(SHARED, shared_batch(shared, ordered.dimension, residuals))
+    shared = share_blocks(forward, vectors.dimension, threads, residuals)
+    write(SHARED, shared_batch(shared, vectors.dimension, residuals))
     del shared
     dense_fraction = SMALL_DENSE_FRACTION if params.layout == "small" else DENSE_FRACTION
-    maxima = find_maxima(forward, ordered.dimension, report, dense_fraction)
+    maxima = find_maxima(forward, vectors.dimension, threads, report, dense_fraction)
     write(MAXIMA, maxima_batch(maxima, len(vectors)))
     if params.layout == "full" or (len(vectors) <= WINDOW and params.layout != "small"):
         write(IMPACTS, impacts_batch(find_impacts(forward, maxima), len(vectors)))
     if params.layout == "lists":
-        write(FORWARD, forward_batch(forward, ordered.dimension))
-    del forward, maxima, numbers  # from here on memory goes to the lists
-    lists = no_blocks(ordered.dimension)
+        write(FORWARD, forward_batch(forward, vectors.dimension))
+    del forward, maxima  # from here on memory goes to the lists
+    lists = no_blocks(vectors.dimension)
     if params.layout == "lists":
+        ordered = reordered(vectors, numbers, threads)
         lists = cut_lists(prune_postings(ordered, params, report))
         write(POSTINGS, postings_batch(lists))
         summaries = summarize_lists(ordered, lists, params, folder, threads, report)

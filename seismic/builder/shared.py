@@ -26,16 +26,14 @@ def share_blocks(forward: Forward, dimension: int, threads: int, residuals: bool
         np.empty(n_rows, np.uint8),
         code_starts,
         np.empty(n_codes, np.uint8),
-        np.empty(n_codes, np.int8),
+        np.empty(n_codes if residuals else 0, np.int8),
         own_starts,
         np.empty(n_own, forward.components.dtype),
         np.empty(n_own, np.uint8),
-        np.empty(n_own, np.int8),
+        np.empty(n_own if residuals else 0, np.int8),
         np.empty(n_blocks * BLOCK, np.uint32),
     )
     run_even(lambda span: shared.fill_shared(forward, *span, dimension, found), n_blocks, threads)
-    if not residuals:
-        found = found._replace(residuals=np.empty(0, np.int8), own_residuals=np.empty(0, np.int8))
     return found
 
 

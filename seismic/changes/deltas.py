@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from seismic.builder.maxima import find_maxima
-from seismic.builder.order import order_documents, reordered
+from seismic.builder.order import order_documents
 from seismic.builder.quantize import quantize_vectors
 from seismic.builder.shared import share_blocks
 from seismic.changes.live import LiveShard
@@ -46,10 +46,9 @@ def with_documents(
 def build_delta(vectors: SparseVectors, documents: pa.Table, layout: Layout) -> Shard:
     """A shard in memory. Like a mapped one it is read-only: another type of array is another kernel to Numba."""
     numbers = order_documents(vectors, PARAMS, 1, _quiet)
-    ordered = reordered(vectors, numbers)
-    forward = quantize_vectors(ordered, numbers, 1, layout)
+    forward = quantize_vectors(vectors, numbers, 1, layout)
     shared = share_blocks(forward, vectors.dimension, 1, stores_residuals(layout))
-    maxima = find_maxima(forward, vectors.dimension, _quiet)
+    maxima = find_maxima(forward, vectors.dimension, 1, _quiet)
     for array in (*shared, *maxima):
         array.flags.writeable = False
     entry = ShardEntry(

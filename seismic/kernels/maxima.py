@@ -47,45 +47,45 @@ def windows_of(documents: int) -> int:
 
 
 @jit
-def count_maxima(forward: Forward, counts: I64, largest: F32) -> None:
-    """Add up the blocks that each component occurs in, by window, into `counts` [dimension, windows], and find its
-    `largest` value [dimension]."""
-    last_block = np.full(len(counts), -1, np.int64)
-    for position in range(len(forward.scales)):
-        block, scale = position // BLOCK, forward.scales[position]
-        for at in range(forward.starts[position], forward.starts[position + 1]):
-            component = forward.components[at]
-            value = _value(forward, scale, at)
-            largest[component] = max(largest[component], value)
-            if last_block[component] != block:
-                last_block[component] = block
-                counts[component, block >> WINDOW_BITS] += 1
+def count_maxima(forward: Forward, first: int, last: int, counts: I32, largest: F32) -> None:
+    """In how many of the blocks first .. last - 1 each component occurs, and its `largest` value, [dimension] each."""
+    maxima, touched = np.full(len(counts), -1, np.float32), np.empty(len(counts), np.int64)
+    for block in range(first, last):
+        for component in touched[: _find_maxima(forward, block, maxima, touched)]:
+            counts[component] += 1
+            largest[component] = max(largest[component], maxima[component])
+            maxima[component] = -1
 
 
 @jit
-def _value(forward: Forward, scale: float, at: int) -> float:
-    return scale * (np.float32(forward.codes[at]) + np.float32(forward.residuals[at]) * np.float32(1 / 256))
-
-
-@jit
-def fill_maxima(forward: Forward, dense: U8, maxima: Maxima) -> None:
-    """Fill ``blocks`` and ``codes``, given the starts, the scales and whether a component is `dense` uint8
-    [dimension]."""
-    fill = maxima.code_starts[:-1].astype(np.int64)
-    last_block = np.full(len(dense), -1, np.int64)
-    for position in range(len(forward.scales)):
-        block, scale = position // BLOCK, forward.scales[position]
-        for at in range(forward.starts[position], forward.starts[position + 1]):
-            component = forward.components[at]
-            ratio = np.float64(_value(forward, scale, at)) / np.float64(maxima.scales[component])
+def fill_maxima(forward: Forward, first: int, last: int, dense: U8, fill: I64, maxima: Maxima) -> None:
+    """Fill ``blocks`` and ``codes`` of blocks first .. last - 1, given the starts, the scales, whether a component is
+    `dense` uint8 [dimension], and how many blocks before them it has, `fill` [dimension], which is added to."""
+    highest, touched = np.full(len(dense), -1, np.float32), np.empty(len(dense), np.int64)
+    for block in range(first, last):
+        for component in touched[: _find_maxima(forward, block, highest, touched)]:
+            ratio = np.float64(highest[component]) / np.float64(maxima.scales[component])
             code = min(255, np.int64(np.ceil(ratio * (1 - 1e-7))))  # the largest value must not round to 256
-            if dense[component]:
-                place = np.int64(maxima.code_starts[component]) + block
-            else:
-                if last_block[component] != block:
-                    last_block[component] = block
-                    fill[component] += 1
-                place = fill[component] - 1
-                entry = place - maxima.code_starts[component] + maxima.block_starts[component]
-                maxima.blocks[entry] = block & (WINDOW - 1)
-            maxima.codes[place] = max(np.int64(maxima.codes[place]), code)
+            highest[component] = -1
+            place = block
+            if not dense[component]:
+                place = fill[component]
+                maxima.blocks[maxima.block_starts[component] + place] = block & (WINDOW - 1)
+                fill[component] += 1
+            maxima.codes[maxima.code_starts[component] + place] = code
+
+
+@jit
+def _find_maxima(forward: Forward, block: int, maxima: F32, touched: I64) -> int:
+    """Largest values of a block's components into `maxima` [dimension], elsewhere -1; how many were `touched`."""
+    count = 0
+    for position in range(block * BLOCK, min(block * BLOCK + BLOCK, len(forward.scales))):
+        scale = forward.scales[position]
+        for at in range(forward.starts[position], forward.starts[position + 1]):
+            component = np.int64(forward.components[at])
+            value = scale * (np.float32(forward.codes[at]) + np.float32(forward.residuals[at]) * np.float32(1 / 256))
+            if maxima[component] < 0:
+                touched[count] = component
+                count += 1
+            maxima[component] = max(maxima[component], value)
+    return count

@@ -2,33 +2,62 @@
 
 import numpy as np
 
-from seismic.kernels.arrays import F32, I8, I64, U8
+from seismic.kernels.arrays import F32, I64, U32, Ids
 from seismic.kernels.jit import jit
+from seismic.kernels.score import Forward
+
+
+@jit
+def count_kept(indptr: I64, values: F32, numbers: U32, first: int, last: int, least: int, counts: I64) -> None:
+    """How many values of documents numbers[first:last] have a code of `least` or more, into counts[first:last]."""
+    for row in range(first, last):
+        start, stop = indptr[numbers[row]], indptr[np.int64(numbers[row]) + 1]
+        scale, count = _scale(values, start, stop), 0
+        for at in range(start, stop):
+            if _code(_fine(values[at], scale)) >= least:
+                count += 1
+        counts[row] = count
 
 
 @jit
 def quantize(
-    indptr: I64,
-    values: F32,
-    first: int,
-    last: int,
-    scales: F32,
-    codes: U8,
-    residuals: I8,
+    indptr: I64, components: Ids, values: F32, first: int, last: int, least: int, residuals: bool, forward: Forward
 ) -> None:
-    """Documents first .. last - 1: value = scale x (code + residual / 256), within scale / 512.
+    """Fill rows first .. last - 1 of a forward index, given its ``numbers`` and ``starts``: value = scale x (code +
+    residual / 256), within scale / 512. Those whose code is below `least` are left out; `residuals`: whether to fill
+    those.
 
     No value becomes 0, so a document that shares a component with a query always scores above 0.
     """
-    for document in range(first, last):
-        largest = np.float32(0)
-        for at in range(indptr[document], indptr[document + 1]):
-            largest = max(largest, values[at])
-        scale = largest / np.float32(255)
-        scales[document] = scale
-        for at in range(indptr[document], indptr[document + 1]):
-            fine = np.int64(np.rint(np.float64(values[at]) / np.float64(scale) * 256))
-            fine = min(max(fine, 1), 65280)
-            code = (fine + 128) >> 8
-            codes[at] = code
-            residuals[at] = fine - (code << 8)
+    for row in range(first, last):
+        number, place = forward.numbers[row], np.int64(forward.starts[row])
+        start, stop = indptr[number], indptr[np.int64(number) + 1]
+        scale = _scale(values, start, stop)
+        forward.scales[row] = scale
+        for at in range(start, stop):
+            fine = _fine(values[at], scale)
+            code = _code(fine)
+            if code >= least:
+                forward.components[place], forward.codes[place] = components[at], code
+                if residuals:
+                    forward.residuals[place] = fine - (code << 8)
+                place += 1
+
+
+@jit
+def _scale(values: F32, start: int, stop: int) -> float:
+    largest = np.float32(0)
+    for at in range(start, stop):
+        largest = max(largest, values[at])
+    return largest / np.float32(255)
+
+
+@jit
+def _fine(value: float, scale: float) -> int:
+    """A value in units of scale / 256."""
+    return min(max(np.int64(np.rint(np.float64(value) / np.float64(scale) * 256)), 1), 65280)
+
+
+@jit
+def _code(fine: int) -> int:
+    return (fine + 128) >> 8

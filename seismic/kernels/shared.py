@@ -63,7 +63,7 @@ def count_shared(forward: Forward, first: int, last: int, dimension: int, rows: 
 
 @jit
 def fill_shared(forward: Forward, first: int, last: int, dimension: int, shared: Shared) -> None:
-    """Fill blocks first .. last - 1, given their starts."""
+    """Fill blocks first .. last - 1, given their starts; no residuals if there is no room for them."""
     documents, touched = np.zeros(dimension, np.uint8), np.empty(dimension, np.int64)
     rows, places = np.empty(dimension, np.int64), np.empty(dimension, np.int64)
     for block in range(first, last):
@@ -84,7 +84,7 @@ def fill_shared(forward: Forward, first: int, last: int, dimension: int, shared:
 def _fill_codes(forward: Forward, block: int, rows: I64, places: I64, shared: Shared) -> None:
     """Deal out a block's codes to rows, or to own components where the row is -1."""
     first, last = block * BLOCK, min(block * BLOCK + BLOCK, len(forward.scales))
-    own = np.int64(shared.own_starts[block])
+    own, whole = np.int64(shared.own_starts[block]), rounding_of(shared) > 0
     for position in range(first, last):
         shared.numbers[position], shared.scales[position] = forward.numbers[position], forward.scales[position]
         for at in range(forward.starts[position], forward.starts[position + 1]):
@@ -92,10 +92,14 @@ def _fill_codes(forward: Forward, block: int, rows: I64, places: I64, shared: Sh
             row = rows[component]
             if row < 0:
                 shared.own_components[own] = component
-                shared.own_codes[own], shared.own_residuals[own] = code, residual
+                shared.own_codes[own] = code
+                if whole:
+                    shared.own_residuals[own] = residual
                 own += 1
             else:
-                shared.codes[places[component]], shared.residuals[places[component]] = code, residual
+                shared.codes[places[component]] = code
+                if whole:
+                    shared.residuals[places[component]] = residual
                 places[component] += 1
         shared.own_ends[position] = own - shared.own_starts[block]
     for position in range(last, first + BLOCK):

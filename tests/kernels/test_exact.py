@@ -246,7 +246,7 @@ def check_adding_up(vectors: SparseVectors, count: int, k: int, share: float, qu
     """`search_accumulate` and `search_exact` agree bit by bit, and the workspace comes back clean."""
     forward = quantize_vectors(vectors, np.arange(len(vectors), dtype=np.uint32), 1)
     maxima, shared = (
-        find_maxima(forward, vectors.dimension, lambda stage, share: None),
+        find_maxima(forward, vectors.dimension, 1, lambda stage, share: None),
         share_blocks(forward, vectors.dimension, 1),
     )
     impacts = samples.readonly(find_impacts(forward, maxima))

@@ -1,25 +1,38 @@
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from seismic import SparseVectors
 from seismic.builder.maxima import find_maxima
 from seismic.builder.quantize import quantize_vectors
+from seismic.kernels.arrays import F32, I32
 from seismic.kernels.maxima import BLOCK, GROUP, WINDOW, Maxima, count_maxima, fill_maxima, windows_of
+from seismic.kernels.score import Forward
 from tests import naive, samples
 from tests.kernels.conftest import needs_jit
 
 
-def found(vectors: SparseVectors, dense: range) -> Maxima:
-    """The maxima, where the components `dense` have a code for every block."""
-    forward = samples.forward(vectors)
-    counts, largest = np.zeros((vectors.dimension, 1), np.int64), np.zeros(vectors.dimension, np.float32)
-    count_maxima(forward, counts, largest)
+def quiet(stage: str, share: float) -> None:
+    pass
+
+
+def counted(forward: Forward, dimension: int, first: int, last: int) -> tuple[I32, F32]:
+    """What `count_maxima` adds to counts and largest values of nothing."""
+    counts, largest = np.zeros(dimension, np.int32), np.zeros(dimension, np.float32)
+    count_maxima(forward, first, last, counts, largest)
+    return counts, largest
+
+
+def found(vectors: SparseVectors, dense: range, cut: int = 0) -> Maxima:
+    """The maxima, where the components `dense` have a code for every block, found in two ranges of blocks."""
+    forward, n_blocks = samples.forward(vectors), -(-len(vectors) // BLOCK)
+    counts, largest = counted(forward, vectors.dimension, 0, n_blocks)
     is_dense = np.isin(np.arange(vectors.dimension), dense).astype(np.uint8)
     padded = -(-len(vectors) // (BLOCK * GROUP)) * GROUP
-    ends = np.where(is_dense, 0, counts[:, 0])
+    ends = np.where(is_dense, 0, counts)
     block_starts = samples.offsets(ends)
-    code_starts = samples.offsets(np.where(is_dense, padded, counts[:, 0]))
+    code_starts = samples.offsets(np.where(is_dense, padded, counts))
     maxima = Maxima(
         block_starts,
         np.zeros(block_starts[-1], np.uint16),
@@ -28,24 +41,27 @@ def found(vectors: SparseVectors, dense: range) -> Maxima:
         np.zeros(code_starts[-1], np.uint8),
         largest / np.float32(255),
     )
-    fill_maxima(forward, is_dense, maxima)
+    cut = min(cut, n_blocks)
+    fill_maxima(forward, cut, n_blocks, is_dense, counted(forward, vectors.dimension, 0, cut)[0].astype(int), maxima)
+    fill_maxima(forward, 0, cut, is_dense, np.zeros(vectors.dimension, np.int64), maxima)
     return maxima
 
 
-@given(samples.sparse_vectors(max_size=40))
-def test_blocks_are_counted_and_the_largest_value_found(vectors: SparseVectors) -> None:
-    counts, largest = np.zeros((vectors.dimension, 1), np.int64), np.zeros(vectors.dimension, np.float32)
-    count_maxima(samples.forward(vectors), counts, largest)
-    expected = naive.shared_maxima(naive.stored(naive.rows(vectors)), BLOCK)
+@given(samples.sparse_vectors(max_size=40), st.integers(0, 5), st.integers(0, 5))
+def test_blocks_are_counted_and_the_largest_value_found(vectors: SparseVectors, first: int, more: int) -> None:
+    last = min(first + more, -(-len(vectors) // BLOCK))
+    counts, largest = counted(samples.forward(vectors), vectors.dimension, first, last)
+    documents = naive.stored(naive.rows(vectors))[first * BLOCK : last * BLOCK]
+    expected = naive.shared_maxima(documents, BLOCK)
     assert np.flatnonzero(counts).tolist() == list(expected)
-    assert counts[list(expected), 0].tolist() == [len(row) for row in expected.values()]
+    assert counts[list(expected)].tolist() == [len(row) for row in expected.values()]
     np.testing.assert_allclose(largest[list(expected)], [max(row.values()) for row in expected.values()], rtol=1e-6)
 
 
 @pytest.mark.parametrize("dense", [range(0), range(0, samples.WIDE, 2048), range(samples.WIDE)])
-@given(vectors=samples.sparse_vectors(max_size=40))
-def test_codes_are_rounded_up(dense: range, vectors: SparseVectors) -> None:
-    maxima = found(vectors, dense)
+@given(vectors=samples.sparse_vectors(max_size=40), cut=st.integers(0, 5))
+def test_codes_are_rounded_up(dense: range, vectors: SparseVectors, cut: int) -> None:
+    maxima = found(vectors, dense, cut)
     for component, row in naive.shared_maxima(naive.stored(naive.rows(vectors)), BLOCK).items():
         blocks = maxima.blocks[maxima.block_starts[component] : maxima.block_starts[component + 1]].tolist()
         codes = maxima.codes[maxima.code_starts[component] : maxima.code_starts[component + 1]].tolist()
@@ -69,15 +85,15 @@ def test_a_block_is_eight_neighbours() -> None:
 
 
 @needs_jit
-def test_blocks_are_numbered_within_windows() -> None:
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_blocks_are_numbered_within_windows(threads: int) -> None:
     """Documents of one component each, in a shard of a window and a bit; the first one is dense."""
     n, dimension = BLOCK * (WINDOW + 3), 16
     components = (np.arange(n) // BLOCK % (dimension - 1) + 1).astype(np.uint16)
     components[: n // BLOCK // 4 * BLOCK] = 0
     vectors = SparseVectors(np.arange(n + 1), components, np.ones(n, np.float32), dimension)
-    maxima = find_maxima(
-        quantize_vectors(vectors, np.arange(n, dtype=np.uint32), 1), dimension, lambda stage, share: None
-    )
+    forward = quantize_vectors(vectors, np.arange(n, dtype=np.uint32), 1)
+    maxima = find_maxima(forward, dimension, threads, quiet)
     windows = windows_of(n)
     assert (windows, maxima.blocks.dtype) == (2, np.uint16)
     assert maxima.ends.shape == (dimension * windows,)

@@ -4,22 +4,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seismic import SparseVectors
+from seismic.builder.quantize import quantize_vectors
 from seismic.kernels.quantize import quantize
 from seismic.kernels.score import Forward
+from seismic.params import Layout
 from tests import naive, samples
 
 
 def quantized(vectors: SparseVectors) -> Forward:
-    result = Forward(
-        np.arange(len(vectors), dtype=np.uint32),
-        vectors.indptr.astype(np.int32),
-        vectors.components,
-        np.zeros(vectors.nnz, np.uint8),
-        np.zeros(vectors.nnz, np.int8),
-        np.zeros(len(vectors), np.float32),
-    )
-    quantize(vectors.indptr, vectors.values, 0, len(vectors), result.scales, result.codes, result.residuals)
-    return result
+    return quantize_vectors(vectors, np.arange(len(vectors), dtype=np.uint32), 1)
 
 
 @given(samples.sparse_vectors())
@@ -67,9 +60,29 @@ def test_empty_documents_have_scale_zero() -> None:
     assert forward.scales.tolist() == [0, np.float32(1) / np.float32(255), 0]
 
 
+@pytest.mark.parametrize("layout", ["shared", "small"])
+@given(vectors=samples.sparse_vectors(), data=st.data())
+def test_rows_come_in_the_order_asked_for(layout: Layout, vectors: SparseVectors, data: st.DataObject) -> None:
+    numbers = np.array(data.draw(st.lists(st.integers(0, len(vectors) - 1))), np.uint32)
+    rows = [naive.rows(vectors)[number] for number in numbers]
+    expected = quantize_vectors(SparseVectors.from_dicts(rows, vectors.dimension), np.arange(len(rows)), 1, layout)
+    for threads in (1, 2, 3):
+        found = quantize_vectors(vectors, numbers, threads, layout)
+        assert found.numbers.tolist() == numbers.tolist()
+        for one, other in zip(found[1:], expected[1:], strict=True):
+            np.testing.assert_array_equal(one, other, strict=True)
+
+
 def test_a_range_leaves_the_others_alone() -> None:
     vectors = SparseVectors.from_dicts([{0: 1.0}, {0: 2.0}, {0: 3.0}])
-    scales, codes, residuals = np.zeros(3, np.float32), np.zeros(3, np.uint8), np.zeros(3, np.int8)
-    quantize(vectors.indptr, vectors.values, 1, 2, scales, codes, residuals)
-    assert codes.tolist() == [0, 255, 0]
-    assert naive.quantize([2.0])[0] == scales[1]
+    forward = Forward(
+        np.arange(3, dtype=np.uint32),
+        np.arange(4, dtype=np.int32),
+        np.zeros(3, np.uint16),
+        np.zeros(3, np.uint8),
+        np.zeros(3, np.int8),
+        np.zeros(3, np.float32),
+    )
+    quantize(vectors.indptr, vectors.components, vectors.values, 1, 2, 0, True, forward)
+    assert forward.codes.tolist() == [0, 255, 0]
+    assert forward.scales.tolist() == [0, naive.quantize([2.0])[0], 0]

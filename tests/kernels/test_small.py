@@ -28,7 +28,7 @@ def shared_of(vectors: SparseVectors) -> Shared:
 
 
 def shard_of(vectors: SparseVectors) -> Shard:
-    maxima = find_maxima(forward_of(vectors), vectors.dimension, lambda stage, share: None)
+    maxima = find_maxima(forward_of(vectors), vectors.dimension, 1, lambda stage, share: None)
     documents = naive.small(naive.rows(vectors))
     return Shard(documents, samples.readonly(maxima), shared_of(vectors), vectors.dimension)
 

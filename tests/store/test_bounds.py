@@ -73,7 +73,7 @@ def test_shared(field: str, value: float) -> None:
 
 def test_impacts() -> None:
     forward = samples.forward(VECTORS)
-    impacts = find_impacts(forward, find_maxima(forward, VECTORS.dimension, lambda stage, share: None))
+    impacts = find_impacts(forward, find_maxima(forward, VECTORS.dimension, 1, lambda stage, share: None))
     check_impacts(impacts, "x")
     with pytest.raises(CorruptIndexError, match="x: ends do not rise to the number of the component's postings"):
         check_impacts(changed(impacts, "ends", 1 << 30), "x")

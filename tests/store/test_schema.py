@@ -84,7 +84,7 @@ def test_arrays_survive_the_way_through_arrow(vectors: SparseVectors) -> None:
 @given(samples.sparse_vectors())
 def test_impacts_survive_the_way_through_arrow(vectors: SparseVectors) -> None:
     forward = samples.forward(vectors)
-    impacts = find_impacts(forward, find_maxima(forward, vectors.dimension, lambda stage, share: None))
+    impacts = find_impacts(forward, find_maxima(forward, vectors.dimension, 1, lambda stage, share: None))
     batch = schema.impacts_batch(impacts, len(vectors))
     batch.validate(full=True)
     assert batch.schema.equals(schema.impacts_schema(len(vectors)))
