@@ -25,14 +25,15 @@ class Cache:
         """What is kept under a key; if nothing is, what `make` makes, with its bytes. Two threads that need it at once
         may both make it."""
         with self._lock:
-            if key in self._kept:
+            entry = self._kept.get(key)  # hashing a filter takes a while
+            if entry is not None:
                 self._kept.move_to_end(key)
-                found: T = self._kept[key].made
+                found: T = entry.made
                 return found
         made, size = make()
         with self._lock:
-            if key not in self._kept:
-                self._kept[key] = _Entry(made, size)
+            entry = _Entry(made, size)
+            if self._kept.setdefault(key, entry) is entry:
                 self._bytes += size
             while self._bytes > self._most:
                 self._bytes -= self._kept.popitem(last=False)[1].bytes

@@ -109,7 +109,7 @@ class Range(_Part):
 
     @model_validator(mode="after")
     def _has_bounds(self) -> Self:
-        if all(bound is None for bound in (self.gte, self.gt, self.lte, self.lt)):
+        if self.gte is self.gt is self.lte is self.lt is None:
             raise PydanticCustomError("no_bounds", "expected at least one of gte, gt, lte and lt")
         return self
 
@@ -117,14 +117,16 @@ class Range(_Part):
 def _by_fields(*kinds: tuple[str, type[_Part]]) -> Any:
     """Which model a JSON object is meant for, by its field names, so that errors speak of what was meant."""
 
+    models = {field: model.__name__ for field, model in kinds}
+
     def tag(part: Any) -> str | None:
         if isinstance(part, _Part):
             return type(part).__name__
-        fields = part.keys() if isinstance(part, dict) else ()
-        meant = [model.__name__ for field, model in kinds if field in fields]
-        return meant[0] if meant and len(set(meant)) == 1 else None
+        fields = part if isinstance(part, dict) else ()
+        meant = {models[field] for field in fields if field in models}
+        return meant.pop() if len(meant) == 1 else None
 
-    names = ", ".join(f"'{field}'" for field, _ in kinds)
+    names = ", ".join(f"'{field}'" for field in models)
     message = f"expected an object with exactly one of {names}"
     return Discriminator(tag, custom_error_type="kind", custom_error_message=message)
 
@@ -185,11 +187,11 @@ class Filter(_Part):
     """Documents that meet all conditions of `must`, at least one of `should` and none of `must_not`; a clause that is
     empty or left out asks for nothing."""
 
-    must: "list[Condition]" = []
+    must: "list[Condition]" = Field(default_factory=list)
     """All of these."""
-    should: "list[Condition]" = []
+    should: "list[Condition]" = Field(default_factory=list)
     """At least one of these."""
-    must_not: "list[Condition]" = []
+    must_not: "list[Condition]" = Field(default_factory=list)
     """None of these."""
 
 
@@ -217,7 +219,8 @@ def _check_size(content: Any) -> Any:
     for conditions, (part, depth) in enumerate(_parts(content)):
         match = part.get("match")
         for some in (part.get("ids"), match.get("any") if isinstance(match, dict) else None):
-            values += len(some) if isinstance(some, list) else 0
+            if isinstance(some, list):
+                values += len(some)
         for what, found, most in (
             ("levels of conditions", depth, MAX_DEPTH),
             ("conditions", conditions, MAX_CONDITIONS),

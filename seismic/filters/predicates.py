@@ -1,6 +1,9 @@
-"""What a filter asks of documents, once it fits the columns of a collection: plain values that can be keys."""
+"""What a filter asks of documents, once it fits the columns of a collection: plain values that can be keys.
 
-from dataclasses import dataclass
+Of columns they compare names only: of one collection, all have the types of its columns.
+"""
+
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
@@ -12,7 +15,7 @@ class OneOf:
     """The column, or an element of its lists, has one of these values, which are of type `kind`, ascending."""
 
     column: str
-    kind: pa.DataType
+    kind: pa.DataType = field(compare=False)
     values: tuple[str, ...] | tuple[int, ...] | tuple[bool, ...]
 
 
@@ -22,7 +25,7 @@ class Within:
     included."""
 
     column: str
-    kind: pa.DataType
+    kind: pa.DataType = field(compare=False)
     low: np.generic
     high: np.generic
 

@@ -41,7 +41,7 @@ class SortedColumn:
 
         A window is what two beginnings differ by, but for the documents between its ends and theirs.
         """
-        first, last = int(np.searchsorted(self.values, low, "left")), int(np.searchsorted(self.values, high, "right"))
+        first, last = int(self.values.searchsorted(low, "left")), int(self.values.searchsorted(high, "right"))
         row, other = round(first / self.step), round(last / self.step)
         bits: Bits = self.beginnings[row] ^ self.beginnings[other]
         if row == other:
