@@ -55,11 +55,10 @@ def _condition(condition: Condition, columns: Columns, path: str) -> Predicate:
         case HasId():
             kind = columns["id"].type
             assert kind is not None  # ids are strings or integers
-            for at, one in enumerate(condition.ids):
-                if type(one) is not kind:
-                    problem = f"found {reprlib.repr(one)}, expected {_NAMES[kind]}, as ids are"
-                    raise FilterError(problem, f"{path}.ids[{at}]")
-            return Identified(tuple(condition.ids))
+            if condition.ids and type(first := condition.ids[0]) is not kind:  # the others are of the same type
+                problem = f"found {reprlib.repr(first)}, expected {_NAMES[kind]}, as ids are"
+                raise FilterError(problem, f"{path}.ids[0]")
+            return Identified(frozenset(condition.ids))
 
 
 def _column(key: str, columns: Columns, path: str) -> Column:
@@ -75,14 +74,13 @@ def _match(condition: Match, column: Column, path: str) -> Predicate:
         raise FilterError(f"{column.words}, expected strings, integers or booleans; {hint}", path)
     one = isinstance(wanted, MatchValue)
     values: Sequence[Anything] = [wanted.value] if isinstance(wanted, MatchValue) else wanted.any
-    for at, value in enumerate(values):
-        if type(value) is not expected:
-            where = f"{path}.value" if one else f"{path}.any[{at}]"
-            raise FilterError(f"found {reprlib.repr(value)}, expected {_NAMES[expected]}, as {column.words}", where)
+    if values and type(values[0]) is not expected:  # the others are of the same type
+        where = f"{path}.value" if one else f"{path}.any[0]"
+        raise FilterError(f"found {reprlib.repr(values[0])}, expected {_NAMES[expected]}, as {column.words}", where)
     if column.storage is not None:  # an integer that the column cannot hold matches nothing
         least_value, largest = column.ends
         values = [value for value in values if least_value <= value <= largest]
-    return OneOf(condition.key, column.element, tuple(sorted(set(values)))) if values else NOTHING
+    return OneOf(condition.key, column.element, frozenset(values)) if values else NOTHING
 
 
 def _range(condition: InRange, column: Column, path: str) -> Predicate:

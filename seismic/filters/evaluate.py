@@ -68,5 +68,5 @@ def _values_hold(leaf: OneOf | Within, column: pa.Array) -> npt.NDArray[np.bool_
         holds = pc.take(pa.array(_values_hold(leaf, column.dictionary)), column.indices)
         return to_mask(holds)
     if len(leaf.values) == 1:
-        return to_mask(pc.equal(column, pa.scalar(leaf.values[0], leaf.kind)))
-    return to_mask(pc.is_in(column, value_set=pa.array(leaf.values, leaf.kind)))
+        return to_mask(pc.equal(column, pa.scalar(*leaf.values, leaf.kind)))
+    return to_mask(pc.is_in(column, value_set=pa.array(list(leaf.values), leaf.kind)))

@@ -12,11 +12,11 @@ import pyarrow as pa
 
 @dataclass(frozen=True, slots=True)
 class OneOf:
-    """The column, or an element of its lists, has one of these values, which are of type `kind`, ascending."""
+    """The column, or an element of its lists, has one of these values, which are of type `kind`."""
 
     column: str
     kind: pa.DataType = field(compare=False)
-    values: tuple[str, ...] | tuple[int, ...] | tuple[bool, ...]
+    values: frozenset[str] | frozenset[int] | frozenset[bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Present:
 class Identified:
     """The document has one of these ids."""
 
-    ids: tuple[str | int, ...]
+    ids: frozenset[str | int]
 
 
 @dataclass(frozen=True, slots=True)
