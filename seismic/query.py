@@ -1,6 +1,7 @@
 """From what a user writes to a query the kernels take."""
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -16,6 +17,8 @@ MAX_COMPONENTS = 1 << 15
 
 QUERY_DIMENSION = 1 << 32
 """Queries always have uint32 components, so that search kernels are compiled once per kind of index."""
+
+_PLAIN = {"indices", "values"}
 
 QueryLike: TypeAlias = Mapping[str, Any] | SparseVectors
 
@@ -53,7 +56,7 @@ def parse_query(
     if not isinstance(query, Mapping):
         raise QueryError(f"found a {type(query).__name__}, expected indices and values, tokens, or text")
     fields = set(query)
-    if fields == {"indices", "values"}:
+    if fields == _PLAIN:
         return _from_components(query["indices"], query["values"], dimension)
     if fields == {"tokens"}:
         return _from_tokens(query["tokens"], dimension, vocabulary)
@@ -61,6 +64,41 @@ def parse_query(
         return _from_text(query["text"], dimension, encode)
     found = ", ".join(sorted(map(str, fields))) or "nothing"
     raise QueryError(f"found {found}, expected either 'indices' and 'values', or 'tokens', or 'text'")
+
+
+def parse_plain(queries: Sequence[QueryLike], dimension: int) -> list[Query | None]:
+    """What `parse_query` makes of many queries, all at once: of those that are lists of `indices`, ascending and below
+    `dimension`, and `values`. None for any other: it has to be parsed, or refused, by itself."""
+    found: list[Query | None] = [None] * len(queries)
+    rows = [row for row, query in enumerate(queries) if _is_plain(query)]
+    plain: list[Any] = [queries[row] for row in rows]
+    indices, weights = (list(chain.from_iterable(query[field] for query in plain)) for field in ("indices", "values"))
+    if not (set(map(type, indices)) <= {int} and set(map(type, weights)) <= {int, float}):
+        return found
+    try:
+        numbers, exact = np.array(indices, np.int64), np.array(weights, np.float64)
+    except OverflowError:
+        return found
+    with np.errstate(over="ignore"):
+        values = exact.astype(np.float32)
+    lengths = np.array([len(query["indices"]) for query in plain], np.int64)
+    ends, owners = np.cumsum(lengths), np.repeat(np.arange(len(rows)), lengths)
+    good = (numbers >= 0) & (numbers < dimension) & (values >= MIN_VALUE) & (values <= MAX_VALUE)  # NaN is neither
+    good[1:] &= (numbers[1:] > numbers[:-1]) | (owners[1:] != owners[:-1])
+    suspects = set(owners[~good].tolist()) | set(np.flatnonzero(lengths > MAX_COMPONENTS).tolist())
+    components, start = numbers.astype(np.uint32), 0
+    for at, (row, end) in enumerate(zip(rows, ends.tolist(), strict=True)):
+        if at not in suspects:
+            found[row] = Query(components[start:end], values[start:end])
+        start = end
+    return found
+
+
+def _is_plain(query: QueryLike) -> bool:
+    if not isinstance(query, Mapping) or query.keys() != _PLAIN:
+        return False
+    indices, values = query["indices"], query["values"]
+    return type(indices) is list and type(values) is list and len(indices) == len(values)
 
 
 def _from_components(indices: Any, values: Any, dimension: int) -> Query:

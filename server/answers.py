@@ -2,8 +2,9 @@
 than to find them."""
 
 import base64
+import itertools
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import orjson
@@ -16,6 +17,7 @@ from server.schemas.search import BatchRequest, SearchRequest
 from server.service import Service
 
 _PROFILE = set(ChosenProfile.model_fields)
+_NOTHING = itertools.repeat(None)  # for every hit
 
 
 def search(service: Service, index: Index, body: SearchRequest, started: float) -> bytes:
@@ -39,7 +41,8 @@ def _answer(service: Service, index: Index, searches: Sequence[SearchRequest]) -
         answers = index.ask_batch(searches)
     service.answered(index, searches, answers, time.perf_counter() - began)
     with tracer.span("payloads"):
-        return [_content(index, search, answer) for search, answer in zip(searches, answers, strict=True)]
+        state = _state(index)
+        return [_content(index, search, answer, state) for search, answer in zip(searches, answers, strict=True)]
 
 
 def encode(content: Any) -> bytes:
@@ -48,45 +51,56 @@ def encode(content: Any) -> bytes:
         return orjson.dumps(content, default=_plain)
 
 
-def _content(index: Index, body: SearchRequest, answer: Answer) -> dict[str, Any]:
-    shards, groups = len(index.manifest.shards), answer.groups
+def _content(index: Index, body: SearchRequest, answer: Answer, state: dict[str, Any]) -> dict[str, Any]:
+    groups = answer.groups
+    hits = orjson.dumps(_hits(index, body, answer.hits), default=_plain)  # now, while they are in the CPU's cache
     return {
-        "hits": _hits(index, body, answer.hits),
+        "hits": orjson.Fragment(hits),
         "plan": answer.plan,
         "profile": answer.profile and answer.profile.model_dump(include=_PROFILE),
-        "generation": index.generation,
-        "sequence": index.sequence,
+        **state,
         "warnings": answer.warnings,
         "unknown_tokens": answer.unknown,
         "matched": None if answer.matched is None else {"value": answer.matched, "relation": "eq"},
-        "shards": {"total": shards, "ok": shards},
         "groups": groups and [{"value": one.value, "hits": _hits(index, body, one.hits)} for one in groups],
         "facets": answer.facets,
         "explanation": answer.explanation,
     }
 
 
+def _state(index: Index) -> dict[str, Any]:
+    """What all answers of a request say of the collection."""
+    shards = len(index.manifest.shards)
+    return {
+        "generation": index.generation,
+        "sequence": index.sequence,
+        "shards": {"total": shards, "ok": shards},
+    }
+
+
 def _hits(index: Index, body: SearchRequest, hits: list[Hit]) -> list[dict[str, Any]]:
-    numbers = [hit.number for hit in hits]
-    payloads, vectors = _payloads(index, numbers, body.with_payload), _vectors(index, numbers, body.with_vector)
+    payloads, vectors = _payloads(index, hits, body.with_payload), _vectors(index, hits, body.with_vector)
     return [
-        {"id": hit.id, "score": hit.score, "payload": payload, "vector": vector, "explanation": hit.explanation}
-        for hit, payload, vector in zip(hits, payloads, vectors, strict=True)
+        {"id": id, "score": score, "payload": payload, "vector": vector, "explanation": explanation}
+        for (id, score, _, explanation), payload, vector in zip(hits, payloads, vectors, strict=False)
     ]
 
 
-def _payloads(index: Index, numbers: list[int], wanted: bool | list[str]) -> list[dict[str, Any]] | list[None]:
+def _payloads(index: Index, hits: list[Hit], wanted: bool | list[str]) -> Iterable[dict[str, Any] | None]:
     if wanted is False:
-        return [None] * len(numbers)
-    payloads: list[dict[str, Any]] = index.payloads(numbers, None if wanted is True else wanted)
+        return _NOTHING
+    payloads: list[dict[str, Any]] = index.payloads([hit.number for hit in hits], None if wanted is True else wanted)
     return payloads
 
 
-def _vectors(index: Index, numbers: list[int], wanted: bool | str) -> list[dict[str, Any]] | list[None]:
-    if wanted is False:
-        return [None] * len(numbers)
-    vectors, vocabulary = index.vectors(numbers), index.vocabulary
-    pairs = [tuple(array.tolist() for array in vectors[row]) for row in range(len(vectors))]
+def _vectors(index: Index, hits: list[Hit], wanted: bool | str) -> Iterable[dict[str, Any] | None]:
+    return _NOTHING if wanted is False else vectors(index, [hit.number for hit in hits], wanted)
+
+
+def vectors(index: Index, numbers: list[int], wanted: bool | str) -> list[dict[str, Any]]:
+    """Stored vectors of document numbers; `wanted`: True, or "tokens". Raises ParameterError."""
+    stored, vocabulary = index.vectors(numbers), index.vocabulary
+    pairs = [tuple(array.tolist() for array in stored[row]) for row in range(len(stored))]
     if wanted is True:
         return [{"indices": components, "values": values} for components, values in pairs]
     if vocabulary is None:

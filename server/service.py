@@ -77,8 +77,8 @@ class Service:
         self, index: Index, searches: Sequence[SearchRequest], answers: Sequence[Answer], seconds: float
     ) -> None:
         """Count answers that took so long together, and perhaps audit some. `index` is frozen."""
+        self.metrics.answered(index.name, answers, seconds)
         for search, answer in zip(searches, answers, strict=True):
-            self.metrics.answered(index.name, answer, seconds / len(answers))
             self.auditor.offer(index, search, answer)
 
 

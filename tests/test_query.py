@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seismic import QueryError, SparseVectors, Vocabulary
-from seismic.query import MAX_COMPONENTS, known_components, parse_query
+from seismic.query import MAX_COMPONENTS, Query, known_components, parse_plain, parse_query
 from tests import naive, samples
 from tests.naive import Row
 
@@ -112,3 +112,51 @@ def test_batches_lose_unknown_components(vectors: SparseVectors, dimension: int)
     expected = [{c: value for c, value in row.items() if c < dimension} for row in naive.rows(vectors)]
     assert naive.rows(known) == expected
     assert known.components.dtype == np.uint32
+
+
+NUMBERS = st.integers(-2, 12) | st.sampled_from([True, 1.0, "1", None, 2**40, 2**70])
+WEIGHTS = st.sampled_from(
+    [1, 0.5, 2.5, 1e-15, 1e15, 1e300, 0, -1.0, float("nan"), float("inf"), True, "1", None, 10**400]
+)
+LISTS = st.lists(st.integers(0, 11), max_size=4) | st.lists(NUMBERS, max_size=3)
+
+
+@given(st.lists(st.tuples(LISTS, st.lists(st.sampled_from([1, 0.5, 2.5]), max_size=4) | st.lists(WEIGHTS, max_size=3))))
+def test_many_at_once_are_parsed_as_one_by_one(pairs: list[tuple[list[Any], list[Any]]]) -> None:
+    queries = [{"indices": indices, "values": values} for indices, values in pairs]
+    for query, found in zip(queries, parse_plain(queries, 10), strict=True):
+        if found is not None:
+            assert_same(found, parse_query(query, 10))
+
+
+def test_what_many_at_once_leaves_to_a_second_look() -> None:
+    good = {"indices": [1, 3], "values": [1, 0.1]}
+    others: list[Any] = [
+        {"indices": [3, 1], "values": [1, 2]},
+        {"indices": [1, 1], "values": [1, 2]},
+        {"indices": [1], "values": [1, 2]},
+        {"indices": [10], "values": [1]},
+        {"indices": [-1], "values": [1]},
+        {"indices": [1], "values": [0]},
+        {"indices": [1], "values": [float("nan")]},
+        {"indices": list(range(MAX_COMPONENTS + 1)), "values": [1.0] * (MAX_COMPONENTS + 1)},
+        {"indices": np.array([1]), "values": [1]},
+        {"tokens": {"a": 1}},
+        SparseVectors.from_dicts([{1: 0.5}]),
+    ]
+    found = parse_plain([good, *others, good], 10)
+    assert found[1:-1] == [None] * len(others)
+    for one in (found[0], found[-1]):
+        assert one is not None
+        assert_same(one, parse_query(good, 10))
+    empty = {"indices": [], "values": []}
+    (alone,) = parse_plain([empty], 10)
+    assert alone is not None
+    assert_same(alone, parse_query(empty, 10))
+    assert parse_plain([], 10) == []
+
+
+def assert_same(one: Query, other: Query) -> None:
+    assert [array.dtype for array in one[:2]] == [array.dtype for array in other[:2]]
+    assert [array.tolist() for array in one[:2]] == [array.tolist() for array in other[:2]]
+    assert one[2:] == other[2:]

@@ -6,43 +6,20 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
-from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 import numpy as np
-import orjson
 import typer
 import uvloop
 from rich.console import Console
 from rich.table import Table
 
 from index_tools.load.client import Load, Samples
+from index_tools.load.requests import address, bodies, requests
 from index_tools.machine import describe_machine
 from index_tools.queries import read_queries
-from seismic import ParameterError
 
 COLUMNS = ("connections", "rate", "per second", "p50 ms", "p99 ms", "max ms", "CPU ms", "answers", "RSS MB")
-
-
-def requests(url: str, collection: str, bodies: list[bytes], batched: bool, key: str | None) -> list[bytes]:
-    """Whole HTTP requests, one for each body."""
-    path = f"{urlsplit(url).path.rstrip('/')}/v1/collections/{collection}/search" + ("/batch" if batched else "")
-    head = f"POST {path} HTTP/1.1\r\nHost: {urlsplit(url).netloc}\r\nContent-Type: application/json\r\n"
-    head += f"Authorization: Bearer {key}\r\n" if key else ""
-    return [f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body for body in bodies]
-
-
-def bodies(queries: Path, params: dict[str, Any], batch: int) -> list[bytes]:
-    """A search for each query of a file; `batch` of them in one request, unless it is 1."""
-    vectors = read_queries(queries).vectors
-    searches = [
-        {"query": {"indices": indices.tolist(), "values": values.tolist()}, **params}
-        for indices, values in (vectors[row] for row in range(len(vectors)))
-    ]
-    if batch == 1:
-        return [orjson.dumps(search) for search in searches]
-    repeated = itertools.chain.from_iterable(itertools.repeat(searches))
-    return [orjson.dumps({"searches": list(itertools.islice(repeated, batch))}) for _ in range(64)]
 
 
 class Usage(NamedTuple):
@@ -99,14 +76,13 @@ def main(
 
         python -m index_tools.load http://127.0.0.1:8000 scifact queries.parquet --connections 8
     """
-    place = urlsplit(url)
-    if place.scheme != "http" or not place.hostname:
-        raise ParameterError(f"found {url!r}, expected http://HOST:PORT")
-    whole = requests(url, collection, bodies(queries, json.loads(params), batch), batch > 1, key)
+    host, port = address(url)
+    vectors = read_queries(queries).vectors
+    whole = requests(url, collection, bodies(vectors, json.loads(params), batch), batch > 1, key)
     stream: Iterator[bytes] = itertools.cycle(whole)
     results, table = [], Table(*COLUMNS, box=None)
     for count in connections:
-        load = Load(place.hostname, place.port or 80, stream, count, rate)
+        load = Load(host, port, stream, count, rate)
         before = usage(url, key)
         samples = uvloop.run(_timed(load, seconds))
         after = usage(url, key)

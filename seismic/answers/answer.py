@@ -37,8 +37,7 @@ class Facet:
     count: int
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """Hits, best first; the plan that found them; `unknown`: components or tokens of the query the index lacks.
 
     `profile`: the one that a recall asked for has chosen, with its target and what was measured; else None.

@@ -5,6 +5,7 @@ import asyncio
 import re
 import time
 import uuid
+from functools import partial
 
 import structlog
 from fastapi import Request
@@ -68,7 +69,8 @@ class RequestContext:
         self.metrics.requests.labels(route, state["status"]).observe(seconds)
         if state["problem"]:
             self.metrics.rejections.labels(state["problem"]).inc()
-        log.info(
+        line = partial(
+            log.info,
             "request",
             method=scope["method"],
             path=scope["raw_path"].decode("ascii"),  # still percent-encoded: no control characters
@@ -76,6 +78,7 @@ class RequestContext:
             duration_ms=round(seconds * 1000, 3),
             client=client[0] if client else None,
         )
+        asyncio.get_running_loop().call_soon(line)  # the loop sends the answer first
 
 
 class BodyLimit:

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Response
 from seismic import ParameterError
 from server import answers
 from server.access.limits import begin_deadline, check_query
-from server.http.json_route import JsonRoute
+from server.http.json_route import DirectRoute
 from server.http.openapi import problems
 from server.observe import tracing
 from server.routes.collections import Name
@@ -16,7 +16,7 @@ from server.schemas.search import BatchRequest, SearchRequest
 from server.service import ServiceDep
 from server.settings import Settings
 
-router = APIRouter(prefix="/v1/collections/{name}/search", tags=["search"], route_class=JsonRoute)
+router = APIRouter(prefix="/v1/collections/{name}/search", tags=["search"], route_class=DirectRoute)
 
 PROBLEMS = problems(400, 404, 413, 415, 422, 503)
 

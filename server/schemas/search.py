@@ -2,7 +2,19 @@
 
 from typing import Annotated, Any, Literal, NotRequired
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, with_config
+import orjson
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    TypeAdapter,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    with_config,
+)
 from typing_extensions import TypedDict
 
 import seismic
@@ -174,6 +186,29 @@ class SearchRequest(seismic.SearchRequest):
     collection with a vocabulary."""
 
 
+_QUERIES = TypeAdapter(list[AnyQuery])
+
+
+def _validate_alike(given: Any, validate: ValidatorFunctionWrapHandler) -> list[SearchRequest]:
+    """Of searches that differ in nothing but their query one is validated, which takes half the time for all of them.
+    If anything is wrong, each is validated by itself, so that errors have the words and places of any other."""
+    if not isinstance(given, list) or len(given) < 2:
+        return list(validate(given))
+    alike: dict[bytes, SearchRequest] = {}
+    searches = []
+    try:
+        queries = _QUERIES.validate_python([one["query"] for one in given])
+        for one, query in zip(given, queries, strict=True):
+            # As JSON, for True == 1 == 1.0.
+            others = orjson.dumps({name: value for name, value in one.items() if name != "query"})
+            if others not in alike:
+                (alike[others],) = validate([one])
+            searches.append(alike[others].model_copy(update={"query": query}))
+    except (ValidationError, LookupError, TypeError):
+        searches = validate(given)
+    return searches
+
+
 class BatchRequest(Schema):
     """Several searches, answered from one state of the collection."""
 
@@ -190,5 +225,5 @@ class BatchRequest(Schema):
         }
     )
 
-    searches: Annotated[list[SearchRequest], Field(min_length=1)]
+    searches: Annotated[list[SearchRequest], Field(min_length=1), WrapValidator(_validate_alike)]
     """Those of equal `limit`, `offset`, `filter` and `params` are searched together, which is fastest."""

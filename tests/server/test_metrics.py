@@ -1,7 +1,6 @@
 """Metrics, audits of recall, and what else is there for operators."""
 
 import asyncio
-import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +122,7 @@ async def test_audits_are_by_the_profile_that_was_chosen(running, tiny, monkeypa
     ask = Index.ask_batch
 
     def profiled(index: Index, requests: list[SearchRequest]) -> list[Answer]:
-        return [dataclasses.replace(answer, profile=profile) for answer in ask(index, requests)]
+        return [answer._replace(profile=profile) for answer in ask(index, requests)]
 
     monkeypatch.setattr(Index, "ask_batch", profiled)
     async with running(tiny, audit_every=1) as client:

@@ -1,0 +1,112 @@
+"""What is checked faster is checked the same."""
+
+from typing import Any
+
+import fastapi
+import httpx
+import orjson
+import pytest
+from fastapi import APIRouter, FastAPI, Request, Response
+from pydantic import TypeAdapter, ValidationError
+
+from server.http.json_route import DirectRoute, JsonRoute
+from server.schemas.search import BatchRequest, SearchRequest
+
+from .test_problems import GOOD, JSON
+
+FULL = {"query": GOOD, "limit": 3, "params": {"plan": "exact"}, "with_payload": False}
+ALONE = TypeAdapter(list[SearchRequest])
+
+
+async def answer(name: str, body: SearchRequest, service: None = None) -> Response:
+    return Response(body.model_dump_json())
+
+
+async def refuse(request: Request, error: Exception) -> Response:
+    """All that problem documents are made of."""
+    assert isinstance(error, fastapi.exceptions.RequestValidationError)
+    shown = [{name: one.get(name) for name in ("type", "loc", "input", "ctx")} for one in error.errors()]
+    if shown[0]["type"] in ("json_invalid", "missing"):  # the input of these is not shown
+        shown = [one | {"input": None} for one in shown]
+    return Response(orjson.dumps([shown, error.body], default=str), 422)
+
+
+@pytest.fixture(scope="module")
+def app() -> FastAPI:
+    app = FastAPI()
+    app.state.service = None
+    app.add_exception_handler(fastapi.exceptions.RequestValidationError, refuse)
+    for kind in (JsonRoute, DirectRoute):
+        router = APIRouter(prefix=f"/{kind.__name__}", route_class=kind)
+        router.post("/{name}", response_model=None)(answer)
+        app.include_router(router)
+    return app
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    "content",
+    [
+        orjson.dumps(FULL),
+        orjson.dumps({"query": {"positive": ["a", GOOD], "negative": []}, "facets": [{"key": "x"}]}),
+        orjson.dumps({"query": GOOD, "lmit": 5, "limit": "5"}),
+        orjson.dumps({"query": {"indices": [1.5, -1], "values": [0]}}),
+        orjson.dumps({"query": {"words": 1}}),
+        orjson.dumps({"query": GOOD, "params": {"plan": "fast"}}),
+        b"[]",
+        b"null",
+        b"7",
+        b"{",
+        b'{"query": NaN}',
+        b"\xff",
+        b"[" * 100_000,
+        b"",
+    ],
+    ids=range(14),
+)
+async def test_direct_routes_answer_as_the_framework_does(app: FastAPI, content: bytes) -> None:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+        one, other = [
+            await client.post(f"/{kind}/x", content=content, headers=JSON) for kind in ("JsonRoute", "DirectRoute")
+        ]
+    assert (other.status_code, other.text) == (one.status_code, one.text)
+
+
+@pytest.mark.parametrize(
+    "searches",
+    [
+        [FULL, FULL | {"query": {"indices": [7], "values": [2]}}, FULL],
+        [FULL, FULL | {"limit": 4}, FULL, {"query": {"tokens": {"a": 1}}}, {"query": {"id": 7}}],
+        [FULL, FULL | {"filter": {"must": [{"key": "year", "range": {"lt": 1990}}]}}],
+        [FULL | {"limit": 1}, FULL | {"limit": True}],
+        [FULL | {"limit": 1}, FULL | {"limit": 1.0}],
+        [FULL | {"explain": True}, FULL | {"explain": 1}],
+        [FULL, FULL | {"lmit": 1}],
+        [FULL, FULL | {"query": {"indices": [1], "values": [0]}}],
+        [FULL, FULL | {"query": {"indices": [True], "values": [1]}}],
+        [FULL, FULL | {"params": {"recall": 0.9, "plan": "exact"}}],
+        [FULL, {"limit": 3}],
+        [FULL, []],
+        [FULL, "query"],
+        [FULL],
+        {"query": GOOD},
+        "query",
+        None,
+    ],
+)
+def test_searches_of_a_batch_are_checked_as_each_alone(searches: Any) -> None:
+    try:
+        expected: Any = ALONE.validate_python(searches)
+    except ValidationError as error:
+        expected = [{**one, "loc": ("searches", *one["loc"])} for one in error.errors(include_url=False)]
+    try:
+        found: Any = BatchRequest.model_validate({"searches": searches}).searches
+        assert [one.model_fields_set for one in found] == [one.model_fields_set for one in expected]
+    except ValidationError as error:
+        found = error.errors(include_url=False)
+    assert repr(found) == repr(expected)  # exceptions are equal to themselves only
+
+
+def test_a_batch_has_searches() -> None:
+    with pytest.raises(ValidationError, match="at least 1 item"):
+        BatchRequest.model_validate({"searches": []})
