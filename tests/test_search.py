@@ -83,8 +83,8 @@ def test_layouts_answer_alike(tmp_path: Path) -> None:
         seismic.build(vectors, tmp_path / layout, params=BuildParams(layout=layout, order_rounds=1))
         with seismic.open(tmp_path / layout) as index:
             assert (index.view.shards[0].shard.impacts is None) == (layout == "shared")
-            found[layout] = [index.search_batch(queries, k) for k in (10, 17, 500)]
-            assert [accumulates(len(index), k) for k in (10, 17, 500)] == [False, True, True]
+            found[layout] = [index.search_batch(queries, k) for k in (10, 33, 500)]
+            assert [accumulates(len(index), k) for k in (10, 33, 500)] == [False, True, True]
     for one, other in zip(found["shared"], found["full"], strict=True):
         np.testing.assert_array_equal(one[0], other[0])
         np.testing.assert_array_equal(one[1], other[1])

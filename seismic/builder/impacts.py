@@ -4,21 +4,20 @@ import numpy as np
 
 from seismic.kernels import impacts
 from seismic.kernels.impacts import WINDOW, Impacts
-from seismic.kernels.maxima import Maxima
 from seismic.kernels.score import Forward
 
 
-def find_impacts(forward: Forward, maxima: Maxima) -> Impacts:
-    """Every posting of the forward index, in units of the components' maxima."""
-    dimension, windows = len(maxima.scales), -(-len(forward.scales) // WINDOW)
+def find_impacts(forward: Forward, dimension: int) -> Impacts:
+    """Every posting of the forward index."""
+    windows = -(-len(forward.scales) // WINDOW)
     counts = np.zeros(dimension * windows, np.int64)
     impacts.count_impacts(forward, windows, counts)
     ends = np.cumsum(counts.reshape(dimension, windows), axis=1)
     found = Impacts(
         np.concatenate([[0], np.cumsum(ends[:, -1])]).astype(np.int32),
         np.empty(len(forward.components), np.uint16),
-        np.empty(len(forward.components), np.uint8),
+        np.empty(len(forward.components), np.uint16),
         ends.astype(np.uint32).ravel(),
     )
-    impacts.fill_impacts(forward, maxima.scales, found)
+    impacts.fill_impacts(forward, found)
     return found

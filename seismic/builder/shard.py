@@ -67,7 +67,7 @@ def build_shard(
     maxima = find_maxima(forward, vectors.dimension, threads, report, dense_fraction)
     write(MAXIMA, maxima_batch(maxima, len(vectors)))
     if params.layout == "full" or (len(vectors) <= WINDOW and params.layout != "small"):
-        write(IMPACTS, impacts_batch(find_impacts(forward, maxima), len(vectors)))
+        write(IMPACTS, impacts_batch(find_impacts(forward, vectors.dimension), len(vectors)))
     if params.layout == "lists":
         write(FORWARD, forward_batch(forward, vectors.dimension))
     del forward, maxima  # from here on memory goes to the lists

@@ -133,12 +133,11 @@ def _search_shard(
     elif method == "impacts" and shard.impacts is not None:
         accumulate.search_accumulate_batch(
             shard.impacts,
-            shard.maxima.scales,
             shard.shared,
             *csr,
             least_scores,
             allowed,
-            workspaces.for_accumulate(),
+            workspaces.for_accumulate(shape[1]),
             scores,
             numbers,
             counters,

@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seismic.kernels import accumulate, exact, traverse
+from seismic.kernels.best import room_for
 
 
 class Workspaces:
@@ -21,7 +22,7 @@ class Workspaces:
         self._flag = flag
         if dimension != self._dimension or documents > self._documents:
             self._dimension, self._documents = dimension, documents
-            self._exact = self._accumulate = self._blocks = None
+            self._exact = self._blocks = None
 
     def for_exact(self) -> exact.Workspace:
         """For the plan `exact`."""
@@ -29,10 +30,10 @@ class Workspaces:
             self._exact = exact.make_exact_workspace(self._dimension, self._documents)
         return self._exact._replace(stop=self._flag)
 
-    def for_accumulate(self) -> accumulate.Workspace:
-        """For the plan `exact` by adding up."""
-        if self._accumulate is None:
-            self._accumulate = accumulate.make_accumulate_workspace(self._dimension, self._documents)
+    def for_accumulate(self, k: int) -> accumulate.Workspace:
+        """For the plan `exact` by adding up, and up to k hits."""
+        if self._accumulate is None or len(self._accumulate.best.keys) < room_for(k, accumulate.GROUP):
+            self._accumulate = accumulate.make_accumulate_workspace(k)
         return self._accumulate._replace(stop=self._flag)
 
     def for_blocks(self, blocks: int) -> traverse.Workspace:

@@ -1,63 +1,49 @@
-"""Exact search by adding up: bound every document by the sum of weight x impact, score those that can be in the top k.
+"""Exact search by adding up: weight x impact of every posting of the query's components, window by window.
 
-Its cost hardly grows with k, as that of bounding blocks does, but with the postings of the query's components.
-"""
+Nothing is skipped, but a posting costs less than a nanosecond, and hits cost nothing more: the sums are the scores. So
+its time hardly grows with k. (Adding up bounds of 16 bits instead took 268 us for 388 on 319,203 documents, but to
+score the 1,053 that could be in the top 1,000 another 750; on 5,183 documents 30 us for 36, and 830 for 1,195. A value
+for every document, for components that a seventh of them have, takes 0.2 ns for each where a posting takes 0.8: 60 us
+less.)"""
 
 from typing import NamedTuple
 
 import numpy as np
 
-from seismic.kernels import heap
 from seismic.kernels.arrays import F32, F64, I64, U8, U32
-from seismic.kernels.block_dot import full_sums, wanted_of
-from seismic.kernels.bounds import (
-    TERMS,
-    Bounds,
-    first_floor,
-    least_bound,
-    make_bounds,
-    scatter,
-    span,
-    unit_of,
-    whole_weight,
-)
+from seismic.kernels.best import Best, key_of, make_best, room_for, thin_out, write_best
+from seismic.kernels.bounds import span
 from seismic.kernels.impacts import WINDOW, Impacts
 from seismic.kernels.jit import jit
-from seismic.kernels.maxima import BLOCK, GROUP
-from seismic.kernels.score import QueryTable, load_query, make_query_table, unload_query
-from seismic.kernels.shared import Shared, prefetch_block
-from seismic.kernels.simd import add_rows, at_least, stopped, trailing_zeros
+from seismic.kernels.maxima import BLOCK
+from seismic.kernels.shared import Shared
+from seismic.kernels.simd import reaching, stopped, trailing_zeros
 
-AHEAD = 4
-"""Candidates prefetched before they are scored."""
+GROUP = 64
+"""Documents whose scores are compared at once."""
+
+ROUNDING = 1 - 2.0**-23
+"""A float32 score is at least `least` only if what it was rounded from is at least this x `least`."""
 
 
 class Workspace(NamedTuple):
-    """What one search at a time needs; one per thread. ``table``; ``bounds``, by document; ``totals`` float64
-    [BLOCK]; ``stop`` uint8 [1], as of `exact`."""
+    """What one search at a time needs; one per thread. ``sums`` float64 [WINDOW], all 0 between searches; ``best``;
+    ``stop`` uint8 [1], as of `exact`."""
 
-    table: QueryTable
-    bounds: Bounds
-    totals: F64
+    sums: F64
+    best: Best
     stop: U8
 
 
 @jit
-def make_accumulate_workspace(dimension: int, documents: int) -> Workspace:
-    """A workspace for shards of up to so many documents."""
-    windows = -(-documents // WINDOW)
-    return Workspace(
-        make_query_table(dimension),
-        make_bounds(dimension, windows * (WINDOW // GROUP)),
-        np.empty(BLOCK, np.float64),
-        np.zeros(1, np.uint8),
-    )
+def make_accumulate_workspace(k: int) -> Workspace:
+    """A workspace for searches of up to k hits."""
+    return Workspace(np.zeros(WINDOW, np.float64), make_best(room_for(k, GROUP)), np.zeros(1, np.uint8))
 
 
 @jit(allocates=False)
 def search_accumulate(
     impacts: Impacts,
-    scales: F32,
     shared: Shared,
     components: U32,
     values: F32,
@@ -68,130 +54,72 @@ def search_accumulate(
     numbers: I64,
     counters: I64,
 ) -> None:
-    """`search_exact` by another way: `scales` are those of the maxima. Adds lists, blocks bounded, blocks visited and
-    documents scored to `counters` [4]."""
-    load_query(workspace.table, components, values)
-    n, terms, k, scratch = len(shared.scales), len(components), len(scores), workspace.bounds
-    groups = -(-n // GROUP)
-    unit = _add_impacts(impacts, scales, components, values, n, workspace.stop, scratch)
-    least = max(1 if terms <= TERMS else 0, least_bound(least_score, unit, terms))
-    size, ceiling = 0, 1 << 16
-    floor = max(least, first_floor(scratch, groups, k))
-    count = _collect(scratch, groups, n, floor, ceiling, allowed)
-    while count < k and floor > least:  # documents that are not allowed were in the way
-        floor = max(least, floor // 2)
-        count = _collect(scratch, groups, n, floor, ceiling, allowed)
-    floor = max(floor, _kth_bound(scratch, count, k))
-    while True:
-        size = _score(shared, count, floor, ceiling, workspace, scores, numbers, size, counters)
-        kth = max(scores[0], np.float32(least_score)) if size == k else np.float32(least_score)
-        floor, ceiling = max(least, least_bound(kth, unit, terms)), floor
-        if floor >= ceiling or stopped(workspace.stop):
-            break
-        count = _collect(scratch, groups, n, floor, ceiling, allowed)
-    heap.sort_best_first(scores, numbers, size)
-    unload_query(workspace.table, components)
-    scratch.bounds[: groups * GROUP] = 0
-    counters[0] += terms
-    counters[1] += -(-n // BLOCK)
-
-
-@jit(allocates=False)
-def _add_impacts(
-    impacts: Impacts, scales: F32, components: U32, values: F32, n: int, stop: U8, scratch: Bounds
-) -> float:
-    """Fill `bounds` and `tops`, window by window; the value of one unit of them."""
-    unit, terms = unit_of(scales, components, values), len(components)
+    """`search_exact` by another way; of `shared` it reads scales and numbers. Adds lists, blocks bounded, of which
+    there are none, blocks visited and documents scored to `counters` [4]."""
+    n, k, sums = len(shared.scales), len(scores), workspace.sums
     windows = -(-n // WINDOW)
+    count, least = 0, np.float64(least_score)
     for window in range(windows):
-        if stopped(stop):
-            break
-        for at in range(terms):
-            component = np.int64(components[at])
-            weight = whole_weight(values[at], scales[component], unit, terms)
-            start, (first, last) = np.int64(impacts.starts[component]), span(impacts.ends, component, windows, window)
-            scatter(impacts.positions, impacts.codes, start, start, first, last, weight, window, scratch.bounds)
-    for group in range(-(-n // GROUP)):
-        scratch.tops[group] = add_rows(
-            scratch.bounds, group * GROUP, impacts.codes, scratch.offsets, scratch.weights, 0
-        )
-    return unit
-
-
-@jit(allocates=False)
-def _collect(scratch: Bounds, groups: int, n: int, floor: int, ceiling: int, allowed: U8) -> int:
-    """The allowed documents with floor <= bound < ceiling into `candidates`, ascending; how many there are."""
-    one, count = np.uint64(1), 0
-    for group in range(groups):
-        if scratch.tops[group] < floor:
-            continue
-        mask = np.uint64(at_least(scratch.bounds, group * GROUP, np.uint16(floor)))
-        while mask != 0:
-            position = group * GROUP + np.int64(trailing_zeros(mask))
-            mask &= mask - one
-            here = position < n and np.int64(scratch.bounds[position]) < ceiling
-            if here and (len(allowed) == 0 or (allowed[position // BLOCK] >> (position % BLOCK)) & 1):
-                scratch.candidates[count] = position
-                count += 1
-    return count
-
-
-@jit(allocates=False)
-def _kth_bound(scratch: Bounds, count: int, k: int) -> int:
-    """A bound that at least k of the candidates reach, but few more; 0 if there are not as many."""
-    histogram = scratch.histogram
-    histogram[:] = 0
-    for at in range(count):
-        histogram[scratch.bounds[scratch.candidates[at]] >> 6] += 1
-    bucket, left = len(histogram) - 1, k
-    while bucket > 0 and left > 0:
-        bucket -= 1
-        left -= histogram[bucket]
-    return bucket << 6 if left <= 0 else 0
-
-
-@jit(allocates=False)
-def _score(
-    shared: Shared,
-    count: int,
-    floor: int,
-    ceiling: int,
-    workspace: Workspace,
-    scores: F32,
-    numbers: I64,
-    size: int,
-    counters: I64,
-) -> int:
-    """Score the candidates with floor <= bound < ceiling; the heap's size. Those of one block stand together."""
-    scratch, left, last_block = workspace.bounds, 0, -1
-    for at in range(count):
-        if floor <= np.int64(scratch.bounds[scratch.candidates[at]]) < ceiling:
-            scratch.order[left] = scratch.candidates[at]
-            left += 1
-    for at in range(left):
         if stopped(workspace.stop):
             break
-        if at + AHEAD < left:
-            upcoming = np.int64(scratch.order[at + AHEAD]) // BLOCK
-            if upcoming != np.int64(scratch.order[at + AHEAD - 1]) // BLOCK:
-                prefetch_block(shared, upcoming)
-        position = np.int64(scratch.order[at])
-        block = position // BLOCK
-        if block != last_block:
-            full_sums(shared, block, wanted_of(scratch.order, at, left), workspace.table, workspace.totals)
-            last_block = block
-            counters[2] += 1
-        score = np.float32(np.float64(shared.scales[position]) * workspace.totals[position % BLOCK] / 256)
-        if score > 0:
-            size = heap.push(scores, numbers, size, score, np.int64(shared.numbers[position]))
-    counters[3] += left
-    return size
+        for at in range(len(components)):
+            component = np.int64(components[at])
+            start, (first, last) = np.int64(impacts.starts[component]), span(impacts.ends, component, windows, window)
+            _add(impacts, start + first, start + last, np.float64(values[at]), sums)
+        count, least = _take(shared, window * WINDOW, n, least, allowed, workspace, k, count)
+        sums[: n - window * WINDOW] = 0
+    write_best(workspace.best, count, scores, numbers)
+    counters[0] += len(components)
+    counters[2] += len(shared.starts) - 1
+    counters[3] += n
+
+
+@jit(allocates=False)
+def _add(impacts: Impacts, first: int, last: int, weight: float, sums: F64) -> None:
+    for at in range(first, last):
+        sums[impacts.positions[np.uint64(at)]] += weight * np.float64(impacts.values[np.uint64(at)])
+
+
+@jit(allocates=False)
+def _take(
+    shared: Shared, start: int, n: int, least: float, allowed: U8, workspace: Workspace, k: int, count: int
+) -> tuple[int, float]:
+    """Collect the allowed documents of the window that begins at `start` and may be among the k best; how many there
+    are then, and what the k-th of them scores at least."""
+    one, best, room = np.uint64(1), workspace.best, room_for(k, 0)
+    for first in range(start, min(n, start + WINDOW), GROUP):
+        mask = _reached(shared.scales, workspace.sums, start, first, n, least)
+        while mask != 0:
+            position = first + np.int64(trailing_zeros(mask))
+            mask &= mask - one
+            if len(allowed) > 0 and not (allowed[position // BLOCK] >> (position % BLOCK)) & 1:
+                continue
+            score = np.float32(np.float64(shared.scales[position]) * workspace.sums[position - start] / 256)
+            if score > 0 and score >= least:
+                best.keys[count] = key_of(score, np.int64(shared.numbers[position]))
+                count += 1
+        if count >= room:
+            count, least = thin_out(best, count, k)
+    return count, least
+
+
+@jit(inline=True)
+def _reached(scales: F32, sums: F64, start: int, first: int, n: int, least: float) -> np.uint64:
+    """A bit for each of the documents from `first` on, of a GROUP, that has a component of the query and may score
+    `least`."""
+    limit = max(least * (256 * ROUNDING), 1e-300)
+    if first + GROUP <= n:
+        return np.uint64(reaching(sums, first - start, scales, first, limit))
+    mask = np.uint64(0)
+    for position in range(first, n):
+        if np.float64(scales[position]) * sums[position - start] >= limit:
+            mask |= np.uint64(1) << np.uint64(position - first)
+    return mask
 
 
 @jit(allocates=False)
 def search_accumulate_batch(
     impacts: Impacts,
-    scales: F32,
     shared: Shared,
     indptr: I64,
     components: U32,
@@ -211,7 +139,6 @@ def search_accumulate_batch(
         span = slice(indptr[row], indptr[row + 1])
         search_accumulate(
             impacts,
-            scales,
             shared,
             components[span],
             values[span],

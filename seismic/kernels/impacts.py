@@ -1,16 +1,16 @@
 """Impacts: every posting of every component, for adding up what all documents score.
 
-An impact is a value rounded up to 8 bits, so that the sum of weight x impact bounds what a document scores. Positions
-are 16 bits wide, within windows of 65,536 documents, whose sums stay in the cache while they are added up.
-"""
+An impact is a stored value, in 1 / 256 of its document's scale: what is added up is the score, and nothing else has to
+be read. Positions are 16 bits wide, within windows of 65,536 documents, whose sums stay in the cache while they are
+added up."""
 
 from typing import NamedTuple
 
 import numpy as np
 
-from seismic.kernels.arrays import F32, I32, I64, U8, U16, U32
+from seismic.kernels.arrays import I32, I64, U16, U32
 from seismic.kernels.jit import jit
-from seismic.kernels.score import Forward
+from seismic.kernels.score import Forward, fine
 
 WINDOW_BITS = 16
 WINDOW = 1 << WINDOW_BITS
@@ -20,14 +20,13 @@ WINDOW = 1 << WINDOW_BITS
 class Impacts(NamedTuple):
     """Component -> its postings, ascending.
 
-    ``starts`` int32 [dimension + 1] into ``positions`` uint16, within a window, and ``codes`` uint8: value <= scale of
-    the component's maxima x code. ``ends`` uint32 [dimension x windows]: where those of each window end, from the
-    component's start.
+    ``starts`` int32 [dimension + 1] into ``positions`` uint16, within a window, and ``values`` uint16: 256 x code +
+    residual. ``ends`` uint32 [dimension x windows]: where those of each window end, from the component's start.
     """
 
     starts: I32
     positions: U16
-    codes: U8
+    values: U16
     ends: U32
 
 
@@ -41,15 +40,12 @@ def count_impacts(forward: Forward, windows: int, counts: I64) -> None:
 
 
 @jit
-def fill_impacts(forward: Forward, scales: F32, impacts: Impacts) -> None:
-    """Fill ``positions`` and ``codes``, given ``starts`` and the components' `scales`."""
+def fill_impacts(forward: Forward, impacts: Impacts) -> None:
+    """Fill ``positions`` and ``values``, given ``starts``."""
     fill = impacts.starts[:-1].astype(np.int64)
     for position in range(len(forward.scales)):
-        scale = forward.scales[position]
         for at in range(forward.starts[position], forward.starts[position + 1]):
             component = forward.components[at]
-            value = scale * (np.float32(forward.codes[at]) + np.float32(forward.residuals[at]) * np.float32(1 / 256))
-            ratio = np.float64(value) / np.float64(scales[component])
             impacts.positions[fill[component]] = position & (WINDOW - 1)
-            impacts.codes[fill[component]] = min(255, np.int64(np.ceil(ratio * (1 - 1e-7))))
+            impacts.values[fill[component]] = np.int64(fine(forward.codes, forward.residuals, np.uint64(at)))
             fill[component] += 1

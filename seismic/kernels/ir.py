@@ -26,10 +26,11 @@ def data(context: Any, builder: Any, kind: types.Array, array: Any) -> Any:
     return context.make_array(kind)(context, builder, array).data
 
 
-def load(builder: Any, base: Any, index: Any, kind: ir.VectorType) -> Any:
-    """An unaligned vector at base[index]: Arrow promises no more than the alignment of elements."""
+def load(builder: Any, base: Any, index: Any, kind: ir.VectorType, size: int = 0) -> Any:
+    """An unaligned vector at base[index]: Arrow promises no more than the alignment of elements. They have `size`
+    bytes; integers know their own."""
     loaded = builder.load(builder.bitcast(builder.gep(base, [index]), kind.as_pointer()))
-    loaded.align = kind.element.width // 8
+    loaded.align = size or kind.element.width // 8
     return loaded
 
 

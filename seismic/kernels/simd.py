@@ -101,6 +101,25 @@ def _at_least(typingctx: Any, bounds: Any, start: Any, least: Any) -> Any:
     return types.uint64(bounds, types.int64, types.uint16), codegen
 
 
+@intrinsic
+def _reaching(typingctx: Any, sums: Any, start: Any, scales: Any, first: Any, least: Any) -> Any:
+    """uint64: see `reaching`, which takes 16 at a time."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        doubles, floats = ir.VectorType(ir.DoubleType(), 16), ir.VectorType(ir.FloatType(), 16)
+        totals, factors = (data(context, builder, signature.args[at], arguments[at]) for at in (0, 2))
+        limit, mask = broadcast(builder, arguments[4], doubles), I64(0)
+        for quarter in (0, 16, 32, 48):
+            total = load(builder, totals, builder.add(arguments[1], I64(quarter)), doubles, 8)
+            factor = load(builder, factors, builder.add(arguments[3], I64(quarter)), floats, 4)
+            product = builder.fmul(total, builder.fpext(factor, doubles))
+            reached = builder.bitcast(builder.fcmp_ordered(">=", product, limit), I16)
+            mask = builder.or_(mask, builder.shl(builder.zext(reached, I64), I64(quarter)))
+        return mask
+
+    return types.uint64(sums, types.int64, scales, types.int64, types.float64), codegen
+
+
 def _no_prefetch(array: Any, index: Any) -> None:
     """Without JIT there is nothing to prefetch into."""
 
@@ -129,6 +148,10 @@ def _at_least_plainly(bounds: Any, start: int, least: int) -> int:
     return sum(1 << bit for bit in range(64) if bounds[start + bit] >= least)
 
 
+def _reaching_plainly(sums: Any, start: int, scales: Any, first: int, least: float) -> int:
+    return sum(1 << bit for bit in range(64) if sums[start + bit] * float(scales[first + bit]) >= least)
+
+
 def _trailing_zeros_plainly(word: int) -> int:
     return (int(word) & -int(word)).bit_length() - 1
 
@@ -149,3 +172,7 @@ start + i] >> 8 for each row r and i < 64; the largest of these 64 bounds."""
 
 at_least: Callable[[Any, int, int], int] = _at_least_plainly if JIT_DISABLED else _at_least
 """at_least(bounds, start, least): uint64 with bit i set if bounds[start + i] >= least, i < 64."""
+
+reaching: Callable[[Any, int, Any, int, float], int] = _reaching_plainly if JIT_DISABLED else _reaching
+"""reaching(sums, start, scales, first, least): uint64 with bit i set if sums[start + i] x scales[first + i] >= least,
+i < 64; float64 and float32."""

@@ -19,10 +19,11 @@ QUERY_CUT, HEAP_FACTOR = 15, 0.6
 """Of `blocks`, if not given."""
 
 
-DOCUMENTS_PER_HIT = 4000
+DOCUMENTS_PER_HIT = 2000
 """Exact search adds up all impacts, where a shard has them, if it has at most so many documents for each hit wanted. On
-319,203 documents that takes 273 us for 10 hits, 355 for 100 and 999 for 1,000, where bounding blocks takes 96, 394 and
-2,177."""
+319,203 documents that takes 456 us for 10 hits, 460 for 100 and 585 for 1,000, where bounding blocks takes 91, 360 and
+2,139; on 65,536 of them 107, 111 and 177 for 51, 198 and 1,334; on 5,183 long ones 48, 57 and 89 for 158, 442 and
+1,133."""
 
 
 def accumulates(documents: int, k: int) -> bool:

@@ -89,13 +89,13 @@ def maxima_schema(documents: int) -> pa.Schema:
 
 
 def impacts_schema(documents: int) -> pa.Schema:
-    """Row = component: every posting, its position within a window of 65,536 and its value as a code; where the
-    postings of each window end."""
+    """Row = component: every posting, its position within a window of 65,536 and its value in 1 / 256 of the document's
+    scale; where the postings of each window end."""
     windows = -(-documents // WINDOW)
     return pa.schema(
         {
             "positions": pa.list_(pa.field("position", pa.uint16(), nullable=False)),
-            "codes": pa.list_(pa.field("code", pa.uint8(), nullable=False)),
+            "values": pa.list_(pa.field("value", pa.uint16(), nullable=False)),
             "ends": pa.list_(pa.field("end", pa.uint32(), nullable=False), windows),
         }
     )
@@ -175,12 +175,12 @@ def maxima_batch(maxima: Maxima, documents: int) -> pa.RecordBatch:
 def impacts_batch(impacts: Impacts, documents: int) -> pa.RecordBatch:
     """impacts.arrow's only batch."""
     schema, starts = impacts_schema(documents), pa.array(impacts.starts)
-    positions, codes = (
-        pa.ListArray.from_arrays(starts, pa.array(values), type=schema.field(name).type)
-        for name, values in (("positions", impacts.positions), ("codes", impacts.codes))
+    positions, values = (
+        pa.ListArray.from_arrays(starts, pa.array(flat), type=schema.field(name).type)
+        for name, flat in (("positions", impacts.positions), ("values", impacts.values))
     )
     ends = pa.FixedSizeListArray.from_arrays(pa.array(impacts.ends), type=schema.field("ends").type)
-    return pa.record_batch([positions, codes, ends], schema=schema)
+    return pa.record_batch([positions, values, ends], schema=schema)
 
 
 def postings_batch(blocks: Blocks) -> pa.RecordBatch:
@@ -263,10 +263,10 @@ def maxima_arrays(batch: pa.RecordBatch, documents: int) -> Maxima:
 def impacts_arrays(batch: pa.RecordBatch) -> Impacts:
     """The kernels' view of impacts.arrow, without a copy."""
     starts, positions = _lists(batch.column("positions"), f"{IMPACTS}: positions")
-    others, codes = _lists(batch.column("codes"), f"{IMPACTS}: codes")
+    others, values = _lists(batch.column("values"), f"{IMPACTS}: values")
     if not np.array_equal(starts, others):
-        raise CorruptIndexError(f"{IMPACTS}: codes and positions have lists of different lengths")
-    return Impacts(starts, _flat(positions), _flat(codes), _flat(batch.column("ends").flatten()))
+        raise CorruptIndexError(f"{IMPACTS}: values and positions have lists of different lengths")
+    return Impacts(starts, _flat(positions), _flat(values), _flat(batch.column("ends").flatten()))
 
 
 def blocks_arrays(batch: pa.RecordBatch) -> Blocks:

@@ -16,7 +16,7 @@ from seismic.migrate import FORMAT
 from seismic.params import Layout
 
 FROZEN = Path(__file__).parent
-LAYOUTS: tuple[Layout, ...] = ("shared", "full", "lists")
+LAYOUTS: tuple[Layout, ...] = ("shared", "small", "full", "lists")
 DIMENSION, DOCUMENTS, QUERIES = 50, 100, 8
 
 

@@ -249,28 +249,25 @@ def check_adding_up(vectors: SparseVectors, count: int, k: int, share: float, qu
         find_maxima(forward, vectors.dimension, 1, lambda stage, share: None),
         share_blocks(forward, vectors.dimension, 1),
     )
-    impacts = samples.readonly(find_impacts(forward, maxima))
+    impacts = samples.readonly(find_impacts(forward, vectors.dimension))
     queries = naive.rows(samples.random_vectors(count, per_vector=6, seed=1)) if queries is None else queries
     chosen = np.random.default_rng(0).random(len(vectors)) < share
     allowed = ALL if share == 1 else np.packbits(chosen, bitorder="little")
     csr, least_scores = samples.queries(queries), np.zeros(len(queries), np.float32)
     found = [(np.full((len(queries), k), -7), np.full((len(queries), k), np.nan, np.float32)) for _ in range(2)]
-    workspace = make_accumulate_workspace(vectors.dimension, len(vectors))
+    workspace = make_accumulate_workspace(k)
     counters, other_counters = np.zeros((2, len(queries), 4), np.int64)
     samples.readonly(maxima), samples.readonly(shared)
     (numbers, scores), (others, expected) = found
-    search_accumulate_batch(
-        impacts, maxima.scales, shared, *csr, least_scores, allowed, workspace, scores, numbers, counters
-    )
+    search_accumulate_batch(impacts, shared, *csr, least_scores, allowed, workspace, scores, numbers, counters)
     exact_workspace = make_exact_workspace(vectors.dimension, len(vectors))
     search_exact_batch(
         maxima, shared, *csr, 1.0, least_scores, allowed, exact_workspace, expected, others, other_counters
     )
     np.testing.assert_array_equal(numbers, others)
     np.testing.assert_array_equal(scores, expected)
-    for array in (workspace.bounds.bounds, *workspace.table):
-        assert not array.any()
-    assert (counters[:, 3] <= chosen.sum()).all()
+    assert not workspace.sums.any()
+    assert (counters[:, 3] == len(vectors)).all()
 
 
 def test_a_workspace_may_serve_smaller_shards() -> None:

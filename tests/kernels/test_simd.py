@@ -25,6 +25,11 @@ def at_least(bounds: Any, start: int, least: int) -> int:
     return simd.at_least(bounds, start, np.uint16(least))  # type: ignore[arg-type]
 
 
+@numba.njit  # type: ignore[untyped-decorator]
+def reaching(sums: Any, start: int, scales: Any, first: int, least: float) -> int:
+    return simd.reaching(sums, start, scales, first, least)
+
+
 def forms(compiled: Callable[..., int], plain: Callable[..., int]) -> pytest.MarkDecorator:
     """The form for the JIT and the one for plain Python."""
     return pytest.mark.parametrize("form", [pytest.param(compiled, marks=needs_jit, id="vector"), plain])
@@ -58,3 +63,13 @@ def test_rows_are_added_to_one_group_of_bounds(form: Callable[..., int], n_rows:
 def test_a_group_is_compared_to_a_bound(form: Callable[..., int], least: int) -> None:
     bounds = np.random.default_rng(least).choice(np.array([0, 1, 499, 500, 501, 32768, 65535], np.uint16), 192)
     assert form(bounds, 64, least) == sum(1 << lane for lane in range(64) if bounds[64 + lane] >= least)
+
+
+@forms(reaching, simd._reaching_plainly)
+@pytest.mark.parametrize("least", [1e-300, 0.5, 1.0])
+def test_scores_of_a_group_are_compared(form: Callable[..., int], least: float) -> None:
+    rng = np.random.default_rng(0)
+    sums, scales = rng.choice([0, 0.25, 1, 1e300], 200), rng.choice(np.array([0.5, 1, 2], np.float32), 300)
+    samples.readonly((scales,))
+    expected = sum(1 << lane for lane in range(64) if sums[65 + lane] * np.float64(scales[130 + lane]) >= least)
+    assert form(sums, 65, scales, 130, least) == expected

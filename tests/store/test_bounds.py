@@ -6,7 +6,6 @@ import pytest
 
 from seismic import CorruptIndexError
 from seismic.builder.impacts import find_impacts
-from seismic.builder.maxima import find_maxima
 from seismic.kernels.maxima import Maxima
 from seismic.kernels.score import Forward
 from seismic.kernels.shared import Shared
@@ -73,7 +72,7 @@ def test_shared(field: str, value: float) -> None:
 
 def test_impacts() -> None:
     forward = samples.forward(VECTORS)
-    impacts = find_impacts(forward, find_maxima(forward, VECTORS.dimension, 1, lambda stage, share: None))
+    impacts = find_impacts(forward, VECTORS.dimension)
     check_impacts(impacts, "x")
     with pytest.raises(CorruptIndexError, match="x: ends do not rise to the number of the component's postings"):
         check_impacts(changed(impacts, "ends", 1 << 30), "x")

@@ -9,7 +9,6 @@ from hypothesis import given
 
 from seismic import CorruptIndexError, InputError, SparseVectors
 from seismic.builder.impacts import find_impacts
-from seismic.builder.maxima import find_maxima
 from seismic.kernels.maxima import BLOCK, Maxima
 from seismic.kernels.score import Forward
 from seismic.kernels.shared import Shared
@@ -84,7 +83,7 @@ def test_arrays_survive_the_way_through_arrow(vectors: SparseVectors) -> None:
 @given(samples.sparse_vectors())
 def test_impacts_survive_the_way_through_arrow(vectors: SparseVectors) -> None:
     forward = samples.forward(vectors)
-    impacts = find_impacts(forward, find_maxima(forward, vectors.dimension, 1, lambda stage, share: None))
+    impacts = find_impacts(forward, vectors.dimension)
     batch = schema.impacts_batch(impacts, len(vectors))
     batch.validate(full=True)
     assert batch.schema.equals(schema.impacts_schema(len(vectors)))
