@@ -4,7 +4,18 @@
 >>> app = create_app(Settings(directory="collections"))     # doctest: +SKIP
 """
 
-from server.app import create_app
-from server.settings import Settings
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from server.app import create_app
+    from server.settings import Settings
 
 __all__ = ["Settings", "create_app"]
+
+
+def __getattr__(name: str) -> Any:
+    """Imported when it is asked for, so that `python -m server` can say in words why the engine cannot be."""
+    if name in __all__:
+        return getattr(import_module(f"server.{'app' if name == 'create_app' else 'settings'}"), name)
+    raise AttributeError(f"module 'server' has no attribute {name!r}")

@@ -3,9 +3,11 @@
 import io
 import json
 import logging
+import os
 import re
 import signal
 import socket
+import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
@@ -16,12 +18,13 @@ import pytest
 import structlog
 from typer.testing import CliRunner, Result
 
+import server
 from server import Settings
-from server.__main__ import cli
+from server.command import cli
 from server.observe.logs import configure_logging
 from server.run import listen
 
-from .conftest import PATIENCE, start, wait_for
+from .conftest import PATIENCE, ROOT, start, wait_for
 
 
 @pytest.fixture(autouse=True)
@@ -46,6 +49,20 @@ def refusal(*arguments: object) -> str:
     assert result.stderr.startswith("error: ")
     assert result.stderr.count("\n") == 1
     return result.stderr
+
+
+def test_a_wrong_form_of_kernels_ends_in_one_line(tmp_path: Path):
+    command = [sys.executable, "-m", "server", str(tmp_path)]
+    ended = subprocess.run(command, cwd=ROOT, env={**os.environ, "SEISMIC_SIMD": "sse"}, capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.startswith("error: SEISMIC_SIMD is 'sse', expected auto, ")
+    assert ended.stderr.count("\n") == 1
+
+
+def test_what_the_package_has():
+    assert server.Settings is Settings
+    with pytest.raises(AttributeError, match="no attribute 'app_factory'"):
+        server.app_factory  # noqa: B018
 
 
 def test_help():
