@@ -4,20 +4,55 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from .conftest import ROOT, Server
+import httpx
+import pytest
+
+from server.access.keys import create_key
+
+from .conftest import PATIENCE, ROOT, Server, start, wait_for
+
+
+@pytest.fixture
+def key(tmp_path: Path) -> str:
+    """A key that may do everything."""
+    return create_key(tmp_path / "keys.json", "schemathesis", "admin")
+
+
+@pytest.fixture
+def guarded(server: Server, scifact_index: Path, key: str, tmp_path: Path) -> Iterator[Server]:
+    """Serves what `server` does to those who have a key."""
+    server = start(scifact_index.parent, tmp_path / "log.jsonl", "--keys-file", str(tmp_path / "keys.json"))
+    try:
+        wait_for(lambda: httpx.get(f"{server.url}/readyz").is_success)
+        yield server
+    finally:
+        server.process.terminate()
+        server.process.wait(PATIENCE)
+
+
+def schemathesis(server: Server, folder: Path, *options: str) -> None:
+    """Its command rather than its pytest plugin: that way all its phases and checks run."""
+    options = ("--generation-deterministic", "--no-color", "--checks=all", *options)
+    command = [Path(sys.executable).with_name("schemathesis"), "run", *options, f"{server.url}/openapi.json"]
+    environment = os.environ | {"SCHEMATHESIS_HOOKS": "tests.server.openapi_hooks", "PYTHONPATH": str(ROOT)}
+    run = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "Tested: 14" in run.stdout
 
 
 def test_schemathesis_finds_nothing(server: Server, tmp_path: Path):
-    """Its command rather than its pytest plugin: that way all its phases and checks run."""
-    options = ["--max-examples=15", "--generation-deterministic", "--no-color", "--checks=all"]
-    command = [Path(sys.executable).with_name("schemathesis"), "run", *options, f"{server.url}/openapi.json"]
-    environment = os.environ | {"SCHEMATHESIS_HOOKS": "tests.server.openapi_hooks", "PYTHONPATH": str(ROOT)}
-    run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
-    assert run.returncode == 0, run.stdout + run.stderr
-    assert "Tested: 14" in run.stdout
+    schemathesis(server, tmp_path, "--max-examples=15")
+
+
+def test_schemathesis_finds_nothing_where_keys_are_needed(guarded: Server, key: str, tmp_path: Path):
+    """It asks without a key, and with a wrong one, too: the check `ignored_auth`."""
+    schemathesis(guarded, tmp_path, "--max-examples=2", f"--header=Authorization: Bearer {key}")
+    log = guarded.log()
+    assert {401} < {line["status"] for line in log if line["event"] == "request"}
 
 
 def test_every_route_documents_its_problems(client):
