@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from seismic.answers.answer import Answer, Hit
 from seismic.answers.respond import Responder
+from seismic.answers.warm import rehearse
 from seismic.changes.records import check_delete
 from seismic.encoders import Encoder, encode_texts
 from seismic.errors import ParameterError
@@ -227,14 +228,16 @@ class Index:
         return pseudo_queries(view.shards, view.manifest.dimension, count, seed)
 
     def warm_up(self, *, changes: bool = False) -> None:
-        """Compile or load the kernels of every plan, so that the first query is as fast as the next; `changes`: those
-        that take in changes, too."""
+        """Compile or load the kernels of every plan, and of whatever a request may ask for besides, so that the first
+        query is as fast as the next; `changes`: those that take in changes, too."""
         query = Query(np.zeros(min(1, self.dimension), np.uint32), np.ones(min(1, self.dimension), np.float32))
         plans = [SearchParams(plan="exact"), SearchParams(plan="exact", heap_factor=2)]  # the latter bounds blocks
         if self.manifest.layout == "lists":
             plans.append(SearchParams(plan="blocks"))
-        for params in plans:
-            for view in (self.view, self.view.rehearsed()) if changes else (self.view,):
+        views = (self.view, self.view.rehearsed()) if changes else (self.view,)
+        for view in views:
+            rehearse(view, self._responder.executor, query, view.planner.choose(1, params=plans[0]))
+            for params in plans:
                 for k in {1, min(view.live, depth_to_accumulate(max(map(len, view.shards))))}:
                     choice = view.planner.choose(max(k, 1), params=params)
                     self._responder.executor.run(view, everything(view), as_rows([query]), k, choice)

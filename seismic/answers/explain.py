@@ -114,7 +114,7 @@ def explain(
     reachable, best_skipped = None, None
     if kth is not None:
         bounded = [
-            _bounds(shard.shard, query, choice.heap_factor * kth)
+            bounds_around(shard.shard, query, choice.heap_factor * kth)
             for shard, work in zip(view.shards, works, strict=True)
             if work.method == "bounds" and work.allowed and choice.plan == "exact"
         ]
@@ -154,7 +154,7 @@ def _blocks_of(shard: Shard, component: int) -> int:
     return int(lists[component + 1]) - int(lists[component])
 
 
-def _bounds(shard: Shard, query: Query, score: float) -> tuple[int, float | None]:
+def bounds_around(shard: Shard, query: Query, score: float) -> tuple[int, float | None]:
     """(blocks whose bound reaches a score, the largest bound that does not)."""
     n_blocks, terms = len(shard.shared.starts) - 1, len(query.components)
     groups = -(-n_blocks // GROUP)

@@ -32,7 +32,7 @@ def count_facets(
         current().check()
         if part.count == 0:
             continue
-        matched = _matches(shard.shard.shared, part.allowed, query, view.manifest.dimension)
+        matched = matches(shard.shard.shared, part.allowed, query, view.manifest.dimension)
         here = [number - first for number in besides if first <= number < first + len(shard)]
         matched[here] = False
         for key, total in totals.items():
@@ -47,7 +47,7 @@ def count_facets(
     }
 
 
-def _matches(shared: Any, allowed: npt.NDArray[np.uint8], query: Query, dimension: int) -> npt.NDArray[np.bool_]:
+def matches(shared: Any, allowed: npt.NDArray[np.uint8], query: Query, dimension: int) -> npt.NDArray[np.bool_]:
     """bool [documents], by number."""
     table = make_query_table(dimension)
     load_query(table, query.components, query.values)

@@ -1,0 +1,109 @@
+"""Asks a service of everything there is, once its collections are warm, and prints the kernels that were compiled or
+loaded only then: `python -m tests.server.tour FOLDER`."""
+
+import asyncio
+import importlib
+import json
+import pkgutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx
+from numba.core.dispatcher import Dispatcher
+
+import seismic.kernels
+from server import Settings, create_app
+
+QUERY = {"tokens": {"planet": 2.1, "orbit": 0.7}}
+NARROW = {"must": [{"key": "n_chars", "range": {"gte": 1500}}]}
+WIDE = {"must": [{"key": "n_chars", "range": {"gte": 500}}], "must_not": [{"key": "title", "match": {"value": "x"}}]}
+FEW = {"must": [{"ids": ["4983", "5836"]}]}
+RUNS = [{"hits": [{"id": "4983", "score": 0.8}]}]
+SEARCHES: list[dict[str, Any]] = [
+    {},
+    {"limit": 500},
+    {"offset": 5, "score_threshold": 0.5},
+    {"params": {"plan": "exact"}},
+    {"params": {"heap_factor": 1.1}},
+    {"params": {"recall": 0.9}},
+    {"query": {"indices": [2054, 7592], "values": [1.2, 0.4]}},
+    {"query": {"id": "4983"}},
+    {"query": {"positive": ["4983", QUERY], "negative": ["5836"]}},
+    {"filter": NARROW},
+    {"filter": WIDE},
+    {"filter": FEW},
+    {"filter": {"must": [{"is_null": {"key": "title"}}]}},
+    {"facets": [{"key": "n_sentences"}, {"key": "structured"}]},
+    {"facets": [{"key": "n_sentences"}], "filter": WIDE},
+    {"group_by": {"key": "n_sentences", "limit": 3, "size": 2}},
+    {"group_by": {"key": "n_sentences"}, "filter": WIDE},
+    {"feedback": {}},
+    {"fusion": {"runs": RUNS}},
+    {"explain": True},
+    {"with_vector": True},
+    {"with_vector": "tokens"},
+]
+DOCUMENT = {"id": "new", "tokens": {"planet": 1.0, "mars": 2.0}, "payload": {"title": "Mars"}}
+
+
+def signatures() -> dict[str, int]:
+    """Kernel to the number of its signatures, compiled or loaded."""
+    names = [module.name for module in pkgutil.iter_modules(seismic.kernels.__path__)]
+    modules = [importlib.import_module(f"seismic.kernels.{name}") for name in names]
+    return {
+        f"{value.__module__}.{value.__name__}": len(value.signatures)
+        for module in modules
+        for value in vars(module).values()
+        if isinstance(value, Dispatcher)
+    }
+
+
+async def ask(client: httpx.AsyncClient, method: str, path: str, body: Any = None) -> None:
+    """A request that has to succeed."""
+    response = await client.request(method, path, json=body)
+    assert response.is_success, (path, body, response.text)
+
+
+async def tour(client: httpx.AsyncClient, name: str, plans: list[str]) -> None:
+    """All routes of a collection, its documents unchanged and changed."""
+    url = f"/v1/collections/{name}"
+    for changed in (False, True):
+        if changed:
+            await ask(client, "PUT", f"{url}/documents", {"documents": [DOCUMENT]})
+            await ask(client, "POST", f"{url}/documents/delete", {"ids": ["nowhere", "7912"]})
+        for search in [*SEARCHES, *({"params": {"plan": plan}} for plan in plans)]:
+            await ask(client, "POST", f"{url}/search", {"query": QUERY} | search)
+        await ask(client, "POST", f"{url}/search/batch", {"searches": [{"query": QUERY} | one for one in SEARCHES]})
+        for body in ({}, {"filter": WIDE}):
+            await ask(client, "POST", f"{url}/count", body)
+        for path in ("", "/documents/4983"):
+            await ask(client, "GET", url + path)
+        for action in (":reload", ":warmup", ":verify?verify=full"):
+            await ask(client, "POST", url + action)
+
+
+async def main(folder: Path) -> tuple[int, dict[str, int]]:
+    """How many kernels had signatures before the tour; kernel to its signatures after it, of those that had fewer."""
+    app = create_app(Settings(directory=folder, timeout_ms=600_000))
+    transport = httpx.ASGITransport(app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://test", timeout=600) as client,
+    ):
+        while (await client.get("/readyz")).status_code != 200:
+            await asyncio.sleep(0.05)
+        for collection in app.state.service.collections:  # as the service does later, by and by
+            await asyncio.to_thread(collection.index.warm_up, changes=True)
+        before = signatures()
+        for collection in app.state.service.collections:
+            lists = collection.index.manifest.layout == "lists"
+            await tour(client, collection.index.name, ["blocks"] if lists else [])
+        for path in ("/healthz", "/metrics", "/v1/collections"):
+            await ask(client, "GET", path)
+    late = {kernel: count for kernel, count in signatures().items() if count > before[kernel]}
+    return sum(count > 0 for count in before.values()), late
+
+
+if __name__ == "__main__":
+    print(json.dumps(asyncio.run(main(Path(sys.argv[1])))))
