@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from seismic import BuildParams, ParameterError
 from seismic.builder import plan
 from seismic.builder.plan import PER_DOCUMENT, PROCESS, plan_shards, shard_bytes
+from seismic.params import Layout
 from tests.samples import random_vectors
 
 VECTORS = random_vectors(300)
@@ -54,3 +55,11 @@ def test_shards_hold_no_more_values_than_arrow_counts(monkeypatch: pytest.Monkey
     monkeypatch.setattr(plan, "MAX_OFFSET", VECTORS.nnz // 3)
     found = plan_shards(VECTORS, PARAMS, 1, 1, FIXED + ALL)
     assert max(VECTORS.indptr[last] - VECTORS.indptr[first] for first, last in found.ranges) <= VECTORS.nnz // 3
+
+
+@pytest.mark.parametrize("layout", ["shared", "small", "full", "lists"])
+def test_documents_without_values_count_and_wide_components_count_more(layout: Layout) -> None:
+    documents, values = 10**6, 10**8
+    narrow, wide = (shard_bytes(documents, values, dimension, layout) for dimension in (1 << 16, (1 << 16) + 1))
+    assert values * 3 < wide - narrow < values * 4
+    assert shard_bytes(documents, 0, 1, layout) >= 100 * documents

@@ -22,8 +22,11 @@ SHARD_COMPONENT, MAXIMA_COMPONENT, IMPACTS_COMPONENT = 120, 20, 24
 """Bytes for a component of the vocabulary, and for each window of a shard's maxima, and of its impacts."""
 
 SHARD_VALUE: dict[Layout, float] = {"shared": 8.2, "small": 4.4, "full": 10.9, "lists": 14.6}
-"""Bytes for a value of a shard whose components have 16 bits, by layout. Measured on 400,000 documents of 119
-components (`shared` and `small`: 1,050,000), with all that a document takes: 8.3, 4.0, 10.9 and 14.5."""
+"""Bytes for a value of a shard, by layout. Measured with all that a document takes, on 1,050,000 documents of 119
+components: 8.2 and 4.0; on 400,000 (`full`, `lists`): 10.9 and 14.5; on 8,841,823: 7.9 and 4.0."""
+
+WIDE_VALUE = 3.5
+"""Bytes more for a value if components have 32 bits: 3.0, 0.9 and 2.0 were measured (`shared`, `small`, `lists`)."""
 
 
 class ShardPlan(NamedTuple):
@@ -73,5 +76,6 @@ def shard_bytes(documents: int, values: int, dimension: int, layout: Layout) -> 
     """Anonymous memory that building a shard takes at most."""
     windows = math.ceil(documents / WINDOW) if layout == "full" or documents <= WINDOW else 0
     of_windows = MAXIMA_COMPONENT * windows_of(documents) + IMPACTS_COMPONENT * windows
-    stored = documents * SHARD_DOCUMENT + math.ceil(values * SHARD_VALUE[layout])
+    by_value = SHARD_VALUE[layout] + (WIDE_VALUE if dimension > 1 << 16 else 0)
+    stored = documents * SHARD_DOCUMENT + math.ceil(values * by_value)
     return max(documents * ORDER_DOCUMENT, stored) + dimension * (SHARD_COMPONENT + of_windows)
