@@ -1,8 +1,8 @@
 """The `exact` plan: the true top k, by bounds of shared blocks.
 
-Add up the bounds of all blocks; visit the most promising ones, which gives a first k-th best score; visit all others
-whose bound reaches it. Of a visited block, what its documents share is read first, and the rest only if one of them can
-still reach the top k. Candidates are kept by the scores of their 8-bit codes, which are off by half a code for each
+Add up the bounds of all blocks; visit the most promising ones, which gives a first k-th best score; visit others whose
+bound reaches it, in rounds. Of a visited block, what its documents share is read first, and the rest only of those that
+can still reach the top k. Candidates are kept by the scores of their 8-bit codes, which are off by half a code for each
 weight at most, and settled at the end by codes and residuals.
 """
 
@@ -31,6 +31,9 @@ AHEAD = 4
 
 WAITING = 4
 """Blocks whose own components are prefetched before they are read; a power of 2."""
+
+ROUNDS_GROW = 4
+"""How many times as many groups of blocks the next round looks at: few are sorted that a k-th score then rules out."""
 
 ROUNDING = 255 * 2.0**-23
 """What a float32 sum of weight x code may be off by, for each term and in units of the weight sum."""
@@ -111,18 +114,16 @@ def search_exact(
         restrict(maxima, allowed, groups, scratch)
     size, n_found, ceiling = 0, 0, 1 << 16
     least = max(1 if terms <= TERMS else 0, least_bound(np.float32(heap_factor * least_score), unit, terms))
-    floor = first_floor(scratch, groups, min(24 + k, groups * 3 // 4))
-    while ceiling > least:
-        floor = max(floor, least)
+    wanted = max(1, min(24 + k, groups * 3 // 4))
+    while ceiling > least and not stopped(workspace.stop):
+        floor = max(least, first_floor(scratch, groups, wanted))  # falls: every round wants more groups
         count = collect(scratch, groups, n_blocks, floor, ceiling)
         size, n_found = visit(
             shared, count, unit, half, terms, heap_factor, least_score, allowed, workspace, k, size, n_found, counters
         )
-        ceiling = floor
+        ceiling, wanted = floor, wanted * ROUNDS_GROW
         kth = kth_score(workspace, k, size, least_score)
-        floor = min(least_bound(np.float32(heap_factor) * kth, unit, terms), ceiling)
-        if floor == ceiling or stopped(workspace.stop):
-            break
+        least = max(least, least_bound(np.float32(heap_factor) * kth, unit, terms))
     size = settle(shared, n_found, half, kth_score(workspace, k, size, least_score), workspace, scores, numbers)
     heap.sort_best_first(scores, numbers, size)
     unload_query(workspace.table, components)
