@@ -15,7 +15,7 @@ PROCESS, PER_DOCUMENT = 300_000_000, 40
 """Bytes that a build takes aside from its shards: code and what the libraries hold, and for each document of the
 collection the start of its vector, a hash of its id and the like."""
 
-ORDER_DOCUMENT, SHARD_DOCUMENT = 130, 40
+ORDER_DOCUMENT, SHARD_DOCUMENT = 140, 40
 """Bytes for a document of a shard while it finds its place, and afterwards, beside its values."""
 
 SHARD_COMPONENT, MAXIMA_COMPONENT, IMPACTS_COMPONENT = 120, 20, 24
