@@ -6,18 +6,24 @@ from typing import Annotated, Any
 import orjson
 import typer
 from pyarrow.types import is_integer
-from rich.console import Console
-from rich.table import Table
 
 import seismic
 from index_tools.explanation import print_explanation, print_facets
+from index_tools.hits import lines_of, print_json, print_table, read_run
 from index_tools.options import with_params
-from seismic import Answer, FacetBy, Index, ParameterError, QueryError, SearchParams, SearchRequest
+from seismic import (
+    Answer,
+    FacetBy,
+    Feedback,
+    Fusion,
+    GroupBy,
+    ParameterError,
+    QueryError,
+    SearchParams,
+    SearchRequest,
+)
 
 app = typer.Typer(add_completion=False)
-
-TITLE_COLUMNS = ("title", "text")
-"""Payload columns that say what a document is, the best first."""
 
 
 @app.command()
@@ -34,6 +40,19 @@ def search(
     k: Annotated[int, typer.Option("-k", "--k", help="Hits wanted.")] = 10,
     offset: Annotated[int, typer.Option(help="Hits to pass over before.")] = 0,
     facet: Annotated[list[str] | None, typer.Option(metavar="COLUMN", help="Count this column's values.")] = None,
+    group_by: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="The best hits of the best groups: of -k values of this column."),
+    ] = None,
+    group_size: Annotated[int | None, typer.Option(help="Hits of a group. Default: 1.", show_default=False)] = None,
+    feedback: Annotated[
+        bool, typer.Option("--feedback", help="Widen the query by what its best documents have, and ask again.")
+    ] = False,
+    fuse: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Fuse with hits of another search: JSON lines with id and score."),
+    ] = None,
+    fuse_by: Annotated[str, typer.Option(metavar="rrf|weighted", help="How: by ranks, or by scores.")] = "rrf",
     explain: Annotated[
         bool, typer.Option("--explain", help="What scores are made of, why this plan, the work.")
     ] = False,
@@ -57,26 +76,35 @@ def search(
 
         seismic search scifact --tokens '{"planet": 2.1}' --json | jq .payload
 
+        seismic search scifact --text "do planets orbit stars" --group-by year --group-size 2
+
+        seismic search scifact --text "do planets orbit stars" --feedback
+
+        seismic search scifact --text "do planets orbit stars" --fuse dense.jsonl --fuse-by weighted
+
         seismic search scifact --tokens '{"planet": 2.1}' --filter '{"must": [{"key": "year", "range": {"lt": 1990}}]}'
     """
     if k < 1:
         raise ParameterError(f"k is {k}, expected at least 1")
     query = _query(text, tokens, vector, like)
     wanted = None if filter is None else _parse("--filter", filter)
-    facets = [FacetBy(key=column) for column in facet or []] or None
+    request: dict[str, Any] = {"params": params, "filter": wanted, "explain": explain}
+    request["facets"] = [FacetBy(key=column) for column in facet or []] or None
+    request["feedback"] = Feedback() if feedback else None
+    request |= _page(k, offset, group_by, group_size)
+    if fuse:
+        runs = [read_run(path) for path in fuse]
+        fusion: dict[str, Any] = {"runs": runs, "method": fuse_by, "depth": max(100, offset + k)}
+        request["fusion"] = Fusion(**fusion)
     with seismic.open(collection) as index:
         if like is not None and is_integer(index.view.rules.schema.field("id").type):
             query = {"id": int(like) if like.removeprefix("-").isdecimal() else like}
-        answer = index.ask(
-            SearchRequest(
-                query=query, limit=k, offset=offset, params=params, filter=wanted, facets=facets, explain=explain
-            )
-        )
-        payloads = index.payloads([hit.number for hit in answer.hits])
+        answer = index.ask(SearchRequest(query=query, **request))
+        lines = lines_of(answer, offset)
         if as_json:
-            _print_json(answer, payloads, offset)
+            print_json(index, lines)
         else:
-            _print_table(index, answer, payloads, offset)
+            print_table(index, lines, group_by)
             print_facets(answer)
             print_explanation(answer)
     for warning in answer.warnings:
@@ -84,6 +112,17 @@ def search(
     if answer.unknown:
         typer.echo(f"not in the index: {', '.join(map(str, answer.unknown))}", err=True)
     typer.echo(_summary(answer), err=as_json)
+
+
+def _page(k: int, offset: int, group_by: str | None, group_size: int | None) -> dict[str, Any]:
+    """So many hits, or groups of them."""
+    if group_by is None:
+        if group_size is not None:
+            raise ParameterError("--group-size needs --group-by")
+        return {"limit": k, "offset": offset}
+    if offset:
+        raise ParameterError("--offset counts hits, so it does not go with --group-by")
+    return {"group_by": GroupBy(key=group_by, limit=k, size=1 if group_size is None else group_size)}
 
 
 def _query(text: str | None, tokens: str | None, vector: str | None, like: str | None) -> dict[str, Any]:
@@ -106,28 +145,6 @@ def _parse(option: str, text: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise QueryError(f"{option}: found a JSON {type(value).__name__}, expected an object")
     return value
-
-
-def _print_json(answer: Answer, payloads: list[dict[str, Any]], offset: int) -> None:
-    for rank, (hit, payload) in enumerate(zip(answer.hits, payloads, strict=True), offset + 1):
-        line: dict[str, Any] = {"rank": rank, "id": hit.id, "score": hit.score, "payload": payload}
-        if hit.explanation is not None:
-            line["explanation"] = hit.explanation
-        typer.echo(orjson.dumps(line, default=str))  # str: for decimals and the like
-
-
-def _print_table(index: Index, answer: Answer, payloads: list[dict[str, Any]], offset: int) -> None:
-    title = next((column for column in TITLE_COLUMNS if column in index.columns), None)
-    table = Table(box=None, header_style="bold", pad_edge=False, expand=title is not None)
-    table.add_column("rank", justify="right")
-    table.add_column("score", justify="right")
-    table.add_column("id")
-    if title:
-        table.add_column(title, ratio=1, no_wrap=True)  # takes what the others leave
-    for rank, (hit, payload) in enumerate(zip(answer.hits, payloads, strict=True), offset + 1):
-        excerpt = [" ".join(str(payload[title] or "").split())] if title else []
-        table.add_row(str(rank), f"{hit.score:.4f}", str(hit.id), *excerpt)
-    Console(markup=False, emoji=False, highlight=False).print(table)  # texts may hold what looks like markup
 
 
 def _summary(answer: Answer) -> str:

@@ -100,7 +100,7 @@ class SearchRequest(Params):
 
     query: SkipValidation[QueryLike]
     """What to look for: `indices` and `values`, `tokens` with weights, a `text`, a document's `id`, or examples:
-    `positive` and `negative`, each a list of ids or of sparse vectors."""
+    `positive` and `negative`, each a list of ids, of sparse vectors, or of texts."""
 
     limit: Annotated[int, Field(ge=1)] = 10
     """Most hits to return."""

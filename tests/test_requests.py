@@ -111,6 +111,8 @@ def test_unknown_parts_of_examples_are_named(there: Changed) -> None:
         ({"positive": ["d10"] * 1001}, "positive: found 1001 examples, expected at most 1000"),
         ({"positive": ["d10", {"indices": [1], "values": [-1]}]}, "positive 1: values: found -1"),
         ({"positive": ["d10", {"id": "d11"}]}, "positive 1: found id, expected"),
+        ({"positive": ["d10", {"text": "planet"}]}, "positive 1: text: "),
+        ({"positive": ["d10"], "negative": [{"text": "x"}] * 17}, "negative: found 17 texts, expected at most 16"),
     ],
 )
 def test_wrong_examples(there: Changed, query: Any, message: str) -> None:

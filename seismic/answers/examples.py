@@ -11,15 +11,16 @@ import numpy as np
 
 from seismic.changes.records import check_delete
 from seismic.errors import InputError, QueryError
-from seismic.query import Query, QueryLike, parse_query
+from seismic.query import Query, QueryLike, as_rows, parse_query
+from seismic.stop import current
 from seismic.vectors import MIN_VALUE, SparseVectors
 from seismic.view import View
 
 NEGATIVE = 0.5
 """The weight of negative examples: then the query points where 2 x positive - negative does."""
 
-MAX_EXAMPLES = 1000
-"""Of each kind, in one query."""
+MAX_EXAMPLES, MAX_TEXTS = 1000, 16
+"""Of each kind, in one query; and how many of them may be texts, which take far longer."""
 
 
 class Question(NamedTuple):
@@ -50,26 +51,30 @@ def numbers_of(view: View, ids: Sequence[Any]) -> list[int]:
 
 
 def _like(view: View, positive: Any, negative: Any, name: str) -> Question:
-    total, examples, unknown = np.zeros(view.manifest.dimension), [], []
+    total, examples, unknown, cut = np.zeros(view.manifest.dimension), [], [], 0
     for given, kind, weight in ((positive, name, 1.0), (negative, "negative", -NEGATIVE)):
-        vectors, numbers, others = _examples(view, given, kind)
+        vectors, numbers, queries = _examples(view, given, kind)
         if len(vectors):
             total += weight / len(vectors) * np.bincount(vectors.components, vectors.values, len(total))
         elif weight > 0:
             raise QueryError("positive: found no example, expected at least one")
         examples += numbers
-        unknown += others
+        unknown += [one for query in queries for one in query.unknown]
+        cut += sum(query.cut for query in queries)
     components = np.flatnonzero(total >= MIN_VALUE)
-    query = Query(components.astype(np.uint32), total[components].astype(np.float32), tuple(dict.fromkeys(unknown)))
-    return Question(query, tuple(examples))
+    weights, others = total[components].astype(np.float32), tuple(dict.fromkeys(unknown))
+    return Question(Query(components.astype(np.uint32), weights, others, cut), tuple(examples))
 
 
-def _examples(view: View, given: Any, kind: str) -> tuple[SparseVectors, list[int], list[int | str]]:
-    """Vectors of examples, the numbers of those that are documents, and what the index does not know of the others."""
+def _examples(view: View, given: Any, kind: str) -> tuple[SparseVectors, list[int], list[Query]]:
+    """Vectors of examples, the numbers of those that are documents, and the others as queries."""
     if not isinstance(given, Sequence) or isinstance(given, str):
-        raise QueryError(f"{kind}: found a {type(given).__name__}, expected a list of ids or of sparse vectors")
+        raise QueryError(f"{kind}: found a {type(given).__name__}, expected a list of ids, sparse vectors or texts")
     if len(given) > MAX_EXAMPLES:
         raise QueryError(f"{kind}: found {len(given)} examples, expected at most {MAX_EXAMPLES}")
+    texts = sum(isinstance(one, Mapping) and "text" in one for one in given)
+    if texts > MAX_TEXTS:
+        raise QueryError(f"{kind}: found {texts} texts, expected at most {MAX_TEXTS}")
     ids = [one for one in given if not isinstance(one, Mapping)]
     try:
         numbers = numbers_of(view, ids)
@@ -77,15 +82,14 @@ def _examples(view: View, given: Any, kind: str) -> tuple[SparseVectors, list[in
         raise QueryError(f"{kind}: {error}") from None
     if -1 in numbers:
         raise QueryError(f"{kind}: found no document {ids[numbers.index(-1)]!r}, expected one of the collection")
-    dimension, parts = view.manifest.dimension, [view.vectors(numbers)]
-    unknown: list[int | str] = []
-    for at, vector in enumerate(given):
-        if isinstance(vector, Mapping):
-            try:
-                query = parse_query(vector, dimension, view.vocabulary)
-            except QueryError as error:
-                raise QueryError(f"{kind} {at}: {error}") from None
-            indptr = np.array([0, len(query.values)])
-            parts.append(SparseVectors.trusted(indptr, query.components, query.values, dimension))
-            unknown += query.unknown
-    return SparseVectors.concatenate(parts), numbers, unknown
+    queries = [_parsed(view, one, f"{kind} {at}") for at, one in enumerate(given) if isinstance(one, Mapping)]
+    rows = [as_rows(queries)] if queries else []
+    return SparseVectors.concatenate([view.vectors(numbers), *rows]), numbers, queries
+
+
+def _parsed(view: View, example: Mapping[str, Any], where: str) -> Query:
+    current().check()  # as texts take their time
+    try:
+        return parse_query(example, view.manifest.dimension, view.vocabulary, view.encode_query)
+    except QueryError as error:
+        raise QueryError(f"{where}: {error}") from None

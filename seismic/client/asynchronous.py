@@ -8,7 +8,7 @@ import httpx
 import tenacity
 
 from seismic.client import calls
-from seismic.client.calls import Call, Query
+from seismic.client.calls import AsVector, Call, Query
 from seismic.client.models import (
     Change,
     CollectionInfo,
@@ -63,9 +63,9 @@ class AsyncClient:
         """How many documents match a filter; without one, how many there are."""
         return await self._send(calls.count(collection, filter))
 
-    async def document(self, collection: str, id: str | int) -> Document:
+    async def document(self, collection: str, id: str | int, *, with_vector: AsVector = False) -> Document:
         """A document; DocumentNotFoundError if there is none of that id."""
-        return await self._send(calls.document(collection, id))
+        return await self._send(calls.document(collection, id, with_vector))
 
     async def upsert(self, collection: str, documents: Sequence[NewDocument]) -> Change:
         """Put documents in; those whose id is there are replaced. All of them or, if one is wrong, none."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 from urllib.parse import quote
 
 import orjson
@@ -10,6 +10,9 @@ import orjson
 from seismic.client.models import Change, CollectionInfo, Count, Document, NewDocument, SearchAnswer, SearchOptions
 
 T = TypeVar("T")
+
+AsVector = bool | Literal["tokens"]
+"""Whether to return stored vectors: as `indices` and `values`, or as `tokens`."""
 
 Query = Mapping[str, Any]
 """{"indices", "values"}, {"tokens"}, {"text"}, {"id"} or examples, as the service takes them."""
@@ -46,9 +49,10 @@ def count(collection: str, filter: Mapping[str, Any] | None) -> Call[Count]:
     return Call("POST", _path(collection, "count"), Count.model_validate, {"filter": filter} if filter else {})
 
 
-def document(collection: str, id: str | int) -> Call[Document]:
+def document(collection: str, id: str | int, with_vector: AsVector) -> Call[Document]:
     """One document."""
-    return Call("GET", _path(collection, f"documents/{quote(str(id), safe='')}"), Document.model_validate)
+    asked = f"?with_vector={str(with_vector).lower()}" if with_vector else ""
+    return Call("GET", _path(collection, f"documents/{quote(str(id), safe='')}{asked}"), Document.model_validate)
 
 
 def upsert(collection: str, documents: Sequence[NewDocument]) -> Call[Change]:

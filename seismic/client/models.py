@@ -48,10 +48,11 @@ class Change(_Model):
 
 
 class Document(_Model):
-    """A document by its id."""
+    """A document by its id; its stored vector if it was asked for."""
 
     id: str | int
     payload: dict[str, Any]
+    vector: dict[str, Any] | None = None
     generation: str
     sequence: int
 

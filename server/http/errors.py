@@ -51,7 +51,10 @@ log = structlog.get_logger("server")
 class FieldProblem(BaseModel):
     """One wrong field of the request body."""
 
-    pointer: str = Field(description="Where in the body, as a JSON pointer", examples=["#/query/values/3"])
+    pointer: str = Field(
+        description="Where in the body, as a JSON pointer; `?name`: a parameter of the query",
+        examples=["#/query/values/3"],
+    )
     detail: str = Field(examples=["input should be greater than 0 (found -1.0)"])
 
 
@@ -194,7 +197,10 @@ async def _on_invalid_request(request: Request, error: Exception) -> Response:
 
 
 def _pointer(problem: Mapping[str, Any], body: Any) -> str:
-    """JSON pointer to the field; parts of `loc` that the body does not have name branches of a union."""
+    """JSON pointer to the field, or `?name` of a parameter; parts of `loc` that the body does not have name branches of
+    a union."""
+    if problem["loc"][0] == "query":
+        return f"?{problem['loc'][1]}"
     path, node = [], body
     for part in problem["loc"][1:]:
         if (isinstance(node, dict) and part in node) or (isinstance(node, list) and isinstance(part, int)):

@@ -2,20 +2,21 @@
 
 import time
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import pyarrow as pa
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Path, Query, Response
 
 from seismic import Index
 from seismic.changes.records import Change, Rules, check_delete
 from seismic.errors import DocumentNotFoundError
-from server.answers import encode
+from server.answers import encode, vectors
 from server.documents import to_upsert
 from server.http.json_route import JsonRoute
 from server.http.openapi import problems
 from server.routes.collections import Name
-from server.schemas.bodies import ChangeAnswer, DeleteRequest, DocumentAnswer, UpsertRequest
+from server.schemas.answers import DocumentAnswer
+from server.schemas.bodies import ChangeAnswer, DeleteRequest, UpsertRequest
 from server.service import Service, ServiceDep
 from server.texts import encode_documents
 
@@ -25,6 +26,10 @@ router = APIRouter(prefix=PREFIX, tags=["documents"])
 changes = APIRouter(prefix=PREFIX, tags=["documents"], route_class=JsonRoute)
 
 Id = Annotated[str, Path(description="The document's id", examples=["4983"])]
+AsVector = Annotated[
+    Literal["false", "true", "tokens"],
+    Query(description="Whether to return its stored vector: as `indices` and `values`, or as `tokens`"),
+]
 
 
 @changes.put("", responses=problems(400, 404, 413, 415, 422, 503))
@@ -54,9 +59,9 @@ async def delete_documents(name: Name, body: DeleteRequest, service: ServiceDep)
 
 
 @router.get("/{id:path}", response_model=DocumentAnswer, responses=problems(404, 422, 503))
-async def get_document(name: Name, id: Id, service: ServiceDep) -> Response:
+async def get_document(name: Name, id: Id, service: ServiceDep, with_vector: AsVector = "false") -> Response:
     """One document."""
-    content = await service.pool.run(_show, service.collections.ready(name).frozen(), id)
+    content = await service.pool.run(_show, service.collections.ready(name).frozen(), id, with_vector)
     return Response(encode(content), media_type="application/json")
 
 
@@ -75,7 +80,7 @@ async def _commit(
     )
 
 
-def _show(index: Index, text: str) -> dict[str, Any]:
+def _show(index: Index, text: str, with_vector: str) -> dict[str, Any]:
     """A `DocumentAnswer`."""
     try:
         ids = pa.array([text]).cast(index.view.rules.schema.field("id").type)
@@ -87,6 +92,7 @@ def _show(index: Index, text: str) -> dict[str, Any]:
     return {
         "id": index.document_ids([number])[0],
         "payload": index.payloads([number])[0],
+        "vector": None if with_vector == "false" else vectors(index, [number], with_vector == "true" or "tokens")[0],
         "generation": index.generation,
         "sequence": index.sequence,
     }

@@ -87,6 +87,18 @@ class SearchAnswer(Schema):
     """How the answer came about; null if not asked for."""
 
 
+class DocumentAnswer(Schema):
+    """One document."""
+
+    id: str | int
+    payload: dict[str, Any]
+    vector: VectorQuery | TokenQuery | None
+    """Its stored vector; null if not asked for."""
+    generation: str
+    sequence: int
+    """The last change that the answer knows of."""
+
+
 class BatchAnswer(Schema):
     """One answer for each search, in their order."""
 

@@ -122,16 +122,6 @@ class ChangeAnswer(Schema):
     """Milliseconds from the request's arrival at its route."""
 
 
-class DocumentAnswer(Schema):
-    """One document."""
-
-    id: str | int
-    payload: dict[str, Any]
-    generation: str
-    sequence: int
-    """The last change that the answer knows of."""
-
-
 class CollectionInfo(Schema):
     """A collection."""
 

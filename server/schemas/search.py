@@ -83,15 +83,18 @@ def _kind_of_example(example: Any) -> str | None:
     if isinstance(example, str | int) and not isinstance(example, bool):
         return "Id"
     kind = _kind_of_query(example)
-    return kind if kind in ("VectorQuery", "TokenQuery") else None
+    return kind if kind in ("VectorQuery", "TokenQuery", "TextQuery") else None
 
 
 Example = Annotated[
-    Annotated[Id, Tag("Id")] | Annotated[VectorQuery, Tag("VectorQuery")] | Annotated[TokenQuery, Tag("TokenQuery")],
+    Annotated[Id, Tag("Id")]
+    | Annotated[VectorQuery, Tag("VectorQuery")]
+    | Annotated[TokenQuery, Tag("TokenQuery")]
+    | Annotated[TextQuery, Tag("TextQuery")],
     Discriminator(
         _kind_of_example,
         custom_error_type="example_kind",
-        custom_error_message="expected an id, or an object with either 'indices' and 'values', or 'tokens'",
+        custom_error_message="expected an id, or an object with either 'indices' and 'values', 'tokens', or 'text'",
     ),
 ]
 
@@ -102,7 +105,7 @@ class ExamplesQuery(TypedDict):
     ones, where that is above 0. Examples that are documents are no hits themselves."""
 
     positive: Annotated[list[Example], Field(fail_fast=True, min_length=1, max_length=MAX_EXAMPLES)]
-    """Ids of documents, or sparse vectors; at least one."""
+    """Ids of documents, sparse vectors, or texts; at least one."""
 
     negative: NotRequired[Annotated[list[Example], Field(fail_fast=True, max_length=MAX_EXAMPLES)]]
     """The same, to be avoided."""

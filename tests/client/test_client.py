@@ -121,6 +121,9 @@ def test_documents_come_and_go(ask: Ask) -> None:
     assert changed.documents == 1
     assert ask("search", "papers", QUERY, limit=1).hits[0].id == name
     assert ask("document", "papers", name).payload["title"] == "Mars"
+    assert ask("document", "papers", name).vector is None
+    assert set(ask("document", "papers", name, with_vector=True).vector) == {"indices", "values"}
+    assert set(ask("document", "papers", name, with_vector="tokens").vector) == {"tokens"}
     before = ask("collection", "papers").documents
     assert ask("delete", "papers", [name, "not there"]).sequence == changed.sequence + 1
     assert ask("collection", "papers").documents == before - 1

@@ -7,6 +7,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+import seismic
+from seismic import Feedback, SearchRequest
 from tests.index_tools.conftest import Run, write_lines
 
 
@@ -109,3 +111,54 @@ def test_documents_like_one_from_the_second_on(run: Run, planets_index: Path) ->
     assert run("search", planets_index, "--like", "a", "--json", "--offset", "1").stdout.splitlines() == whole[1:]
     result = run("search", planets_index, "--like", "nope")
     assert "found no document 'nope'" in result.stderr
+
+
+def test_groups_feedback_and_fusion(run: Run, tmp_path: Path) -> None:
+    documents = [
+        {"id": f"d{at}", "indices": [1, 2 + at], "values": [4 - at, 1], "year": 1990 + at % 2} for at in range(4)
+    ]
+    path = write_lines(tmp_path / "x.jsonl", *documents)
+    assert run("build", path, tmp_path / "out").exit_code == 0
+    query = ("search", tmp_path / "out", "--vector", '{"indices": [1], "values": [1]}')
+    grouped = run(*query, "--group-by", "year", "--group-size", "2", "-k", "1", "--json")
+    found = [orjson.loads(line) for line in grouped.stdout.splitlines()]
+    assert [(one["rank"], one["group"], one["id"]) for one in found] == [(1, 1990, "d0"), (1, 1990, "d2")]
+    shown = [line.split() for line in run(*query, "--group-by", "year").stdout.splitlines()]
+    assert shown[:3] == [["rank", "score", "year", "id"], ["1", "4.0000", "1990", "d0"], ["2", "3.0000", "1991", "d1"]]
+    widened = [orjson.loads(line) for line in run(*query, "--feedback", "--json").stdout.splitlines()]
+    with seismic.open(tmp_path / "out") as index:
+        request = SearchRequest(query={"indices": [1], "values": [1]}, feedback=Feedback())
+        assert [(one["id"], one["score"]) for one in widened] == [
+            (hit.id, hit.score) for hit in index.ask(request).hits
+        ]
+    dense = write_lines(tmp_path / "dense.jsonl", {"rank": 1, "id": "d3", "score": 7}, {"id": "d2", "score": 0.5})
+    for method, expected in (("rrf", ["d3", "d2", "d0", "d1"]), ("weighted", ["d3", "d0", "d1", "d2"])):
+        fused = run(*query, "--fuse", dense, "--fuse-by", method, "--json").stdout.splitlines()
+        assert [orjson.loads(line)["id"] for line in fused] == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--group-size", "2"], "--group-size needs --group-by"),
+        (["--group-by", "text", "--offset", "1"], "--offset counts hits"),
+        (["--group-by", "nope"], "group_by.key: unknown column 'nope'"),
+        (["--group-by", "text", "--group-size", "0"], "'size'"),
+        (["--fuse", "nowhere.jsonl"], "nowhere.jsonl: No such file"),
+    ],
+)
+def test_wrong_groups_and_runs(run: Run, planets_index: Path, options: list[str], message: str) -> None:
+    result = run("search", planets_index, "--tokens", '{"planet": 1}', *options)
+    assert result.exit_code == 2
+    assert message in result.stderr
+
+
+def test_a_wrong_run_names_its_line(run: Run, planets_index: Path, tmp_path: Path) -> None:
+    query = ("search", planets_index, "--tokens", '{"planet": 1}', "--fuse")
+    for wrong in (b"{", {"id": "a"}, [], {"id": 1.5, "score": 1}, {"id": "a", "score": "x"}):
+        path = write_lines(tmp_path / "run.jsonl", {"id": "a", "score": 1}, wrong)
+        result = run(*query, path)
+        assert result.exit_code == 2
+        assert f"error: {path}, line 2: found " in result.stderr
+    path = write_lines(tmp_path / "run.jsonl", {"id": "a", "score": 1})
+    assert "'method'" in run(*query, path, "--fuse-by", "magic").stderr

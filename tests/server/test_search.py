@@ -171,6 +171,18 @@ def test_stored_vectors(client, index, scifact):
     assert ask(client, query=query, limit=1).hits[0].vector is None
 
 
+def test_a_document_with_its_vector(client, index, scifact):
+    url, (components, values) = "/v1/collections/scifact/documents/4983", index.vectors(index.find(["4983"]))[0]
+    assert client.get(url).json()["vector"] is None
+    found = client.get(f"{url}?with_vector=true").json()["vector"]
+    assert found == {"indices": components.tolist(), "values": values.tolist()}
+    tokens = [scifact.vocabulary.token(component) for component in components.tolist()]
+    found = client.get(f"{url}?with_vector=tokens").json()["vector"]
+    assert found == {"tokens": dict(zip(tokens, values.tolist(), strict=True))}
+    refused = client.get(f"{url}?with_vector=yes").json()
+    assert (refused["status"], refused["errors"][0]["pointer"]) == (422, "?with_vector")
+
+
 def test_batches(client, index, scifact):
     searches: list[Any] = [{"query": scifact.query(row), "limit": 3 + row % 2} for row in range(20)]
     searches += [{"query": {"id": "4983"}, "with_payload": ["title"]}, {"query": scifact.tokens(0), "offset": 3}]

@@ -58,6 +58,20 @@ async def test_queries_by_text(running, words, encoder):
         assert (await client.get(URL)).json()["encoder"] == "encoder"
 
 
+async def test_texts_as_examples(running, words):
+    async with running(words) as client:
+        (one,) = (await search(client, "word3 word5")).json()["hits"][:1]
+        query = {"positive": [{"text": "word3 word5"}, {"text": "word3 word5"}]}
+        (same,) = (await client.post(f"{URL}/search", json={"query": query, "limit": 1})).json()["hits"]
+        assert (same["id"], same["score"]) == (one["id"], one["score"])
+        query = {"positive": [{"text": "word1 word2 word3 word4"}], "negative": [{"text": "word1 word2 word3 word5"}]}
+        answer = (await client.post(f"{URL}/search", json={"query": query})).json()
+        assert answer["warnings"][0] == "the text is too long: its last 2 word pieces were cut off"
+        query = {"positive": [{"text": "word1"}] * 17}
+        response = await client.post(f"{URL}/search", json={"query": query})
+        assert problem(response, 422).detail == "positive: found 17 texts, expected at most 16"
+
+
 async def test_documents_by_text(running, words):
     async with running(words) as client:
         answer = await put(
