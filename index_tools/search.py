@@ -151,7 +151,8 @@ def _summary(answer: Answer) -> str:
     stats, profile = answer.stats, answer.profile
     chosen = f" for recall {profile.target:g} (measured: {profile.recall:.4f} at k = {profile.k})" if profile else ""
     matched = "" if answer.matched is None else f"{answer.matched:,} documents match the filter, "
+    blocks = max(stats.blocks, stats.blocks_visited)  # adding up bounds none
     return (
-        f"{matched}plan {answer.plan}{chosen}, {stats.blocks_visited:,} of {stats.blocks:,} blocks visited, "
+        f"{matched}plan {answer.plan}{chosen}, {stats.blocks_visited:,} of {blocks:,} blocks visited, "
         f"{stats.documents_scored:,} documents scored"
     )
