@@ -20,7 +20,7 @@ def test_search_shows_a_table(run: Run, planets_index: Path) -> None:
     assert lines[1][:3] == ["1", "3.0000", "b"]
     assert lines[2] == ["2", "2.0000", "a", "Mars", "is", "a", "planet."]
     assert lines[3][:2] == ["plan", "exact,"]
-    assert lines[3][4:] == ["1", "blocks", "visited,", "2", "documents", "scored"]
+    assert lines[3][4:] == ["1", "blocks", "visited,", "3", "documents", "scored"]
     assert result.stderr == "not in the index: pluto\n"
 
 
