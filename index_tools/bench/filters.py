@@ -1,16 +1,16 @@
 """What filters cost and find, by the share of the documents they let through: `python -m index_tools.bench.filters`.
 
-Microseconds of CPU of `Index.answer`, means over the queries, medians over passes in which all take turns: without a
-filter, by an exact scan of the documents that match, with a filter seen before and, for windows of numbers, with bounds
-never seen before.
+Microseconds of CPU of `Index.answer`, of each query the median over passes in which all take turns, means over the
+queries: without a filter, by an exact scan of the documents that match, with a filter seen before and, for windows of
+numbers, with bounds never seen before.
 """
 
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
-from statistics import median
 from typing import Annotated, Any, NamedTuple
 from unittest.mock import patch
 
@@ -109,13 +109,15 @@ def measure(index: Index, queries: SparseVectors, k: int, passes: int, draw: Dra
     """Times and recalls of the filters that `draw` makes."""
     rows = [queries.slice(row, row + 1) for row in range(len(queries))]
     found: dict[str, list[list[int]]] = {}
-    times: dict[str, list[float]] = {}
+    times: dict[str, list[list[float]]] = {}
     shares: list[float] = []
 
     def search(name: str, filters: Sequence[Filter | None], **options: Any) -> None:
-        began = time.thread_time()
-        answers = [index.answer(row, k, filter=one, **options) for row, one in zip(rows, filters, strict=True)]
-        times.setdefault(name, []).append((time.thread_time() - began) / len(rows) * 1e6)
+        answers, clock = [], [time.thread_time()]
+        for row, one in zip(rows, filters, strict=True):
+            answers.append(index.answer(row, k, filter=one, **options))
+            clock.append(time.thread_time())
+        times.setdefault(name, []).append([(after - before) * 1e6 for before, after in pairwise(clock)])
         hits = [[hit.number for hit in answer.hits] for answer in answers]
         found.setdefault(name, []).extend([*some, *[-1] * (k - len(some))] for some in hits)
         shares.extend(answer.matched / len(index) for answer in answers if answer.matched is not None)
@@ -133,9 +135,10 @@ def measure(index: Index, queries: SparseVectors, k: int, passes: int, draw: Dra
             search("scan", filters)
     truth = np.array(found["scan"])
     recalls = {name: _recall(np.array(found[name]), truth) for name in ("cached", "recall_97")}
+    typical = {name: float(np.median(passed, axis=0).mean()) for name, passed in times.items()}
     return {
-        **{name: median(times[name]) for name in ("unfiltered", "scan", "cached")},
-        "new": median(times["new"]) if new else None,
+        **{name: typical[name] for name in ("unfiltered", "scan", "cached")},
+        "new": typical.get("new"),
         "recall": recalls["cached"],
         "recall_97": recalls["recall_97"],
         "share": float(np.mean(shares)),
