@@ -99,7 +99,7 @@ class SearchParams(Params):
     recall: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
     """The mean share of the true top k that is enough: the cheapest settings that keep it, as measured by `seismic
     tune`, answer. Exact where nothing else was measured to keep it. What the layout `small` lost counts; more than it
-    keeps is refused. Chooses the three below, so excludes them."""
+    keeps is refused. Chooses the four below, so excludes them."""
 
     plan: Literal["auto", "blocks", "exact"] = "auto"
     """`exact`: the true top k. `blocks`: approximate, needs the layout `lists`. `auto`: what `recall` asks for, else
@@ -112,6 +112,11 @@ class SearchParams(Params):
     """Skip a block if its estimate (`exact`: its bound) < heap_factor x k-th best score so far; higher prunes more.
     None: 0.6 for `blocks`, 1 for `exact`, which above 1 is exact no more."""
 
+    bound_share: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
+    """`exact`: bounds are added up of the query's heaviest components only, which make up this share of the largest
+    score that all of them could give, and scaled up to make up for half of the rest. None: 1; below, the answer is
+    exact no more, but bounds, which take most of the time where there are millions of documents, take less."""
+
     timeout_ms: Annotated[int, Field(ge=1, le=3_600_000)] | None = None
     """Milliseconds after which the search is given up, with an error. None: as long as it takes; in the service, its
     setting."""
@@ -123,8 +128,11 @@ class SearchParams(Params):
         chosen = self.model_dump(exclude={"recall", "timeout_ms"}, exclude_none=True)
         found = " and ".join(f"{name} {value}" for name, value in chosen.items() if value != "auto")
         if found:
-            message = "recall {recall} chooses plan, query_cut and heap_factor, found {found} as well; leave out either"
-            raise PydanticCustomError("recall_and_knobs", message, {"recall": self.recall, "found": found})
+            knobs = "plan, query_cut, heap_factor and bound_share"
+            message = "recall {recall} chooses {knobs}, found {found} as well; leave out either"
+            raise PydanticCustomError(
+                "recall_and_knobs", message, {"recall": self.recall, "knobs": knobs, "found": found}
+            )
         return self
 
 

@@ -41,6 +41,9 @@ the cheapest."""
 ROUNDS, SECONDS = 8, 0.5
 """Settings are timed in turns, ROUNDS times, on as many queries as exact answers take SECONDS for (PROBE at least)."""
 
+BOUND_SHARES = (0.95, 0.9, 0.85, 0.8)
+"""Of `exact`, beside 1."""
+
 WORTHWHILE = 0.95
 """An approximate answer is preferred to an exact one if it takes less than this share of its time."""
 
@@ -113,6 +116,10 @@ def _lanes(layout: Layout) -> list[Lane]:
     """All settings to try; a lane starts with what finds most."""
     above = np.round(1 + np.geomspace(0.005, 1.0, 48), 4).tolist()
     lanes = [(EXACT, *(SearchParams(plan="exact", heap_factor=factor) for factor in above))]
+    lanes += [
+        tuple(SearchParams(plan="exact", bound_share=share, heap_factor=factor) for factor in (1.0, *above))
+        for share in BOUND_SHARES
+    ]
     if layout == "lists":
         factors = np.round(np.linspace(0.4, 1.2, 33), 3).tolist()
         lanes += [

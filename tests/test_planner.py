@@ -114,9 +114,17 @@ def test_what_the_layout_cannot_keep_is_refused(recall: float, k: int) -> None:
     assert SMALL.choose(k) == EXACT
 
 
+def test_a_bound_share_holds_for_more_hits_if_there_are_ten() -> None:
+    one, ten = (profile(k, 0.9, 5.0, plan="exact", bound_share=0.9) for k in (1, 10))
+    planner = Planner("shared", (one, ten, EXACT_100))
+    chosen = [planner.choose(k, 0.9).profile for k in (1, 2, 9, 10, 11)]
+    assert chosen == [one, EXACT_100, EXACT_100, ten, ten]
+    assert planner.choose(10, 0.9).bound_share == 0.9
+
+
 def test_under_a_filter_answers_are_exact_unless_a_heap_factor_is_asked_for() -> None:
     assert PLANNER.choose(10, 0.9).under_filter() == EXACT
-    assert PLANNER.choose(10, params=SearchParams(plan="blocks", query_cut=3)).under_filter()[::2] == (EXACT.plan, 1.0)
+    assert PLANNER.choose(10, params=SearchParams(plan="blocks", query_cut=3)).under_filter() == Choice("exact", 3, 1.0)
     asked = PLANNER.choose(10, params=SearchParams(plan="exact", heap_factor=1.5))
     assert asked.under_filter() == asked
 

@@ -23,6 +23,9 @@ EXACT = SearchParams(plan="exact")
 FACTORS = (1.03, 1.06, 1.1, 1.15, 1.22, 1.3)
 """Heap factors of a curve along `exact`."""
 
+BOUND_SHARES = (0.95, 0.9, 0.85, 0.8)
+"""Bound shares of `exact`."""
+
 CUTS, BLOCK_FACTORS = (4, 8, 15), (0.6, 0.8, 1.0)
 """Query cuts and heap factors of a curve along `blocks`."""
 
@@ -107,6 +110,7 @@ def _named(index: Index, queries: Queries, params: SearchParams) -> SearchParams
 
 def _curve(index: Index, queries: Queries, k: int, exact: Trial) -> list[CurvePoint]:
     settings = [EXACT, *(EXACT.replace(heap_factor=factor) for factor in FACTORS)]
+    settings += [EXACT.replace(bound_share=share) for share in BOUND_SHARES]
     if index.manifest.layout == _WITH_BLOCKS:
         settings += [
             SearchParams(plan="blocks", query_cut=cut, heap_factor=factor) for cut in CUTS for factor in BLOCK_FACTORS

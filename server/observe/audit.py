@@ -81,7 +81,7 @@ def is_exact(params: SearchParams, answer: Answer) -> bool:
     """Whether an answer is exact by construction."""
     if answer.profile:
         return answer.profile.exact
-    return answer.plan == "exact" and (params.heap_factor or 1.0) <= 1.0
+    return answer.plan == "exact" and (params.heap_factor or 1.0) <= 1.0 and (params.bound_share or 1.0) == 1.0
 
 
 def _numbers(hits: list[Hit]) -> npt.NDArray[np.int64]:

@@ -2,7 +2,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from seismic import SparseVectors
@@ -11,7 +11,7 @@ from seismic.builder.maxima import find_maxima
 from seismic.builder.quantize import quantize_vectors
 from seismic.builder.shared import share_blocks
 from seismic.kernels.accumulate import make_accumulate_workspace, search_accumulate_batch
-from seismic.kernels.bounds import TERMS, add_bounds, make_bounds, whole_weight
+from seismic.kernels.bounds import TERMS, add_bounds, choose_heaviest, make_bounds, whole_weight
 from seismic.kernels.exact import Workspace, make_exact_workspace, search_exact_batch
 from seismic.kernels.maxima import BLOCK, GROUP, WINDOW, Maxima
 from seismic.kernels.score import SAFETY
@@ -55,6 +55,7 @@ def search(
     queries: list[Row],
     k: int,
     heap_factor: float = 1.0,
+    bound_share: float = 1.0,
     workspace: Workspace | None = None,
     allowed: np.ndarray = ALL,
     least_score: float = 0.0,
@@ -65,7 +66,17 @@ def search(
     counters = np.zeros((len(queries), 4), np.int64)
     csr, least_scores = samples.queries(queries), np.full(len(queries), least_score, np.float32)
     search_exact_batch(
-        shard.maxima, shard.shared, *csr, heap_factor, least_scores, allowed, workspace, scores, numbers, counters
+        shard.maxima,
+        shard.shared,
+        *csr,
+        heap_factor,
+        bound_share,
+        least_scores,
+        allowed,
+        workspace,
+        scores,
+        numbers,
+        counters,
     )
     for array in (workspace.bounds.bounds, *workspace.table):
         assert not array.any()
@@ -133,6 +144,46 @@ def test_bounds_of_several_windows() -> None:
     np.testing.assert_array_equal(scratch.bounds[:n_blocks], expected)
     np.testing.assert_array_equal(scratch.tops, expected.reshape(-1, GROUP).max(axis=1))
     assert not scratch.bounds[n_blocks:].any()
+
+
+@given(data=st.data(), share=st.floats(0.01, 1))
+def test_the_heaviest_components(data: st.DataObject, share: float) -> None:
+    """As few as make up a share, but for those of equal weight."""
+    (query,) = data.draw(samples.sparse_rows(samples.WIDE, min_size=1, max_size=1))
+    assume(query)
+    _, components, values = samples.queries([query])
+    scales = np.linspace(0.5, 2, samples.WIDE, dtype=np.float32)
+    maxima, scratch = samples.maxima([], samples.WIDE, range(0))._replace(scales=scales), make_bounds(samples.WIDE, 1)
+    count, stretch = choose_heaviest(samples.readonly(maxima), components, values, share, scratch)
+    most = {component: np.float64(weight) * scales[component] for component, weight in query.items()}
+    chosen = scratch.components[:count].tolist()
+    assert chosen == [component for component in components.tolist() if component in set(chosen)]
+    assert scratch.values[:count].tolist() == [np.float32(query[component]) for component in chosen]
+    kept, total = sum(most[component] for component in chosen), sum(most.values())
+    assert kept >= share * total * (1 - 1e-9)
+    lightest = min(most[component] for component in chosen)
+    assert all(value <= lightest for component, value in most.items() if component not in chosen)
+    without = sum(most[component] for component in chosen if most[component] > lightest * (1 + 1e-4))
+    assert without < share * total
+    assert stretch == pytest.approx((total / kept) ** 0.5)
+
+
+@pytest.mark.parametrize("dense", [range(0), SOME_DENSE, ALL_DENSE])
+@given(vectors=samples.sparse_vectors(max_size=40), k=st.integers(1, 50), data=st.data(), share=st.floats(0.05, 0.99))
+def test_a_bound_share_finds_documents_with_their_scores(
+    dense: range, vectors: SparseVectors, k: int, data: st.DataObject, share: float
+) -> None:
+    """Perhaps not the best, but as many as there are, each with its score."""
+    shard = shard_of(vectors, dense)
+    queries = data.draw(samples.sparse_rows(vectors.dimension, max_size=4))
+    found, exact = search(shard, queries, k, bound_share=share), search(shard, queries, k)
+    assert ((found.numbers >= 0).sum(axis=1) == (exact.numbers >= 0).sum(axis=1)).all()
+    assert (found.scores <= exact.scores).all()
+    for row, query in enumerate(queries):
+        hits = found.numbers[row][found.numbers[row] >= 0].tolist()
+        assert len(set(hits)) == len(hits)
+        expected = [naive.dot(shard.documents[number], query) for number in hits]
+        np.testing.assert_allclose(found.scores[row][: len(hits)], expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize("dense", [range(0), range(0, samples.WIDE, 2), ALL_DENSE])
@@ -262,7 +313,7 @@ def check_adding_up(vectors: SparseVectors, count: int, k: int, share: float, qu
     search_accumulate_batch(impacts, shared, *csr, least_scores, allowed, workspace, scores, numbers, counters)
     exact_workspace = make_exact_workspace(vectors.dimension, len(vectors))
     search_exact_batch(
-        maxima, shared, *csr, 1.0, least_scores, allowed, exact_workspace, expected, others, other_counters
+        maxima, shared, *csr, 1.0, 1.0, least_scores, allowed, exact_workspace, expected, others, other_counters
     )
     np.testing.assert_array_equal(numbers, others)
     np.testing.assert_array_equal(scores, expected)

@@ -52,7 +52,7 @@ def search(plan: str, stop: Any) -> tuple[np.ndarray, list[np.ndarray]]:
         every = np.packbits(np.ones(len(VECTORS), bool), bitorder="little")
         scan.search_scan_batch(shard.maxima, shard.shared, *csr, least_scores, every, space, *out)
     else:
-        exact.search_exact_batch(shard.maxima, shard.shared, *csr, 1.0, least_scores, ALL, space, *out)
+        exact.search_exact_batch(shard.maxima, shard.shared, *csr, 1.0, 1.0, least_scores, ALL, space, *out)
     return numbers, [space.bounds.bounds, *space.table]
 
 

@@ -137,6 +137,7 @@ async def test_audits_are_by_the_profile_that_was_chosen(running, tiny, monkeypa
         (SearchParams(), "exact", True),
         (SearchParams(heap_factor=1.0), "exact", True),
         (SearchParams(heap_factor=1.1), "exact", False),
+        (SearchParams(bound_share=0.9), "exact", False),
         (SearchParams(plan="blocks"), "blocks", False),
     ],
 )

@@ -32,6 +32,9 @@ class Ours(Engine):
         if build["layout"] != "lists":
             looser = (1.04, 1.08, 1.2) if quick else (1.02, 1.04, 1.06, 1.08, 1.1, 1.13, 1.17, 1.22, 1.3)
             approximate = [Setting({"plan": "exact", "heap_factor": factor}) for factor in looser]
+            for share in (0.95, 0.85) if quick else (0.95, 0.9, 0.85, 0.8):
+                bounded = {"plan": "exact", "bound_share": share}
+                approximate += [Setting({**bounded, "heap_factor": factor}) for factor in (1.0, 1.02, 1.05)]
             return [Setting({"plan": "exact"}, exact=True), *approximate]
         cuts, factors = (3, 4, 6, 8, 11, 15), (0.5, 0.55, 0.6, 0.7, 0.8, 0.9, 1.0)
         return [
