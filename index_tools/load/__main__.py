@@ -3,7 +3,9 @@
 import asyncio
 import itertools
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 from urllib.request import Request, urlopen
@@ -11,15 +13,14 @@ from urllib.request import Request, urlopen
 import numpy as np
 import typer
 import uvloop
-from rich.console import Console
-from rich.table import Table
 
 from index_tools.load.client import Load, Samples
 from index_tools.load.requests import address, bodies, requests
 from index_tools.machine import describe_machine
 from index_tools.queries import read_queries
+from index_tools.tables import table
 
-COLUMNS = ("connections", "rate", "per second", "p50 ms", "p99 ms", "max ms", "CPU ms", "answers", "RSS MB")
+COLUMNS = ("connections", "loop", "batch", "per second", "p50 ms", "p99 ms", "max ms", "CPU ms", "answers", "RSS MB")
 
 
 class Usage(NamedTuple):
@@ -63,10 +64,11 @@ def main(
     seconds: Annotated[float, typer.Option(help="For each number of connections.")] = 10.0,
     batch: Annotated[int, typer.Option(help="Searches in one request.")] = 1,
     params: Annotated[str, typer.Option(help="Other fields of a search, JSON.")] = '{"with_payload": false}',
+    every: Annotated[float | None, typer.Option(help="Look at the service's memory every so many seconds.")] = None,
     key: Annotated[str | None, typer.Option(envvar="SEISMIC_API_KEY", help="API key.")] = None,
     output: Annotated[Path | None, typer.Option(help="JSON with the results.")] = None,
 ) -> None:
-    """Send searches to a service, and print what came back.
+    """Send searches to a service, and print what came back, as Markdown.
 
     In a closed loop each connection asks again once it is answered. In an
     open loop requests are due at fixed times and their latency counts from
@@ -80,27 +82,50 @@ def main(
     vectors = read_queries(queries).vectors
     whole = requests(url, collection, bodies(vectors, json.loads(params), batch), batch > 1, key)
     stream: Iterator[bytes] = itertools.cycle(whole)
-    results, table = [], Table(*COLUMNS, box=None)
+    results, rows = [], [[*COLUMNS]]
     for count in connections:
         load = Load(host, port, stream, count, rate)
         before = usage(url, key)
-        samples = uvloop.run(_timed(load, seconds))
+        samples, memory = uvloop.run(_timed(load, seconds, partial(usage, url, key), every))
         after = usage(url, key)
         result = {"connections": count, "rate": rate, "batch": batch, **summarise(samples, seconds)}
         result["cpu_ms"] = (after.cpu - before.cpu) * 1000 / max(1, samples.statuses.total())
         result["rss_mb"] = after.resident
+        course = [(0.0, before.resident), *memory, (seconds, after.resident)]
+        result["memory"] = [{"seconds": when, "rss_mb": resident} for when, resident in course]
         results.append(result)
         statuses = ", ".join(f"{status}: {number}" for status, number in result["statuses"].items())
         numbers = (f"{result[name]:,.1f}" for name in ("per_second", "p50_ms", "p99_ms", "max_ms"))
         cpu = f"{result['cpu_ms']:.3f}"
-        table.add_row(str(count), f"{rate or 'closed'}", *numbers, cpu, statuses, f"{result['rss_mb']:,.0f}")
-    Console(width=120).print(table)
+        loop = f"{rate:g} due" if rate else "closed"
+        rows.append([str(count), loop, str(batch), *numbers, cpu, statuses, f"{result['rss_mb']:,.0f}"])
+    typer.echo(table(rows), nl=False)
+    for result in results if every else []:
+        looks = [[f"{one['seconds']:.0f}", f"{one['rss_mb']:,.1f}"] for one in result["memory"]]
+        typer.echo("\n" + table([[f"seconds at {result['connections']} connections", "RSS MB"], *looks]), nl=False)
     if output:
         output.write_text(json.dumps({"machine": describe_machine(), "results": results}, indent=2))
 
 
-async def _timed(load: Load, seconds: float) -> Samples:
-    return await asyncio.wait_for(load.run(seconds), seconds + 60)
+async def _timed(
+    load: Load, seconds: float, look: Callable[[], Usage], every: float | None
+) -> tuple[Samples, list[tuple[float, float]]]:
+    """What came back; and at which second the service had how many megabytes."""
+    memory: list[tuple[float, float]] = []
+    watching = asyncio.create_task(_watch(look, every, memory)) if every else None
+    try:
+        return await asyncio.wait_for(load.run(seconds), seconds + 60), memory
+    finally:
+        if watching:
+            watching.cancel()
+
+
+async def _watch(look: Callable[[], Usage], every: float, memory: list[tuple[float, float]]) -> None:
+    begun = time.perf_counter()
+    while True:
+        await asyncio.sleep(every)
+        found = await asyncio.to_thread(look)  # in a thread, as the loop sends requests
+        memory.append((time.perf_counter() - begun, found.resident))
 
 
 if __name__ == "__main__":

@@ -67,7 +67,7 @@ def test_what_comes_back_is_counted(service: Service, tmp_path: Path, options: l
     app = Typer()
     app.command()(main)
     url = f"http://127.0.0.1:{service.server_address[1]}"
-    numbers = ["--connections", "1", "--connections", "4", "--seconds", "0.5"]
+    numbers = ["--connections", "1", "--connections", "4", "--seconds", "0.5", "--every", "0.1"]
     result = CliRunner().invoke(app, [url, "c", str(queries), *numbers, *options, "--output", str(output)])
     assert result.exit_code == 0, result.output
     found = json.loads(output.read_text())["results"]
@@ -79,6 +79,10 @@ def test_what_comes_back_is_counted(service: Service, tmp_path: Path, options: l
         assert one["per_second"] * 0.5 == pytest.approx(one["statuses"]["200"])
         assert 0 < one["p50_ms"] <= one["p99_ms"] <= one["max_ms"]
         assert one["rss_mb"] == 2
+        assert one["memory"][0]["seconds"] < one["memory"][-1]["seconds"]
+        assert {look["rss_mb"] for look in one["memory"]} == {2}
+    assert result.stdout.startswith("| connections | ")
+    assert "| seconds at 4 connections | RSS MB |" in result.stdout
     sent = [json.loads(body) for body in service.bodies]
     if searches == 1:
         assert {len(body["query"]["indices"]) for body in sent} == {1, 2}
