@@ -130,5 +130,5 @@ def test_under_a_filter_answers_are_exact_unless_a_heap_factor_is_asked_for() ->
 
 
 def test_few_blocks_are_scanned() -> None:
-    assert [scans(blocks, 39_901) for blocks in (1, 64 + 39_901 // 512, 142)] == [True, True, False]
+    assert [scans(blocks, 39_901) for blocks in (1, 96 + 39_901 // 512, 174)] == [True, True, False]
     assert scans(10, 10)

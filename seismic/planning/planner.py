@@ -34,10 +34,10 @@ def accumulates(documents: int, k: int) -> bool:
     return documents <= DOCUMENTS_PER_HIT * k
 
 
-SCANNED, BLOCKS_PER_SCANNED = 64, 512
+SCANNED, BLOCKS_PER_SCANNED = 96, 512
 """Where so few blocks have a document that may be returned, and one more for so many blocks of the shard, exact search
-scores all of them. Of 39,901 blocks it takes 34 us to score 33 and 143 to score 310, but 69 and 97 to bound all; of
-5,000 blocks 16 to score 28 and 43 to score 135, but 22 and 35."""
+scores all of them. Of 39,901 blocks it takes 31 us to score 37 and 88 to score 303, but 45 and 60 to bound all; of
+5,000 blocks 14 to score 28 and 33 to score 156, but 18 and 29."""
 
 
 def scans(allowed: int, blocks: int) -> bool:
