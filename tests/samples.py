@@ -15,11 +15,11 @@ import seismic
 from seismic import Index, SparseVectors
 from seismic.kernels.cpu import JIT_DISABLED
 from seismic.kernels.heaviest import Heads
+from seismic.kernels.lists import Blocks, Summaries
 from seismic.kernels.maxima import BLOCK, GROUP, Maxima
 from seismic.kernels.score import Forward
 from seismic.kernels.shared import Shared
 from seismic.kernels.summarize import CODE_BITS
-from seismic.kernels.traverse import Blocks, Summaries
 from tests import naive
 from tests.naive import Codes, Row
 

@@ -3,8 +3,8 @@
 import numpy as np
 
 from seismic.builder.prune import Postings
+from seismic.kernels.lists import Blocks
 from seismic.kernels.maxima import BLOCK
-from seismic.kernels.traverse import Blocks
 
 
 def cut_lists(postings: Postings) -> Blocks:

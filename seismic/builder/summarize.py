@@ -8,9 +8,9 @@ import numpy.typing as npt
 from seismic.builder.ranges import Report, ranges_by_work, run_even
 from seismic.builder.spool import Spool
 from seismic.kernels import summarize
+from seismic.kernels.lists import Blocks, Summaries
 from seismic.kernels.maxima import BLOCK
 from seismic.kernels.summarize import Cut, Inverted
-from seismic.kernels.traverse import Blocks, Summaries
 from seismic.params import BuildParams
 from seismic.store.schema import check_offset
 from seismic.threads import in_order

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from seismic.execution.scope import Part, Scope
 from seismic.execution.workspaces import Workspaces
 from seismic.kernels import accumulate, exact, scan, traverse
+from seismic.kernels.lists import padded
 from seismic.planning.planner import Choice, accumulates, scans
 from seismic.stop import current
 from seismic.store.shard import Shard
@@ -121,7 +122,7 @@ def _search_shard(
     method = method_of(shard, part, k, choice)
     if method == "lists" and shard.lists is not None:
         n_lists = min(cut, int(np.diff(queries.indptr).max(initial=0)))
-        workspace = workspaces.for_blocks(n_lists * traverse.padded(shard.entry.most_blocks))
+        workspace = workspaces.for_blocks(n_lists * padded(shard.entry.most_blocks))
         lists = (shard.lists.blocks, shard.lists.summaries, shard.lists.forward)
         traverse.search_blocks_batch(*lists, *csr, cut, factor, allowed, workspace, scores, numbers, counters)
         return numbers, scores

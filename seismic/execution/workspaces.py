@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from seismic.kernels import accumulate, exact, traverse
+from seismic.kernels import accumulate, exact, lists
 from seismic.kernels.best import room_for
 
 
@@ -14,7 +14,7 @@ class Workspaces:
         self._dimension, self._documents = 0, 0
         self._exact: exact.Workspace | None = None
         self._accumulate: accumulate.Workspace | None = None
-        self._blocks: traverse.Workspace | None = None
+        self._blocks: lists.Workspace | None = None
         self._flag = np.zeros(1, np.uint8)
 
     def fit(self, dimension: int, documents: int, flag: npt.NDArray[np.uint8]) -> None:
@@ -36,8 +36,8 @@ class Workspaces:
             self._accumulate = accumulate.make_accumulate_workspace(k)
         return self._accumulate._replace(stop=self._flag)
 
-    def for_blocks(self, blocks: int) -> traverse.Workspace:
+    def for_blocks(self, blocks: int) -> lists.Workspace:
         """For searches that estimate up to so many blocks, padding included."""
         if self._blocks is None or len(self._blocks.order) < blocks:
-            self._blocks = traverse.make_workspace(self._dimension, self._documents, blocks)
+            self._blocks = lists.make_workspace(self._dimension, self._documents, blocks)
         return self._blocks._replace(stop=self._flag)

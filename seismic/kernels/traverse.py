@@ -1,131 +1,31 @@
 """The `blocks` plan: estimate every block of the query's heaviest lists by its summary, visit best-first across all
 lists.
 
-A list block is what a posting list has of a shared block, so its documents lie side by side. Estimates are 16 bits
-wide: the sum of weight x code over the query's components, with whole weights.
+A list block is what a posting list has of a shared block, so its documents lie side by side.
 """
-
-from typing import NamedTuple
 
 import numpy as np
 
 from seismic.kernels import heap
-from seismic.kernels.arrays import F32, I32, I64, U8, U16, U32, Ids
+from seismic.kernels.arrays import F32, I64, U8, U32
+from seismic.kernels.estimate import estimate, load_weights
 from seismic.kernels.heaviest import select_heaviest
 from seismic.kernels.jit import jit
+from seismic.kernels.lists import BUCKETS, Blocks, Summaries, Workspace, padded
 from seismic.kernels.maxima import BLOCK, GROUP
 from seismic.kernels.score import (
-    LINE,
     SAFETY,
     Forward,
-    QueryTable,
     dot,
     load_query,
-    make_query_table,
-    matches,
     offer,
     prefetch_vector,
     unload_query,
 )
-from seismic.kernels.simd import add_rows, at_least, prefetch, stopped, trailing_zeros
-from seismic.kernels.summarize import CODE_BITS, MAX_BLOCKS, MAX_CODE
-
-BUCKETS = 256
-"""Steps of the counting sorts."""
+from seismic.kernels.simd import at_least, prefetch, stopped, trailing_zeros
 
 AHEAD = 32
 """Documents gathered and prefetched before they are scored: enough to hide a cache miss behind scoring."""
-
-LOCATED = 1024
-"""Runs located and prefetched before they are added."""
-
-
-class Blocks(NamedTuple):
-    """Posting lists in blocks.
-
-    ``lists`` int32 [dimension + 1]: list -> blocks. ``members`` uint32 [blocks]: a shared block << 8 | which of its
-    documents are in the list, a bit each.
-    """
-
-    lists: I32
-    members: U32
-
-
-class Summaries(NamedTuple):
-    """The blocks' summaries, inverted list by list.
-
-    A run is what one list's summaries hold of one component. Runs of equal length (a shape) lie together, so a run's
-    entries are found by arithmetic. ``shapes`` int32 [dimension + 1]: list -> shapes. ``lengths`` uint16 and
-    ``counts`` uint32 [shapes]: entries of a run, and how many such runs. ``runs`` int32 [dimension + 1]: list -> runs.
-    ``components`` uint16 or uint32 [runs]. ``starts`` int32 [dimension + 1]: list -> entries. ``entries`` uint16:
-    block within its list << CODE_BITS | code; a code of 0 pads. ``scales`` float32 [dimension]: value = scale of the
-    component x code.
-    """
-
-    shapes: I32
-    lengths: U16
-    counts: U32
-    runs: I32
-    components: Ids
-    starts: I32
-    entries: U16
-    scales: F32
-
-
-class Workspace(NamedTuple):
-    """What one search at a time needs; one per thread.
-
-    ``table``; ``weights`` uint16 [dimension]: the query's, whole, for estimates. By list block, each list padded to
-    GROUP: ``estimates`` uint16, ``tops`` uint16: the largest of each group. ``weights``, ``estimates`` and
-    ``visited`` uint8 [shared blocks] are all 0 between searches. ``scored`` uint32 [documents]: positions scored.
-    By located run: ``run_starts`` and ``run_bases`` int64, ``run_lengths`` and ``run_weights`` uint16. By candidate:
-    ``members`` uint32, ``bounds`` uint16: its estimate, ``order`` uint32. ``histogram`` int64 [BUCKETS + 1]. ``stop``
-    uint8 [1]: once another thread sets it, a search ends soon, with hits that mean nothing.
-    """
-
-    table: QueryTable
-    weights: U16
-    estimates: U16
-    tops: U16
-    visited: U8
-    scored: U32
-    run_starts: I64
-    run_bases: I64
-    run_lengths: U16
-    run_weights: U16
-    members: U32
-    bounds: U16
-    order: U32
-    histogram: I64
-    stop: U8
-
-
-@jit
-def padded(blocks: int) -> int:
-    """Blocks of a list, as estimates are laid out."""
-    return (blocks + GROUP - 1) & -GROUP
-
-
-@jit
-def make_workspace(dimension: int, documents: int, blocks: int) -> Workspace:
-    """A workspace for searches that estimate at most `blocks` blocks, padding included."""
-    return Workspace(
-        make_query_table(dimension),
-        np.zeros(max(dimension, 1 << 16), np.uint16),
-        np.zeros(blocks + MAX_BLOCKS, np.uint16),  # the rest is room for entries whose block is damaged
-        np.zeros(blocks // GROUP, np.uint16),
-        np.zeros(-(-documents // BLOCK), np.uint8),
-        np.empty(documents, np.uint32),
-        np.empty(LOCATED, np.int64),
-        np.empty(LOCATED, np.int64),
-        np.empty(LOCATED, np.uint16),
-        np.empty(LOCATED, np.uint16),
-        np.empty(blocks, np.uint32),
-        np.empty(blocks, np.uint16),
-        np.empty(blocks, np.uint32),
-        np.empty(BUCKETS + 1, np.int64),
-        np.zeros(1, np.uint8),
-    )
 
 
 @jit
@@ -149,7 +49,7 @@ def search_blocks(
     may. Adds lists, blocks estimated, blocks visited and documents scored to `counters` [4].
     """
     weight_sum = load_query(workspace.table, components, values)
-    unit = _load_weights(summaries.scales, components, values, workspace.weights)
+    unit = load_weights(summaries.scales, components, values, workspace.weights)
     chosen = np.empty(min(query_cut, len(values)), np.int64)
     bases = np.zeros(len(chosen) + 1, np.int64)
     n_lists = select_heaviest(values, 0, len(values), chosen)
@@ -159,7 +59,7 @@ def search_blocks(
         size = np.int64(blocks.lists[component + 1]) - np.int64(blocks.lists[component])
         bases[rank + 1] = bases[rank] + padded(size)
         counters[1] += size
-    _estimate(summaries, chosen, bases, n_lists, workspace)
+    estimate(summaries, chosen, bases, n_lists, workspace)
     size = _visit_all(
         blocks,
         forward,
@@ -180,78 +80,6 @@ def search_blocks(
         workspace.weights[component] = 0
     workspace.estimates[: bases[n_lists]] = 0
     counters[0] += n_lists
-
-
-@jit
-def _load_weights(scales: F32, components: U32, values: F32, weights: U16) -> float:
-    """Spread out the query's weights for estimates; the score that one unit of an estimate means."""
-    total = np.float64(0)
-    for at in range(len(components)):
-        total += np.float64(values[at]) * np.float64(scales[components[at]]) * MAX_CODE
-    unit = total / 65535 if total > 0 else np.float64(1)
-    for at in range(len(components)):
-        weights[components[at]] = np.int64(np.float64(values[at]) * np.float64(scales[components[at]]) / unit)
-    return unit
-
-
-@jit
-def _estimate(summaries: Summaries, chosen: I64, bases: I64, n_lists: int, workspace: Workspace) -> None:
-    """Fill `estimates` and `tops`."""
-    located = 0
-    for rank in range(n_lists):
-        if stopped(workspace.stop):
-            break
-        located = _locate(summaries, chosen[rank], bases[rank], workspace, located)
-    _add_located(summaries, workspace, located)
-    for group in range(bases[n_lists] // GROUP):
-        workspace.tops[group] = add_rows(
-            workspace.estimates, group * GROUP, workspace.table.signature, bases, workspace.weights, 0
-        )
-
-
-@jit(inline=True)
-def _add_located(summaries: Summaries, workspace: Workspace, located: int) -> None:
-    """Add the located runs to the estimates."""
-    entries, estimates = summaries.entries, workspace.estimates
-    for run in range(located):
-        base, start = np.uint64(workspace.run_bases[run]), np.uint64(workspace.run_starts[run])
-        weight, stop = np.uint32(workspace.run_weights[run]), start + np.uint64(workspace.run_lengths[run])
-        for at in range(start, stop):
-            entry = np.uint32(entries[at])
-            place = base + np.uint64(entry >> np.uint32(CODE_BITS))
-            estimates[place] += np.uint16(weight * (entry & np.uint32(MAX_CODE)))
-
-
-@jit
-def _locate(summaries: Summaries, component: int, base: int, workspace: Workspace, located: int) -> int:
-    """Find and prefetch the list's runs of the query's components; how many wait to be added."""
-    components, weights, one = summaries.components, workspace.weights, np.uint64(1)
-    shape, entry = np.int64(summaries.shapes[component]), np.int64(summaries.starts[component])
-    first, last = np.int64(summaries.runs[component]), np.int64(summaries.runs[component + 1])
-    end, length = first, 0  # of the shape's runs
-    for at in range(first, last, 64):
-        mask = matches(components, at, last, workspace.table)
-        while mask != 0:
-            run = at + np.int64(trailing_zeros(mask))
-            mask &= mask - one
-            weight = weights[components[run]]
-            if weight == 0:
-                continue
-            while run >= end:
-                entry += (end - first) * length
-                first, length = end, np.int64(summaries.lengths[shape])
-                end += np.int64(summaries.counts[shape])
-                shape += 1
-            if located == LOCATED:
-                _add_located(summaries, workspace, located)
-                located = 0
-            start = entry + (run - first) * length
-            prefetch(summaries.entries, start)
-            prefetch(summaries.entries, start + LINE // summaries.entries.itemsize)
-            workspace.run_starts[located], workspace.run_bases[located] = start, base
-            workspace.run_lengths[located], workspace.run_weights[located] = length, weight
-            located += 1
-    return located
 
 
 @jit

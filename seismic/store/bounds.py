@@ -13,10 +13,10 @@ import pyarrow as pa
 
 from seismic.errors import CorruptIndexError
 from seismic.kernels.impacts import Impacts
+from seismic.kernels.lists import Blocks, Summaries
 from seismic.kernels.maxima import BLOCK, Maxima
 from seismic.kernels.score import Forward
 from seismic.kernels.shared import Shared, bits_match
-from seismic.kernels.traverse import Blocks, Summaries
 from seismic.vectors import MAX_VALUE
 
 

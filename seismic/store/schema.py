@@ -11,10 +11,10 @@ import pyarrow as pa
 
 from seismic.errors import CorruptIndexError, InputError
 from seismic.kernels.impacts import WINDOW, Impacts
+from seismic.kernels.lists import Blocks, Summaries
 from seismic.kernels.maxima import BLOCK, GROUP, Maxima, windows_of
 from seismic.kernels.score import Forward
 from seismic.kernels.shared import Shared
-from seismic.kernels.traverse import Blocks, Summaries
 
 DOCUMENTS, FORWARD, POSTINGS, SUMMARIES = (
     "documents.arrow",

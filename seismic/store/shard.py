@@ -10,10 +10,10 @@ import pyarrow as pa
 
 from seismic.errors import CorruptIndexError
 from seismic.kernels.impacts import Impacts
+from seismic.kernels.lists import Blocks, Summaries
 from seismic.kernels.maxima import BLOCK, Maxima
 from seismic.kernels.score import Forward
 from seismic.kernels.shared import Shared
-from seismic.kernels.traverse import Blocks, Summaries
 from seismic.params import Layout, stores_residuals
 from seismic.store.bounds import check_column, check_forward, check_impacts, check_lists, check_maxima, check_shared
 from seismic.store.files import map_batch, map_table, names_of

@@ -9,6 +9,7 @@ from seismic.builder.impacts import find_impacts
 from seismic.builder.quantize import quantize_vectors
 from seismic.kernels import accumulate, exact, scan, traverse
 from seismic.kernels.cpu import JIT_DISABLED
+from seismic.kernels.lists import make_workspace, padded
 from tests import naive, samples
 from tests.kernels.test_exact import ALL, SOME_DENSE, shard_of
 from tests.kernels.test_traverse import Case
@@ -36,8 +37,8 @@ def search(plan: str, stop: Any) -> tuple[np.ndarray, list[np.ndarray]]:
     out = scores, numbers, np.zeros((len(QUERIES), 4), np.int64)
     if plan == "blocks":
         case = Case(VECTORS, {})
-        blocks = sum(traverse.padded(len(list_)) for list_ in case.lists.values())
-        lists = traverse.make_workspace(VECTORS.dimension, len(VECTORS), blocks)._replace(stop=stop)
+        blocks = sum(padded(len(list_)) for list_ in case.lists.values())
+        lists = make_workspace(VECTORS.dimension, len(VECTORS), blocks)._replace(stop=stop)
         traverse.search_blocks_batch(*case.arrays(), *csr, samples.COMPONENTS, 1.0, ALL, lists, *out)
         return numbers, [lists.visited, lists.weights, lists.estimates, *lists.table]
     shard = shard_of(VECTORS, SOME_DENSE)

@@ -6,12 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seismic import SparseVectors
-from seismic.kernels import traverse
+from seismic.kernels import estimate as estimating
+from seismic.kernels import lists, traverse
 from seismic.kernels.exact import ALL
+from seismic.kernels.lists import Blocks, Summaries, make_workspace, padded
 from seismic.kernels.maxima import BLOCK, GROUP
 from seismic.kernels.score import Forward, load_query
 from seismic.kernels.summarize import MAX_CODE
-from seismic.kernels.traverse import Blocks, Summaries, make_workspace, padded, search_blocks_batch
+from seismic.kernels.traverse import search_blocks_batch
 from tests import naive, samples
 from tests.naive import Codes, Row
 
@@ -156,8 +158,8 @@ def test_estimates_are_query_times_summary(dimension: int) -> None:
         workspace = make_workspace(dimension, len(case.vectors), int(bases[-1]))
         arrays = samples.queries([query])[1:]
         load_query(workspace.table, *arrays)
-        unit = traverse._load_weights(summaries.scales, *arrays, workspace.weights)
-        traverse._estimate(summaries, chosen, bases, len(chosen), workspace)
+        unit = estimating.load_weights(summaries.scales, *arrays, workspace.weights)
+        estimating.estimate(summaries, chosen, bases, len(chosen), workspace)
         assert workspace.tops.tolist() == workspace.estimates[: bases[-1]].reshape(-1, GROUP).max(axis=1).tolist()
         for base, component in zip(bases, chosen.tolist(), strict=False):
             expected = naive.estimates(codes[component], scales, query)
@@ -175,7 +177,7 @@ def test_runs_are_added_when_their_buffer_is_full() -> None:
     located = sum(
         len(naive.invert_summaries(summaries.get(list(query)[place], [])).keys() & query.keys()) for place in chosen
     )
-    assert located > traverse.LOCATED
+    assert located > lists.LOCATED
     found = search(case, 10, 20, 1e-9)
     naive.assert_top_k(found.numbers, found.scores, case.documents, query)
 
@@ -193,4 +195,4 @@ def test_candidates_are_sorted_but_for_one_step(estimates: list[int], floor: int
     assert sorted(workspace.order.tolist()) == list(range(len(estimates)))
     ordered = workspace.bounds[workspace.order].astype(int)
     best_after = np.maximum.accumulate(ordered[::-1])[::-1]
-    assert (best_after - ordered <= (max(estimates) - floor) / (traverse.BUCKETS - 1) * 1.001).all()
+    assert (best_after - ordered <= (max(estimates) - floor) / (lists.BUCKETS - 1) * 1.001).all()

@@ -9,10 +9,10 @@ from hypothesis import given
 
 from seismic import CorruptIndexError, InputError, SparseVectors
 from seismic.builder.impacts import find_impacts
+from seismic.kernels.lists import Blocks, Summaries
 from seismic.kernels.maxima import BLOCK, Maxima
 from seismic.kernels.score import Forward
 from seismic.kernels.shared import Shared
-from seismic.kernels.traverse import Blocks, Summaries
 from seismic.store import schema
 from seismic.store.files import map_batch, write_batches
 from tests import naive, samples
