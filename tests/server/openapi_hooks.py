@@ -36,8 +36,6 @@ def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwar
 
 def _repair_search(body: dict[str, Any]) -> None:
     query = body["query"]
-    if "text" in query:  # no collection here has an encoder
-        query["tokens"] = {query.pop("text"): 1.0}
     if "id" in query:
         query["id"] = ID
     for kind in query.keys() & {"positive", "negative"}:
@@ -83,6 +81,8 @@ def _repair_filter(part: dict[str, Any]) -> dict[str, Any]:
 
 
 def _repaired_vector(query: dict[str, Any]) -> dict[str, Any]:
+    if "text" in query:  # no collection here has an encoder
+        query["tokens"] = {query.pop("text"): 1.0}
     if "indices" in query:
         query["values"] = _weights(query["values"], len(query["indices"]))
     return query
