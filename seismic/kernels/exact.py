@@ -138,7 +138,9 @@ def search_exact(
         unit = add_bounds(maxima, scratch.components[:bounded], scratch.values[:bounded], groups, scratch)
         reach = Reach(np.float32(unit * stretch), half, bounded, heap_factor, least_score)
         size, n_found = best_first(maxima, shared, reach, allowed, workspace, k, counters)
-        if size < k and least_score == 0 and not stopped(workspace.stop):  # perhaps for want of others
+        if kth_score(workspace, k, size, least_score) == 0 and not stopped(
+            workspace.stop
+        ):  # perhaps for want of others
             scratch.bounds[: groups * GROUP] = 0
             bounded = terms
     if bounded == terms:

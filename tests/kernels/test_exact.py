@@ -168,6 +168,11 @@ def test_the_heaviest_components(data: st.DataObject, share: float) -> None:
     assert stretch == pytest.approx((total / kept) ** 0.5)
 
 
+def test_documents_that_score_nothing_do_not_end_a_bound_share() -> None:
+    shard = shard_of(SparseVectors.from_dicts([{0: 2.0}, *[{1: 1.0}] * 7, {2: 1.0}]), range(0))
+    assert search(shard, [{0: 1.0, 2: 1.0}], 2, bound_share=0.5).numbers.tolist() == [[0, 8]]
+
+
 @pytest.mark.parametrize("dense", [range(0), SOME_DENSE, ALL_DENSE])
 @given(vectors=samples.sparse_vectors(max_size=40), k=st.integers(1, 50), data=st.data(), share=st.floats(0.05, 0.99))
 def test_a_bound_share_finds_documents_with_their_scores(
