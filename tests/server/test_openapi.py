@@ -50,7 +50,13 @@ def test_schemathesis_finds_nothing(server: Server, tmp_path: Path):
 
 def test_schemathesis_finds_nothing_where_keys_are_needed(guarded: Server, key: str, tmp_path: Path):
     """It asks without a key, and with a wrong one, too: the check `ignored_auth`."""
-    schemathesis(guarded, tmp_path, "--max-examples=2", f"--header=Authorization: Bearer {key}")
+    schemathesis(
+        guarded,
+        tmp_path,
+        "--max-examples=3",
+        "--phases=examples,fuzzing,stateful",
+        f"--header=Authorization: Bearer {key}",
+    )
     log = guarded.log()
     assert {401} < {line["status"] for line in log if line["event"] == "request"}
 
