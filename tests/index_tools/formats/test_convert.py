@@ -147,7 +147,7 @@ def test_replacing(run: Run, tmp_path: Path) -> None:
     assert sum(map(len, rows_of(read(tmp_path / "x.bin")))) == 30
 
 
-# ---- stops -------------------------------------------------------------------------------------------------------
+# ---- round trips -------------------------------------------------------------------------------------------------
 
 
 def convert_vectors(folder: Path, ending: str, vectors: SparseVectors, scale: float = 1.0) -> SparseVectors:
@@ -220,6 +220,3 @@ def test_damaged_ground_truth(run: Run, tmp_path: Path) -> None:
         assert result.exit_code == 2
         assert "x.gt: cannot be read as ground truth of BigANN" in " ".join(result.stderr.split())
         assert names(tmp_path) == ["x.gt"]
-
-
-# ---- a disk that is full -----------------------------------------------------------------------------------------

@@ -175,7 +175,7 @@ def test_one_conversion_at_a_time(tmp_path: Path) -> None:
         assert names(tmp_path) == ["LOCK"]
 
 
-# ---- round trips -------------------------------------------------------------------------------------------------
+# ---- a disk that is full -----------------------------------------------------------------------------------------
 
 
 @contextmanager
