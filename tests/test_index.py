@@ -77,11 +77,11 @@ SIGNATURES = """
 import sys
 import seismic
 from seismic import SearchParams, SparseVectors
-from seismic.kernels import accumulate, exact, lists, traverse
+from seismic.kernels import accumulate, exact, lists, traverse, visit
 
 kernels = (
     *(exact.search_exact_batch, accumulate.search_accumulate_batch, traverse.search_blocks_batch),
-    *(exact.make_exact_workspace, accumulate.make_accumulate_workspace, lists.make_workspace),
+    *(visit.make_exact_workspace, accumulate.make_accumulate_workspace, lists.make_workspace),
 )
 query = SparseVectors.from_dicts([{0: 1.0, 1: 2.0}])
 for path in sys.argv[1:]:

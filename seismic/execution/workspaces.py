@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from seismic.kernels import accumulate, exact, lists
+from seismic.kernels import accumulate, lists, visit
 from seismic.kernels.best import room_for
 
 
@@ -12,7 +12,7 @@ class Workspaces:
 
     def __init__(self) -> None:
         self._dimension, self._documents = 0, 0
-        self._exact: exact.Workspace | None = None
+        self._exact: visit.Workspace | None = None
         self._accumulate: accumulate.Workspace | None = None
         self._blocks: lists.Workspace | None = None
         self._flag = np.zeros(1, np.uint8)
@@ -24,10 +24,10 @@ class Workspaces:
             self._dimension, self._documents = dimension, documents
             self._exact = self._blocks = None
 
-    def for_exact(self) -> exact.Workspace:
+    def for_exact(self) -> visit.Workspace:
         """For the plan `exact`."""
         if self._exact is None:
-            self._exact = exact.make_exact_workspace(self._dimension, self._documents)
+            self._exact = visit.make_exact_workspace(self._dimension, self._documents)
         return self._exact._replace(stop=self._flag)
 
     def for_accumulate(self, k: int) -> accumulate.Workspace:

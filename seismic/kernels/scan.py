@@ -5,12 +5,12 @@ import numpy as np
 from seismic.kernels import heap
 from seismic.kernels.arrays import F32, I64, U8, U32
 from seismic.kernels.bounds import unit_of
-from seismic.kernels.exact import ROUNDING, Workspace, kth_score, settle, visit
 from seismic.kernels.jit import jit
 from seismic.kernels.maxima import Maxima
 from seismic.kernels.score import load_query, unload_query
 from seismic.kernels.shared import Shared, rounding_of
 from seismic.kernels.simd import stopped
+from seismic.kernels.visit import ROUNDING, Workspace, kth_score, settle, visit
 
 CHUNK = 64
 """Blocks looked at together for one that is allowed."""

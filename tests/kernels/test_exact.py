@@ -12,10 +12,11 @@ from seismic.builder.quantize import quantize_vectors
 from seismic.builder.shared import share_blocks
 from seismic.kernels.accumulate import make_accumulate_workspace, search_accumulate_batch
 from seismic.kernels.bounds import TERMS, add_bounds, choose_heaviest, make_bounds, whole_weight
-from seismic.kernels.exact import Workspace, make_exact_workspace, search_exact_batch
+from seismic.kernels.exact import search_exact_batch
 from seismic.kernels.maxima import BLOCK, GROUP, WINDOW, Maxima
 from seismic.kernels.score import SAFETY
 from seismic.kernels.shared import Shared
+from seismic.kernels.visit import Workspace, make_exact_workspace
 from seismic.query import MAX_COMPONENTS
 from tests import naive, samples
 from tests.kernels.conftest import needs_jit

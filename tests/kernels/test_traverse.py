@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 from seismic import SparseVectors
 from seismic.kernels import estimate as estimating
 from seismic.kernels import lists, traverse
-from seismic.kernels.exact import ALL
 from seismic.kernels.lists import Blocks, Summaries, make_workspace, padded
 from seismic.kernels.maxima import BLOCK, GROUP
 from seismic.kernels.score import Forward, load_query
 from seismic.kernels.summarize import MAX_CODE
 from seismic.kernels.traverse import search_blocks_batch
+from seismic.kernels.visit import ALL
 from tests import naive, samples
 from tests.naive import Codes, Row
 
