@@ -67,7 +67,7 @@ class BuildParams(Params):
     layout: Layout = "shared"
     """`shared`: exact search over shared blocks; little space, quick to build. `small`: half of that; vectors
     lose their lightest components and are rounded to 8 bits, and the build measures how many exact answers that keeps.
-    `full`: every posting as well, which makes exact answers of hundreds of hits cheaper, at half as many bytes again;
+    `full`: every posting as well, which makes exact answers of hundreds of hits cheaper, in 1.6 times the bytes;
     shards of up to 65,536 documents have them in any layout but `small`. `lists`: posting lists in blocks as well,
     which the plan `blocks` visits; all parameters below but those of the order are theirs."""
 

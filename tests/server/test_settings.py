@@ -8,7 +8,7 @@ import typer.main
 
 import seismic
 from seismic import ParameterError
-from server.__main__ import cli
+from server.command import cli
 from server.settings import ENGINE_VARIABLES, Settings, load_settings
 from server.settings_page import page
 
