@@ -153,6 +153,9 @@ def _from_text(text: Any, dimension: int, encode: Encode | None) -> Query:
 
 def as_rows(queries: Sequence[Query]) -> SparseVectors:
     """Queries for the kernels, a row each."""
+    if len(queries) == 1:
+        (query,) = queries
+        return SparseVectors.trusted(np.array([0, len(query.values)]), query.components, query.values, QUERY_DIMENSION)
     lengths = [0, *(len(query.values) for query in queries)]
     components = np.concatenate([query.components for query in queries])
     values = np.concatenate([query.values for query in queries])

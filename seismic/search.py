@@ -23,14 +23,15 @@ from seismic.planning.planner import depth_to_accumulate
 from seismic.planning.pseudo import pseudo_queries
 from seismic.query import Query, QueryLike, as_rows, known_components
 from seismic.request import SearchRequest
-from seismic.stop import current, under, within
+from seismic.stop import within
 from seismic.store.manifest import Manifest
-from seismic.threads import even_ranges, in_order
 from seismic.vectors import SparseVectors, VectorsLike, as_vectors
 from seismic.view import View, open_view
 from seismic.vocabulary import Vocabulary
 
 QueriesLike: TypeAlias = "VectorsLike | list[str]"
+
+_DEFAULTS = SearchParams()
 
 
 class Index:
@@ -41,11 +42,13 @@ class Index:
     ``len(index)`` counts documents, deleted ones aside.
     """
 
-    def __init__(self, view: View) -> None:
-        self.name = view.collection.resolve().name
+    def __init__(self, view: View, like: "Index | None" = None) -> None:
+        self.name: str = (
+            like.name if like else view.collection.resolve().name
+        )  # which asks the system about every folder
         self._current: View | None = view
         self._refreshing = threading.Lock()
-        self._responder = Responder()
+        self._responder: Responder = like._responder if like else Responder()
 
     @property
     def view(self) -> View:
@@ -109,9 +112,7 @@ class Index:
 
     def frozen(self) -> "Index":
         """The index as it is now, which no refresh changes: for several calls that must agree."""
-        index = Index(self.view)
-        index._responder = self._responder
-        return index
+        return Index(self.view, self)
 
     def search(
         self,
@@ -143,7 +144,7 @@ class Index:
         """`search`, with the plan, its profile, counters, unknown components and warnings."""
         if k < 1:
             raise ParameterError(f"k is {k}, expected at least 1")
-        params = params or SearchParams()
+        params = params or _DEFAULTS
         if recall is not None:
             params = params.replace(recall=recall)
         return self.ask(SearchRequest(query=query, limit=k, params=params, filter=filter))
@@ -152,10 +153,10 @@ class Index:
         """The answer to a request. Raises QueryError or ParameterError."""
         return self.ask_batch([request])[0]
 
-    def ask_batch(self, requests: Sequence[SearchRequest]) -> list[Answer]:
+    def ask_batch(self, requests: Sequence[SearchRequest], threads: int = 1) -> list[Answer]:
         """Answers in the order of the requests, all of one view; those of equal `params`, `limit` and `offset` are
-        searched in one call of a kernel, with the GIL released."""
-        return self._responder.respond(self.view, requests)
+        searched together, with the GIL released."""
+        return self._responder.respond(self.view, requests, threads)
 
     def search_batch(
         self,
@@ -182,18 +183,12 @@ class Index:
         if isinstance(queries, list):
             queries = encode_texts(view.encode_query, queries, threads).vectors
         vectors = known_components(as_vectors(queries), view.manifest.dimension)
-        numbers, scores = np.full((len(vectors), k), -1, np.int64), np.zeros((len(vectors), k), np.float32)
-
-        def task(span: tuple[int, int]) -> None:
-            with under(stop):
-                found = self._responder.executor.run(view, scope, vectors.slice(*span), width, choice)
-            numbers[slice(*span), :width], scores[slice(*span), :width] = found.numbers, found.scores
-
-        parts = 1 if threads == 1 else 8 * threads  # short ranges keep all threads busy to the end
         with within(params.timeout_ms if params else None):
-            stop = current()
-            for _ in in_order(task, even_ranges(len(vectors), parts), threads):
-                pass
+            found = self._responder.executor.run(view, scope, vectors, width, choice, threads=threads)
+        if width == k:
+            return found.numbers, found.scores
+        numbers, scores = np.full((len(vectors), k), -1, np.int64), np.zeros((len(vectors), k), np.float32)
+        numbers[:, :width], scores[:, :width] = found.numbers, found.scores
         return numbers, scores
 
     def count(self, filter: FilterLike | None = None) -> int:

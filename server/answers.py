@@ -22,23 +22,23 @@ _NOTHING = itertools.repeat(None)  # for every hit
 
 def search(service: Service, index: Index, body: SearchRequest, started: float) -> bytes:
     """A `SearchAnswer`."""
-    (content,) = _answer(service, index, [body])
+    (content,) = _answer(service, index, [body], threads=1)
     return encode(content | {"took_ms": _since(started)})
 
 
 def search_batch(service: Service, index: Index, body: BatchRequest, started: float) -> bytes:
     """A `BatchAnswer`."""
-    contents = _answer(service, index, body.searches)
+    contents = _answer(service, index, body.searches, 1 + service.pool.spare())
     took = _since(started)
     return encode({"answers": [content | {"took_ms": took} for content in contents], "took_ms": took})
 
 
-def _answer(service: Service, index: Index, searches: Sequence[SearchRequest]) -> list[dict[str, Any]]:
+def _answer(service: Service, index: Index, searches: Sequence[SearchRequest], threads: int) -> list[dict[str, Any]]:
     """Answers without the time they took; counted."""
     index, tracer = index.frozen(), tracing.current()  # hits and payloads are of one view, whatever changes meanwhile
     began = time.perf_counter()
     with tracer.span("search"):
-        answers = index.ask_batch(searches)
+        answers = index.ask_batch(searches, threads)
     service.answered(index, searches, answers, time.perf_counter() - began)
     with tracer.span("payloads"):
         state = _state(index)

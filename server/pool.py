@@ -46,14 +46,16 @@ class SearchPool:
     """`threads` calls run at once and `queue` more wait; beyond that `run` raises OverloadedError at once."""
 
     def __init__(self, threads: int, queue: int, metrics: Metrics) -> None:
-        self._capacity, self._metrics = threads + queue, metrics
-        self._slots = threading.BoundedSemaphore(self._capacity)
+        self._threads, self._capacity, self._metrics = threads, threads + queue, metrics
+        self._taken, self._lock = 0, threading.Lock()
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="search")
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What `function` returns or raises, from a thread that logs with the caller's request id."""
-        if not self._slots.acquire(blocking=False):
-            raise OverloadedError(f"{self._capacity} searches are running or waiting; try again shortly")
+        with self._lock:
+            if self._taken == self._capacity:
+                raise OverloadedError(f"{self._capacity} searches are running or waiting; try again shortly")
+            self._taken += 1
         call, since = functools.partial(function, *args, **kwargs), time.perf_counter()
         self._metrics.queued.inc()
         future: Future[T] = self._executor.submit(contextvars.copy_context().run, self._begin, call, since)
@@ -61,8 +63,13 @@ class SearchPool:
         future.add_done_callback(self._end)
         return await asyncio.wrap_future(future)
 
+    def spare(self) -> int:
+        """Threads that no search needs now, so that one that runs may use them, too."""
+        return max(0, self._threads - self._taken)
+
     def _end(self, future: Future[Any]) -> None:
-        self._slots.release()
+        with self._lock:
+            self._taken -= 1
         if future.cancelled():  # before it began
             self._metrics.queued.dec()
 

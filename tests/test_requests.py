@@ -148,6 +148,7 @@ def test_a_batch_is_its_requests_one_by_one(there: Changed) -> None:
     requests += [SearchRequest(query=query, params=SearchParams(plan="blocks", query_cut=4)) for query in queries]
     assert there.index.ask_batch(requests) == [there.index.ask(request) for request in requests]
     assert there.index.ask_batch([]) == []
+    assert there.index.ask_batch(requests * 10, threads=2) == there.index.ask_batch(requests * 10)
     with pytest.raises(QueryError, match=r"searches\[2\]: id: found no document 'nope'"):
         there.index.ask_batch([*requests[:2], SearchRequest(query={"id": "nope"})])
     with pytest.raises(FilterError, match=r"searches\[1\].filter.must\[0\].key: unknown column 'nope'"):

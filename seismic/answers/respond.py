@@ -69,7 +69,7 @@ class Responder:
     def __init__(self) -> None:
         self.executor, self.filters, self._columns = Executor(), Filters(), Columns()
 
-    def respond(self, view: View, requests: Sequence[SearchRequest]) -> list[Answer]:
+    def respond(self, view: View, requests: Sequence[SearchRequest], threads: int = 1) -> list[Answer]:
         """Answers of one view, in the order of the requests, all within the least of their `timeout_ms`. Raises
         QueryError, ParameterError or FilterError, which name the request if there are several, or StoppedError."""
         timeouts = [request.params.timeout_ms for request in requests if request.params.timeout_ms is not None]
@@ -82,7 +82,7 @@ class Responder:
                 except InputError as error:
                     raise error if len(requests) == 1 else _placed(error, f"searches[{at}]") from None
             self._widen(view, [task for task in tasks if task.request.feedback])
-            self._search(view, [task for task in tasks if not task.request.group_by])
+            self._search(view, [task for task in tasks if not task.request.group_by], threads)
             hits = _hits(view, [_page(view, task) for task in tasks])
             return [self._answer(view, *answered) for answered in zip(tasks, hits, strict=True)]
 
@@ -100,7 +100,7 @@ class Responder:
             query = widened(view, task.question.query, found.numbers, found.scores, task.request.feedback)
             task.question = task.question._replace(query=query)
 
-    def _search(self, view: View, tasks: Sequence[Task]) -> None:
+    def _search(self, view: View, tasks: Sequence[Task], threads: int = 1) -> None:
         """Find what each task needs, examples aside."""
         alike: dict[tuple[tuple[int, ...], int, Choice], list[Task]] = {}
         for task in tasks:  # parts of equal filters are the same ones
@@ -108,8 +108,8 @@ class Responder:
         for (_, depth, choice), group in alike.items():
             scope, queries = group[0].scope, as_rows([task.question.query for task in group])
             least = np.array([task.least for task in group])
-            found = self.executor.run(view, scope, queries, min(depth, scope.count), choice, _not_above(least))
-            sizes = np.count_nonzero((found.numbers >= 0) & (found.scores >= least[:, None]), axis=1).tolist()
+            found = self.executor.run(view, scope, queries, min(depth, scope.count), choice, _not_above(least), threads)
+            sizes = ((found.numbers >= 0) & (found.scores >= least[:, None])).sum(axis=1).tolist()
             for row, (task, size) in enumerate(zip(group, sizes, strict=True)):
                 task.numbers, task.scores = found.numbers[row, :size], found.scores[row, :size]
                 task.kth = float(task.scores[-1]) if size == depth else None
@@ -188,6 +188,8 @@ def _placed(error: InputError, where: str) -> InputError:
 
 def _not_above(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
     """The nearest float32 that is no larger."""
+    if not scores.any():
+        return np.zeros(len(scores), np.float32)
     with np.errstate(over="ignore"):
         single = scores.astype(np.float32)
     return np.where(single > scores, np.nextafter(single, np.float32(0)), single)

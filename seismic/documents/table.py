@@ -110,7 +110,7 @@ def _id_reader(column: pa.Array) -> Callable[[list[int]], list[Any]]:
         return lambda rows: list(values[rows].tolist())
     _, offset_buffer, text = column.buffers()
     kind = np.int64 if pa.types.is_large_string(column.type) else np.int32
-    offsets = np.frombuffer(offset_buffer, kind)[column.offset :]
+    offsets = np.frombuffer(offset_buffer, kind)[column.offset :].data  # an array's items take longer
     view = memoryview(text if text is not None else b"")
 
     def read(rows: list[int]) -> list[Any]:

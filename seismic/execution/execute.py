@@ -12,8 +12,9 @@ from seismic.execution.workspaces import Workspaces
 from seismic.kernels import accumulate, exact, scan, traverse
 from seismic.kernels.lists import padded
 from seismic.planning.planner import Choice, accumulates, scans
-from seismic.stop import current
+from seismic.stop import current, under
 from seismic.store.shard import Shard
+from seismic.threads import even_ranges, in_order
 from seismic.vectors import SparseVectors
 from seismic.view import View
 
@@ -22,6 +23,10 @@ Method: TypeAlias = Literal["lists", "impacts", "bounds", "scan"]
 blocks, or all that a narrow filter lets through (these three `exact`)."""
 
 Arrays: TypeAlias = tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]
+
+
+PARTS = 8
+"""Parts that each thread of a search of many queries gets: short ones keep all threads busy to the end."""
 
 
 class Found(NamedTuple):
@@ -62,11 +67,34 @@ class Executor:
         k: int,
         choice: Choice,
         least_scores: npt.NDArray[np.float32] | None = None,
+        threads: int = 1,
     ) -> Found:
         """The k best documents of the scope, which is of the same view, for each query; k of them must be there.
 
         Those that score less than `least_scores` [n] may be left out.
         """
+        if threads == 1 or len(queries) < PARTS * threads:
+            return self._run(view, scope, queries, k, choice, least_scores)
+        stop = current()
+
+        def task(span: tuple[int, int]) -> Found:
+            least = None if least_scores is None else least_scores[slice(*span)]
+            with under(stop):
+                return self._run(view, scope, queries.slice(*span), k, choice, least)
+
+        ranges = even_ranges(len(queries), PARTS * threads)
+        return Found(*map(np.concatenate, zip(*in_order(task, ranges, threads), strict=True)))
+
+    def _run(
+        self,
+        view: View,
+        scope: Scope,
+        queries: SparseVectors,
+        k: int,
+        choice: Choice,
+        least_scores: npt.NDArray[np.float32] | None,
+    ) -> Found:
+        """`run` on this thread."""
         counters = np.zeros((len(queries), 4), np.int64)
         if k == 0:  # nothing is in the scope
             return Found(np.empty((len(queries), 0), np.int64), np.empty((len(queries), 0), np.float32), counters)

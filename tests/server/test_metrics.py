@@ -93,8 +93,8 @@ async def test_answers_that_need_not_be_exact_are_audited(running, tiny, monkeyp
     async with running(tiny, audit_every=1) as client:
         ask = Index.ask_batch
 
-        def worse(index: Index, requests: list[SearchRequest]) -> list[Answer]:
-            answers = ask(index, requests)
+        def worse(index: Index, requests: list[SearchRequest], threads: int = 1) -> list[Answer]:
+            answers = ask(index, requests, threads)
             for request, answer in zip(requests, answers, strict=True):
                 if request.params.heap_factor:
                     del answer.hits[1:]
@@ -121,8 +121,8 @@ async def test_audits_are_by_the_profile_that_was_chosen(running, tiny, monkeypa
     )
     ask = Index.ask_batch
 
-    def profiled(index: Index, requests: list[SearchRequest]) -> list[Answer]:
-        return [answer._replace(profile=profile) for answer in ask(index, requests)]
+    def profiled(index: Index, requests: list[SearchRequest], threads: int = 1) -> list[Answer]:
+        return [answer._replace(profile=profile) for answer in ask(index, requests, threads)]
 
     monkeypatch.setattr(Index, "ask_batch", profiled)
     async with running(tiny, audit_every=1) as client:
