@@ -155,7 +155,7 @@ class Index:
 
     def ask_batch(self, requests: Sequence[SearchRequest], threads: int = 1) -> list[Answer]:
         """Answers in the order of the requests, all of one view; those of equal `params`, `limit` and `offset` are
-        searched together, with the GIL released."""
+        searched together, on up to so many `threads`, with the GIL released."""
         return self._responder.respond(self.view, requests, threads)
 
     def search_batch(

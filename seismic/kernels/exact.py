@@ -8,21 +8,10 @@ import numpy as np
 
 from seismic.kernels import heap
 from seismic.kernels.arrays import F32, I64, U8, U32
-from seismic.kernels.bounds import (
-    TERMS,
-    add_bounds,
-    choose_heaviest,
-    collect,
-    first_floor,
-    least_bound,
-    restrict,
-)
+from seismic.kernels.bounds import TERMS, add_bounds, choose_heaviest, collect, first_floor, least_bound, restrict
 from seismic.kernels.jit import jit
 from seismic.kernels.maxima import GROUP, Maxima
-from seismic.kernels.score import (
-    load_query,
-    unload_query,
-)
+from seismic.kernels.score import load_query, unload_query
 from seismic.kernels.shared import Shared, rounding_of
 from seismic.kernels.simd import stopped
 from seismic.kernels.visit import ROUNDING, Reach, Workspace, kth_score, settle, visit

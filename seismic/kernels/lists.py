@@ -7,10 +7,7 @@ import numpy as np
 from seismic.kernels.arrays import F32, I32, I64, U8, U16, U32, Ids
 from seismic.kernels.jit import jit
 from seismic.kernels.maxima import BLOCK, GROUP
-from seismic.kernels.score import (
-    QueryTable,
-    make_query_table,
-)
+from seismic.kernels.score import QueryTable, make_query_table
 from seismic.kernels.summarize import MAX_BLOCKS
 
 BUCKETS = 256

@@ -13,15 +13,7 @@ from seismic.kernels.heaviest import select_heaviest
 from seismic.kernels.jit import jit
 from seismic.kernels.lists import BUCKETS, Blocks, Summaries, Workspace, padded
 from seismic.kernels.maxima import BLOCK, GROUP
-from seismic.kernels.score import (
-    SAFETY,
-    Forward,
-    dot,
-    load_query,
-    offer,
-    prefetch_vector,
-    unload_query,
-)
+from seismic.kernels.score import SAFETY, Forward, dot, load_query, offer, prefetch_vector, unload_query
 from seismic.kernels.simd import at_least, prefetch, stopped, trailing_zeros
 
 AHEAD = 32

@@ -12,18 +12,10 @@ import numpy as np
 from seismic.kernels import heap
 from seismic.kernels.arrays import F32, F64, I64, U8, U32
 from seismic.kernels.block_dot import add_own, add_rows, full_sums, wanted_of
-from seismic.kernels.bounds import (
-    Bounds,
-    least_bound,
-    make_bounds,
-)
+from seismic.kernels.bounds import Bounds, least_bound, make_bounds
 from seismic.kernels.jit import jit
 from seismic.kernels.maxima import BLOCK, GROUP
-from seismic.kernels.score import (
-    SAFETY,
-    QueryTable,
-    make_query_table,
-)
+from seismic.kernels.score import SAFETY, QueryTable, make_query_table
 from seismic.kernels.shared import Shared, own_span, prefetch_block, prefetch_own, prefetch_rows
 from seismic.kernels.simd import ones, stopped
 
