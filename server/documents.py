@@ -1,20 +1,19 @@
 """Documents of a request as vectors and a table, checked against the collection; errors name row and field."""
 
-import base64
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
 
 from seismic import InputError, SparseVectors, VectorError, Vocabulary
 from seismic.changes.records import Rules, Upsert, check_upsert
+from server.payloads import to_column
 from server.schemas.bodies import DocumentIn
 
 
 def to_upsert(documents: Sequence[DocumentIn], vocabulary: Vocabulary | None, rules: Rules) -> Upsert:
     """What changes the collection. Raises InputError."""
-    ids = _column("id", [document.id for document in documents], rules.schema.field("id").type)
+    ids = to_column("id", [document.id for document in documents], rules.schema.field("id").type)
     names = dict.fromkeys(name for document in documents for name in document.payload)
     for name in names:
         if name not in rules.schema.names or name == "id":
@@ -22,7 +21,7 @@ def to_upsert(documents: Sequence[DocumentIn], vocabulary: Vocabulary | None, ru
             known = ", ".join(column for column in rules.schema.names if column != "id")
             raise InputError(f"row {row}, field '{name}': unknown payload column, expected those there are ({known})")
     columns = {
-        name: _column(name, [document.payload.get(name) for document in documents], rules.schema.field(name).type)
+        name: to_column(name, [document.payload.get(name) for document in documents], rules.schema.field(name).type)
         for name in names
     }
     return check_upsert(_vectors(documents, vocabulary), pa.table({"id": ids, **columns}), rules)
@@ -52,26 +51,3 @@ def _components(row: int, tokens: dict[str, float], vocabulary: Vocabulary | Non
             raise VectorError(f"found {token!r}, expected tokens of the vocabulary", row=row, field="tokens")
         found.append(component)
     return found
-
-
-def _column(name: str, values: list[Any], kind: pa.DataType) -> pa.Array:
-    """JSON values as a column of the collection."""
-    convert = _converter(kind)
-    try:
-        return convert(values)
-    except (pa.ArrowException, TypeError, ValueError, OverflowError):
-        for row, value in enumerate(values):
-            try:
-                convert([value])
-            except (pa.ArrowException, TypeError, ValueError, OverflowError):
-                raise InputError(f"row {row}, field '{name}': found {value!r}, expected {kind}") from None
-        raise
-
-
-def _converter(kind: pa.DataType) -> Callable[[list[Any]], pa.Array]:
-    """Dates and decimals come as text, bytes as base64: what answers show."""
-    if pa.types.is_temporal(kind) or pa.types.is_decimal(kind):
-        return lambda values: pa.array(values, pa.string()).cast(kind)
-    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
-        return lambda values: pa.array([one and base64.b64decode(one, validate=True) for one in values], kind)
-    return lambda values: pa.array(values, kind)

@@ -1,6 +1,6 @@
 """Columns as codes, to group and count documents by their values: a number for each distinct value of a shard."""
 
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -94,9 +94,9 @@ def _encoded(chunks: list[pa.Array], kind: pa.DataType) -> tuple[pa.Array, npt.N
     return encoded.chunk(0).dictionary, np.concatenate(codes).astype(np.int32)
 
 
-def value_at(view: View, columns: Columns, key: str, number: int) -> Any:
+def value_at(view: View, columns: Columns, key: str, number: int) -> pa.Scalar | None:
     """The value of a document, by its number in the view; None if it has none."""
     shard = int(np.searchsorted(view.firsts, number, side="right")) - 1
     codes = columns.of(view.shards[shard], key)
     code = int(codes.codes[number - view.firsts[shard]])
-    return codes.values[code].as_py() if code >= 0 else None
+    return codes.values[code] if code >= 0 else None

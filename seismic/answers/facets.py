@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seismic.answers.codes import Columns
+from seismic.documents.values import to_pylist
 from seismic.execution.scope import Scope
 from seismic.kernels.matches import mark_matches
 from seismic.kernels.score import load_query, make_query_table
@@ -40,11 +41,14 @@ def count_facets(
             chosen = codes.codes[matched] if codes.documents is None else codes.codes[matched[codes.documents]]
             counts = np.bincount(chosen[chosen >= 0], minlength=len(codes.values))
             occurring = np.flatnonzero(counts)
-            total.update(dict(zip(codes.values.take(occurring).to_pylist(), counts[occurring].tolist(), strict=True)))
-    return {
-        facet.key: sorted(totals[facet.key].items(), key=lambda entry: (-entry[1], entry[0]))[: facet.limit]
-        for facet in facets
-    }
+            values = to_pylist(codes.values.take(occurring))
+            total.update(dict(zip(values, counts[occurring].tolist(), strict=True)))
+    return {facet.key: sorted(totals[facet.key].items(), key=_order)[: facet.limit] for facet in facets}
+
+
+def _order(entry: tuple[Any, int]) -> tuple[int, bool, Any]:
+    value, count = entry
+    return -count, isinstance(value, str), value  # times that are text come after those that are none
 
 
 def matches(shared: Any, allowed: npt.NDArray[np.uint8], query: Query, dimension: int) -> npt.NDArray[np.bool_]:

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from seismic.answers.codes import Columns, narrowed, value_at
+from seismic.documents.values import to_python
 from seismic.execution.scope import Scope
 from seismic.request import GroupBy
 from seismic.view import View
@@ -27,13 +28,13 @@ Search: TypeAlias = Callable[[Scope, int], Found]
 
 def best_groups(view: View, columns: Columns, scope: Scope, by: GroupBy, search: Search) -> list[tuple[Any, Found]]:
     """(value, hits) of each group, best first."""
-    groups: dict[Any, Found] = {}
+    groups: dict[pa.Scalar, Found] = {}
     rest = _with_values(view, columns, scope, by.key, None)
     wanted, exhausted = by.limit * by.size, False
     while len(groups) < by.limit and not exhausted and rest.count:
         found = search(rest, wanted)
         exhausted = len(found) < wanted
-        seen: dict[Any, Found] = {}
+        seen: dict[pa.Scalar, Found] = {}
         for number, score in found:
             seen.setdefault(value_at(view, columns, by.key, number), []).append((number, score))
         for value in list(seen)[: by.limit - len(groups)]:
@@ -42,11 +43,11 @@ def best_groups(view: View, columns: Columns, scope: Scope, by: GroupBy, search:
                 groups[value] = search(_with_values(view, columns, rest, by.key, [value]), by.size)
         if len(groups) < by.limit and not exhausted:
             rest = _with_values(view, columns, rest, by.key, list(seen), but=True)
-    return list(groups.items())
+    return [(to_python(value), found) for value, found in groups.items()]
 
 
 def _with_values(
-    view: View, columns: Columns, scope: Scope, key: str, values: list[Any] | None, *, but: bool = False
+    view: View, columns: Columns, scope: Scope, key: str, values: list[pa.Scalar] | None, *, but: bool = False
 ) -> Scope:
     """The documents that have one of these values (None: any), or, with `but`, another one."""
     masks = []
@@ -60,7 +61,7 @@ def _with_values(
     return narrowed(view, scope, masks)
 
 
-def _are_in(distinct: pa.Array, values: list[Any]) -> npt.NDArray[np.bool_]:
+def _are_in(distinct: pa.Array, values: list[pa.Scalar]) -> npt.NDArray[np.bool_]:
     """bool [distinct + 1]: whether each is one of `values`."""
     found = pc.is_in(distinct, value_set=pa.array(values, distinct.type)).to_numpy(zero_copy_only=False)
     return np.append(found, False)

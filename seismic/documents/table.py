@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from seismic.documents.ids import find_repeat
+from seismic.documents.values import reader_of
 from seismic.errors import InputError, ParameterError
 
 FEW = 16
@@ -23,6 +24,7 @@ class Documents:
         self._ends: list[int] = np.cumsum(rows).tolist()
         self._ids = [_id_reader(batch.column("id")) for batch in self._batches]
         self.columns = [name for name in tables[0].column_names if name != "id"] if tables else []
+        self._read = {name: reader_of(tables[0].schema.field(name).type) for name in self.columns}
 
     def ids(self, numbers: Iterable[int]) -> list[Any]:
         """Ids (str or int) of document numbers; None for a negative number."""
@@ -70,7 +72,7 @@ class Documents:
 
     def _payload(self, number: int, names: list[str]) -> dict[str, Any]:
         batch, row = self._locate(number)
-        return {name: self._batches[batch].column(name)[row].as_py() for name in names}
+        return {name: self._read[name](self._batches[batch].column(name)[row]) for name in names}
 
 
 def check_documents(documents: pa.Table | None, count: int) -> pa.Table:

@@ -75,10 +75,11 @@ def _column(name: str, kind: pa.DataType) -> Column:
     storage = storage_of(element) if is_ordered(element) else None
     ends = (0, 0) if storage is None else (lowest(storage), highest(storage))
     words = f"column '{name}' is {kind}"
-    return Column(element, storage, ends, _per_second(element), _type_of(element), words)
+    return Column(element, storage, ends, per_second_of(element), _type_of(element), words)
 
 
-def _per_second(kind: pa.DataType) -> int | Fraction | None:
+def per_second_of(kind: pa.DataType) -> int | Fraction | None:
+    """How many of a type's units are a second; None if it is none of dates or times."""
     if not is_time(kind):
         return None
     if pa.types.is_date32(kind):

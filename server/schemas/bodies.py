@@ -69,7 +69,8 @@ class DocumentIn(Schema):
     """The column `text` of the payload, for documents to be encoded."""
 
     payload: dict[str, Any] = {}
-    """Columns of the collection; those left out are null. Dates as ISO 8601, bytes as base64."""
+    """Columns of the collection; those left out are null. Dates and times as ISO 8601, of UTC if they say nothing else,
+    bytes as base64, decimals as text or numbers."""
 
     @model_validator(mode="after")
     def _has_one_vector(self) -> Self:

@@ -1,0 +1,69 @@
+"""Values of columns, as Python has them."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from operator import methodcaller
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+
+
+def reader_of(kind: pa.DataType) -> Callable[[pa.Scalar], Any]:
+    """`to_python` for values of a type; Arrow's own where they are the same."""
+    return to_python if _may_hold_times(kind) else methodcaller("as_py")
+
+
+def to_pylist(values: pa.Array) -> list[Any]:
+    """`to_python` of each value."""
+    if _may_hold_times(values.type):
+        return [to_python(value) for value in values]
+    listed: list[Any] = values.to_pylist()
+    return listed
+
+
+def to_python(value: pa.Scalar) -> Any:
+    """As Arrow's `as_py`, but dates, times and durations that Python's types cannot hold, of nanoseconds or of a year
+    beyond 9999, are ISO 8601 text: `as_py` raises ValueError or OverflowError there, unless pandas is installed."""
+    kind = value.type
+    if not value.is_valid:
+        return None
+    if pa.types.is_dictionary(kind):
+        return to_python(value.value)
+    if pa.types.is_struct(kind):
+        return {name: to_python(part) for name, part in value.items()}
+    if pa.types.is_map(kind):
+        return [(to_python(entry["key"]), to_python(entry["value"])) for entry in value.values]
+    if pa.types.is_nested(kind):
+        return [to_python(element) for element in value.values]
+    if getattr(kind, "unit", None) == "ns":
+        if value.value % 1000:
+            return _as_text(value)
+        value = pa.scalar(value.value // 1000, pa.int64()).cast(_in_microseconds(kind))
+    try:
+        return value.as_py()
+    except OverflowError:
+        return _as_text(value)
+
+
+def _may_hold_times(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_temporal(kind) or pa.types.is_nested(kind) or pa.types.is_dictionary(kind))
+
+
+def _in_microseconds(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_timestamp(kind):
+        return pa.timestamp("us", kind.tz)
+    return pa.duration("us") if pa.types.is_duration(kind) else pa.time64("us")
+
+
+def _as_text(value: pa.Scalar) -> str:
+    kind = value.type
+    if pa.types.is_timestamp(kind):
+        return f"{np.datetime64(value.value, kind.unit)}{'Z' if kind.tz else ''}"
+    if pa.types.is_date(kind):
+        return str(np.datetime64(value.value, "D" if pa.types.is_date32(kind) else "ms").astype("M8[D]"))
+    if pa.types.is_duration(kind):
+        return f"PT{Decimal(value.value) / PER_SECOND[kind.unit]:f}S"
+    return str(value.cast(pa.string()))

@@ -1,0 +1,136 @@
+"""Payloads over REST: what answers show can be sent again, and nothing is kept otherwise than it was sent."""
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+import seismic
+from seismic import InputError, SparseVectors
+from server.payloads import to_column
+
+from .test_problems import problem
+
+KINDS = {
+    "year": pa.int32(),
+    "big": pa.uint64(),
+    "price": pa.float64(),
+    "single": pa.float32(),
+    "flag": pa.bool_(),
+    "tags": pa.list_(pa.string()),
+    "pair": pa.list_(pa.int64(), 2),
+    "days": pa.list_(pa.date32()),
+    "day": pa.date32(),
+    "at": pa.timestamp("us", "America/New_York"),
+    "nanos": pa.timestamp("ns"),
+    "noon": pa.time64("us"),
+    "exact": pa.decimal128(5, 2),
+    "raw": pa.binary(),
+    "lang": pa.dictionary(pa.int32(), pa.string()),
+    "place": pa.struct([("lat", pa.float64()), ("since", pa.date32())]),
+}
+GIVEN: dict[str, Any] = {
+    "year": 2020,
+    "big": (1 << 64) - 1,
+    "price": 1.5,
+    "single": 0.5,
+    "flag": True,
+    "tags": ["a", None, ""],
+    "pair": [1, None],
+    "days": ["2024-02-29", None],
+    "day": "2024-02-29",
+    "at": "2024-02-29T07:00:00.000001-05:00",
+    "nanos": "2024-02-29T12:00:00.000000001",
+    "noon": "12:00:00",
+    "exact": "1.25",
+    "raw": "AP8=",
+    "lang": "en",
+    "place": {"lat": 1.5, "since": "2024-02-29"},
+}
+
+
+@pytest.mark.anyio
+async def test_what_answers_show_can_be_sent_again(running: Any, tmp_path: Path) -> None:
+    nothing = {name: pa.nulls(1, kind) for name, kind in KINDS.items()}
+    table = pa.table({"id": ["one"], **nothing})
+    seismic.build(SparseVectors.from_dicts([{0: 1.0}], 2), tmp_path / "tiny", documents=table)
+    url = "/v1/collections/tiny"
+    async with running(tmp_path) as client:
+        document = {"id": "two", "indices": [1], "values": [1.0], "payload": GIVEN}
+        answer = await client.put(f"{url}/documents", json={"documents": [document]})
+        assert answer.status_code == 200, answer.text
+        assert (await client.get(f"{url}/documents/two")).json()["payload"] == GIVEN
+        request = {"query": {"indices": [1], "values": [1.0]}}
+        request |= {"group_by": {"key": "nanos"}, "facets": [{"key": "nanos"}]}
+        answer = await client.post(f"{url}/search", json=request)
+        assert answer.json()["facets"] == {"nanos": [{"value": GIVEN["nanos"], "count": 1}]}
+        assert answer.json()["groups"][0]["value"] == GIVEN["nanos"]
+        wrong = {**document, "payload": {"year": 2020.5}}
+        response = await client.put(f"{url}/documents", json={"documents": [wrong]})
+        assert problem(response, 422).detail == "row 0, field 'year': found 2020.5, expected int32"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("year", 2020.5),
+        ("year", 1 << 31),
+        ("year", "2020"),
+        ("year", True),
+        ("big", -1),
+        ("big", 1 << 64),
+        ("price", "1.5"),
+        ("price", True),
+        ("single", 1e39),
+        ("flag", 1),
+        ("tags", "abc"),
+        ("tags", [1]),
+        ("tags", {"a": 1}),
+        ("pair", [1]),
+        ("pair", [1, 2.5]),
+        ("days", ["2024-02-30"]),
+        ("day", 5),
+        ("day", "2024-02-29T12:00:00"),
+        ("at", "soon"),
+        ("at", "2024-02-29T12:00:00.0000001"),
+        ("noon", 12),
+        ("exact", "1.255"),
+        ("exact", 12345),
+        ("exact", True),
+        ("exact", "NaN"),
+        ("raw", "?"),
+        ("lang", 5),
+        ("place", {"lat": 1.5, "lon": 2.5}),
+        ("place", [1.5]),
+        ("place", {"lat": "1.5"}),
+    ],
+)
+def test_what_a_column_cannot_keep_is_refused(name: str, value: Any) -> None:
+    with pytest.raises(InputError) as error:
+        to_column(name, [GIVEN[name], value, None], KINDS[name])
+    assert str(error.value).startswith(f"row 1, field '{name}': found {value!r}, expected {KINDS[name]}")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "kept"),
+    [
+        ("year", 2020.0, 2020),
+        ("price", 1, 1.0),
+        ("price", (1 << 53) + 1, float(1 << 53)),
+        ("exact", 1.1, Decimal("1.10")),
+        ("exact", 7, Decimal(7)),
+        ("place", {}, {"lat": None, "since": None}),
+        ("tags", [], []),
+    ],
+)
+def test_other_ways_to_write_a_value(name: str, value: Any, kept: Any) -> None:
+    assert to_column(name, [value], KINDS[name]).to_pylist() == [kept]
+
+
+def test_times_that_say_nothing_else_are_of_utc_as_in_filters() -> None:
+    for kind in (KINDS["at"], KINDS["nanos"]):
+        texts = ["2024-02-29T12:00:00", "2024-02-29T12:00:00Z", "2024-02-29T14:00:00+02:00", "2024-02-29 12:00"]
+        counts = to_column("at", texts, kind).cast(pa.int64())
+        assert len(set(counts.to_pylist())) == 1
