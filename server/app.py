@@ -7,10 +7,12 @@ from contextlib import asynccontextmanager
 import structlog
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
+from starlette.middleware import Middleware
 
 import seismic
 from seismic import EncoderError, Index
 from server.access.admission import Admission
+from server.http.application import Application
 from server.http.errors import install_handlers
 from server.http.middleware import BodyLimit, Deadline, RequestContext
 from server.http.openapi import complete_openapi
@@ -28,17 +30,24 @@ Every error is an [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457) problem doc
 """
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_app(settings: Settings) -> Application:
     """The service over `settings.directory`, whose collections are opened now. Raises StorageError."""
-    app: FastAPI = FastAPIOffline(
+    service = Service.start(settings)
+    api: FastAPI = FastAPIOffline(
         title="Seismic",
         description=DESCRIPTION,
         version=seismic.__version__,
         redoc_url=None,
         redirect_slashes=False,  # a wrong path is a 404, like any other
         lifespan=_lifespan,
+        middleware=[  # outermost first
+            Middleware(RequestContext, metrics=service.metrics, tracer=service.tracer),
+            Middleware(Admission, door=service.door),
+            Middleware(BodyLimit, max_bytes=settings.max_body_bytes, seconds=settings.receive_seconds),
+            Middleware(Deadline, milliseconds=settings.timeout_ms, running=service.running),
+        ],
     )
-    service = app.state.service = Service.start(settings)
+    api.state.service = service
     for router in (
         search.router,
         count.router,
@@ -48,16 +57,12 @@ def create_app(settings: Settings) -> FastAPI:
         collections.router,
         health.router,
     ):
-        app.include_router(router)
-    app.include_router(console.router)
-    app.mount("/console", console.files)
-    app.add_middleware(Deadline, milliseconds=settings.timeout_ms, running=service.running)
-    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, seconds=settings.receive_seconds)
-    app.add_middleware(Admission, door=service.door)
-    app.add_middleware(RequestContext, metrics=service.metrics, tracer=service.tracer)  # added last: outermost
-    install_handlers(app)
-    complete_openapi(app, settings)
-    return app
+        api.include_router(router)
+    api.include_router(console.router)
+    api.mount("/console", console.files)
+    install_handlers(api)
+    complete_openapi(api, settings)
+    return Application(api, service, search.router.routes)
 
 
 @asynccontextmanager

@@ -52,16 +52,19 @@ class SearchPool:
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What `function` returns or raises, from a thread that logs with the caller's request id."""
+        return await asyncio.wrap_future(self._submit(functools.partial(function, *args, **kwargs)))
+
+    def _submit(self, call: Callable[[], T]) -> Future[T]:
+        # Apart from `run`: a frame of it would keep the future whose error keeps the frame, and so all of the request.
         with self._lock:
             if self._taken == self._capacity:
                 raise OverloadedError(f"{self._capacity} searches are running or waiting; try again shortly")
             self._taken += 1
-        call, since = functools.partial(function, *args, **kwargs), time.perf_counter()
         self._metrics.queued.inc()
-        future: Future[T] = self._executor.submit(contextvars.copy_context().run, self._begin, call, since)
+        future = self._executor.submit(contextvars.copy_context().run, self._begin, call, time.perf_counter())
         # Not in a `finally` here: a cancelled request leaves its thread busy until the search ends.
         future.add_done_callback(self._end)
-        return await asyncio.wrap_future(future)
+        return future
 
     def spare(self) -> int:
         """Threads that no search needs now, so that one that runs may use them, too."""

@@ -11,9 +11,9 @@ from typing import Any
 
 import structlog
 import uvicorn
-from fastapi import FastAPI
 
 from seismic import ParameterError
+from server.http.application import Application
 from server.http.protocol import protocol
 from server.service import Service
 from server.settings import Settings
@@ -27,7 +27,7 @@ CUT_SECONDS = 1
 log = structlog.get_logger("server")
 
 
-def run(app: FastAPI, settings: Settings, listener: socket.socket) -> None:
+def run(app: Application, settings: Settings, listener: socket.socket) -> None:
     """Serve until a signal; then refuse new requests, and wait for those that run. Raises ParameterError."""
     config = uvicorn.Config(
         app,
@@ -49,7 +49,7 @@ def run(app: FastAPI, settings: Settings, listener: socket.socket) -> None:
         raise ParameterError(f"settings ssl_certfile, ssl_keyfile, ssl_ca_certs: {error}") from None
     _say_where(settings, listener)
     with contextlib.suppress(KeyboardInterrupt):  # raised once more by uvicorn, after its graceful end
-        _Server(config, app.state.service).run(sockets=[listener])
+        _Server(config, app.service).run(sockets=[listener])
 
 
 def settle() -> None:

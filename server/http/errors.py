@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -114,9 +114,16 @@ KINDS: dict[type[SeismicError], Kind] = {
 
 def install_handlers(app: FastAPI) -> None:
     """Answer every error raised inside the routes with a problem document."""
-    app.add_exception_handler(SeismicError, _on_seismic_error)
-    app.add_exception_handler(HTTPException, _on_http_error)
-    app.add_exception_handler(RequestValidationError, _on_invalid_request)
+    for kind, handler in _HANDLERS.items():
+        app.add_exception_handler(kind, handler)
+
+
+async def answer_to(request: Request, error: Exception) -> Response:
+    """What such an application answers to an error; one that it has no problem document for is raised once more."""
+    for kind, handler in _HANDLERS.items():
+        if isinstance(error, kind):
+            return await handler(request, error)
+    raise error
 
 
 def problem_response(
@@ -194,6 +201,13 @@ async def _on_invalid_request(request: Request, error: Exception) -> Response:
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     detail = f"{fields[0].pointer}: {fields[0].detail}{more}"
     return problem_response(request, KINDS[InputError], detail, fields)
+
+
+_HANDLERS: dict[type[Exception], Callable[[Request, Exception], Awaitable[Response]]] = {
+    SeismicError: _on_seismic_error,
+    HTTPException: _on_http_error,
+    RequestValidationError: _on_invalid_request,
+}
 
 
 def _pointer(problem: Mapping[str, Any], body: Any) -> str:

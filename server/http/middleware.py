@@ -2,14 +2,13 @@
 failed."""
 
 import asyncio
+import random
 import re
 import time
-import uuid
 from functools import partial
 
 import structlog
 from fastapi import Request
-from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -33,13 +32,15 @@ class RequestContext:
 
     def __init__(self, app: ASGIApp, metrics: Metrics, tracer: Tracer) -> None:
         self.app, self.metrics, self.tracer = app, metrics, tracer
+        self.log = structlog.get_logger("server.access").bind()  # now rather than for each line
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: D102
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         given = next((value for name, value in scope["headers"] if name == REQUEST_ID), b"")
-        request_id = given.decode() if _SAFE_ID.fullmatch(given) else uuid.uuid4().hex
+        # Not by uuid4, which asks the system, and so lets go of the interpreter: others have it for long then.
+        request_id = given.decode() if _SAFE_ID.fullmatch(given) else f"{random.getrandbits(128):032x}"
         state = scope.setdefault("state", {})
         state |= {"request_id": request_id, "status": 0, "problem": None}
         started = time.perf_counter()
@@ -51,7 +52,8 @@ class RequestContext:
             await send(message)
 
         self.metrics.in_flight.inc()
-        with structlog.contextvars.bound_contextvars(request_id=request_id), traced(self.tracer, scope):
+        structlog.contextvars.bind_contextvars(request_id=request_id)  # a request is a task, so has its own context
+        with traced(self.tracer, scope):
             try:
                 await self.app(scope, receive, send_with_id)
             except Exception:
@@ -70,7 +72,7 @@ class RequestContext:
         if state["problem"]:
             self.metrics.rejections.labels(state["problem"]).inc()
         line = partial(
-            log.info,
+            self.log.info,
             "request",
             method=scope["method"],
             path=scope["raw_path"].decode("ascii"),  # still percent-encoded: no control characters
@@ -92,8 +94,8 @@ class BodyLimit:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        declared = Headers(scope=scope).get("content-length", "")
-        size = int(declared) if declared.isdecimal() else 0
+        declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
+        size = int(declared) if declared.isdigit() else 0
         received, whole = 0, False
         give_up = asyncio.get_running_loop().time() + self.seconds
 

@@ -13,10 +13,10 @@ def protocol(head_seconds: float) -> type[HttpToolsProtocol]:
     """A protocol class for uvicorn that closes connections whose request's head takes longer, or is too large."""
 
     class Protocol(HttpToolsProtocol):
-        """`_late` is set while a head is awaited."""
+        """`_late` is set while a head is awaited of which a part may be there: most come whole, and need no timer."""
 
         _late: asyncio.TimerHandle | None = None
-        _head = 0
+        _heading, _head = True, 0
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
@@ -28,27 +28,29 @@ def protocol(head_seconds: float) -> type[HttpToolsProtocol]:
 
         def data_received(self, data: bytes) -> None:
             super().data_received(data)
-            if self._late:
+            if self._heading:
                 self._head += len(data)
                 if self._head > MOST_HEAD_BYTES:
                     self._refuse("431 Request Header Fields Too Large")
+                elif self._late is None:
+                    self._await_head()
 
         def on_message_begin(self) -> None:
             super().on_message_begin()
-            self._await_head()
+            self._have_head()
+            self._heading = True
 
         def on_headers_complete(self) -> None:
             self._have_head()
             super().on_headers_complete()
 
         def _await_head(self) -> None:
-            self._have_head()
             self._late = self.loop.call_later(head_seconds, self._refuse, "408 Request Timeout")
 
         def _have_head(self) -> None:
             if self._late:
                 self._late.cancel()
-            self._late, self._head = None, 0
+            self._late, self._heading, self._head = None, False, 0
 
         def _refuse(self, status: str) -> None:
             self._have_head()

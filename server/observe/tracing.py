@@ -10,17 +10,19 @@ from starlette.types import Scope
 
 from seismic import ParameterError, __version__
 
+_NOTHING = nullcontext()
+
 
 class Tracer:
     """Traces nothing, at the price of a call."""
 
     def request(self, scope: Scope) -> AbstractContextManager[Any]:  # noqa: ARG002
         """A span around a request, child of the caller's (traceparent)."""
-        return nullcontext()
+        return _NOTHING
 
     def span(self, name: str) -> AbstractContextManager[Any]:  # noqa: ARG002
         """A span around a part of the request."""
-        return nullcontext()
+        return _NOTHING
 
     def passed(self, name: str, seconds: float) -> None:
         """A span that ends now and began so many seconds ago."""
@@ -94,15 +96,10 @@ def current() -> Tracer:
     return _CURRENT.get()
 
 
-@contextmanager
-def traced(tracer: Tracer, scope: Scope) -> Iterator[None]:
-    """The block answers a request; `current` is `tracer` in it."""
-    token = _CURRENT.set(tracer)
-    try:
-        with tracer.request(scope):
-            yield
-    finally:
-        _CURRENT.reset(token)
+def traced(tracer: Tracer, scope: Scope) -> AbstractContextManager[Any]:
+    """The block answers a request; `current` is `tracer` from now on, in the context of this request."""
+    _CURRENT.set(tracer)
+    return tracer.request(scope)
 
 
 def parsing_begins() -> None:

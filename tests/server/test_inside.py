@@ -251,7 +251,7 @@ async def test_documents_without_ids_or_columns(running, tmp_path):
 
 async def test_an_application_opens_its_collections_at_once(tiny):
     app = create_app(Settings(directory=tiny))
-    assert [one.index.name for one in app.state.service.collections] == ["tiny"]
+    assert [one.index.name for one in app.service.collections] == ["tiny"]
 
 
 async def test_a_recall_chooses_a_profile(running, tiny):
