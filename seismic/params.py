@@ -1,5 +1,6 @@
 """Parameters, checked once, here. Unknown names and values out of range raise `ParameterError`."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -35,7 +36,7 @@ class Params(BaseModel):
         try:
             super().__init__(**values)
         except ValidationError as error:
-            raise ParameterError(_explain(type(self), error)) from None
+            raise ParamsError(_problems(type(self), error)) from None
 
     def replace(self, **changes: Any) -> Self:
         """A checked copy with some values changed."""
@@ -43,19 +44,40 @@ class Params(BaseModel):
         return type(self)(**{**given, **changes})
 
 
-def _explain(model: type[Params], error: ValidationError) -> str:
-    """One line per wrong parameter: its name, what was found, what was expected."""
-    lines = []
-    for problem in error.errors():
-        name = ".".join(map(str, problem["loc"]))
-        if not name:
-            lines.append(problem["msg"])
-        elif problem["type"] == "extra_forbidden":
-            known = ", ".join(model.model_fields)
-            lines.append(f"unknown parameter '{name}'; {model.__name__} has {known}")
-        else:
-            lines.append(f"parameter '{name}': {problem['msg'].lower()} (found {problem['input']!r})")
-    return "; ".join(lines)
+class ParamsError(ParameterError):
+    """Parameters that break a rule.
+
+    Attributes: ``problems``, of each as pydantic tells it, also of those within others: ``loc`` is the whole path.
+    """
+
+    def __init__(self, problems: list[dict[str, Any]]) -> None:
+        super().__init__("; ".join(map(_line, problems)))
+        self.problems = problems
+
+
+def unfolded(problem: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A problem that pydantic tells, or, if it is parameters within others, each of theirs."""
+    error = problem.get("ctx", {}).get("error")
+    within = error.problems if isinstance(error, ParamsError) else [{**problem, "loc": ()}]
+    return [{**one, "loc": (*problem["loc"], *one["loc"])} for one in within]
+
+
+def _problems(model: type[Params], error: ValidationError) -> list[dict[str, Any]]:
+    found = [one for problem in error.errors() for one in unfolded(problem)]
+    for one in found:
+        if one["type"] == "extra_forbidden":
+            one.setdefault("ctx", {"known": f"{model.__name__} has {', '.join(model.model_fields)}"})
+    return found
+
+
+def _line(problem: Mapping[str, Any]) -> str:
+    """The parameter's name, what was found, what was expected."""
+    name = ".".join(map(str, problem["loc"]))
+    if not name:
+        return str(problem["msg"])
+    if problem["type"] == "extra_forbidden":
+        return f"unknown parameter '{name}'; {problem['ctx']['known']}"
+    return f"parameter '{name}': {problem['msg'].lower()} (found {problem['input']!r})"
 
 
 class BuildParams(Params):

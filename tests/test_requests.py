@@ -64,6 +64,12 @@ def test_like_a_document(there: Changed, id: str) -> None:
     assert_hits(ask(there, {"positive": [id]}, limit=9, offset=9), expected[9:18])
 
 
+def test_few_hits_like_a_document_are_told(there: Changed) -> None:
+    answer = ask(there, {"id": "d10"}, filter={"must": [{"ids": ["d10", "d11", "d12"]}]})
+    which = "share a component with the query and are none of its examples"
+    assert answer.warnings == (f"3 documents match the filter, and only {len(answer.hits)} of them {which}",)
+
+
 def rocchio(positive: list[Row], negative: list[Row]) -> Row:
     total: Row = {}
     for rows, weight in ((positive, 1.0), (negative, -0.5)):
@@ -99,8 +105,8 @@ def test_unknown_parts_of_examples_are_named(there: Changed) -> None:
     [
         ({"id": "d7000"}, "id: found no document 'd7000'"),
         ({"id": "d0"}, "id: found no document 'd0'"),  # deleted
-        ({"id": 7}, "id: .*found int64, expected string"),
-        ({"id": 10**30}, "id: .*beyond 64 bits"),
+        ({"id": 7}, "id: ids: found 7, expected a string, as ids"),
+        ({"id": 10**30}, "id: ids: found 1000.*, expected a string"),
         ({"id": None}, "id: "),
         ({"id": "d10", "positive": ["d11"]}, "found id, positive, expected"),
         ({"positive": []}, "positive: found no example, expected at least one"),

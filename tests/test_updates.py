@@ -139,9 +139,10 @@ def test_wrong_ids_change_nothing(books: Path) -> None:
     with pytest.raises(InputError, match="column 'id' is missing"):
         seismic.upsert(books, vectors, pa.table({"title": ["x", "y"]}))
     for ids, message in (
-        ([1], "field 'id': found int64, expected string"),
+        ([1], "ids: found 1, expected a string, as ids of this collection are"),
         ([None], "found null"),
-        (["a", 1], "ids: "),
+        (["a", 1], "ids: found 1, expected a string"),
+        (pa.array([1]), "field 'id': found int64, expected string"),
     ):
         with pytest.raises(InputError, match=message):
             seismic.delete(books, ids)

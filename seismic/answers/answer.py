@@ -62,10 +62,11 @@ def cut_text(pieces: int) -> tuple[str, ...]:
     return (f"the text is too long: its last {pieces:,} word pieces were cut off",) if pieces else ()
 
 
-def few_hits(found: int, k: int, matched: int) -> tuple[str, ...]:
+def few_hits(found: int, k: int, matched: int, examples: bool) -> tuple[str, ...]:
     """Why a filtered search of k hits found no more, as warnings; none if it found k."""
     if found >= k:
         return ()
     if found == matched:
         return (f"only {matched} documents match the filter",)
-    return (f"{matched} documents match the filter, and only {found} of them share a component with the query",)
+    which = "share a component with the query" + (" and are none of its examples" if examples else "")
+    return (f"{matched} documents match the filter, and only {found} of them {which}",)

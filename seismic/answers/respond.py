@@ -229,7 +229,7 @@ def _warnings(task: Task) -> tuple[str, ...]:
     if request.narrow and request.params.plan == "blocks":
         why = "a filter" if request.filter is not None else "group_by"
         warnings += (f"the plan 'blocks' finds too little under {why}: the answer is exact",)
-    few = request.filter is not None and request.score_threshold is None and not task.question.examples
+    few = request.filter is not None and request.score_threshold is None
     if few and not request.fusion and not request.group_by:
-        warnings += few_hits(len(task.numbers), request.end, task.scope.count)
+        warnings += few_hits(len(task.numbers), request.end, task.scope.count, bool(task.question.examples))
     return warnings

@@ -4,8 +4,10 @@ A record's body is one change after another: a byte for the kind, 8 for the leng
 has the columns `indices`, `values`, then those of the documents; a delete has the column `id`.
 """
 
+import reprlib
 import struct
 from collections.abc import Iterator, Sequence
+from numbers import Integral
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -78,10 +80,14 @@ def check_delete(ids: pa.Array | Sequence[Any], rules: Rules) -> Delete:
     """A delete of ids of the collection's type; InputError if they are of another."""
     field = rules.schema.field("id")
     if not isinstance(ids, pa.Array | pa.ChunkedArray):
+        kind, expected = (Integral, "an integer") if pa.types.is_integer(field.type) else (str, "a string")
+        for one in ids:
+            if not (one is None or isinstance(one, kind)) or isinstance(one, bool):
+                raise InputError(f"ids: found {reprlib.repr(one)}, expected {expected}, as ids of this collection are")
         try:
             ids = pa.array(ids, None if ids else field.type)
-        except (pa.ArrowException, TypeError) as error:
-            raise InputError(f"ids: expected a list of strings or of integers ({error})") from None
+        except OverflowError:  # no type of integers has all of them
+            raise InputError(f"ids: found {max(ids, key=abs)}, expected {field.type}") from None
     column = _cast(pa.chunked_array(ids) if isinstance(ids, pa.ChunkedArray) else pa.chunked_array([ids]), field)
     if column.null_count:
         raise InputError("ids: found null, expected an id")

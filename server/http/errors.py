@@ -13,6 +13,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from seismic import (
     DeadlineError,
@@ -37,6 +38,7 @@ from seismic.errors import (
     UnauthorizedError,
     UnavailableError,
 )
+from seismic.params import unfolded
 
 MEDIA_TYPE = "application/problem+json"
 MAX_LISTED = 20
@@ -187,9 +189,15 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
     return problem_response(request, Kind.of_status(error.status_code), detail, headers=error.headers)
 
 
+async def _on_client_gone(request: Request, error: Exception) -> Response:
+    """Nobody reads it, but the log and the metrics tell it from a failure of the server."""
+    assert isinstance(error, ClientDisconnect)
+    return error_response(request, StoppedError("the client has gone before its body had arrived"))
+
+
 async def _on_invalid_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    problems = error.errors()
+    problems = [one for problem in error.errors() for one in unfolded(problem)]
     first = problems[0]
     if first["type"] == "json_invalid":
         detail = f"the body is not JSON: {first['ctx']['error']} at character {first['loc'][1]}"
@@ -207,6 +215,7 @@ _HANDLERS: dict[type[Exception], Callable[[Request, Exception], Awaitable[Respon
     SeismicError: _on_seismic_error,
     HTTPException: _on_http_error,
     RequestValidationError: _on_invalid_request,
+    ClientDisconnect: _on_client_gone,
 }
 
 
@@ -230,7 +239,7 @@ def _explain(problem: Mapping[str, Any]) -> str:
     if problem["type"] == "missing":
         return "field is missing" if len(problem["loc"]) > 1 else "the body is empty, expected a JSON object"
     if problem["type"] == "extra_forbidden":
-        return "unknown field"
+        return "; ".join(("unknown field", *problem.get("ctx", {}).values()))
     if problem["type"] == "value_error":  # raised by a checker that says itself what it found
         return str(problem["ctx"]["error"])
     message = _WORDS.get(problem["type"], problem["msg"])

@@ -79,7 +79,7 @@ async def test_a_wrong_document_changes_nothing(running, tiny, document, message
         response = await put(client, {"id": "e", "indices": [1], "values": [1.0]}, document)
         assert message in problem(response, 422).detail
         assert (
-            "found int64, expected string"
+            "ids: found 1, expected a string, as ids of this collection are"
             in problem(await client.post(f"{URL}/documents/delete", json={"ids": [1]}), 422).detail
         )
         assert len(await found(client)) == 2

@@ -112,6 +112,30 @@ async def test_waiting_counts(running, tiny, endless):
         assert [answer.status_code for answer in answers] == [504] * 3
 
 
+SCOPE = {
+    "type": "http",
+    "method": "POST",
+    "path": URL,
+    "raw_path": URL.encode(),
+    "query_string": b"",
+    "client": None,
+    "headers": [(b"content-type", b"application/json")],
+}
+
+
+async def test_a_client_that_goes_before_its_body_came_is_no_failure(tiny):
+    app, sent = create_app(Settings(directory=tiny)), []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    messages: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    messages.put_nowait({"type": "http.request", "body": b"{", "more_body": True})
+    messages.put_nowait({"type": "http.disconnect"})
+    await app({**SCOPE}, messages.get, send)
+    assert sent[0]["status"] == 499
+
+
 async def test_a_search_ends_when_its_client_goes(tiny, endless, monkeypatch):
     monkeypatch.setattr(middleware, "WATCH_SECONDS", 0.01)
     app = create_app(Settings(directory=tiny, timeout_ms=3_600_000))
@@ -121,21 +145,12 @@ async def test_a_search_ends_when_its_client_goes(tiny, endless, monkeypatch):
     async def send(message: Any) -> None:
         sent.append(message)
 
-    scope = {
-        "type": "http",
-        "method": "POST",
-        "path": URL,
-        "raw_path": URL.encode(),
-        "query_string": b"",
-        "client": None,
-    }
-    headers = [(b"content-type", b"application/json")]
     async with app.api.router.lifespan_context(app.api):
         async with asyncio.timeout(120):
             while any(one.state != "ready" for one in app.service.collections):
                 await asyncio.sleep(0.01)
         messages.put_nowait({"type": "http.request", "body": json.dumps(BODY).encode(), "more_body": False})
-        request = asyncio.create_task(app(scope | {"headers": headers}, messages.get, send))
+        request = asyncio.create_task(app({**SCOPE}, messages.get, send))
         await asyncio.to_thread(endless.wait)
         assert not request.done()
         messages.put_nowait({"type": "http.disconnect"})
