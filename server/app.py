@@ -14,6 +14,7 @@ from seismic import EncoderError, Index
 from server.access.admission import Admission
 from server.http.application import Application
 from server.http.errors import install_handlers
+from server.http.head import Head
 from server.http.middleware import BodyLimit, Deadline, RequestContext
 from server.http.openapi import complete_openapi
 from server.routes import collections, console, count, documents, health, ops, search
@@ -45,6 +46,7 @@ def create_app(settings: Settings) -> Application:
             Middleware(Admission, door=service.door),
             Middleware(BodyLimit, max_bytes=settings.max_body_bytes, seconds=settings.receive_seconds),
             Middleware(Deadline, milliseconds=settings.timeout_ms, running=service.running),
+            Middleware(Head),
         ],
     )
     api.state.service = service

@@ -67,4 +67,6 @@ def collection_of(method: str, path: str) -> str | None:
     if match is None:
         return None
     name, rest = match[1], path[match.end() :]
-    return name.partition(":")[0] if method == "POST" and not rest else name  # POST .../NAME:reload
+    if method == "POST" and not rest and ":" in name:  # POST .../NAME:reload, of a name that may have colons, too
+        return name.rpartition(":")[0]
+    return name

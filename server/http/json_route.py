@@ -62,6 +62,10 @@ def _check_type(request: Request) -> None:
     media_type = request.headers.get("content-type", "nothing").partition(";")[0].strip().lower()
     if media_type != "application/json":
         raise HTTPException(415, f"Content-Type: found {media_type}, expected application/json")
+    coding = request.headers.get("content-encoding", "identity")
+    if coding.strip().lower() != "identity":
+        detail = f"Content-Encoding: found {coding}, expected none: send the body as it is"
+        raise HTTPException(415, detail, {"Accept-Encoding": "identity"})
 
 
 def _checked(content: bytes, body_type: TypeAdapter[Any]) -> Any:

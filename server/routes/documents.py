@@ -38,6 +38,7 @@ async def upsert_documents(name: Name, body: UpsertRequest, service: ServiceDep)
 
     The answer comes when they are durable and searched.
     """
+    started = time.perf_counter()
     index = service.collections.ready(name).frozen()
     encoded = await service.pool.run(encode_documents, index, body.documents)
 
@@ -45,7 +46,7 @@ async def upsert_documents(name: Name, body: UpsertRequest, service: ServiceDep)
         encoded.check(rules)
         return [to_upsert(encoded.documents, index.vocabulary, rules)]
 
-    return await _commit(service, name, check, len(body.documents), encoded.warnings)
+    return await _commit(service, name, check, len(body.documents), started, encoded.warnings)
 
 
 @changes.post("/delete", responses=problems(400, 404, 413, 415, 422, 503))
@@ -54,8 +55,9 @@ async def delete_documents(name: Name, body: DeleteRequest, service: ServiceDep)
 
     The answer comes when that is durable and no search finds them.
     """
+    started = time.perf_counter()
     service.collections.ready(name)
-    return await _commit(service, name, lambda rules: [check_delete(body.ids, rules)], len(body.ids))
+    return await _commit(service, name, lambda rules: [check_delete(body.ids, rules)], len(body.ids), started)
 
 
 @router.get("/{id:path}", response_model=DocumentAnswer, responses=problems(404, 422, 503))
@@ -66,9 +68,8 @@ async def get_document(name: Name, id: Id, service: ServiceDep, with_vector: AsV
 
 
 async def _commit(
-    service: Service, name: str, check: Any, documents: int, warnings: Sequence[str] = ()
+    service: Service, name: str, check: Any, documents: int, started: float, warnings: Sequence[str] = ()
 ) -> ChangeAnswer:
-    started = time.perf_counter()
     done = await service.committers[name].commit(check)
     took = round((time.perf_counter() - started) * 1000, 3)
     return ChangeAnswer(

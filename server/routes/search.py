@@ -4,7 +4,7 @@ import time
 
 from fastapi import APIRouter, Response
 
-from seismic import ParameterError
+from seismic import Index, ParameterError
 from server import answers
 from server.access.limits import begin_deadline, check_query
 from server.http.json_route import DirectRoute
@@ -29,8 +29,8 @@ async def search(name: Name, body: SearchRequest, service: ServiceDep) -> Respon
     """
     started, arrived = time.perf_counter(), time.monotonic()
     tracing.parsing_ends()
-    _check(body, service.settings)
     index = service.collections.ready(name)
+    _check(body, service.settings, index)
     begin_deadline([body.params], arrived)
     content = await service.pool.run(answers.search, service, index, body, started)
     return Response(content, media_type="application/json")
@@ -41,18 +41,17 @@ async def search_batch(name: Name, body: BatchRequest, service: ServiceDep) -> R
     """The answers of several searches, in their order; if one of them is wrong, none is made."""
     started, arrived = time.perf_counter(), time.monotonic()
     tracing.parsing_ends()
-    most = service.settings.max_batch
+    most, index = service.settings.max_batch, service.collections.ready(name)
     if len(body.searches) > most:
         raise ParameterError(f"searches: found {len(body.searches)}, expected at most {most} (setting max_batch)")
     for at, one in enumerate(body.searches):
-        _check(one, service.settings, f"searches[{at}]: ")
-    index = service.collections.ready(name)
+        _check(one, service.settings, index, f"searches[{at}]: ")
     begin_deadline([one.params for one in body.searches], arrived)
     content = await service.pool.run(answers.search_batch, service, index, body, started)
     return Response(content, media_type="application/json")
 
 
-def _check(body: SearchRequest, settings: Settings, where: str = "") -> None:
+def _check(body: SearchRequest, settings: Settings, index: Index, where: str = "") -> None:
     most = settings.max_limit
     if body.group_by and body.depth > most:
         by = body.group_by
@@ -65,3 +64,10 @@ def _check(body: SearchRequest, settings: Settings, where: str = "") -> None:
     if body.depth > most:
         raise ParameterError(f"{where}fusion.depth: found {body.depth}, expected at most {most}")
     check_query(body.query, settings, where)
+    try:  # before anything is searched, and while it is known whose fault it is
+        if isinstance(body.with_payload, list):
+            index.payloads([], body.with_payload)
+        if body.with_vector == "tokens":
+            answers.vectors(index, [], "tokens")
+    except ParameterError as error:
+        raise ParameterError(f"{where}{error}") from None

@@ -152,6 +152,7 @@ def test_what_changes_something_is_for_admins(client):
         ("GET", "/v1/collections/a", "a"),
         ("GET", "/v1/collections/a:b", "a:b"),
         ("POST", "/v1/collections/a:reload", "a"),
+        ("POST", "/v1/collections/a:b:reload", "a:b"),
         ("POST", "/v1/collections/a:b/search", "a:b"),
         ("GET", "/metrics", None),
     ],

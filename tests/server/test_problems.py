@@ -1,5 +1,6 @@
 """Every error is a problem document of one shape."""
 
+import gzip
 import json
 from http import HTTPStatus
 from typing import Any
@@ -205,6 +206,35 @@ def test_an_unknown_collection_has_a_type_of_its_own(client):
     assert "'nope'" in found.detail
 
 
+def test_compressed_bodies(client):
+    body = gzip.compress(json.dumps({"query": GOOD}).encode())
+    response = client.post(URL, content=body, headers=JSON | {"Content-Encoding": "gzip"})
+    assert "Content-Encoding: found gzip, expected none" in problem(response, 415).detail
+    assert response.headers["accept-encoding"] == "identity"
+    plain = JSON | {"Content-Encoding": "identity"}
+    assert client.post(URL, content=json.dumps({"query": GOOD}), headers=plain).is_success
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/healthz", "/readyz", "/docs", "/metrics", "/v1/collections", "/v1/collections/scifact"]
+)
+def test_head_answers_as_get_without_a_body(client, path):
+    head, get = client.head(path), client.get(path)
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-type"] == get.headers["content-type"]
+    assert int(head.headers["content-length"]) > 0
+
+
+def test_head_of_what_is_not_there(client):
+    assert client.head("/v1/collections/none").status_code == 404
+    assert client.head(URL).status_code == 405
+
+
+def test_head_counts_for_its_route(client):
+    client.head("/healthz")
+    assert 'seismic_request_seconds_count{route="/healthz",status="200"}' in client.get("/metrics").text
+
+
 @pytest.mark.parametrize(
     "path", ["/v1", "/v1/collections/", "/v2/collections", "/healthz/", "/a%0Ab", "/console/nope", "/console/../app.py"]
 )
@@ -289,6 +319,8 @@ def test_one_wrong_search_of_a_batch_is_named(client):
     assert found.detail.startswith("searches[3]: limit: found 10001")
     found = problem(client.post(url, json={"searches": [*searches, {"query": {"id": "nope"}}]}), 422)
     assert found.detail == "searches[3]: id: found no document 'nope', expected one of the collection"
+    found = problem(client.post(url, json={"searches": [*searches, {"query": GOOD, "with_payload": ["no"]}]}), 422)
+    assert found.detail.startswith("searches[3]: unknown payload column 'no'; this collection has")
     found = problem(client.post(url, json={"searches": [{"query": GOOD}] * 257}), 422)
     assert found.detail == "searches: found 257, expected at most 256 (setting max_batch)"
     assert problem(client.post(url, json={"searches": []}), 422).errors[0].pointer == "#/searches"
