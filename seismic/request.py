@@ -32,7 +32,7 @@ class Feedback(Params):
 class Ranked(Params):
     """A hit of another search."""
 
-    id: str | Annotated[int, Field(ge=-(1 << 63), lt=1 << 63)]
+    id: str | Annotated[int, Field(ge=-(1 << 63), lt=1 << 64)]
     """The document's id in this collection."""
 
     score: Annotated[float, Field(allow_inf_nan=False)]

@@ -158,7 +158,7 @@ def test_dictionaries_and_integer_ids(tmp_path: Path) -> None:
     with seismic.open(tmp_path / "index") as index:
         assert hits(index, {"indices": [0], "values": [1.0]}) == [(9, 2), (7, 1), (8, 1)]
         assert index.payloads([0, 2, 3]) == [{"kind": "x"}, {"kind": "z"}, {"kind": "x"}]
-    with pytest.raises(InputError, match="row 0, field 'id': found -1, expected uint16"):
+    with pytest.raises(InputError, match="ids: found -1, expected uint16, as ids"):
         seismic.delete(tmp_path / "index", [-1])
 
 

@@ -80,18 +80,25 @@ def check_delete(ids: pa.Array | Sequence[Any], rules: Rules) -> Delete:
     """A delete of ids of the collection's type; InputError if they are of another."""
     field = rules.schema.field("id")
     if not isinstance(ids, pa.Array | pa.ChunkedArray):
-        kind, expected = (Integral, "an integer") if pa.types.is_integer(field.type) else (str, "a string")
-        for one in ids:
-            if not (one is None or isinstance(one, kind)) or isinstance(one, bool):
-                raise InputError(f"ids: found {reprlib.repr(one)}, expected {expected}, as ids of this collection are")
-        try:
-            ids = pa.array(ids, None if ids else field.type)
-        except OverflowError:  # no type of integers has all of them
-            raise InputError(f"ids: found {max(ids, key=abs)}, expected {field.type}") from None
+        ids = _ids(ids, field.type)
     column = _cast(pa.chunked_array(ids) if isinstance(ids, pa.ChunkedArray) else pa.chunked_array([ids]), field)
     if column.null_count:
         raise InputError("ids: found null, expected an id")
     return Delete(column.combine_chunks())
+
+
+def _ids(ids: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    """As a column of that type; InputError for the first that does not fit."""
+    wanted, expected = (Integral, "an integer") if pa.types.is_integer(kind) else (str, "a string")
+    for one in ids:
+        if not (one is None or isinstance(one, wanted)) or isinstance(one, bool):
+            raise InputError(f"ids: found {reprlib.repr(one)}, expected {expected}, as ids of this collection are")
+    try:
+        return pa.array(ids, kind)
+    except (pa.ArrowException, OverflowError):  # of integers
+        ends = np.iinfo(kind.to_pandas_dtype())
+        beyond = next(one for one in ids if not (one is None or ends.min <= one <= ends.max))
+        raise InputError(f"ids: found {beyond}, expected {kind}, as ids of this collection are") from None
 
 
 def encode(changes: Sequence[Change]) -> bytes:

@@ -10,7 +10,7 @@ from server.collections import State
 
 Component = Annotated[int, Field(ge=0, lt=1 << 32)]
 Id = Annotated[
-    Annotated[str, Tag("str")] | Annotated[int, Field(ge=-(1 << 63), lt=1 << 63), Tag("int")],
+    Annotated[str, Tag("str")] | Annotated[int, Field(ge=-(1 << 63), lt=1 << 64), Tag("int")],
     Discriminator(
         lambda id: type(id).__name__,
         custom_error_type="id",

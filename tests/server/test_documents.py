@@ -148,3 +148,20 @@ async def test_tokens_and_all_types_of_payload(running, tmp_path: Path):
             assert f"row 0, field '{next(iter(payload))}': found" in problem(response, 422).detail
         problem(await client.get(f"{URL}/documents/three"), 404)
         assert base64.b64decode(first["raw"]) == b"\x00\xff"
+
+
+async def test_ids_of_64_bits_without_a_sign(running, tmp_path: Path):
+    large = (1 << 64) - 1
+    ids = pa.table({"id": pa.array([7, large], pa.uint64())})
+    seismic.build(SparseVectors.from_dicts([{1: 1.0}, {1: 2.0}], 3), tmp_path / "tiny", documents=ids)
+    async with running(tmp_path) as client:
+        assert await found(client, {"query": {"id": large}}) == [(7, 2.0)]
+        assert await found(client, {"query": {"id": 7}, "filter": {"must": [{"ids": [large]}]}}) == [(large, 2.0)]
+        run = {"hits": [{"id": large, "score": 1.0}]}
+        assert (await found(client, QUERY | {"fusion": {"runs": [run]}}))[0][0] == large
+        assert (await put(client, {"id": large, "indices": [1], "values": [3.0]})).status_code == 200
+        assert await found(client) == [(large, 3.0), (7, 1.0)]
+        assert (await client.post(f"{URL}/documents/delete", json={"ids": [large]})).status_code == 200
+        assert await found(client) == [(7, 1.0)]
+        detail = problem(await put(client, {"id": -1, "indices": [1], "values": [1.0]}), 422).detail
+        assert detail == "row 0, field 'id': found -1, expected uint64"
