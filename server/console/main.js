@@ -6,6 +6,7 @@ import * as render from "./render.js";
 import * as service from "./service.js";
 
 const known = new Map(); // collections by name
+let asked = 0; // searches; what an earlier one answers is too late
 
 byId("search").addEventListener("submit", (event) => {
   event.preventDefault();
@@ -28,11 +29,11 @@ async function start() {
   fail(null);
   const select = byId("collection");
   select.replaceChildren(...[...known.keys()].map((name) => element("option", {}, name)));
-  const asked = new URLSearchParams(location.search);
-  if (known.has(asked.get("collection"))) select.value = asked.get("collection");
+  const address = new URLSearchParams(location.search);
+  if (known.has(address.get("collection"))) select.value = address.get("collection");
   show();
-  if (asked.get("query")) {
-    byId("query").value = asked.get("query");
+  if (address.get("query")) {
+    byId("query").value = address.get("query");
     run();
   }
 }
@@ -41,16 +42,19 @@ async function start() {
 function show() {
   const info = current();
   byId("statistics").replaceChildren(...render.statistics(info));
-  byId("query-help").textContent = takesText(info)
-    ? "Any text, in words."
-    : "Tokens of the vocabulary, each perhaps with a weight: planet^2.1 orbit";
+  byId("query-help").textContent = helpFor(info);
   byId("add-condition").hidden = !info.columns.length;
   byId("conditions").replaceChildren();
   byId("filter").hidden = true;
 }
 
 const current = () => known.get(byId("collection").value);
-const takesText = (info) => Boolean(info.encoder);
+
+function helpFor(info) {
+  if (info.encoder) return "Any text, in words.";
+  if (info.has_vocabulary) return "Tokens of the vocabulary, each perhaps with a weight: planet^2.1 orbit";
+  return "Components by number, as there is no vocabulary, each perhaps with a weight: 4774^2.1 8062";
+}
 
 function addCondition() {
   const remove = element("button", { type: "button", "aria-label": "Remove this condition" }, "×");
@@ -80,7 +84,7 @@ function conditions() {
 }
 
 function request(info, text) {
-  const body = { query: queryOf(text, takesText(info)), limit: byId("limit").valueAsNumber, explain: true };
+  const body = { query: queryOf(text, info), limit: byId("limit").valueAsNumber, explain: true };
   const filter = filterOf(conditions());
   if (filter) body.filter = filter;
   if (byId("recall").value) body.params = { recall: Number(byId("recall").value) };
@@ -93,18 +97,20 @@ async function run() {
   if (!text) return;
   history.replaceState(null, "", `?${new URLSearchParams({ collection: info.name, query: text })}`);
   const began = performance.now();
+  const turn = ++asked;
   byId("results").setAttribute("aria-busy", "true");
   try {
     const answer = await service.search(info.name, request(info, text));
+    if (turn !== asked) return;
     fail(null);
     byId("summary").textContent = render.summary(answer, (performance.now() - began) / 1000);
     byId("cost").replaceChildren(...render.cost(answer));
     byId("cost").hidden = false;
     byId("hits").replaceChildren(...answer.hits.map((hit, row) => render.hit(hit, row + 1)));
   } catch (problem) {
-    fail(problem);
+    if (turn === asked) fail(problem);
   } finally {
-    byId("results").removeAttribute("aria-busy");
+    if (turn === asked) byId("results").removeAttribute("aria-busy");
   }
 }
 

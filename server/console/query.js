@@ -2,7 +2,7 @@
 
 /** "planet^2.1 orbit" as {planet: 2.1, orbit: 1}. */
 export function tokensOf(text) {
-  const tokens = {};
+  const tokens = Object.create(null); // where any word is a token like others
   for (const word of text.trim().split(/\s+/)) {
     const [, token, weight] = word.match(/^(.+?)(?:\^([0-9.]+))?$/);
     tokens[token] = (tokens[token] ?? 0) + Number(weight ?? 1);
@@ -10,8 +10,12 @@ export function tokensOf(text) {
   return tokens;
 }
 
-export function queryOf(text, byText) {
-  return byText ? { text } : { tokens: tokensOf(text) };
+/** What a collection can be asked by: a text, tokens, or else components by number. */
+export function queryOf(text, info) {
+  if (info.encoder) return { text };
+  const tokens = tokensOf(text);
+  if (info.has_vocabulary) return { tokens };
+  return { indices: Object.keys(tokens).map(Number), values: Object.values(tokens) };
 }
 
 const OPERATORS = {
@@ -33,5 +37,6 @@ export function filterOf(conditions) {
 function literal(text) {
   if (/^".*"$/.test(text)) return text.slice(1, -1);
   if (text === "true" || text === "false") return text === "true";
+  if (/^-?\d+$/.test(text) && !Number.isSafeInteger(Number(text)) && JSON.rawJSON) return JSON.rawJSON(text);
   return text !== "" && Number.isFinite(Number(text)) ? Number(text) : text;
 }

@@ -15,22 +15,27 @@ export function hit(found, rank) {
     element(
       "div",
       { class: "hit-head" },
-      element("h3", {}, `${rank}. `, ...marked(String(title), tokens)),
+      element("h3", {}, `${rank}. `, element("bdi", {}, ...marked(String(title), tokens))),
       element("span", { class: "score" }, number(found.score, 4)),
     ),
-    payload.text ? element("p", { class: "text" }, ...marked(shortened(payload.text), tokens)) : null,
+    payload.text ? element("p", { class: "text", dir: "auto" }, ...marked(shortened(payload.text), tokens)) : null,
     columns(found.id, payload),
     found.explanation ? explanation(found.explanation) : null,
   );
 }
 
 function columns(id, payload) {
-  const parts = [element("b", {}, "id "), String(id)];
+  const parts = [element("b", {}, "id "), element("bdi", {}, String(id))];
   for (const [name, value] of Object.entries(payload)) {
     if (name === "title" || name === "text" || value === null) continue;
-    parts.push("  ·  ", element("b", {}, `${name} `), Array.isArray(value) ? value.join(", ") : String(value));
+    parts.push("  ·  ", element("b", {}, `${name} `), element("bdi", {}, shown(value))); // apart, whatever its direction
   }
   return element("p", { class: "payload" }, ...parts);
+}
+
+function shown(value) {
+  if (Array.isArray(value)) return value.map(shown).join(", ");
+  return value !== null && typeof value === "object" ? JSON.stringify(value) : String(value);
 }
 
 /** Bars of each component's share of the score. */
@@ -96,7 +101,7 @@ export function cost({ plan, explanation }) {
   const { stats, why, threshold, best_skipped: skipped, selectivity } = explanation;
   const lines = [
     `Plan ${plan}: ${why}.`,
-    `${number(stats.blocks_visited)} of ${number(stats.blocks)} blocks visited, ` +
+    `${number(stats.blocks_visited)} of ${number(Math.max(stats.blocks, stats.blocks_visited))} blocks visited, ` + // adding up bounds none
       `${number(stats.documents_scored)} documents scored.`,
   ];
   if (threshold !== null && skipped !== null) {

@@ -33,7 +33,13 @@ async function ask(method, path, body) {
   } catch {
     throw new Problem(0, { detail: "The service cannot be reached." });
   }
-  const answer = await response.json().catch(() => ({}));
+  const answer = await response.text().then((text) => JSON.parse(text, exact)).catch(() => ({}));
   if (!response.ok) throw new Problem(response.status, answer);
   return answer;
+}
+
+/** Integers that JavaScript's numbers cannot hold stay as they were written. */
+function exact(_, value, context) {
+  const rounded = typeof value === "number" && Number.isInteger(value) && !Number.isSafeInteger(value);
+  return rounded && /^-?\d+$/.test(context?.source) ? context.source : value;
 }

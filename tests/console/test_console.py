@@ -23,6 +23,7 @@ DRIVER = shutil.which("chromedriver")
 
 pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="needs Debian's chromium and chromium-driver")
 
+LARGE = (1 << 63) - 1  # beyond what JavaScript's numbers hold
 HOSTILE = "<img src=x onerror=\"document.title='taken'\">"
 
 
@@ -43,6 +44,10 @@ def service(scifact: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     texts = ["Mars is the fourth planet.", "Bread is baked of flour."]
     encoded = encoder.encode_documents(texts).vectors
     seismic.build(encoded, folder / "words", documents=pa.table({"id": ["m", "b"], "text": texts}), encoder=encoder)
+    numbers = pa.table(
+        {"id": pa.array([LARGE], pa.uint64()), "name": ["\u202eabc"], "place": [{"lat": 1.5}], "n": [LARGE]}
+    )
+    seismic.build(seismic.SparseVectors.from_dicts([{7: 2.0}], 10), folder / "numbers", documents=numbers)
     server = start(folder, folder.parent / "log.jsonl")
     try:
         with httpx.Client(base_url=server.url) as http:
@@ -158,6 +163,38 @@ def test_a_collection_with_an_encoder_takes_text(page: webdriver.Chrome) -> None
     hits = search(page, "which planet is red?", "words")
     assert one(page, "#query-help").text == "Any text, in words."
     assert hits[0].find_element(By.TAG_NAME, "h3").text == "1. m"
+
+
+def test_a_collection_without_a_vocabulary_takes_components(page: webdriver.Chrome) -> None:
+    (hit,) = search(page, "7^1.5 3", "numbers")
+    assert one(page, "#query-help").text.startswith("Components by number")
+    assert hit.find_element(By.CLASS_NAME, "score").text == "3.0000"
+    values = [value.get_attribute("textContent") for value in hit.find_elements(By.CSS_SELECTOR, ".payload bdi")]
+    assert values == [str(LARGE), "\u202eabc", '{"lat":1.5}', str(LARGE)]
+
+
+def test_large_integers_are_matched_as_they_are(page: webdriver.Chrome) -> None:
+    Select(one(page, "#collection")).select_by_visible_text("numbers")
+    one(page, "#add-condition").click()
+    Select(one(page, "#conditions select")).select_by_visible_text("n")
+    one(page, "#conditions input").send_keys(str(LARGE))
+    assert len(search_again(page, "7")) == 1
+
+
+def test_an_answer_that_comes_too_late_is_not_shown(page: webdriver.Chrome) -> None:
+    Select(one(page, "#collection")).select_by_visible_text("odd")
+    page.execute_script(
+        "const fetched = window.fetch;"
+        "window.fetch = (...given) => {"
+        "  window.fetch = fetched;"
+        "  const wait = new Promise(done => { window.letGo = done; });"
+        "  return window.late = fetched(...given).then(async response => { await wait; return response; });"
+        "};"
+    )
+    one(page, "#query").send_keys("zzzzz", Keys.ENTER)
+    assert len(search(page, "planet", "odd")) == 1
+    page.execute_async_script("late.then(() => setTimeout(arguments[0], 200)); letGo();")
+    assert len(answered(page)) == 1
 
 
 def test_problems_are_told_in_the_words_of_the_service(page: webdriver.Chrome) -> None:
