@@ -15,7 +15,7 @@ from numba.extending import intrinsic
 
 from seismic.kernels.arrays import F32, F64, U8, U32, Ids, Numeric
 from seismic.kernels.cpu import FORM
-from seismic.kernels.ir import I1, I8, I16, I32, I64, broadcast, call, data, masked_load
+from seismic.kernels.ir import I1, I8, I16, I32, I64, broadcast, call, data, largest_lane, masked_load
 from seismic.kernels.jit import jit
 from seismic.kernels.maxima import BLOCK
 from seismic.kernels.score import QueryTable, fine, matches
@@ -50,15 +50,6 @@ def _each_hit(
             left = builder.load(pending)
             builder.store(builder.and_(left, builder.sub(left, I64(1))), pending)
             yield chunk, call(builder, "llvm.cttz.i64", I64, [left, I1(1)])
-
-
-def _largest(builder: Any, values: Any) -> Any:
-    """Of eight lanes, none of which is NaN."""
-    for width in (4, 2, 1):
-        lanes = ir.Constant(_W8, [(lane + width) % 8 for lane in range(8)])
-        others = builder.shuffle_vector(values, values, lanes)
-        values = builder.select(builder.fcmp_ordered(">", values, others), values, others)
-    return builder.extract_element(values, I32(0))
 
 
 def _prefix_sums(builder: Any, counts: Any) -> Any:
@@ -122,7 +113,7 @@ def _add_rows_by_signature(
             numerator = _to_float(builder, low, _F8, signature.args[2].dtype.signed)
             product = builder.fmul(numerator, broadcast(builder, weight, _F8))
             builder.store(builder.fadd(builder.load(total), product), total)
-            top = _largest(builder, builder.fmul(product, each_scale))
+            top = largest_lane(builder, builder.fmul(product, each_scale))
             builder.store(builder.fadd(builder.load(largest), top), largest)
         builder.store(builder.load(total), builder.bitcast(out, _F8.as_pointer())).align = 4
         return builder.load(largest)

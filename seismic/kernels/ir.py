@@ -47,3 +47,15 @@ def call(builder: Any, name: str, result: Any, arguments: list[Any]) -> Any:
     """Call an intrinsic of LLVM."""
     kind = ir.FunctionType(result, [argument.type for argument in arguments])
     return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), arguments)
+
+
+def largest_lane(builder: Any, values: Any) -> Any:
+    """Of a power of 2 lanes, none of which is NaN."""
+    lanes = values.type.count
+    width = lanes // 2
+    while width:
+        order = ir.Constant(ir.VectorType(I32, lanes), [(lane + width) % lanes for lane in range(lanes)])
+        others = builder.shuffle_vector(values, values, order)
+        values = builder.select(builder.fcmp_ordered(">", values, others), values, others)
+        width //= 2
+    return builder.extract_element(values, I32(0))

@@ -9,10 +9,10 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from seismic.kernels.cpu import JIT_DISABLED
-from seismic.kernels.ir import I1, I8, I16, I32, I64, broadcast, call, data, load, splat
+from seismic.kernels.ir import I1, I8, I16, I32, I64, broadcast, call, data, largest_lane, load, splat
 
 B32, S32, W32 = (ir.VectorType(element, 32) for element in (I8, I16, I32))
-
+F8 = ir.VectorType(ir.FloatType(), 8)
 
 AHEAD = 384
 """Bytes of a row that are prefetched before they are added: CPUs follow fewer rows at once than a query has. Bounds of
@@ -120,6 +120,35 @@ def _reaching(typingctx: Any, sums: Any, start: Any, scales: Any, first: Any, le
     return types.uint64(sums, types.int64, scales, types.int64, types.float64), codegen
 
 
+@intrinsic
+def _largest_of_eight(typingctx: Any, values: Any) -> Any:
+    """float32: see `largest_of_eight`."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return largest_lane(
+            builder, load(builder, data(context, builder, signature.args[0], arguments[0]), I64(0), F8, 4)
+        )
+
+    return types.float32(values), codegen
+
+
+@intrinsic
+def _eight_reaching(typingctx: Any, scales: Any, sums: Any, half: Any, rest: Any, factor: Any, least: Any) -> Any:
+    """int64: see `eight_reaching`."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        each, totals = (
+            load(builder, data(context, builder, signature.args[at], arguments[at]), I64(0), F8, 4) for at in (0, 1)
+        )
+        more, most, safety, limit = (broadcast(builder, argument, F8) for argument in arguments[2:])
+        score = builder.fadd(builder.fmul(each, builder.fadd(totals, more)), most)
+        reached = builder.fcmp_ordered(">=", builder.fmul(score, safety), limit)
+        return builder.zext(builder.bitcast(reached, I8), I64)
+
+    numbers = (types.float32, types.float32, types.float32, types.float32)
+    return types.int64(scales, sums, *numbers), codegen
+
+
 def _no_prefetch(array: Any, index: Any) -> None:
     """Without JIT there is nothing to prefetch into."""
 
@@ -152,6 +181,14 @@ def _reaching_plainly(sums: Any, start: int, scales: Any, first: int, least: flo
     return sum(1 << bit for bit in range(64) if sums[start + bit] * float(scales[first + bit]) >= least)
 
 
+def _largest_of_eight_plainly(values: Any) -> float:
+    return values[:8].max()
+
+
+def _eight_reaching_plainly(scales: Any, sums: Any, half: float, rest: float, factor: float, least: float) -> int:
+    return sum(1 << lane for lane in range(8) if (scales[lane] * (sums[lane] + half) + rest) * factor >= least)
+
+
 def _trailing_zeros_plainly(word: int) -> int:
     return (int(word) & -int(word)).bit_length() - 1
 
@@ -176,3 +213,12 @@ at_least: Callable[[Any, int, int], int] = _at_least_plainly if JIT_DISABLED els
 reaching: Callable[[Any, int, Any, int, float], int] = _reaching_plainly if JIT_DISABLED else _reaching
 """reaching(sums, start, scales, first, least): uint64 with bit i set if sums[start + i] x scales[first + i] >= least,
 i < 64; float64 and float32."""
+
+largest_of_eight: Callable[[Any], float] = _largest_of_eight_plainly if JIT_DISABLED else _largest_of_eight
+"""largest_of_eight(values): of the first eight of a float32 array, none of which is NaN."""
+
+eight_reaching: Callable[[Any, Any, float, float, float, float], int] = (
+    _eight_reaching_plainly if JIT_DISABLED else _eight_reaching
+)
+"""eight_reaching(scales, sums, half, rest, factor, least): int64 with bit i set if (scales[i] x (sums[i] + half) +
+rest) x factor >= least, i < 8; all float32."""

@@ -17,7 +17,7 @@ from seismic.kernels.jit import jit
 from seismic.kernels.maxima import BLOCK, GROUP
 from seismic.kernels.score import SAFETY, QueryTable, make_query_table
 from seismic.kernels.shared import Shared, own_span, prefetch_block, prefetch_own, prefetch_rows
-from seismic.kernels.simd import ones, stopped
+from seismic.kernels.simd import eight_reaching, largest_of_eight, ones, stopped, trailing_zeros
 
 AHEAD = 4
 """Blocks prefetched before their shared components are read."""
@@ -115,10 +115,10 @@ def visit(
     head, tail, upcoming = 0, 0, 0
     kth = kth_score(workspace, k, size, least_score)
     limit = np.float32(heap_factor) * kth
+    least = least_bound(limit, unit, terms)
     for at in range(count + WAITING):
         if stopped(workspace.stop):
             break
-        least = least_bound(limit, unit, terms)
         while upcoming < count and upcoming <= at + AHEAD:
             if np.int64(bounds[order[upcoming]]) >= least:
                 prefetch_rows(shared, np.int64(order[upcoming]))
@@ -138,17 +138,20 @@ def visit(
             slot = head & ring
             block, mask, sums = np.int64(workspace.blocks[slot]), np.int64(workspace.masks[slot]), workspace.sums[slot]
             _add_own_codes(shared, block, mask, workspace.table, sums)
-            for position in range(block * BLOCK, min(block * BLOCK + BLOCK, len(shared.scales))):
-                document = position & (BLOCK - 1)
+            counters[3] += ones(np.uint64(mask))
+            while mask != 0:
+                document = np.int64(trailing_zeros(np.uint64(mask)))
+                mask &= mask - 1
+                position = block * BLOCK + document
                 codes, scale = sums[document], shared.scales[position]
-                if mask >> document & 1 and scale * (codes + half) >= kth:
+                if scale * (codes + half) >= kth:
                     workspace.found[n_found], workspace.codes[n_found] = position, codes
                     n_found += 1
                     size = heap.keep(workspace.lows, k, size, max(np.float32(0), scale * (codes - half)))
                     kth = kth_score(workspace, k, size, least_score)
             head += 1
-            counters[3] += ones(np.uint64(mask))
             limit = np.float32(heap_factor) * kth
+            least = least_bound(limit, unit, terms)
     return size, n_found
 
 
@@ -162,12 +165,14 @@ def _reachable(
     A document's other components give at most what the bound leaves when each shared component's largest contribution
     to any of the documents is taken off.
     """
-    table, scales = workspace.table, workspace.scales
-    first, last = block * BLOCK, min(block * BLOCK + BLOCK, len(shared.scales))
-    unit = np.float32(0)
-    for position in range(first, last):
-        scales[position - first] = shared.scales[position]
-        unit = max(unit, shared.scales[position])
+    table, scales, first = workspace.table, workspace.scales, block * BLOCK
+    count = min(BLOCK, len(shared.scales) - first)
+    if count == BLOCK:  # a number of steps that the compiler knows
+        for document in range(BLOCK):
+            scales[document] = shared.scales[first + document]
+    else:
+        for document in range(BLOCK):
+            scales[document] = shared.scales[first + document] if document < count else np.float32(0)
     largest = add_rows(
         shared.components,
         shared.documents,
@@ -180,12 +185,9 @@ def _reachable(
         scales,
         sums,
     )
-    least = max(np.float32(0), largest - unit * half)  # what their values give, if not their codes
-    rest, mask = max(np.float32(0), most - least / SAFETY), 0
-    for position in range(first, last):
-        if (shared.scales[position] * (sums[position - first] + half) + rest) * SAFETY >= limit:
-            mask |= 1 << (position - first)
-    return mask
+    least = max(np.float32(0), largest - largest_of_eight(scales) * half)  # what their values give, if not their codes
+    rest = max(np.float32(0), most - least / SAFETY)
+    return eight_reaching(scales, sums, half, rest, SAFETY, limit) & ((1 << count) - 1)
 
 
 @jit(inline=True)

@@ -30,7 +30,17 @@ def reaching(sums: Any, start: int, scales: Any, first: int, least: float) -> in
     return simd.reaching(sums, start, scales, first, least)
 
 
-def forms(compiled: Callable[..., int], plain: Callable[..., int]) -> pytest.MarkDecorator:
+@numba.njit  # type: ignore[untyped-decorator]
+def largest_of_eight(values: Any) -> float:
+    return simd.largest_of_eight(values)
+
+
+@numba.njit  # type: ignore[untyped-decorator]
+def eight_reaching(scales: Any, sums: Any, half: float, rest: float, factor: float, least: float) -> int:
+    return simd.eight_reaching(scales, sums, half, rest, factor, least)
+
+
+def forms(compiled: Callable[..., Any], plain: Callable[..., Any]) -> pytest.MarkDecorator:
     """The form for the JIT and the one for plain Python."""
     return pytest.mark.parametrize("form", [pytest.param(compiled, marks=needs_jit, id="vector"), plain])
 
@@ -73,3 +83,21 @@ def test_scores_of_a_group_are_compared(form: Callable[..., int], least: float) 
     samples.readonly((scales,))
     expected = sum(1 << lane for lane in range(64) if sums[65 + lane] * np.float64(scales[130 + lane]) >= least)
     assert form(sums, 65, scales, 130, least) == expected
+
+
+@forms(largest_of_eight, simd._largest_of_eight_plainly)
+@pytest.mark.parametrize("lane", range(8))
+def test_the_largest_of_eight(form: Callable[..., float], lane: int) -> None:
+    values = np.array([0, -1, 0.25, 1e-38, 0, 3, 2, 1, 1e9], np.float32)
+    values[lane] = 7
+    assert form(values) == 7
+
+
+@forms(eight_reaching, simd._eight_reaching_plainly)
+@pytest.mark.parametrize("least", [0.0, 2.5, 2.500001, 7.0, 100.0])
+def test_scores_of_eight_are_compared(form: Callable[..., int], least: float) -> None:
+    rng = np.random.default_rng(0)
+    scales, sums = (rng.choice(np.array([0, 0.5, 1, 3], np.float32), 9) for _ in range(2))
+    half, rest, factor, least = map(np.float32, (0.5, 2.0, 1.00001, least))
+    expected = sum(1 << i for i in range(8) if (scales[i] * (sums[i] + half) + rest) * factor >= least)
+    assert form(scales, sums, half, rest, factor, least) == expected
