@@ -1,13 +1,16 @@
 """Every call of a service: its method, path, body, and what its answer is. Nothing here knows of connections."""
 
+import base64
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Generic, Literal, TypeVar
 from urllib.parse import quote
 
 import orjson
 
 from seismic.client.models import Change, CollectionInfo, Count, Document, NewDocument, SearchAnswer, SearchOptions
+from seismic.errors import InputError
 
 T = TypeVar("T")
 
@@ -29,8 +32,12 @@ class Call(Generic[T]):
 
     @property
     def content(self) -> bytes | None:
-        """The body as JSON; NumPy arrays and scalars are numbers."""
-        return None if self.body is None else orjson.dumps(self.body, option=orjson.OPT_SERIALIZE_NUMPY)
+        """The body as JSON: NumPy arrays and scalars are numbers, bytes base64, decimals text. InputError for what JSON
+        cannot say."""
+        try:
+            return None if self.body is None else orjson.dumps(self.body, _plain, orjson.OPT_SERIALIZE_NUMPY)
+        except orjson.JSONEncodeError as error:
+            raise InputError(f"cannot be sent as JSON: {error}") from None
 
 
 def search(collection: str, query: Query, options: SearchOptions) -> Call[SearchAnswer]:
@@ -78,6 +85,14 @@ def collections() -> Call[list[CollectionInfo]]:
 def ready() -> Call[bool]:
     """Whether every collection answers searches; an error otherwise."""
     return Call("GET", "/readyz", lambda answer: bool(answer["status"] == "ready"))
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    if isinstance(value, Decimal):
+        return str(value)
+    raise TypeError
 
 
 def _path(collection: str, below: str = "") -> str:

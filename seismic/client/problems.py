@@ -56,8 +56,11 @@ ERRORS: dict[str, type[SeismicError]] = {
 
 
 def headers(api_key: str | None) -> dict[str, str]:
-    """Of every request."""
-    return {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {api_key}"} if api_key else {})
+    """Of every request. Space around a key, as a file has, is no part of it; ParameterError if no header can have it."""
+    key = (api_key or "").strip()
+    if not (key.isascii() and key.isprintable()):
+        raise ParameterError("api_key: found characters that no key has, expected what `seismic keys create` printed")
+    return {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
 
 
 def read(call: Call[T], response: httpx.Response) -> T:

@@ -1,11 +1,13 @@
 """Both clients against a real service, and against services that misbehave as told."""
 
 import asyncio
+import datetime
 import importlib
 import inspect
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,10 @@ import httpx
 import numpy as np
 import orjson
 import pytest
+from pydantic import BaseModel
 
 from seismic import errors
-from seismic.client import AsyncClient, Client, Retries
+from seismic.client import AsyncClient, Client, Retries, calls, models
 from seismic.client.problems import ERRORS, TYPE
 from seismic.errors import (
     DocumentNotFoundError,
@@ -30,6 +33,8 @@ from seismic.errors import (
     UnavailableError,
 )
 from server.http.errors import KINDS
+from server.schemas import answers, bodies
+from server.schemas.search import SearchRequest
 from tests.server.conftest import Server, start, wait_for
 
 AT_ONCE = Retries(attempts=3, first_wait=0.0, longest_wait=0.0)
@@ -100,6 +105,51 @@ def test_numpy_arrays_are_queries(ask: Ask, scifact: Any) -> None:
     assert [hit.id for hit in ask("search", "papers", query).hits] == [
         hit.id for hit in ask("search", "papers", QUERY).hits
     ]
+
+
+def test_what_was_asked_for_is_typed(ask: Ask) -> None:
+    options = {"filter": {}, "facets": [{"key": "structured"}], "explain": True, "with_vector": "tokens"}
+    answer = ask("search", "papers", QUERY, limit=2, **options)
+    assert answer.matched.value == 200
+    assert sum(facet.count for facet in answer.facets["structured"]) >= len(answer.hits) > 0
+    hit = answer.hits[0]
+    assert sum(part.product for part in hit.explanation) == pytest.approx(hit.score, rel=1e-5)
+    assert {part.token for part in hit.explanation} <= set(hit.vector["tokens"])
+    groups = ask("search", "papers", QUERY, group_by={"key": "structured"}).groups
+    assert groups[0].hits[0].id == hit.id
+
+
+@pytest.mark.parametrize(
+    ("model", "schema"),
+    [
+        (models.SearchAnswer, answers.SearchAnswer),
+        (models.Hit, answers.SearchHit),
+        (models.Group, answers.SearchGroup),
+        (models.Matched, answers.Matched),
+        (models.Document, answers.DocumentAnswer),
+        (models.Count, bodies.CountAnswer),
+        (models.Change, bodies.ChangeAnswer),
+        (models.CollectionInfo, bodies.CollectionInfo),
+    ],
+)
+def test_every_field_of_the_service_is_typed(model: type[BaseModel], schema: type[BaseModel]) -> None:
+    assert model.model_fields.keys() == schema.model_fields.keys()
+
+
+def test_every_option_of_a_search_is_typed() -> None:
+    assert models.SearchOptions.__annotations__.keys() == SearchRequest.model_fields.keys() - {"query"}
+
+
+def test_payloads_of_what_json_has_no_type_for() -> None:
+    document = {"id": "a", "payload": {"price": Decimal("1.50"), "raw": b"\x00", "day": datetime.date(2024, 2, 29)}}
+    sent = orjson.loads(calls.upsert("papers", [document]).content or b"")["documents"][0]["payload"]
+    assert sent == {"price": "1.50", "raw": "AA==", "day": "2024-02-29"}
+
+
+@pytest.mark.parametrize("payload", [{"x": object()}, {"x": "\ud800"}, {"x": 1 << 64}])
+def test_what_cannot_be_sent_is_an_error_of_the_engine(ask: Ask, payload: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match="cannot be sent as JSON"):
+        ask("upsert", "papers", [{"id": "a", "tokens": {"planet": 1.0}, "payload": payload}])
 
 
 def test_search_batch(ask: Ask) -> None:
@@ -242,8 +292,14 @@ def test_a_proxy_that_is_overloaded(scripted: Callable[..., Any]) -> None:
 
 def test_the_key_goes_with_every_request(scripted: Callable[..., Any]) -> None:
     script = Script(httpx.Response(200, content=OK))
-    scripted(script, api_key="secret")
+    scripted(script, api_key="secret\n")  # as a file has it
     assert script.requests[0].headers["Authorization"] == "Bearer secret"
+
+
+@pytest.mark.parametrize("key", ["s\ncret", "secr\u00e9t"])
+def test_what_is_no_key_is_refused(scripted: Callable[..., Any], key: str) -> None:
+    with pytest.raises(ParameterError, match="api_key: found characters that no key has"):
+        scripted(Script(), api_key=key)
 
 
 def test_waits_grow_and_heed_the_service() -> None:
