@@ -56,7 +56,7 @@ ERRORS: dict[str, type[SeismicError]] = {
 
 
 def headers(api_key: str | None) -> dict[str, str]:
-    """Of every request. Space around a key, as a file has, is no part of it; ParameterError if no header can have it."""
+    """Of every request. Space around a key, as in a file, is no part of it; ParameterError if no header can have it."""
     key = (api_key or "").strip()
     if not (key.isascii() and key.isprintable()):
         raise ParameterError("api_key: found characters that no key has, expected what `seismic keys create` printed")
