@@ -42,7 +42,7 @@ def create_app(settings: Settings) -> Application:
         redirect_slashes=False,  # a wrong path is a 404, like any other
         lifespan=_lifespan,
         middleware=[  # outermost first
-            Middleware(RequestContext, metrics=service.metrics, tracer=service.tracer),
+            Middleware(RequestContext, metrics=service.metrics, tracer=service.tracer, floods=service.floods),
             Middleware(Admission, door=service.door),
             Middleware(BodyLimit, max_bytes=settings.max_body_bytes, seconds=settings.receive_seconds),
             Middleware(Deadline, milliseconds=settings.timeout_ms, running=service.running),
@@ -71,6 +71,7 @@ def create_app(settings: Settings) -> Application:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     service: Service = app.state.service
     service.auditor.start()
+    service.pool.start()
     background = [asyncio.create_task(_warm_up(service))]
     background += [asyncio.create_task(keeper.run()) for keeper in service.keepers.values()]
     yield
@@ -83,6 +84,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     service.threads.shutdown()
     service.maintenance.shutdown()
     service.collections.close()
+    service.floods.close()
     service.tracer.close()
 
 

@@ -16,6 +16,7 @@ from server.access.limits import Rates
 from server.changes import Committer
 from server.collections import Collections
 from server.observe.audit import Auditor
+from server.observe.floods import Floods
 from server.observe.metrics import Metrics
 from server.observe.tracing import OpenTelemetryTracer, Tracer
 from server.pool import SearchPool, Threads
@@ -41,6 +42,7 @@ class Service:
     door: Door
     auditor: Auditor
     tracer: Tracer
+    floods: Floods
     maintenance: Threads
     running: set[Stop]
 
@@ -48,8 +50,9 @@ class Service:
     def start(cls, settings: Settings) -> "Service":
         """Open all collections. Raises StorageError, or ParameterError for a setting that cannot be."""
         keyring = Keyring(settings.keys_file) if settings.keys_file else None
-        door = Door(keyring, Rates(settings.rate_limit, settings.rate_burst))
         tracer, metrics = OpenTelemetryTracer() if settings.tracing else Tracer(), Metrics()
+        pool, auditor = SearchPool(settings.threads, settings.queue, metrics), Auditor(settings.audit_every, metrics)
+        door = Door(keyring, Rates(settings.rate_limit, settings.rate_burst), pool)
         collections, threads = Collections.open(settings.directory, settings.verify), Threads(CHANGE_THREADS, "change")
         keepers, committers = {}, {}
         for collection in collections:
@@ -57,7 +60,6 @@ class Service:
             keepers[name] = Keeper(collection, settings, threads, metrics)
             committers[name] = Committer(partial(Writer, folder), keepers[name], threads, settings.queue)
         metrics.watch_collections(collections)
-        pool, auditor = SearchPool(settings.threads, settings.queue, metrics), Auditor(settings.audit_every, metrics)
         return cls(
             settings,
             collections,
@@ -69,6 +71,7 @@ class Service:
             door,
             auditor,
             tracer,
+            Floods(),
             maintenance=Threads(1, "maintenance"),
             running=set(),
         )

@@ -14,7 +14,7 @@ ASSETS = ("/static-offline-docs/", "/console/")
 """Where what these pages load is."""
 
 _COLLECTION = re.compile(r"/v1/collections/([^/]+)")
-_READS = re.compile(r"/v1/collections/[^/]+/(search|count|facets)(/.*)?")
+_SEARCHES = re.compile(r"/v1/collections/[^/]+/(search|count|facets)(/.*)?")
 """What a POST only reads. Any other changes something, until it is listed here."""
 
 
@@ -58,7 +58,12 @@ def _problem(key: Key | None, given: bool, method: str, path: str) -> SeismicErr
 
 def reads(method: str, path: str) -> bool:
     """Whether a request changes nothing."""
-    return method in ("GET", "HEAD", "OPTIONS") or (method == "POST" and _READS.fullmatch(path) is not None)
+    return method in ("GET", "HEAD", "OPTIONS") or searches(method, path)
+
+
+def searches(method: str, path: str) -> bool:
+    """Whether a request needs a thread that searches."""
+    return method == "POST" and _SEARCHES.fullmatch(path) is not None
 
 
 def collection_of(method: str, path: str) -> str | None:

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from seismic.stop import Stop, under
 from server.http.errors import internal_error
+from server.observe.floods import Floods
 from server.observe.metrics import Metrics
 from server.observe.tracing import Tracer, traced
 
@@ -28,10 +29,10 @@ log = structlog.get_logger("server.access")
 
 class RequestContext:
     """Takes a well-formed X-Request-ID or makes one; logs and answers with it; counts, traces, and logs one line at the
-    end."""
+    end, unless there is a flood of the like."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, tracer: Tracer) -> None:
-        self.app, self.metrics, self.tracer = app, metrics, tracer
+    def __init__(self, app: ASGIApp, metrics: Metrics, tracer: Tracer, floods: Floods) -> None:
+        self.app, self.metrics, self.tracer, self.floods = app, metrics, tracer, floods
         self.log = structlog.get_logger("server.access").bind()  # now rather than for each line
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: D102
@@ -68,9 +69,11 @@ class RequestContext:
         state, client = scope["state"], scope.get("client")
         route = getattr(scope.get("route"), "path", "none")
         self.metrics.in_flight.dec()
-        self.metrics.requests.labels(route, state["status"]).observe(seconds)
+        self.metrics.requests_of(route, state["status"]).observe(seconds)
         if state["problem"]:
             self.metrics.rejections.labels(state["problem"]).inc()
+            if self.floods.hides(state["problem"]):
+                return
         line = partial(
             self.log.info,
             "request",

@@ -17,6 +17,8 @@ from server.access.auth import check, collection_of, reads, secret_of
 from server.access.commands import cli
 from server.access.keys import Keyring, create_key, read_keys, revoke_key
 from server.access.limits import Rates
+from server.observe.metrics import Metrics
+from server.pool import SearchPool
 
 from .test_problems import problem
 
@@ -210,7 +212,7 @@ async def test_a_revoked_key_is_refused_soon(running, tiny, file, monkeypatch):
 
 def test_paths_below_a_proxy(file):
     create_key(file, "one", "read-only")
-    door = Door(Keyring(file), Rates(0, 1))
+    door = Door(Keyring(file), Rates(0, 1), SearchPool(1, 0, Metrics()))
     scope = {"method": "GET", "headers": [], "root_path": "/search"}
     assert door.admit(scope | {"path": "/search/healthz"}) is None
     with pytest.raises(UnauthorizedError):

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture
 def pool():
     pool = SearchPool(threads=2, queue=1, metrics=Metrics())
+    pool.start()
     yield pool
     pool.shutdown()
 
