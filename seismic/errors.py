@@ -74,7 +74,8 @@ class QueryError(InputError):
 class FilterError(InputError):
     """A filter cannot be understood, or does not fit the collection's columns.
 
-    Attributes: ``path``, such as ``filter.must[1].range.gte``, and ``problem`` (the message without its path).
+    Attributes: ``path``, such as ``filter.must[1].range.gte``, and ``problem`` (the message without its path). A path
+    has names as they are if they could be Python's, others as JSON in brackets: ``filter["a b"]``.
     """
 
     def __init__(self, problem: str, path: str) -> None:

@@ -7,6 +7,7 @@
 The names are those of Qdrant. Here filters are parsed; `bind` checks them against a collection's columns.
 """
 
+import json
 import reprlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, Self, TypeAlias
@@ -268,7 +269,7 @@ def _explain(content: Any, problem: ErrorDetails, more: int) -> FilterError:
         if isinstance(part, int) and isinstance(node, list):
             path, node = f"{path}[{part}]", node[part]
         elif isinstance(node, Mapping) and part in node:
-            path, node = f"{path}.{part}", node[part]
+            path, node = path + _field(part), node[part]
     if problem["type"] == "missing":
         path = f"{path}.{problem['loc'][-1]}"
     message = _WORDS.get(problem["type"], problem["msg"])
@@ -276,6 +277,11 @@ def _explain(content: Any, problem: ErrorDetails, more: int) -> FilterError:
         message += f" (found {_SHORT.repr(problem['input'])})"
     others = f" (and {more} more problems)" if more else ""
     return FilterError(f"{message[:1].lower()}{message[1:]}{others}", path)
+
+
+def _field(name: Any) -> str:
+    plain = isinstance(name, str) and name.isidentifier()
+    return f".{name}" if plain else f"[{json.dumps(name)}]"
 
 
 _SHORT = reprlib.Repr()  # whatever was found may be long, and deep

@@ -2,7 +2,8 @@
 
 import json
 import math
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import re
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -43,6 +44,9 @@ from seismic.params import unfolded
 MEDIA_TYPE = "application/problem+json"
 MAX_LISTED = 20
 """A hostile body can break a rule at every element: list this many places, and count the rest."""
+
+_PARTS = re.compile(r'\w+|"(?:[^"\\]|\\.)*"')
+"""Names and numbers of a path such as `filter.must[1]["a b"]`."""
 
 _OBJECT = "expected an object"
 _WORDS = {"model_attributes_type": _OBJECT, "model_type": _OBJECT, "dict_type": _OBJECT}
@@ -156,7 +160,10 @@ def error_response(request: Request, error: SeismicError) -> Response:
     kind = kind_of(error)
     wait = error.retry_after if isinstance(error, UnavailableError) else 0
     headers = {"Retry-After": str(math.ceil(wait))} if wait else {}
-    return problem_response(request, kind, str(error), headers=headers)
+    fields = (
+        [FieldProblem(pointer=_pointer_to(error.path), detail=error.problem)] if isinstance(error, FilterError) else []
+    )
+    return problem_response(request, kind, str(error), fields, headers)
 
 
 def kind_of(error: Exception) -> Kind:
@@ -231,8 +238,18 @@ def _pointer(problem: Mapping[str, Any], body: Any) -> str:
             path.append(part)
     if problem["type"] == "missing":
         path += problem["loc"][1:][-1:]
+    return _to_pointer(path)
+
+
+def _to_pointer(path: Iterable[Any]) -> str:
     escaped = (str(part).replace("~", "~0").replace("/", "~1") for part in path)
     return "".join(["#", *("/" + quote(part, safe="~") for part in escaped)])
+
+
+def _pointer_to(path: str) -> str:
+    """JSON pointer of a FilterError's path."""
+    parts = (json.loads(part) if part.startswith('"') else part for part in _PARTS.findall(path))
+    return _to_pointer(parts)
 
 
 def _explain(problem: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
+    SkipValidation,
     Tag,
     TypeAdapter,
     ValidationError,
@@ -178,7 +179,7 @@ class SearchRequest(seismic.SearchRequest):
     query: AnyQuery
     """What to look for: a sparse vector, weighted tokens, the id of a document, or examples."""
 
-    filter: AnyFilter | None = None
+    filter: SkipValidation[AnyFilter] | None = None  # the engine checks it, and remembers that it did
     """Only documents that it lets through are hits."""
 
     with_payload: AllOrNamed = True

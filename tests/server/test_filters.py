@@ -49,24 +49,38 @@ def test_count(client: httpx.Client, index: Index) -> None:
 
 @pytest.mark.parametrize("route", ["search", "count"])
 @pytest.mark.parametrize(
-    ("wanted", "detail"),
+    ("wanted", "pointer", "detail"),
     [
-        ({"must": [{"key": "n_chars", "range": {"gtee": 1}}]}, "#/filter/must/0/range/gtee: unknown field"),
-        ({"must": [{"key": "n_chars"}]}, "#/filter/must/0: expected an object with exactly one of 'match', "),
-        ({"must": [{"key": "n_cars", "range": {"gt": 1}}]}, "filter.must[0].key: unknown column 'n_cars'; "),
-        ({"must": [{"key": "title", "range": {"gt": 1}}]}, "filter.must[0].range: column 'title' is string, "),
-        ({"must": [{"ids": ["x"] * 70_000}]}, "#/filter: found more than 65536 values"),
+        ({"must": [{"key": "n_chars", "range": {"gtee": 1}}]}, "#/filter/must/0/range/gtee", "unknown field"),
+        ({"must": [{"key": "n_chars"}]}, "#/filter/must/0", "expected an object with exactly one of 'match', "),
+        ({"must": [{"key": "n_cars", "range": {"gt": 1}}]}, "#/filter/must/0/key", "unknown column 'n_cars'; "),
+        ({"must": [{"key": "title", "range": {"gt": 1}}]}, "#/filter/must/0/range", "column 'title' is string, "),
+        ({"must": [{"ids": ["x"] * 70_000}]}, "#/filter", "found more than 65536 values"),
+        ({'a"b/c ~[0].d': 1}, "#/filter/a%22b~1c%20~0%5B0%5D.d", "unknown field"),
+        ([], "#/filter", "expected an object (found [])"),
     ],
 )
-def test_a_wrong_filter(client: httpx.Client, scifact: Scifact, route: str, wanted: Any, detail: str) -> None:
+def test_a_wrong_filter(
+    client: httpx.Client, scifact: Scifact, route: str, wanted: Any, pointer: str, detail: str
+) -> None:
     body = {"filter": wanted} | ({"query": scifact.query(0)} if route == "search" else {})
     found = problem(client.post(f"/v1/collections/scifact/{route}", json=body), 422)
-    assert found.detail.startswith(detail)
-    assert found.type.endswith("invalid-filter" if detail.startswith("filter") else "invalid-input")
+    assert found.type.endswith("invalid-filter")
+    (field,) = found.errors
+    assert (field.pointer, field.detail[: len(detail)]) == (pointer, detail)
+    assert found.detail.startswith("filter")
+    assert found.detail.endswith(field.detail)
+
+
+def test_a_wrong_filter_of_a_batch(client: httpx.Client, scifact: Scifact) -> None:
+    right = {"query": scifact.query(0)}
+    searches = [right, right | {"filter": {"must": [{"key": "n_cars", "range": {"gt": 1}}]}}]
+    found = problem(client.post("/v1/collections/scifact/search/batch", json={"searches": searches}), 422)
+    assert found.errors[0].pointer == "#/searches/1/filter/must/0/key"
 
 
 def test_a_deep_filter(client: httpx.Client) -> None:
     deep = '{"must":[' * 500 + "]}" * 500
     url, headers = "/v1/collections/scifact/count", {"content-type": "application/json"}
     found = problem(client.post(url, content=f'{{"filter": {deep}}}', headers=headers), 422)
-    assert found.detail.startswith("#/filter: found more than 8 levels of conditions")
+    assert found.detail.startswith("filter: found more than 8 levels of conditions")
