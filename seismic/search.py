@@ -23,7 +23,7 @@ from seismic.planning.planner import depth_to_accumulate
 from seismic.planning.pseudo import pseudo_queries
 from seismic.query import Query, QueryLike, as_rows, known_components
 from seismic.request import SearchRequest
-from seismic.stop import within
+from seismic.stop import current, within
 from seismic.store.manifest import Manifest
 from seismic.vectors import SparseVectors, VectorsLike, as_vectors
 from seismic.view import View, open_view
@@ -207,10 +207,12 @@ class Index:
 
     def payloads(self, numbers: Iterable[int], columns: Sequence[str] | None = None) -> list[dict[str, Any]]:
         """Payloads of document numbers, as dicts; `columns` None: all. ParameterError for an unknown column."""
+        current().check()  # of a batch, this can take longer than all searches
         return self.view.documents.payloads(numbers, columns)
 
     def vectors(self, numbers: npt.ArrayLike) -> SparseVectors:
         """The stored vectors of document numbers [n], in their order; values as 16 bits hold them."""
+        current().check()
         return self.view.vectors(numbers)
 
     def document_frequency(self) -> npt.NDArray[np.int64]:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from seismic import Index
+from seismic.documents.table import Documents
 from seismic.stop import current
 from server import Settings, create_app
 from server.access import limits
@@ -104,6 +105,19 @@ async def test_a_deadline(running, tiny, endless, setting, params):
         assert found.type == "urn:problem-type:seismic:deadline"
         assert "not done after 50 ms" in found.detail
         assert (await client.get("/healthz")).status_code == 200
+
+
+async def test_reading_payloads_counts(running, tiny, monkeypatch):
+    def slow(*arguments: Any) -> dict[str, Any]:
+        time.sleep(0.2)
+        return {}
+
+    monkeypatch.setattr(Documents, "_payload", slow)
+    body = BODY | {"with_payload": True}
+    async with running(tiny) as client:
+        assert (await client.post(f"{URL}/batch", json={"searches": [body] * 2})).status_code == 200
+        body |= {"params": {"timeout_ms": 200}}
+        problem(await client.post(f"{URL}/batch", json={"searches": [body] * 2}), 504)
 
 
 async def test_waiting_counts(running, tiny, endless):
