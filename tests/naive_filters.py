@@ -10,7 +10,8 @@ def meets(document: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     if "ids" in wanted:
         return document["id"] in wanted["ids"]
     if "exists" in wanted:
-        return document[wanted["exists"]["key"]] is not None
+        found = document[wanted["exists"]["key"]]
+        return any(value is not None for value in (found if isinstance(found, list) else [found]))
     if "is_null" in wanted:
         return document[wanted["is_null"]["key"]] is None
     if "key" in wanted:

@@ -48,10 +48,10 @@ def _condition(condition: Condition, columns: Columns, path: str) -> Predicate:
             return _range(condition, _column(condition.key, columns, f"{path}.key"), f"{path}.range")
         case Exists():
             _column(condition.exists.key, columns, f"{path}.exists.key")
-            return Present(condition.exists.key)
+            return Present(condition.exists.key, filled=True)
         case IsNull():
             _column(condition.is_null.key, columns, f"{path}.is_null.key")
-            return Not(Present(condition.is_null.key))
+            return Not(Present(condition.is_null.key, filled=False))
         case HasId():
             kind = columns["id"].type
             assert kind is not None  # ids are strings or integers

@@ -51,16 +51,16 @@ def _identified(leaf: Identified, shard: LiveShard) -> Bits:
 
 def _holds(leaf: OneOf | Within | Present, column: pa.Array) -> npt.NDArray[np.bool_]:
     """bool [rows]"""
-    if isinstance(leaf, Present):
-        return to_mask(column.is_valid())
-    if not is_list(column.type):
+    if not is_list(column.type) or (isinstance(leaf, Present) and not leaf.filled):
         return _values_hold(leaf, column)
     mask = np.zeros(len(column), bool)
     mask[pc.list_parent_indices(column).to_numpy()[_values_hold(leaf, pc.list_flatten(column))]] = True
     return mask
 
 
-def _values_hold(leaf: OneOf | Within, column: pa.Array) -> npt.NDArray[np.bool_]:
+def _values_hold(leaf: OneOf | Within | Present, column: pa.Array) -> npt.NDArray[np.bool_]:
+    if isinstance(leaf, Present):
+        return to_mask(column.is_valid())
     if isinstance(leaf, Within):
         values, valid = values_of([column], leaf.kind)
         return valid & (values >= leaf.low) & (values <= leaf.high)

@@ -164,14 +164,14 @@ class Key(_Part):
 
 
 class Exists(_Part):
-    """Documents that have something in a column."""
+    """Documents that have something in a column: a value or, of lists, at least one that is not null."""
 
     exists: Key
     """The column."""
 
 
 class IsNull(_Part):
-    """Documents that have nothing in a column."""
+    """Documents whose column is null. An empty list is not."""
 
     is_null: Key
     """The column."""

@@ -32,9 +32,10 @@ class Within:
 
 @dataclass(frozen=True, slots=True)
 class Present:
-    """The column is not null."""
+    """The column is not null; ``filled``: nor a list of nothing but nulls."""
 
     column: str
+    filled: bool
 
 
 @dataclass(frozen=True, slots=True)
