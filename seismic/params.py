@@ -3,10 +3,13 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator, with_config
 from pydantic_core import PydanticCustomError
 
 from seismic.errors import ParameterError
+
+described = with_config(ConfigDict(use_attribute_docstrings=True))
+"""For dataclasses that the API shows: the texts below their fields become descriptions."""
 
 Plan = Literal["blocks", "exact"]
 Layout = Literal["shared", "small", "full", "lists"]

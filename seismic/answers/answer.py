@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from seismic.answers.explain import Contribution, Explanation
 from seismic.execution.execute import SearchStats
-from seismic.params import Plan, Profile
+from seismic.params import Plan, Profile, described
 
 
 class Hit(NamedTuple):
@@ -29,12 +29,15 @@ class Group:
     hits: list[Hit]
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class Facet:
     """A value of a column, and how many of the matches have it."""
 
     value: Any
+    """As payloads show it."""
     count: int
+    """Of documents."""
 
 
 class Answer(NamedTuple):

@@ -13,6 +13,7 @@ from seismic.execution.execute import Method, SearchStats, method_of
 from seismic.execution.scope import Scope
 from seismic.kernels.bounds import add_bounds, least_bound, make_bounds
 from seismic.kernels.maxima import GROUP
+from seismic.params import described
 from seismic.planning.planner import Choice
 from seismic.query import Query
 from seismic.request import SearchRequest
@@ -20,58 +21,76 @@ from seismic.store.shard import Shard
 from seismic.view import View
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class Contribution:
-    """What a component adds to a document's inner product with the query: `weight` in the query x `value` in the
-    document. `token` is None where the index has no vocabulary."""
+    """What a component adds to a document's inner product with the query."""
 
     component: int
+    """Its number."""
     token: str | None
+    """Its token; None where the index has no vocabulary."""
     weight: float
+    """In the query."""
     value: float
+    """In the document, as it is stored."""
     product: float
+    """Of the two: what it adds."""
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A component of the query as it was searched, after feedback and examples. `blocks`: those of its posting lists,
-    in the plan `blocks`; None if its lists were cut, or are not looked at."""
+    """A component of the query as it was searched, after feedback and examples."""
 
     component: int
+    """Its number."""
     token: str | None
+    """Its token; None where the index has no vocabulary."""
     weight: float
+    """In the query."""
     blocks: int | None
+    """Those of its posting lists, in the plan `blocks`; None if its lists were cut, or are not looked at."""
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class ShardWork:
-    """How a shard was searched, of its `documents` those in the scope (`allowed`)."""
+    """How a shard was searched."""
 
     documents: int
+    """Those it has."""
     allowed: int
+    """Of these, those in the scope: not deleted, and let through by the filter."""
     method: Method
+    """`lists`: the plan `blocks`. `bounds`: bounds of blocks first. `impacts`: every posting. `scan`: every document of
+    the scope."""
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """How an answer came about.
-
-    `why` the plan was taken, and the work, `stats`, of all searches that the answer needed. `terms`: the query,
-    heaviest first; `lists_cut`: of them, how many the plan `blocks` did not look at. `threshold`: the score of the last
-    hit needed, which a block has to be able to reach; None if fewer were found. `reachable`: blocks whose bound reaches
-    it, and `best_skipped`: the largest bound below it, both over the shards that are searched by bounds; None if there
-    are none, or no threshold. `selectivity`: the share of all documents that the filter lets through.
-    """
+    """How an answer came about."""
 
     why: str
+    """Why the plan was taken."""
     stats: SearchStats
+    """The work, of all searches that the answer needed."""
     terms: tuple[Term, ...]
+    """The query, heaviest first."""
     lists_cut: int
+    """Of the terms, how many the plan `blocks` did not look at."""
     threshold: float | None
+    """The score of the last hit needed, which a block has to be able to reach; None if fewer were found."""
     reachable: int | None
+    """Blocks whose bound reaches the threshold, over the shards that are searched by bounds; None if there are none, or
+    no threshold."""
     best_skipped: float | None
+    """The largest bound below the threshold, over the same shards; None as above."""
     selectivity: float
+    """The share of all documents that the filter lets through."""
     shards: tuple[ShardWork, ...]
+    """How each was searched."""
 
 
 def contributions(view: View, query: Query, numbers: Sequence[int]) -> list[tuple[Contribution, ...]]:

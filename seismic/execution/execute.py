@@ -11,6 +11,7 @@ from seismic.execution.scope import Part, Scope
 from seismic.execution.workspaces import Workspaces
 from seismic.kernels import accumulate, exact, scan, traverse
 from seismic.kernels.lists import padded
+from seismic.params import described
 from seismic.planning.planner import Choice, accumulates, scans
 from seismic.stop import current, under
 from seismic.store.shard import Shard
@@ -39,14 +40,19 @@ class Found(NamedTuple):
     counters: npt.NDArray[np.int64]
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class SearchStats:
-    """What a search did, over all shards: posting lists visited, blocks estimated and visited, documents scored."""
+    """What a search did, over all shards."""
 
     lists: int
+    """Posting lists visited."""
     blocks: int
+    """Blocks estimated; 0 where all are visited anyway."""
     blocks_visited: int
+    """Blocks of which documents were scored; the others estimated were skipped."""
     documents_scored: int
+    """Documents scored."""
 
     @property
     def blocks_skipped(self) -> int:

@@ -60,7 +60,7 @@ async def delete_documents(name: Name, body: DeleteRequest, service: ServiceDep)
     return await _commit(service, name, lambda rules: [check_delete(body.ids, rules)], len(body.ids), started)
 
 
-@router.get("/{id:path}", response_model=DocumentAnswer, responses=problems(404, 422, 503))
+@router.get("/{id:path}", response_model=DocumentAnswer, responses=problems(404, 422, 503, 504))
 async def get_document(name: Name, id: Id, service: ServiceDep, with_vector: AsVector = "false") -> Response:
     """One document."""
     content = await service.pool.run(_show, service.collections.ready(name).frozen(), id, with_vector)

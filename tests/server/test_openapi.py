@@ -107,6 +107,13 @@ def test_every_field_of_a_request_is_described(client):
             assert schema["description"], f"{name}.{field}"
 
 
+def test_every_field_of_an_explanation_is_described(client):
+    schemas: dict[str, Any] = client.get("/openapi.json").json()["components"]["schemas"]
+    for name in ("Explanation", "SearchStats", "Term", "ShardWork", "Contribution", "Facet"):
+        for field, schema in schemas[name]["properties"].items():
+            assert schema["description"], f"{name}.{field}"
+
+
 def test_its_examples_work(client):
     schemas = client.get("/openapi.json").json()["components"]["schemas"]
     url = "/v1/collections/scratch/documents"
