@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
+from index_tools.shown import shown
 from seismic import Answer, Contribution, Explanation
 from seismic.answers.explain import Term
 
@@ -17,7 +18,7 @@ def print_facets(answer: Answer) -> None:
     for column, facets in (answer.facets or {}).items():
         table = _table(column, ("matches", True))
         for facet in facets:
-            table.add_row(str(facet.value), f"{facet.count:,}")
+            table.add_row(shown(facet.value), f"{facet.count:,}")
         _print(table)
 
 
@@ -27,7 +28,7 @@ def print_explanation(answer: Answer) -> None:
     if explanation is None:
         return
     for hit in answer.hits:
-        table = _table(f"{hit.id}", ("weight", True), ("value", True), ("adds", True))
+        table = _table(shown(hit.id), ("weight", True), ("value", True), ("adds", True))
         parts = hit.explanation or ()
         for part in parts[:SHOWN]:
             table.add_row(_name(part), f"{part.weight:.4f}", f"{part.value:.4f}", f"{part.product:.4f}")

@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from index_tools.shown import shown
 from seismic import Answer, Hit, Index, InputError, Ranked, Run
 
 TITLE_COLUMNS = ("title", "text")
@@ -55,8 +56,8 @@ def print_table(index: Index, lines: Sequence[Line], group: str | None) -> None:
         table.add_column(title, ratio=1, no_wrap=True)  # takes what the others leave
     titles = index.payloads([line.hit.number for line in lines], [title] if title else [])
     for (rank, hit, value), payload in zip(lines, titles, strict=True):
-        excerpt = [" ".join(str(payload[title] or "").split())] if title else []
-        table.add_row(str(rank), f"{hit.score:.4f}", *map(str, value), str(hit.id), *excerpt)
+        excerpt = [shown(payload[title] or "")] if title else []
+        table.add_row(str(rank), f"{hit.score:.4f}", *map(shown, value), shown(hit.id), *excerpt)
     Console(markup=False, emoji=False, highlight=False).print(table)  # texts may hold what looks like markup
 
 

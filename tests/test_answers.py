@@ -83,6 +83,13 @@ def test_groups_of_what_a_filter_lets_through_and_a_threshold_keeps(there: Chang
     assert found == grouped(there, [hit for hit in ranking if hit[1] >= least], "year", 4, 3)
 
 
+def test_the_work_of_groups_counts(there: Changed) -> None:
+    answer = ask(there, QUERIES[0], group_by={"key": "year", "limit": 4, "size": 3}, explain=True)
+    assert answer.explanation is not None
+    assert answer.stats == answer.explanation.stats
+    assert answer.stats.documents_scored > 0
+
+
 def test_groups_of_documents_like_one_leave_it_out(there: Changed) -> None:
     answer = ask(there, {"id": "d10"}, group_by={"key": "source", "limit": 9, "size": 300})
     assert answer.groups is not None

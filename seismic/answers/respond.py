@@ -120,6 +120,7 @@ class Responder:
 
     def _answer(self, view: View, task: Task, hits: list[Hit]) -> Answer:
         request, query = task.request, task.question.query
+        groups = self._groups(view, task) if request.group_by else None  # by searches, which count
         stats = SearchStats(*task.counters.tolist())
         explanation = None
         if request.explain:
@@ -133,7 +134,7 @@ class Responder:
             task.choice.profile,
             None if request.filter is None else task.scope.count,
             (*task.warnings, *_warnings(task)),
-            self._groups(view, task) if request.group_by else None,
+            groups,
             self._facets(view, task) if request.facets else None,
             explanation,
         )

@@ -33,6 +33,21 @@ def test_search_by_components(run: Run, tmp_path: Path) -> None:
     assert run("search", tmp_path / "out", "--vector", '{"indices": [9], "values": [1]}', "--json").stdout == ""
 
 
+def test_documents_do_not_control_the_terminal(run: Run, tmp_path: Path) -> None:
+    text = "\x1b]0;title\x07 \x1b[31mred \u202eneerg \U0001f600"
+    line = {"id": "\x1b[2J", "indices": [1], "values": [0.5], "title": text, "kind": text}
+    assert run("build", write_lines(tmp_path / "x.jsonl", line), tmp_path / "out").exit_code == 0
+    query = ["--vector", '{"indices": [1], "values": [2]}']
+    for more in (["--explain"], ["--facet", "kind"], ["--group-by", "kind"]):
+        result = run("search", tmp_path / "out", *query, *more)
+        assert "\x1b" not in result.stdout
+        assert "\u202e" not in result.stdout
+        assert "[31mred" in result.stdout
+        assert "\U0001f600" in result.stdout
+    hit = orjson.loads(run("search", tmp_path / "out", *query, "--json").stdout)
+    assert hit["payload"]["title"] == text
+
+
 def test_search_as_json(run: Run, tmp_path: Path) -> None:
     vectors = {"indices": [[1]], "values": [[0.5]]}
     payload = {"day": [date(2020, 1, 2)], "price": [Decimal("1.50")], "text": ["one\ntwo"]}
