@@ -5,7 +5,6 @@ import asyncio
 import random
 import re
 import time
-from functools import partial
 
 import structlog
 from fastapi import Request
@@ -40,7 +39,7 @@ class RequestContext:
             await self.app(scope, receive, send)
             return
         given = next((value for name, value in scope["headers"] if name == REQUEST_ID), b"")
-        # Not by uuid4, which asks the system, and so lets go of the interpreter: others have it for long then.
+        # Not by uuid4: while it asks the system, another thread may take the interpreter, for milliseconds.
         request_id = given.decode() if _SAFE_ID.fullmatch(given) else f"{random.getrandbits(128):032x}"
         state = scope.setdefault("state", {})
         state |= {"request_id": request_id, "status": 0, "problem": None}
@@ -63,7 +62,8 @@ class RequestContext:
                     raise
                 await internal_error(Request(scope))(scope, receive, send_with_id)
             finally:
-                self._finish(scope, time.perf_counter() - started)
+                seconds = time.perf_counter() - started
+                asyncio.get_running_loop().call_soon(self._finish, scope, seconds)  # the loop sends the answer first
 
     def _finish(self, scope: Scope, seconds: float) -> None:
         state, client = scope["state"], scope.get("client")
@@ -74,8 +74,7 @@ class RequestContext:
             self.metrics.rejections.labels(state["problem"]).inc()
             if self.floods.hides(state["problem"]):
                 return
-        line = partial(
-            self.log.info,
+        self.log.info(
             "request",
             method=scope["method"],
             path=scope["raw_path"].decode("ascii"),  # still percent-encoded: no control characters
@@ -83,7 +82,6 @@ class RequestContext:
             duration_ms=round(seconds * 1000, 3),
             client=client[0] if client else None,
         )
-        asyncio.get_running_loop().call_soon(line)  # the loop sends the answer first
 
 
 class BodyLimit:
