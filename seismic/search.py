@@ -231,11 +231,11 @@ class Index:
         plans = [SearchParams(plan="exact"), SearchParams(plan="exact", heap_factor=2)]  # the latter bounds blocks
         if self.manifest.layout == "lists":
             plans.append(SearchParams(plan="blocks"))
-        views = (self.view, self.view.rehearsed()) if changes else (self.view,)
+        views = (self.view, self.view.rehearsed()) if changes or not self.view.live else (self.view,)
         for view in views:
             rehearse(view, self._responder.executor, query, view.planner.choose(1, params=plans[0]))
             for params in plans:
-                for k in {1, min(view.live, depth_to_accumulate(max(map(len, view.shards))))}:
+                for k in {min(view.live, 1), min(view.live, depth_to_accumulate(max(map(len, view.shards))))}:
                     choice = view.planner.choose(max(k, 1), params=params)
                     self._responder.executor.run(view, everything(view), as_rows([query]), k, choice)
 

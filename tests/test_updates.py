@@ -22,6 +22,7 @@ from seismic import (
 )
 from seismic.changes import compaction
 from seismic.changes.updates import Writer
+from seismic.params import Layout
 from tests import naive, samples
 from tests.naive import Row
 
@@ -160,6 +161,15 @@ def test_dictionaries_and_integer_ids(tmp_path: Path) -> None:
         assert index.payloads([0, 2, 3]) == [{"kind": "x"}, {"kind": "z"}, {"kind": "x"}]
     with pytest.raises(InputError, match="ids: found -1, expected uint16, as ids"):
         seismic.delete(tmp_path / "index", [-1])
+
+
+@pytest.mark.parametrize("layout", ["shared", "small", "lists"])
+def test_nothing_is_left(tmp_path: Path, layout: Layout) -> None:
+    index = samples.opened(tmp_path, [{0: 1.0}, {0: 2.0}, {0: 3.0}], params=BuildParams(layout=layout))
+    seismic.delete(tmp_path / "index", [0, 1, 2])
+    index.refresh()
+    index.warm_up()
+    assert (len(index), index.search({"indices": [0], "values": [1.0]})) == (0, [])
 
 
 def test_the_plan_blocks_sees_changes(tmp_path: Path) -> None:

@@ -44,6 +44,14 @@ async def test_generations_and_changes_of_others_are_served(running, tiny):
         assert (await client.get("/readyz")).json()["collections"][0]["generation"] == "000002"
 
 
+async def test_a_collection_whose_documents_all_went_is_served(running, tiny):
+    seismic.delete(tiny / "tiny", ["a", "b", "c"])
+    async with running(tiny) as client:
+        assert await found(client) == []
+        assert (await put(client, {"id": "d", "indices": [1], "values": [1.0]})).status_code == 200
+        assert await found(client) == [("d", 1.0)]
+
+
 async def test_reload_takes_in_what_is_new_at_once(running, tiny):
     async with running(tiny, reload_ms=3_600_000) as client:
         publish(tiny, 7.0)
