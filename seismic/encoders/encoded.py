@@ -19,7 +19,7 @@ class Encoded(NamedTuple):
 Encode: TypeAlias = Callable[[Sequence[str]], Encoded]
 """Encodes texts on the calling thread, which does not hold the GIL while a model runs. Blank texts get empty vectors. A
 vector does not depend on the other texts, but for the last bits of its values. Raises InputError for what is no text,
-EncoderError if a model fails."""
+EncoderError if a model fails, and DeadlineError or StoppedError between two of its runs, as searches do."""
 
 
 def joined(fields: Iterable[str | None]) -> str:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from seismic.encoders.encoded import Encoded
 from seismic.encoders.pieces import Pieces, blank_rows, optional_package
 from seismic.errors import EncoderError
+from seismic.stop import current
 from seismic.vectors import MIN_VALUE, SparseVectors
 
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
@@ -55,6 +56,7 @@ class MaskedLanguageModel:
         components = [np.zeros(0, np.int64)] * len(texts)
         values = [np.zeros(0, np.float32)] * len(texts)
         for rows in _runs([0 if empty else len(one.pieces) for empty, one in zip(blank, cut, strict=True)]):
+            current().check()
             for row, logits in zip(rows, self._run([cut[row].pieces for row in rows]), strict=True):
                 components[row] = np.flatnonzero(logits >= MIN_VALUE)
                 values[row] = np.log1p(logits[components[row]])

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from onnx import helper
 
 from index_tools import convert_model
-from seismic import EncoderError, InputError, SparseVectors, encode_texts, load_encoder
+from seismic import DeadlineError, EncoderError, InputError, SparseVectors, StoppedError, encode_texts, load_encoder
+from seismic.stop import Stop, under, within
 from tests.encoders.small import (
     HEADS,
     LAYERS,
@@ -86,6 +87,17 @@ def test_texts_are_encoded_alike_on_any_number_of_threads(bert: Path) -> None:
         assert np.array_equal(getattr(alone.vectors, array), getattr(together.vectors, array))
     np.testing.assert_allclose(dense(encode(texts).vectors), dense(alone.vectors), atol=1e-5)  # other runs
     assert len(encode_texts(encode, []).vectors) == 0
+
+
+def test_encoding_ends_when_it_is_told_to(bert: Path) -> None:
+    encode = load_encoder(str(bert)).encode_documents
+    stop = Stop()
+    stop.set()
+    with under(stop), pytest.raises(StoppedError):
+        encode(["a text"])
+    with within(0), pytest.raises(DeadlineError):
+        encode(["a text"])
+    assert len(encode(["a text"]).vectors) == 1
 
 
 @pytest.mark.parametrize(
