@@ -4,19 +4,31 @@
 import os
 import ssl
 import sys
+from collections.abc import Mapping
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
 SECONDS = 4
 
 
+def tls(variables: Mapping[str, str]) -> ssl.SSLContext | None:
+    """How to speak to the service, if by TLS. Where clients must show a certificate, it is shown its own."""
+    certificate = variables.get("SEISMIC_SSL_CERTFILE")
+    if certificate is None:
+        return None
+    context = ssl._create_unverified_context()  # the certificate is not for 127.0.0.1
+    if "SEISMIC_SSL_CA_CERTS" in variables:
+        key, password = (variables.get(f"SEISMIC_SSL_KEYFILE{end}") for end in ("", "_PASSWORD"))
+        context.load_cert_chain(certificate, key, password)
+    return context
+
+
 def main() -> int:
     """The exit code."""
-    secure = "SEISMIC_SSL_CERTFILE" in os.environ
-    url = f"http{'s' * secure}://127.0.0.1:{os.environ.get('SEISMIC_PORT', '8000')}/readyz"
-    unverified = ssl._create_unverified_context() if secure else None  # the certificate is not for 127.0.0.1
+    scheme = "https" if "SEISMIC_SSL_CERTFILE" in os.environ else "http"
+    url = f"{scheme}://127.0.0.1:{os.environ.get('SEISMIC_PORT', '8000')}/readyz"
     try:
-        with urlopen(url, timeout=SECONDS, context=unverified) as answer:
+        with urlopen(url, timeout=SECONDS, context=tls(os.environ)) as answer:
             print(answer.read().decode())
             return 0
     except HTTPError as error:

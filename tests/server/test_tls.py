@@ -54,8 +54,8 @@ def serve(tiny: Path, tmp_path: Path, authority: trustme.CA) -> Iterator[Serve]:
         server.process.wait(PATIENCE)
 
 
-def healthcheck(server: Server, certificate: Path) -> subprocess.CompletedProcess[str]:
-    variables = {"SEISMIC_PORT": str(httpx.URL(server.url).port), "SEISMIC_SSL_CERTFILE": str(certificate)}
+def healthcheck(server: Server, certificate: Path, **more: str) -> subprocess.CompletedProcess[str]:
+    variables = {"SEISMIC_PORT": str(httpx.URL(server.url).port), "SEISMIC_SSL_CERTFILE": str(certificate), **more}
     command = [sys.executable, ROOT / "docker/healthcheck.py"]
     return subprocess.run(command, env={**os.environ, **variables}, capture_output=True, text=True)
 
@@ -84,6 +84,12 @@ def test_clients_may_have_to_show_a_certificate(
         httpx.get(f"{server.url}/healthz", verify=trusting)
     authority.issue_cert("someone@example.org").configure_cert(trusting)
     assert httpx.get(f"{server.url}/healthz", verify=trusting).is_success
+    more = {"SEISMIC_SSL_KEYFILE": str(tmp_path / "service.key"), "SEISMIC_SSL_CA_CERTS": "any"}
+    wait_for(lambda: healthcheck(server, tmp_path / "service.pem", **more).returncode == 0)
+    ill = healthcheck(server, tmp_path / "service.pem")
+    assert (ill.returncode, ill.stderr) == (1, "")
+    ill = healthcheck(server, tmp_path / "nothing.pem", **more)
+    assert (ill.returncode, ill.stderr) == (1, "")
 
 
 def test_what_is_no_certificate_ends_in_one_line(tiny: Path, tmp_path: Path, authority: trustme.CA) -> None:
