@@ -2,8 +2,10 @@
 
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -49,20 +51,27 @@ class Verbs(TyperGroup):
         return name, command, rest
 
     def invoke(self, ctx: Any) -> Any:
-        """Run a verb. Errors the project raises on purpose end in one line; all others keep their traceback."""
-        try:
+        """Run a verb."""
+        with errors_in_one_line():
             return super().invoke(ctx)
-        except ImportError as error:
-            if error.name != "SEISMIC_SIMD":
-                raise
-            raise _refusal(error) from None
-        except import_module("seismic").SeismicError as error:  # evaluated, and so imported, on an exception only
-            raise _refusal(error) from None
 
 
-def _refusal(error: Exception) -> typer.Exit:
+@contextmanager
+def errors_in_one_line() -> Iterator[None]:
+    """Errors the project raises on purpose end in one line; all others keep their traceback."""
+    try:
+        yield
+    except ImportError as error:
+        if error.name != "SEISMIC_SIMD":
+            raise
+        _refuse(error)
+    except import_module("seismic").SeismicError as error:  # evaluated, and so imported, on an exception only
+        _refuse(error)
+
+
+def _refuse(error: Exception) -> NoReturn:
     typer.echo(f"error: {error}", err=True)
-    return typer.Exit(2)
+    sys.exit(2)
 
 
 app = typer.Typer(cls=Verbs, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)

@@ -38,3 +38,8 @@ def serve(given: dict[str, Any]) -> None:
     except SeismicError as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(2) from None
+
+
+def main() -> None:
+    """Run the command."""
+    cli(prog_name="seismic serve")

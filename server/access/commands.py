@@ -71,7 +71,3 @@ def main() -> None:
     except SeismicError as error:
         typer.echo(f"error: {error}", err=True)
         raise SystemExit(2) from None
-
-
-if __name__ == "__main__":
-    main()

@@ -51,8 +51,9 @@ def refusal(*arguments: object) -> str:
     return result.stderr
 
 
-def test_a_wrong_form_of_kernels_ends_in_one_line(tmp_path: Path):
-    command = [sys.executable, "-m", "server", str(tmp_path)]
+@pytest.mark.parametrize("arguments", [("server", "."), ("server.access", "list"), ("index_tools.load", "--help")])
+def test_a_wrong_form_of_kernels_ends_in_one_line(arguments: tuple[str, str]):
+    command = [sys.executable, "-m", *arguments]
     ended = subprocess.run(command, cwd=ROOT, env={**os.environ, "SEISMIC_SIMD": "sse"}, capture_output=True, text=True)
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr.startswith("error: SEISMIC_SIMD is 'sse', expected auto, ")
