@@ -12,12 +12,13 @@ from rich.filesize import decimal
 
 import seismic
 from index_tools.options import with_params
-from index_tools.progress import Report, progress
+from index_tools.progress import progress
 from index_tools.quality import batches, select
 from index_tools.queries import read_queries
 from index_tools.readers import (
     INPUTS,
     TEXT,
+    Batch,
     Collection,
     Reading,
     Texts,
@@ -25,8 +26,10 @@ from index_tools.readers import (
     collect,
     field_names,
     folder_for,
+    kinds_of,
     read_collection,
     read_vocabulary,
+    with_times,
 )
 from index_tools.sizes import parse_bytes
 from seismic import BuildParams, Encoder, ParameterError, SparseVectors, Vocabulary
@@ -50,6 +53,14 @@ def build(
     text_fields: Annotated[
         str | None,
         typer.Option(help="Columns that are encoded, joined, separated by commas.", show_default=",".join(TEXT)),
+    ] = None,
+    dates: Annotated[
+        str | None,
+        typer.Option(help="Columns of text, separated by commas, to keep as dates: 2024-05-01.", show_default=False),
+    ] = None,
+    times: Annotated[
+        str | None,
+        typer.Option(help="The same for times, kept in UTC: 2024-05-01T12:00:00+02:00.", show_default=False),
     ] = None,
     query_encoder: Annotated[
         Literal["own", "idf"] | None,
@@ -111,6 +122,8 @@ def build(
 
         seismic build documents.parquet scifact --vocabulary vocab.txt
 
+        seismic build news.jsonl news --encoder splade-tiny --dates published --times changed
+
         seismic build corpus/*.jsonl.gz msmarco --shards 8 --workers 8
 
         seismic build encoded/ marco --memory 8GB --workers 2 --resume
@@ -133,7 +146,8 @@ def build(
         texts = Texts(own.encode_documents, fields, threads=workers, report=report) if own else None
         width = len(tokens) if known and dimension is None else dimension
         reading = Reading(tokens, width, repair, scratch=folder_for(out), texts=texts)
-        with _collected(inputs, reading, out, report, keep, quality_column) as (collection, left_out):
+        read = with_times(read_collection(inputs, reading, partial(report, "read")), kinds_of(dates, times))
+        with _collected(read, out, keep, quality_column) as (collection, left_out):
             if own and texts:
                 own = own.recorded(fields=texts.fields, queries=query_encoder or "own", cut=texts.cut)
             words = Vocabulary(tokens) if tokens else None
@@ -173,12 +187,12 @@ def build(
 
 @contextmanager
 def _collected(
-    inputs: list[Path], reading: Reading, out: Path, report: Report, keep: float | None, column: str | None
+    read: Iterator[Batch], out: Path, keep: float | None, column: str | None
 ) -> Iterator[tuple[Collection, str]]:
     """The documents to build of, and what to say of those left out."""
     if keep is None and column is not None:
         raise ParameterError(f"--quality-column {column}: says which documents to keep; --keep says how many")
-    with collect(read_collection(inputs, reading, partial(report, "read")), beside=out) as collection:
+    with collect(read, beside=out) as collection:
         if keep is None:
             yield collection, ""
             return

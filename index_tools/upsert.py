@@ -8,10 +8,11 @@ import typer
 
 import seismic
 from index_tools.progress import Report, progress
-from index_tools.readers import INPUTS, Reading, Texts, Tokens, collect, folder_for, read_collection
+from index_tools.readers import INPUTS, Reading, Texts, Tokens, collect, folder_for, read_collection, with_times
 from seismic.changes.records import check_upsert
 from seismic.changes.updates import Writer
 from seismic.encoders import EncoderEntry, load_recorded
+from seismic.filters.columns import is_time
 
 app = typer.Typer(add_completion=False)
 
@@ -44,7 +45,9 @@ def upsert(
             known = index.vocabulary.tokens.to_pylist() if index.vocabulary else []
             scratch = folder_for(collection)
             reading = Reading(Tokens(known, growing=False), index.dimension, repair, scratch=scratch, texts=texts)
-        with collect(read_collection(inputs, reading, partial(report, "read")), beside=collection) as found:
+        kinds = {field.name: field.type for field in writer.rules.schema if is_time(field.type)}
+        read = with_times(read_collection(inputs, reading, partial(report, "read")), kinds, complete=False)
+        with collect(read, beside=collection) as found:
             rows = len(found.vectors)
             checked = check_upsert(found.vectors, found.documents, writer.rules)
             for first in range(0, rows, ROWS):

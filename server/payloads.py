@@ -8,7 +8,6 @@ import base64
 from collections.abc import Callable
 from datetime import time
 from decimal import Decimal
-from fractions import Fraction
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -17,7 +16,7 @@ import pyarrow as pa
 
 from seismic import InputError
 from seismic.filters.columns import element_of, is_list, is_text, per_second_of
-from seismic.filters.instants import seconds_since_epoch
+from seismic.filters.instants import count_of
 
 Convert: TypeAlias = Callable[[Any], Any]
 """From a JSON value to one that Arrow takes for a type, and keeps as it is; ValueError if there is none."""
@@ -69,7 +68,7 @@ def _converter_of_one(kind: pa.DataType) -> Convert:
     if pa.types.is_decimal(kind):
         return _decimal
     if (per_second := per_second_of(kind)) is not None:
-        return partial(_instant, per_second)
+        return lambda value: count_of(_checked(str, value), per_second)
     if pa.types.is_time(kind):
         return time.fromisoformat
     if _is_bytes(kind):
@@ -107,13 +106,6 @@ def _decimal(value: Any) -> Decimal:
     if isinstance(value, bool):
         raise TypeError(value)
     return Decimal(str(value))  # of a JSON number, too: its shortest text is what was written, up to 17 digits
-
-
-def _instant(per_second: int | Fraction, value: Any) -> int:
-    count = seconds_since_epoch(_checked(str, value)) * per_second
-    if count.denominator != 1:
-        raise ValueError(value)  # finer than the column
-    return count.numerator
 
 
 def _is_bytes(kind: pa.DataType) -> bool:

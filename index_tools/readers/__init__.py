@@ -18,6 +18,7 @@ from index_tools.readers.jsonl import read_jsonl
 from index_tools.readers.npz import read_npz
 from index_tools.readers.spool import Collection, collect, folder_for
 from index_tools.readers.texts import TEXT, Texts, field_names
+from index_tools.readers.times import kinds_of, with_times
 from index_tools.readers.tsv import read_tsv
 from index_tools.readers.vocabulary import read_vocabulary
 from seismic import InputError
@@ -41,9 +42,11 @@ __all__ = [
     "find_files",
     "find_named",
     "folder_for",
+    "kinds_of",
     "read_collection",
     "read_vocabulary",
     "reader_of",
+    "with_times",
 ]
 
 Reader = Callable[[Path, Reading], Iterator[Batch]]

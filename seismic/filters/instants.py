@@ -17,3 +17,11 @@ def seconds_since_epoch(text: str) -> Fraction:
     since = aware - _EPOCH
     whole = Fraction(since.days * 86_400 + since.seconds) + Fraction(since.microseconds, 1_000_000)
     return whole + (Fraction(int(found[2]), 10 ** len(found[2])) if found else 0)
+
+
+def count_of(text: str, per_second: int | Fraction) -> int:
+    """The same in units of which so many are a second; ValueError, too, for what is finer than they are."""
+    count = seconds_since_epoch(text) * per_second
+    if count.denominator != 1:
+        raise ValueError(f"finer than 1 / {per_second} seconds")
+    return count.numerator
