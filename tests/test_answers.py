@@ -210,6 +210,21 @@ def test_ids_that_are_not_there_are_reported(there: Changed) -> None:
     assert {"d10", "d11"} <= {hit.id for hit in ask(there, {5: 1.0}, limit=500, fusion={"runs": [{"hits": hits}]}).hits}
 
 
+def test_fusion_leaves_examples_out(there: Changed) -> None:
+    """Dense engines, asked for documents like one, rank it first."""
+    hits = [{"id": id, "score": score} for id, score in (("d10", 1.0), ("d11", 0.5))]
+    answer = ask(there, {"id": "d10"}, fusion={"runs": [{"hits": hits}]})
+    assert "d10" not in {hit.id for hit in answer.hits}
+    assert answer.hits[0].score >= next(hit.score for hit in answer.hits if hit.id == "d11") >= 1 / 61
+
+
+def test_few_hits_of_a_fusion_are_told(there: Changed) -> None:
+    runs = [{"hits": [{"id": "d10", "score": 1.0}]}]
+    told = ("fusion.depth is 5: no more hits of the collection take part",)
+    assert ask(there, QUERIES[0], limit=20, fusion={"runs": runs, "depth": 5}).warnings == told
+    assert ask(there, QUERIES[0], limit=5, fusion={"runs": runs, "depth": 5}).warnings == ()
+
+
 # ---- explanations ------------------------------------------------------------------------------------------------
 
 

@@ -4,6 +4,7 @@ Reciprocal rank fusion (Cormack, Clarke and Buettcher, SIGIR 2009) looks at rank
 brought to one scale within each run, as in OpenSearch's min-max normalisation.
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -37,14 +38,19 @@ class Fused(NamedTuple):
 
 
 def fuse(
-    view: View, scope: Scope, numbers: npt.NDArray[np.int64], scores: npt.NDArray[np.floating[Any]], fusion: Fusion
+    view: View,
+    scope: Scope,
+    numbers: npt.NDArray[np.int64],
+    scores: npt.NDArray[np.floating[Any]],
+    fusion: Fusion,
+    besides: Sequence[int] = (),
 ) -> Fused:
-    """The engine's own hits and the runs that came along, as one ranking of documents of the scope. ParameterError if a
-    run has an id twice, or of another type than the view's."""
+    """The engine's own hits and the runs that came along, as one ranking of documents of the scope, but for `besides`.
+    ParameterError if a run has an id twice, or of another type than the view's."""
     rankings = [Ranking(numbers[: fusion.depth], scores[: fusion.depth].astype(np.float64), fusion.weight)]
     warnings: tuple[str, ...] = ()
     for at, run in enumerate(fusion.runs):
-        ranking, unknown = _ranking(view, scope, run, f"fusion.runs[{at}]")
+        ranking, unknown = _ranking(view, scope, run, besides, f"fusion.runs[{at}]")
         rankings.append(ranking)
         if unknown:
             shown = ", ".join(map(repr, unknown[:3])) + (", ..." if len(unknown) > 3 else "")
@@ -69,8 +75,8 @@ def _shares(scores: npt.NDArray[np.float64], fusion: Fusion) -> npt.NDArray[np.f
     return np.clip((scores / 2 - least) / (best - least), LEAST, 1)
 
 
-def _ranking(view: View, scope: Scope, run: Run, where: str) -> tuple[Ranking, list[str | int]]:
-    """A run's documents that are in the scope; and its ids that are not in the collection."""
+def _ranking(view: View, scope: Scope, run: Run, besides: Sequence[int], where: str) -> tuple[Ranking, list[str | int]]:
+    """A run's documents that are in the scope, but for `besides`; and its ids that are not in the collection."""
     ids = [hit.id for hit in run.hits]
     if len(set(ids)) < len(ids):
         twice = next(one for at, one in enumerate(ids) if one in ids[:at])
@@ -83,7 +89,7 @@ def _ranking(view: View, scope: Scope, run: Run, where: str) -> tuple[Ranking, l
     scores = np.array([hit.score for hit in run.hits], np.float64)
     order = np.argsort(-scores, kind="stable")
     numbers, scores = numbers[order], scores[order]
-    kept = numbers >= 0
+    kept = (numbers >= 0) & ~np.isin(numbers, besides)
     kept[kept] = _within(view, scope, numbers[kept])
     return Ranking(numbers[kept], scores[kept], run.weight), unknown
 

@@ -202,7 +202,7 @@ def _page(view: View, task: Task) -> Page:
     if request.group_by:
         return Page(task, [], [])
     if request.fusion:
-        fused = fuse(view, task.scope, task.numbers, task.scores, request.fusion)
+        fused = fuse(view, task.scope, task.numbers, task.scores, request.fusion, task.question.examples)
         kept = fused.scores >= (request.score_threshold or 0.0)
         task.numbers, task.scores, task.warnings = fused.numbers[kept], fused.scores[kept], fused.warnings
     page = slice(request.offset, request.end)
@@ -230,6 +230,8 @@ def _warnings(task: Task) -> tuple[str, ...]:
     if request.narrow and request.params.plan == "blocks":
         why = "a filter" if request.filter is not None else "group_by"
         warnings += (f"the plan 'blocks' finds too little under {why}: the answer is exact",)
+    if request.fusion and request.fusion.depth <= len(task.numbers) < request.end:
+        warnings += (f"fusion.depth is {request.fusion.depth}: no more hits of the collection take part",)
     few = request.filter is not None and request.score_threshold is None
     if few and not request.fusion and not request.group_by:
         warnings += few_hits(len(task.numbers), request.end, task.scope.count, bool(task.question.examples))

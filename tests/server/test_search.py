@@ -220,4 +220,7 @@ def test_fusion(client, index, scifact):
         answer = ask(client, query=query, limit=60, fusion=fusion)
         direct = index.ask(SearchRequest(query=query, limit=60, fusion=fusion))
         assert pairs(answer) == expected(direct.hits)
-        assert answer.warnings == ["fusion.runs[0]: 1 ids are not in the collection ('nope')"]
+        assert answer.warnings == [
+            "fusion.runs[0]: 1 ids are not in the collection ('nope')",
+            "fusion.depth is 50: no more hits of the collection take part",
+        ]
