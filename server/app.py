@@ -10,13 +10,13 @@ from fastapi_offline import FastAPIOffline
 from starlette.middleware import Middleware
 
 import seismic
-from seismic import EncoderError, Index
 from server.access.admission import Admission
 from server.http.application import Application
 from server.http.errors import install_handlers
 from server.http.head import Head
 from server.http.middleware import BodyLimit, Deadline, RequestContext
 from server.http.openapi import complete_openapi
+from server.newcomers import serve_newcomers, warm_up
 from server.routes import collections, console, count, documents, health, ops, search
 from server.service import Service
 from server.settings import Settings
@@ -74,6 +74,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     service.pool.start()
     background = [asyncio.create_task(_warm_up(service))]
     background += [asyncio.create_task(keeper.run()) for keeper in service.keepers.values()]
+    background += [asyncio.create_task(serve_newcomers(service))]
     yield
     for task in background:
         task.cancel()
@@ -93,8 +94,7 @@ async def _warm_up(service: Service) -> None:
     for collection in service.collections:
         index = collection.index
         try:
-            await service.pool.run(index.warm_up)
-            await service.pool.run(_load_encoder, index)
+            await service.pool.run(warm_up, index)
         except Exception:
             collection.state = "failed"
             log.exception("collection failed to warm up", collection=index.name)
@@ -103,12 +103,3 @@ async def _warm_up(service: Service) -> None:
             log.info("collection is ready", collection=index.name, generation=index.generation)
     for collection in service.collections:  # searches need not wait for this
         await service.threads.run(collection.index.warm_up, changes=True)
-
-
-def _load_encoder(index: Index) -> None:
-    """So that the first text need not wait for it. Vectors are searched without it, too."""
-    if index.manifest.encoder:
-        try:
-            index.encoder.encode_queries(["warm up"])
-        except EncoderError as error:
-            log.warning("encoder cannot be loaded, texts will be refused", collection=index.name, reason=str(error))

@@ -40,6 +40,13 @@ class Collections:
         """Open every collection in `directory`, or `directory` itself if it is one. Raises StorageError."""
         return cls([seismic.open(folder, verify=verify) for folder in _collection_folders(directory)])
 
+    def add(self, collection: Collection) -> None:
+        """Serve one more. Whoever goes through all of them meanwhile does not see it."""
+        self._by_name = dict(sorted((self._by_name | {collection.index.name: collection}).items()))
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._by_name
+
     def __iter__(self) -> Iterator[Collection]:
         return iter(self._by_name.values())
 
@@ -73,12 +80,17 @@ def _ready(collection: Collection) -> Index:
     raise NotReadyError(f"collection '{collection.index.name}' {_WHY_NOT[collection.state]}")
 
 
+def folders_in(directory: Path) -> list[Path]:
+    """The collections in a folder, by name."""
+    return [folder for folder in sorted(directory.iterdir()) if is_collection(folder)]
+
+
 def _collection_folders(directory: Path) -> list[Path]:
     if not directory.is_dir():
         raise IndexNotFoundError(f"{directory}: no such folder, expected a collection or a folder of them")
     if is_collection(directory):
         return [directory.resolve()]
-    found = [folder for folder in sorted(directory.iterdir()) if is_collection(folder)]
+    found = folders_in(directory)
     if not found:
         raise IndexNotFoundError(f"{directory}: found no collection there; make one with `seismic build`")
     return found

@@ -14,7 +14,7 @@ from server.access.admission import Door
 from server.access.keys import Keyring
 from server.access.limits import Rates
 from server.changes import Committer
-from server.collections import Collections
+from server.collections import Collection, Collections
 from server.observe.audit import Auditor
 from server.observe.floods import Floods
 from server.observe.metrics import Metrics
@@ -54,19 +54,14 @@ class Service:
         pool, auditor = SearchPool(settings.threads, settings.queue, metrics), Auditor(settings.audit_every, metrics)
         door = Door(keyring, Rates(settings.rate_limit, settings.rate_burst), pool)
         collections, threads = Collections.open(settings.directory, settings.verify), Threads(CHANGE_THREADS, "change")
-        keepers, committers = {}, {}
-        for collection in collections:
-            name, folder = collection.index.name, collection.index.view.collection
-            keepers[name] = Keeper(collection, settings, threads, metrics)
-            committers[name] = Committer(partial(Writer, folder), keepers[name], threads, settings.queue)
         metrics.watch_collections(collections)
-        return cls(
+        service = cls(
             settings,
             collections,
             pool,
             threads,
-            keepers,
-            committers,
+            {},
+            {},
             metrics,
             door,
             auditor,
@@ -75,6 +70,17 @@ class Service:
             maintenance=Threads(1, "maintenance"),
             running=set(),
         )
+        for collection in collections:
+            service.serve(collection)
+        return service
+
+    def serve(self, collection: Collection) -> Keeper:
+        """From now on the collection is there for requests; its keeper has to be run."""
+        name, folder = collection.index.name, collection.index.view.collection
+        keeper = self.keepers[name] = Keeper(collection, self.settings, self.threads, self.metrics)
+        self.committers[name] = Committer(partial(Writer, folder), keeper, self.threads, self.settings.queue)
+        self.collections.add(collection)
+        return keeper
 
     def answered(
         self, index: Index, searches: Sequence[SearchRequest], answers: Sequence[Answer], seconds: float

@@ -10,12 +10,15 @@ import structlog
 
 import seismic
 from seismic import SparseVectors
-from server import reload
+from server import newcomers, reload
 
-from .conftest import PATIENCE
-from .test_documents import URL, found, put
+from .conftest import PATIENCE, until_status
+from .test_documents import QUERY, URL, found, put
 
 pytestmark = pytest.mark.anyio
+
+
+VECTOR = {"indices": [1], "values": [1.0]}
 
 
 async def until(client: httpx.AsyncClient, name: str, value: object) -> dict:
@@ -125,3 +128,24 @@ async def test_a_compaction_ends_with_the_service(running, tiny, monkeypatch):
         assert started[0].returncode is None
     assert started[0].returncode == -9
     assert len(seismic.open(tiny / "tiny")) == 4
+
+
+async def test_collections_that_come_later_are_served(running, tiny, monkeypatch):
+    monkeypatch.setattr(newcomers, "LOOK_SECONDS", 0.02)
+    (tiny / "broken").mkdir()
+    async with running(tiny, reload_ms=50) as client:
+        (tiny / "broken" / "CURRENT").write_text("000001\n")
+        seismic.build(SparseVectors.from_dicts([{1: 3.0}], 4), tiny / "more", documents=pa.table({"id": ["m"]}))
+        url = "/v1/collections/more"
+        response = await until_status(200, lambda: client.get(url))
+        assert response.json()["state"] == "ready"
+        assert (await client.put(f"{url}/documents", json={"documents": [{"id": "n", **VECTOR}]})).status_code == 200
+        seismic.delete(tiny / "more", ["m"])  # as another process would
+        async with asyncio.timeout(PATIENCE):
+            while (await client.get(url)).json()["sequence"] < 2:
+                await asyncio.sleep(0.02)
+        answer = (await client.post(f"{url}/search", json=QUERY)).json()
+        assert [hit["id"] for hit in answer["hits"]] == ["n"]
+        assert 'seismic_collection_documents{collection="more"} 1' in (await client.get("/metrics")).text
+        served = (await client.get("/readyz")).json()["collections"]
+        assert [one["name"] for one in served] == ["more", "tiny"]
