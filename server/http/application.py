@@ -8,7 +8,8 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from server.http.errors import answer_to
-from server.http.json_route import DirectRoute, Handler
+from server.http.json_route import DirectRoute
+from server.http.strict_route import Handler
 from server.service import Service
 
 

@@ -7,16 +7,14 @@ from typing import Any, cast
 import orjson
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
 from pydantic import TypeAdapter, ValidationError
 from starlette.exceptions import HTTPException
 
+from server.http.strict_route import Handler, StrictRoute, check_query
 from server.observe import tracing
 
-Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
-
-class JsonRoute(APIRoute):
+class JsonRoute(StrictRoute):
     """Takes application/json only, and reads it with orjson.
 
     The standard library lets NaN and half surrogate pairs through, which no JSON answer could repeat, and leaves the
@@ -50,6 +48,7 @@ class DirectRoute(JsonRoute):
 
         async def handle_json(request: Request) -> Response:
             _check_type(request)
+            check_query(request)
             content = await request.body()
             tracing.parsing_begins()
             body = _checked(content, body_type)

@@ -7,15 +7,16 @@ from fastapi import APIRouter, Path, Request
 
 from server.collections import Collection
 from server.http.openapi import problems
+from server.http.strict_route import StrictRoute
 from server.schemas.bodies import CollectionInfo, CollectionList
 from server.service import ServiceDep
 
-router = APIRouter(prefix="/v1/collections", tags=["collections"])
+router = APIRouter(prefix="/v1/collections", tags=["collections"], route_class=StrictRoute)
 
 Name = Annotated[str, Path(description="Name of the collection", examples=["scifact"])]
 
 
-@router.get("", responses=problems())
+@router.get("", responses=problems(422))
 async def list_collections(request: Request, service: ServiceDep) -> CollectionList:
     """Every collection, or those that the key is for."""
     key = request.state.key

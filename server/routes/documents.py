@@ -14,6 +14,7 @@ from server.answers import encode, vectors
 from server.documents import to_upsert
 from server.http.json_route import JsonRoute
 from server.http.openapi import problems
+from server.http.strict_route import StrictRoute
 from server.routes.collections import Name
 from server.schemas.answers import DocumentAnswer
 from server.schemas.bodies import ChangeAnswer, DeleteRequest, UpsertRequest
@@ -22,7 +23,7 @@ from server.texts import encode_documents
 
 PREFIX = "/v1/collections/{name}/documents"
 
-router = APIRouter(prefix=PREFIX, tags=["documents"])
+router = APIRouter(prefix=PREFIX, tags=["documents"], route_class=StrictRoute)
 changes = APIRouter(prefix=PREFIX, tags=["documents"], route_class=JsonRoute)
 
 Id = Annotated[str, Path(description="The document's id", examples=["4983"])]

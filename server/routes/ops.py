@@ -11,13 +11,14 @@ from seismic import Index
 from seismic.params import Verify
 from seismic.store.collection import GENERATIONS
 from server.http.openapi import problems
+from server.http.strict_route import StrictRoute
 from server.routes.collections import Name
 from server.schemas.operation import DamageFound, VerifyAnswer, WarmUpAnswer
 from server.service import ServiceDep
 
 CHUNK = 1 << 23
 
-router = APIRouter(tags=["operation"])
+router = APIRouter(tags=["operation"], route_class=StrictRoute)
 
 Hashes = Annotated[Verify, Query(description="Which hashes to check: all, a sample drawn anew each time, or none")]
 
@@ -25,7 +26,7 @@ Hashes = Annotated[Verify, Query(description="Which hashes to check: all, a samp
 _TEXT: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
 
 
-@router.get("/metrics", responses=_TEXT | problems())
+@router.get("/metrics", responses=_TEXT | problems(422))
 async def metrics(service: ServiceDep) -> Response:
     """Metrics for Prometheus."""
     return Response(generate_latest(service.metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})

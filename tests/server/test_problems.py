@@ -206,6 +206,30 @@ def test_an_unknown_collection_has_a_type_of_its_own(client):
     assert "'nope'" in found.detail
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "known"),
+    [
+        ("GET", "/v1/collections", "none"),
+        ("GET", "/v1/collections/scifact", "none"),
+        ("GET", "/v1/collections/scifact/documents/4983", "with_vector"),
+        ("POST", "/v1/collections/scifact:verify", "verify"),
+        ("POST", "/v1/collections/scifact/count", "none"),
+        ("POST", URL, "none"),
+        ("POST", f"{URL}/batch", "none"),
+    ],
+)
+def test_unknown_parameters_of_the_query(client, method, path, known):
+    response = client.request(method, path, params={"with_vektor": "true"}, json={} if method == "POST" else None)
+    found = problem(response, 422)
+    assert found.detail == f"?with_vektor: unknown field; this route has {known}"
+    assert found.errors[0].pointer == "?with_vektor"
+
+
+def test_probes_may_have_any_parameters(client):
+    assert client.get("/healthz", params={"t": "1"}).is_success
+    assert client.get("/readyz", params={"t": "1"}).is_success
+
+
 def test_compressed_bodies(client):
     body = gzip.compress(json.dumps({"query": GOOD}).encode())
     response = client.post(URL, content=body, headers=JSON | {"Content-Encoding": "gzip"})
