@@ -13,6 +13,7 @@ from seismic.answers.answer import Answer, Hit
 from seismic.answers.respond import Responder
 from seismic.answers.warm import rehearse
 from seismic.changes.records import check_delete
+from seismic.documents.table import check_numbers
 from seismic.encoders import Encoder, encode_texts
 from seismic.errors import ParameterError
 from seismic.execution.execute import Arrays
@@ -206,14 +207,18 @@ class Index:
         return view.find(check_delete(ids, view.rules).ids)
 
     def payloads(self, numbers: Iterable[int], columns: Sequence[str] | None = None) -> list[dict[str, Any]]:
-        """Payloads of document numbers, as dicts; `columns` None: all. ParameterError for an unknown column."""
+        """Payloads of document numbers, as dicts; `columns` None: all. ParameterError for an unknown column, or for a
+        number that no document has, such as -1."""
         current().check()  # of a batch, this can take longer than all searches
         return self.view.documents.payloads(numbers, columns)
 
     def vectors(self, numbers: npt.ArrayLike) -> SparseVectors:
-        """The stored vectors of document numbers [n], in their order; values as 16 bits hold them."""
+        """The stored vectors of document numbers [n], in their order; values as 16 bits hold them. ParameterError for a
+        number that no document has."""
         current().check()
-        return self.view.vectors(numbers)
+        view, wanted = self.view, np.asarray(numbers, np.int64)
+        check_numbers(wanted.min(initial=0), wanted.max(initial=-1), view.documents.count)
+        return view.vectors(wanted)
 
     def document_frequency(self) -> npt.NDArray[np.int64]:
         """int64 [dimension]: how many documents have each component."""

@@ -40,6 +40,12 @@ def test_unknown_columns_are_named() -> None:
         Documents([pa.table({"id": [1]})]).payloads([], ["id"])
 
 
+@pytest.mark.parametrize("number", [-1, 5])
+def test_numbers_that_no_document_has(number: int) -> None:
+    with pytest.raises(ParameterError, match=f"found document number {number}, expected 0 to 4"):
+        Documents(TABLES).payloads([0, number])
+
+
 def test_columns_come_in_the_order_asked_for() -> None:
     documents = Documents([pa.table({"a": [1], "id": [7], "b": [[1.5]]})])
     assert documents.columns == ["a", "b"]

@@ -227,6 +227,12 @@ def test_an_empty_filter_lets_everything_through(collection: Collection) -> None
     assert collection.index.answer(query).matched is None
 
 
+def test_bounds_are_dates_and_times_of_python_too(collection: Collection) -> None:
+    for key, bound in (("day", date(2024, 2, 29)), ("at", datetime(2024, 5, 1, 12, 30, tzinfo=UTC)), ("at", TIMES[1])):
+        count = collection.index.count({"must": [{"key": key, "range": {"gte": bound}}]})
+        assert count == collection.index.count({"must": [{"key": key, "range": {"gte": bound.isoformat()}}]}) > 0
+
+
 def test_an_answer_says_how_many_matched_and_why_there_are_few(collection: Collection) -> None:
     query = samples.as_query(dict.fromkeys(range(samples.NARROW), 1.0))
     two = {"must": [{"ids": ["d1", "d2", "d10"]}]}

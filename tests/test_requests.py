@@ -167,6 +167,11 @@ def test_stored_vectors(there: Changed) -> None:
     for row, id in zip(naive.rows(vectors), ids, strict=True):
         assert row == pytest.approx(there.rows[id], rel=1e-6)
     assert len(there.index.vectors([])) == 0
+    for number in (-1, 10**6):
+        with pytest.raises(ParameterError, match=f"found document number {number}, expected 0 to"):
+            there.index.vectors([0, number])
+        with pytest.raises(ParameterError, match=f"found document number {number}, expected 0 to"):
+            there.index.payloads([0, number])
 
 
 def test_replacing_keeps_what_was_given() -> None:

@@ -143,6 +143,7 @@ def test_wrong_ids_change_nothing(books: Path) -> None:
         ([1], "ids: found 1, expected a string, as ids of this collection are"),
         ([None], "found null"),
         (["a", 1], "ids: found 1, expected a string"),
+        ("abc", "ids: found 'abc', expected a list of ids"),
         (pa.array([1]), "field 'id': found int64, expected string"),
     ):
         with pytest.raises(InputError, match=message):

@@ -89,6 +89,8 @@ def check_delete(ids: pa.Array | Sequence[Any], rules: Rules) -> Delete:
 
 def _ids(ids: Sequence[Any], kind: pa.DataType) -> pa.Array:
     """As a column of that type; InputError for the first that does not fit."""
+    if isinstance(ids, str):  # which is a sequence of ids, too, of one letter each
+        raise InputError(f"ids: found {reprlib.repr(ids)}, expected a list of ids")
     wanted, expected = (Integral, "an integer") if pa.types.is_integer(kind) else (str, "a string")
     for one in ids:
         if not (one is None or isinstance(one, wanted)) or isinstance(one, bool):

@@ -26,6 +26,11 @@ class Documents:
         self.columns = [name for name in tables[0].column_names if name != "id"] if tables else []
         self._read = {name: reader_of(tables[0].schema.field(name).type) for name in self.columns}
 
+    @property
+    def count(self) -> int:
+        """How many documents there are, deleted ones included."""
+        return self._ends[-1] if self._ends else 0
+
     def ids(self, numbers: Iterable[int]) -> list[Any]:
         """Ids (str or int) of document numbers; None for a negative number."""
         wanted = list(numbers)
@@ -57,7 +62,10 @@ class Documents:
         return found
 
     def payloads(self, numbers: Iterable[int], columns: Sequence[str] | None = None) -> list[dict[str, Any]]:
-        """One dict of column -> value per document number; None: all columns. ParameterError for an unknown column."""
+        """One dict of column -> value per document number; None: all columns. ParameterError for an unknown column or
+        number."""
+        numbers = list(numbers)
+        check_numbers(min(numbers, default=0), max(numbers, default=-1), self.count)
         names = self.columns if columns is None else list(columns)
         for name in names:
             if name not in self.columns:
@@ -73,6 +81,13 @@ class Documents:
     def _payload(self, number: int, names: list[str]) -> dict[str, Any]:
         batch, row = self._locate(number)
         return {name: self._read[name](self._batches[batch].column(name)[row]) for name in names}
+
+
+def check_numbers(least: int, largest: int, count: int) -> None:
+    """ParameterError unless documents have numbers as low and as high as these, of so many documents."""
+    if least < 0 or largest >= count:
+        found = least if least < 0 else largest
+        raise ParameterError(f"found document number {found}, expected 0 to {count - 1}")
 
 
 def check_documents(documents: pa.Table | None, count: int) -> pa.Table:

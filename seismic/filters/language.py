@@ -10,6 +10,7 @@ The names are those of Qdrant. Here filters are parsed; `bind` checks them again
 import json
 import reprlib
 from collections.abc import Callable, Iterator, Mapping
+from datetime import date
 from typing import Annotated, Any, Self, TypeAlias
 
 from pydantic import (
@@ -57,6 +58,7 @@ Bound: TypeAlias = Annotated[
     | Annotated[str, Field(max_length=64), Tag("str")]
     | Annotated[None, Tag("NoneType")],
     _by_type("a number, a date or a time"),
+    BeforeValidator(lambda bound: bound.isoformat() if isinstance(bound, date) else bound),  # in Python
     WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string", "maxLength": 64}, {"type": "null"}]}),
 ]
 Integer: TypeAlias = Annotated[int, Field(ge=-(1 << 63), lt=1 << 64)]

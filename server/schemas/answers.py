@@ -15,7 +15,8 @@ class SearchHit(Schema):
     score: float
     """Inner product of query and document; after a fusion, the fusion's."""
     payload: dict[str, Any] | None
-    """The document's columns; null if not asked for. Dates are ISO 8601, bytes base64, NaN null."""
+    """The document's columns; null if not asked for. Dates and times are ISO 8601, bytes base64, NaN and
+    infinite numbers null."""
     vector: VectorQuery | TokenQuery | None
     """The document's stored vector; null if not asked for."""
     explanation: list[Contribution] | None
