@@ -69,6 +69,8 @@ def read_keys(path: Path) -> list[Key]:
 
 def create_key(path: Path, name: str, role: Role, collections: Sequence[str] | None = None) -> str:
     """Add a key to the file, which need not exist; the key itself, which is kept nowhere."""
+    if not (name.strip() and name.isprintable()):
+        raise ParameterError(f"name: found {name!r}, expected what can be read on a line of a list")
     with _changing(path) as keys:
         if any(key.name == name for key in keys):
             raise ParameterError(f"keys file {path}: there is a key '{name}'; revoke it, or choose another name")

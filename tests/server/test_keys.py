@@ -67,6 +67,13 @@ def test_names_are_unique_and_revoked_by_name_or_id(file):
         revoke_key(file, "one")
 
 
+@pytest.mark.parametrize("name", ["", " ", "a\nb", "\x1b[2J"])
+def test_names_that_cannot_be_read_are_refused(file, name):
+    with pytest.raises(ParameterError, match="name: found"):
+        create_key(file, name, "admin")
+    assert not file.exists()
+
+
 @pytest.mark.parametrize("content", [None, "", "{", '{"keys": [{"id": "x"}]}', '{"version": 2}', '{"other": 1}'])
 def test_files_that_cannot_be_read_are_refused(file, content):
     if content is not None:
