@@ -25,7 +25,7 @@ from seismic.store.lock import Lease
 from seismic.store.log import Place, Record, read_log, segment_path, start_of
 from seismic.store.manifest import Manifest
 from seismic.store.opening import open_generation
-from seismic.store.profiles import read_profiles
+from seismic.store.profiles import profiles_stamp, read_profiles
 from seismic.vectors import SparseVectors
 from seismic.vocabulary import Vocabulary, inverse_document_frequency
 
@@ -40,7 +40,7 @@ class View:
     ``base`` are the shards of the generation, ``deltas`` those of documents changed since, which come after; document
     numbers count through all of them, deleted documents included. ``place``: how far the log was read. ``lease``: keeps
     the generation's files until the last view of it is gone; ``verify``: how the next generation's are checked.
-    ``planner``: for searches of any of it.
+    ``planner``: for searches of any of it, by profiles that were ``tuned`` then, see `profiles_stamp`.
     """
 
     collection: Path
@@ -52,6 +52,7 @@ class View:
     lease: Lease
     verify: Verify
     planner: Planner
+    tuned: tuple[int, int] | None
 
     @cached_property
     def shards(self) -> tuple[LiveShard, ...]:
@@ -135,10 +136,17 @@ class View:
         return reordered(together, np.argsort(order).astype(np.uint32))
 
     def refreshed(self) -> "View":
-        """The collection as it is now: another generation, or this one with later changes; itself if nothing is new."""
-        if current_generation(self.collection) == self.manifest.generation:
+        """The collection as it is now: another generation, or this one with later changes, or tuned anew; itself if
+        nothing is new."""
+        generation = self.manifest.generation
+        if current_generation(self.collection) == generation:
+            tuned = profiles_stamp(self.collection, generation)
             with suppress(CorruptIndexError):  # of a log that was pruned meanwhile; what is damaged stays so below
-                return self.advanced()
+                view = self.advanced()
+                if tuned == self.tuned:
+                    return view
+                profiles = read_profiles(self.collection, generation)
+                return replace(view, planner=replace(self.planner, profiles=profiles), tuned=tuned)
         return open_view(self.collection, self.verify)
 
     def advanced(self) -> "View":
@@ -195,9 +203,12 @@ def open_view(collection: Path, verify: Verify = "none") -> View:
             opened = open_generation(collection, verify)
             place = start_of(collection, opened.manifest.sequence)
             base = tuple(map(LiveShard, opened.shards))
+            tuned = profiles_stamp(collection, opened.manifest.generation)
             profiles = read_profiles(collection, opened.manifest.generation)
             planner = Planner(opened.manifest.layout, profiles, tuple(opened.manifest.kept))
-            view = View(collection, opened.manifest, opened.vocabulary, base, (), place, opened.lease, verify, planner)
+            view = View(
+                collection, opened.manifest, opened.vocabulary, base, (), place, opened.lease, verify, planner, tuned
+            )
             return view.advanced()
         except CorruptIndexError:
             if current_generation(collection) == name:

@@ -10,6 +10,7 @@ import structlog
 from seismic import StorageError
 from seismic.store.collection import CURRENT
 from seismic.store.log import segment_path, segments
+from seismic.store.profiles import profiles_stamp
 from server.collections import Collection
 from server.observe.metrics import Metrics
 from server.pool import Threads
@@ -42,7 +43,7 @@ class Keeper:
         """Look a few times a second, for ever."""
         while True:
             await asyncio.sleep(self._settings.reload_ms / 1000)
-            if (stamp := _stamp(self._folder)) != self._seen:
+            if (stamp := _stamp(self._folder, self._collection.index.generation)) != self._seen:
                 await self._threads.run(self.refresh)
                 self._seen = stamp  # taken before, so that nothing that came meanwhile is missed
             self._compact_if_due()
@@ -103,11 +104,13 @@ class Keeper:
             await asyncio.wait([self._compaction])
 
 
-def _stamp(folder: Path) -> Any:
-    """Something that differs if the generation or the log does."""
+def _stamp(folder: Path, generation: str) -> Any:
+    """Something that differs if the generation, its log or its profiles do."""
     try:
         current = (folder / CURRENT).stat()
         last = segments(folder)[-1:]
-        return current.st_ino, current.st_mtime_ns, last, [segment_path(folder, one).stat().st_size for one in last]
+        sizes = [segment_path(folder, one).stat().st_size for one in last]
+        tuned = profiles_stamp(folder, generation)
+        return current.st_ino, current.st_mtime_ns, last, sizes, tuned
     except OSError as error:  # it is just being replaced, or gone
         return str(error)

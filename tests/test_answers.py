@@ -300,6 +300,8 @@ def test_lists_that_were_cut(there: Changed) -> None:
     [
         ({}, "no recall was asked for, so the answer is exact"),
         ({"plan": "exact"}, "plan 'exact' was asked for"),
+        ({"bound_share": 0.3}, "heap_factor 1 and bound_share 0.3 were asked for, so the answer need not be exact"),
+        ({"plan": "exact", "heap_factor": 2}, "heap_factor 2 and bound_share 1 were asked for, so the answer need not"),
         ({"recall": 0.9}, "nothing was measured (`seismic tune`) to keep recall 0.9 for 10 hits"),
     ],
 )

@@ -85,6 +85,18 @@ def test_queries_are_made_where_none_are_given(tmp_path: Path) -> None:
     assert [done for _, done, _ in reports] == sorted(done for _, done, _ in reports)
 
 
+def test_an_open_index_takes_in_what_was_measured(tmp_path: Path) -> None:
+    with samples.opened(tmp_path, [{0: 1.0, number % 7: 2.0} for number in range(300)]) as index:
+        query = {"indices": [1], "values": [1.0]}
+        assert index.answer(query, 10, recall=0.9).profile is None
+        profiles = seismic.tune(tmp_path / index.name, depths=(10,))
+        assert index.profiles == ()
+        assert index.refresh()
+        assert list(index.profiles) == profiles
+        assert index.answer(query, 10, recall=0.9).profile in profiles
+        assert not index.refresh()
+
+
 def test_a_sample_of_the_queries_is_drawn(tmp_path: Path) -> None:
     rows = [{number: 1.0} for number in range(40)]
     samples.opened(tmp_path, rows).close()

@@ -127,6 +127,9 @@ class Planner:
         if narrow and (params.recall is not None or params.plan == "blocks"):
             return "only exact answers are any good where a filter, or group_by, narrows the search"
         if params.recall is None:
+            if choice.plan == "exact" and (choice.heap_factor, choice.bound_share) != (1.0, 1.0):
+                knobs = f"heap_factor {choice.heap_factor:g} and bound_share {choice.bound_share:g}"
+                return f"{knobs} were asked for, so the answer need not be exact"
             asked = f"plan '{params.plan}' was asked for"
             return "no recall was asked for, so the answer is exact" if params.plan == "auto" else asked
         wanted, profile = f"recall {params.recall:g} for {k} hits", choice.profile

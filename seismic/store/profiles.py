@@ -28,6 +28,15 @@ def profiles_file(collection: Path, generation: str) -> Path:
     return collection / PROFILES / f"{generation}.json"
 
 
+def profiles_stamp(collection: Path, generation: str) -> tuple[int, int] | None:
+    """What differs if the profiles of a generation were written anew; None if there are none."""
+    try:
+        found = profiles_file(collection, generation).stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
+
+
 def write_profiles(collection: Path, generation: str, profiles: Sequence[Profile]) -> Path:
     """Replace the profiles of a generation in one step; the file. StorageError if it cannot be written."""
     content: dict[str, Any] = {

@@ -63,6 +63,15 @@ async def test_reload_takes_in_what_is_new_at_once(running, tiny):
         assert (await client.post("/v1/collections/none:reload")).status_code == 404
 
 
+async def test_what_was_tuned_meanwhile_counts(running, tiny):
+    async with running(tiny, reload_ms=50) as client:
+        seismic.tune(tiny / "tiny", SparseVectors.from_dicts([{1: 1.0}] * 20, 4), depths=(1,))
+        body = QUERY | {"limit": 1, "params": {"recall": 0.9}}
+        async with asyncio.timeout(PATIENCE):
+            while (await client.post(f"{URL}/search", json=body)).json()["profile"] is None:
+                await asyncio.sleep(0.02)
+
+
 async def test_a_bad_generation_is_not_served(running, tiny):
     async with running(tiny, reload_ms=50) as client:
         publish(tiny, 7.0)
