@@ -113,6 +113,7 @@ class CollectionInfo(_Model):
     layout: str
     kept: float | None
     columns: list[str]
+    types: dict[str, str]
     has_vocabulary: bool
     encoder: str | None
     shards: int

@@ -56,6 +56,7 @@ def _describe(collection: Collection) -> CollectionInfo:
         layout=index.manifest.layout,
         kept=index.manifest.kept[0].recall if index.manifest.kept else None,
         columns=index.columns,
+        types={field.name: str(field.type) for field in index.view.rules.schema},
         has_vocabulary=index.vocabulary is not None,
         encoder=PurePath(index.manifest.encoder.name).name if index.manifest.encoder else None,
         shards=len(index.manifest.shards),

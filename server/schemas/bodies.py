@@ -148,6 +148,8 @@ class CollectionInfo(Schema):
     store all of them has measured; null: all that was given is stored."""
     columns: list[str]
     """Payload columns."""
+    types: dict[str, str]
+    """Of ids and payload columns, in Arrow's words: `int32`, `timestamp[us, tz=UTC]`, `list<element: string>`."""
     has_vocabulary: bool
     """Whether it can be queried by tokens."""
     encoder: str | None

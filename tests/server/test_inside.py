@@ -43,6 +43,7 @@ async def test_collections(running, tiny):
             "layout": "shared",
             "kept": None,
             "columns": ["title", "year"],
+            "types": {"id": "string", "title": "string", "year": "int64"},
             "has_vocabulary": False,
             "encoder": None,
             "shards": 1,
