@@ -8,6 +8,7 @@ import structlog
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 
 import seismic
 from server.access.admission import Admission
@@ -43,6 +44,7 @@ def create_app(settings: Settings) -> Application:
         lifespan=_lifespan,
         middleware=[  # outermost first
             Middleware(RequestContext, metrics=service.metrics, tracer=service.tracer, floods=service.floods),
+            *_cors(settings),
             Middleware(Admission, door=service.door),
             Middleware(BodyLimit, max_bytes=settings.max_body_bytes, seconds=settings.receive_seconds),
             Middleware(Deadline, milliseconds=settings.timeout_ms, running=service.running),
@@ -65,6 +67,19 @@ def create_app(settings: Settings) -> Application:
     install_handlers(api)
     complete_openapi(api, settings)
     return Application(api, service, search.router.routes)
+
+
+def _cors(settings: Settings) -> list[Middleware]:
+    """Before anybody asks for a key: browsers ask without one whether a page may ask at all."""
+    origins = [origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()]
+    cors = Middleware(
+        CORSMiddleware,
+        allow_origins=origins,
+        allow_methods=["GET", "POST", "PUT"],
+        allow_headers=["Authorization", "Api-Key", "X-API-Key", "X-Request-ID"],
+        expose_headers=["X-Request-ID", "Retry-After"],
+    )
+    return [cors] if origins else []
 
 
 @asynccontextmanager

@@ -52,6 +52,9 @@ class Settings(BaseSettings):
     max_batch: Annotated[int, Field(ge=1)] = 256
     """Most searches of one batch."""
 
+    max_batch_hits: Annotated[int, Field(ge=1)] = 100_000
+    """Most hits that the searches of one batch may ask for together."""
+
     max_body_bytes: Annotated[int, Field(ge=1)] = 1 << 20
     """Largest request body, in bytes; beyond that it is refused with 413."""
 
@@ -78,6 +81,9 @@ class Settings(BaseSettings):
 
     forwarded_allow_ips: str = "127.0.0.1"
     """Addresses of proxies, by commas, whose X-Forwarded-For and X-Forwarded-Proto are believed; *: any."""
+
+    cors_origins: str = ""
+    """Origins of web pages, by commas, that browsers let ask this service, as in https://example.org; *: any."""
 
     root_path: Annotated[str, Field(pattern=r"^(/[^/]+)*$")] = ""
     """Path below which a proxy serves this service, if it takes it off before it passes requests on."""

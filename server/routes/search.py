@@ -46,6 +46,9 @@ async def search_batch(name: Name, body: BatchRequest, service: ServiceDep) -> R
         raise ParameterError(f"searches: found {len(body.searches)}, expected at most {most} (setting max_batch)")
     for at, one in enumerate(body.searches):
         _check(one, service.settings, index, f"searches[{at}]: ")
+    hits, most = sum(one.depth for one in body.searches), service.settings.max_batch_hits
+    if hits > most:
+        raise ParameterError(f"searches: found {hits} hits asked for, expected at most {most} (setting max_batch_hits)")
     begin_deadline([one.params for one in body.searches], arrived)
     content = await service.pool.run(answers.search_batch, service, index, body, started)
     return Response(content, media_type="application/json")

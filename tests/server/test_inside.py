@@ -15,6 +15,7 @@ import structlog
 import seismic
 from seismic import CorruptIndexError, Index, SparseVectors
 from server import Settings, create_app
+from server.access.keys import create_key
 
 from .conftest import PATIENCE, until_status
 from .test_problems import problem
@@ -185,6 +186,40 @@ async def test_max_batch_is_a_setting_and_documented(running, tiny):
         problem(await client.post(f"{URL}/batch", json={"searches": [BODY] * 3}), 422)
         schemas = (await client.get("/openapi.json")).json()["components"]["schemas"]
         assert schemas["BatchRequest"]["properties"]["searches"]["maxItems"] == 2
+
+
+async def test_the_hits_of_a_batch_are_bounded_together(running, tiny):
+    async with running(tiny, max_batch_hits=5) as client:
+        searches = [BODY | {"limit": 3}, BODY | {"limit": 1, "offset": 1}]
+        assert (await client.post(f"{URL}/batch", json={"searches": searches})).status_code == 200
+        found = problem(await client.post(f"{URL}/batch", json={"searches": [*searches, BODY | {"limit": 1}]}), 422)
+        assert found.detail == "searches: found 6 hits asked for, expected at most 5 (setting max_batch_hits)"
+
+
+PAGE = "https://example.org"
+
+
+async def test_pages_of_other_origins_may_ask_if_they_are_named(running, tiny, tmp_path):
+    keys = tmp_path / "keys.json"
+    create_key(keys, "page", "read-only")
+    asks = {"Origin": PAGE, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "api-key"}
+    async with running(tiny, keys_file=keys, cors_origins=f"https://elsewhere.org, {PAGE}") as client:
+        before = await client.options(URL, headers=asks)
+        assert before.status_code == 200  # without a key: browsers have none yet
+        assert before.headers["access-control-allow-origin"] == PAGE
+        assert "Api-Key" in before.headers["access-control-allow-headers"]
+        answer = await client.post(URL, json=BODY, headers={"Origin": PAGE})
+        problem(answer, 401)
+        assert answer.headers["access-control-allow-origin"] == PAGE
+        other = await client.options(URL, headers=asks | {"Origin": "https://example.com"})
+        assert "access-control-allow-origin" not in other.headers
+
+
+async def test_pages_of_other_origins_may_not_ask_otherwise(running, tiny):
+    async with running(tiny) as client:
+        answer = await client.post(URL, json=BODY, headers={"Origin": PAGE})
+        assert answer.status_code == 200
+        assert "access-control-allow-origin" not in answer.headers
 
 
 async def test_tokens_of_documents_need_a_vocabulary(running, tiny):

@@ -67,7 +67,7 @@ def test_every_option_is_a_setting():
         ({"port": 70_000}, "setting 'port' (SEISMIC_PORT): input should be less than or equal to 65535 (found 70000)"),
         ({"threads": 0}, "setting 'threads'"),
         ({"log_level": "loud"}, "(found 'loud')"),
-        ({"colour": 1}, "unknown setting 'colour'; there are audit_every, compact_percent, config, directory"),
+        ({"colour": 1}, "unknown setting 'colour'; there are audit_every, compact_percent, config, cors_origins, "),
     ],
 )
 def test_wrong_settings_are_named(options, message):
