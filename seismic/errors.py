@@ -28,6 +28,9 @@ SeismicError
 Messages say what was found, what was expected and what to do.
 """
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 
 class SeismicError(Exception):
     """Root of the tree."""
@@ -64,7 +67,15 @@ class VectorError(InputError):
 
 
 class ParameterError(InputError):
-    """A parameter is unknown or out of range."""
+    """A parameter is unknown or out of range.
+
+    Attribute: ``problems``, of several parameters checked at once each as pydantic tells it, also of those within
+    others: ``loc`` is the whole path.
+    """
+
+    def __init__(self, message: str, problems: Sequence[Mapping[str, Any]] = ()) -> None:
+        super().__init__(message)
+        self.problems = problems
 
 
 class QueryError(InputError):

@@ -39,7 +39,8 @@ class Params(BaseModel):
         try:
             super().__init__(**values)
         except ValidationError as error:
-            raise ParamsError(_problems(type(self), error)) from None
+            problems = _problems(type(self), error)
+            raise ParameterError("; ".join(map(_line, problems)), problems) from None
 
     def replace(self, **changes: Any) -> Self:
         """A checked copy with some values changed."""
@@ -47,21 +48,10 @@ class Params(BaseModel):
         return type(self)(**{**given, **changes})
 
 
-class ParamsError(ParameterError):
-    """Parameters that break a rule.
-
-    Attributes: ``problems``, of each as pydantic tells it, also of those within others: ``loc`` is the whole path.
-    """
-
-    def __init__(self, problems: list[dict[str, Any]]) -> None:
-        super().__init__("; ".join(map(_line, problems)))
-        self.problems = problems
-
-
 def unfolded(problem: Mapping[str, Any]) -> list[dict[str, Any]]:
     """A problem that pydantic tells, or, if it is parameters within others, each of theirs."""
     error = problem.get("ctx", {}).get("error")
-    within = error.problems if isinstance(error, ParamsError) else [{**problem, "loc": ()}]
+    within = error.problems if isinstance(error, ParameterError) and error.problems else [{**problem, "loc": ()}]
     return [{**one, "loc": (*problem["loc"], *one["loc"])} for one in within]
 
 
