@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+PYTEST := $(BIN)/pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile
 
 .PHONY: help setup demo serve lint type test bench clean
 
@@ -30,10 +31,10 @@ type: setup  ## mypy, strict
 	$(BIN)/mypy
 
 test: setup  ## all tests; then those of the plans in the other forms of scoring, and of all kernels without compilation
-	$(BIN)/pytest --cov --cov-report= $(ARGS)
+	$(PYTEST) --cov --cov-report= $(ARGS)
 	set -e; forms=$$($(BIN)/python -c "from seismic.kernels import cpu; print(*cpu.runnable()[1:])"); for form in $$forms; do \
-	  SEISMIC_SIMD=$$form $(BIN)/pytest tests/kernels/test_exact.py tests/kernels/test_traverse.py $(ARGS); done
-	NUMBA_DISABLE_JIT=1 $(BIN)/pytest tests/kernels --cov --cov-append --cov-report=term:skip-covered --cov-fail-under=95 $(ARGS)
+	  SEISMIC_SIMD=$$form $(PYTEST) tests/kernels/test_exact.py tests/kernels/test_traverse.py $(ARGS); done
+	NUMBA_DISABLE_JIT=1 $(PYTEST) tests/kernels --cov --cov-append --cov-report=term:skip-covered --cov-fail-under=95 $(ARGS)
 
 bench: setup  ## this engine and its rivals at equal recall: make bench COLLECTION=FOLDER [ARGS="--engines ours"]
 	$(BIN)/seismic bench $(or $(COLLECTION),tests/data/scifact) --output results $(ARGS)
