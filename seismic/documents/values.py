@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+"""Units of times."""
 
 
 def reader_of(kind: pa.DataType) -> Callable[[pa.Scalar], Any]:

@@ -9,9 +9,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from seismic.documents.values import PER_SECOND
 from seismic.filters.ends import highest, lowest
-
-PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
 def is_list(kind: pa.DataType) -> bool:
