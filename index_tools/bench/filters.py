@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 import seismic
-from index_tools.load.overhead import Caller
+from index_tools.load.caller import Caller
 from index_tools.load.requests import address, bodies, requests
 from index_tools.queries import read_queries
 from seismic import Index, InputError, SearchParams, SparseVectors
