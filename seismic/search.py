@@ -44,9 +44,8 @@ class Index:
     """
 
     def __init__(self, view: View, like: "Index | None" = None) -> None:
-        self.name: str = (
-            like.name if like else view.collection.resolve().name
-        )  # which asks the system about every folder
+        # To resolve a path asks the system about each of its folders.
+        self.name: str = like.name if like else view.collection.resolve().name
         self._current: View | None = view
         self._refreshing = threading.Lock()
         self._responder: Responder = like._responder if like else Responder()

@@ -1,7 +1,8 @@
 """Running parsed queries: every shard of a view by its plan, the best of all merged."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -80,28 +81,9 @@ class Executor:
 
         Those that score less than `least_scores` [n] may be left out. Several queries share up to so many `threads`.
         """
-        if threads == 1 or len(queries) == 1:
-            return self._run(view, scope, queries, k, choice, least_scores)
-        stop = current()
-
-        def task(span: tuple[int, int]) -> Found:
-            least = None if least_scores is None else least_scores[slice(*span)]
-            with under(stop):
-                return self._run(view, scope, queries.slice(*span), k, choice, least)
-
-        ranges = even_ranges(len(queries), PARTS * threads)
-        return Found(*map(np.concatenate, zip(*in_order(task, ranges, threads), strict=True)))
-
-    def _run(
-        self,
-        view: View,
-        scope: Scope,
-        queries: SparseVectors,
-        k: int,
-        choice: Choice,
-        least_scores: npt.NDArray[np.float32] | None,
-    ) -> Found:
-        """`run` on this thread."""
+        if threads > 1 and len(queries) > 1:
+            search = partial(self.run, view, scope, k=k, choice=choice)
+            return _in_parts(search, queries, least_scores, threads)
         counters = np.zeros((len(queries), 4), np.int64)
         if k == 0:  # nothing is in the scope
             return Found(np.empty((len(queries), 0), np.int64), np.empty((len(queries), 0), np.float32), counters)
@@ -128,6 +110,20 @@ class Executor:
             self._workspaces.append(workspaces)
         assert best is not None  # since k documents are there
         return Found(*best, counters)
+
+
+def _in_parts(
+    search: Callable[..., Found], queries: SparseVectors, least_scores: npt.NDArray[np.float32] | None, threads: int
+) -> Found:
+    stop = current()
+
+    def task(span: tuple[int, int]) -> Found:
+        least = None if least_scores is None else least_scores[slice(*span)]
+        with under(stop):
+            return search(queries=queries.slice(*span), least_scores=least)
+
+    ranges = even_ranges(len(queries), PARTS * threads)
+    return Found(*map(np.concatenate, zip(*in_order(task, ranges, threads), strict=True)))
 
 
 def method_of(shard: Shard, part: Part, k: int, choice: Choice) -> Method:

@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import TypeAdapter, ValidationError
 from starlette.exceptions import HTTPException
 
-from server.http.strict_route import Handler, StrictRoute, check_query
+from server.http.strict_route import Handler, StrictRoute, refuse_unknown
 from server.observe import tracing
 
 
@@ -48,7 +48,7 @@ class DirectRoute(JsonRoute):
 
         async def handle_json(request: Request) -> Response:
             _check_type(request)
-            check_query(request)
+            refuse_unknown(request)
             content = await request.body()
             tracing.parsing_begins()
             body = _checked(content, body_type)

@@ -18,13 +18,13 @@ class StrictRoute(APIRoute):
         handle, known = super().get_route_handler(), [parameter.alias for parameter in self.dependant.query_params]
 
         async def handle_known(request: Request) -> Response:
-            check_query(request, known)
+            refuse_unknown(request, known)
             return await handle(request)
 
         return handle_known
 
 
-def check_query(request: Request, known: Collection[str] = ()) -> None:
+def refuse_unknown(request: Request, known: Collection[str] = ()) -> None:
     """RequestValidationError for parameters of the query that are none of those."""
     if not request.scope["query_string"]:
         return
