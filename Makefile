@@ -17,7 +17,7 @@ $(INSTALLED): pyproject.toml
 	touch $@
 
 demo: setup  ## build a real index, serve it, search it, print an evaluation
-	$(BIN)/python -m index_tools.demo
+	$(BIN)/python -m seismic_tools.dev.demo
 
 serve: setup  ## serve the collections in DIR (default: the demo's)
 	$(BIN)/seismic serve $(or $(DIR),demo)

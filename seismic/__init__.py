@@ -6,11 +6,7 @@
 >>> index.search({"indices": [7, 42], "values": [1.2, 0.4]}, k=10)       # doctest: +SKIP
 """
 
-from seismic.answers.answer import Answer, Facet, Group, Hit
-from seismic.answers.explain import Contribution, Explanation
-from seismic.build import build
-from seismic.changes.compaction import compact
-from seismic.changes.rollback import rollback
+from seismic.builder.build import build
 from seismic.changes.updates import delete, upsert
 from seismic.encoders import Encoded, Encoder, EncoderEntry, encode_texts, load_encoder
 from seismic.errors import (
@@ -30,17 +26,21 @@ from seismic.errors import (
     StorageError,
     VectorError,
 )
-from seismic.execution.execute import SearchStats
-from seismic.migrate import migrate
+from seismic.index import Index
+from seismic.index import open_index as open
+from seismic.maintenance.compaction import compact
+from seismic.maintenance.migrate import migrate
+from seismic.maintenance.rollback import rollback
+from seismic.maintenance.snapshot import create_snapshot, restore_snapshot
+from seismic.maintenance.tune import tune
 from seismic.params import BuildParams, Profile, SearchParams
 from seismic.query import Query
-from seismic.request import FacetBy, Feedback, Fusion, GroupBy, Ranked, Run, SearchRequest
-from seismic.search import Index
-from seismic.search import open_index as open
-from seismic.snapshot import create_snapshot, restore_snapshot
+from seismic.search.answer import Answer, Facet, Group, Hit
+from seismic.search.execute import SearchStats
+from seismic.search.explain import Contribution, Explanation
+from seismic.search.request import FacetBy, Feedback, Fusion, GroupBy, Ranked, Run, SearchRequest
 from seismic.store.history import GenerationInfo, collect_garbage, generations
 from seismic.store.verify import Verification, verify
-from seismic.tune import tune
 from seismic.vectors import SparseVectors
 from seismic.version import __version__
 from seismic.vocabulary import Vocabulary

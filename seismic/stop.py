@@ -13,7 +13,7 @@ from seismic.errors import DeadlineError, StoppedError
 
 
 class Stop:
-    """Ends the searches that run under it, see `under`, within about a millisecond; from any thread.
+    """Ends the searches that run under it, see `stoppable_by`, within about a millisecond; from any thread.
 
     ``flag`` uint8 [1]: set once they should end; kernels look at it.
     """
@@ -61,7 +61,7 @@ def current() -> Stop:
 
 
 @contextmanager
-def under(stop: Stop) -> Iterator[None]:
+def stoppable_by(stop: Stop) -> Iterator[None]:
     """Searches in the block, of this thread, run under `stop`."""
     token = _CURRENT.set(stop)
     try:
@@ -71,7 +71,7 @@ def under(stop: Stop) -> Iterator[None]:
 
 
 @contextmanager
-def within(milliseconds: float | None) -> Iterator[None]:
+def time_limit(milliseconds: float | None) -> Iterator[None]:
     """Searches in the block have so many milliseconds in all, or what is left of those of a block around it."""
     if milliseconds is None:
         yield
@@ -80,7 +80,7 @@ def within(milliseconds: float | None) -> Iterator[None]:
     stop = Stop() if outer is _NEVER else outer
     stop.after(milliseconds)
     try:
-        with under(stop):
+        with stoppable_by(stop):
             yield
     finally:
         if stop is not outer:

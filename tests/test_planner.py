@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from seismic import ParameterError, Profile, SearchParams
-from seismic.planning.planner import Choice, Planner, scans
+from seismic.planner import Choice, Planner, scans
 from seismic.store.manifest import Kept
 
 

@@ -9,7 +9,7 @@ import pytest
 
 import seismic
 from seismic import DeadlineError, Index, SearchParams, StoppedError
-from seismic.stop import Stop, under, within
+from seismic.stop import Stop, stoppable_by, time_limit
 from tests import samples
 
 QUERY = {"indices": [0, 1], "values": [1.0, 2.0]}
@@ -31,7 +31,7 @@ def many(index: Index, params: SearchParams, threads: int = 2) -> None:
 def test_a_deadline_ends_a_search(index: Index, search: Callable[[Index, SearchParams], object]) -> None:
     stop = Stop()
     stop.after(1, since=time.monotonic() - 1)
-    with under(stop), pytest.raises(DeadlineError, match=r"not done after 1 ms, its deadline; .*\(timeout_ms\)"):
+    with stoppable_by(stop), pytest.raises(DeadlineError, match=r"not done after 1 ms, its deadline; .*\(timeout_ms\)"):
         search(index, SearchParams())
 
 
@@ -50,15 +50,15 @@ def test_another_thread_may_stop_it(index: Index, threads: int) -> None:
     stop = Stop()
     timer = threading.Timer(0.01, stop.set)
     timer.start()
-    with under(stop), pytest.raises(StoppedError, match="stopped by its caller"):
+    with stoppable_by(stop), pytest.raises(StoppedError, match="stopped by its caller"):
         many(index, SearchParams(), threads)
     timer.join()
 
 
 def test_of_nested_deadlines_the_first_counts(index: Index) -> None:
-    with within(1), pytest.raises(DeadlineError, match="after 1 ms"):
+    with time_limit(1), pytest.raises(DeadlineError, match="after 1 ms"):
         many(index, SearchParams(timeout_ms=600_000))
-    with within(600_000), pytest.raises(DeadlineError, match="after 1 ms"):
+    with time_limit(600_000), pytest.raises(DeadlineError, match="after 1 ms"):
         many(index, SearchParams(timeout_ms=1))
 
 
@@ -92,7 +92,7 @@ def test_a_recall_may_have_a_deadline() -> None:
 
 def test_a_deadline_may_pass_before_the_search(tmp_path: Path) -> None:
     index = samples.opened(tmp_path, [{0: 1.0}])
-    with within(1):
+    with time_limit(1):
         time.sleep(0.01)
         with pytest.raises(DeadlineError):
             index.search(QUERY)

@@ -8,10 +8,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from seismic.changes.live import LiveShard
 from seismic.filters.bits import Bits, all_of, at_positions, complement, from_mask, none_of
 from seismic.filters.columns import is_list, to_mask, values_of
 from seismic.filters.predicates import All, Any, Identified, Leaf, Not, OneOf, Predicate, Present, Within
+from seismic.view.live import LiveShard
 
 
 def evaluate(predicate: Predicate, shard: LiveShard, leaf: Callable[[Leaf], Bits]) -> Bits:

@@ -4,8 +4,6 @@ import marshal
 from typing import TypeAlias
 from weakref import WeakKeyDictionary
 
-from seismic.changes.live import Address, LiveShard
-from seismic.execution.scope import Part, Scope, everything
 from seismic.filters.bind import Columns, bind
 from seismic.filters.bits import Bits, count_of
 from seismic.filters.cache import Cache
@@ -15,7 +13,9 @@ from seismic.filters.language import FilterLike, parse_filter
 from seismic.filters.predicates import Leaf, Predicate, Within, values_in
 from seismic.filters.windows import SortedColumn
 from seismic.stop import current
-from seismic.view import View
+from seismic.view.live import Address, LiveShard
+from seismic.view.scope import Part, Scope, everything
+from seismic.view.view import View
 
 CACHED = 64 << 20
 """Bytes of bitmaps kept."""

@@ -29,9 +29,9 @@ from seismic.errors import (
     SeismicError,
     ServiceError,
 )
-from server.http.errors import KINDS
-from server.schemas import answers, bodies
-from server.schemas.search import SearchRequest
+from seismic_server.http.errors import KINDS
+from seismic_server.schemas import answers, bodies
+from seismic_server.schemas.search import SearchRequest
 from tests.server.conftest import Server, start, wait_for
 
 AT_ONCE = Retries(attempts=3, first_wait=0.0, longest_wait=0.0)

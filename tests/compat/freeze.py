@@ -12,7 +12,7 @@ import pyarrow as pa
 
 import seismic
 from seismic import BuildParams, SearchParams, SparseVectors, Vocabulary
-from seismic.migrate import FORMAT
+from seismic.maintenance.migrate import FORMAT
 from seismic.params import Layout
 
 FROZEN = Path(__file__).parent

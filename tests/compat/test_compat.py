@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import seismic
-from seismic.migrate import FORMAT
+from seismic.maintenance.migrate import FORMAT
 from tests.compat.freeze import DOCUMENTS, FROZEN, answers, vectors
 
 COLLECTIONS = sorted(path.parent for path in FROZEN.glob("*/*/CURRENT"))

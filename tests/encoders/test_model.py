@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import helper
 
-from index_tools import convert_model
 from seismic import DeadlineError, EncoderError, InputError, SparseVectors, StoppedError, encode_texts, load_encoder
-from seismic.stop import Stop, under, within
+from seismic.stop import Stop, stoppable_by, time_limit
+from seismic_tools.dev import convert_model
 from tests.encoders.small import (
     HEADS,
     LAYERS,
@@ -93,9 +93,9 @@ def test_encoding_ends_when_it_is_told_to(bert: Path) -> None:
     encode = load_encoder(str(bert)).encode_documents
     stop = Stop()
     stop.set()
-    with under(stop), pytest.raises(StoppedError):
+    with stoppable_by(stop), pytest.raises(StoppedError):
         encode(["a text"])
-    with within(0), pytest.raises(DeadlineError):
+    with time_limit(0), pytest.raises(DeadlineError):
         encode(["a text"])
     assert len(encode(["a text"]).vectors) == 1
 

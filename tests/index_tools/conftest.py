@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import seismic
-from index_tools.cli import app
+from seismic_tools.cli import app
 from tests.conftest import Scifact
 
 PLANETS = [
@@ -22,7 +22,7 @@ PLANETS = [
 
 Run = Callable[..., Result]
 
-COMMAND = [sys.executable, "-m", "index_tools.cli"]
+COMMAND = [sys.executable, "-m", "seismic_tools.cli"]
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from index_tools.readers import Reading, Tokens, arrow
-from index_tools.readers.arrow import read_parquet
 from seismic import InputError, VectorError
+from seismic_tools.readers import Reading, Tokens, arrow
+from seismic_tools.readers.arrow import read_parquet
 from tests.index_tools.test_jsonl import as_dicts, read
 
 INDICES = pa.array([[1, 5], [], [5, 70_000]], pa.list_(pa.uint32()))

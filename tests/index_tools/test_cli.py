@@ -8,8 +8,8 @@ import orjson
 import pytest
 
 import seismic
-from index_tools.cli import VERBS
 from seismic import BuildParams, SearchParams
+from seismic_tools.cli import VERBS
 from tests.conftest import DATA
 from tests.index_tools.conftest import Run, names, shell
 
@@ -61,7 +61,7 @@ def test_unexpected_errors_keep_their_traceback(run: Run, planets: Path, monkeyp
 
 def test_help_does_not_load_the_engine() -> None:
     show = "import atexit, sys; atexit.register(lambda: print(*sys.modules))"
-    code = f"{show}; from index_tools.cli import app; app(['--help'])"
+    code = f"{show}; from seismic_tools.cli import app; app(['--help'])"
     environment = {**os.environ, "TERMINAL_WIDTH": "200"}
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, env=environment)
     assert all(summary in result.stdout for summary in VERBS.values())
@@ -73,7 +73,7 @@ def test_help_does_not_load_the_engine() -> None:
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_has_help_with_examples(run: Run, verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERMINAL_WIDTH", "200")
-    assert getattr(import_module(f"index_tools.{verb}"), verb).__doc__.startswith(VERBS[verb])
+    assert getattr(import_module(f"seismic_tools.commands.{verb}"), verb).__doc__.startswith(VERBS[verb])
     if verb in ("serve", "keys"):  # speak for themselves, below
         return
     result = run(verb, "--help")
@@ -111,7 +111,7 @@ def test_serve_hands_over_to_the_service(tmp_path: Path) -> None:
 
 def test_serve_is_not_misled_by_a_module_of_that_name(tmp_path: Path) -> None:
     (tmp_path / "server.py").write_text("print('the wrong one')")
-    code = "import sys; sys.path.pop(0); from index_tools.cli import app; app(['serve', '--help'])"
+    code = "import sys; sys.path.pop(0); from seismic_tools.cli import app; app(['serve', '--help'])"
     environment = {**os.environ, "PYTHONPATH": str(Path(seismic.__file__).parents[1])}
     result = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300

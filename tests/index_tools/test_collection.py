@@ -7,7 +7,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from index_tools.readers import (
+from seismic import InputError, StorageError, VectorError
+from seismic_tools.readers import (
     Collection,
     Reading,
     Tokens,
@@ -17,7 +18,6 @@ from index_tools.readers import (
     read_collection,
     read_vocabulary,
 )
-from seismic import InputError, StorageError, VectorError
 from tests.index_tools.conftest import PLANETS, write_lines
 from tests.index_tools.test_jsonl import as_dicts, read
 

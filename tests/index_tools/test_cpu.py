@@ -5,8 +5,8 @@ import numba
 import orjson
 import pytest
 
-from index_tools import cpu as report
 from seismic.kernels import cpu
+from seismic_tools.terminal import cpu as report
 from tests.index_tools.conftest import Run
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from index_tools import demo
+from seismic_tools.dev import demo
 
 
 @pytest.fixture

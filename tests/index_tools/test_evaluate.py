@@ -7,10 +7,10 @@ import orjson
 import pytest
 
 import seismic
-from index_tools.evaluate.rivals import read_fronts
-from index_tools.evaluate.trial import Trial
-from index_tools.queries import read_queries
 from seismic import InputError, ParameterError, SearchParams
+from seismic_tools.measure.evaluate.rivals import read_fronts
+from seismic_tools.measure.evaluate.trial import Trial
+from seismic_tools.readers.queries import read_queries
 from tests.conftest import DATA, Scifact
 from tests.index_tools.conftest import Run, write_lines
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from index_tools.readers import Batch, Reading, Tokens, jsonl, read_collection
 from seismic import InputError, SparseVectors, VectorError
+from seismic_tools.readers import Batch, Reading, Tokens, jsonl, read_collection
 from tests.index_tools.conftest import PLANETS, write_lines
 
 

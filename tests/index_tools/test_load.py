@@ -10,7 +10,7 @@ import pytest
 from typer import Typer
 from typer.testing import CliRunner
 
-from index_tools.load.command import main
+from seismic_tools.measure.load.command import main
 from tests.index_tools.conftest import write_lines
 
 METRICS = b"# HELP x\nprocess_resident_memory_bytes 2e+06\nprocess_cpu_seconds_total 1.5\n"

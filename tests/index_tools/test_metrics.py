@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from ir_measures import Qrel, R, ScoredDoc
 
-from index_tools.metrics import effectiveness, latencies, recall, summary
-from index_tools.runs import read_qrels, write_run
 from seismic import InputError
+from seismic_tools.measure.metrics import effectiveness, latencies, recall, summary
+from seismic_tools.writers.runs import read_qrels, write_run
 
 
 def test_recall_by_hand() -> None:

@@ -1,7 +1,7 @@
 import orjson
 import pytest
 
-from index_tools import progress
+from seismic_tools.terminal import progress
 
 
 def test_json_lines_are_few_and_the_end_of_a_stage_is_one(

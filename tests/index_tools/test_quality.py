@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from index_tools import quality
-from index_tools.readers.spool import Collection, collect
 from seismic import InputError, ParameterError, SparseVectors
+from seismic_tools.readers import quality
+from seismic_tools.readers.spool import Collection, collect
 from tests.index_tools.test_jsonl import as_dicts
 
 VECTORS = [{0: 3.0, 1: 4.0}, {}, {2: 1.0}, {0: 1.0, 2: 1.0}, {5: 5.0}]

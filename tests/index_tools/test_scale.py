@@ -4,10 +4,10 @@ from pathlib import Path
 import orjson
 import pytest
 
-from index_tools.scale import processes
-from index_tools.scale.processes import Cost, run
-from index_tools.scale.results import Growth, Step, to_markdown
 from seismic import Profile, SearchParams, StorageError
+from seismic_tools.measure.scale import processes
+from seismic_tools.measure.scale.processes import Cost, run
+from seismic_tools.measure.scale.results import Growth, Step, to_markdown
 from tests.index_tools.conftest import Run, write_lines
 from tests.samples import random_vectors
 
@@ -56,12 +56,12 @@ def test_wrong_sizes_are_refused(run: Run, collection: Path, tmp_path: Path, siz
 
 def test_a_command_that_fails_is_named(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=r"index_tools\.cli verify .*nothing ended with code 2"):
-        run("index_tools.cli", "verify", tmp_path / "nothing")
+        run("seismic_tools.cli", "verify", tmp_path / "nothing")
 
 
 def test_peaks_are_unknown_where_the_system_does_not_tell(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "_anonymous", lambda process: None)
-    assert run("index_tools.cli", "--version")[1].peak is None
+    assert run("seismic_tools.cli", "--version")[1].peak is None
 
 
 def test_what_one_size_lacks_is_a_dash() -> None:

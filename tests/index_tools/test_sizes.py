@@ -1,7 +1,7 @@
 import pytest
 
-from index_tools.sizes import parse_bytes
 from seismic import ParameterError
+from seismic_tools.terminal.sizes import parse_bytes
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ import pyarrow.parquet as pq
 import pytest
 
 import seismic
-from index_tools.synth.measure import describe, neighbour_cosines
-from index_tools.synth.recipe import Recipe, fit
 from seismic import ParameterError, SparseVectors
+from seismic_tools.measure.synth.measure import describe, neighbour_cosines
+from seismic_tools.measure.synth.recipe import Recipe, fit
 from tests.index_tools.conftest import Run, write_lines
 from tests.samples import random_vectors
 

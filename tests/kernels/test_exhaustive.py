@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seismic import SparseVectors
+from seismic.builder.kept import _best_of
 from seismic.kernels.exhaustive import Best, add_documents, sort_best
-from seismic.planning.kept import _best_of
 from tests import naive, samples
 
 

@@ -4,9 +4,9 @@ import xxhash
 from hypothesis import given
 from hypothesis import strategies as st
 
-from index_tools.synth import kernels
-from index_tools.synth.kernels import Source
 from seismic import SparseVectors
+from seismic_tools.measure.synth import kernels
+from seismic_tools.measure.synth.kernels import Source
 from tests.samples import NARROW, random_vectors, sparse_vectors
 
 pytestmark = pytest.mark.usefixtures("wrapping_hash")

@@ -18,7 +18,7 @@ import pytest
 
 import seismic
 from seismic import BuildParams, Index, SparseVectors
-from server import Settings, create_app
+from seismic_server import Settings, create_app
 from tests.conftest import Scifact
 
 ROOT = Path(__file__).parents[2]
@@ -64,7 +64,7 @@ async def until_status(status: int, ask: Callable[[], Awaitable[httpx.Response]]
 
 
 def start(directory: Path, log_file: Path, *options: str) -> Server:
-    command = [sys.executable, "-m", "server", str(directory), "--port", "0", *PATIENT, *options]
+    command = [sys.executable, "-m", "seismic_server", str(directory), "--port", "0", *PATIENT, *options]
     with log_file.open("wb") as log:
         return Server(subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log), log_file)
 

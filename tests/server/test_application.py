@@ -5,7 +5,7 @@ import orjson
 import pytest
 
 from seismic import Index
-from server import Settings, create_app
+from seismic_server import Settings, create_app
 
 from .conftest import until_status
 

@@ -8,7 +8,7 @@ import pytest
 from typer import Typer
 from typer.testing import CliRunner
 
-from index_tools.bench.filters import SHARES, main
+from seismic_tools.measure.bench.filters import SHARES, main
 from tests.conftest import DATA
 
 from .conftest import Server

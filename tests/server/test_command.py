@@ -18,11 +18,11 @@ import pytest
 import structlog
 from typer.testing import CliRunner, Result
 
-import server
-from server import Settings
-from server.command import cli
-from server.observe.logs import configure_logging
-from server.run import listen
+import seismic_server
+from seismic_server import Settings
+from seismic_server.observe.logs import configure_logging
+from seismic_server.process.command import cli
+from seismic_server.process.run import listen
 
 from .conftest import PATIENCE, ROOT, start, wait_for
 
@@ -51,7 +51,9 @@ def refusal(*arguments: object) -> str:
     return result.stderr
 
 
-@pytest.mark.parametrize("arguments", [("server", "."), ("server.access", "list"), ("index_tools.load", "--help")])
+@pytest.mark.parametrize(
+    "arguments", [("seismic_server", "."), ("seismic_server.access", "list"), ("seismic_tools.measure.load", "--help")]
+)
 def test_a_wrong_form_of_kernels_ends_in_one_line(arguments: tuple[str, str]):
     command = [sys.executable, "-m", *arguments]
     ended = subprocess.run(command, cwd=ROOT, env={**os.environ, "SEISMIC_SIMD": "sse"}, capture_output=True, text=True)
@@ -61,9 +63,9 @@ def test_a_wrong_form_of_kernels_ends_in_one_line(arguments: tuple[str, str]):
 
 
 def test_what_the_package_has():
-    assert server.Settings is Settings
+    assert seismic_server.Settings is Settings
     with pytest.raises(AttributeError, match="no attribute 'app_factory'"):
-        server.app_factory  # noqa: B018
+        seismic_server.app_factory  # noqa: B018
 
 
 def test_help():
@@ -140,7 +142,7 @@ def test_one_access_line_per_request(server, client):
         "duration_ms": 1,
         "client": "127.0.0.1",
         "request_id": request_id,
-        "logger": "server.access",
+        "logger": "seismic_server.access",
         "level": "info",
         "timestamp": "",
     }

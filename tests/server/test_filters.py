@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from seismic import Index
-from server.schemas.bodies import CountAnswer
+from seismic_server.schemas.bodies import CountAnswer
 from tests.conftest import Scifact
 
 from .test_problems import problem

@@ -14,8 +14,8 @@ import structlog
 
 import seismic
 from seismic import CorruptIndexError, Index, SparseVectors
-from server import Settings, create_app
-from server.access.keys import create_key
+from seismic_server import Settings, create_app
+from seismic_server.access.keys import create_key
 
 from .conftest import PATIENCE, until_status
 from .test_problems import problem

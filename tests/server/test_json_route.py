@@ -9,8 +9,8 @@ import pytest
 from fastapi import APIRouter, FastAPI, Request, Response
 from pydantic import TypeAdapter, ValidationError
 
-from server.http.json_route import DirectRoute, JsonRoute
-from server.schemas.search import BatchRequest, SearchRequest
+from seismic_server.http.json_route import DirectRoute, JsonRoute
+from seismic_server.schemas.search import BatchRequest, SearchRequest
 
 from .test_problems import GOOD, JSON
 

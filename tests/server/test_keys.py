@@ -11,14 +11,14 @@ from typer.testing import CliRunner
 
 from seismic import ParameterError, SeismicError
 from seismic.errors import UnauthorizedError
-from server.access import keys
-from server.access.admission import Door
-from server.access.auth import check, collection_of, reads, secret_of
-from server.access.commands import cli
-from server.access.keys import Keyring, create_key, read_keys, revoke_key
-from server.access.limits import Rates
-from server.observe.metrics import Metrics
-from server.pool import SearchPool
+from seismic_server.access import keys
+from seismic_server.access.admission import AdmissionControl
+from seismic_server.access.auth import check, collection_of, reads, secret_of
+from seismic_server.access.commands import cli
+from seismic_server.access.keys import Keyring, create_key, read_keys, revoke_key
+from seismic_server.access.limits import Rates
+from seismic_server.observe.metrics import Metrics
+from seismic_server.pool import SearchPool
 
 from .test_problems import problem
 
@@ -219,11 +219,11 @@ async def test_a_revoked_key_is_refused_soon(running, tiny, file, monkeypatch):
 
 def test_paths_below_a_proxy(file):
     create_key(file, "one", "read-only")
-    door = Door(Keyring(file), Rates(0, 1), SearchPool(1, 0, Metrics()))
+    admission = AdmissionControl(Keyring(file), Rates(0, 1), SearchPool(1, 0, Metrics()))
     scope = {"method": "GET", "headers": [], "root_path": "/search"}
-    assert door.admit(scope | {"path": "/search/healthz"}) is None
+    assert admission.admit(scope | {"path": "/search/healthz"}) is None
     with pytest.raises(UnauthorizedError):
-        door.admit(scope | {"path": "/search/v1/collections"})
+        admission.admit(scope | {"path": "/search/v1/collections"})
 
 
 def test_a_full_disk_leaves_the_old_file(file, monkeypatch):

@@ -11,10 +11,10 @@ import pytest
 from seismic import Index
 from seismic.documents.table import Documents
 from seismic.stop import current
-from server import Settings, create_app
-from server.access import limits
-from server.access.limits import Rates
-from server.http import middleware
+from seismic_server import Settings, create_app
+from seismic_server.access import limits
+from seismic_server.access.limits import Rates
+from seismic_server.http import middleware
 
 from .test_problems import problem
 

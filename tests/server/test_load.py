@@ -8,7 +8,7 @@ import pytest
 from typer import Typer
 from typer.testing import CliRunner
 
-from index_tools.load.overhead import main
+from seismic_tools.measure.load.overhead import main
 from tests.conftest import DATA
 
 from .conftest import Server

@@ -11,9 +11,9 @@ from prometheus_client.parser import text_string_to_metric_families
 import seismic
 from seismic import Answer, Index, SearchParams, SearchRequest, SparseVectors
 from seismic.params import Profile
-from server.observe import audit
-from server.observe.audit import Auditor, is_exact
-from server.observe.metrics import Metrics
+from seismic_server.observe import audit
+from seismic_server.observe.audit import Auditor, is_exact
+from seismic_server.observe.metrics import Metrics
 
 from .conftest import PATIENCE
 from .test_problems import problem

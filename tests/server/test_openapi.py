@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from server.access.keys import create_key
+from seismic_server.access.keys import create_key
 
 from .conftest import PATIENCE, ROOT, Server, start, wait_for
 

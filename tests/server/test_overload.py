@@ -11,11 +11,11 @@ import pytest
 import structlog
 
 from seismic import Index
-from server.access import admission
-from server.access.keys import create_key
-from server.observe import floods
-from server.observe.floods import Floods
-from server.run import CUT_SECONDS
+from seismic_server.access import admission
+from seismic_server.access.keys import create_key
+from seismic_server.observe import throttle
+from seismic_server.observe.throttle import LogThrottle
+from seismic_server.process.run import CUT_SECONDS
 
 from .conftest import PATIENCE
 from .test_metrics import values
@@ -136,8 +136,8 @@ async def test_all_are_counted_and_few_logged(full: Full, at_once: None):
 
 
 async def test_a_flood_is_told_of_each_second(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(floods, "SECONDS", 0.01)
-    some = Floods()
+    monkeypatch.setattr(throttle, "SECONDS", 0.01)
+    some = LogThrottle()
     assert not some.hides(None)
     assert not some.hides("404")
     assert not some.hides("404")

@@ -9,7 +9,7 @@ import pytest
 
 import seismic
 from seismic import InputError, SparseVectors
-from server.payloads import to_column
+from seismic_server.conversion.payloads import to_column
 
 from .test_problems import problem
 

@@ -7,9 +7,9 @@ import pytest
 import structlog
 
 from seismic.errors import OverloadedError
-from seismic.stop import Stop, current, under
-from server.observe.metrics import Metrics
-from server.pool import SearchPool, Threads
+from seismic.stop import Stop, current, stoppable_by
+from seismic_server.observe.metrics import Metrics
+from seismic_server.pool import SearchPool, Threads
 
 pytestmark = pytest.mark.anyio
 
@@ -68,7 +68,7 @@ async def test_a_cancelled_request_keeps_its_place_until_its_thread_ends(pool):
 
 async def test_deadlines_are_for_searches_only(pool):
     threads, stop = Threads(1, "other"), Stop()
-    with under(stop):
+    with stoppable_by(stop):
         assert await pool.run(current) is stop
         assert await threads.run(current) is not stop
     threads.shutdown()

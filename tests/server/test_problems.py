@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from server.http.errors import Problem
+from seismic_server.http.errors import Problem
 
 URL = "/v1/collections/scifact/search"
 JSON = {"content-type": "application/json"}

@@ -10,7 +10,8 @@ import structlog
 
 import seismic
 from seismic import SparseVectors
-from server import newcomers, reload
+from seismic_server import discovery
+from seismic_server.collections import refresher as reload
 
 from .conftest import PATIENCE, until_status
 from .test_documents import QUERY, URL, found, put
@@ -140,7 +141,7 @@ async def test_a_compaction_ends_with_the_service(running, tiny, monkeypatch):
 
 
 async def test_collections_that_come_later_are_served(running, tiny, monkeypatch):
-    monkeypatch.setattr(newcomers, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(discovery, "LOOK_SECONDS", 0.02)
     (tiny / "broken").mkdir()
     async with running(tiny, reload_ms=50) as client:
         (tiny / "broken" / "CURRENT").write_text("000001\n")

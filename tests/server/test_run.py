@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from seismic import ParameterError
-from server import Settings
-from server.run import _tls
+from seismic_server import Settings
+from seismic_server.process.run import _tls
 
 from .conftest import PATIENCE, Server, start, wait_for
 

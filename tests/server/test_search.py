@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from seismic import Hit, Index, SearchParams, SearchRequest
-from server.schemas.answers import BatchAnswer, SearchAnswer, SearchGroup
+from seismic_server.schemas.answers import BatchAnswer, SearchAnswer, SearchGroup
 
 
 def ask(client: httpx.Client, collection: str = "scifact", **body: Any) -> SearchAnswer:

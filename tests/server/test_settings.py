@@ -8,9 +8,9 @@ import typer.main
 
 import seismic
 from seismic import ParameterError
-from server.command import cli
-from server.settings import ENGINE_VARIABLES, Settings, load_settings
-from server.settings_page import page
+from seismic_server.process.command import cli
+from seismic_server.process.settings_page import page
+from seismic_server.settings import ENGINE_VARIABLES, Settings, load_settings
 
 from .conftest import ROOT
 

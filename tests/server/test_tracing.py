@@ -6,8 +6,8 @@ import pytest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from seismic import ParameterError
-from server import Settings, create_app, service
-from server.observe.tracing import OpenTelemetryTracer
+from seismic_server import Settings, create_app, service
+from seismic_server.observe.tracing import OpenTelemetryTracer
 
 pytestmark = pytest.mark.anyio
 

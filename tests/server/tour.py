@@ -13,7 +13,7 @@ import httpx
 from numba.core.dispatcher import Dispatcher
 
 import seismic.kernels
-from server import Settings, create_app
+from seismic_server import Settings, create_app
 
 QUERY = {"tokens": {"planet": 2.1, "orbit": 0.7}}
 NARROW = {"must": [{"key": "n_chars", "range": {"gte": 1500}}]}

@@ -3,7 +3,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from index_tools.bench.collection import Choice, Collection, prepare
+from seismic_tools.measure.bench.collection import Choice, Collection, prepare
 from tests.conftest import DATA
 
 

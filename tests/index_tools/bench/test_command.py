@@ -8,9 +8,9 @@ import numpy as np
 import orjson
 import pytest
 
-from index_tools.bench.engines.base import Shape
-from index_tools.bench.report import to_markdown
-from index_tools.bench.results import Build, EngineInfo, Measured, Options, Results, Timing, Trial
+from seismic_tools.measure.bench.engines.base import Shape
+from seismic_tools.measure.bench.report import to_markdown
+from seismic_tools.measure.bench.results import Build, EngineInfo, Measured, Options, Results, Timing, Trial
 from tests.index_tools.conftest import Run, write_lines
 
 SHAPE = Shape(documents=319_203, dimension=30_522, nnz=27_000_000, longest=438)

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 import seismic
-from index_tools.bench.collection import Collection
-from index_tools.bench.engines import NAMES, load_engine
-from index_tools.bench.engines.base import Setting
-from index_tools.bench.engines.worker import Worker, answers
-from index_tools.bench.environments import InstallError, cache_folder, python_of
-from index_tools.bench.processes import Process, WorkerError
-from index_tools.bench.results import Trial
-from index_tools.bench.stages import Bench, choose
+from seismic_tools.measure.bench.collection import Collection
+from seismic_tools.measure.bench.engines import NAMES, load_engine
+from seismic_tools.measure.bench.engines.base import Setting
+from seismic_tools.measure.bench.engines.worker import Worker, answers
+from seismic_tools.measure.bench.environments import InstallError, cache_folder, python_of
+from seismic_tools.measure.bench.processes import Process, WorkerError
+from seismic_tools.measure.bench.results import Trial
+from seismic_tools.measure.bench.stages import Bench, choose
 from tests.index_tools.bench.conftest import ignore
 
 RIVALS = [name for name in NAMES if name != "ours"]

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from index_tools.bench.filters import SHARES, main
 from seismic import InputError
+from seismic_tools.measure.bench.filters import SHARES, main
 from tests.conftest import DATA
 
 

@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from index_tools.bench import forms
 from seismic import InputError, SparseVectors
 from seismic.kernels import cpu
+from seismic_tools.measure.bench import forms
 from tests.conftest import DATA
 
 

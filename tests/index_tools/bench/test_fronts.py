@@ -5,12 +5,12 @@ import json
 import orjson
 import pytest
 
-from index_tools.bench.engines import NAMES, load_engine
-from index_tools.bench.engines.base import Shape
-from index_tools.bench.fronts import Point, around, pareto_front, seconds_at
-from index_tools.bench.results import Swept, Timing, Trial
-from index_tools.bench.schedule import interleave, turns
-from index_tools.bench.stages import choose
+from seismic_tools.measure.bench.engines import NAMES, load_engine
+from seismic_tools.measure.bench.engines.base import Shape
+from seismic_tools.measure.bench.fronts import Point, around, pareto_front, seconds_at
+from seismic_tools.measure.bench.results import Swept, Timing, Trial
+from seismic_tools.measure.bench.schedule import interleave, turns
+from seismic_tools.measure.bench.stages import choose
 
 SHAPE = Shape(documents=319_203, dimension=30_522, nnz=27_000_000, longest=438)
 

@@ -8,10 +8,10 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from index_tools.bench.collection import Choice, Collection, order_documents, prepare
-from index_tools.bench.engines.base import Vectors
-from index_tools.bench.truth import exact_answers, given_answers
 from seismic import InputError, SparseVectors
+from seismic_tools.measure.bench.collection import Choice, Collection, order_documents, prepare
+from seismic_tools.measure.bench.engines.base import Vectors
+from seismic_tools.measure.bench.truth import exact_answers, given_answers
 from tests.index_tools.bench.conftest import ignore
 
 

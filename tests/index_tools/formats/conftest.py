@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from index_tools.readers import Batch, Reading, Tokens, read_collection
 from seismic import SparseVectors
+from seismic_tools.readers import Batch, Reading, Tokens, read_collection
 from tests.naive import Row
 
 DATA = Path(__file__).parents[2] / "data" / "formats"

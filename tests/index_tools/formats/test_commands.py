@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 import seismic
-from index_tools.bench.collection import Choice, prepare
+from seismic_tools.measure.bench.collection import Choice, prepare
 from tests.index_tools.conftest import Run
 from tests.index_tools.formats.conftest import FORMATS
 

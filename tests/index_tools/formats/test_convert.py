@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from index_tools.parts import kept_parts
-from index_tools.readers import Batch, Reading, Rows, Tokens, read_collection
-from index_tools.writers import WRITERS, Writing
 from seismic import SparseVectors
+from seismic_tools.readers import Batch, Reading, Rows, Tokens, read_collection
+from seismic_tools.writers import WRITERS, Writing
+from seismic_tools.writers.parts import kept_parts
 from tests import naive, samples
 from tests.index_tools.conftest import Run, names, write_lines
 from tests.index_tools.formats.conftest import DATA, DOCUMENTS, ROWS, TOKENS, read, write_csr

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from index_tools.readers import READERS, Batch, Reading, Tokens, csr, find_files, find_named, inner, reader_of
-from index_tools.readers import arrow as arrow_reader
-from index_tools.readers import ciff as ciff_reader
-from index_tools.readers import jsonl as jsonl_reader
-from index_tools.writers import WRITERS
 from seismic import InputError, SparseVectors, VectorError
+from seismic_tools.readers import READERS, Batch, Reading, Tokens, csr, find_files, find_named, inner, reader_of
+from seismic_tools.readers import arrow as arrow_reader
+from seismic_tools.readers import ciff as ciff_reader
+from seismic_tools.readers import jsonl as jsonl_reader
+from seismic_tools.writers import WRITERS
 from tests import naive
 from tests.index_tools.conftest import Run
 from tests.index_tools.formats.conftest import DATA, DOCUMENTS, FORMATS, ROWS, TOKENS, VECTORS, read, write_csr

@@ -14,13 +14,12 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from index_tools import convert as command
-from index_tools import inversion
-from index_tools import parts as parts_module
-from index_tools.parts import kept_parts
-from index_tools.readers import Batch, Tokens, jsonl, read_collection
 from seismic import LockedError, StorageError
 from seismic.store.lock import exclusive
+from seismic_tools.commands import convert as command
+from seismic_tools.readers import Batch, Tokens, inversion, jsonl, read_collection
+from seismic_tools.writers import parts as parts_module
+from seismic_tools.writers.parts import kept_parts
 from tests.index_tools.conftest import Run, names, write_lines
 from tests.index_tools.formats.conftest import DATA, read
 from tests.index_tools.formats.test_readers import rows_of
@@ -136,9 +135,9 @@ def test_columns_are_compared_with_those_read_before_the_stop(
 
 KILLED = """
 import os, signal, sys
-from index_tools import parts
-from index_tools.cli import app
-from index_tools.readers import jsonl
+from seismic_tools.writers import parts
+from seismic_tools.cli import app
+from seismic_tools.readers import jsonl
 
 jsonl.BATCH_ROWS, parts.ENOUGH = 2, 100
 done, put = [], parts.put_in_place

@@ -1,1 +1,0 @@
-"""A load test of a service that runs: `python -m index_tools.load`."""

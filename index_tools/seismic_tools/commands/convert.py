@@ -1,0 +1,181 @@
+"""`seismic convert`: files of one format in, a file of another out."""
+
+import math
+import time
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import pyarrow as pa
+import typer
+from ir_measures import ScoredDoc
+from rich.filesize import decimal
+from xxhash import xxh3_64_hexdigest
+
+from seismic import InputError, OutputExistsError, ParameterError, StorageError, __version__
+from seismic_tools.readers import INPUTS, Reading, Tokens, find_files, read_collection, read_vocabulary
+from seismic_tools.readers.neighbours import read_neighbours
+from seismic_tools.terminal.progress import Report, progress
+from seismic_tools.writers import WRITERS, Writer, Writing, write_vocabulary
+from seismic_tools.writers.parts import Parts, kept_parts, put_in_place
+from seismic_tools.writers.runs import write_run
+
+app = typer.Typer(add_completion=False)
+
+NEIGHBOURS, RUNS = (".gt", ".ibin"), (".trec", ".run")
+"""Endings of ground truth, which is converted into runs only."""
+
+
+@app.command()
+def convert(
+    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT", help=f"{INPUTS} Ground truth: .gt or .ibin.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help=f"{', '.join(WRITERS)}. Of ground truth: .trec or .run.")],
+    source: Annotated[str | None, typer.Option("--from", help="What the inputs are, as an ending: csr.")] = None,
+    target: Annotated[str | None, typer.Option("--to", help="What to write, as an ending: ciff.")] = None,
+    vocabulary: Annotated[
+        Path | None, typer.Option(help="Tokens by component: one per line, line number = component, from 0.")
+    ] = None,
+    dimension: Annotated[
+        int | None, typer.Option(help="Size of the vocabulary; larger component ids are errors.")
+    ] = None,
+    repair: Annotated[bool, typer.Option("--repair", help="Sort components, add up duplicates, drop zeros.")] = False,
+    scale: Annotated[float, typer.Option(help="CIFF: weights are multiplied by this before they are rounded.")] = 100.0,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a conversion that was stopped.")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Write over OUT.")] = False,
+) -> None:
+    """Turn files of one format into another.
+
+    Ids and payload are carried where the format can hold them; what it cannot
+    hold is said. Memory stays bounded, however large the files. OUT appears
+    once it is whole; if you stop before, parts that are finished stay beside
+    it, and the same command with --resume goes on from there.
+
+    Examples:
+
+        seismic convert splade/*.jsonl.gz documents.parquet
+
+        seismic convert documents.parquet documents.ciff --vocabulary vocab.txt
+
+        seismic convert base_full.csr.gz documents.bin
+
+        seismic convert base_full.dev.gt run.trec
+    """
+    began = time.perf_counter()
+    if not 0 < scale < math.inf:
+        raise ParameterError(f"--scale {scale}: expected a number above 0")
+    if out.exists() and not replace:
+        raise OutputExistsError(f"{out} exists; choose another name, or add --replace")
+    ending = _ending(source)
+    if any((ending or path.name).endswith(NEIGHBOURS) for path in inputs):
+        _check_run(inputs, out, _ending(target))
+        done, remarks = convert_neighbours(inputs[0], out)
+    else:
+        writer = _writer(out, _ending(target))
+        files = _distinct(find_files(inputs, ending))
+        known = read_vocabulary(vocabulary).tokens.to_pylist() if vocabulary else None
+        tokens = Tokens(known, growing=False) if known else Tokens()
+        reading = Reading(tokens, len(known) if known and dimension is None else dimension, repair)
+        with progress() as report, kept_parts(out, _job(files, ending, reading), files, tokens, resume=resume) as parts:
+            _read(parts, reading, ending, report)
+            done, remarks = _write(parts, out, writer, known, scale, report)
+    for remark in remarks:
+        typer.echo(f"note: {out.name}: {remark}", err=True)
+    seconds = time.perf_counter() - began
+    typer.echo(f"{done}, size {decimal(out.stat().st_size)}, {seconds:.1f} s: {out}")
+
+
+def convert_neighbours(path: Path, out: Path) -> tuple[str, list[str]]:
+    """Ground truth of BigANN as a TREC run; what was done, and what is to be said of it."""
+    numbers, scores = read_neighbours(path)
+    run = (
+        ScoredDoc(str(query), str(number), score)
+        for query, (row, row_scores) in enumerate(zip(numbers.tolist(), scores.tolist(), strict=True))
+        for number, score in zip(row, row_scores, strict=True)
+        if number >= 0
+    )
+    unfinished = out.with_name(f".{out.name}.tmp")
+    try:
+        write_run(unfinished, run, tag="truth")
+        put_in_place(unfinished, out)
+    except OSError as error:
+        raise StorageError(f"cannot write {out}: {error.strerror}") from None
+    return f"queries {len(numbers):,}", ["queries and documents go by their numbers, from 0"]
+
+
+def _read(parts: Parts, reading: Reading, ending: str | None, report: Report) -> None:
+    """Read what the parts lack."""
+    start, reading = parts.start(), reading._replace(scratch=parts.folder)
+    for batch in read_collection(parts.files, reading, partial(report, "read"), ending=ending, start=start):
+        parts.add(batch)
+    parts.finish()
+
+
+def _write(
+    parts: Parts, out: Path, writer: Writer, known: list[str] | None, scale: float, report: Report
+) -> tuple[str, list[str]]:
+    """Write the parts into `out`; what was done, and what is to be said of it."""
+    tokens = known or (list(parts.tokens) if parts.by_token else None)
+    writing = Writing(tokens, parts.by_token and not known, scale, parts.folder, partial(report, "write"))
+    unfinished = parts.folder / "output"
+    remarks = [*_left_out(parts, writer), *writer.write(unfinished, parts, writing)]
+    if writing.numbered_here and not writer.tokens:
+        words = out.with_name(f"{out.name}.vocabulary.txt")
+        write_vocabulary(words, parts.tokens)
+        remarks.append(f"components number the tokens as they appeared: {words.name} has these, for --vocabulary")
+    put_in_place(unfinished, out)
+    return f"documents {parts.rows:,}, components {parts.nnz:,}", remarks
+
+
+def _left_out(parts: Parts, writer: Writer) -> list[str]:
+    """What the format cannot hold."""
+    identity, *others = sorted(parts.schema(), key=lambda field: field.name != "id")
+    remarks = []
+    if not writer.ids:
+        remarks.append("holds no ids: documents go by their numbers, from 0")
+    elif not writer.payload and not pa.types.is_string(identity.type):
+        remarks.append("holds ids as text only")
+    if others and not writer.payload:
+        remarks.append(
+            f"holds nothing but vectors{' and ids' * writer.ids}: {', '.join(each.name for each in others)} left out"
+        )
+    return remarks
+
+
+def _distinct(files: list[Path]) -> list[Path]:
+    for file in files:
+        if files.count(file) > 1:
+            raise InputError(f"{file}: given twice")
+    return files
+
+
+def _check_run(inputs: Sequence[Path], out: Path, ending: str | None) -> None:
+    if len(inputs) > 1 or not (ending or out.name).endswith(RUNS):
+        raise ParameterError(f"{inputs[0]}: ground truth, expected no other input, and {' or '.join(RUNS)} as output")
+
+
+def _writer(out: Path, ending: str | None) -> Writer:
+    known = ending or next((each for each in WRITERS if out.name.endswith(each)), None)
+    if known not in WRITERS:
+        raise ParameterError(f"{out}: cannot write {ending or 'files of this ending'}; expected {', '.join(WRITERS)}")
+    return WRITERS[known]
+
+
+def _ending(name: str | None) -> str | None:
+    """ "csr" or ".csr" as ".csr"."""
+    return name and f".{name.removeprefix('.')}"
+
+
+def _job(files: Sequence[Path], ending: str | None, reading: Reading) -> dict[str, Any]:
+    """What finished parts depend on."""
+    stats = [file.stat() for file in files]
+    return {
+        "release": __version__,
+        "inputs": [
+            [str(file.resolve()), stat.st_size, stat.st_mtime_ns] for file, stat in zip(files, stats, strict=True)
+        ],
+        "ending": ending,
+        "vocabulary": xxh3_64_hexdigest("\n".join(reading.tokens).encode()),
+        "dimension": reading.dimension,
+        "repair": reading.repair,
+    }

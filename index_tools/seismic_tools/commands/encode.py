@@ -1,0 +1,79 @@
+"""`seismic encode`: texts in, vectors out."""
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import typer
+
+from seismic import OutputExistsError, StorageError, load_encoder
+from seismic_tools.readers import TEXT, Collection, Reading, Texts, Tokens, collect, field_names, read_collection
+from seismic_tools.terminal.progress import progress
+
+app = typer.Typer(add_completion=False)
+
+ROWS = 1 << 14
+"""Documents of a row group."""
+
+
+@app.command()
+def encode(
+    inputs: Annotated[
+        list[Path],
+        typer.Argument(metavar="INPUT", help=".parquet, .arrow, .feather, .jsonl[.gz] and .tsv[.gz], or folders."),
+    ],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Parquet file to write.")],
+    encoder: Annotated[str, typer.Option(help="splade-tiny, or ./FOLDER.")] = "splade-tiny",
+    text_fields: Annotated[str, typer.Option(help="Columns that are encoded, joined, separated by commas.")] = ",".join(
+        TEXT
+    ),
+    queries: Annotated[bool, typer.Option("--queries", help="Encode as queries, not as documents.")] = False,
+    workers: Annotated[int, typer.Option(help="Threads; the result does not depend on them.")] = 1,
+) -> None:
+    """Make vectors of texts.
+
+    Writes the columns of the input with `indices` and `values`, which
+    `seismic build` and `seismic evaluate` read. Vectors of the input are not
+    used.
+
+    Examples:
+
+        seismic encode corpus.jsonl documents.parquet --text-fields title,text
+
+        seismic encode queries.tsv queries.parquet --queries
+    """
+    if out.exists():
+        raise OutputExistsError(f"{out} exists; choose another file")
+    own = load_encoder(encoder)
+    with progress() as report:
+        texts = Texts(
+            own.encode_queries if queries else own.encode_documents,
+            field_names(text_fields),
+            threads=workers,
+            always=True,
+            report=report,
+        )
+        reading = Reading(Tokens(), len(own.vocabulary), texts=texts)
+        with collect(read_collection(inputs, reading, partial(report, "read")), beside=out) as collection:
+            try:
+                _write(out, collection)
+            except OSError as error:
+                out.unlink(missing_ok=True)
+                raise StorageError(f"cannot write {out}: {error.strerror or error}") from None
+    typer.echo(texts)
+
+
+def _write(path: Path, collection: Collection) -> None:
+    """A row group at a time: the collection may be larger than memory."""
+    writer: pq.ParquetWriter | None = None
+    for first in range(0, len(collection.vectors), ROWS):
+        vectors = collection.vectors.slice(first, min(first + ROWS, len(collection.vectors)))
+        table = collection.documents.slice(first, ROWS)
+        for name, values in (("indices", vectors.components), ("values", vectors.values)):
+            table = table.append_column(name, pa.LargeListArray.from_arrays(vectors.indptr, values))
+        writer = writer or pq.ParquetWriter(path, table.schema, compression="zstd")
+        writer.write_table(table)
+    if writer:
+        writer.close()

@@ -1,0 +1,183 @@
+"""`seismic evaluate`: what a search finds and costs, beside the exact answer."""
+
+import os
+from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Annotated
+
+import pyarrow as pa
+import typer
+from ir_measures import Qrel
+
+import seismic
+from seismic import Index, InputError, ParameterError, SearchParams, StorageError
+from seismic_tools.measure.evaluate.building import build_first
+from seismic_tools.measure.evaluate.dataset import Dataset, load_dataset
+from seismic_tools.measure.evaluate.measure import Measured, Request, measure
+from seismic_tools.measure.evaluate.plots import draw
+from seismic_tools.measure.evaluate.report import to_json, to_markdown
+from seismic_tools.measure.evaluate.rivals import Fronts, read_fronts
+from seismic_tools.readers import Texts
+from seismic_tools.readers.queries import Queries, query_texts, read_queries
+from seismic_tools.terminal.options import with_params
+from seismic_tools.terminal.progress import progress
+from seismic_tools.writers.runs import read_qrels, write_run
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+@with_params
+def evaluate(
+    collection: Annotated[Path, typer.Argument(metavar="OUT", help="Folder of the collection.")],
+    queries: Annotated[
+        Path | None,
+        typer.Option(help="Queries, in any format that `build` reads: vectors, or texts.", show_default=False),
+    ] = None,
+    dataset: Annotated[
+        str | None,
+        typer.Option(
+            help="Queries and judgements of this id of ir_datasets; --queries may have their vectors.",
+            show_default=False,
+        ),
+    ] = None,
+    query_encoder: Annotated[
+        str | None,
+        typer.Option(
+            help="Encodes the queries' texts, whatever vectors they have: a name, ./FOLDER, or `idf`, the document "
+            "frequencies of the collection.",
+            show_default="the collection's, if there are no vectors",
+        ),
+    ] = None,
+    qrels: Annotated[Path | None, typer.Option(help="Judgements in TREC format.", show_default=False)] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(help="Only queries whose column has this value: column=value; repeatable.", show_default=False),
+    ] = None,
+    k: Annotated[
+        list[int] | None, typer.Option("-k", "--k", help="Hits per query; repeatable.", show_default="10, 100, 1000")
+    ] = None,
+    threads: Annotated[
+        list[int] | None,
+        typer.Option(help="Threads for queries per second; repeatable.", show_default="1, and one per CPU"),
+    ] = None,
+    build: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Build OUT from these files first, and report time and memory; repeatable.", show_default=False
+        ),
+    ] = None,
+    build_options: Annotated[str, typer.Option(help="Options for that, as of `seismic build`.")] = "",
+    beside: Annotated[
+        Path | None,
+        typer.Option(
+            help="Another collection, to judge by the same queries: of other encoders, or pruned otherwise.",
+            show_default=False,
+        ),
+    ] = None,
+    rivals: Annotated[
+        Path | None, typer.Option(help="results.json of `seismic bench`, for the plots.", show_default=False)
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Folder for report.json, report.md, TREC runs and plots.", show_default=False)
+    ] = None,
+    *,
+    params: SearchParams,
+) -> None:
+    """Measure recall, effectiveness, latency and size.
+
+    Recall is the overlap with the exact top k, averaged over the queries.
+    With judgements, nDCG@10, RR@10 and R@10, 100 and 1000 are averaged over
+    the judged queries, each from searches for as many hits as it looks at.
+    Latency is that of one query after another; curves of recall against time,
+    which --output draws, are of batches on one thread.
+
+    Examples:
+
+        seismic evaluate scifact --queries queries.parquet --qrels qrels.tsv
+
+        seismic evaluate scifact --queries queries.parquet --where split=test -k 10
+
+        seismic evaluate scifact --queries queries.tsv --query-encoder idf
+
+        seismic evaluate scifact --queries queries.parquet --recall 0.95
+
+        seismic evaluate msmarco --dataset msmarco-passage/dev/small --queries dev.parquet --output report
+
+        seismic evaluate msmarco --build encoded/ --queries dev.parquet --output report
+    """
+    depths, counts = _counts("-k", k, [10, 100, 1000]), _counts("--threads", threads, [1, os.cpu_count() or 1])
+    fronts = read_fronts(rivals) if rivals else {}
+    source = load_dataset(dataset) if dataset else None
+    cost = build_first(build, collection, build_options) if build else None
+    request = Request(depths, params, counts, curve=output is not None)
+    with seismic.open(collection) as index, progress() as report:
+        texts = query_texts(index, query_encoder, report)
+        selected = _queries(index, queries, source, where or (), texts)
+        judgements = _judgements(selected, qrels, source)
+        if beside and not judgements:
+            raise ParameterError("--beside compares effectiveness, which needs judgements: --qrels or --dataset")
+        with seismic.open(beside) if beside else nullcontext() as other:
+            measured = measure(
+                index,
+                selected,
+                request,
+                judgements,
+                beside=other,
+                dataset=dataset,
+                build=cost,
+                progress=report,
+            )
+    if output:
+        _write(output, measured, fronts)
+    if texts and texts.documents:
+        typer.echo(texts, err=True)
+    typer.echo(to_markdown(measured.evaluation), nl=False)
+
+
+def _counts(option: str, given: list[int] | None, default: list[int]) -> list[int]:
+    counts = sorted(set(given or default))
+    if counts[0] < 1:
+        raise ParameterError(f"{option} {counts[0]}: expected at least 1")
+    return counts
+
+
+def _queries(
+    index: Index, path: Path | None, dataset: Dataset | None, where: Sequence[str], texts: Texts | None
+) -> Queries:
+    if path is None and dataset and texts:
+        return Queries(dataset.ids, texts.vectors(pa.table({"text": dataset.texts})))
+    if path is None:
+        raise ParameterError("--queries is missing: a file with the queries; a --dataset's need an encoder")
+    queries = read_queries(path, index.vocabulary, where, texts)
+    return dataset.encoded(queries, str(path)) if dataset else queries
+
+
+def _judgements(queries: Queries, path: Path | None, dataset: Dataset | None) -> list[Qrel]:
+    """Those of these queries; InputError if there are judgements, but none of these queries."""
+    qrels, where = (read_qrels(path), str(path)) if path else (dataset.qrels if dataset else [], "")
+    known = set(queries.ids)
+    judged = [qrel for qrel in qrels if qrel.query_id in known]
+    if qrels and not judged:
+        raise InputError(
+            f"{where}: judges none of the queries; it has query ids such as {qrels[0].query_id!r}, "
+            f"the queries have ids such as {queries.ids[0]!r}"
+        )
+    return judged
+
+
+def _write(folder: Path, measured: Measured, rivals: Fronts) -> None:
+    plots: list[tuple[str, str]] = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "report.json").write_bytes(to_json(measured.evaluation))
+        for name, run in measured.runs.items():
+            write_run(folder / f"{name}.trec", run, tag=f"seismic-{name}")
+        try:
+            plots = draw(measured.evaluation, rivals, folder)
+        except ImportError:
+            typer.echo("no plots: they need matplotlib (pip install 'seismic-search[plots]')", err=True)
+        (folder / "report.md").write_text(to_markdown(measured.evaluation, plots))
+    except OSError as error:
+        raise StorageError(f"cannot write to {folder}: {error.strerror}") from None

@@ -1,0 +1,183 @@
+"""`seismic inspect`: what is inside an index, read from its manifest and its Arrow files; or what the CPU can do."""
+
+from collections import defaultdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+import pyarrow as pa
+import typer
+from rich.console import Console
+from rich.filesize import decimal
+from rich.table import Table
+
+import seismic
+from seismic import Index, ParameterError, Profile
+from seismic.store.collection import GENERATIONS
+from seismic.store.manifest import VOCABULARY, Manifest
+from seismic.store.schema import DOCUMENTS, MAXIMA, POSTINGS
+from seismic_tools.terminal.cpu import describe_cpu
+from seismic_tools.terminal.profiles import profile_table
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def inspect(
+    collection: Annotated[
+        Path | None, typer.Argument(metavar="OUT", show_default=False, help="Folder of the collection.")
+    ] = None,
+    about_cpu: Annotated[bool, typer.Option("--cpu", help="Show what the CPU can do, and the kernels in use.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as JSON; sizes in bytes.")] = False,
+) -> None:
+    """Show what is inside an index. With --cpu: what this CPU can do, and which kernels are in use.
+
+    Examples:
+
+        seismic inspect scifact
+
+        seismic inspect scifact --json | jq .files
+
+        seismic inspect --cpu
+    """
+    if about_cpu:
+        if collection is not None:
+            raise ParameterError(f"inspect --cpu {collection}: expected --cpu or a folder, not both")
+        report, show = describe_cpu(), _print_cpu
+    elif collection is not None:
+        with seismic.open(collection) as index:
+            report, show = describe(index, collection / GENERATIONS / index.generation), _print
+    else:
+        raise ParameterError("inspect: expected the folder of a collection, or --cpu")
+    if as_json:
+        typer.echo(orjson.dumps(report, option=orjson.OPT_INDENT_2))
+    else:
+        show(report)
+
+
+def describe(index: Index, folder: Path) -> dict[str, Any]:
+    """Everything that `inspect` shows about the generation in `folder`; sizes in bytes."""
+    manifest = index.manifest
+    return {
+        "index": {
+            "collection": index.name,
+            "generation": index.generation,
+            "format": manifest.format,
+            "layout": manifest.layout,
+            "shards": len(manifest.shards),
+            "documents": len(index),
+            "documents_of_the_generation": manifest.documents,
+            "changed_since": index.view.changed,
+            "last_change": index.sequence,
+            "dimension": manifest.dimension,
+            "components_per_document": round(manifest.nnz / manifest.documents, 1),
+            "vocabulary": len(index.vocabulary) if index.vocabulary else None,
+            "payload_columns": index.columns,
+            "bytes": manifest.bytes,
+            "bytes_per_component": _bytes_per_component(manifest),
+        },
+        "encoder": manifest.encoder.model_dump(mode="json") if manifest.encoder else None,
+        "kept_of_exact_answers": [kept.model_dump() for kept in manifest.kept],
+        "files": _files(folder),
+        "statistics": _statistics(folder),
+        "profiles": [profile.model_dump() for profile in index.profiles],
+        "build": manifest.build,
+        "versions": manifest.versions,
+    }
+
+
+def _bytes_per_component(manifest: Manifest) -> float | None:
+    """Of the vectors' files, for each component that is stored."""
+    size = sum(entry.bytes for shard in manifest.shards for name, entry in shard.files.items() if name != DOCUMENTS)
+    return round(size / manifest.nnz, 2) if manifest.nnz else None
+
+
+def _files(folder: Path) -> dict[str, dict[str, Any]]:
+    """File name -> its size, and that of each column's buffers, over all shards."""
+    files: dict[str, dict[str, Any]] = {}
+    for path in [*sorted(folder.glob("shard-*/*.arrow")), *folder.glob(VOCABULARY)]:
+        entry = files.setdefault(path.name, {"bytes": 0, "columns": {}})
+        entry["bytes"] += path.stat().st_size
+        table = _map(path)
+        for name, column in zip(table.column_names, table.columns, strict=True):
+            entry["columns"][name] = entry["columns"].get(name, 0) + column.nbytes
+    return files
+
+
+def _statistics(folder: Path) -> dict[str, dict[str, float]]:
+    """How much shared blocks and posting lists hold, over all shards; empty ones do not count."""
+    counts: dict[str, list[npt.NDArray[np.int64]]] = defaultdict(list)
+    for path in sorted(folder.glob(f"shard-*/{MAXIMA}")):
+        codes = _map(path)["codes"].combine_chunks()
+        counts["shared_blocks_per_component"].append(_sums(codes, codes.values.to_numpy() > 0))
+    for path in sorted(folder.glob(f"shard-*/{POSTINGS}")):
+        lists = _map(path)["blocks"].combine_chunks()
+        lengths = np.bitwise_count(lists.values.to_numpy() & 255)
+        counts["postings_per_list"].append(_sums(lists, lengths))
+        counts["blocks_per_list"].append(np.diff(lists.offsets.to_numpy()))
+        counts["documents_per_block"].append(lengths)
+    return {name: _summary(np.concatenate(arrays)) for name, arrays in counts.items()}
+
+
+def _sums(lists: pa.ListArray, numbers: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    """Row by row, the sum of `numbers`, one of which belongs to each child of the lists."""
+    ends = np.concatenate([[0], np.cumsum(numbers, dtype=np.int64)])
+    sums: npt.NDArray[np.int64] = np.diff(ends[lists.offsets.to_numpy()])
+    return sums
+
+
+def _summary(counts: npt.NDArray[Any]) -> dict[str, float]:
+    counts = counts[counts > 0]
+    if len(counts) == 0:
+        return {"count": 0}
+    p50, p95, most = np.percentile(counts, (50, 95, 100), method="higher").tolist()
+    return {"count": len(counts), "mean": round(float(counts.mean()), 1), "p50": p50, "p95": p95, "max": most}
+
+
+def _map(path: Path) -> pa.Table:
+    return pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+
+
+def _print(report: dict[str, Any]) -> None:
+    console = Console(markup=False, emoji=False, highlight=False)
+    facts = {name: value for name, value in report["index"].items() if name != "bytes"}
+    _print_rows(console, "index", [*facts.items(), ("size", decimal(report["index"]["bytes"]))])
+    if report["encoder"]:
+        _print_rows(console, "encoder", [*report["encoder"].items()])
+    if report["kept_of_exact_answers"]:
+        _print_rows(console, "kept of exact answers", [_kept_row(entry) for entry in report["kept_of_exact_answers"]])
+    sizes = []
+    for name, entry in report["files"].items():
+        sizes.append((name, decimal(entry["bytes"])))
+        sizes += [(f"  {column}", decimal(size)) for column, size in entry["columns"].items()]
+    _print_rows(console, "files", sizes)
+    statistics = [
+        (name, ", ".join(f"{key} {value:,g}" for key, value in numbers.items()))
+        for name, numbers in report["statistics"].items()
+    ]
+    _print_rows(console, "statistics", statistics)
+    if report["profiles"]:
+        console.print(profile_table([Profile(**fields) for fields in report["profiles"]]))
+        console.print()
+    _print_rows(console, "built with", [*report["build"].items(), *report["versions"].items()])
+
+
+def _kept_row(kept: dict[str, Any]) -> tuple[str, str]:
+    measured = f"{kept['recall']:.3f} ({kept['lower']:.3f} to {kept['upper']:.3f}, by {kept['queries']} queries)"
+    return f"top {kept['k']}", measured
+
+
+def _print_cpu(report: dict[str, Any]) -> None:
+    console = Console(markup=False, emoji=False, highlight=False)
+    for title, rows in report.items():
+        _print_rows(console, title, list(rows.items()))
+
+
+def _print_rows(console: Console, title: str, rows: list[tuple[str, Any]]) -> None:
+    table = Table(title=title, box=None, show_header=False, title_justify="left", title_style="bold", pad_edge=False)
+    for name, value in rows:
+        table.add_row(name, ", ".join(value) if isinstance(value, list) else str(value))
+    console.print(table)
+    console.print()

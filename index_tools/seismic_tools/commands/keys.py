@@ -1,0 +1,13 @@
+"""`seismic keys`: hands over to the service, whose keys they are."""
+
+import typer
+
+from seismic_tools.commands.serve import PASS_ALL, hand_over
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command(add_help_option=False, context_settings=PASS_ALL)
+def keys(context: typer.Context) -> None:
+    """Make, list and revoke API keys of the service."""
+    hand_over("seismic_server.access", context.args)

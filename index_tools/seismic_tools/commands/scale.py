@@ -1,0 +1,117 @@
+"""`seismic scale`: how building and searching grow with the collection."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import orjson
+import typer
+
+import seismic
+from seismic import OutputExistsError, ParameterError, Profile
+from seismic_tools.measure.scale.processes import run
+from seismic_tools.measure.scale.results import Growth, Step, draw, to_json, to_markdown
+from seismic_tools.measure.synth.files import write_documents
+from seismic_tools.measure.synth.recipe import fit, read_source
+from seismic_tools.terminal.cpu import describe_cpu
+from seismic_tools.terminal.progress import progress
+
+app = typer.Typer(add_completion=False)
+
+SIZES = "500000,1000000,2000000,4000000,8841823"
+COMMAND = "seismic_tools.cli"
+
+
+@app.command()
+def scale(
+    output: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for scale.json, scale.md and scale.png.")],
+    source: Annotated[
+        Path, typer.Option("--from", help="Real documents to make others of: a file, or a folder as of `synth`.")
+    ],
+    queries: Annotated[Path, typer.Option(help="Queries, in any format that `build` reads.")],
+    sizes: Annotated[str, typer.Option(help="How many documents, separated by commas.")] = SIZES,
+    nnz_mean: Annotated[float, typer.Option(min=1, help="Components of a document, on average.")] = 120,
+    copies: Annotated[float, typer.Option(min=0, max=1, help="Share of near-copies.")] = 0.04,
+    k: Annotated[
+        list[int] | None, typer.Option("-k", "--k", help="Hits per query; repeatable.", show_default="10, 100, 1000")
+    ] = None,
+    sample: Annotated[int, typer.Option(help="Queries to measure with, at most.")] = 300,
+    layout: Annotated[str, typer.Option(help="What indexes are made of, as of `build`.")] = "shared",
+    memory: Annotated[str, typer.Option(help="Memory that a build may take.")] = "8GB",
+    workers: Annotated[int, typer.Option(min=1, help="Threads of a build; searches have one.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Same seed, same documents.")] = 0,
+) -> None:
+    """Measure how building and searching grow with the collection.
+
+    For each size, synthetic documents are written (see `seismic synth`; a
+    smaller size is the beginning of a larger one), built, opened and tuned,
+    each by a process of its own. Disk: 10 bytes a component beside the index;
+    all but the results goes in the end.
+
+    Examples:
+
+        seismic scale results --from mixed --queries queries.parquet --memory 8GB
+
+        seismic scale results --from scifact --queries queries.parquet --sizes 1000,2000 -k 10
+    """
+    counts = _counts(sizes)
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise OutputExistsError(f"{output} exists and is not an empty folder; choose another")
+    output.mkdir(parents=True, exist_ok=True)
+    options = {"nnz_mean": nnz_mean, "copies": copies, "sample": sample, "layout": layout, "memory": memory}
+    machine = {"cpu": describe_cpu()["cpu"]["name"], "cpus": os.cpu_count(), "load": os.getloadavg()[0]}
+    build = ["--layout", layout, "--memory", memory, "--workers", str(workers)]
+    tune = ["--queries", str(queries), "--sample", str(sample), "--json"]
+    tune += [part for depth in k or () for part in ("-k", str(depth))]
+    growth = Growth(source.resolve().name, queries.name, machine, {**options, "workers": workers, "seed": seed}, [])
+    scratch = output / "scratch"
+    scratch.mkdir()
+    with progress() as report:
+        vectors = read_source(source, scratch, report)
+        recipe = fit(vectors, nnz_mean, copies, seed, workers, report)
+        del vectors
+        for first, count in zip([0, *counts], counts, strict=False):
+            part = scratch / f"documents-{count:012}.parquet"
+            batches = recipe.stream(first, count, workers)
+            about: dict[str, object] = {"from": growth.source, "first": first, **options}
+            write_documents(part, batches, range(first, count), recipe.dimension, about, report)
+            growth.steps.append(_measure(scratch, build, tune))
+            _write(output, growth)
+    shutil.rmtree(scratch)
+    typer.echo(to_markdown(growth), nl=False)
+
+
+def _measure(scratch: Path, build: list[str], tune: list[str]) -> Step:
+    """Build what was written so far, open it, tune it, and remove it."""
+    index = scratch / "index"
+    parts = sorted(scratch.glob("documents-*.parquet"))
+    _, built = run(COMMAND, "build", *parts, index, *build)
+    opened = orjson.loads(run("seismic_tools.measure.scale.opening", index)[0])
+    found, tuned = run(COMMAND, "tune", index, *tune)
+    with seismic.open(index) as opened_index:
+        manifest = opened_index.manifest
+    profiles = [Profile(**one) for one in orjson.loads(found)]
+    shutil.rmtree(index)
+    shards = len(manifest.shards)
+    return Step(manifest.documents, manifest.nnz, shards, manifest.bytes, built, tuned, **opened, profiles=profiles)
+
+
+def _counts(sizes: str) -> list[int]:
+    try:
+        counts = sorted({int(part) for part in sizes.split(",")})
+    except ValueError:
+        raise ParameterError(f"--sizes: found {sizes!r}, expected numbers such as 1000,2000") from None
+    if counts[0] < 1:
+        raise ParameterError(f"--sizes: found {counts[0]}, expected at least 1")
+    return counts
+
+
+def _write(output: Path, growth: Growth) -> None:
+    """After each size: what was measured stays if a larger one fails."""
+    (output / "scale.json").write_bytes(to_json(growth))
+    (output / "scale.md").write_text(to_markdown(growth))
+    try:
+        draw(growth, output / "scale.png")
+    except ImportError:
+        typer.echo("no picture: it needs matplotlib (pip install 'seismic-search[plots]')", err=True)

@@ -1,0 +1,158 @@
+"""`seismic search`: one query from the shell."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+from pyarrow.types import is_integer
+
+import seismic
+from seismic import (
+    Answer,
+    FacetBy,
+    Feedback,
+    Fusion,
+    GroupBy,
+    ParameterError,
+    QueryError,
+    SearchParams,
+    SearchRequest,
+)
+from seismic_tools.terminal.explanation import print_explanation, print_facets
+from seismic_tools.terminal.hits import lines_of, print_json, print_table, read_run
+from seismic_tools.terminal.options import with_params
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+@with_params
+def search(
+    collection: Annotated[Path, typer.Argument(metavar="OUT", help="Folder of the collection.")],
+    text: Annotated[str | None, typer.Option(help="The query as text, for the collection's encoder.")] = None,
+    tokens: Annotated[str | None, typer.Option(help="The query as a JSON object from token to weight.")] = None,
+    vector: Annotated[str | None, typer.Option(help="The query as JSON with `indices` and `values`.")] = None,
+    like: Annotated[str | None, typer.Option(metavar="ID", help="The query as a document: those like it.")] = None,
+    filter: Annotated[
+        str | None, typer.Option(help="Only documents that this filter lets through, as JSON.", show_default=False)
+    ] = None,
+    k: Annotated[int, typer.Option("-k", "--k", help="Hits wanted.")] = 10,
+    offset: Annotated[int, typer.Option(help="Hits to pass over before.")] = 0,
+    facet: Annotated[list[str] | None, typer.Option(metavar="COLUMN", help="Count this column's values.")] = None,
+    group_by: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="The best hits of the best groups: of -k values of this column."),
+    ] = None,
+    group_size: Annotated[int | None, typer.Option(help="Hits of a group. Default: 1.", show_default=False)] = None,
+    feedback: Annotated[
+        bool, typer.Option("--feedback", help="Widen the query by what its best documents have, and ask again.")
+    ] = False,
+    fuse: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Fuse with hits of another search: JSON lines with id and score."),
+    ] = None,
+    fuse_by: Annotated[str, typer.Option(metavar="rrf|weighted", help="How: by ranks, or by scores.")] = "rrf",
+    explain: Annotated[
+        bool, typer.Option("--explain", help="What scores are made of, why this plan, the work.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per hit, with its payload.")] = False,
+    *,
+    params: SearchParams,
+) -> None:
+    """Answer one query from the shell.
+
+    Examples:
+
+        seismic search scifact --text "do planets orbit stars"
+
+        seismic search scifact --tokens '{"planet": 2.1, "orbit": 0.7}'
+
+        seismic search scifact --like 4983 --explain
+
+        seismic search scifact --vector '{"indices": [7], "values": [1.2]}' -k 3
+
+        seismic search scifact --tokens '{"planet": 2.1}' --recall 0.95
+
+        seismic search scifact --tokens '{"planet": 2.1}' --json | jq .payload
+
+        seismic search scifact --text "do planets orbit stars" --group-by year --group-size 2
+
+        seismic search scifact --text "do planets orbit stars" --feedback
+
+        seismic search scifact --text "do planets orbit stars" --fuse dense.jsonl --fuse-by weighted
+
+        seismic search scifact --tokens '{"planet": 2.1}' --filter '{"must": [{"key": "year", "range": {"lt": 1990}}]}'
+    """
+    if k < 1:
+        raise ParameterError(f"k is {k}, expected at least 1")
+    query = _query(text, tokens, vector, like)
+    wanted = None if filter is None else _parse("--filter", filter)
+    request: dict[str, Any] = {"params": params, "filter": wanted, "explain": explain}
+    request["facets"] = [FacetBy(key=column) for column in facet or []] or None
+    request["feedback"] = Feedback() if feedback else None
+    request |= _page(k, offset, group_by, group_size)
+    if fuse:
+        runs = [read_run(path) for path in fuse]
+        fusion: dict[str, Any] = {"runs": runs, "method": fuse_by, "depth": max(100, offset + k)}
+        request["fusion"] = Fusion(**fusion)
+    with seismic.open(collection) as index:
+        if like is not None and is_integer(index.view.rules.schema.field("id").type):
+            query = {"id": int(like) if like.removeprefix("-").isdecimal() else like}
+        answer = index.ask(SearchRequest(query=query, **request))
+        lines = lines_of(answer, offset)
+        if as_json:
+            print_json(index, lines)
+        else:
+            print_table(index, lines, group_by)
+            print_facets(answer)
+            print_explanation(answer)
+    for warning in answer.warnings:
+        typer.echo(warning, err=True)
+    if answer.unknown:
+        typer.echo(f"not in the index: {', '.join(map(str, answer.unknown))}", err=True)
+    typer.echo(_summary(answer), err=as_json)
+
+
+def _page(k: int, offset: int, group_by: str | None, group_size: int | None) -> dict[str, Any]:
+    """So many hits, or groups of them."""
+    if group_by is None:
+        if group_size is not None:
+            raise ParameterError("--group-size needs --group-by")
+        return {"limit": k, "offset": offset}
+    if offset:
+        raise ParameterError("--offset counts hits, so it does not go with --group-by")
+    return {"group_by": GroupBy(key=group_by, limit=k, size=1 if group_size is None else group_size)}
+
+
+def _query(text: str | None, tokens: str | None, vector: str | None, like: str | None) -> dict[str, Any]:
+    options = {"--text": text, "--tokens": tokens, "--vector": vector, "--like": like}
+    given = [option for option, value in options.items() if value is not None]
+    if len(given) != 1:
+        raise QueryError(f"found {' and '.join(given) or 'none'}, expected one of {', '.join(options)}")
+    if text is not None:
+        return {"text": text}
+    if like is not None:
+        return {"id": like}
+    return {"tokens": _parse("--tokens", tokens)} if tokens is not None else _parse("--vector", vector or "")
+
+
+def _parse(option: str, text: str) -> dict[str, Any]:
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise QueryError(f"{option}: not valid JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise QueryError(f"{option}: found a JSON {type(value).__name__}, expected an object")
+    return value
+
+
+def _summary(answer: Answer) -> str:
+    stats, profile = answer.stats, answer.profile
+    chosen = f" for recall {profile.target:g} (measured: {profile.recall:.4f} at k = {profile.k})" if profile else ""
+    matched = "" if answer.matched is None else f"{answer.matched:,} documents match the filter, "
+    blocks = max(stats.blocks, stats.blocks_visited)  # adding up bounds none
+    return (
+        f"{matched}plan {answer.plan}{chosen}, {stats.blocks_visited:,} of {blocks:,} blocks visited, "
+        f"{stats.documents_scored:,} documents scored"
+    )

@@ -1,0 +1,72 @@
+"""`seismic upsert`: documents of files into a collection that is there."""
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import seismic
+from seismic.changes.records import check_upsert
+from seismic.changes.updates import Writer
+from seismic.encoders import EncoderEntry, load_recorded
+from seismic.filters.columns import is_time
+from seismic_tools.readers import INPUTS, Reading, Texts, Tokens, collect, folder_for, read_collection, with_times
+from seismic_tools.terminal.progress import Report, progress
+
+app = typer.Typer(add_completion=False)
+
+ROWS = 1 << 12
+"""Documents of one change: each takes effect whole, and is read back into memory whole."""
+
+
+@app.command()
+def upsert(
+    collection: Annotated[Path, typer.Argument(metavar="OUT", help="Folder of the collection.")],
+    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT", help=INPUTS)],
+    repair: Annotated[bool, typer.Option("--repair", help="Sort components, add up duplicates, drop zeros.")] = False,
+    workers: Annotated[int, typer.Option(help="Threads that encode texts.")] = 1,
+) -> None:
+    """Put documents into a collection; those whose id is there are replaced.
+
+    Files are as for `seismic build`, with ids and columns of the collection's
+    types; columns left out are null. The collection's encoder, if it has one,
+    makes vectors of documents that have none. All documents are checked before
+    the first is changed. A server that runs answers with them within a second.
+
+    Examples:
+
+        seismic upsert scifact changed.jsonl
+    """
+    writer = Writer(collection)
+    with progress() as report:
+        texts = _texts(writer.rules.encoder, workers, report)
+        with seismic.open(collection) as index:
+            known = index.vocabulary.tokens.to_pylist() if index.vocabulary else []
+            scratch = folder_for(collection)
+            reading = Reading(Tokens(known, growing=False), index.dimension, repair, scratch=scratch, texts=texts)
+        kinds = {field.name: field.type for field in writer.rules.schema if is_time(field.type)}
+        read = with_times(read_collection(inputs, reading, partial(report, "read")), kinds, complete=False)
+        with collect(read, beside=collection) as found:
+            rows = len(found.vectors)
+            checked = check_upsert(found.vectors, found.documents, writer.rules)
+            for first in range(0, rows, ROWS):
+                last = min(first + ROWS, rows)
+                part = checked.vectors.slice(first, last), checked.documents.slice(first, last - first)
+                sequence = writer.upsert(*part)
+                report("upsert", last, rows)
+    if texts and texts.documents:
+        typer.echo(texts)
+    typer.echo(f"documents {rows:,}: change {sequence} of generation {writer.generation}")
+
+
+def _texts(entry: EncoderEntry | None, workers: int, report: Report) -> Texts | None:
+    if entry is None:
+        return None
+    return Texts(
+        lambda texts: load_recorded(entry).encode_documents(texts),  # now, if there are any
+        entry.fields,
+        threads=workers,
+        complete=False,
+        report=report,
+    )

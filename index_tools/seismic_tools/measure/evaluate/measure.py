@@ -1,0 +1,150 @@
+"""An index, queries and perhaps judgements in, an evaluation out."""
+
+import resource
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import pyarrow as pa
+from ir_measures import Qrel, ScoredDoc
+
+import seismic
+from seismic import Index, SearchParams
+from seismic.params import Layout
+from seismic_tools.measure.evaluate.building import RSS_UNIT
+from seismic_tools.measure.evaluate.results import Beside, BuildCost, CurvePoint, Evaluation
+from seismic_tools.measure.evaluate.trial import Trial
+from seismic_tools.measure.machine import describe_machine
+from seismic_tools.measure.metrics import effectiveness, recall
+from seismic_tools.readers.queries import Queries
+
+EXACT = SearchParams(plan="exact")
+FACTORS = (1.03, 1.06, 1.1, 1.15, 1.22, 1.3)
+"""Heap factors of a curve along `exact`."""
+
+BOUND_SHARES = (0.95, 0.9, 0.85, 0.8)
+"""Bound shares of `exact`."""
+
+CUTS, BLOCK_FACTORS = (4, 8, 15), (0.6, 0.8, 1.0)
+"""Query cuts and heap factors of a curve along `blocks`."""
+
+
+class Request(NamedTuple):
+    """What to measure: ``depths`` in hits, the first of which counts for throughput and samples; ``params``: a setting
+    beside the exact one; ``threads`` for throughput; ``curve``: whether to try a range of settings."""
+
+    depths: Sequence[int]
+    params: SearchParams = EXACT
+    threads: Sequence[int] = (1,)
+    curve: bool = False
+
+
+class Measured(NamedTuple):
+    """The evaluation, and the runs of its settings by name, each of as many hits as the last depth."""
+
+    evaluation: Evaluation
+    runs: dict[str, list[ScoredDoc]]
+
+
+def measure(
+    index: Index,
+    queries: Queries,
+    request: Request,
+    qrels: Sequence[Qrel] = (),
+    *,
+    beside: Index | None = None,
+    dataset: str | None = None,
+    build: BuildCost | None = None,
+    progress: Callable[[str, int, int], None] = lambda *_: None,
+) -> Measured:
+    """What `request.params` find and cost beside the exact plan.
+
+    `qrels`: judgements of these queries, if there are; `beside`: another collection to judge by them.
+    """
+    exact = Trial(index, queries, EXACT)
+    chosen = Trial(index, queries, _named(index, queries, request.params))
+    trials = {"exact": exact} if chosen.params == exact.params else {"exact": exact, "chosen": chosen}
+    steps = len(trials) + request.curve
+    measured = []
+    for step, trial in enumerate(trials.values()):
+        progress("measure", step, steps)
+        measured.append(trial.measure(request.depths, exact, qrels, request.threads))
+    curve = []
+    if request.curve:
+        progress("measure", len(trials), steps)
+        curve = [point for k in request.depths for point in _curve(index, queries, k, exact)]
+    progress("measure", steps, steps)
+    runs = {name: trial.run(max(request.depths)) for name, trial in trials.items()}
+    evaluation = Evaluation(
+        collection=index.name,
+        generation=index.generation,
+        layout=index.manifest.layout,
+        documents=len(index),
+        sizes=_sizes(index),
+        build=build,
+        dataset=dataset,
+        queries=len(queries.ids),
+        judged=len({qrel.query_id for qrel in qrels}),
+        missing=_missing(index, qrels),
+        beside=_beside(beside, queries, qrels) if beside else None,
+        settings=[setting for setting, _ in measured],
+        curve=curve,
+        samples=measured[-1][1],
+        peak_memory=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * RSS_UNIT,
+        environment={"seismic": seismic.__version__, **describe_machine()},
+    )
+    return Measured(evaluation, runs)
+
+
+def _beside(index: Index, queries: Queries, qrels: Sequence[Qrel]) -> Beside:
+    return Beside(index.name, len(index), index.manifest.bytes, effectiveness(qrels, Trial(index, queries, EXACT).run))
+
+
+def _named(index: Index, queries: Queries, params: SearchParams) -> SearchParams:
+    """With the plan that they come to on this index."""
+    if params.recall is not None:
+        return params
+    return params.replace(plan=index.answer(queries.vectors.slice(0, 1), 1, params=params).plan)
+
+
+def _curve(index: Index, queries: Queries, k: int, exact: Trial) -> list[CurvePoint]:
+    settings = [EXACT, *(EXACT.replace(heap_factor=factor) for factor in FACTORS)]
+    settings += [EXACT.replace(bound_share=share) for share in BOUND_SHARES]
+    if index.manifest.layout == _WITH_BLOCKS:
+        settings += [
+            SearchParams(plan="blocks", query_cut=cut, heap_factor=factor) for cut in CUTS for factor in BLOCK_FACTORS
+        ]
+    points = []
+    for params in settings:
+        began = time.process_time()
+        found, _ = index.search_batch(queries.vectors, k, params=params)
+        microseconds = (time.process_time() - began) * 1e6 / len(queries.ids)
+        points.append(
+            CurvePoint(k, params.model_dump(exclude_none=True), recall(found, exact.search(k)[0]), microseconds)
+        )
+    return points
+
+
+_WITH_BLOCKS: Layout = "lists"
+
+
+def _sizes(index: Index) -> dict[str, int]:
+    sizes: Counter[str] = Counter()
+    for path, entry in index.manifest.files.items():
+        sizes[path.rpartition("/")[2]] += entry.bytes
+    return dict(sizes.most_common())
+
+
+def _missing(index: Index, qrels: Sequence[Qrel]) -> float | None:
+    """Share of the relevant documents that the collection does not have."""
+    relevant = sorted({qrel.doc_id for qrel in qrels if qrel.relevance > 0})
+    if not relevant:
+        return None
+    kind = index.view.rules.schema.field("id").type
+    if pa.types.is_integer(kind):
+        ids: list[str] | list[int] = [int(name) for name in relevant if name.lstrip("-").isdecimal()]
+    else:
+        ids = relevant
+    found = int((index.find(ids) >= 0).sum()) if ids else 0
+    return 1 - found / len(relevant)

@@ -1,0 +1,80 @@
+"""One setting on trial: all queries searched with one set of parameters, and what came of it."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+from ir_measures import Qrel, ScoredDoc
+
+from seismic import Index, SearchParams
+from seismic_tools.measure.evaluate.results import Depth, QuerySample, Setting
+from seismic_tools.measure.metrics import effectiveness, latencies, recall, summary
+from seismic_tools.readers.queries import Queries
+
+Found = tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """Searches for `queries` with `params`."""
+
+    index: Index
+    queries: Queries
+    params: SearchParams
+    _found: dict[int, Found] = field(default_factory=dict)
+
+    def search(self, k: int) -> Found:
+        """Document numbers and scores, both [queries, k]; searched once."""
+        if k not in self._found:
+            self._found[k] = self.index.search_batch(self.queries.vectors, k, params=self.params)
+        return self._found[k]
+
+    def run(self, k: int) -> list[ScoredDoc]:
+        """The same as a run: queries in order, each with its best document first, ids as text."""
+        numbers, scores = self.search(k)
+        return [
+            ScoredDoc(query, str(document), score)
+            for query, row, row_scores in zip(self.queries.ids, numbers, scores.tolist(), strict=True)
+            for document, score in zip(self.index.document_ids(row[row >= 0].tolist()), row_scores, strict=False)
+        ]
+
+    def measure(
+        self, depths: Sequence[int], truth: "Trial", qrels: Sequence[Qrel], threads: Sequence[int]
+    ) -> tuple[Setting, list[QuerySample]]:
+        """Everything about this setting, and about its queries at the first depth. `truth`: the exact trial."""
+        measured = [self._at(k, truth) for k in depths]
+        setting = Setting(
+            params=self.params.model_dump(exclude_none=True),
+            depths=[depth for depth, _ in measured],
+            effectiveness=effectiveness(qrels, self.run) if qrels else {},
+            queries_per_second={count: self._throughput(depths[0], count) for count in threads},
+        )
+        return setting, measured[0][1]
+
+    def _at(self, k: int, truth: "Trial") -> tuple[Depth, list[QuerySample]]:
+        vectors = self.queries.vectors
+        each = [vectors.slice(row, row + 1) for row in range(len(vectors))]
+        answers = [self.index.answer(query, k, params=self.params) for query in each]  # warms up, too
+        times = latencies(lambda query: self.index.search(query, k, params=self.params), each)
+        samples = [
+            QuerySample(query.nnz, microseconds, answer.stats.blocks_visited)
+            for query, microseconds, answer in zip(each, times.tolist(), answers, strict=True)
+        ]
+        profile = answers[0].profile
+        depth = Depth(
+            k=k,
+            plan=answers[0].plan,
+            profile=profile.model_dump() if profile else None,
+            recall=recall(self.search(k)[0], truth.search(k)[0]),
+            latency=summary(times),
+            blocks_visited=float(np.mean([answer.stats.blocks_visited for answer in answers])),
+            documents_scored=float(np.mean([answer.stats.documents_scored for answer in answers])),
+        )
+        return depth, samples
+
+    def _throughput(self, k: int, threads: int) -> float:
+        began = time.perf_counter()
+        self.index.search_batch(self.queries.vectors, k, params=self.params, threads=threads)
+        return len(self.queries.ids) / (time.perf_counter() - began)

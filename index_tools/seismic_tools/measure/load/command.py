@@ -1,0 +1,128 @@
+"""Throughput and latency of a service that runs, by connections; and whether its memory grows."""
+
+import asyncio
+import itertools
+import json
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+from urllib.request import Request, urlopen
+
+import numpy as np
+import typer
+import uvloop
+
+from seismic_tools.measure.load.client import Load, Samples
+from seismic_tools.measure.load.requests import address, bodies, requests
+from seismic_tools.measure.machine import describe_machine
+from seismic_tools.readers.queries import read_queries
+from seismic_tools.terminal.tables import table
+
+COLUMNS = ("connections", "loop", "batch", "per second", "p50 ms", "p99 ms", "max ms", "CPU ms", "answers", "RSS MB")
+
+
+class Usage(NamedTuple):
+    """Megabytes that the service has in memory, and seconds of CPU time it has used, by its own account."""
+
+    resident: float
+    cpu: float
+
+
+def usage(url: str, key: str | None) -> Usage:
+    """What the service says now."""
+    request = Request(f"{url}/metrics", headers={"Authorization": f"Bearer {key}"} if key else {})
+    with urlopen(request) as response:
+        text = response.read().decode()
+    resident, cpu = (
+        float(text.partition(f"\nprocess_{name} ")[2].split()[0])
+        for name in ("resident_memory_bytes", "cpu_seconds_total")
+    )
+    return Usage(resident / 1e6, cpu)
+
+
+def summarise(samples: Samples, seconds: float) -> dict[str, Any]:
+    """Answers a second, milliseconds they took, and how many of each status; 0 stands for broken connections."""
+    taken = np.array(samples.seconds or [np.nan]) * 1000
+    middle, high = np.percentile(taken, [50, 99])
+    return {
+        "per_second": len(samples.seconds) / seconds,
+        "p50_ms": float(middle),
+        "p99_ms": float(high),
+        "max_ms": float(taken.max()),
+        "statuses": {str(status): count for status, count in sorted(samples.statuses.items())},
+    }
+
+
+def main(
+    url: Annotated[str, typer.Argument(help="Of the service.")],
+    collection: Annotated[str, typer.Argument(help="To search.")],
+    queries: Annotated[Path, typer.Argument(help="File of queries, as for `seismic evaluate`.")],
+    connections: Annotated[list[int], typer.Option(help="How many at once; may be repeated.")] = [1, 8, 64, 512],  # noqa: B006
+    rate: Annotated[float | None, typer.Option(help="Requests due a second (open loop). Default: closed loop.")] = None,
+    seconds: Annotated[float, typer.Option(help="For each number of connections.")] = 10.0,
+    batch: Annotated[int, typer.Option(help="Searches in one request.")] = 1,
+    params: Annotated[str, typer.Option(help="Other fields of a search, JSON.")] = '{"with_payload": false}',
+    every: Annotated[float | None, typer.Option(help="Look at the service's memory every so many seconds.")] = None,
+    key: Annotated[str | None, typer.Option(envvar="SEISMIC_API_KEY", help="API key.")] = None,
+    output: Annotated[Path | None, typer.Option(help="JSON with the results.")] = None,
+) -> None:
+    """Send searches to a service, and print what came back, as Markdown.
+
+    In a closed loop each connection asks again once it is answered. In an
+    open loop requests are due at fixed times and their latency counts from
+    then, so a service that stalls is seen to stall.
+
+    Example:
+
+        python -m seismic_tools.measure.load http://127.0.0.1:8000 scifact queries.parquet --connections 8
+    """
+    host, port = address(url)
+    vectors = read_queries(queries).vectors
+    whole = requests(url, collection, bodies(vectors, json.loads(params), batch), batch > 1, key)
+    stream: Iterator[bytes] = itertools.cycle(whole)
+    results, rows = [], [[*COLUMNS]]
+    for count in connections:
+        load = Load(host, port, stream, count, rate)
+        before = usage(url, key)
+        samples, memory = uvloop.run(_timed(load, seconds, partial(usage, url, key), every))
+        after = usage(url, key)
+        result = {"connections": count, "rate": rate, "batch": batch, **summarise(samples, seconds)}
+        result["cpu_ms"] = (after.cpu - before.cpu) * 1000 / max(1, samples.statuses.total())
+        result["rss_mb"] = after.resident
+        course = [(0.0, before.resident), *memory, (seconds, after.resident)]
+        result["memory"] = [{"seconds": when, "rss_mb": resident} for when, resident in course]
+        results.append(result)
+        statuses = ", ".join(f"{status}: {number}" for status, number in result["statuses"].items())
+        numbers = (f"{result[name]:,.1f}" for name in ("per_second", "p50_ms", "p99_ms", "max_ms"))
+        cpu = f"{result['cpu_ms']:.3f}"
+        loop = f"{rate:g} due" if rate else "closed"
+        rows.append([str(count), loop, str(batch), *numbers, cpu, statuses, f"{result['rss_mb']:,.0f}"])
+    typer.echo(table(rows), nl=False)
+    for result in results if every else []:
+        looks = [[f"{one['seconds']:.0f}", f"{one['rss_mb']:,.1f}"] for one in result["memory"]]
+        typer.echo("\n" + table([[f"seconds at {result['connections']} connections", "RSS MB"], *looks]), nl=False)
+    if output:
+        output.write_text(json.dumps({"machine": describe_machine(), "results": results}, indent=2))
+
+
+async def _timed(
+    load: Load, seconds: float, look: Callable[[], Usage], every: float | None
+) -> tuple[Samples, list[tuple[float, float]]]:
+    """What came back; and at which second the service had how many megabytes."""
+    memory: list[tuple[float, float]] = []
+    watching = asyncio.create_task(_watch(look, every, memory)) if every else None
+    try:
+        return await asyncio.wait_for(load.run(seconds), seconds + 60), memory
+    finally:
+        if watching:
+            watching.cancel()
+
+
+async def _watch(look: Callable[[], Usage], every: float, memory: list[tuple[float, float]]) -> None:
+    begun = time.perf_counter()
+    while True:
+        await asyncio.sleep(every)
+        found = await asyncio.to_thread(look)  # in a thread, as the loop sends requests
+        memory.append((time.perf_counter() - begun, found.resident))

@@ -1,0 +1,85 @@
+"""What the service adds to the engine: the same queries by both, in turns, over one connection."""
+
+import itertools
+import json
+import statistics
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import seismic
+from seismic import Index, ParameterError, SparseVectors
+from seismic_tools.measure.load.caller import Caller
+from seismic_tools.measure.load.requests import address, bodies, requests
+from seismic_tools.measure.machine import describe_machine
+from seismic_tools.readers.queries import read_queries
+from seismic_tools.terminal.tables import table
+
+COLUMNS = ("engine_ms", "service_ms", "added_ms", "share")
+"""Medians, their difference, and the share of the engine's throughput that is left."""
+
+
+def compare(
+    caller: Caller, index: Index, whole: list[bytes], parts: list[SparseVectors], k: int, seconds: float
+) -> dict[str, float]:
+    """Median milliseconds of requests and of the same searches by the engine, taking turns, after one of each that
+    does not count."""
+    taken, ends = [], time.perf_counter() + seconds
+    for request, part in itertools.cycle(zip(whole, parts, strict=True)):
+        began = time.perf_counter()
+        if len(part) == 1:
+            index.search(part, k)
+        else:
+            index.search_batch(part, k)
+        between = time.perf_counter()
+        caller.ask(request)
+        done = time.perf_counter()
+        taken.append((between - began, done - between))
+        if done > ends and len(taken) > 1:
+            break
+    engine, service = (1000 * statistics.median(times) for times in zip(*taken[1:], strict=True))
+    return {"engine_ms": engine, "service_ms": service, "added_ms": service - engine, "share": engine / service}
+
+
+def main(
+    url: Annotated[str, typer.Argument(help="Of the service.")],
+    collection: Annotated[Path, typer.Argument(help="Folder of a collection that it serves.")],
+    queries: Annotated[Path, typer.Argument(help="File of queries, as for `seismic evaluate`.")],
+    batch: Annotated[list[int], typer.Option(help="Searches in one request; may be repeated.")] = [1, 256],  # noqa: B006
+    k: Annotated[int, typer.Option("-k", help="Hits wanted.")] = 10,
+    seconds: Annotated[float, typer.Option(help="For each size of batch.")] = 10.0,
+    key: Annotated[str | None, typer.Option(envvar="SEISMIC_API_KEY", help="API key.")] = None,
+    output: Annotated[Path | None, typer.Option(help="JSON with the results.")] = None,
+) -> None:
+    """Ask a service and the engine in this process the same, in turns, and print what they take.
+
+    Requests go one after another over one connection, for exact answers without
+    payload. A batch is compared with `Index.search_batch` on one thread.
+
+    Example:
+
+        python -m seismic_tools.measure.load.overhead http://127.0.0.1:8000 collections/scifact queries.parquet
+    """
+    vectors, rows, results = read_queries(queries).vectors, [["batch", *COLUMNS]], []
+    host, port = address(url)
+    with seismic.open(collection) as index:
+        index.warm_up()
+        for size in batch:
+            parts = [vectors.slice(at, at + size) for at in range(0, len(vectors) - size + 1, size)]
+            if not parts:
+                raise ParameterError(f"--batch is {size}, but {queries} has {len(vectors)} queries")
+            params = {"limit": k, "params": {"plan": "exact"}, "with_payload": False}
+            whole = [requests(url, index.name, bodies(part, params, size), size > 1, key)[0] for part in parts]
+            with Caller(host, port, timeout=60) as caller:
+                result = {"batch": size, "k": k, **compare(caller, index, whole, parts, k, seconds)}
+            results.append(result)
+            rows.append([str(size), *(f"{result[name]:.3f}" for name in COLUMNS)])
+    typer.echo(table(rows), nl=False)
+    if output:
+        output.write_text(json.dumps({"machine": describe_machine(), "results": results}, indent=2))
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,59 @@
+"""What `seismic evaluate` measures: overlap with the exact answer, agreement with judgements, time."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import ir_measures
+import numpy as np
+import numpy.typing as npt
+from ir_measures import RR, Qrel, R, ScoredDoc, nDCG
+
+from seismic.measure.recall import shares_found
+
+MEASURES = (nDCG @ 10, RR @ 10, R @ 10, R @ 100, R @ 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Microseconds per query."""
+
+    p50: float
+    p95: float
+    p99: float
+    mean: float
+
+
+def recall(found: npt.NDArray[np.int64], exact: npt.NDArray[np.int64]) -> float:
+    """Mean share of the exact top k among the documents found, both document numbers [n, k] with pads of -1.
+
+    Queries that no document matches do not count; NaN if there are no others.
+    """
+    shares = shares_found(found, exact)
+    return float(shares.mean()) if len(shares) else float("nan")
+
+
+def effectiveness(qrels: Sequence[Qrel], run: Callable[[int], Sequence[ScoredDoc]]) -> dict[str, float]:
+    """Means of MEASURES over the queries of `qrels`. `run(k)`: what searches for k hits find; k is a measure's own."""
+    results = {}
+    for measure in MEASURES:
+        hits = run(measure["cutoff"])
+        results[str(measure)] = float(ir_measures.calc_aggregate([measure], qrels, hits)[measure])
+    return results
+
+
+def latencies(search: Callable[[Any], object], queries: Sequence[Any]) -> npt.NDArray[np.float64]:
+    """float64 [n]: microseconds of `search`, called with one query after another."""
+    times = np.empty(len(queries))
+    for number, query in enumerate(queries):
+        began = time.perf_counter_ns()
+        search(query)
+        times[number] = (time.perf_counter_ns() - began) / 1e3
+    return times
+
+
+def summary(microseconds: npt.NDArray[np.float64]) -> Latency:
+    """Percentiles and mean."""
+    p50, p95, p99 = np.percentile(microseconds, (50, 95, 99)).tolist()
+    return Latency(p50, p95, p99, float(microseconds.mean()))

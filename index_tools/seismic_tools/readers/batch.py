@@ -1,0 +1,170 @@
+"""What every reader yields, and the rules that all formats share."""
+
+import zlib
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from seismic import InputError, SparseVectors, VectorError
+from seismic.documents.ids import find_repeat
+from seismic_tools.readers.texts import Texts, is_text
+
+BATCH_ROWS = 4096
+BATCH_NNZ = 1 << 20
+"""Components of a batch from a format that does not say how long a row can be: a longer row comes alone."""
+
+NO_DOCUMENTS = pa.table({})
+BY_TOKEN = frozenset({"vector", "tokens"})
+VECTOR_FIELDS = BY_TOKEN | {"indices", "values"}
+
+
+class Tokens(dict[str, int]):
+    """Token -> component. `growing`: an unknown token gets the next free component; otherwise it is a KeyError."""
+
+    def __init__(self, known: Iterable[str] = (), *, growing: bool = True) -> None:
+        super().__init__((token, component) for component, token in enumerate(known))
+        self.growing = growing
+
+    def __missing__(self, token: str) -> int:
+        if not self.growing:
+            raise KeyError(token)
+        component = self[token] = len(self)
+        return component
+
+
+class Reading(NamedTuple):
+    """How vectors are read: `dimension` None takes what comes; `repair` as in SparseVectors.
+
+    `skip`: how many rows at the beginning of the file are left out. `scratch`: a folder for temporary files of formats
+    that must be turned around; None takes the system's. `texts` makes vectors of documents that have none.
+    """
+
+    tokens: Tokens
+    dimension: int | None = None
+    repair: bool = False
+    skip: int = 0
+    scratch: Path | None = None
+    texts: Texts | None = None
+
+
+class Rows(NamedTuple):
+    """Where the rows of a batch stand: `numbers` of lines (from 1) or rows (from 0) of `file`."""
+
+    file: Path
+    unit: str
+    numbers: Sequence[int]
+
+    def place(self, row: int) -> str:
+        """Where row `row` of the batch stands, as error messages name it."""
+        return f"{self.file}, {self.unit} {self.numbers[row]}"
+
+    def placed(self, error: VectorError) -> VectorError:
+        """The error of a row of the batch, with the place of that row in the file."""
+        place = str(self.file) if error.row is None else self.place(error.row)
+        return VectorError(error.problem, field=error.field, source=place)
+
+
+class Batch(NamedTuple):
+    """Some rows of one file.
+
+    ``documents``: `id`, perhaps `text`, and metadata columns; `NO_DOCUMENTS` from formats without ids, whose rows
+    `read_collection` numbers. ``by_token``: whether the vectors came as tokens; ``read``: the share of the file read so
+    far, 0 to 1.
+    """
+
+    rows: Rows
+    vectors: SparseVectors
+    documents: pa.Table
+    by_token: bool
+    read: float
+
+
+class BrokenFileError(Exception):
+    """What is wrong with a file by the rules of its format; `readable` says which file."""
+
+
+@contextmanager
+def readable(path: Path, kind: str) -> Iterator[None]:
+    """Turn what a broken file makes its library raise, and BrokenFileError, into an InputError."""
+    try:
+        yield
+    except (pa.ArrowException, OSError, EOFError, UnicodeDecodeError, zlib.error, BrokenFileError) as error:
+        raise InputError(f"{path}: cannot be read as {kind}, or only in part: {error}") from None
+
+
+TO_ENCODE = "text"
+"""In place of the field of vectors, if there are none and texts are encoded."""
+
+
+def vector_field(fields: Collection[str], texts: Texts | None = None) -> str:
+    """Which of `indices`, `vector` or `tokens` holds the vector, or TO_ENCODE; VectorError if there are two, or
+    none and nothing to make one."""
+    found = VECTOR_FIELDS.intersection(fields)
+    if texts and (texts.always or not found):
+        return TO_ENCODE
+    if found == {"indices", "values"}:
+        return "indices"
+    if found in ({"vector"}, {"tokens"}):
+        return next(iter(found))
+    names = " and ".join(sorted(found)) or "none of them, and no encoder to make one of text"
+    raise VectorError(f"expected 'indices' and 'values', or 'vector', or 'tokens' (found {names})")
+
+
+def token_vectors(
+    starts: npt.NDArray[np.int64], components: npt.NDArray[Any], weights: npt.NDArray[Any], reading: Reading, field: str
+) -> SparseVectors:
+    """Vectors of token maps, given as a CSR triple. A map has no order, so components are sorted here."""
+    rows = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
+    order = np.argsort(rows << 32 | components)
+    try:
+        return SparseVectors.from_arrays(
+            starts, components[order], weights[order], reading.dimension, repair=reading.repair
+        )
+    except VectorError as error:
+        raise VectorError(error.problem, row=error.row, field=field) from None
+
+
+def document_table(columns: Mapping[str, pa.Array]) -> pa.Table:
+    """Documents from their columns: `id` has to be there, strings or integers and never null; `text` is strings."""
+    if "id" not in columns:
+        raise VectorError(f"column is missing (found {', '.join(columns) or 'no others'})", field="id")
+    ids = columns["id"]
+    if ids.null_count:
+        row = ids.is_null().to_pylist().index(True)
+        raise VectorError("found null, expected a string or an integer", row=row, field="id")
+    if not (is_text(ids.type) or pa.types.is_integer(ids.type)):
+        raise VectorError(f"found {ids.type}, expected strings or integers", field="id")
+    text = columns.get("text")
+    if text is not None and not (is_text(text.type) or pa.types.is_null(text.type)):
+        raise VectorError(f"found {text.type}, expected strings", field="text")
+    return pa.table({**columns, "id": ids.cast(pa.string()) if is_text(ids.type) else ids})
+
+
+def check_unique(ids: pa.ChunkedArray, places: Sequence[Rows]) -> None:
+    """VectorError if an id occurs twice; `places` says where the ids of each batch came from."""
+    repeat = find_repeat(ids)
+    if repeat is None:
+        return
+    row, earlier = repeat
+    ends = np.cumsum([len(rows.numbers) for rows in places])
+
+    def place(row: int) -> str:
+        part = int(np.searchsorted(ends, row, side="right"))
+        return places[part].place(row - int(ends[part]))  # counted from the end of its batch
+
+    raise VectorError(
+        f"found id {ids[row].as_py()!r} again, first in {place(earlier)}; expected each once",
+        field="id",
+        source=place(row),
+    )
+
+
+def common_type(kind: pa.DataType, other: pa.DataType) -> pa.DataType:
+    """The type that can hold both: null < anything, int64 < double, and so on; pa.ArrowException if there is none."""
+    schemas = [pa.schema([("", kind)]), pa.schema([("", other)])]
+    return pa.unify_schemas(schemas, promote_options="permissive").field(0).type

@@ -1,0 +1,125 @@
+"""Batches gathered on disk, so that neither the texts nor the vectors of a collection have to fit in memory."""
+
+import mmap
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from seismic import InputError, SparseVectors, StorageError
+from seismic.builder.spool import Spool
+from seismic_tools.readers.batch import Batch, check_unique
+
+
+class Collection(NamedTuple):
+    """All vectors and, row by row beside them, all documents; both are memory-mapped."""
+
+    vectors: SparseVectors
+    documents: pa.Table
+
+
+@contextmanager
+def collect(batches: Iterable[Batch], beside: Path) -> Iterator[Collection]:
+    """All of `batches`, held in unnamed files next to the path `beside` for as long as someone uses them: a process
+    that is killed leaves nothing.
+
+    Raises what reading the batches raises, VectorError for a repeated id and StorageError if nothing can be
+    written there.
+    """
+    parent = folder_for(beside)
+    try:
+        collection = _gather(batches, parent)
+    except OSError as error:  # what goes wrong with the files read is an InputError
+        raise StorageError(f"cannot write to {parent}: {error.strerror or error}") from None
+    pa.default_memory_pool().release_unused()  # what decoding needed: more than the vectors themselves
+    yield collection
+
+
+def folder_for(path: Path) -> Path:
+    """The nearest folder above `path` that is there: temporary files in it have the room that `path` will need."""
+    return next(folder for folder in path.absolute().parents if folder.exists())
+
+
+def _gather(batches: Iterable[Batch], folder: Path) -> Collection:
+    places = []
+    with closing(_Vectors(folder)) as vectors, closing(_Documents(folder)) as documents:
+        for batch in batches:
+            vectors.add(batch.vectors)
+            documents.add(batch.documents)
+            places.append(batch.rows)
+        table = documents.table()
+        check_unique(table["id"], places)
+        return Collection(vectors.vectors(), table)
+
+
+class _Vectors:
+    """Components and values as plain numbers; 16-bit components as long as all of them fit."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.lengths: list[npt.NDArray[np.int64]] = []
+        self.dimension, self.narrow = 0, True
+        self.components, self.values = Spool(np.uint16, folder), Spool(np.float32, folder)
+
+    def add(self, vectors: SparseVectors) -> None:
+        self.lengths.append(np.diff(vectors.indptr))
+        self.dimension = max(self.dimension, vectors.dimension)
+        if self.dimension > 1 << 16 and self.narrow:
+            before, self.components, self.narrow = self.components.array(), Spool(np.uint32, self.folder), False
+            self.components.append(before)
+        self.components.append(vectors.components)
+        self.values.append(vectors.values)
+
+    def vectors(self) -> SparseVectors:
+        """All of them; the readers have checked every batch."""
+        indptr = np.concatenate([[0], np.cumsum(np.concatenate(self.lengths))])
+        return SparseVectors.trusted(indptr, self.components.array(), self.values.array(), self.dimension)
+
+    def close(self) -> None:
+        self.components.close()
+        self.values.close()
+
+
+class _Documents:
+    """Documents as Arrow IPC. Types that JSON lines were inferred to have may widen on the way: that begins a new
+    file, and the old ones are cast in the end."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.files: list[BinaryIO] = []
+        self.schema: pa.Schema | None = None
+        self.writer: Any = None
+
+    def add(self, documents: pa.Table) -> None:
+        if documents.schema != self.schema:
+            self._end()
+            self.schema = documents.schema
+            self.files.append(tempfile.TemporaryFile(dir=self.folder))  # noqa: SIM115 (closed with the object)
+            self.writer = pa.ipc.new_file(self.files[-1], self.schema)
+        self.writer.write_table(documents)
+
+    def table(self) -> pa.Table:
+        self._end()
+        maps = (mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) for file in self.files)
+        tables = [pa.ipc.open_file(pa.py_buffer(mapped)).read_all() for mapped in maps]
+        try:
+            return pa.concat_tables(tables, promote_options="permissive")
+        except pa.ArrowException as error:
+            raise InputError(f"metadata of all documents does not fit into common columns: {error}") from None
+
+    def close(self) -> None:
+        """Close the files; what is mapped stays."""
+        self._end()
+        for file in self.files:
+            file.close()
+
+    def _end(self) -> None:
+        if self.writer is not None:
+            self.writer.close()
+            self.writer = None
+            self.files[-1].flush()

@@ -1,0 +1,94 @@
+"""Explanations and counts of an answer, for people."""
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from seismic import Answer, Contribution, Explanation
+from seismic.search.explain import Term
+from seismic_tools.terminal.sanitize import sanitize
+
+SHOWN = 8
+"""Components shown of a hit, and of the query."""
+
+
+def print_facets(answer: Answer) -> None:
+    """The counts that were asked for, if any."""
+    for column, facets in (answer.facets or {}).items():
+        table = _table(column, ("matches", True))
+        for facet in facets:
+            table.add_row(sanitize(facet.value), f"{facet.count:,}")
+        _print(table)
+
+
+def print_explanation(answer: Answer) -> None:
+    """What scores are made of, and how they were found, if that was asked for."""
+    explanation = answer.explanation
+    if explanation is None:
+        return
+    for hit in answer.hits:
+        table = _table(sanitize(hit.id), ("weight", True), ("value", True), ("adds", True))
+        parts = hit.explanation or ()
+        for part in parts[:SHOWN]:
+            table.add_row(_name(part), f"{part.weight:.4f}", f"{part.value:.4f}", f"{part.product:.4f}")
+        _add_rest(table, parts)
+        table.add_row("inner product", "", "", f"{sum(part.product for part in parts):.4f}")
+        _print(table)
+    facts = _table("how it was found", ("", False))
+    for name, fact in _facts(explanation):
+        facts.add_row(name, fact)
+    _print(facts)
+
+
+def _facts(explanation: Explanation) -> list[tuple[str, str]]:
+    stats = explanation.stats
+    terms = [f"{_name(term)} {term.weight:.3f}" for term in explanation.terms[:SHOWN]]
+    shards = [f"{shard.allowed:,} of {shard.documents:,} by {shard.method}" for shard in explanation.shards]
+    facts = [
+        ("why this plan", explanation.why),
+        ("query", ", ".join(terms) + _more(len(explanation.terms))),
+        ("shards", ", ".join(shards)),
+        ("let through", f"{explanation.selectivity:.2%} of all documents"),
+        ("lists", f"{stats.lists:,} visited, {explanation.lists_cut:,} cut"),
+        (
+            "blocks",
+            f"{stats.blocks:,} estimated, {stats.blocks_visited:,} visited, {stats.blocks_skipped:,} skipped",
+        ),
+        ("documents", f"{stats.documents_scored:,} scored"),
+    ]
+    if explanation.threshold is not None:
+        facts.append(("to be reached", f"{explanation.threshold:.4f}, the score of the last hit needed"))
+    if explanation.reachable is not None:
+        facts.append(("blocks that could", f"{explanation.reachable:,}"))
+    if explanation.best_skipped is not None:
+        facts.append(("best that could not", f"{explanation.best_skipped:.4f}"))
+    return facts
+
+
+def _name(part: Contribution | Term) -> str:
+    return str(part.component) if part.token is None else part.token
+
+
+def _more(count: int) -> str:
+    return f", and {count - SHOWN:,} more" if count > SHOWN else ""
+
+
+def _add_rest(table: Table, parts: Sequence[Contribution]) -> None:
+    rest = parts[SHOWN:]
+    if rest:
+        table.add_row(f"{len(rest)} more", "", "", f"{sum(part.product for part in rest):.4f}")
+
+
+def _table(first: str, *others: tuple[str, bool]) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column(first)
+    for name, right in others:
+        table.add_column(name, justify="right" if right else "left")
+    return table
+
+
+def _print(table: Table) -> None:
+    console = Console(markup=False, emoji=False, highlight=False)  # texts may hold what looks like markup
+    console.print()
+    console.print(table)

@@ -1,0 +1,77 @@
+"""Hits of a search, printed and read: for people, and as JSON lines, which another search can be fused with."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from seismic import Answer, Hit, Index, InputError, Ranked, Run
+from seismic_tools.terminal.sanitize import sanitize
+
+TITLE_COLUMNS = ("title", "text")
+"""Payload columns that say what a document is, the best first."""
+
+
+class Line(NamedTuple):
+    """A hit at its rank; in an answer of groups that of its group, whose value it then has."""
+
+    rank: int
+    hit: Hit
+    group: tuple[Any, ...]
+
+
+def lines_of(answer: Answer, offset: int) -> list[Line]:
+    """The hits of an answer, or those of its groups."""
+    if answer.groups is None:
+        return [Line(rank, hit, ()) for rank, hit in enumerate(answer.hits, offset + 1)]
+    groups = enumerate(answer.groups, 1)
+    return [Line(rank, hit, (group.value,)) for rank, group in groups for hit in group.hits]
+
+
+def print_json(index: Index, lines: Sequence[Line]) -> None:
+    """A JSON object a line."""
+    payloads = index.payloads([line.hit.number for line in lines])
+    for (rank, hit, group), payload in zip(lines, payloads, strict=True):
+        shown: dict[str, Any] = {"rank": rank, "id": hit.id, "score": hit.score, "payload": payload}
+        if group:
+            shown["group"] = group[0]
+        if hit.explanation is not None:
+            shown["explanation"] = hit.explanation
+        typer.echo(orjson.dumps(shown, default=str))  # str: for decimals and the like
+
+
+def print_table(index: Index, lines: Sequence[Line], group: str | None) -> None:
+    """A table; `group`: the column that hits are grouped by."""
+    title = next((column for column in TITLE_COLUMNS if column in index.columns), None)
+    table = Table(box=None, header_style="bold", pad_edge=False, expand=title is not None)
+    table.add_column("rank", justify="right")
+    table.add_column("score", justify="right")
+    for column in (*([group] if group else []), "id"):
+        table.add_column(column)
+    if title:
+        table.add_column(title, ratio=1, no_wrap=True)  # takes what the others leave
+    titles = index.payloads([line.hit.number for line in lines], [title] if title else [])
+    for (rank, hit, value), payload in zip(lines, titles, strict=True):
+        excerpt = [sanitize(payload[title] or "")] if title else []
+        table.add_row(str(rank), f"{hit.score:.4f}", *map(sanitize, value), sanitize(hit.id), *excerpt)
+    Console(markup=False, emoji=False, highlight=False).print(table)  # texts may hold what looks like markup
+
+
+def read_run(path: Path) -> Run:
+    """Hits of another search: JSON lines with `id` and `score`, as `--json` prints them. Raises InputError."""
+    hits = []
+    try:
+        for number, line in enumerate(path.read_bytes().splitlines(), 1):
+            try:
+                found = orjson.loads(line)
+                hits.append(Ranked(id=found["id"], score=float(found["score"])))
+            except (ValueError, TypeError, KeyError):  # ParameterError is a ValueError
+                shown = line[:60].decode(errors="replace")
+                raise InputError(f"{path}, line {number}: found {shown}, expected JSON with id and score") from None
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from None
+    return Run(hits=hits)

@@ -1,0 +1,41 @@
+"""Writing collections: the parts of a conversion, into one file of a format."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from seismic_tools.writers.base import Writing
+from seismic_tools.writers.ciff import write_ciff
+from seismic_tools.writers.csr import write_csr
+from seismic_tools.writers.inner import write_inner
+from seismic_tools.writers.jsonl import write_jsonl
+from seismic_tools.writers.parquet import write_parquet
+from seismic_tools.writers.parts import Parts
+from seismic_tools.writers.vocabulary import write_vocabulary
+
+__all__ = ["WRITERS", "Writer", "Writing", "write_vocabulary"]
+
+
+class Writer(NamedTuple):
+    """How a format is written, and what it holds besides vectors.
+
+    `write` returns remarks for the user about what it had to change.
+    """
+
+    write: Callable[[Path, Parts, Writing], list[str]]
+    ids: bool
+    payload: bool
+    tokens: bool
+
+
+WRITERS: dict[str, Writer] = {
+    ".parquet": Writer(write_parquet, ids=True, payload=True, tokens=True),
+    ".jsonl": Writer(write_jsonl, ids=True, payload=True, tokens=True),
+    ".jsonl.gz": Writer(partial(write_jsonl, compression="gzip"), ids=True, payload=True, tokens=True),
+    ".jsonl.zst": Writer(partial(write_jsonl, compression="zstd"), ids=True, payload=True, tokens=True),
+    ".ciff": Writer(write_ciff, ids=True, payload=False, tokens=True),
+    ".csr": Writer(write_csr, ids=False, payload=False, tokens=False),
+    ".bin": Writer(write_inner, ids=False, payload=False, tokens=False),
+}
+"""Ending of a file's name -> its writer."""

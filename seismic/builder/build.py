@@ -1,0 +1,225 @@
+"""Building a collection: vectors and documents in, a published generation out."""
+
+import threading
+from collections import defaultdict
+from collections.abc import Callable
+from contextlib import ExitStack
+from importlib.metadata import version
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import pyarrow as pa
+
+from seismic.builder.kept import measure_kept
+from seismic.builder.plan import ShardPlan, plan_shards
+from seismic.builder.ranges import Report
+from seismic.builder.resume import Checkpoint, fingerprint
+from seismic.builder.shard import build_shard
+from seismic.documents.table import check_documents
+from seismic.encoders import Encoder, EncoderEntry
+from seismic.errors import InputError, ParameterError
+from seismic.params import BuildParams
+from seismic.store.collection import GENERATIONS
+from seismic.store.files import write_batches
+from seismic.store.manifest import (
+    ENCODER,
+    FORMAT_MAJOR,
+    FORMAT_MINOR,
+    NO_TOPS,
+    SMALL,
+    VOCABULARY,
+    FileEntry,
+    Kept,
+    Manifest,
+    ShardEntry,
+)
+from seismic.store.publish import KEEP, staging, tidy_log, void_changes
+from seismic.store.schema import vocabulary_schema
+from seismic.threads import in_order
+from seismic.vectors import SparseVectors, VectorsLike, as_vectors
+from seismic.version import __version__
+from seismic.vocabulary import Vocabulary, inverse_document_frequency
+
+COUNTED = 1 << 24
+"""Components counted at once."""
+
+Progress: TypeAlias = Callable[[str, int, int], None]
+"""progress(stage, done, total), in documents; called from any thread, one call at a time."""
+
+
+def build(
+    vectors: VectorsLike,
+    out: str | Path,
+    *,
+    documents: pa.Table | None = None,
+    vocabulary: Vocabulary | None = None,
+    encoder: Encoder | None = None,
+    params: BuildParams | None = None,
+    queries: "VectorsLike | None" = None,
+    shards: int = 1,
+    workers: int = 1,
+    memory: int | None = None,
+    resume: bool = False,
+    replace: bool = False,
+    keep: int = KEEP,
+    progress: Progress | None = None,
+) -> Path:
+    """Build an index and publish it as a generation of the collection `out`; the generation's folder.
+
+    `vectors`: SparseVectors, a scipy CSR matrix [n, dimension], or an Arrow table with `indices` and `values`.
+    `documents`: a table of n rows with a column `id` (strings or integers, unique) and payload columns; None numbers
+    the documents from 0. `vocabulary`: the tokens of the components, for queries by token. `encoder`: what makes
+    vectors of queries, and of documents that come without; the vocabulary is its own then. `queries`: real ones, by
+    which to measure what the layout `small` keeps of exact answers; None: they are made of documents.
+
+    Documents are split into `shards` equal ranges; `workers` threads build them, with the same bytes whatever their
+    number. `memory`: bytes of anonymous memory that building may take; shards are made more, and so smaller, and fewer
+    are built at once, so that it is enough. `resume`: shards that are finished stay if the build is interrupted, even
+    by `kill -9`, and the next one with `resume`, the same input and parameters goes on with them; the bytes are the
+    same. `replace` publishes a new generation into an existing collection, of which the
+    `keep` newest stay (more, as long as someone has them open).
+
+    Raises InputError, ParameterError, or StorageError (OutputExistsError, LockedError); nothing half-written is served,
+    nor, without `resume`, left.
+    """
+    vectors, params = as_vectors(vectors), params or BuildParams()
+    if encoder is not None:
+        if vocabulary is not None and not vocabulary.tokens.equals(encoder.vocabulary.tokens):
+            raise InputError(f"found another vocabulary than that of encoder '{encoder.name}'; leave it out")
+        vocabulary = encoder.vocabulary
+    if vocabulary is not None:
+        vocabulary.check_unique()
+        if len(vocabulary) < vectors.dimension:
+            raise InputError(
+                f"vocabulary: found {len(vocabulary)} tokens for vectors of dimension {vectors.dimension}, expected at "
+                "least as many"
+            )
+        vectors = vectors.widened(len(vocabulary))
+    if queries is not None and params.layout != "small":
+        raise ParameterError(
+            f"queries measure what the layout 'small' keeps; '{params.layout}' keeps all: leave them out"
+        )
+    asked = None if queries is None else as_vectors(queries)
+    table = check_documents(documents, len(vectors))
+    _check_counts(len(vectors), shards, workers)
+    out = Path(out)
+    plan = plan_shards(vectors, params, shards, workers, memory)
+    with ExitStack() as published, staging(out, replace=replace, keep=keep, resume=resume) as (folder, generation):
+        before = Checkpoint(folder, fingerprint(vectors, table, params, plan.ranges)) if resume else None
+        entries = write_shards(folder, vectors, table, params, plan, progress, before)
+        kept = []
+        if params.layout == "small":
+            kept = measure_kept(vectors, params.layout, asked, workers, lambda *done: _tell(progress, "measure", *done))
+        sequence = void_changes(out, published)
+        entry = encoder.entry if encoder else None
+        write_manifest(folder, generation, vectors, vocabulary, entry, params, entries, kept, sequence)
+        if before:
+            before.forget()
+    tidy_log(out)
+    return out / GENERATIONS / generation
+
+
+def write_shards(
+    folder: Path,
+    vectors: SparseVectors,
+    table: pa.Table,
+    params: BuildParams,
+    plan: ShardPlan,
+    progress: Progress | None,
+    before: Checkpoint | None = None,
+) -> list[ShardEntry]:
+    """Build the shards of a generation into its folder, but for those that were finished `before`; their entries for
+    the manifest."""
+    reports = _Progress(len(vectors), progress)
+
+    def build_range(numbered_range: tuple[int, tuple[int, int]]) -> ShardEntry:
+        number, (first, last) = numbered_range
+        inner = folder / f"shard-{number:05d}"
+        rows, report = table.slice(first, last - first), reports.of_shard(last - first)
+        entry = before.finished(inner.name) if before else None
+        if entry:
+            report("resume", 1.0)
+            return entry
+        inner.mkdir()
+        entry = build_shard(vectors.slice(first, last), rows, inner, first, params, plan.threads, report)
+        if before:
+            before.finish(entry)
+        return entry
+
+    return list(in_order(build_range, list(enumerate(plan.ranges)), plan.side_by_side))
+
+
+def write_manifest(
+    folder: Path,
+    generation: str,
+    vectors: SparseVectors,
+    vocabulary: Vocabulary | None,
+    encoder: EncoderEntry | None,
+    params: BuildParams,
+    shards: list[ShardEntry],
+    kept: list[Kept],
+    sequence: int,
+) -> None:
+    """Write the vocabulary and the manifest of a generation whose shards are written."""
+    Manifest(
+        format=f"{FORMAT_MAJOR}.{FORMAT_MINOR}",
+        reader_features=[NO_TOPS, SMALL] if params.layout == "small" else [NO_TOPS],
+        writer_features=[ENCODER] if encoder else [],
+        generation=generation,
+        layout=params.layout,
+        documents=len(vectors),
+        dimension=vectors.dimension,
+        nnz=sum(shard.nnz for shard in shards),
+        build=params.model_dump(),
+        versions={"seismic": __version__, **{name: version(name) for name in ("numba", "numpy", "pyarrow")}},
+        vocabulary=None if vocabulary is None else _write_vocabulary(folder / VOCABULARY, vocabulary, vectors),
+        shards=shards,
+        kept=kept,
+        sequence=sequence,
+        encoder=encoder,
+    ).write(folder)
+
+
+def _check_counts(documents: int, shards: int, workers: int) -> None:
+    if documents == 0:
+        raise InputError("found no vectors, expected at least one document")
+    if documents > 1 << 32:
+        raise InputError(f"found {documents} documents, expected at most {1 << 32}")
+    if not 1 <= shards <= documents:
+        raise ParameterError(f"shards is {shards}, expected 1 to {documents}, the number of documents")
+    if workers < 1:
+        raise ParameterError(f"workers is {workers}, expected at least 1")
+
+
+def _tell(progress: Progress | None, stage: str, done: int, total: int) -> None:
+    if progress is not None:
+        progress(stage, done, total)
+
+
+class _Progress:
+    """Adds up the shares of the shards' stages and passes them on as documents."""
+
+    def __init__(self, total: int, progress: Progress | None) -> None:
+        self._total, self._progress = total, progress
+        self._done: dict[str, float] = defaultdict(float)
+        self._lock = threading.Lock()
+
+    def of_shard(self, documents: int) -> Report:
+        def report(stage: str, share: float) -> None:
+            if self._progress is None:
+                return
+            with self._lock:
+                self._done[stage] += share * documents
+                self._progress(stage, min(round(self._done[stage]), self._total), self._total)
+
+        return report
+
+
+def _write_vocabulary(path: Path, vocabulary: Vocabulary, vectors: SparseVectors) -> FileEntry:
+    frequency = np.zeros(vectors.dimension, np.int64)
+    for first in range(0, vectors.nnz, COUNTED):  # NumPy counts copies of 64 bits
+        frequency += np.bincount(vectors.components[first : first + COUNTED], minlength=vectors.dimension)
+    idf = inverse_document_frequency(frequency, len(vectors))
+    batch = pa.record_batch([vocabulary.tokens, pa.array(frequency), pa.array(idf)], schema=vocabulary_schema())
+    return write_batches(path, vocabulary_schema(), [batch])

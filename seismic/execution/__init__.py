@@ -1,1 +1,0 @@
-"""Running parsed queries over the shards of a view."""

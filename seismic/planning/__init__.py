@@ -1,1 +1,0 @@
-"""Which plan and knobs answer a query, and what recall they keep."""

@@ -1,0 +1,102 @@
+"""Columns as codes, to group and count documents by their values: a number for each distinct value of a shard."""
+
+from typing import NamedTuple, TypeAlias
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from seismic.errors import ParameterError
+from seismic.filters.bits import count_of, from_mask
+from seismic.filters.columns import element_of, is_list, is_text, is_time
+from seismic.view.live import Address, LiveShard
+from seismic.view.scope import Part, Scope
+from seismic.view.view import View
+
+
+class Codes(NamedTuple):
+    """A column of one shard. ``values`` (Arrow): the distinct ones. ``codes`` int32: places in `values`, of every
+    document, -1 for none; or of every value of a list, and then ``documents`` int64, ascending: whose it is."""
+
+    values: pa.Array
+    codes: npt.NDArray[np.int32]
+    documents: npt.NDArray[np.int64] | None
+
+
+ByColumn: TypeAlias = dict[str, Codes]
+
+
+class Columns:
+    """The codes of columns, made when first asked for, and kept as long as their shard: 4 bytes a document, or 12 a
+    value of a list, and the distinct values. Safe to use from many threads."""
+
+    def __init__(self) -> None:
+        self._kept: WeakKeyDictionary[Address, ByColumn] = WeakKeyDictionary()
+
+    def of(self, shard: LiveShard, key: str) -> Codes:
+        """The codes of a column that `check_key` has passed."""
+        columns = self._kept.setdefault(shard.address, {})
+        if key not in columns:
+            columns[key] = _codes(shard.shard.documents[key])
+        return columns[key]
+
+
+def check_key(view: View, key: str, where: str, *, lists: bool) -> None:
+    """ParameterError unless there is a column of that name whose values can be told apart; `lists`: or that has lists
+    of them."""
+    if key not in view.documents.columns:
+        known = ", ".join(view.documents.columns) or "no payload columns"
+        raise ParameterError(f"{where}: unknown column '{key}'; this collection has {known}")
+    kind = view.rules.schema.field(key).type
+    element = element_of(kind)
+    if not (is_text(element) or is_time(element) or pa.types.is_integer(element) or pa.types.is_boolean(element)):
+        expected = "expected strings, integers, booleans, dates or times"
+        raise ParameterError(f"{where}: column '{key}' is {kind}, {expected}")
+    if is_list(kind) and not lists:
+        raise ParameterError(f"{where}: column '{key}' is {kind}, expected one value a document")
+
+
+def narrowed(view: View, scope: Scope, masks: list[npt.NDArray[np.bool_]]) -> Scope:
+    """The documents of a scope for which `masks` hold, bool [documents] of each shard, by number."""
+    parts = []
+    for shard, part, mask in zip(view.shards, scope.parts, masks, strict=True):
+        bits = from_mask(mask[shard.shard.shared.numbers])
+        bits = bits & part.allowed if len(part.allowed) else bits
+        parts.append(Part(bits, count_of(bits)))
+    return Scope(tuple(parts))
+
+
+def _codes(column: pa.ChunkedArray) -> Codes:
+    if not is_list(column.type):
+        return Codes(*_encoded(column.chunks, column.type), None)
+    rows, firsts = [], np.cumsum([0, *map(len, column.chunks)])
+    for first, chunk in zip(firsts, column.chunks, strict=False):
+        rows.append(pc.list_parent_indices(chunk).to_numpy().astype(np.int64) + first)
+    values, codes = _encoded([pc.list_flatten(chunk) for chunk in column.chunks], column.type.value_type)
+    documents = np.concatenate(rows) if rows else np.zeros(0, np.int64)
+    # A value that a list has twice is one: keep the first of equal (document, code).
+    order = np.lexsort((codes, documents))
+    documents, codes = documents[order], codes[order]
+    first = np.ones(len(codes), bool)
+    first[1:] = (documents[1:] != documents[:-1]) | (codes[1:] != codes[:-1])
+    return Codes(values, codes[first], documents[first])
+
+
+def _encoded(chunks: list[pa.Array], kind: pa.DataType) -> tuple[pa.Array, npt.NDArray[np.int32]]:
+    plain = [chunk.dictionary_decode() if pa.types.is_dictionary(kind) else chunk for chunk in chunks]
+    element = kind.value_type if pa.types.is_dictionary(kind) else kind
+    encoded = pa.chunked_array(plain, element).dictionary_encode().unify_dictionaries()
+    if encoded.num_chunks == 0:
+        return pa.array([], element), np.zeros(0, np.int32)
+    codes = [pc.fill_null(chunk.indices, -1).to_numpy() for chunk in encoded.chunks]
+    return encoded.chunk(0).dictionary, np.concatenate(codes).astype(np.int32)
+
+
+def value_at(view: View, columns: Columns, key: str, number: int) -> pa.Scalar | None:
+    """The value of a document, by its number in the view; None if it has none."""
+    shard = int(np.searchsorted(view.firsts, number, side="right")) - 1
+    codes = columns.of(view.shards[shard], key)
+    code = int(codes.codes[number - view.firsts[shard]])
+    return codes.values[code] if code >= 0 else None

@@ -1,0 +1,92 @@
+"""Queries that name documents: more like this one, like these, unlike those.
+
+The query is Rocchio's: the mean of the positive examples less half the mean of the negative ones. Weights are positive,
+so what falls to 0 or below is left out.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from seismic.changes.records import check_delete
+from seismic.errors import InputError, QueryError
+from seismic.query import Query, QueryLike, as_rows, parse_query
+from seismic.stop import current
+from seismic.vectors import MIN_VALUE, SparseVectors
+from seismic.view.view import View
+
+NEGATIVE = 0.5
+"""The weight of negative examples: then the query points where 2 x positive - negative does."""
+
+MAX_EXAMPLES, MAX_TEXTS = 1000, 16
+"""Of each kind, in one query; and how many of them may be texts, which take far longer."""
+
+
+class Question(NamedTuple):
+    """A query over the components of an index, and the documents (their numbers) that it was made of, which are no
+    hits."""
+
+    query: Query
+    examples: tuple[int, ...] = ()
+
+
+def resolve_query(view: View, query: QueryLike) -> Question:
+    """What a query of any kind asks of a view. Raises QueryError."""
+    if isinstance(query, Mapping):
+        if "id" in query and len(query) == 1:
+            return _like(view, [query["id"]], [], "id")
+        if query.keys() & {"positive", "negative"} and query.keys() <= {"positive", "negative"}:
+            return _like(view, query.get("positive", []), query.get("negative", []), "positive")
+    return Question(parse_query(query, view.manifest.dimension, view.vocabulary, view.encode_query))
+
+
+def numbers_of(view: View, ids: Sequence[Any]) -> list[int]:
+    """Document numbers of ids, -1 for those that are not there. InputError for ids of another type than the view's."""
+    numbers: list[int] = view.find(check_delete(ids, view.rules).ids).tolist()
+    return numbers
+
+
+def _like(view: View, positive: Any, negative: Any, name: str) -> Question:
+    total, examples, unknown, cut = np.zeros(view.manifest.dimension), [], [], 0
+    for given, kind, weight in ((positive, name, 1.0), (negative, "negative", -NEGATIVE)):
+        vectors, numbers, queries = _examples(view, given, kind)
+        if len(vectors):
+            total += weight / len(vectors) * np.bincount(vectors.components, vectors.values, len(total))
+        elif weight > 0:
+            raise QueryError("positive: found no example, expected at least one")
+        examples += numbers
+        unknown += [one for query in queries for one in query.unknown]
+        cut += sum(query.cut for query in queries)
+    components = np.flatnonzero(total >= MIN_VALUE)
+    weights, others = total[components].astype(np.float32), tuple(dict.fromkeys(unknown))
+    return Question(Query(components.astype(np.uint32), weights, others, cut), tuple(examples))
+
+
+def _examples(view: View, given: Any, kind: str) -> tuple[SparseVectors, list[int], list[Query]]:
+    """Vectors of examples, the numbers of those that are documents, and the others as queries."""
+    if not isinstance(given, Sequence) or isinstance(given, str):
+        raise QueryError(f"{kind}: found a {type(given).__name__}, expected a list of ids, sparse vectors or texts")
+    if len(given) > MAX_EXAMPLES:
+        raise QueryError(f"{kind}: found {len(given)} examples, expected at most {MAX_EXAMPLES}")
+    texts = sum(isinstance(one, Mapping) and "text" in one for one in given)
+    if texts > MAX_TEXTS:
+        raise QueryError(f"{kind}: found {texts} texts, expected at most {MAX_TEXTS}")
+    ids = [one for one in given if not isinstance(one, Mapping)]
+    try:
+        numbers = numbers_of(view, ids)
+    except InputError as error:
+        raise QueryError(f"{kind}: {error}") from None
+    if -1 in numbers:
+        raise QueryError(f"{kind}: found no document {ids[numbers.index(-1)]!r}, expected one of the collection")
+    queries = [_parsed(view, one, f"{kind} {at}") for at, one in enumerate(given) if isinstance(one, Mapping)]
+    rows = [as_rows(queries)] if queries else []
+    return SparseVectors.concatenate([view.vectors(numbers), *rows]), numbers, queries
+
+
+def _parsed(view: View, example: Mapping[str, Any], where: str) -> Query:
+    current().check()  # as texts take their time
+    try:
+        return parse_query(example, view.manifest.dimension, view.vocabulary, view.encode_query)
+    except QueryError as error:
+        raise QueryError(f"{where}: {error}") from None

@@ -1,0 +1,62 @@
+"""How often the values of columns occur among the documents that match a query."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from seismic.documents.values import to_pylist
+from seismic.kernels.matches import mark_matches
+from seismic.kernels.score import load_query, make_query_table
+from seismic.query import Query
+from seismic.search.codes import Columns
+from seismic.search.request import FacetBy
+from seismic.stop import current
+from seismic.view.scope import Scope
+from seismic.view.view import View
+
+Counts: TypeAlias = list[tuple[Any, int]]
+"""(value, documents), the most frequent first, then by value."""
+
+
+def count_facets(
+    view: View, columns: Columns, scope: Scope, query: Query, besides: Sequence[int], facets: Sequence[FacetBy]
+) -> dict[str, Counts]:
+    """By column, over the documents of the scope that share a component with the query, but for `besides`.
+
+    A scan: it reads the components of every shared block that the scope has a document of.
+    """
+    totals: dict[str, Counter[Any]] = {facet.key: Counter() for facet in facets}
+    for shard, part, first in zip(view.shards, scope.parts, view.firsts, strict=False):
+        current().check()
+        if part.count == 0:
+            continue
+        matched = matches(shard.shard.shared, part.allowed, query, view.manifest.dimension)
+        here = [number - first for number in besides if first <= number < first + len(shard)]
+        matched[here] = False
+        for key, total in totals.items():
+            codes = columns.of(shard, key)
+            chosen = codes.codes[matched] if codes.documents is None else codes.codes[matched[codes.documents]]
+            counts = np.bincount(chosen[chosen >= 0], minlength=len(codes.values))
+            occurring = np.flatnonzero(counts)
+            values = to_pylist(codes.values.take(occurring))
+            total.update(dict(zip(values, counts[occurring].tolist(), strict=True)))
+    return {facet.key: sorted(totals[facet.key].items(), key=_order)[: facet.limit] for facet in facets}
+
+
+def _order(entry: tuple[Any, int]) -> tuple[int, bool, Any]:
+    value, count = entry
+    return -count, isinstance(value, str), value  # times that are text come after those that are none
+
+
+def matches(shared: Any, allowed: npt.NDArray[np.uint8], query: Query, dimension: int) -> npt.NDArray[np.bool_]:
+    """bool [documents], by number."""
+    table = make_query_table(dimension)
+    load_query(table, query.components, query.values)
+    marked = np.empty(len(shared.starts) - 1, np.uint8)
+    mark_matches(shared, table, allowed, marked)
+    matched = np.zeros(len(shared.numbers), bool)
+    matched[shared.numbers] = np.unpackbits(marked, count=len(shared.numbers), bitorder="little")
+    return matched

@@ -1,0 +1,1 @@
+"""What searches see: one generation and the changes since."""

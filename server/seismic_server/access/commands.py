@@ -1,0 +1,73 @@
+"""The command behind `seismic keys`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from seismic import SeismicError
+from seismic_server.access.keys import Role, create_key, read_keys, revoke_key
+
+cli = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+
+File = Annotated[
+    Path, typer.Option("--keys-file", envvar="SEISMIC_KEYS_FILE", help="File of the keys' hashes.", show_default=False)
+]
+
+
+@cli.callback()
+def keys() -> None:
+    """API keys of the service: make, list and revoke them.
+
+    A service that runs with `--keys-file` sees changes within a second.
+
+    Examples:
+
+        seismic keys create --keys-file keys.json --name shop
+
+        seismic keys create --keys-file keys.json --name indexer --role admin --collection scifact
+
+        seismic keys revoke --keys-file keys.json shop
+    """
+
+
+@cli.command()
+def create(
+    keys_file: File,
+    name: Annotated[str, typer.Option(help="What to call it.", show_default=False)],
+    role: Annotated[
+        Role, typer.Option(help="read-only: search and look at documents; admin: change them, too.")
+    ] = "read-only",
+    collection: Annotated[
+        list[str] | None, typer.Option(help="A collection it is for; may be repeated. Default: all.")
+    ] = None,
+) -> None:
+    """Make a key and print it. It cannot be shown again."""
+    typer.echo(create_key(keys_file, name, role, collection or None))
+
+
+@cli.command("list")
+def list_keys(keys_file: File) -> None:
+    """Show the keys there are, without their secrets."""
+    table = Table("id", "name", "role", "collections", "created", box=None)
+    for key in read_keys(keys_file):
+        collections = "all" if key.collections is None else ", ".join(key.collections)
+        table.add_row(key.id, key.name, key.role, collections, key.created.isoformat())
+    Console().print(table)
+
+
+@cli.command()
+def revoke(keys_file: File, name: Annotated[str, typer.Argument(help="Name or id of the key.")]) -> None:
+    """Take a key out: a running service refuses it within a second."""
+    revoke_key(keys_file, name)
+
+
+def main() -> None:
+    """Run the command."""
+    try:
+        cli(prog_name="seismic keys", standalone_mode=True)
+    except SeismicError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise SystemExit(2) from None

@@ -1,0 +1,55 @@
+"""How much somebody may ask for, and how often."""
+
+import time
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from seismic import ParameterError, SearchParams
+from seismic.stop import current
+from seismic_server.settings import Settings
+
+MOST_CALLERS = 10_000
+"""Buckets that are kept; of more callers, those that were not seen for longest start anew."""
+
+
+class Rates:
+    """A token bucket for every caller: `per_second` requests on average, `burst` at once. 0 per second: no limit."""
+
+    def __init__(self, per_second: float, burst: int) -> None:
+        self._per_second, self._burst = per_second, burst
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()  # caller -> (tokens, when)
+
+    def take(self, caller: str) -> float:
+        """0 if the caller may go on, else in how many seconds it may."""
+        if not self._per_second:
+            return 0.0
+        now = time.monotonic()
+        tokens, when = self._buckets.pop(caller, (float(self._burst), now))
+        tokens = min(self._burst, tokens + (now - when) * self._per_second)
+        allowed = tokens >= 1
+        self._buckets[caller] = (tokens - allowed, now)
+        if len(self._buckets) > MOST_CALLERS:
+            self._buckets.popitem(last=False)
+        return 0.0 if allowed else (1 - tokens) / self._per_second
+
+
+def check_query(query: Any, settings: Settings, where: str = "") -> None:
+    """ParameterError if a query, or a part of it, has too many components or tokens."""
+    most = settings.max_components
+    for field in ("indices", "tokens"):
+        if (found := len(query.get(field, ()))) > most:
+            expected = f"expected at most {most} (setting max_components)"
+            raise ParameterError(f"{where}query, field '{field}': found {found}, {expected}")
+    for field in query.keys() - {"indices", "values", "tokens"}:
+        parts = query[field] if isinstance(query[field], list) else [query[field]]
+        for part in parts:
+            if isinstance(part, Mapping):
+                check_query(part, settings, where)
+
+
+def begin_deadline(params: Iterable[SearchParams], arrived: float) -> None:
+    """Let the least deadline of a request's searches count from its arrival (`time.monotonic`)."""
+    timeouts = [one.timeout_ms for one in params if one.timeout_ms]
+    if timeouts:
+        current().after(min(timeouts), since=arrived)

@@ -1,0 +1,72 @@
+"""Documents that come as texts: encoded before anything else is done with them."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from seismic import Encoded, EncoderEntry, Index, InputError, VectorError
+from seismic.changes.records import Rules
+from seismic.encoders import joined
+from seismic_server.schemas.bodies import DocumentIn
+
+
+class EncodedDocuments(NamedTuple):
+    """Documents that all have vectors, and the entry of the encoder that made some of them, if any."""
+
+    documents: Sequence[DocumentIn]
+    entry: EncoderEntry | None = None
+    warnings: Sequence[str] = ()
+
+    def check(self, rules: Rules) -> None:
+        """InputError if a collection of these rules has another encoder: it was built again meanwhile."""
+        if self.entry and (rules.encoder is None or rules.encoder.hash != self.entry.hash):
+            raise InputError("the collection was built again with another encoder meanwhile; send the documents again")
+
+
+def encode_documents(index: Index, documents: Sequence[DocumentIn]) -> EncodedDocuments:
+    """The documents, those without vectors encoded by the collection's encoder. InputError names row and field."""
+    rows = [row for row, document in enumerate(documents) if document.indices is None and document.tokens is None]
+    if not rows:
+        return EncodedDocuments(documents)
+    entry = index.manifest.encoder
+    if entry is None:
+        raise VectorError(
+            "found no vector, and this collection has no encoder to make one of text; give indices and values, or "
+            "tokens, or build the collection with an encoder (--encoder)",
+            row=rows[0],
+        )
+    encoded = index.encoder.encode_documents([_text(documents[row], row, entry.fields) for row in rows])
+    done = list(documents)
+    for at, row in enumerate(rows):
+        components, values = encoded.vectors[at]
+        vector = {"indices": components.tolist(), "values": values.tolist()}
+        done[row] = documents[row].model_copy(
+            update={**vector, "payload": _payload(documents[row], row, index.columns)}
+        )
+    return EncodedDocuments(done, entry, _warnings(encoded))
+
+
+def _payload(document: DocumentIn, row: int, columns: Sequence[str]) -> dict[str, Any]:
+    """With the text in it, if the collection keeps texts."""
+    if document.text is None or "text" not in columns:
+        return document.payload
+    if "text" in document.payload:
+        raise VectorError("found in the payload as well, expected it once", row=row, field="text")
+    return {**document.payload, "text": document.text}
+
+
+def _text(document: DocumentIn, row: int, fields: Sequence[str]) -> str:
+    values = {**document.payload, **({} if document.text is None else {"text": document.text})}
+    found = [values.get(field) for field in fields]
+    if all(value is None for value in found):
+        raise VectorError(f"found neither a vector nor text to make one of, which is in {', '.join(fields)}", row=row)
+    for field, value in zip(fields, found, strict=True):
+        if not (value is None or isinstance(value, str)):
+            raise VectorError(f"found {value!r}, expected text", row=row, field=field)
+    return joined(found)
+
+
+def _warnings(encoded: Encoded) -> list[str]:
+    beyond = encoded.cut[encoded.cut > 0]
+    if not len(beyond):
+        return []
+    return [f"{len(beyond)} documents are too long for the encoder: {beyond.sum()} word pieces were cut off"]

@@ -1,0 +1,88 @@
+"""Is the recall kept that was measured? One answer in so many is compared with the exact one, in the background."""
+
+import itertools
+import os
+import queue
+import threading
+from contextlib import suppress
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import structlog
+
+from seismic import Answer, Hit, Index, SearchParams, SearchRequest
+from seismic.measure.recall import shares_found
+from seismic_server.observe.metrics import Metrics
+
+MOST_WAITING = 16
+"""Audits that wait; more are dropped, so that a busy service is not kept busier."""
+
+LOWEST = 19
+"""Niceness: audits get what searches leave."""
+
+log = structlog.get_logger("server")
+
+
+class Audit(NamedTuple):
+    """An answer to compare with the exact one to the same search of the same view."""
+
+    frozen: Index
+    search: SearchRequest
+    target: str
+    k: str
+    hits: list[Hit]
+
+
+class Auditor:
+    """Audits one in `every` answers that need not be exact; 0: none."""
+
+    def __init__(self, every: int, metrics: Metrics) -> None:
+        self._every, self._metrics = every, metrics
+        self._count = itertools.count(1)  # its next() is atomic
+        self._waiting: queue.Queue[Audit | None] = queue.Queue(MOST_WAITING)
+        self._thread = threading.Thread(target=self._run, name="audit", daemon=True)
+
+    def start(self) -> None:
+        """Begin to audit."""
+        self._thread.start()
+
+    def offer(self, index: Index, search: SearchRequest, answer: Answer) -> None:
+        """Audit an answer if it is its turn; `index` is frozen."""
+        if not self._every or not answer.hits or is_exact(search.params, answer) or next(self._count) % self._every:
+            return
+        target, k = (answer.profile.target, answer.profile.k) if answer.profile else ("", "")
+        try:
+            self._waiting.put_nowait(Audit(index, search, str(target), str(k), answer.hits))
+        except queue.Full:
+            self._metrics.audits_dropped.inc()
+
+    def stop(self) -> None:
+        """Finish the audit that runs; those that wait are dropped."""
+        with suppress(queue.Empty):
+            while True:
+                self._waiting.get_nowait()
+        self._waiting.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOWEST)  # of this thread alone, on Linux
+        while (audit := self._waiting.get()) is not None:
+            try:
+                exact = audit.frozen.ask(audit.search.model_copy(update={"params": SearchParams()}))
+                (recall,) = shares_found(_numbers(audit.hits), _numbers(exact.hits))
+            except Exception:
+                log.exception("an audit failed", collection=audit.frozen.name)
+            else:
+                self._metrics.recall.labels(audit.frozen.name, audit.target, audit.k).observe(recall)
+
+
+def is_exact(params: SearchParams, answer: Answer) -> bool:
+    """Whether an answer is exact by construction."""
+    if answer.profile:
+        return answer.profile.exact
+    return answer.plan == "exact" and (params.heap_factor or 1.0) <= 1.0 and (params.bound_share or 1.0) == 1.0
+
+
+def _numbers(hits: list[Hit]) -> npt.NDArray[np.int64]:
+    return np.array([[hit.number for hit in hits]], np.int64)

@@ -1,0 +1,53 @@
+"""Logging: one structured line per event on stderr, uvicorn's included."""
+
+import logging
+import sys
+from typing import Any
+
+import orjson
+import structlog
+
+from seismic_server.settings import Settings
+
+
+def configure_logging(settings: Settings) -> None:
+    """JSON lines, or lines for people on a terminal; every line of a request carries its id."""
+    people = settings.log_format == "console" or (settings.log_format == "auto" and sys.stderr.isatty())
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    last: list[structlog.typing.Processor] = (
+        [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+        if people
+        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(_to_json)]
+    )
+    level = logging.getLevelNamesMapping()[settings.log_level.upper()]
+    structlog.configure(  # past the standard library, which takes three times as long for the same line
+        processors=[*shared, *last],
+        logger_factory=_Stderr,
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=level, force=True)
+    logging.captureWarnings(True)
+
+
+class _Stderr(structlog.WriteLogger):
+    """Writes lines; `add_logger_name` finds its name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(sys.stderr)
+        self.name = name
+
+
+def _to_json(event: Any, **_: Any) -> str:
+    return orjson.dumps(event, default=repr).decode()

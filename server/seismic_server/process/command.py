@@ -1,0 +1,45 @@
+"""The command behind `seismic serve`."""
+
+from typing import Any
+
+import typer
+
+from seismic import SeismicError
+from seismic_server.app import create_app
+from seismic_server.observe.logs import configure_logging
+from seismic_server.process.options import with_settings
+from seismic_server.process.run import listen, run
+from seismic_server.settings import load_settings
+
+cli = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@cli.command()
+@with_settings
+def serve(given: dict[str, Any]) -> None:
+    """Serve collections over REST.
+
+    Every option is also a variable (SEISMIC_PORT) and a key of the TOML file
+    (port = 8000). Options win over variables, variables over the file.
+
+    Examples:
+
+        seismic serve collections
+
+        seismic serve collections/scifact --host 0.0.0.0 --port 8080 --threads 4
+
+        SEISMIC_LOG_FORMAT=json seismic serve --config seismic.toml
+    """
+    try:
+        settings = load_settings(**given)
+        configure_logging(settings)
+        app = create_app(settings)
+        run(app, settings, listen(settings))
+    except SeismicError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(2) from None
+
+
+def main() -> None:
+    """Run the command."""
+    cli(prog_name="seismic serve")

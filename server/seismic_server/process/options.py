@@ -1,0 +1,50 @@
+"""Command-line options made from the settings, so that names, kinds and help agree."""
+
+import functools
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, get_args
+
+import typer
+from pydantic.fields import FieldInfo
+
+from seismic_server.settings import Settings
+
+_KINDS = (int, float, bool, Path)
+
+
+def with_settings(command: Callable[[dict[str, Any]], None]) -> Callable[..., None]:
+    """A command of one argument, the settings that were given, as one of an option for each; `directory` is positional.
+
+    Options are None unless given: other sources count then.
+    """
+
+    @functools.wraps(command)
+    def expanded(**given: Any) -> None:
+        command(given)
+
+    parameters = [_parameter(name, field) for name, field in Settings.model_fields.items()]
+    expanded.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return expanded
+
+
+def _parameter(name: str, field: FieldInfo) -> inspect.Parameter:
+    if name == "directory":
+        option: Any = typer.Argument(metavar="DIR", help=describe(field), show_default=False)
+    else:
+        option = typer.Option(f"--{name.replace('_', '-')}", help=describe(field), show_default=False)
+    kind = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Parameter(name, kind, default=None, annotation=Annotated[_plain(field) | None, option])
+
+
+def describe(field: FieldInfo) -> str:
+    """The field's description and default, for people."""
+    shown = field.is_required() or field.default is None or field.default == ""
+    return f"{field.description}" + ("" if shown else f" (default: {field.default})")
+
+
+def _plain(field: FieldInfo) -> Any:
+    """The type that typer should read; the settings themselves check the rest."""
+    parts = {field.annotation, *get_args(field.annotation)}
+    return next((kind for kind in _KINDS if kind in parts), str)

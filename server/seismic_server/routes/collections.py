@@ -1,0 +1,63 @@
+"""What there is to search."""
+
+from pathlib import PurePath
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request
+
+from seismic_server.collections.served import Collection
+from seismic_server.http.strict_route import StrictRoute
+from seismic_server.openapi import problems
+from seismic_server.schemas.bodies import CollectionInfo, CollectionList
+from seismic_server.service import ServiceDep
+
+router = APIRouter(prefix="/v1/collections", tags=["collections"], route_class=StrictRoute)
+
+Name = Annotated[str, Path(description="Name of the collection", examples=["scifact"])]
+
+
+@router.get("", responses=problems(422))
+async def list_collections(request: Request, service: ServiceDep) -> CollectionList:
+    """Every collection, or those that the key is for."""
+    key = request.state.key
+    allowed = None if key is None else key.collections
+    shown = [one for one in service.collections if allowed is None or one.index.name in allowed]
+    return CollectionList(collections=[_describe(collection) for collection in shown])
+
+
+@router.post("/{name}:reload", responses=problems(404, 422))
+async def reload_collection(name: Name, service: ServiceDep) -> CollectionInfo:
+    """Take in what other processes published or changed, now; the service does so a few times a second anyway.
+
+    If that fails, what was served before still is, and `problem` says so.
+    """
+    collection = service.collections[name]
+    await service.threads.run(service.refreshers[name].refresh)
+    return _describe(collection)
+
+
+@router.get("/{name}", responses=problems(404, 422))
+async def get_collection(name: Name, service: ServiceDep) -> CollectionInfo:
+    """One collection."""
+    return _describe(service.collections[name])
+
+
+def _describe(collection: Collection) -> CollectionInfo:
+    index = collection.index.frozen()
+    return CollectionInfo(
+        name=index.name,
+        generation=index.generation,
+        state=collection.state,
+        problem=collection.problem,
+        sequence=index.sequence,
+        documents=len(index),
+        changed=index.view.changed,
+        dimension=index.dimension,
+        layout=index.manifest.layout,
+        kept=index.manifest.kept[0].recall if index.manifest.kept else None,
+        columns=index.columns,
+        types={field.name: str(field.type) for field in index.view.rules.schema},
+        has_vocabulary=index.vocabulary is not None,
+        encoder=PurePath(index.manifest.encoder.name).name if index.manifest.encoder else None,
+        shards=len(index.manifest.shards),
+    )

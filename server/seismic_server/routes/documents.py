@@ -1,0 +1,100 @@
+"""Documents by id: put in, taken out, shown."""
+
+import time
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+import pyarrow as pa
+from fastapi import APIRouter, Path, Query, Response
+
+from seismic import Index
+from seismic.changes.records import Change, Rules, check_delete
+from seismic.errors import DocumentNotFoundError
+from seismic_server.conversion.answers import encode, vectors
+from seismic_server.conversion.documents import to_upsert
+from seismic_server.conversion.texts import encode_documents
+from seismic_server.http.json_route import JsonRoute
+from seismic_server.http.strict_route import StrictRoute
+from seismic_server.openapi import problems
+from seismic_server.routes.collections import Name
+from seismic_server.schemas.answers import DocumentAnswer
+from seismic_server.schemas.bodies import ChangeAnswer, DeleteRequest, UpsertRequest
+from seismic_server.service import Service, ServiceDep
+
+PREFIX = "/v1/collections/{name}/documents"
+
+router = APIRouter(prefix=PREFIX, tags=["documents"], route_class=StrictRoute)
+changes = APIRouter(prefix=PREFIX, tags=["documents"], route_class=JsonRoute)
+
+Id = Annotated[str, Path(description="The document's id", examples=["4983"])]
+AsVector = Annotated[
+    Literal["false", "true", "tokens"],
+    Query(description="Whether to return its stored vector: as `indices` and `values`, or as `tokens`"),
+]
+
+
+@changes.put("", responses=problems(400, 404, 413, 415, 422, 503))
+async def upsert_documents(name: Name, body: UpsertRequest, service: ServiceDep) -> ChangeAnswer:
+    """Put documents in; those whose id is there are replaced. All of them or, if one is wrong, none.
+
+    The answer comes when they are durable and searched.
+    """
+    started = time.perf_counter()
+    index = service.collections.ready(name).frozen()
+    encoded = await service.pool.run(encode_documents, index, body.documents)
+
+    def check(rules: Rules) -> list[Change]:
+        encoded.check(rules)
+        return [to_upsert(encoded.documents, index.vocabulary, rules)]
+
+    return await _commit(service, name, check, len(body.documents), started, encoded.warnings)
+
+
+@changes.post("/delete", responses=problems(400, 404, 413, 415, 422, 503))
+async def delete_documents(name: Name, body: DeleteRequest, service: ServiceDep) -> ChangeAnswer:
+    """Take documents out; ids that are not there are passed over.
+
+    The answer comes when that is durable and no search finds them.
+    """
+    started = time.perf_counter()
+    service.collections.ready(name)
+    return await _commit(service, name, lambda rules: [check_delete(body.ids, rules)], len(body.ids), started)
+
+
+@router.get("/{id:path}", response_model=DocumentAnswer, responses=problems(404, 422, 503, 504))
+async def get_document(name: Name, id: Id, service: ServiceDep, with_vector: AsVector = "false") -> Response:
+    """One document."""
+    content = await service.pool.run(_show, service.collections.ready(name).frozen(), id, with_vector)
+    return Response(encode(content), media_type="application/json")
+
+
+async def _commit(
+    service: Service, name: str, check: Any, documents: int, started: float, warnings: Sequence[str] = ()
+) -> ChangeAnswer:
+    done = await service.committers[name].commit(check)
+    took = round((time.perf_counter() - started) * 1000, 3)
+    return ChangeAnswer(
+        sequence=done.sequence,
+        generation=done.generation,
+        documents=documents,
+        warnings=list(warnings),
+        took_ms=took,
+    )
+
+
+def _show(index: Index, text: str, with_vector: str) -> dict[str, Any]:
+    """A `DocumentAnswer`."""
+    try:
+        ids = pa.array([text]).cast(index.view.rules.schema.field("id").type)
+        number = int(index.view.find(ids)[0])
+    except pa.ArrowException:  # not a number, where ids are numbers
+        number = -1
+    if number < 0:
+        raise DocumentNotFoundError(f"found no document '{text}' in collection '{index.name}'")
+    return {
+        "id": index.document_ids([number])[0],
+        "payload": index.payloads([number])[0],
+        "vector": None if with_vector == "false" else vectors(index, [number], with_vector == "true" or "tokens")[0],
+        "generation": index.generation,
+        "sequence": index.sequence,
+    }

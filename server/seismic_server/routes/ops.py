@@ -1,0 +1,80 @@
+"""Operation: metrics, and what can be asked of a collection beside searching it."""
+
+import time
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+import seismic
+from seismic import Index
+from seismic.params import Verify
+from seismic.store.collection import GENERATIONS
+from seismic_server.http.strict_route import StrictRoute
+from seismic_server.openapi import problems
+from seismic_server.routes.collections import Name
+from seismic_server.schemas.operation import DamageFound, VerifyAnswer, WarmUpAnswer
+from seismic_server.service import ServiceDep
+
+CHUNK = 1 << 23
+
+router = APIRouter(tags=["operation"], route_class=StrictRoute)
+
+Hashes = Annotated[Verify, Query(description="Which hashes to check: all, a sample drawn anew each time, or none")]
+
+
+_TEXT: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
+
+
+@router.get("/metrics", responses=_TEXT | problems(422))
+async def metrics(service: ServiceDep) -> Response:
+    """Metrics for Prometheus."""
+    return Response(generate_latest(service.metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+@router.post("/v1/collections/{name}:warmup", responses=problems(404, 422, 503))
+async def warm_up(name: Name, service: ServiceDep) -> WarmUpAnswer:
+    """Compile what is not compiled and read the collection's files, so that searches need not wait for the disk."""
+    started = time.perf_counter()
+    index = service.collections.ready(name).frozen()
+    await service.pool.run(index.warm_up)
+    await service.maintenance.run(_read_all, index)
+    return WarmUpAnswer(
+        generation=index.generation,
+        files=len(index.manifest.files),
+        bytes=index.manifest.bytes,
+        took_ms=_since(started),
+    )
+
+
+@router.post("/v1/collections/{name}:verify", responses=problems(404, 422))
+async def verify(name: Name, service: ServiceDep, verify: Hashes = "full") -> VerifyAnswer:
+    """Look for damage in the current generation's files and the log. Reads all of them, unless told otherwise."""
+    started = time.perf_counter()
+    folder = service.collections[name].index.view.collection
+    found = await service.maintenance.run(seismic.verify, folder, verify=verify)
+    hidden = str(folder)  # of this machine
+    return VerifyAnswer(
+        generation=found.generation,
+        verify=found.verify,
+        files=found.files,
+        bytes=found.bytes,
+        damages=[
+            DamageFound(file=one.file, section=one.section, problem=one.problem.replace(hidden, name))
+            for one in found.damages
+        ],
+        took_ms=_since(started),
+    )
+
+
+def _read_all(index: Index) -> None:
+    """Into the page cache, where maps find it."""
+    folder = index.view.collection / GENERATIONS / index.generation
+    for name in index.manifest.files:
+        with (folder / name).open("rb", buffering=0) as file:
+            while file.read(CHUNK):
+                pass
+
+
+def _since(started: float) -> float:
+    return round((time.perf_counter() - started) * 1000, 3)

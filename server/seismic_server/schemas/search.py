@@ -1,0 +1,233 @@
+"""Bodies of searches and of their answers. A search is the engine's own request, with what REST adds to it."""
+
+from typing import Annotated, Any, Literal, NotRequired
+
+import orjson
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    SkipValidation,
+    Tag,
+    TypeAdapter,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    with_config,
+)
+from typing_extensions import TypedDict
+
+import seismic
+from seismic.filters.language import AnyFilter
+from seismic.search.examples import MAX_EXAMPLES
+from seismic_server.schemas.bodies import Component, Id, Schema, Weight
+
+_OBJECT = with_config(ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True))
+_EITHER = "an object with either 'indices' and 'values', 'tokens', 'text', 'id', or 'positive' and 'negative'"
+
+
+@_OBJECT
+class VectorQuery(TypedDict):
+    """A sparse vector as two parallel lists."""
+
+    indices: Annotated[list[Component], Field(fail_fast=True, json_schema_extra={"uniqueItems": True})]
+    """Components, in any order, each once. Those the collection does not have match nothing."""
+
+    values: Annotated[list[Weight], Field(fail_fast=True)]
+    """Weights of the components, as many."""
+
+
+@_OBJECT
+class TokenQuery(TypedDict):
+    """A sparse vector by tokens; needs a collection with a vocabulary."""
+
+    tokens: Annotated[dict[str, Weight], Field(fail_fast=True)]
+    """Token to weight. Tokens the vocabulary does not have match nothing."""
+
+
+@_OBJECT
+class TextQuery(TypedDict):
+    """A text; needs a collection with an encoder."""
+
+    text: str
+    """What to look for, in words. What is too long for the encoder is cut off, and `warnings` says so."""
+
+
+@_OBJECT
+class IdQuery(TypedDict):
+    """Documents like one of the collection, which is no hit itself."""
+
+    id: Id
+    """The document's id."""
+
+
+KINDS = {
+    "indices": "VectorQuery",
+    "values": "VectorQuery",
+    "tokens": "TokenQuery",
+    "text": "TextQuery",
+    "id": "IdQuery",
+} | dict.fromkeys(("positive", "negative"), "ExamplesQuery")
+"""Field to the kind of query that has it."""
+
+
+def _kind_of_query(query: Any) -> str | None:
+    """Decided by field names, so that errors speak of the kind of query that was meant."""
+    if not isinstance(query, dict):
+        return None
+    kinds = {KINDS[field] for field in query.keys() & KINDS.keys()}
+    return kinds.pop() if len(kinds) == 1 else None
+
+
+def _kind_of_example(example: Any) -> str | None:
+    if isinstance(example, str | int) and not isinstance(example, bool):
+        return "Id"
+    kind = _kind_of_query(example)
+    return kind if kind in ("VectorQuery", "TokenQuery", "TextQuery") else None
+
+
+Example = Annotated[
+    Annotated[Id, Tag("Id")]
+    | Annotated[VectorQuery, Tag("VectorQuery")]
+    | Annotated[TokenQuery, Tag("TokenQuery")]
+    | Annotated[TextQuery, Tag("TextQuery")],
+    Discriminator(
+        _kind_of_example,
+        custom_error_type="example_kind",
+        custom_error_message="expected an id, or an object with either 'indices' and 'values', 'tokens', or 'text'",
+    ),
+]
+
+
+@_OBJECT
+class ExamplesQuery(TypedDict):
+    """Documents like some, and unlike others: the mean of the positive examples less half the mean of the negative
+    ones, where that is above 0. Examples that are documents are no hits themselves."""
+
+    positive: Annotated[list[Example], Field(fail_fast=True, min_length=1, max_length=MAX_EXAMPLES)]
+    """Ids of documents, sparse vectors, or texts; at least one."""
+
+    negative: NotRequired[Annotated[list[Example], Field(fail_fast=True, max_length=MAX_EXAMPLES)]]
+    """The same, to be avoided."""
+
+
+AnyQuery = Annotated[
+    Annotated[VectorQuery, Tag("VectorQuery")]
+    | Annotated[TokenQuery, Tag("TokenQuery")]
+    | Annotated[TextQuery, Tag("TextQuery")]
+    | Annotated[IdQuery, Tag("IdQuery")]
+    | Annotated[ExamplesQuery, Tag("ExamplesQuery")],
+    Discriminator(_kind_of_query, custom_error_type="query_kind", custom_error_message=f"expected {_EITHER}"),
+]
+
+
+AllOrNamed = Annotated[
+    Annotated[bool, Tag("bool")] | Annotated[list[str], Field(fail_fast=True), Tag("list")],
+    Discriminator(
+        lambda columns: type(columns).__name__,
+        custom_error_type="columns",
+        custom_error_message="expected true, false or a list of column names",
+    ),
+]
+
+
+AsVector = Annotated[
+    Annotated[bool, Tag("bool")] | Annotated[Literal["tokens"], Tag("str")],
+    Discriminator(
+        lambda form: type(form).__name__,
+        custom_error_type="vectors",
+        custom_error_message='expected true, false or "tokens"',
+    ),
+]
+
+
+class SearchRequest(seismic.SearchRequest):
+    """One query and how to answer it."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"query": {"indices": [2054, 7592], "values": [1.2, 0.4]}, "limit": 10},
+                {
+                    "query": {"tokens": {"planet": 2.1, "orbit": 0.8}},
+                    "limit": 5,
+                    "offset": 1,
+                    "params": {"plan": "exact"},
+                    "with_payload": ["title"],
+                },
+                {"query": {"indices": [2054, 7592], "values": [1.2, 0.4]}, "params": {"recall": 0.97}},
+                {
+                    "query": {"tokens": {"planet": 2.1, "orbit": 0.8}},
+                    "filter": {"must": [{"key": "n_chars", "range": {"gte": 500}}]},
+                },
+                {"query": {"text": "do planets orbit stars"}, "with_payload": ["title"]},
+                {
+                    "query": {"tokens": {"planet": 2.1, "orbit": 0.8}},
+                    "feedback": {},
+                    "facets": [{"key": "n_sentences", "limit": 3}],
+                    "fusion": {"runs": [{"hits": [{"id": "4983", "score": 0.83}, {"id": "5836", "score": 0.79}]}]},
+                    "explain": True,
+                },
+                {"query": {"positive": ["4983", {"tokens": {"planet": 2.1}}], "negative": ["5836"]}},
+            ]
+        }
+    )
+
+    __init__ = BaseModel.__init__  # whose errors keep their places in the body
+
+    query: AnyQuery
+    """What to look for: a sparse vector, weighted tokens, the id of a document, or examples."""
+
+    filter: SkipValidation[AnyFilter] | None = None  # the engine checks it, and remembers that it did
+    """Only documents that it lets through are hits."""
+
+    with_payload: AllOrNamed = True
+    """Which columns of the documents to return: all, none, or those named."""
+
+    with_vector: AsVector = False
+    """Whether to return the documents' stored vectors: as `indices` and `values`, or as `tokens`, which needs a
+    collection with a vocabulary."""
+
+
+_QUERIES = TypeAdapter(list[AnyQuery])
+
+
+def _validate_alike(given: Any, validate: ValidatorFunctionWrapHandler) -> list[SearchRequest]:
+    """Of searches that differ in nothing but their query one is validated, which takes half the time for all of them.
+    If anything is wrong, each is validated by itself, so that errors have the words and places of any other."""
+    if not isinstance(given, list) or len(given) < 2:
+        return list(validate(given))
+    alike: dict[bytes, SearchRequest] = {}
+    searches = []
+    try:
+        queries = _QUERIES.validate_python([one["query"] for one in given])
+        for one, query in zip(given, queries, strict=True):
+            # As JSON, for True == 1 == 1.0.
+            others = orjson.dumps({name: value for name, value in one.items() if name != "query"})
+            if others not in alike:
+                (alike[others],) = validate([one])
+            searches.append(alike[others].model_copy(update={"query": query}))
+    except (ValidationError, LookupError, TypeError):
+        searches = validate(given)
+    return searches
+
+
+class BatchRequest(Schema):
+    """Several searches, answered from one state of the collection."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "searches": [
+                        {"query": {"indices": [7592], "values": [1.2]}, "with_payload": False},
+                        {"query": {"indices": [4774], "values": [2.1]}, "with_payload": False},
+                    ]
+                }
+            ]
+        }
+    )
+
+    searches: Annotated[list[SearchRequest], Field(min_length=1), WrapValidator(_validate_alike)]
+    """Those of equal `limit`, `offset`, `filter` and `params` are searched together, which is fastest."""

@@ -1,0 +1,99 @@
+"""What the routes share."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from seismic import Answer, Index, SearchRequest
+from seismic.changes.updates import Writer
+from seismic.stop import Stop
+from seismic_server.access.admission import AdmissionControl
+from seismic_server.access.keys import Keyring
+from seismic_server.access.limits import Rates
+from seismic_server.collections.changes import Committer
+from seismic_server.collections.refresher import Refresher
+from seismic_server.collections.served import Collection, Collections
+from seismic_server.observe.audit import Auditor
+from seismic_server.observe.metrics import Metrics
+from seismic_server.observe.throttle import LogThrottle
+from seismic_server.observe.tracing import OpenTelemetryTracer, Tracer
+from seismic_server.pool import SearchPool, Threads
+from seismic_server.settings import Settings
+
+CHANGE_THREADS = 4
+"""Threads that write changes and take them in; those of one collection wait for each other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Settings, collections and threads of one running service; by name, who keeps a collection up to date, and who
+    changes it. `running`: what stops the searches of each request that is being answered."""
+
+    settings: Settings
+    collections: Collections
+    pool: SearchPool
+    threads: Threads
+    refreshers: dict[str, Refresher]
+    committers: dict[str, Committer]
+    metrics: Metrics
+    admission: AdmissionControl
+    auditor: Auditor
+    tracer: Tracer
+    throttle: LogThrottle
+    maintenance: Threads
+    running: set[Stop]
+
+    @classmethod
+    def start(cls, settings: Settings) -> "Service":
+        """Open all collections. Raises StorageError, or ParameterError for a setting that cannot be."""
+        keyring = Keyring(settings.keys_file) if settings.keys_file else None
+        tracer, metrics = OpenTelemetryTracer() if settings.tracing else Tracer(), Metrics()
+        pool, auditor = SearchPool(settings.threads, settings.queue, metrics), Auditor(settings.audit_every, metrics)
+        admission = AdmissionControl(keyring, Rates(settings.rate_limit, settings.rate_burst), pool)
+        collections, threads = Collections.open(settings.directory, settings.verify), Threads(CHANGE_THREADS, "change")
+        metrics.watch_collections(collections)
+        service = cls(
+            settings,
+            collections,
+            pool,
+            threads,
+            {},
+            {},
+            metrics,
+            admission,
+            auditor,
+            tracer,
+            LogThrottle(),
+            maintenance=Threads(1, "maintenance"),
+            running=set(),
+        )
+        for collection in collections:
+            service.serve(collection)
+        return service
+
+    def serve(self, collection: Collection) -> Refresher:
+        """From now on the collection is there for requests; its refresher has to be run."""
+        name, folder = collection.index.name, collection.index.view.collection
+        refresher = self.refreshers[name] = Refresher(collection, self.settings, self.threads, self.metrics)
+        self.committers[name] = Committer(partial(Writer, folder), refresher, self.threads, self.settings.queue)
+        self.collections.add(collection)
+        return refresher
+
+    def answered(
+        self, index: Index, searches: Sequence[SearchRequest], answers: Sequence[Answer], seconds: float
+    ) -> None:
+        """Count answers that took so long together, and perhaps audit some. `index` is frozen."""
+        self.metrics.answered(index.name, answers, seconds)
+        for search, answer in zip(searches, answers, strict=True):
+            self.auditor.offer(index, search, answer)
+
+
+async def _of_request(request: Request) -> Service:
+    service: Service = request.app.state.service
+    return service
+
+
+ServiceDep = Annotated[Service, Depends(_of_request)]
