@@ -1,15 +1,15 @@
-# Everything runs in .venv, which `make setup` fills; all targets need is Python 3.11+ and make.
+# Everything runs in .venv, which `make setup` fills. You need Python 3.11+ and make.
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-PYTEST := $(BIN)/pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile
+QUICK := tests/kernels tests/filters tests/test_query.py tests/test_planner.py
 
-.PHONY: help setup demo serve lint type test bench clean
+.PHONY: help setup demo serve lint type quick test bench clean
 
-help:  ## this list
+help:  ## print this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
-setup: $(INSTALLED)  ## install the project and what its tests need
+setup: $(INSTALLED)  ## install the project and its test dependencies
 
 $(INSTALLED): pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -22,22 +22,22 @@ demo: setup  ## build a real index, serve it, search it, print an evaluation
 serve: setup  ## serve the collections in DIR (default: the demo's)
 	$(BIN)/seismic serve $(or $(DIR),demo)
 
-lint: setup  ## style and the direction of imports
+lint: setup  ## check style and the direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 
-type: setup  ## mypy, strict
+type: setup  ## check types (mypy, strict)
 	$(BIN)/mypy
 
-test: setup  ## all tests; then those of the plans in the other forms of scoring, and of all kernels without compilation
-	$(PYTEST) --cov --cov-report= $(ARGS)
-	set -e; forms=$$($(BIN)/python -c "from seismic.kernels import cpu; print(*cpu.runnable()[1:])"); for form in $$forms; do \
-	  SEISMIC_SIMD=$$form $(PYTEST) tests/kernels/test_exact.py tests/kernels/test_traverse.py $(ARGS); done
-	NUMBA_DISABLE_JIT=1 $(PYTEST) tests/kernels --cov --cov-append --cov-report=term:skip-covered --cov-fail-under=95 $(ARGS)
+quick: setup  ## a first look, under a minute: kernels with few examples, queries, filters, the planner
+	$(BIN)/python -m pytest --hypothesis-profile=quick $(QUICK) $(ARGS)
 
-bench: setup  ## this engine and its rivals at equal recall: make bench COLLECTION=FOLDER [ARGS="--engines ours"]
+test: setup  ## every test; then the plans in each SIMD form, and the kernels without compilation
+	$(BIN)/python -m tests.parts $(ARGS)
+
+bench: setup  ## compare with rivals at equal recall: make bench COLLECTION=FOLDER [ARGS="--engines ours"]
 	$(BIN)/seismic bench $(or $(COLLECTION),tests/data/scifact) --output results $(ARGS)
 
-clean:  ## remove what the targets above made, but for .venv
+clean:  ## remove what the targets above made, except .venv
 	rm -rf demo results .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage

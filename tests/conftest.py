@@ -1,5 +1,6 @@
 """Fixtures for all tests: the SciFact collection, and an index of it built once."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,9 +9,21 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, settings
 
 import seismic
 from seismic import SparseVectors, Vocabulary
+from seismic.kernels.cpu import JIT_DISABLED
+
+settings.register_profile(
+    "seismic",
+    deadline=None,  # a busy machine is no fault
+    suppress_health_check=list(HealthCheck),  # they judge by the clock, too
+    max_examples=10 if JIT_DISABLED else 30,
+    derandomize="CI" in os.environ,  # CI judges every change by the same examples; at home new ones are tried
+)
+settings.register_profile("quick", parent=settings.get_profile("seismic"), max_examples=5)  # `make quick`
+settings.load_profile("seismic")
 
 DATA = Path(__file__).parent / "data" / "scifact"
 

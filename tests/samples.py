@@ -1,19 +1,16 @@
 """Inputs for tests: Hypothesis strategies, and builders of the arrays that kernels take."""
 
 import math
-import os
 from collections.abc import Collection, Mapping, Sequence, Sized
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from hypothesis import settings
 from hypothesis import strategies as st
 
 import seismic
 from seismic import Index, SparseVectors
-from seismic.kernels.cpu import JIT_DISABLED
 from seismic.kernels.heaviest import Heads
 from seismic.kernels.lists import Blocks, Summaries
 from seismic.kernels.maxima import BLOCK, GROUP, Maxima
@@ -22,14 +19,6 @@ from seismic.kernels.shared import Shared
 from seismic.kernels.summarize import CODE_BITS
 from tests import naive
 from tests.naive import Codes, Row
-
-settings.register_profile(
-    "seismic",
-    deadline=None,
-    max_examples=10 if JIT_DISABLED else 30,
-    derandomize="CI" in os.environ,  # a change is judged by the same examples each time; new ones are found at home
-)
-settings.load_profile("seismic")
 
 NARROW, WIDE = 60, 105_879
 """Dimensions whose components are uint16 and uint32."""

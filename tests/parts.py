@@ -1,0 +1,58 @@
+"""Run every part of the test suite, even after a failure, and sum up: `python -m tests.parts [ARGUMENTS OF PYTEST]`."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import pytest
+
+from seismic.kernels import cpu
+
+PYTEST = (sys.executable, "-m", "pytest", "--numprocesses=auto", "--maxprocesses=4", "--dist=loadfile")
+PLANS = ("tests/kernels/test_exact.py", "tests/kernels/test_traverse.py")
+
+
+class Part(NamedTuple):
+    """One command of the suite."""
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str] = {}
+
+
+def parts(arguments: Sequence[str]) -> list[Part]:
+    """Return the parts of the suite; coverage is measured if all tests run, that is, without `arguments`."""
+    first, last = ([], []) if arguments else (["--cov", "--cov-report="], ["--cov", "--cov-append", "--cov-report="])
+    suite = [Part("all tests", [*PYTEST, *first, *arguments])]
+    for form in cpu.runnable()[1:]:
+        suite.append(Part(f"plans, SIMD form {form}", [*PYTEST, *PLANS, *arguments], {"SEISMIC_SIMD": form}))
+    plain = [*PYTEST, "tests/kernels", *last, *arguments]
+    suite.append(Part("kernels without compilation", plain, {"NUMBA_DISABLE_JIT": "1"}))
+    if not arguments:
+        report = [sys.executable, "-m", "coverage", "report", "--skip-covered", "--fail-under=95"]
+        suite.append(Part("coverage of 95 %", report))
+    return suite
+
+
+def run(suite: Sequence[Part], *, none_is_fine: bool = False) -> int:
+    """Run all parts and print a line for each; return 1 if one failed.
+
+    `none_is_fine`: a part in which no test was selected has not failed.
+    """
+    lines, failed = [], False
+    for part in suite:
+        print(f"\n== {part.name}", flush=True)
+        began = time.monotonic()
+        code = subprocess.run(part.command, env={**os.environ, **part.environment}).returncode
+        fine = code == 0 or (none_is_fine and code == pytest.ExitCode.NO_TESTS_COLLECTED)
+        failed = failed or not fine
+        lines.append(f"{'passed' if fine else 'FAILED'}  {time.monotonic() - began:5.0f} s  {part.name}")
+    print("\n== summary", *lines, sep="\n", flush=True)
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(run(parts(sys.argv[1:]), none_is_fine=len(sys.argv) > 1))
