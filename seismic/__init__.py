@@ -1,4 +1,4 @@
-"""Seismic: learned-sparse retrieval over memory-mapped, block-skipping indexes.
+"""Seismic: learned-sparse retrieval over memory-mapped indexes.
 
 >>> import seismic
 >>> seismic.build(vectors, "idx")                                        # doctest: +SKIP

@@ -1,31 +1,31 @@
-"""Every error this project raises on purpose.
+"""The project's exceptions.
 
 SeismicError
 ├── InputError            what the caller gave is wrong (also a ValueError)
 │   ├── VectorError       a sparse vector breaks a rule; names source, row and field
 │   ├── ParameterError    a parameter is unknown or out of range
-│   ├── QueryError        a query cannot be understood
-│   └── FilterError       a filter cannot be understood, or does not fit the columns; names the path
-├── StoppedError          a search was stopped before its end
-│   └── DeadlineError     its deadline passed
-├── DocumentNotFoundError no document of that id
-├── ServiceError          a service does not answer as it should
-│   ├── UnauthorizedError     not without a key
-│   ├── ForbiddenError        not with this key
-│   └── UnavailableError      not now; later perhaps
-│       ├── RateLimitError        the caller asks too often
-│       ├── DrainingError         it is about to end
-│       ├── NotReadyError         kernels are not warm yet
-│       └── OverloadedError       every thread is busy and the queue is full
-└── StorageError          the files are not what they should be
-    ├── IndexNotFoundError    no collection or generation there
-    ├── OutputExistsError     refusing to write over something
-    ├── LockedError           another process writes to the collection
-    ├── EncoderError          what makes vectors of texts is missing, damaged or cannot run here
-    ├── FormatError           written by another format version, or needs features this release lacks
+│   ├── QueryError        a query is malformed
+│   └── FilterError       a filter is malformed or does not fit the columns; names the path
+├── StoppedError          a search was stopped before it finished
+│   └── DeadlineError     a search exceeded its deadline
+├── DocumentNotFoundError no document has the id
+├── ServiceError          a service answered unexpectedly or not at all
+│   ├── UnauthorizedError     missing or unknown API key
+│   ├── ForbiddenError        insufficient permissions
+│   └── UnavailableError      temporarily unavailable
+│       ├── RateLimitError        rate limit exceeded
+│       ├── DrainingError         the service is shutting down
+│       ├── NotReadyError         kernels are still warming up
+│       └── OverloadedError       all threads are busy and the queue is full
+└── StorageError          reading or writing files failed
+    ├── IndexNotFoundError    no collection or generation at the path
+    ├── OutputExistsError     the output already exists
+    ├── LockedError           another process is writing to the collection
+    ├── EncoderError          an encoder is missing, damaged or cannot run here
+    ├── FormatError           the format version or a feature is not supported by this release
     └── CorruptIndexError     a file is damaged, missing or does not match its manifest
 
-Messages say what was found, what was expected and what to do.
+Messages state what was found, what was expected and what to do.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,23 +33,23 @@ from typing import Any
 
 
 class SeismicError(Exception):
-    """Root of the tree."""
+    """Base class of all errors."""
 
 
 class InputError(SeismicError, ValueError):
-    """What the caller gave is wrong."""
+    """The caller's input is wrong."""
 
 
 class VectorError(InputError):
     """A sparse vector breaks a rule.
 
-    Attributes: ``row`` (number of the vector in its source, or None), ``field`` (which column or array),
-    ``source`` (file name, or None) and ``problem`` (the message without its place).
+    Attributes: ``row`` (number of the vector in its source, or None), ``field`` (column or array, or None),
+    ``source`` (file name, or None) and ``problem`` (the message without the location).
     """
 
     def __init__(self, problem: str, *, row: int | None = None, field: str | None = None, source: str | None = None):
         self.problem, self.row, self.field, self.source = problem, row, field, source
-        place = ", ".join(
+        location = ", ".join(
             part
             for part in (
                 source,
@@ -58,10 +58,10 @@ class VectorError(InputError):
             )
             if part
         )
-        super().__init__(f"{place}: {problem}" if place else problem)
+        super().__init__(f"{location}: {problem}" if location else problem)
 
     def within(self, source: str, first_row: int = 0) -> "VectorError":
-        """The same error, placed in `source`, whose row `first_row` was row 0 of the checked vectors."""
+        """Return the same error located in `source`, where the checked vectors start at row `first_row`."""
         row = None if self.row is None else self.row + first_row
         return VectorError(self.problem, row=row, field=self.field, source=source)
 
@@ -69,8 +69,8 @@ class VectorError(InputError):
 class ParameterError(InputError):
     """A parameter is unknown or out of range.
 
-    Attribute: ``problems``, of several parameters checked at once each as pydantic tells it, also of those within
-    others: ``loc`` is the whole path.
+    Attribute: ``problems``, pydantic's error details when several parameters were checked at once. ``loc`` is the
+    whole path, also for nested parameters.
     """
 
     def __init__(self, message: str, problems: Sequence[Mapping[str, Any]] = ()) -> None:
@@ -79,14 +79,14 @@ class ParameterError(InputError):
 
 
 class QueryError(InputError):
-    """A query cannot be understood."""
+    """A query is malformed."""
 
 
 class FilterError(InputError):
-    """A filter cannot be understood, or does not fit the collection's columns.
+    """A filter is malformed or does not fit the collection's columns.
 
-    Attributes: ``path``, such as ``filter.must[1].range.gte``, and ``problem`` (the message without its path). A path
-    has names as they are if they could be Python's, others as JSON in brackets: ``filter["a b"]``.
+    Attributes: ``path``, such as ``filter.must[1].range.gte``, and ``problem`` (the message without the path). Names
+    that are no Python identifiers appear as JSON in brackets: ``filter["a b"]``.
     """
 
     def __init__(self, problem: str, path: str) -> None:
@@ -95,73 +95,76 @@ class FilterError(InputError):
 
 
 class StoppedError(SeismicError):
-    """A search was stopped before its end."""
+    """A search was stopped before it finished."""
 
 
 class DeadlineError(StoppedError):
-    """The deadline of a search passed."""
+    """A search exceeded its deadline."""
 
 
 class DocumentNotFoundError(SeismicError):
-    """The collection has no document of that id."""
+    """No document has the id."""
 
 
 class ServiceError(SeismicError):
-    """A service does not answer as it should, or not at all."""
+    """A service answered unexpectedly or not at all."""
 
 
 class UnauthorizedError(ServiceError):
-    """There is no key, or it is not one of the service's."""
+    """The API key is missing or unknown."""
 
 
 class ForbiddenError(ServiceError):
-    """The key is not for that."""
+    """Insufficient permissions."""
 
 
 class UnavailableError(ServiceError):
-    """A service cannot answer now; it may later. ``retry_after``: seconds it asks to wait, 0 if it does not say."""
+    """A service is temporarily unavailable.
+
+    Attribute: ``retry_after``, the seconds the service asks to wait; 0 if it does not say.
+    """
 
     retry_after: float = 0.0
 
 
 class RateLimitError(UnavailableError):
-    """The caller asks too often."""
+    """The caller exceeded its rate limit."""
 
 
 class DrainingError(UnavailableError):
-    """The service is about to end, and takes no more requests."""
+    """The service is shutting down and takes no more requests."""
 
 
 class NotReadyError(UnavailableError):
-    """The collection is opened, but its kernels are not warm yet."""
+    """The collection is open, but its kernels are still warming up."""
 
 
 class OverloadedError(UnavailableError):
-    """Every thread is busy and the queue is full."""
+    """All threads are busy and the queue is full."""
 
 
 class StorageError(SeismicError):
-    """The files are not what they should be."""
+    """Reading or writing files failed."""
 
 
 class IndexNotFoundError(StorageError):
-    """No collection or generation there."""
+    """There is no collection or generation at the path."""
 
 
 class OutputExistsError(StorageError):
-    """Refusing to write over something."""
+    """The output already exists."""
 
 
 class LockedError(StorageError):
-    """Another process, or another thread, writes to the collection."""
+    """Another process or thread is writing to the collection."""
 
 
 class EncoderError(StorageError):
-    """What makes vectors of texts is missing, damaged or cannot run here."""
+    """An encoder is missing, damaged or cannot run here."""
 
 
 class FormatError(StorageError):
-    """Written by another format version, or needs features this release lacks."""
+    """The format version or a feature is not supported by this release."""
 
 
 class CorruptIndexError(StorageError):

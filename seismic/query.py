@@ -104,7 +104,7 @@ def _is_plain(query: QueryLike) -> bool:
 def _from_components(indices: Any, values: Any, dimension: int) -> Query:
     ids, weights = _flat("indices", indices), _check_weights(values)
     if len(ids) != len(weights):
-        raise QueryError(f"found {len(ids)} indices and {len(weights)} values, expected as many of each")
+        raise QueryError(f"found {len(ids)} indices and {len(weights)} values, expected equal numbers")
     _check_length(len(ids))
     if len(ids) == 0:
         return Query(np.zeros(0, np.uint32), np.zeros(0, np.float32))

@@ -1,4 +1,4 @@
-"""Ending searches early: at a deadline, or when another thread says so."""
+"""Stop searches early: at a deadline, or on request of another thread."""
 
 import math
 import threading
@@ -13,9 +13,9 @@ from seismic.errors import DeadlineError, StoppedError
 
 
 class Stop:
-    """Ends the searches that run under it, see `stoppable_by`, within about a millisecond; from any thread.
+    """Stops the searches inside `stoppable_by` within about a millisecond. Safe to use from many threads.
 
-    ``flag`` uint8 [1]: set once they should end; kernels look at it.
+    ``flag`` uint8 [1]: 1 once searches should stop; kernels poll it.
     """
 
     __slots__ = ("__weakref__", "_milliseconds", "deadline", "flag")
@@ -26,28 +26,30 @@ class Stop:
         self._milliseconds = 0.0
 
     def set(self) -> None:
-        """End them now; they raise StoppedError."""
+        """Stop the searches now; they raise StoppedError."""
         self.flag[0] = 1
 
     def after(self, milliseconds: float, since: float | None = None) -> None:
-        """End them so many milliseconds after `since` (`time.monotonic`; None: now), unless they end before; they
-        raise DeadlineError."""
+        """Stop the searches `milliseconds` after `since` (`time.monotonic`; None: now); they raise DeadlineError.
+
+        An earlier deadline stays in force.
+        """
         deadline = (time.monotonic() if since is None else since) + milliseconds / 1000
         if deadline < self.deadline:
             self.deadline, self._milliseconds = deadline, milliseconds
             _WATCH.add(self)
 
     def check(self) -> None:
-        """Raise StoppedError or DeadlineError if it is time."""
+        """Raise StoppedError or DeadlineError if the searches should stop."""
         if time.monotonic() >= self.deadline:
             raise DeadlineError(
-                f"not done after {self._milliseconds:g} ms, its deadline; ask for less, or allow more (timeout_ms)"
+                f"not done within the deadline of {self._milliseconds:g} ms; request less, or raise timeout_ms"
             )
         if self.flag[0]:
             raise StoppedError("the search was stopped by its caller")
 
     def close(self) -> None:
-        """Nothing runs under it any more."""
+        """Cancel the deadline."""
         _WATCH.remove(self)
 
 
@@ -56,13 +58,13 @@ _CURRENT: ContextVar[Stop] = ContextVar("stop", default=_NEVER)
 
 
 def current() -> Stop:
-    """The one that searches of this thread run under; by default one that nobody sets."""
+    """Return the Stop of this thread's searches. The default one is never set."""
     return _CURRENT.get()
 
 
 @contextmanager
 def stoppable_by(stop: Stop) -> Iterator[None]:
-    """Searches in the block, of this thread, run under `stop`."""
+    """Let `stop` stop this thread's searches inside the block."""
     token = _CURRENT.set(stop)
     try:
         yield
@@ -72,7 +74,7 @@ def stoppable_by(stop: Stop) -> Iterator[None]:
 
 @contextmanager
 def time_limit(milliseconds: float | None) -> Iterator[None]:
-    """Searches in the block have so many milliseconds in all, or what is left of those of a block around it."""
+    """Limit the searches inside the block to `milliseconds` in total. An enclosing block's earlier deadline holds."""
     if milliseconds is None:
         yield
         return
@@ -88,7 +90,7 @@ def time_limit(milliseconds: float | None) -> Iterator[None]:
 
 
 class _Watch:
-    """One thread that sets the flags of those whose deadline passes; it starts with the first of them."""
+    """A thread that sets the flag of every Stop whose deadline passes. The first deadline starts it."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -102,7 +104,7 @@ class _Watch:
             if self._thread is None or not self._thread.is_alive():  # none yet, or lost in a fork
                 self._thread = threading.Thread(target=self._run, name="deadlines", daemon=True)
                 self._thread.start()
-            if stop.deadline < self._wakes:  # with equal timeouts, hardly ever
+            if stop.deadline < self._wakes:  # rare if timeouts are equal
                 self._changed.notify()
 
     def remove(self, stop: Stop) -> None:

@@ -1,4 +1,4 @@
-"""Running kernels side by side: they release the GIL, so plain threads will do."""
+"""Parallel execution on threads. Kernels release the GIL."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -9,9 +9,9 @@ R = TypeVar("R")
 
 
 def in_order(task: Callable[[T], R], items: Sequence[T], threads: int) -> Iterator[R]:
-    """task(item) for each item, on up to `threads` threads; results in the order of items.
+    """Run task(item) for each item on up to `threads` threads and yield the results in the order of items.
 
-    No more than a few results wait for their turn, so memory stays bounded.
+    At most 2 x `threads` results are pending, so memory is bounded.
     """
     if threads <= 1 or len(items) <= 1:
         yield from map(task, items)
@@ -27,6 +27,6 @@ def in_order(task: Callable[[T], R], items: Sequence[T], threads: int) -> Iterat
 
 
 def even_ranges(count: int, parts: int) -> list[tuple[int, int]]:
-    """0 .. count - 1 in up to `parts` ranges of equal length."""
+    """Split 0 .. count - 1 into up to `parts` ranges (first, last + 1) of nearly equal length."""
     parts = max(1, min(parts, count))
     return [(count * part // parts, count * (part + 1) // parts) for part in range(parts)]

@@ -1,4 +1,4 @@
-"""Sparse vectors in CSR form: the one shape in which vectors enter the engine."""
+"""Sparse vectors in CSR form, the engine's only vector format."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,24 +14,24 @@ if TYPE_CHECKING:
     import scipy.sparse
 
 MAX_DIMENSION = 1 << 24
-"""Kernels hold a query as one dense row of this many float32 at most (64 MB)."""
+"""Largest dimension. Kernels hold a query as one dense row of float32: at most 64 MB."""
 
 MIN_VALUE, MAX_VALUE = np.float32(1e-15), np.float32(1e15)
-"""No sum or quotient of such values leaves the range of normal float32 numbers: kernels need not look."""
+"""Allowed values. Their sums and quotients are normal float32 numbers, so kernels do not check."""
 
 VectorsLike: TypeAlias = "SparseVectors | scipy.sparse.csr_matrix | scipy.sparse.csr_array | pa.Table | pa.RecordBatch"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SparseVectors:
-    """n sparse vectors over a vocabulary of `dimension` components.
+    """N sparse vectors over a vocabulary of `dimension` components.
 
     ``indptr`` int64 [n + 1], ``components`` uint16 (uint32 if dimension > 65,536) [nnz], strictly ascending
     within a vector, ``values`` float32 [nnz], from 1e-15 to 1e15. The arrays are read-only.
 
-    Make one with `from_arrays`, `from_scipy`, `from_arrow` or `from_dicts`; all check every rule and raise
-    `VectorError`. Repairs happen on request only: ``repair=True`` sorts components, adds up duplicates
-    (as scipy does) and drops values from 0 to 1e-15; other values and ids out of range stay errors.
+    Construct one with `from_arrays`, `from_scipy`, `from_arrow` or `from_dicts`. Each checks every rule and raises
+    `VectorError`. ``repair=True`` sorts components, sums duplicates (as scipy does) and drops values below 1e-15;
+    negative values, values above 1e15 and components out of range are still errors.
     """
 
     indptr: npt.NDArray[np.int64]
@@ -49,7 +49,7 @@ class SparseVectors:
         *,
         repair: bool = False,
     ) -> Self:
-        """From a CSR triple. `dimension` None: largest component + 1."""
+        """Build from a CSR triple. `dimension` defaults to the largest component + 1."""
         starts = _integers(indptr, "indptr")
         ids = _integers(components, "indices")
         weights = _floats(values)
@@ -65,7 +65,7 @@ class SparseVectors:
 
     @classmethod
     def from_scipy(cls, matrix: "scipy.sparse.csr_matrix | scipy.sparse.csr_array", *, repair: bool = False) -> Self:
-        """From a scipy CSR matrix or array [n, dimension]; other formats: call `.tocsr()` first."""
+        """Build from a scipy CSR matrix or array [n, dimension]."""
         if getattr(matrix, "format", None) != "csr":
             raise VectorError(f"found a {type(matrix).__name__}, expected a scipy CSR matrix; call .tocsr()")
         return cls.from_arrays(matrix.indptr, matrix.indices, matrix.data, matrix.shape[1], repair=repair)
@@ -74,7 +74,7 @@ class SparseVectors:
     def from_arrow(
         cls, table: pa.Table | pa.RecordBatch, dimension: int | None = None, *, repair: bool = False
     ) -> Self:
-        """From list columns `indices` (integers) and `values` (floats), a row a vector."""
+        """Build from list columns `indices` (integers) and `values` (floats), one vector per row."""
         starts, ids = _list_column(table, "indices")
         value_starts, weights = _list_column(table, "values")
         if not pa.types.is_integer(ids.type):
@@ -85,13 +85,13 @@ class SparseVectors:
         if not np.array_equal(lengths, value_lengths):
             row = int(np.flatnonzero(lengths != value_lengths)[0])
             raise VectorError(
-                f"found {lengths[row]} indices but {value_lengths[row]} values, expected as many of each",
+                f"found {lengths[row]} indices and {value_lengths[row]} values, expected equal numbers",
                 row=row,
             )
         for column, name in ((ids, "indices"), (weights, "values")):
             if column.null_count:
-                at = int(np.flatnonzero(column.is_null().to_numpy(zero_copy_only=False))[0])
-                raise VectorError("found a null inside the list", row=_row_of(starts, at), field=name)
+                entry = int(np.flatnonzero(column.is_null().to_numpy(zero_copy_only=False))[0])
+                raise VectorError("found a null in the list", row=_row_of(starts, entry), field=name)
         return cls.from_arrays(
             starts,
             ids.to_numpy(zero_copy_only=False),
@@ -102,7 +102,7 @@ class SparseVectors:
 
     @classmethod
     def from_dicts(cls, vectors: Sequence[Mapping[int, float]], dimension: int | None = None) -> Self:
-        """From one mapping component -> value per vector. A mapping has no order, so it is sorted here."""
+        """Build from one mapping of component to value per vector, in any order."""
         try:
             ordered = [sorted(vector.items()) for vector in vectors]
         except TypeError as error:
@@ -116,13 +116,13 @@ class SparseVectors:
     def trusted(
         cls, indptr: npt.NDArray[Any], components: npt.NDArray[Any], values: npt.NDArray[Any], dimension: int
     ) -> Self:
-        """From a CSR triple that is known to keep the rules: nothing is checked."""
+        """Build from a valid CSR triple, without checks."""
         kind = np.uint16 if dimension <= 1 << 16 else np.uint32
         return cls(_frozen(indptr, np.int64), _frozen(components, kind), _frozen(values, np.float32), dimension)
 
     @classmethod
     def concatenate(cls, parts: Iterable[Self]) -> Self:
-        """All vectors of `parts`, in order; the dimension is the largest of theirs."""
+        """Concatenate the vectors of `parts`. The dimension is the largest of theirs."""
         parts = list(parts)
         if not parts:
             return cls.from_dicts([])
@@ -133,22 +133,22 @@ class SparseVectors:
         return cls.trusted(np.concatenate([[0], np.cumsum(lengths)]), components, values, width)
 
     def slice(self, start: int, stop: int) -> Self:
-        """Vectors start .. stop - 1; components and values are views."""
+        """Return vectors start .. stop - 1. Components and values are views."""
         first, last = self.indptr[start], self.indptr[stop]
         indptr = self.indptr[start : stop + 1] - first
         return self.trusted(indptr, self.components[first:last], self.values[first:last], self.dimension)
 
     def widened(self, dimension: int) -> Self:
-        """The same vectors over a larger vocabulary."""
+        """Return the same vectors over a larger vocabulary."""
         if dimension < self.dimension:
             raise VectorError(
-                f"found component {self.dimension - 1}, expected ids below the dimension {dimension}",
+                f"found component {self.dimension - 1}, expected components below the dimension {dimension}",
                 field="indices",
             )
         return self.trusted(self.indptr, self.components, self.values, dimension)
 
     def to_scipy(self) -> "scipy.sparse.csr_array":
-        """A scipy CSR array [n, dimension]; needs scipy."""
+        """Return a scipy CSR array [n, dimension]. Needs scipy."""
         import scipy.sparse
 
         shape = (len(self), self.dimension)
@@ -156,30 +156,30 @@ class SparseVectors:
 
     @property
     def nnz(self) -> int:
-        """Weighted components over all vectors."""
+        """The number of stored values."""
         return len(self.components)
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the three arrays."""
+        """The size of the three arrays in bytes."""
         return self.indptr.nbytes + self.components.nbytes + self.values.nbytes
 
     def __len__(self) -> int:
         return len(self.indptr) - 1
 
     def __getitem__(self, row: int) -> tuple[npt.NDArray[Any], npt.NDArray[np.float32]]:
-        """(components, values) of one vector, as views."""
+        """Return (components, values) of one vector, as views."""
         if not -len(self) <= row < len(self):
-            raise IndexError(f"vector {row} of {len(self)}")
+            raise IndexError(f"found vector {row}, expected one of {len(self)}")
         span = slice(self.indptr[row % len(self)], self.indptr[row % len(self) + 1])
         return self.components[span], self.values[span]
 
     def __repr__(self) -> str:
-        return f"SparseVectors({len(self)} vectors, {self.nnz} components set, dimension {self.dimension})"
+        return f"SparseVectors({len(self)} vectors, {self.nnz} values, dimension {self.dimension})"
 
 
 def as_vectors(vectors: VectorsLike) -> SparseVectors:
-    """`vectors` as SparseVectors: a scipy CSR matrix, or an Arrow table with `indices` and `values`."""
+    """Convert a scipy CSR matrix, or an Arrow table with `indices` and `values`, to SparseVectors."""
     if isinstance(vectors, SparseVectors):
         return vectors
     if isinstance(vectors, pa.Table | pa.RecordBatch):
@@ -188,14 +188,14 @@ def as_vectors(vectors: VectorsLike) -> SparseVectors:
 
 
 def _frozen(array: npt.NDArray[Any], kind: npt.DTypeLike) -> npt.NDArray[Any]:
-    """A contiguous read-only view: Numba types read-only arrays apart, so all vectors are of one kind."""
+    """Return a contiguous read-only view. Numba compiles once more for writable arrays, so all are read-only."""
     view = np.ascontiguousarray(array, kind).view()
     view.flags.writeable = False
     return view
 
 
-def _row_of(indptr: npt.NDArray[np.int64], at: int) -> int:
-    return int(np.searchsorted(indptr, at, side="right")) - 1
+def _row_of(indptr: npt.NDArray[np.int64], entry: int) -> int:
+    return int(np.searchsorted(indptr, entry, side="right")) - 1
 
 
 def _integers(array: npt.ArrayLike, field: str) -> npt.NDArray[Any]:
@@ -218,11 +218,11 @@ def _floats(array: npt.ArrayLike) -> npt.NDArray[Any]:
 
 def _check_shape(starts: npt.NDArray[Any], ids: npt.NDArray[Any], weights: npt.NDArray[Any]) -> None:
     if starts.ndim != 1 or ids.ndim != 1 or weights.ndim != 1:
-        raise VectorError(f"found arrays of {starts.ndim}, {ids.ndim} and {weights.ndim} axes, expected one each")
+        raise VectorError(f"found arrays of {starts.ndim}, {ids.ndim} and {weights.ndim} axes, expected one axis each")
     if len(ids) != len(weights):
-        raise VectorError(f"found {len(ids)} indices but {len(weights)} values, expected as many of each")
+        raise VectorError(f"found {len(ids)} indices and {len(weights)} values, expected equal numbers")
     if len(starts) == 0 or starts[0] != 0 or starts[-1] != len(ids):
-        raise VectorError(f"expected to begin with 0 and end with {len(ids)}, the number of values", field="indptr")
+        raise VectorError(f"expected 0 at the start and {len(ids)}, the number of values, at the end", field="indptr")
     steps = np.diff(starts.astype(np.int64))
     if (steps < 0).any():
         raise VectorError("found a decrease", row=int(np.flatnonzero(steps < 0)[0]), field="indptr")
@@ -230,17 +230,17 @@ def _check_shape(starts: npt.NDArray[Any], ids: npt.NDArray[Any], weights: npt.N
 
 def _check_dimension(starts: npt.NDArray[Any], ids: npt.NDArray[Any], dimension: int | None) -> int:
     if len(ids) and ids.min() < 0:
-        at = int(np.argmin(ids))
-        raise VectorError(f"found component {ids[at]}, expected ids from 0", row=_row_of(starts, at), field="indices")
+        entry = int(np.argmin(ids))
+        problem = f"found component {ids[entry]}, expected components from 0"
+        raise VectorError(problem, row=_row_of(starts, entry), field="indices")
     largest = int(ids.max()) if len(ids) else -1
     limit = MAX_DIMENSION if dimension is None else dimension
     if not 0 <= limit <= MAX_DIMENSION:
         raise VectorError(f"found dimension {dimension}, expected 0 to {MAX_DIMENSION}")
     if largest >= limit:
-        at = int(np.argmax(ids))
         raise VectorError(
-            f"found component {largest}, expected ids below the dimension {limit}",
-            row=_row_of(starts, at),
+            f"found component {largest}, expected components below the dimension {limit}",
+            row=_row_of(starts, int(np.argmax(ids))),
             field="indices",
         )
     return largest + 1 if dimension is None else dimension
@@ -251,11 +251,11 @@ def _check_values(starts: npt.NDArray[Any], weights: npt.NDArray[Any], least: np
         single = weights.astype(np.float32, copy=False)
     good = (single >= least) & (single <= MAX_VALUE)  # NaN is neither
     if not good.all():
-        at = int(np.flatnonzero(~good)[0])
-        hint = "; repair drops it" if 0 <= weights[at] < MIN_VALUE else ""
+        entry = int(np.flatnonzero(~good)[0])
+        hint = "; repair drops it" if 0 <= weights[entry] < MIN_VALUE else ""
         raise VectorError(
-            f"found {weights[at]}, expected {MIN_VALUE:g} to {MAX_VALUE:g}{hint}",
-            row=_row_of(starts, at),
+            f"found {weights[entry]}, expected {MIN_VALUE:g} to {MAX_VALUE:g}{hint}",
+            row=_row_of(starts, entry),
             field="values",
         )
     return single
@@ -269,12 +269,12 @@ def _check_order(starts: npt.NDArray[Any], ids: npt.NDArray[Any]) -> None:
     first_of_row[starts] = True
     bad = ~(rising | first_of_row[1:-1])
     if bad.any():
-        at = int(np.flatnonzero(bad)[0]) + 1
-        kind = "a duplicate" if ids[at] == ids[at - 1] else "a smaller one"
+        entry = int(np.flatnonzero(bad)[0]) + 1
+        kind = "duplicate component" if ids[entry] == ids[entry - 1] else "component"
         raise VectorError(
-            f"found {kind}, component {ids[at]} after {ids[at - 1]}, expected strictly ascending ids; repair "
-            "sorts them and adds up duplicates",
-            row=_row_of(starts, at),
+            f"found {kind} {ids[entry]} after {ids[entry - 1]}, expected strictly ascending components; repair "
+            "sorts them and sums duplicates",
+            row=_row_of(starts, entry),
             field="indices",
         )
 
@@ -282,7 +282,7 @@ def _check_order(starts: npt.NDArray[Any], ids: npt.NDArray[Any]) -> None:
 def _repair(
     starts: npt.NDArray[Any], ids: npt.NDArray[Any], weights: npt.NDArray[np.float32]
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any], npt.NDArray[np.float32]]:
-    """Drop what is next to nothing, sort by (row, component), add up duplicates."""
+    """Drop values below MIN_VALUE, sort by (row, component), sum duplicates."""
     positive = weights >= MIN_VALUE
     rows = np.repeat(np.arange(len(starts) - 1), np.diff(starts))[positive]
     ids, weights = ids[positive], weights[positive]
@@ -290,16 +290,16 @@ def _repair(
     rows, ids, weights = rows[order], ids[order], weights[order]
     first = np.ones(len(ids), bool)
     first[1:] = (rows[1:] != rows[:-1]) | (ids[1:] != ids[:-1])
-    at = np.flatnonzero(first)
-    counts = np.bincount(rows[at], minlength=len(starts) - 1)
-    summed = np.add.reduceat(weights, at, dtype=np.float64) if len(at) else weights
+    distinct = np.flatnonzero(first)
+    counts = np.bincount(rows[distinct], minlength=len(starts) - 1)
+    summed = np.add.reduceat(weights, distinct, dtype=np.float64) if len(distinct) else weights
     with np.errstate(over="ignore"):
         summed = summed.astype(np.float32)
-    return np.concatenate([[0], np.cumsum(counts)]), ids[at], summed
+    return np.concatenate([[0], np.cumsum(counts)]), ids[distinct], summed
 
 
 def _list_column(table: pa.Table | pa.RecordBatch, name: str) -> tuple[npt.NDArray[np.int64], pa.Array]:
-    """(offsets from 0, flat child array) of one list column."""
+    """Return (offsets from 0, flat child array) of one list column."""
     if name not in table.schema.names:
         raise VectorError(f"column is missing; found {', '.join(table.schema.names)}", field=name)
     column = table.column(name)

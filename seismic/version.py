@@ -1,3 +1,3 @@
-"""The release version, in one place."""
+"""The release version."""
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""The words behind components: component -> token, document frequency, idf."""
+"""Vocabulary (component to token) and inverse document frequency."""
 
 from collections.abc import Iterable, Mapping
 from functools import cached_property
@@ -11,7 +11,7 @@ from seismic.errors import InputError
 
 
 class Vocabulary:
-    """Tokens by component. `token(component)` and `component(token)` translate; unknown is None."""
+    """The tokens of all components, by component."""
 
     def __init__(self, tokens: Iterable[str] | pa.Array) -> None:
         self.tokens = tokens if isinstance(tokens, pa.Array) else pa.array(tokens, pa.string())
@@ -20,7 +20,7 @@ class Vocabulary:
 
     @cached_property
     def _components(self) -> Mapping[str, int]:
-        # Built on first use: opening an index for vector queries should not pay for it.
+        # Built on first use, so that opening an index for vector queries does not pay for it.
         return {token: component for component, token in enumerate(self.tokens.to_pylist())}
 
     def check_unique(self) -> None:
@@ -30,16 +30,16 @@ class Vocabulary:
             for component, token in enumerate(self.tokens.to_pylist()):
                 if token in seen:
                     raise InputError(
-                        f"vocabulary: token {token!r} of component {component} occurs before, expected once"
+                        f"vocabulary: token {token!r} of component {component} is a duplicate, expected unique tokens"
                     )
                 seen.add(token)
 
     def component(self, token: str) -> int | None:
-        """The component of a token."""
+        """Return the component of a token, or None."""
         return self._components.get(token)
 
     def token(self, component: int) -> str | None:
-        """The token of a component."""
+        """Return the token of a component, or None."""
         return self.tokens[component].as_py() if 0 <= component < len(self) else None
 
     def __len__(self) -> int:
@@ -47,6 +47,6 @@ class Vocabulary:
 
 
 def inverse_document_frequency(document_frequency: npt.NDArray[np.int64], documents: int) -> npt.NDArray[np.float32]:
-    """ln(1 + (n - df + 0.5) / (df + 0.5)), as in BM25; float32 [dimension], >= 0."""
+    """Return BM25's ln(1 + (n - df + 0.5) / (df + 0.5)) as float32 [dimension], >= 0."""
     ratio = (documents - document_frequency + 0.5) / (document_frequency + 0.5)
     return np.log1p(ratio).astype(np.float32)

@@ -65,7 +65,7 @@ def test_what_the_index_lacks_is_unknown_not_wrong() -> None:
         ([1, 2], "found a list, expected indices and values, tokens, or text"),
         (SparseVectors.from_dicts([{0: 1.0}, {1: 1.0}]), "found 2 vectors, expected one; search_batch takes many"),
         (SparseVectors.from_dicts([]), "found 0 vectors, expected one"),
-        ({"indices": [1, 2], "values": [1]}, "found 2 indices and 1 values, expected as many of each"),
+        ({"indices": [1, 2], "values": [1]}, "found 2 indices and 1 values, expected equal numbers"),
         ({"indices": [], "values": [1]}, "found 0 indices and 1 values"),
         ({"indices": [1.5], "values": [1]}, "indices: found float64 numbers, expected integers"),
         ({"indices": [True], "values": [1]}, "indices: found bool numbers"),

@@ -31,7 +31,7 @@ def many(index: Index, params: SearchParams, threads: int = 2) -> None:
 def test_a_deadline_ends_a_search(index: Index, search: Callable[[Index, SearchParams], object]) -> None:
     stop = Stop()
     stop.after(1, since=time.monotonic() - 1)
-    with stoppable_by(stop), pytest.raises(DeadlineError, match=r"not done after 1 ms, its deadline; .*\(timeout_ms\)"):
+    with stoppable_by(stop), pytest.raises(DeadlineError, match=r"not done within the deadline of 1 ms; .* timeout_ms"):
         search(index, SearchParams())
 
 
@@ -39,7 +39,7 @@ def test_a_deadline_ends_a_search(index: Index, search: Callable[[Index, SearchP
 def test_a_search_that_takes_too_long_ends_and_the_next_one_is_right(index: Index, plan: str) -> None:
     params = SearchParams(plan=plan)
     before = index.search(QUERY, 5, params=params)
-    with pytest.raises(DeadlineError, match="not done after 2 ms"):
+    with pytest.raises(DeadlineError, match="not done within the deadline of 2 ms"):
         many(index, params.replace(timeout_ms=2))
     assert index.search(QUERY, 5, params=params) == before
     assert index.search(QUERY, 5, params=params.replace(timeout_ms=60_000)) == before
@@ -56,9 +56,9 @@ def test_another_thread_may_stop_it(index: Index, threads: int) -> None:
 
 
 def test_of_nested_deadlines_the_first_counts(index: Index) -> None:
-    with time_limit(1), pytest.raises(DeadlineError, match="after 1 ms"):
+    with time_limit(1), pytest.raises(DeadlineError, match="of 1 ms"):
         many(index, SearchParams(timeout_ms=600_000))
-    with time_limit(600_000), pytest.raises(DeadlineError, match="after 1 ms"):
+    with time_limit(600_000), pytest.raises(DeadlineError, match="of 1 ms"):
         many(index, SearchParams(timeout_ms=1))
 
 

@@ -36,7 +36,7 @@ def test_the_arrays_are_typed_and_read_only() -> None:
     assert not any(array.flags.writeable for array in samples.csr(vectors))
     assert (len(vectors), vectors.nnz, vectors.dimension) == (3, 5, 5)
     assert vectors.nbytes == 4 * 8 + 5 * 2 + 5 * 4
-    assert repr(vectors) == "SparseVectors(3 vectors, 5 components set, dimension 5)"
+    assert repr(vectors) == "SparseVectors(3 vectors, 5 values, dimension 5)"
 
 
 @pytest.mark.parametrize(("dimension", "kind"), [(1 << 16, np.uint16), ((1 << 16) + 1, np.uint32)])
@@ -61,7 +61,7 @@ def test_vectors_are_read_by_number() -> None:
     assert np.shares_memory(values, vectors.values)
     assert [len(vectors[row][0]) for row in range(3)] == [2, 0, 3]
     for row in (3, -4):
-        with pytest.raises(IndexError, match=f"vector {row} of 3"):
+        with pytest.raises(IndexError, match=f"found vector {row}, expected one of 3"):
             vectors[row]
 
 
@@ -224,9 +224,9 @@ def test_repair_reports_sums_beyond_float32() -> None:
             [1, 1e-50],
             r"^row 0, field 'values': found 1e-50, expected 1e-15 to 1e\+15",
         ),
-        ([0, 1, 3], [7, 3, 3], [1, 1, 1], r"^row 1, field 'indices': found a duplicate, component 3 after 3, .*repair"),
-        ([0, 1, 3], [7, 3, 2], [1, 1, 1], r"^row 1, field 'indices': found a smaller one, component 2 after 3"),
-        ([0, 1, 2], [0, -4], [1, 1], r"^row 1, field 'indices': found component -4, expected ids from 0$"),
+        ([0, 1, 3], [7, 3, 3], [1, 1, 1], r"^row 1, field 'indices': found duplicate component 3 after 3, .*repair"),
+        ([0, 1, 3], [7, 3, 2], [1, 1, 1], r"^row 1, field 'indices': found component 2 after 3"),
+        ([0, 1, 2], [0, -4], [1, 1], r"^row 1, field 'indices': found component -4, expected components from 0$"),
         ([0, 0, 1], [MAX_DIMENSION], [1], r"^row 1, field 'indices': found component 16777216, .* dimension 16777216"),
         ([0, 0, 1], [2**63], [1], r"^row 1, field 'indices': found component 9223372036854775808"),
         ([0, 1], [1.0], [1], r"^field 'indices': found float64 numbers, expected integers$"),
@@ -234,12 +234,12 @@ def test_repair_reports_sums_beyond_float32() -> None:
         ([0.0, 1.0], [1], [1], r"^field 'indptr': found float64 numbers, expected integers$"),
         ([0, 1], [1], ["a"], r"^field 'values': found <U1 values, expected floats$"),
         ([0, 1], [1], [1j], r"^field 'values': found complex128 values"),
-        ([0, 2], [1, 2], [1], r"^found 2 indices but 1 values, expected as many of each$"),
-        ([1, 2], [1, 2], [1, 1], r"^field 'indptr': expected to begin with 0 and end with 2"),
-        ([0, 1], [1, 2], [1, 1], r"^field 'indptr': expected to begin with 0 and end with 2"),
-        ([], [], [], r"^field 'indptr': expected to begin with 0 and end with 0"),
+        ([0, 2], [1, 2], [1], r"^found 2 indices and 1 values, expected equal numbers$"),
+        ([1, 2], [1, 2], [1, 1], r"^field 'indptr': expected 0 at the start and 2"),
+        ([0, 1], [1, 2], [1, 1], r"^field 'indptr': expected 0 at the start and 2"),
+        ([], [], [], r"^field 'indptr': expected 0 at the start and 0"),
         ([0, 2, 1, 2], [1, 2], [1, 1], r"^row 1, field 'indptr': found a decrease$"),
-        ([0, 1], [[1]], [1], r"^found arrays of 1, 2 and 1 axes, expected one each$"),
+        ([0, 1], [[1]], [1], r"^found arrays of 1, 2 and 1 axes, expected one axis each$"),
     ],
 )
 def test_broken_rules_name_row_and_field(indptr: Any, components: Any, values: Any, message: str) -> None:
@@ -270,13 +270,13 @@ def test_mappings_need_integer_components(vector: Any) -> None:
         (pa.table({"values": [[1.0]]}), r"^field 'indices': column is missing; found values$"),
         (table([[1], None], [[1], [1]]), r"^row 1, field 'indices': found null, expected a list"),
         (table([[1], [2]], [[1], None]), r"^row 1, field 'values': found null, expected a list"),
-        (table([[1], [2, None]], [[1], [1, 1]]), r"^row 1, field 'indices': found a null inside the list$"),
-        (table([[], [2, 3]], [[], [1, None]]), r"^row 1, field 'values': found a null inside the list$"),
-        (table([[1], [2]], [[1], [1, 2]]), r"^row 1: found 1 indices but 2 values, expected as many of each$"),
+        (table([[1], [2, None]], [[1], [1, 1]]), r"^row 1, field 'indices': found a null in the list$"),
+        (table([[], [2, 3]], [[], [1, None]]), r"^row 1, field 'values': found a null in the list$"),
+        (table([[1], [2]], [[1], [1, 2]]), r"^row 1: found 1 indices and 2 values, expected equal numbers$"),
         (table([1], [[1]], pa.int32()), r"^field 'indices': found a column of int32, expected lists$"),
         (table([["a"]], [[1]], pa.list_(pa.string())), r"^field 'indices': found lists of string, .* integers$"),
         (table([[1]], [["a"]], None, pa.list_(pa.string())), r"^field 'values': found lists of string, .* floats$"),
-        (table([[1], [1, 1]], [[1], [1, 1]]), r"^row 1, field 'indices': found a duplicate"),
+        (table([[1], [1, 1]], [[1], [1, 1]]), r"^row 1, field 'indices': found duplicate component"),
     ],
 )
 def test_arrow_tables_that_break_rules(bad: pa.Table, message: str) -> None:
@@ -285,7 +285,7 @@ def test_arrow_tables_that_break_rules(bad: pa.Table, message: str) -> None:
 
 
 def test_errors_in_slices_count_from_the_slice() -> None:
-    with pytest.raises(VectorError, match=r"^row 0, field 'indices': found a null inside"):
+    with pytest.raises(VectorError, match=r"^row 0, field 'indices': found a null in"):
         SparseVectors.from_arrow(table([[1], [None]], [[1], [1]]).slice(1))
 
 

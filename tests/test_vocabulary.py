@@ -24,7 +24,7 @@ def test_null_tokens_are_refused() -> None:
 
 def test_repeated_tokens_are_found() -> None:
     Vocabulary(["a", "b"]).check_unique()
-    with pytest.raises(InputError, match="token 'a' of component 2 occurs before"):
+    with pytest.raises(InputError, match="token 'a' of component 2 is a duplicate"):
         Vocabulary(["a", "b", "a", "b"]).check_unique()
 
 

@@ -1,6 +1,6 @@
-"""A service over HTTP, as if it were in this process: the same errors, typed answers, retries, connections kept.
+"""HTTP clients of a Seismic service: typed answers, the engine's errors, retries, connection pooling.
 
-Needs the extra `client`. `Client` blocks, `AsyncClient` awaits; they have the same methods.
+Needs the extra `client`. `Client` is blocking, `AsyncClient` asynchronous; both have the same methods.
 """
 
 from seismic.client.models import (

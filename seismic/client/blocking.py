@@ -1,4 +1,4 @@
-"""The client that blocks."""
+"""The blocking client."""
 
 from collections.abc import Mapping, Sequence
 from types import TracebackType
@@ -25,12 +25,12 @@ T = TypeVar("T")
 
 
 class Client:
-    """Talks to a service; safe to use from many threads.
+    """A client of a Seismic service. Safe to use from many threads.
 
-    `url` of the service; `api_key` for services that ask for one; `timeout` in seconds, of one attempt; `retries`: how
-    often, and when. Any other keyword goes to httpx (`verify`, `limits`, `proxy` ...). Raises the engine's errors for
-    what the service refuses, and ServiceError, of which UnavailableError is one, for a service that does not answer.
-    Close it, or use it in a `with` statement, so that connections end.
+    `url` of the service; `api_key` if the service requires one; `timeout` of one attempt in seconds; `retries`: number
+    and timing of attempts. Other keywords go to httpx (`verify`, `limits`, `proxy` ...). A request that the service
+    refuses raises the engine's error; a service that does not answer raises ServiceError or its subclass
+    UnavailableError. Close the client or use `with`, so that its connections are closed.
     """
 
     def __init__(
@@ -46,49 +46,48 @@ class Client:
         self._http = httpx.Client(base_url=url, headers=headers(api_key), timeout=timeout, **options)
 
     def search(self, collection: str, query: Query, **options: Unpack[SearchOptions]) -> SearchAnswer:
-        """The documents with the largest inner products with the query, best first.
+        """Return the documents with the largest inner products with the query, best first.
 
-        `query`: {"indices", "values"}, {"tokens"}, {"text"}, {"id"} or examples; `options` as the service documents
-        them.
+        `query`: {"indices", "values"}, {"tokens"}, {"text"}, {"id"} or examples. The service documents `options`.
         """
         return self._send(calls.search(collection, query, options))
 
     def search_batch(
         self, collection: str, queries: Sequence[Query], **options: Unpack[SearchOptions]
     ) -> list[SearchAnswer]:
-        """An answer for each query, in their order, in one request."""
+        """Return one answer per query, in order, with one request."""
         return self._send(calls.search_batch(collection, queries, options))
 
     def count(self, collection: str, filter: Mapping[str, Any] | None = None) -> Count:
-        """How many documents match a filter; without one, how many there are."""
+        """Return the number of documents that match a filter. None: the number of all documents."""
         return self._send(calls.count(collection, filter))
 
     def document(self, collection: str, id: str | int, *, with_vector: AsVector = False) -> Document:
-        """A document; DocumentNotFoundError if there is none of that id."""
+        """Return a document. Raises DocumentNotFoundError if no document has the id."""
         return self._send(calls.document(collection, id, with_vector))
 
     def upsert(self, collection: str, documents: Sequence[NewDocument]) -> Change:
-        """Put documents in; those whose id is there are replaced. All of them or, if one is wrong, none."""
+        """Insert documents, or replace those with the same ids. If one is wrong, none is stored."""
         return self._send(calls.upsert(collection, documents))
 
     def delete(self, collection: str, ids: Sequence[str] | Sequence[int]) -> Change:
-        """Take documents out; ids that are not there are passed over."""
+        """Delete documents. Unknown ids are ignored."""
         return self._send(calls.delete(collection, ids))
 
     def collection(self, name: str) -> CollectionInfo:
-        """A collection and its state."""
+        """Return the description and state of a collection."""
         return self._send(calls.collection_info(name))
 
     def collections(self) -> list[CollectionInfo]:
-        """Every collection."""
+        """Return the description and state of every collection."""
         return self._send(calls.collections())
 
     def ready(self) -> bool:
-        """True if every collection answers searches; UnavailableError if not, after all attempts."""
+        """Return True if every collection answers searches. Raises UnavailableError after the last attempt."""
         return self._send(calls.ready())
 
     def close(self) -> None:
-        """End the connections."""
+        """Close the connections."""
         self._http.close()
 
     def __enter__(self) -> Self:

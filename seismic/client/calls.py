@@ -1,4 +1,4 @@
-"""Every call of a service: its method, path, body, and what its answer is. Nothing here knows of connections."""
+"""The calls of the HTTP API: method, path, body and answer type. Independent of connections."""
 
 import base64
 from collections.abc import Callable, Mapping, Sequence
@@ -15,15 +15,15 @@ from seismic.errors import InputError
 T = TypeVar("T")
 
 AsVector = bool | Literal["tokens"]
-"""Whether to return stored vectors: as `indices` and `values`, or as `tokens`."""
+"""Whether to return stored vectors: True as `indices` and `values`, "tokens" as `tokens`."""
 
 Query = Mapping[str, Any]
-"""{"indices", "values"}, {"tokens"}, {"text"}, {"id"} or examples, as the service takes them."""
+"""{"indices", "values"}, {"tokens"}, {"text"}, {"id"} or examples."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[T]):
-    """A request and how to read its answer."""
+    """A request and the reader of its answer."""
 
     method: str
     path: str
@@ -32,58 +32,61 @@ class Call(Generic[T]):
 
     @property
     def content(self) -> bytes | None:
-        """The body as JSON: NumPy arrays and scalars are numbers, bytes base64, decimals text. InputError for what JSON
-        cannot say."""
+        """The body as JSON.
+
+        NumPy arrays and scalars become numbers, bytes base64, decimals text. Raises InputError for other values that
+        JSON cannot represent.
+        """
         try:
             return None if self.body is None else orjson.dumps(self.body, _plain, orjson.OPT_SERIALIZE_NUMPY)
         except orjson.JSONEncodeError as error:
-            raise InputError(f"cannot be sent as JSON: {error}") from None
+            raise InputError(f"cannot encode the request as JSON: {error}") from None
 
 
 def search(collection: str, query: Query, options: SearchOptions) -> Call[SearchAnswer]:
-    """One search."""
+    """Search with one query."""
     return Call("POST", _path(collection, "search"), SearchAnswer.model_validate, {"query": query, **options})
 
 
 def search_batch(collection: str, queries: Sequence[Query], options: SearchOptions) -> Call[list[SearchAnswer]]:
-    """Many searches with the same options."""
+    """Search with many queries and the same options."""
     searches = [{"query": query, **options} for query in queries]
     return Call("POST", _path(collection, "search/batch"), _read_batch, {"searches": searches})
 
 
 def count(collection: str, filter: Mapping[str, Any] | None) -> Call[Count]:
-    """How many documents match."""
+    """Count the documents that match a filter."""
     return Call("POST", _path(collection, "count"), Count.model_validate, {"filter": filter} if filter else {})
 
 
 def document(collection: str, id: str | int, with_vector: AsVector) -> Call[Document]:
-    """One document."""
-    asked = f"?with_vector={str(with_vector).lower()}" if with_vector else ""
-    return Call("GET", _path(collection, f"documents/{quote(str(id), safe='')}{asked}"), Document.model_validate)
+    """Get one document."""
+    parameters = f"?with_vector={str(with_vector).lower()}" if with_vector else ""
+    return Call("GET", _path(collection, f"documents/{quote(str(id), safe='')}{parameters}"), Document.model_validate)
 
 
 def upsert(collection: str, documents: Sequence[NewDocument]) -> Call[Change]:
-    """Put documents in."""
+    """Insert or replace documents."""
     return Call("PUT", _path(collection, "documents"), Change.model_validate, {"documents": documents})
 
 
 def delete(collection: str, ids: Sequence[str] | Sequence[int]) -> Call[Change]:
-    """Take documents out."""
+    """Delete documents."""
     return Call("POST", _path(collection, "documents/delete"), Change.model_validate, {"ids": ids})
 
 
 def collection_info(collection: str) -> Call[CollectionInfo]:
-    """One collection."""
+    """Describe one collection."""
     return Call("GET", _path(collection), CollectionInfo.model_validate)
 
 
 def collections() -> Call[list[CollectionInfo]]:
-    """Every collection."""
+    """Describe every collection."""
     return Call("GET", "/v1/collections", _read_collections)
 
 
 def ready() -> Call[bool]:
-    """Whether every collection answers searches; an error otherwise."""
+    """Check that every collection answers searches."""
     return Call("GET", "/readyz", lambda answer: bool(answer["status"] == "ready"))
 
 

@@ -1,4 +1,4 @@
-"""What goes over the wire. Fields that a newer service adds are kept, as attributes of their names."""
+"""Models of requests and answers. Fields added by a newer service are kept as attributes."""
 
 from collections.abc import Mapping
 from typing import Any, Literal, TypedDict
@@ -11,7 +11,7 @@ class _Model(BaseModel):
 
 
 class Contribution(_Model):
-    """What a component adds to a score: `weight` in the query x `value` in the document."""
+    """A component's contribution to a score: `weight` in the query x `value` in the document."""
 
     component: int
     token: str | None
@@ -21,7 +21,7 @@ class Contribution(_Model):
 
 
 class Hit(_Model):
-    """A document found: its id, score; payload, vector and explanation if they were asked for."""
+    """A matching document: id and score; payload, vector and explanation if requested."""
 
     id: str | int
     score: float
@@ -31,29 +31,31 @@ class Hit(_Model):
 
 
 class Group(_Model):
-    """Documents found that have the same value in a column, best first."""
+    """Hits with the same value in a column, best first."""
 
     value: Any
     hits: list[Hit]
 
 
 class Facet(_Model):
-    """A value of a column, and how many of the matches have it."""
+    """A value of a column and the number of matches with it."""
 
     value: Any
     count: int
 
 
 class Matched(_Model):
-    """How many documents a filter lets through."""
+    """The number of documents that match a filter."""
 
     value: int
     relation: str
 
 
 class SearchAnswer(_Model):
-    """Hits, best first, and how they were found: `plan`, the state of the collection, what is unexpected. The service's
-    documentation has the details; what was not asked for is None."""
+    """Hits, best first, with the plan, the collection's state and warnings.
+
+    Fields that were not requested are None. The service documents all fields.
+    """
 
     hits: list[Hit]
     took_ms: float
@@ -71,7 +73,7 @@ class SearchAnswer(_Model):
 
 
 class Count(_Model):
-    """Documents that match a filter."""
+    """The number of documents that match a filter."""
 
     count: int
     generation: str
@@ -80,7 +82,7 @@ class Count(_Model):
 
 
 class Change(_Model):
-    """A change that is durable: its number, and how many documents it names."""
+    """A durable change: its sequence number and the number of documents in it."""
 
     sequence: int
     generation: str
@@ -90,7 +92,7 @@ class Change(_Model):
 
 
 class Document(_Model):
-    """A document by its id; its stored vector if it was asked for."""
+    """A document by id, with its stored vector if requested."""
 
     id: str | int
     payload: dict[str, Any]
@@ -100,7 +102,7 @@ class Document(_Model):
 
 
 class CollectionInfo(_Model):
-    """A collection and its state."""
+    """Description and state of a collection."""
 
     name: str
     generation: str
@@ -120,7 +122,7 @@ class CollectionInfo(_Model):
 
 
 class SearchOptions(TypedDict, total=False):
-    """What a search may say beside its query; the service's documentation has the details of each."""
+    """Search options. The service documents each."""
 
     limit: int
     offset: int
@@ -137,7 +139,7 @@ class SearchOptions(TypedDict, total=False):
 
 
 class NewDocument(TypedDict, total=False):
-    """A document to put in: `id`, a vector as `indices` and `values`, `tokens` or `text`, and a payload."""
+    """A document to store: `id`, payload, and a vector as `indices` and `values`, `tokens` or `text`."""
 
     id: str | int
     indices: list[int]

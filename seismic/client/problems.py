@@ -1,4 +1,4 @@
-"""From an answer to what it says, or to the error that the engine would have raised."""
+"""Read answers, and turn problem documents into the engine's errors."""
 
 from typing import Any, TypeVar
 
@@ -52,19 +52,22 @@ ERRORS: dict[str, type[SeismicError]] = {
     "storage": StorageError,
     "unauthorized": UnauthorizedError,
 }
-"""Type of problem, after TYPE -> what the engine raises."""
+"""Problem type (without the prefix TYPE) -> the engine's error."""
 
 
 def headers(api_key: str | None) -> dict[str, str]:
-    """Of every request. Space around a key, as in a file, is no part of it; ParameterError if no header can have it."""
+    """Return the headers of every request. Whitespace around the key is stripped.
+
+    Raises ParameterError for characters that a header cannot hold.
+    """
     key = (api_key or "").strip()
     if not (key.isascii() and key.isprintable()):
-        raise ParameterError("api_key: found characters that no key has, expected what `seismic keys create` printed")
+        raise ParameterError("api_key: found invalid characters, expected the output of `seismic keys create`")
     return {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
 
 
 def read(call: Call[T], response: httpx.Response) -> T:
-    """What the service says; TemporaryError, or the error of its problem document."""
+    """Return the answer. Raises TemporaryError, or the error of the problem document."""
     if response.status_code in TEMPORARY:
         raise TemporaryError(response)
     if response.is_error:
@@ -73,15 +76,17 @@ def read(call: Call[T], response: httpx.Response) -> T:
         return call.read(orjson.loads(response.content))
     except (ValueError, TypeError, KeyError) as error:
         raise ServiceError(
-            f"{response.url}: answered what this client cannot read ({error}); is it a Seismic service?"
+            f"{response.url}: cannot read the answer ({error}); check that the URL is a Seismic service"
         ) from error
 
 
 def error_of(response: httpx.Response) -> SeismicError:
-    """The error behind a problem document (RFC 9457), its detail as message; ServiceError for any other answer."""
+    """Return the error of a problem document (RFC 9457), with its detail as message; else a ServiceError."""
     problem = _problem(response)
     kind = ERRORS.get(str(problem.get("type", "")).removeprefix(TYPE))
-    detail = str(problem.get("detail") or f"{response.url}: answered {response.status_code} {response.reason_phrase}")
+    detail = str(
+        problem.get("detail") or f"{response.url}: found status {response.status_code} {response.reason_phrase}"
+    )
     error: SeismicError
     if kind is not None:
         error = _make(kind, detail)
@@ -96,7 +101,7 @@ def error_of(response: httpx.Response) -> SeismicError:
 
 
 def unreachable(url: httpx.URL, error: httpx.TransportError) -> ServiceError:
-    """For a service that gives no answer."""
+    """Return the error for a service that does not answer."""
     return ServiceError(f"{url}: no answer ({type(error).__name__}: {error})")
 
 

@@ -1,4 +1,4 @@
-"""When to ask again, and how long to wait: every call may be repeated, as changes are by id."""
+"""Retries. Every call is idempotent, since changes are by id, so every call may be retried."""
 
 import random
 from collections.abc import Callable
@@ -9,11 +9,11 @@ import httpx
 import tenacity
 
 TEMPORARY = frozenset({429, 502, 503})
-"""Statuses of a service, or of a proxy before it, that may soon answer."""
+"""Status codes of a temporarily unavailable service or of a proxy in front of it."""
 
 
 class TemporaryError(Exception):
-    """An answer of a temporary status."""
+    """An answer with a temporary status code."""
 
     def __init__(self, response: httpx.Response) -> None:
         super().__init__(response.status_code)
@@ -22,23 +22,25 @@ class TemporaryError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Retries:
-    """`attempts` in all, the first included; waits grow from `first_wait` to `longest_wait` seconds, at random within
-    a half, so that clients do not come back together. A service that says when to come back (`Retry-After`) is heard
-    up to the longest wait."""
+    """Exponential backoff with jitter.
+
+    `attempts` includes the first one. Waits double from `first_wait` up to `longest_wait` seconds; each is reduced at
+    random by up to a half, so that clients do not retry in step. `Retry-After` is respected up to `longest_wait`.
+    """
 
     attempts: int = 4
     first_wait: float = 0.1
     longest_wait: float = 5.0
 
     def wait(self, state: tenacity.RetryCallState) -> float:
-        """Seconds before the next attempt."""
-        growing: float = self.first_wait * 2 ** (state.attempt_number - 1)
+        """Return the seconds before the next attempt."""
+        backoff: float = self.first_wait * 2 ** (state.attempt_number - 1)
         error = state.outcome.exception() if state.outcome else None
-        asked = retry_after(error.response) if isinstance(error, TemporaryError) else 0.0
-        return min(self.longest_wait, max(asked, growing * random.uniform(0.5, 1.0)))
+        requested = retry_after(error.response) if isinstance(error, TemporaryError) else 0.0
+        return min(self.longest_wait, max(requested, backoff * random.uniform(0.5, 1.0)))
 
     def keywords(self) -> "_Keywords":
-        """For tenacity."""
+        """Return the keyword arguments for tenacity."""
         return {
             "stop": tenacity.stop_after_attempt(self.attempts),
             "wait": self.wait,
@@ -48,7 +50,7 @@ class Retries:
 
 
 DEFAULT = Retries()
-"""Up to three more attempts within about a second."""
+"""Up to three retries within about a second."""
 
 
 class _Keywords(TypedDict):
@@ -59,6 +61,6 @@ class _Keywords(TypedDict):
 
 
 def retry_after(response: httpx.Response) -> float:
-    """Seconds that the service asks to wait; 0 if it does not, or names a date."""
+    """Return the seconds the service asks to wait; 0 if it does not, or if it names a date."""
     text = response.headers.get("Retry-After", "")
     return float(text) if text.isdecimal() else 0.0

@@ -1,4 +1,4 @@
-"""What every encoder is, and what a collection remembers of its own."""
+"""The encoder type, and its entry in a collection's manifest."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -18,37 +18,37 @@ Count = Annotated[int, Field(ge=0, strict=True)]
 
 
 class EncoderEntry(BaseModel):
-    """What a collection's manifest says of its encoder.
+    """The encoder's entry in a collection's manifest.
 
-    Counts are of the documents that were encoded when the collection was built; later changes do not count.
+    Counts cover the documents encoded by the build, not later changes.
     """
 
-    model_config = ConfigDict(frozen=True)  # a newer minor of the format may add fields: they are ignored
+    model_config = ConfigDict(frozen=True)  # ignores fields added by a newer minor format version
 
     name: str
-    """What `load_encoder` takes: a name, or the path of a folder."""
+    """The argument of `load_encoder`: a name, or the path of a folder."""
 
     hash: str
-    """xxh3-128 of the encoder's files: another encoder of that name would not do."""
+    """xxh3-128 of the encoder's files, to detect another encoder of the same name."""
 
     queries: Literal["own", "idf"] = "own"
-    """`own`: queries are encoded as the encoder says. `idf`: by the collection's inverse document frequencies."""
+    """`own`: the encoder encodes queries. `idf`: the collection's inverse document frequencies are the weights."""
 
     fields: Annotated[tuple[str, ...], Field(min_length=1)] = ("text",)
-    """Columns of a document that are encoded, joined by a space, if it comes without a vector."""
+    """Columns that are joined by a space and encoded if a document has no vector."""
 
     documents_cut: Count = 0
-    """Documents that were too long."""
+    """Documents that were truncated."""
 
     pieces_cut: Count = 0
-    """Word pieces that were cut off them."""
+    """Word pieces that truncation removed."""
 
 
 @dataclass(frozen=True)
 class Encoder:
-    """Makes vectors over `vocabulary` of texts: of documents and, perhaps in another way, of queries.
+    """Encodes documents and queries, possibly in different ways, as vectors over `vocabulary`.
 
-    ``entry``: what a collection remembers of it; ``pieces``: its tokenizer. Safe to use from many threads.
+    ``entry``: the manifest entry; ``pieces``: the tokenizer. Safe to use from many threads.
     """
 
     entry: EncoderEntry
@@ -59,15 +59,15 @@ class Encoder:
 
     @property
     def name(self) -> str:
-        """What `load_encoder` takes."""
+        """The argument of `load_encoder`."""
         return self.entry.name
 
     def recorded(
         self, *, fields: Sequence[str] = ("text",), queries: Literal["own", "idf"] = "own", cut: Iterable[int] = ()
     ) -> "Encoder":
-        """The encoder as a collection shall remember it: see `EncoderEntry`. `cut`: as `encode_documents` returned."""
+        """Return the encoder with an updated `EncoderEntry`. `cut`: as returned by `encode_documents`."""
         if isinstance(fields, str) or not fields:
-            raise ParameterError(f"fields is {fields!r}, expected a list of columns")
+            raise ParameterError(f"fields is {fields!r}, expected a list of column names")
         if queries not in ("own", "idf"):
             raise ParameterError(f"queries is {queries!r}, expected 'own' or 'idf'")
         beyond = [int(pieces) for pieces in cut if pieces]
@@ -76,8 +76,7 @@ class Encoder:
         return replace(self, entry=entry)
 
     def by_idf(self, idf: npt.NDArray[np.float32]) -> "Encoder":
-        """The same, but queries are encoded without a model: each of their word pieces weighs its `idf`, a value for
-        every component."""
+        """Return the encoder with model-free query encoding: each word piece weighs its `idf` (one per component)."""
         if len(idf) != len(self.vocabulary):
-            raise InputError(f"found {len(idf)} weights, expected {len(self.vocabulary)}, one for every component")
+            raise InputError(f"found {len(idf)} weights, expected {len(self.vocabulary)}, one per component")
         return replace(self, encode_queries=TokenWeights(self.pieces, idf))

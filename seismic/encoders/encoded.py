@@ -1,4 +1,4 @@
-"""What encoding makes of texts."""
+"""The result of encoding texts."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, TypeAlias
@@ -10,18 +10,20 @@ from seismic.vectors import SparseVectors
 
 
 class Encoded(NamedTuple):
-    """Vectors of n texts, and int64 [n] how many word pieces of each were beyond the encoder's length, so cut off."""
+    """Vectors of n texts, and ``cut`` int64 [n], the number of word pieces that truncation removed from each."""
 
     vectors: SparseVectors
     cut: npt.NDArray[np.int64]
 
 
 Encode: TypeAlias = Callable[[Sequence[str]], Encoded]
-"""Encodes texts on the calling thread, which does not hold the GIL while a model runs. Blank texts get empty vectors. A
-vector does not depend on the other texts, but for the last bits of its values. Raises InputError for what is no text,
-EncoderError if a model fails, and DeadlineError or StoppedError between two of its runs, as searches do."""
+"""Encodes texts on the calling thread. Models release the GIL.
+
+Blank texts get empty vectors. A vector does not depend on the other texts, except for rounding. Raises InputError for
+anything other than text, EncoderError if a model fails, and DeadlineError or StoppedError between two model runs.
+"""
 
 
 def joined(fields: Iterable[str | None]) -> str:
-    """One text of a document's fields: those that say something, with a space between."""
+    """Join a document's non-empty fields by a space."""
     return " ".join(field for field in fields if field)

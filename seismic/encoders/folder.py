@@ -1,6 +1,6 @@
-"""Encoders as folders: encoder.json, tokenizer.json, and model.onnx or idf.json or both.
+"""Load an encoder from a folder: encoder.json, tokenizer.json, and model.onnx or idf.json or both.
 
-With an idf.json, queries are encoded by its weights, and the model, if there is one, encodes documents only.
+The weights of idf.json encode queries; the model then encodes documents only.
 """
 
 import os
@@ -34,32 +34,35 @@ class Config(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     max_length: Annotated[int, Field(ge=1)]
-    """Word pieces of a text that a model sees, special ones included."""
+    """Word pieces per text that the model sees, special ones included. Longer texts are truncated."""
 
 
 def load_encoder(name: str) -> Encoder:
-    """An encoder by its name, `splade-tiny` or a folder's in one of those that SEISMIC_ENCODERS lists; or by its path,
-    which has a slash. The same object each time. EncoderError if there is none, or it cannot run here."""
+    """Load an encoder, once per process. Raises EncoderError if there is none or it cannot run here.
+
+    `name`: `splade-tiny`, the name of a folder in one of the folders listed in SEISMIC_ENCODERS, or a path, which has
+    a slash.
+    """
     folder = _find(name)
-    with _loading:  # not two of them at once: models are large
+    with _loading:  # one at a time, since models are large
         if folder not in _loaded:
             _loaded[folder] = _load(name if folder.name == name else str(folder), folder)
         return _loaded[folder]
 
 
 def load_recorded(entry: EncoderEntry) -> Encoder:
-    """The encoder that a collection remembers; EncoderError if it is not the same any more."""
+    """Load the encoder of a manifest. Raises EncoderError if its files have changed."""
     try:
         encoder = load_encoder(entry.name)
     except EncoderError as error:
-        if _is_path(entry.name) and not Path(entry.name).exists():  # moved to another machine, perhaps
+        if _is_path(entry.name) and not Path(entry.name).exists():  # perhaps copied from another machine
             encoder = load_encoder(Path(entry.name).name)
         else:
             raise error from None
     if encoder.entry.hash != entry.hash:
         raise EncoderError(
-            f"encoder '{encoder.name}' has files of hash {encoder.entry.hash}, but the collection was built with those "
-            f"of {entry.hash}; bring them back or build it again"
+            f"encoder '{encoder.name}': the files have hash {encoder.entry.hash}, but the collection was built with "
+            f"files of hash {entry.hash}; restore those or rebuild the collection"
         )
     return Encoder(entry, encoder.vocabulary, encoder.pieces, encoder.encode_documents, encoder.encode_queries)
 
@@ -79,8 +82,8 @@ def _find(name: str) -> Path:
             return folder.resolve()
     names = ", ".join(sorted(folder.name for folder in BUNDLED.iterdir() if folder.is_dir()))
     raise EncoderError(
-        f"found no encoder {name!r}; there is {names}, and what is in the folders that {VARIABLE} lists; a path needs "
-        "a slash, such as ./model"
+        f"found no encoder {name!r}, expected {names}, a folder in one of those listed in {VARIABLE}, or a path with "
+        "a slash such as ./model"
     )
 
 
@@ -90,20 +93,23 @@ def _load(name: str, folder: Path) -> Encoder:
     model = MaskedLanguageModel(folder / MODEL, pieces) if (folder / MODEL).exists() else None
     tokens = pieces.tokens()
     if model and model.dimension < len(tokens):
-        raise EncoderError(f"{folder}: found logits of {model.dimension} components for {len(tokens)} word pieces")
+        raise EncoderError(
+            f"{folder}: the model's output has {model.dimension} components, expected one for each of the tokenizer's "
+            f"{len(tokens)} word pieces"
+        )
     vocabulary = Vocabulary(pieces.tokens(model.dimension) if model else tokens)
     queries: Encode | None = model
     if (folder / WEIGHTS).exists():
         queries = TokenWeights(pieces, read_weights(folder / WEIGHTS, vocabulary.tokens.to_pylist()))
     if queries is None:
-        raise EncoderError(f"{folder}: found neither {MODEL} nor {WEIGHTS}, expected one of them or both")
+        raise EncoderError(f"{folder}: found neither {MODEL} nor {WEIGHTS}, expected at least one")
     entry = EncoderEntry(name=name, hash=_hash(folder))
     return Encoder(entry, vocabulary, pieces, model or _no_model(name), queries)
 
 
 def _no_model(name: str) -> Encode:
     def encode(_: object) -> Encoded:
-        raise EncoderError(f"encoder '{name}' has no {MODEL}, so it encodes queries only; give vectors of documents")
+        raise EncoderError(f"encoder '{name}' has no {MODEL} and encodes queries only; pass document vectors")
 
     return encode
 

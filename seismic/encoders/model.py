@@ -1,4 +1,4 @@
-"""Encoding by a masked language model in ONNX, as SPLADE does."""
+"""Encode with a SPLADE-style masked language model in ONNX."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,35 +14,33 @@ from seismic.stop import current
 from seismic.vectors import MIN_VALUE, SparseVectors
 
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
-"""What a model may ask for, as exports of Hugging Face models name it."""
+"""Supported model inputs, as named in exports of Hugging Face models."""
 
 RUN_PIECES = 512
-"""Word pieces of one run, paddings included: a logit for every component of each is 62 MB with BERT's vocabulary. Twice
-as many gain 2 %, half as many lose 10 %."""
+"""Word pieces per run, padding included. Bounds the size of the logits: 62 MB with BERT's vocabulary."""
 
 
 class MaskedLanguageModel:
-    """max over a text's word pieces of log(1 + relu(logit)), for every component (SPLADE-max; Formal et al., "SPLADE
-    v2", 2021).
+    """Computes, for every component, the maximum over a text's word pieces of log(1 + relu(logit)).
 
-    The model's output `logits`, or its only one, is float32 [texts, pieces, dimension]; or [texts, dimension], its
-    maximum over the pieces. It runs on the calling thread, so that searches keep the others: encode on several threads
-    to have it faster.
+    This is SPLADE-max (Formal et al., "SPLADE v2", 2021). The model's output `logits`, or its only output, is float32
+    [texts, pieces, dimension], or [texts, dimension] if the model takes the maximum. Runs on the calling thread only,
+    so that searches keep the other cores; call it from several threads for throughput.
     """
 
     def __init__(self, path: Path, pieces: Pieces) -> None:
         runtime = optional_package("onnxruntime")
         options = runtime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3  # errors, which are raised as well
+        options.log_severity_level = 3  # errors only, which are raised as well
         try:
             self._session = runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # the library's exceptions have nothing else in common
+        except Exception as error:  # onnxruntime's exceptions have no narrower common base
             raise EncoderError(f"{path}: cannot be read as an ONNX model: {error}") from None
         self._path, self._pieces = path, pieces
         self._inputs = [one.name for one in self._session.get_inputs()]
         if unknown := sorted(set(self._inputs) - set(INPUTS)):
-            raise EncoderError(f"{path}: found an input {unknown[0]!r}, expected none but {', '.join(INPUTS)}")
+            raise EncoderError(f"{path}: found an input {unknown[0]!r}, expected only {', '.join(INPUTS)}")
         outputs = [one.name for one in self._session.get_outputs()]
         if len(outputs) > 1 and "logits" not in outputs:
             raise EncoderError(f"{path}: found outputs {', '.join(outputs)}, expected one, or one named 'logits'")
@@ -50,7 +48,7 @@ class MaskedLanguageModel:
         self.dimension = self._run([pieces.for_model("").pieces or [0]]).shape[1]
 
     def __call__(self, texts: Sequence[str]) -> Encoded:
-        """The texts' vectors."""
+        """Encode texts."""
         blank = blank_rows(texts)
         cut = [self._pieces.for_model(text) for text in texts]
         components = [np.zeros(0, np.int64)] * len(texts)
@@ -68,7 +66,7 @@ class MaskedLanguageModel:
         return Encoded(vectors, np.array([one.beyond for one in cut], np.int64))
 
     def _run(self, texts: list[list[int]]) -> npt.NDArray[np.float32]:
-        """float32 [texts, dimension]: the largest logit of each component over a text's pieces."""
+        """Return float32 [texts, dimension], the largest logit of each component over a text's pieces."""
         shape = len(texts), max(map(len, texts))
         feed = {name: np.zeros(shape, np.int64) for name in INPUTS}
         for row, pieces in enumerate(texts):
@@ -86,12 +84,12 @@ class MaskedLanguageModel:
                 "logits of every component, for every piece or the largest of them"
             )
         if not np.isfinite(best).all():
-            raise EncoderError(f"{self._path}: found a logit that is no finite number")
+            raise EncoderError(f"{self._path}: found a logit that is infinite or NaN, expected finite numbers")
         return best
 
 
 def _pooled(logits: Any, mask: npt.NDArray[np.int64]) -> npt.NDArray[np.float32] | None:
-    """The maximum over the pieces of each text; None if the shape is another."""
+    """Return the maximum over the pieces of each text; None if the shape does not fit."""
     if logits.ndim == 2 and len(logits) == len(mask):
         return np.asarray(logits)
     if logits.ndim != 3 or logits.shape[:2] != mask.shape:
@@ -100,12 +98,12 @@ def _pooled(logits: Any, mask: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]
 
 
 def _runs(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Texts of similar length, as many as one run takes; none of length 0."""
+    """Yield the rows of one run after the other: texts of similar length, without those of length 0."""
     rows: list[int] = []
     for row in sorted(range(len(lengths)), key=lengths.__getitem__):
         if lengths[row] == 0:
             continue
-        if rows and lengths[row] * (len(rows) + 1) > RUN_PIECES:  # the longest comes last: it decides on the padding
+        if rows and lengths[row] * (len(rows) + 1) > RUN_PIECES:  # the longest comes last and sets the padding
             yield rows
             rows = []
         rows.append(row)

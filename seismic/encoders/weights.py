@@ -1,4 +1,4 @@
-"""Encoding without a model: every word piece of a text has one weight, whatever stands beside it."""
+"""Encode without a model: every word piece has a fixed weight, independent of its context."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,10 +14,10 @@ from seismic.vectors import MAX_VALUE, MIN_VALUE, SparseVectors
 
 
 class TokenWeights:
-    """Each distinct piece of a text with its weight, as inference-free models encode queries (Geng et al., "Towards
-    Competitive Search Relevance For Inference-Free Learned Sparse Retrievers", 2024). Nothing is cut.
+    """Weights each distinct piece of a text, as inference-free models encode queries. Texts are not truncated.
 
-    `weights`: float32 by piece; pieces of a weight below 1e-15, and special ones, are left out.
+    `weights`: float32 by piece; special pieces and those with a weight below 1e-15 are left out. Geng et al., "Towards
+    Competitive Search Relevance For Inference-Free Learned Sparse Retrievers", 2024.
     """
 
     def __init__(self, pieces: Pieces, weights: npt.NDArray[np.float32]) -> None:
@@ -26,17 +26,17 @@ class TokenWeights:
         self._weights[list(pieces.special)] = 0
 
     def __call__(self, texts: Sequence[str]) -> Encoded:
-        """The texts' vectors."""
-        found = [np.unique(np.array(self._pieces.bare(text), np.int64)) for text in texts]
-        kept = [pieces[self._weights[pieces] >= MIN_VALUE] for pieces in found]
-        indptr = np.cumsum([0, *map(len, kept)])
-        components = np.concatenate([np.zeros(0, np.int64), *kept])
+        """Encode texts."""
+        distinct = [np.unique(np.array(self._pieces.bare(text), np.int64)) for text in texts]
+        weighted = [pieces[self._weights[pieces] >= MIN_VALUE] for pieces in distinct]
+        indptr = np.cumsum([0, *map(len, weighted)])
+        components = np.concatenate([np.zeros(0, np.int64), *weighted])
         vectors = SparseVectors.trusted(indptr, components, self._weights[components], len(self._weights))
         return Encoded(vectors, np.zeros(len(texts), np.int64))
 
 
 def read_weights(path: Path, tokens: Sequence[str]) -> npt.NDArray[np.float32]:
-    """float32 [len(tokens)]: the weights in a JSON object from token to weight, 0 for a token that is not there."""
+    """Read float32 [len(tokens)] from a JSON object of token to weight; 0 for missing tokens."""
     try:
         content = orjson.loads(path.read_bytes())
     except (OSError, orjson.JSONDecodeError) as error:
@@ -47,8 +47,8 @@ def read_weights(path: Path, tokens: Sequence[str]) -> npt.NDArray[np.float32]:
     weights = np.zeros(len(tokens), np.float32)
     for token, weight in content.items():
         if token not in components:
-            raise EncoderError(f"{path}: found {token!r}, expected tokens of the tokenizer beside it")
+            raise EncoderError(f"{path}: found the token {token!r}, expected tokens of tokenizer.json")
         if type(weight) not in (int, float) or not 0 <= weight <= MAX_VALUE:
-            raise EncoderError(f"{path}: found {weight!r} as weight of {token!r}, expected 0 to {MAX_VALUE:g}")
+            raise EncoderError(f"{path}: found the weight {weight!r} of {token!r}, expected 0 to {MAX_VALUE:g}")
         weights[components[token]] = weight
     return weights

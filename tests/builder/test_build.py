@@ -176,7 +176,7 @@ def test_every_component_needs_a_token(tmp_path: Path) -> None:
 
 
 def test_tokens_must_differ(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="token 'a' of component 1 occurs before"):
+    with pytest.raises(InputError, match="token 'a' of component 1 is a duplicate"):
         seismic.build(VECTORS, tmp_path / "out", vocabulary=Vocabulary(["a", "a"]))
 
 

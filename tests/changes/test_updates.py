@@ -109,7 +109,11 @@ def test_the_last_change_of_an_id_counts(books: Path) -> None:
 @pytest.mark.parametrize(
     ("rows", "columns", "message"),
     [
-        ({"d": {0: 1.0}, "e": {4: 1.0}}, {}, "row 1, field 'indices': found component 4, expected ids below the dim"),
+        (
+            {"d": {0: 1.0}, "e": {4: 1.0}},
+            {},
+            "row 1, field 'indices': found component 4, expected components below the dim",
+        ),
         (
             {"d": {0: 1.0}},
             {"author": ["x"]},
@@ -233,7 +237,7 @@ def test_a_build_makes_earlier_changes_void(books: Path) -> None:
     assert index.refresh()
     assert hits(index) == hits(seismic.open(books)) == [("b", 2), ("a", 1)]
     assert (index.generation, index.sequence) == ("000002", 1)
-    with pytest.raises(VectorError, match="found component 3, expected ids below the dimension 2"):
+    with pytest.raises(VectorError, match="found component 3, expected components below the dimension 2"):
         writer.upsert(SparseVectors.from_dicts([{3: 1.0}]), pa.table({"id": ["d"]}))
     assert writer.delete(["b"]) == 2
     assert hits(seismic.open(books)) == [("a", 1)]

@@ -145,7 +145,7 @@ def test_payloads_of_what_json_has_no_type_for() -> None:
 
 @pytest.mark.parametrize("payload", [{"x": object()}, {"x": "\ud800"}, {"x": 1 << 64}])
 def test_what_cannot_be_sent_is_an_error_of_the_engine(ask: Ask, payload: dict[str, Any]) -> None:
-    with pytest.raises(InputError, match="cannot be sent as JSON"):
+    with pytest.raises(InputError, match="cannot encode the request as JSON"):
         ask("upsert", "papers", [{"id": "a", "tokens": {"planet": 1.0}, "payload": payload}])
 
 

@@ -64,11 +64,11 @@ def test_it_gives_up(scripted: Callable[..., Any]) -> None:
 @pytest.mark.parametrize(
     ("response", "kind", "message"),
     [
-        (httpx.Response(500, content=b"<html>"), ServiceError, "answered 500 Internal Server Error"),
+        (httpx.Response(500, content=b"<html>"), ServiceError, "found status 500 Internal Server Error"),
         (problem(500, "storage"), errors.StorageError, "busy"),
         (problem(400, "never heard of"), ServiceError, "busy"),
-        (httpx.Response(200, content=b"<html>"), ServiceError, "is it a Seismic service"),
-        (httpx.Response(200, content=b"[]"), ServiceError, "is it a Seismic service"),
+        (httpx.Response(200, content=b"<html>"), ServiceError, "check that the URL is a Seismic service"),
+        (httpx.Response(200, content=b"[]"), ServiceError, "check that the URL is a Seismic service"),
     ],
 )
 def test_other_problems_are_not_retried(
@@ -81,7 +81,7 @@ def test_other_problems_are_not_retried(
 
 
 def test_a_proxy_that_is_overloaded(scripted: Callable[..., Any]) -> None:
-    with pytest.raises(UnavailableError, match="answered 502 Bad Gateway"):
+    with pytest.raises(UnavailableError, match="found status 502 Bad Gateway"):
         scripted(Script(*(httpx.Response(502) for _ in range(3))))
 
 
@@ -93,7 +93,7 @@ def test_the_key_goes_with_every_request(scripted: Callable[..., Any]) -> None:
 
 @pytest.mark.parametrize("key", ["s\ncret", "secr\u00e9t"])
 def test_what_is_no_key_is_refused(scripted: Callable[..., Any], key: str) -> None:
-    with pytest.raises(ParameterError, match="api_key: found characters that no key has"):
+    with pytest.raises(ParameterError, match="api_key: found invalid characters"):
         scripted(Script(), api_key=key)
 
 

@@ -32,7 +32,7 @@ def test_a_folder_with_weights_only_has_no_documents(tmp_path: Path) -> None:
     encoder = load_encoder(str(write_encoder(tmp_path / "weights", idf={"word1": 2.5})))
     assert rows(encoder.encode_queries, "word1") == [(5, 2.5)]
     assert rows(encoder.encode_queries, " ") == []
-    with pytest.raises(EncoderError, match=r"has no model.onnx, so it encodes queries only; give vectors of documents"):
+    with pytest.raises(EncoderError, match=r"has no model.onnx and encodes queries only; pass document vectors"):
         encoder.encode_documents(["word1"])
 
 
@@ -45,7 +45,7 @@ def test_encoders_are_found_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert load_encoder("two") is two
     assert load_encoder(str(tmp_path / "b" / "two")).entry.hash == two.entry.hash
     for name in ("three", "", "./three"):
-        with pytest.raises(EncoderError, match=rf"found no encoder {name!r}; there is splade-tiny, and what is in"):
+        with pytest.raises(EncoderError, match=rf"found no encoder {name!r}, expected splade-tiny, a folder in"):
             load_encoder(name)
 
 
@@ -60,7 +60,7 @@ def test_a_recorded_encoder_is_the_same_or_none(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv(VARIABLE, str(tmp_path))
     assert load_recorded(entry).entry == entry
     other = write_encoder(tmp_path / "other", model=MODEL, max_length=9)
-    with pytest.raises(EncoderError, match=r"has files of hash .* but the collection was built with those of"):
+    with pytest.raises(EncoderError, match=r"the files have hash .* but the collection was built with files of"):
         load_recorded(entry.model_copy(update={"name": str(other)}))
 
 
@@ -78,9 +78,9 @@ def test_a_recorded_encoder_is_the_same_or_none(tmp_path: Path, monkeypatch: pyt
         ("model.onnx", None, "found neither model.onnx nor idf.json"),
         ("idf.json", "[1]", "idf.json: found a JSON list, expected an object from token to weight"),
         ("idf.json", "{", "idf.json: cannot be read as JSON"),
-        ("idf.json", '{"strange": 1}', "found 'strange', expected tokens of the tokenizer beside it"),
-        ("idf.json", '{"word1": -1}', "found -1 as weight of 'word1', expected 0 to 1e\\+15"),
-        ("idf.json", '{"word1": true}', "found True as weight"),
+        ("idf.json", '{"strange": 1}', "found the token 'strange', expected tokens of tokenizer.json"),
+        ("idf.json", '{"word1": -1}', "found the weight -1 of 'word1', expected 0 to 1e\\+15"),
+        ("idf.json", '{"word1": true}', "found the weight True"),
     ],
 )
 def test_folders_that_are_no_encoders(name: str, content: str | None, message: str, tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def write_encoder_files(folder: Path) -> Path:
 def test_collections_remember_what_makes_sense(tmp_path: Path) -> None:
     encoder = load_encoder(str(write_encoder(tmp_path / "mine", model=MODEL)))
     for fields in ("text", []):
-        with pytest.raises(ParameterError, match=re.escape(f"fields is {fields!r}, expected a list of columns")):
+        with pytest.raises(ParameterError, match=re.escape(f"fields is {fields!r}, expected a list of column names")):
             encoder.recorded(fields=fields)
     with pytest.raises(ParameterError, match="queries is 'bm25', expected 'own' or 'idf'"):
         encoder.recorded(queries="bm25")  # type: ignore[arg-type]
@@ -120,5 +120,5 @@ def test_collections_remember_what_makes_sense(tmp_path: Path) -> None:
 
 def test_idf_of_another_length(tmp_path: Path) -> None:
     encoder = load_encoder(str(write_encoder(tmp_path / "mine", model=MODEL)))
-    with pytest.raises(InputError, match="found 3 weights, expected 16, one for every component"):
+    with pytest.raises(InputError, match="found 3 weights, expected 16, one per component"):
         encoder.by_idf(np.ones(3, np.float32))

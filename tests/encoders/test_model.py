@@ -105,7 +105,7 @@ def test_encoding_ends_when_it_is_told_to(bert: Path) -> None:
     [
         ([None], "found a NoneType, expected text"),
         ([["a"]], "found a list"),
-        (["a\ud800"], r"character 1 is '\\ud800'"),
+        (["a\ud800"], r"found the lone surrogate '\\ud800' at character 1"),
     ],
 )
 def test_what_is_no_text(table: Path, texts: Any, message: str) -> None:
@@ -139,12 +139,15 @@ def _infinite(parts: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        (table_model(TABLE, edit=_other_input), "found an input 'pixels', expected none but input_ids"),
+        (table_model(TABLE, edit=_other_input), "found an input 'pixels', expected only input_ids"),
         (table_model(TABLE, edit=_two_outputs), "found outputs a, b, expected one, or one named 'logits'"),
         (table_model(TABLE, edit=_one_axis), r"found an output of float32 \[\] for 1 texts of 2 pieces"),
-        (table_model(TABLE * 1000, edit=_infinite), "found a logit that is no finite number"),
+        (table_model(TABLE * 1000, edit=_infinite), "found a logit that is infinite or NaN"),
         (table_model(TABLE[:3]), "cannot encode texts: .*out of data bounds"),
-        (table_model(TABLE[:, :5]), "found logits of 5 components for 16 word pieces"),
+        (
+            table_model(TABLE[:, :5]),
+            "the model's output has 5 components, expected one for each of the tokenizer's 16 word pieces",
+        ),
     ],
 )
 def test_models_that_are_no_encoders(model: onnx.ModelProto, message: str, tmp_path: Path) -> None:

@@ -42,7 +42,10 @@ def test_vocabulary_sets_the_dimension(run: Run, tmp_path: Path) -> None:
     path = write_lines(tmp_path / "x.jsonl", *lines)
     result = run("build", path, tmp_path / "out", "--vocabulary", tmp_path / "vocab.txt")
     assert result.exit_code == 2
-    assert "x.jsonl, line 2, field 'indices': found component 3, expected ids below the dimension 3" in result.stderr
+    assert (
+        "x.jsonl, line 2, field 'indices': found component 3, expected components below the dimension 3"
+        in result.stderr
+    )
     write_lines(path, lines[0])
     assert run("build", path, tmp_path / "out", "--vocabulary", tmp_path / "vocab.txt").exit_code == 0
     with seismic.open(tmp_path / "out") as index:
@@ -73,7 +76,7 @@ FAILURES: Mapping[str, tuple[list[str], str]] = {
     "parameter out of range": (["--summary-energy", "7"], "parameter 'summary_energy'"),
     "more shards than documents": (["--shards", "4"], "shards is 4, expected 1 to 3"),
     "missing vocabulary": (["--vocabulary", "no.txt"], "no.txt: No such file"),
-    "dimension too small": (["--dimension", "2"], "expected ids below the dimension 2"),
+    "dimension too small": (["--dimension", "2"], "expected components below the dimension 2"),
 }
 
 

@@ -204,7 +204,7 @@ def test_vocabulary(tmp_path: Path) -> None:
         (b"", "line 1: found an empty line"),
         (b"mars\n\nsun\n", "line 2: found an empty line"),
         (b"mars\n\xff\n", "byte 5 is not UTF-8"),
-        (b"mars\nsun\nmars\n", "token 'mars' of component 2 occurs before"),
+        (b"mars\nsun\nmars\n", "token 'mars' of component 2 is a duplicate"),
     ],
 )
 def test_broken_vocabularies(tmp_path: Path, content: bytes | None, message: str) -> None:

@@ -137,12 +137,16 @@ WRONG_PAIRS = {
     "fraction": ({"indices": [1.5]}, "indices", "found 1.5, expected an integer"),
     "boolean": ({"indices": [True]}, "indices", "found true, expected an integer"),
     "text": ({"values": ["1"]}, "values", 'found "1", expected a number'),
-    "ragged": ({"indices": [1, 2]}, None, "found 2 indices but 1 values"),
+    "ragged": ({"indices": [1, 2]}, None, "found 2 indices and 1 values"),
     "negative": ({"indices": [-1]}, "indices", "found component -1"),
-    "beyond the dimension": ({"indices": [9]}, "indices", "found component 9, expected ids below the dimension 9"),
+    "beyond the dimension": (
+        {"indices": [9]},
+        "indices",
+        "found component 9, expected components below the dimension 9",
+    ),
     "beyond 63 bits": ({"indices": [2**63]}, "indices", "found component 9223372036854775808"),
-    "descending": ({"indices": [2, 1], "values": [1, 1]}, "indices", "found a smaller one, component 1 after 2"),
-    "repeated": ({"indices": [2, 2], "values": [1, 1]}, "indices", "found a duplicate"),
+    "descending": ({"indices": [2, 1], "values": [1, 1]}, "indices", "found component 1 after 2"),
+    "repeated": ({"indices": [2, 2], "values": [1, 1]}, "indices", "found duplicate component"),
     "zero": ({"values": [0]}, "values", "found 0.0"),
 }
 

@@ -55,8 +55,11 @@ async def test_a_change_is_searched_once_it_is_answered(running, tiny):
 @pytest.mark.parametrize(
     ("document", "message"),
     [
-        ({"id": "d", "indices": [4], "values": [1.0]}, "row 1, field 'indices': found component 4, expected ids below"),
-        ({"id": "d", "indices": [1, 1], "values": [1.0, 2.0]}, "row 1, field 'indices': found a duplicate"),
+        (
+            {"id": "d", "indices": [4], "values": [1.0]},
+            "row 1, field 'indices': found component 4, expected components below",
+        ),
+        ({"id": "d", "indices": [1, 1], "values": [1.0, 2.0]}, "row 1, field 'indices': found duplicate component"),
         ({"id": "e", "indices": [1], "values": [1.0]}, "row 1, field 'id': found 'e', which row 0 has"),
         ({"id": 7, "indices": [1], "values": [1.0]}, "row 1, field 'id': found 7, expected string"),
         ({"id": "d", "tokens": {"x": 1.0}}, "row 1, field 'tokens': this collection has no vocabulary"),

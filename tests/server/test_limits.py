@@ -103,7 +103,7 @@ async def test_a_deadline(running, tiny, endless, setting, params):
     async with running(tiny, timeout_ms=setting) as client:
         found = problem(await client.post(URL, json=BODY | {"params": params}), 504)
         assert found.type == "urn:problem-type:seismic:deadline"
-        assert "not done after 50 ms" in found.detail
+        assert "not done within the deadline of 50 ms" in found.detail
         assert (await client.get("/healthz")).status_code == 200
 
 

@@ -161,7 +161,7 @@ class _Collector:
                 wrong = next(number for number in numbers if type(number) not in kinds)
                 raise VectorError(f"found {_excerpt(wrong)}, expected {_NUMBERS[name]}", field=name)
         if len(indices) != len(values):
-            raise VectorError(f"found {len(indices)} indices but {len(values)} values, expected as many of each")
+            raise VectorError(f"found {len(indices)} indices and {len(values)} values, expected equal numbers")
         try:
             self.components.extend(indices)
         except OverflowError:

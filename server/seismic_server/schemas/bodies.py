@@ -81,7 +81,7 @@ class DocumentIn(Schema):
             )
         if self.indices is not None and self.values is not None and len(self.indices) != len(self.values):
             raise ValueError(
-                f"found {len(self.indices)} indices and {len(self.values)} values, expected as many of each"
+                f"found {len(self.indices)} indices and {len(self.values)} values, expected equal numbers"
             )
         return self
 

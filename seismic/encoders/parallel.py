@@ -1,4 +1,4 @@
-"""Encoding many texts on several threads."""
+"""Encode many texts on several threads."""
 
 from collections.abc import Callable, Sequence
 
@@ -9,13 +9,16 @@ from seismic.threads import even_ranges, in_order
 from seismic.vectors import SparseVectors
 
 PART = 64
-"""Texts encoded at a time: similar lengths are found among them, and progress is told after them."""
+"""Texts per task. Texts of similar length are batched within a task; progress is reported after each."""
 
 
 def encode_texts(
     encode: Encode, texts: Sequence[str], threads: int = 1, done: Callable[[int], None] | None = None
 ) -> Encoded:
-    """As `encode`, on so many threads; the same whatever their number. `done` is told how many more are."""
+    """Run `encode` on several threads; the result does not depend on their number.
+
+    `done` is called with the number of texts after each task.
+    """
     spans = even_ranges(len(texts), -(-len(texts) // PART)) if len(texts) else []
     parts = []
     for part in in_order(lambda span: encode(texts[slice(*span)]), spans, threads):
