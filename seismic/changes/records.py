@@ -62,7 +62,8 @@ def check_upsert(vectors: SparseVectors, documents: pa.Table, rules: Rules) -> U
         wrong = np.flatnonzero(vectors.components >= rules.dimension)
         if len(wrong):
             raise VectorError(
-                f"found component {vectors.components[wrong[0]]}, expected components below the dimension {rules.dimension}",
+                f"found component {vectors.components[wrong[0]]}, expected components below the dimension "
+                f"{rules.dimension}",
                 row=int(np.searchsorted(vectors.indptr, wrong[0], side="right")) - 1,
                 field="indices",
             )

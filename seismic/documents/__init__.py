@@ -1,1 +1,1 @@
-"""What users gave with their vectors: ids and payloads."""
+"""Documents: ids and payloads."""

@@ -1,4 +1,4 @@
-"""Hashes of the users' ids: to find documents by, and to see whether an id repeats."""
+"""Hash ids, for lookups and for the detection of duplicates."""
 
 import numpy as np
 import numpy.typing as npt
@@ -8,7 +8,7 @@ from seismic.kernels.hashing import hash_texts
 
 
 def hash_ids(ids: pa.Array) -> npt.NDArray[np.uint64]:
-    """uint64 [n]; an integer is its own hash, whatever its width."""
+    """Return uint64 [n]. An integer is its own hash, independent of its width."""
     if pa.types.is_integer(ids.type):
         numbers: npt.NDArray[np.uint64] = ids.to_numpy().astype(np.int64).view(np.uint64)
         return numbers
@@ -23,19 +23,16 @@ def hash_ids(ids: pa.Array) -> npt.NDArray[np.uint64]:
 
 
 def find_repeat(ids: pa.ChunkedArray) -> tuple[int, int] | None:
-    """(row, earlier row of the same id) of the first id that repeats, or None.
-
-    Takes 16 bytes a document; Arrow's own ways take ten times as many for strings.
-    """
+    """Return (row, first row with the same id) of the first duplicate, or None. Takes 16 bytes per document."""
     hashes = np.concatenate([np.zeros(0, np.uint64), *map(hash_ids, ids.chunks)])
     ordered = np.sort(hashes)
-    twice = ordered[1:][ordered[1:] == ordered[:-1]]
-    if len(twice) == 0:
+    repeated = ordered[1:][ordered[1:] == ordered[:-1]]
+    if len(repeated) == 0:
         return None
     first: dict[str | int, int] = {}
-    for row in np.flatnonzero(np.isin(hashes, twice)).tolist():
-        one = ids[row].as_py()
-        if one in first:
-            return row, first[one]
-        first[one] = row
+    for row in np.flatnonzero(np.isin(hashes, repeated)).tolist():
+        id = ids[row].as_py()
+        if id in first:
+            return row, first[id]
+        first[id] = row
     return None

@@ -1,4 +1,4 @@
-"""Values of columns, as Python has them."""
+"""Convert values of Arrow columns to Python."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -9,16 +9,16 @@ import numpy as np
 import pyarrow as pa
 
 PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
-"""Units of times."""
+"""Time unit -> units per second."""
 
 
 def reader_of(kind: pa.DataType) -> Callable[[pa.Scalar], Any]:
-    """`to_python` for values of a type; Arrow's own where they are the same."""
+    """Return `to_python` for values of a type; Arrow's faster `as_py` where both agree."""
     return to_python if _may_hold_times(kind) else methodcaller("as_py")
 
 
 def to_pylist(values: pa.Array) -> list[Any]:
-    """`to_python` of each value."""
+    """Convert each value by `to_python`."""
     if _may_hold_times(values.type):
         return [to_python(value) for value in values]
     listed: list[Any] = values.to_pylist()
@@ -26,8 +26,11 @@ def to_pylist(values: pa.Array) -> list[Any]:
 
 
 def to_python(value: pa.Scalar) -> Any:
-    """As Arrow's `as_py`, but dates, times and durations that Python's types cannot hold, of nanoseconds or of a year
-    beyond 9999, are ISO 8601 text: `as_py` raises ValueError or OverflowError there, unless pandas is installed."""
+    """Convert a value like Arrow's `as_py`, but never fail.
+
+    Dates, times and durations outside Python's types (nanoseconds, years above 9999) become ISO 8601 text; `as_py`
+    raises ValueError or OverflowError for them, or returns pandas types.
+    """
     kind = value.type
     if not value.is_valid:
         return None

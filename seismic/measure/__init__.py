@@ -1,1 +1,1 @@
-"""Measuring recall."""
+"""Measure recall."""

@@ -1,4 +1,4 @@
-"""Pseudo-queries: made of documents, for tuning where no real queries are at hand."""
+"""Generate queries from documents, for tuning without real queries."""
 
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -9,41 +9,39 @@ import numpy.typing as npt
 from seismic.errors import InputError
 from seismic.vectors import SparseVectors
 
-LENGTH, SPREAD = 20.0, 0.42
-"""Components of a query: median, and standard deviation of the logarithm, so that nine in ten have 10 to 40. Queries of
-SPLADE models have medians of 18 to 44 on MS MARCO."""
+MEDIAN_LENGTH, LENGTH_SPREAD = 20.0, 0.42
+"""Number of components of a query: median, and standard deviation of its logarithm. 90 % have 10 to 40 components,
+similar to SPLADE queries."""
 
 
 class Vectors(Protocol):
-    """A shard, as far as queries are made of it."""
+    """The part of a shard that queries are generated from."""
 
     def numbers(self) -> npt.NDArray[np.int64]:
-        """Return the live documents, ascending."""
+        """Return the live document numbers, ascending."""
 
     def vectors(self, numbers: npt.NDArray[np.int64], dimension: int) -> SparseVectors:
-        """Return the vectors of some of them."""
+        """Return the vectors of document numbers."""
 
 
 def pseudo_queries(shards: Sequence[Vectors], dimension: int, count: int, seed: int) -> SparseVectors:
-    """`count` queries (fewer if there are fewer documents): each the heaviest components of a random half of a random
-    document's, with their values.
+    """Return `count` queries, at most one per document.
 
-    Half, since the heaviest components of all make queries easier than real ones are. On 319,203 documents and k = 10,
-    a heap factor of 1.05 finds 0.948 of 1,000 real queries' answers, 0.945 with these, 0.954 with the heaviest of
-    all, 0.954 with components drawn by their values; heap factor 1.12: 0.838, 0.834, 0.861, 0.850.
+    Each consists of the heaviest components of a random half of a random document's components. The heaviest of all
+    components make queries that are easier than real ones.
     """
     numbers = [shard.numbers() for shard in shards]
-    ends = np.cumsum([len(some) for some in numbers])
+    ends = np.cumsum([len(live) for live in numbers])
 
-    def vector_of(number: int) -> SparseVectors:
-        at = int(np.searchsorted(ends, number, side="right"))
-        return shards[at].vectors(numbers[at][[number - ends[at]]], dimension)  # counted from the end
+    def vector_of(row: int) -> SparseVectors:
+        shard = int(np.searchsorted(ends, row, side="right"))
+        return shards[shard].vectors(numbers[shard][[row - ends[shard]]], dimension)  # a negative index, from the end
 
     return _queries(int(ends[-1]), vector_of, dimension, count, seed)
 
 
 def queries_of(vectors: SparseVectors, count: int, seed: int) -> SparseVectors:
-    """`pseudo_queries` of vectors that are no index yet."""
+    """Return `pseudo_queries` of vectors that are not indexed yet."""
     return _queries(len(vectors), lambda number: vectors.slice(number, number + 1), vectors.dimension, count, seed)
 
 
@@ -59,13 +57,13 @@ def _queries(
         if len(rows) == count:
             break
     if not rows:
-        raise InputError("found no document with components, expected some to make queries of; give queries")
+        raise InputError("found only empty documents, expected some with components to generate queries; pass queries")
     return SparseVectors.from_dicts(rows, dimension)
 
 
 def _query(vector: SparseVectors, rng: np.random.Generator) -> dict[int, float]:
     components, values = vector.components, vector.values
     half = rng.permutation(len(values))[: -(-len(values) // 2)]
-    length = max(1, round(LENGTH * np.exp(SPREAD * rng.standard_normal())))
+    length = max(1, round(MEDIAN_LENGTH * np.exp(LENGTH_SPREAD * rng.standard_normal())))
     heaviest = half[np.argsort(-values[half], kind="stable")[:length]]
     return dict(zip(components[heaviest].tolist(), values[heaviest].tolist(), strict=True))

@@ -1,4 +1,4 @@
-"""Which documents of a view a search may find."""
+"""Scopes: the documents of a view that a search may return."""
 
 from dataclasses import dataclass
 
@@ -12,8 +12,8 @@ from seismic.view.view import View
 class Part:
     """The scope in one shard.
 
-    ``allowed`` uint8 [shared blocks]: bit i of a byte says whether document i of the block may be found; empty: all
-    may. ``count``: how many may.
+    ``allowed`` uint8 [shared blocks]: bit i of a byte is 1 if document i of the block may be returned; an empty array
+    allows all. ``count``: the number of allowed documents.
     """
 
     allowed: npt.NDArray[np.uint8]
@@ -22,16 +22,16 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The scope in every shard, in their order."""
+    """The scope in all shards, in order."""
 
     parts: tuple[Part, ...]
 
     @property
     def count(self) -> int:
-        """Documents that may be found."""
+        """The number of documents that may be returned."""
         return sum(part.count for part in self.parts)
 
 
 def everything(view: View) -> Scope:
-    """All documents but the deleted ones."""
+    """Return the scope of all documents except deleted ones."""
     return Scope(tuple(Part(shard.allowed, shard.live) for shard in view.shards))

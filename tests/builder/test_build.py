@@ -85,13 +85,13 @@ def test_vectors_that_break_rules(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("documents", "message"),
     [
-        (table(["a", "b"]), "found 2 rows for 3 vectors, expected as many"),
-        (pa.table({"name": ["a", "b", "c"]}), "column 'id' is missing; found name"),
-        (table([1.0, 2.0, 3.0]), "column 'id' is double, expected string or integer"),
+        (table(["a", "b"]), "found 2 rows and 3 vectors, expected equal numbers"),
+        (pa.table({"name": ["a", "b", "c"]}), "found columns name, expected a column 'id'"),
+        (table([1.0, 2.0, 3.0]), "found column 'id' of type double, expected string or integer"),
         (table(["a", "b", None]), "row 2, field 'id': found null, expected a unique id"),
-        (table(["a", "b", "a"]), "row 2, field 'id': found 'a', which row 0 has; expected unique ids"),
-        (table([5, 7, 7]), "row 2, field 'id': found 7, which row 1 has"),
-        (pa.concat_tables([table(["a"]), table(["b", "a"])]), "row 2, field 'id': found 'a', which row 0 has"),
+        (table(["a", "b", "a"]), "row 2, field 'id': found 'a', a duplicate of row 0; expected unique ids"),
+        (table([5, 7, 7]), "row 2, field 'id': found 7, a duplicate of row 1"),
+        (pa.concat_tables([table(["a"]), table(["b", "a"])]), "row 2, field 'id': found 'a', a duplicate of row 0"),
     ],
 )
 def test_documents_that_break_rules(tmp_path: Path, documents: pa.Table, message: str) -> None:

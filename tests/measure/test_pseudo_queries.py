@@ -34,5 +34,5 @@ def test_they_are_as_long_as_real_ones(scifact: Scifact, scifact_index: Path) ->
 
 
 def test_nothing_to_make_them_of(tmp_path: Path) -> None:
-    with samples.opened(tmp_path, [{}, {}]) as index, pytest.raises(InputError, match="no document with components"):
+    with samples.opened(tmp_path, [{}, {}]) as index, pytest.raises(InputError, match="found only empty documents"):
         index.pseudo_queries(3)

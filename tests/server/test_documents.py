@@ -60,7 +60,7 @@ async def test_a_change_is_searched_once_it_is_answered(running, tiny):
             "row 1, field 'indices': found component 4, expected components below",
         ),
         ({"id": "d", "indices": [1, 1], "values": [1.0, 2.0]}, "row 1, field 'indices': found duplicate component"),
-        ({"id": "e", "indices": [1], "values": [1.0]}, "row 1, field 'id': found 'e', which row 0 has"),
+        ({"id": "e", "indices": [1], "values": [1.0]}, "row 1, field 'id': found 'e', a duplicate of row 0"),
         ({"id": 7, "indices": [1], "values": [1.0]}, "row 1, field 'id': found 7, expected string"),
         ({"id": "d", "tokens": {"x": 1.0}}, "row 1, field 'tokens': this collection has no vocabulary"),
         ({"id": "d", "indices": [], "values": [], "payload": {"a": 1}}, "row 1, field 'a': unknown payload column"),
@@ -73,7 +73,10 @@ async def test_a_change_is_searched_once_it_is_answered(running, tiny):
             {"id": "d", "indices": [1]},
             "#/documents/1: expected either 'indices' and 'values', or 'tokens', or 'text' (found i",
         ),
-        ({"id": "d", "indices": [1], "values": []}, "#/documents/1: found 1 indices and 0 values, expected as many"),
+        (
+            {"id": "d", "indices": [1], "values": []},
+            "#/documents/1: found 1 indices and 0 values, expected equal numbers",
+        ),
         ({"id": "d", "indices": [1], "values": [-1.0]}, "#/documents/1/values/0"),
     ],
 )

@@ -80,9 +80,7 @@ class DocumentIn(Schema):
                 f"expected either 'indices' and 'values', or 'tokens', or 'text' (found {', '.join(given)})"
             )
         if self.indices is not None and self.values is not None and len(self.indices) != len(self.values):
-            raise ValueError(
-                f"found {len(self.indices)} indices and {len(self.values)} values, expected equal numbers"
-            )
+            raise ValueError(f"found {len(self.indices)} indices and {len(self.values)} values, expected equal numbers")
         return self
 
 
