@@ -60,11 +60,6 @@ class VectorError(InputError):
         )
         super().__init__(f"{location}: {problem}" if location else problem)
 
-    def within(self, source: str, first_row: int = 0) -> "VectorError":
-        """Return the same error located in `source`, where the checked vectors start at row `first_row`."""
-        row = None if self.row is None else self.row + first_row
-        return VectorError(self.problem, row=row, field=self.field, source=source)
-
 
 class ParameterError(InputError):
     """A parameter is unknown or out of range.

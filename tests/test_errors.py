@@ -44,10 +44,3 @@ def test_vector_errors_name_their_place(place: dict[str, object], message: str) 
     assert str(error) == message
     assert error.problem == "found nothing"
     assert (error.row, error.field, error.source) == tuple(place.get(name) for name in ("row", "field", "source"))
-
-
-def test_vector_errors_move_into_their_source() -> None:
-    assert (
-        str(VectorError("bad", row=2, field="values").within("b.jsonl", 100)) == "b.jsonl, row 102, field 'values': bad"
-    )
-    assert str(VectorError("bad").within("b.jsonl", 100)) == "b.jsonl: bad"

@@ -1,4 +1,4 @@
-"""Fitting a filter to the columns of a collection: its keys, and the types of its values."""
+"""Bind a filter to the columns of a collection: check keys and value types."""
 
 import reprlib
 from collections.abc import Mapping, Sequence
@@ -7,10 +7,10 @@ from typing import TypeAlias
 
 from seismic.errors import FilterError
 from seismic.filters.columns import Column
-from seismic.filters.ends import Exact, least, most
 from seismic.filters.instants import seconds_since_epoch
 from seismic.filters.language import CLAUSES, Condition, Exists, Filter, HasId, InRange, IsNull, Match, MatchValue
-from seismic.filters.predicates import NOTHING, All, Any, Identified, Not, OneOf, Predicate, Present, Within
+from seismic.filters.predicates import NOTHING, All, Any, Between, HasIds, Not, OneOf, Predicate, Present
+from seismic.filters.range_ends import Exact, largest_below, smallest_above
 
 _NAMES: dict[type, str] = {str: "a string", int: "an integer", bool: "true or false"}
 
@@ -18,15 +18,15 @@ Columns: TypeAlias = Mapping[str, Column]
 
 
 def bind(wanted: Filter, columns: Columns) -> Predicate:
-    """What a filter asks of documents of these columns. FilterError names the path of what does not fit."""
+    """Return the predicate of a filter over `columns`. Raises FilterError with the path of what does not fit."""
     return _filter(wanted, columns, "filter")
 
 
 def _filter(wanted: Filter, columns: Columns, path: str) -> Predicate:
     must, should, must_not = (
         [
-            _condition(condition, columns, f"{path}.{clause}[{at}]")
-            for at, condition in enumerate(getattr(wanted, clause))
+            _condition(condition, columns, f"{path}.{clause}[{number}]")
+            for number, condition in enumerate(getattr(wanted, clause))
         ]
         for clause in CLAUSES
     )
@@ -48,17 +48,17 @@ def _condition(condition: Condition, columns: Columns, path: str) -> Predicate:
             return _range(condition, _column(condition.key, columns, f"{path}.key"), f"{path}.range")
         case Exists():
             _column(condition.exists.key, columns, f"{path}.exists.key")
-            return Present(condition.exists.key, filled=True)
+            return Present(condition.exists.key, not_empty=True)
         case IsNull():
             _column(condition.is_null.key, columns, f"{path}.is_null.key")
-            return Not(Present(condition.is_null.key, filled=False))
+            return Not(Present(condition.is_null.key, not_empty=False))
         case HasId():
             kind = columns["id"].type
             assert kind is not None  # ids are strings or integers
             if condition.ids and type(first := condition.ids[0]) is not kind:  # the others are of the same type
-                problem = f"found {reprlib.repr(first)}, expected {_NAMES[kind]}, as ids are"
+                problem = f"found {reprlib.repr(first)}, expected {_NAMES[kind]}, the type of this collection's ids"
                 raise FilterError(problem, f"{path}.ids[0]")
-            return Identified(frozenset(condition.ids))
+            return HasIds(frozenset(condition.ids))
 
 
 def _column(key: str, columns: Columns, path: str) -> Column:
@@ -76,10 +76,10 @@ def _match(condition: Match, column: Column, path: str) -> Predicate:
     values: Sequence[Anything] = [wanted.value] if isinstance(wanted, MatchValue) else wanted.any
     if values and type(values[0]) is not expected:  # the others are of the same type
         where = f"{path}.value" if one else f"{path}.any[0]"
-        raise FilterError(f"found {reprlib.repr(values[0])}, expected {_NAMES[expected]}, as {column.words}", where)
-    if column.storage is not None:  # an integer that the column cannot hold matches nothing
-        least_value, largest = column.ends
-        values = [value for value in values if least_value <= value <= largest]
+        raise FilterError(f"found {reprlib.repr(values[0])}, expected {_NAMES[expected]}: {column.words}", where)
+    if column.storage is not None:  # an integer outside the column's type matches nothing
+        smallest, largest = column.ends
+        values = [value for value in values if smallest <= value <= largest]
     return OneOf(condition.key, column.element, frozenset(values)) if values else NOTHING
 
 
@@ -95,21 +95,21 @@ def _range(condition: InRange, column: Column, path: str) -> Predicate:
             value = _exact(bound, column, f"{path}.{name}")
             strict = name in ("gt", "lt")
             if name in ("gte", "gt"):
-                low = max(low, least(value, storage, strict))
+                low = max(low, smallest_above(value, storage, strict))
             else:
-                high = min(high, most(value, storage, strict))
-    return Within(condition.key, column.element, storage.type(low), storage.type(high)) if low <= high else NOTHING
+                high = min(high, largest_below(value, storage, strict))
+    return Between(condition.key, column.element, storage.type(low), storage.type(high)) if low <= high else NOTHING
 
 
 def _exact(bound: int | float | str, column: Column, path: str) -> Exact:
-    """A bound in the column's unit."""
+    """Return a bound in the column's unit, without rounding."""
     if column.per_second is None:
         if isinstance(bound, str):
-            raise FilterError(f"found {bound!r}, expected a number, as {column.words}", path)
+            raise FilterError(f"found {bound!r}, expected a number: {column.words}", path)
         return bound
     example = "a date or time such as '2024-05-01' or '2024-05-01T12:00:00Z'"
     if not isinstance(bound, str):
-        raise FilterError(f"found {bound!r}, expected {example}, as {column.words}", path)
+        raise FilterError(f"found {bound!r}, expected {example}: {column.words}", path)
     try:
         return seconds_since_epoch(bound) * column.per_second
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""A bounded memory of what filters came to."""
+"""A bounded cache of filter results."""
 
 import threading
 from collections import OrderedDict
@@ -9,35 +9,37 @@ T = TypeVar("T")
 
 
 class _Entry(NamedTuple):
-    made: Any
+    value: Any
     bytes: int
 
 
 class Cache:
-    """Keeps what was used last, up to so many bytes. Safe to use from many threads."""
+    """A least-recently-used cache of up to `capacity` bytes. Safe to use from many threads."""
 
-    def __init__(self, most: int) -> None:
-        self._most, self._bytes = most, 0
-        self._kept: OrderedDict[Hashable, _Entry] = OrderedDict()
+    def __init__(self, capacity: int) -> None:
+        self._capacity, self._bytes = capacity, 0
+        self._entries: OrderedDict[Hashable, _Entry] = OrderedDict()
         self._lock = threading.Lock()
 
     def get(self, key: Hashable, make: Callable[[], tuple[T, int]]) -> T:
-        """What is kept under a key; if nothing is, what `make` makes, with its bytes. Two threads that need it at once
-        may both make it."""
+        """Return the cached value of `key`; if there is none, cache the (value, bytes) that `make` returns.
+
+        Two threads that miss at the same time may both call `make`.
+        """
         with self._lock:
-            entry = self._kept.get(key)  # hashing a filter takes a while
+            entry = self._entries.get(key)  # once only: hashing a large filter is slow
             if entry is not None:
-                self._kept.move_to_end(key)
-                found: T = entry.made
-                return found
-        made, size = make()
+                self._entries.move_to_end(key)
+                cached: T = entry.value
+                return cached
+        value, size = make()
         with self._lock:
-            entry = _Entry(made, size)
-            if self._kept.setdefault(key, entry) is entry:
+            entry = _Entry(value, size)
+            if self._entries.setdefault(key, entry) is entry:
                 self._bytes += size
-            while self._bytes > self._most:
-                self._bytes -= self._kept.popitem(last=False)[1].bytes
-        return made
+            while self._bytes > self._capacity:
+                self._bytes -= self._entries.popitem(last=False)[1].bytes
+        return value
 
     def __len__(self) -> int:
-        return len(self._kept)
+        return len(self._entries)

@@ -1,4 +1,4 @@
-"""Columns of documents, as filters see them."""
+"""Column types and values for filters."""
 
 from collections.abc import Iterable
 from fractions import Fraction
@@ -10,37 +10,37 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from seismic.documents.values import PER_SECOND
-from seismic.filters.ends import highest, lowest
+from seismic.filters.range_ends import highest, lowest
 
 
 def is_list(kind: pa.DataType) -> bool:
-    """Whether a row has many values."""
+    """Return whether a row holds a list of values."""
     return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
 
 
 def element_of(kind: pa.DataType) -> pa.DataType:
-    """The type of a column's values, or of those in its lists; that of a dictionary is what it stands for."""
+    """Return the type of a column's values: of a list its elements, of a dictionary its decoded values."""
     inner = kind.value_type if is_list(kind) else kind
     return inner.value_type if pa.types.is_dictionary(inner) else inner
 
 
 def is_text(kind: pa.DataType) -> bool:
-    """Whether values are strings."""
+    """Return whether values are strings."""
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def is_time(kind: pa.DataType) -> bool:
-    """Whether values are dates or points in time."""
+    """Return whether values are dates or timestamps."""
     return bool(pa.types.is_date(kind) or pa.types.is_timestamp(kind))
 
 
 def is_ordered(kind: pa.DataType) -> bool:
-    """Whether values have ranges."""
+    """Return whether the type supports ranges."""
     return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or is_time(kind))
 
 
 def storage_of(kind: pa.DataType) -> np.dtype[Any]:
-    """How NumPy sees the values of an ordered type; dates and times are counts."""
+    """Return the NumPy type of an ordered type's values. Dates and timestamps are integers."""
     storage: np.dtype[Any] = np.dtype(_plain(kind).to_pandas_dtype())
     return storage
 
@@ -52,9 +52,12 @@ def _plain(kind: pa.DataType) -> pa.DataType:
 
 
 class Column(NamedTuple):
-    """What filters need to know of a column: the type of its values (``element``), their ``storage`` and its least and
-    largest value (``ends``) if they have ranges, how many of them are a second (``per_second``) if they are dates or
-    times, of what ``type`` those to match are in JSON, if there is one; ``words`` for problems say what it is."""
+    """The properties of a column that filters use.
+
+    ``element``: type of its values; ``storage`` and ``ends``: NumPy type, smallest and largest value if the type is
+    ordered; ``per_second``: units per second of dates and timestamps; ``type``: Python type of values to match, None if
+    they cannot be matched; ``words``: description for error messages.
+    """
 
     element: pa.DataType
     storage: np.dtype[Any] | None
@@ -65,7 +68,7 @@ class Column(NamedTuple):
 
 
 def columns_of(schema: pa.Schema) -> dict[str, Column]:
-    """The columns of documents, by name."""
+    """Return the columns of documents by name."""
     return {field.name: _column(field.name, field.type) for field in schema}
 
 
@@ -78,7 +81,7 @@ def _column(name: str, kind: pa.DataType) -> Column:
 
 
 def per_second_of(kind: pa.DataType) -> int | Fraction | None:
-    """How many of a type's units are a second; None if it is none of dates or times."""
+    """Return the number of a type's units per second; None for types other than dates and timestamps."""
     if not is_time(kind):
         return None
     if pa.types.is_date32(kind):
@@ -95,14 +98,14 @@ def _type_of(kind: pa.DataType) -> type | None:
 
 
 class Values(NamedTuple):
-    """Values of an ordered type by row, and bool: whether there is one that can be compared."""
+    """Values of an ordered type by row; ``valid`` is false for nulls and NaN."""
 
     values: npt.NDArray[Any]
     valid: npt.NDArray[np.bool_]
 
 
 def values_of(chunks: Iterable[pa.Array], kind: pa.DataType) -> Values:
-    """The values of a column, or of lists' elements, chunk after chunk."""
+    """Return the values of all chunks of a column."""
     parts = [_values_of(chunk) for chunk in chunks]
     if not parts:
         return Values(np.zeros(0, storage_of(kind)), np.zeros(0, bool))
@@ -114,12 +117,12 @@ def _values_of(chunk: pa.Array) -> Values:
         chunk = chunk.dictionary_decode()
     valid = to_mask(chunk.is_valid())
     if pa.types.is_floating(chunk.type):
-        values = chunk.to_numpy(zero_copy_only=False)  # null is NaN
+        values = chunk.to_numpy(zero_copy_only=False)  # nulls become NaN
         return Values(values, valid & ~np.isnan(values))
     return Values(pc.fill_null(chunk.view(_plain(chunk.type)), 0).to_numpy(), valid)
 
 
 def to_mask(holds: pa.BooleanArray) -> npt.NDArray[np.bool_]:
-    """bool [rows]; null is false."""
+    """Return bool [rows], false for nulls."""
     mask: npt.NDArray[np.bool_] = pc.fill_null(holds, False).to_numpy(zero_copy_only=False)
     return mask

@@ -1,10 +1,10 @@
-"""The language of filters, as JSON.
+"""The filter language, as JSON.
 
     {"must": [{"key": "lang", "match": {"value": "en"}}, {"key": "year", "range": {"gte": 2020}}],
      "should": [{"key": "tags", "match": {"any": ["numba", "arrow"]}}, {"exists": {"key": "licence"}}],
      "must_not": [{"ids": ["d7", "d8"]}]}
 
-The names are those of Qdrant. Here filters are parsed; `bind` checks them against a collection's columns.
+The names follow Qdrant. This module parses filters; `bind` checks them against a collection's columns.
 """
 
 import json
@@ -30,25 +30,25 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from seismic.errors import FilterError
 
 MAX_DEPTH = 8
-"""Levels of a filter: itself, the conditions in it, the conditions in those."""
+"""Largest nesting depth, the outermost filter included."""
 
 MAX_CONDITIONS = 1024
-"""Conditions of a filter, those of filters within it included."""
+"""Largest number of conditions, those of nested filters included."""
 
 MAX_VALUES = 1 << 16
-"""Values of all lists of a filter together."""
+"""Largest number of values in all lists of a filter."""
 
 CLAUSES = ("must", "should", "must_not")
 
 
 def _by_type(expected: str, of: Callable[[Any], Any] = lambda value: value) -> Any:
-    """Which branch of a union a value is meant for, by its type; `of` takes from it what has that type."""
+    """Choose the branch of a union by the type of `of(value)`."""
     message = f"expected {expected}"
     return Discriminator(lambda value: type(of(value)).__name__, custom_error_type="type", custom_error_message=message)
 
 
 def _first(values: Any) -> Any:
-    """Decides what a list is a list of; an empty one may be of strings."""
+    """Return the value that decides the type of a list. An empty list counts as strings."""
     return (values[0] if values else "") if isinstance(values, list) else None
 
 
@@ -58,7 +58,7 @@ Bound: TypeAlias = Annotated[
     | Annotated[str, Field(max_length=64), Tag("str")]
     | Annotated[None, Tag("NoneType")],
     _by_type("a number, a date or a time"),
-    BeforeValidator(lambda bound: bound.isoformat() if isinstance(bound, date) else bound),  # in Python
+    BeforeValidator(lambda bound: bound.isoformat() if isinstance(bound, date) else bound),
     WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string", "maxLength": 64}, {"type": "null"}]}),
 ]
 Integer: TypeAlias = Annotated[int, Field(ge=-(1 << 63), lt=1 << 64)]
@@ -84,29 +84,28 @@ class _Part(BaseModel):
 
 
 class MatchValue(_Part):
-    """One value."""
+    """A match of one value."""
 
     value: Value
-    """A string, an integer or a boolean, as the column has them."""
+    """A string, an integer or a boolean, as in the column."""
 
 
 class MatchAny(_Part):
-    """One of several values."""
+    """A match of any of several values."""
 
     any: Values
-    """Strings, integers or booleans, as the column has them."""
+    """Strings, integers or booleans, as in the column."""
 
 
 class Range(_Part):
-    """What lies between bounds; at least one is given. Numbers, or dates and times as ISO 8601, UTC if they say
-    nothing else."""
+    """At least one bound: a number, or an ISO 8601 date or time (UTC without an offset)."""
 
     gte: Bound = None
-    """At least."""
+    """Greater than or equal."""
     gt: Bound = None
-    """More than."""
+    """Greater than."""
     lte: Bound = None
-    """At most."""
+    """Less than or equal."""
     lt: Bound = None
     """Less than."""
 
@@ -118,16 +117,15 @@ class Range(_Part):
 
 
 def _by_fields(*kinds: tuple[str, type[_Part]]) -> Any:
-    """Which model a JSON object is meant for, by its field names, so that errors speak of what was meant."""
-
+    """Choose the model of a JSON object by its field names, so that errors refer to the intended model."""
     models = {field: model.__name__ for field, model in kinds}
 
     def tag(part: Any) -> str | None:
         if isinstance(part, _Part):
             return type(part).__name__
         fields = part if isinstance(part, dict) else ()
-        meant = {models[field] for field in fields if field in models}
-        return meant.pop() if len(meant) == 1 else None
+        candidates = {models[field] for field in fields if field in models}
+        return candidates.pop() if len(candidates) == 1 else None
 
     names = ", ".join(f"'{field}'" for field in models)
     message = f"expected an object with exactly one of {names}"
@@ -141,19 +139,19 @@ AnyMatch: TypeAlias = Annotated[
 
 
 class Match(_Part):
-    """Documents whose column has a value; a list column has each value of its list."""
+    """Documents with a value in a column. A list column matches if one of its elements does."""
 
     key: str
-    """The column."""
+    """Name of the column."""
     match: AnyMatch
-    """What it has."""
+    """The value or values."""
 
 
 class InRange(_Part):
-    """Documents whose column has a number, a date or a time within bounds."""
+    """Documents with a number, date or time in a range."""
 
     key: str
-    """The column."""
+    """Name of the column."""
     range: Range
     """The bounds."""
 
@@ -162,40 +160,42 @@ class Key(_Part):
     """A column."""
 
     key: str
-    """Its name."""
+    """Name of the column."""
 
 
 class Exists(_Part):
-    """Documents that have something in a column: a value or, of lists, at least one that is not null."""
+    """Documents with a value in a column. A list must have an element that is not null."""
 
     exists: Key
     """The column."""
 
 
 class IsNull(_Part):
-    """Documents whose column is null. An empty list is not."""
+    """Documents with null in a column. An empty list is not null."""
 
     is_null: Key
     """The column."""
 
 
 class HasId(_Part):
-    """Documents of these ids."""
+    """Documents with one of several ids."""
 
     ids: Ids
-    """Strings or integers, as the collection's are. Those that are not there match nothing."""
+    """Strings or integers, as in the collection. Unknown ids match nothing."""
 
 
 class Filter(_Part):
-    """Documents that meet all conditions of `must`, at least one of `should` and none of `must_not`; a clause that is
-    empty or left out asks for nothing."""
+    """Documents that match all conditions of `must`, at least one of `should` and none of `must_not`.
+
+    Empty and missing clauses have no effect.
+    """
 
     must: "list[Condition]" = Field(default_factory=list)
-    """All of these."""
+    """Conditions that must all match."""
     should: "list[Condition]" = Field(default_factory=list)
-    """At least one of these."""
+    """Conditions of which at least one must match."""
     must_not: "list[Condition]" = Field(default_factory=list)
-    """None of these."""
+    """Conditions that must not match."""
 
 
 Condition: TypeAlias = Annotated[
@@ -217,37 +217,37 @@ Condition: TypeAlias = Annotated[
 
 
 def _check_size(content: Any) -> Any:
-    """Before anything else looks at a filter: what it may cost is bounded."""
+    """Check the size limits before parsing, so that the cost of a filter is bounded."""
     values = 0
     for conditions, (part, depth) in enumerate(_parts(content)):
         match = part.get("match")
-        for some in (part.get("ids"), match.get("any") if isinstance(match, dict) else None):
-            if isinstance(some, list):
-                values += len(some)
-        for what, found, most in (
+        for listed in (part.get("ids"), match.get("any") if isinstance(match, dict) else None):
+            if isinstance(listed, list):
+                values += len(listed)
+        for what, found, limit in (
             ("levels of conditions", depth, MAX_DEPTH),
             ("conditions", conditions, MAX_CONDITIONS),
             ("values", values, MAX_VALUES),
         ):
-            if found > most:
-                raise PydanticCustomError("too_large", f"found more than {most} {what}, which is the most allowed")
+            if found > limit:
+                raise PydanticCustomError("too_large", f"found more than {limit} {what}, expected at most {limit}")
     return content
 
 
 def _parts(content: Any) -> Iterator[tuple[dict[Any, Any], int]]:
-    """The filters and conditions of a filter, itself included, each with the filters around it."""
+    """Yield a filter, its conditions and nested filters, each with its depth (1: the outermost)."""
     waiting = [(content, 1)]
     while waiting:
         part, depth = waiting.pop()
         if isinstance(part, dict):
             yield part, depth
             for clause in CLAUSES:
-                if isinstance(some := part.get(clause), list):
-                    waiting += [(inner, depth + 1) for inner in some]
+                if isinstance(inner := part.get(clause), list):
+                    waiting += [(condition, depth + 1) for condition in inner]
 
 
 AnyFilter: TypeAlias = Annotated[Filter, BeforeValidator(_check_size)]
-"""A filter as it comes from outside."""
+"""A filter from a request, with size limits."""
 
 FilterLike: TypeAlias = Mapping[str, Any] | Filter
 
@@ -255,7 +255,7 @@ _ADAPTER: TypeAdapter[Filter] = TypeAdapter(AnyFilter)
 
 
 def parse_filter(content: FilterLike) -> Filter:
-    """A `Filter` from a dict. FilterError names the path of what is wrong."""
+    """Parse a filter. Raises FilterError with the path of what is wrong."""
     if isinstance(content, Filter):
         return content
     try:
@@ -267,7 +267,7 @@ def parse_filter(content: FilterLike) -> Filter:
 
 def _explain(content: Any, problem: ErrorDetails, more: int) -> FilterError:
     path, node = "filter", content
-    for part in problem["loc"]:  # parts that the content does not have name branches of a union
+    for part in problem["loc"]:  # parts that are not in the content name branches of a union
         if isinstance(part, int) and isinstance(node, list):
             path, node = f"{path}[{part}]", node[part]
         elif isinstance(node, Mapping) and part in node:
@@ -286,7 +286,7 @@ def _field(name: Any) -> str:
     return f".{name}" if plain else f"[{json.dumps(name)}]"
 
 
-_SHORT = reprlib.Repr()  # whatever was found may be long, and deep
+_SHORT = reprlib.Repr()  # limits length and depth
 
 _WORDS = {
     "missing": "is missing",

@@ -1,6 +1,6 @@
-"""What a filter asks of documents, once it fits the columns of a collection: plain values that can be keys.
+"""Predicates: filters bound to the columns of a collection, as hashable values.
 
-Of columns they compare names only: of one collection, all have the types of its columns.
+They compare columns by name only, since a collection has one type per column.
 """
 
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ import pyarrow as pa
 
 @dataclass(frozen=True, slots=True)
 class OneOf:
-    """The column, or an element of its lists, has one of these values, which are of type `kind`."""
+    """The value, or an element of the list, is one of ``values`` of type ``kind``."""
 
     column: str
     kind: pa.DataType = field(compare=False)
@@ -20,9 +20,8 @@ class OneOf:
 
 
 @dataclass(frozen=True, slots=True)
-class Within:
-    """The column, or an element of its lists, of type `kind`, lies between two values as NumPy stores them, both
-    included."""
+class Between:
+    """The value, or an element of the list, lies in [``low``, ``high``]; ``kind`` is its type."""
 
     column: str
     kind: pa.DataType = field(compare=False)
@@ -32,53 +31,53 @@ class Within:
 
 @dataclass(frozen=True, slots=True)
 class Present:
-    """The column is not null; ``filled``: nor a list of nothing but nulls."""
+    """The value is not null; with ``not_empty``, a list must also have an element that is not null."""
 
     column: str
-    filled: bool
+    not_empty: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Identified:
-    """The document has one of these ids."""
+class HasIds:
+    """The id is one of ``ids``."""
 
     ids: frozenset[str | int]
 
 
 @dataclass(frozen=True, slots=True)
 class Not:
-    """What does not hold."""
+    """The inner predicate does not match."""
 
     inner: "Predicate"
 
 
 @dataclass(frozen=True, slots=True)
 class All:
-    """Holds if all do; of none, always."""
+    """All inner predicates match; matches everything if there are none."""
 
     inner: tuple["Predicate", ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Any:
-    """Holds if one does; of none, never."""
+    """An inner predicate matches; matches nothing if there are none."""
 
     inner: tuple["Predicate", ...]
 
 
-Predicate: TypeAlias = OneOf | Within | Present | Identified | Not | All | Any
+Predicate: TypeAlias = OneOf | Between | Present | HasIds | Not | All | Any
 
 NOTHING = Any(())
 
 
-Leaf: TypeAlias = OneOf | Within | Present | Identified
-"""What asks for one column, or for ids."""
+Leaf: TypeAlias = OneOf | Between | Present | HasIds
+"""A predicate on one column or on ids."""
 
 
 def values_in(predicate: Predicate) -> int:
-    """How many values it has: what it takes in memory."""
+    """Return the number of values, for the estimate of its memory."""
     match predicate:
-        case OneOf(values=values) | Identified(ids=values):
+        case OneOf(values=values) | HasIds(ids=values):
             return len(values)
         case Not(inner):
             return values_in(inner)

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from seismic.errors import ParameterError
-from seismic.filters.bits import count_of, from_mask
+from seismic.filters.bits import count_documents, from_mask
 from seismic.filters.columns import element_of, is_list, is_text, is_time
 from seismic.view.live import Address, LiveShard
 from seismic.view.scope import Part, Scope
@@ -64,7 +64,7 @@ def narrowed(view: View, scope: Scope, masks: list[npt.NDArray[np.bool_]]) -> Sc
     for shard, part, mask in zip(view.shards, scope.parts, masks, strict=True):
         bits = from_mask(mask[shard.shard.shared.numbers])
         bits = bits & part.allowed if len(part.allowed) else bits
-        parts.append(Part(bits, count_of(bits)))
+        parts.append(Part(bits, count_documents(bits)))
     return Scope(tuple(parts))
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pyarrow as pa
 
-from seismic.filters.bits import count_of, none_of
-from seismic.filters.windows import SortedColumn
+from seismic.filters.bits import count_documents, none_of
+from seismic.filters.sorted_column import SortedColumn
 from seismic.planner import Choice
 from seismic.query import Query, as_rows
 from seismic.search.execute import Executor
@@ -30,4 +30,4 @@ def warm_up_extras(view: View, executor: Executor, query: Query, exact: Choice) 
 def _first_of(documents: int) -> Part:
     bits = none_of(documents)
     bits[:1] = 1
-    return Part(bits, count_of(bits))
+    return Part(bits, count_documents(bits))

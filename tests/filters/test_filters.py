@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import seismic
 from seismic import BuildParams, Index, SearchParams
-from seismic.filters.windows import SortedColumn
+from seismic.filters.sorted_column import SortedColumn
 from tests import naive, samples
 from tests.naive import Row
 from tests.naive_filters import meets
@@ -264,7 +264,7 @@ def test_windows_of_any_width(documents: int, valued: int, few: bool, data: st.D
     low = data.draw(st.integers(-1, 1001))
     high = data.draw(st.integers(low, 1001))
     expected = [number < valued and low <= values[number] <= high for number in numbers]
-    found = in_order.within(np.int32(low), np.int32(high))
+    found = in_order.between(np.int32(low), np.int32(high))
     np.testing.assert_array_equal(found, np.packbits(expected, bitorder="little"))
 
 

@@ -10,7 +10,7 @@ from seismic import FilterError
 from seismic.filters.bind import bind
 from seismic.filters.columns import columns_of
 from seismic.filters.language import MAX_CONDITIONS, MAX_DEPTH, MAX_VALUES, parse_filter
-from seismic.filters.predicates import NOTHING, Within
+from seismic.filters.predicates import NOTHING, Between
 
 COLUMNS = columns_of(
     pa.schema(
@@ -80,20 +80,20 @@ def test_what_is_not_a_filter(wanted: Any, message: str) -> None:
         ({"key": "lan", "match": {"value": "en"}}, "key: unknown column 'lan'; this collection has id, lang, year, "),
         ({"exists": {"key": "lan"}}, "exists.key: unknown column 'lan'"),
         ({"is_null": {"key": "lan"}}, "is_null.key: unknown column 'lan'"),
-        ({"key": "lang", "match": {"value": 1}}, "match.value: found 1, expected a string, as column 'lang' is string"),
-        ({"key": "year", "match": {"value": "1"}}, "match.value: found '1', expected an integer, as column 'year' is"),
+        ({"key": "lang", "match": {"value": 1}}, "match.value: found 1, expected a string: column 'lang' is string"),
+        ({"key": "year", "match": {"value": "1"}}, "match.value: found '1', expected an integer: column 'year' is"),
         ({"key": "year", "match": {"value": True}}, "match.value: found True, expected an integer"),
-        ({"key": "open", "match": {"any": [1]}}, "match.any[0]: found 1, expected true or false, as column 'open' is"),
-        ({"key": "tags", "match": {"any": [1]}}, "match.any[0]: found 1, expected a string, as column 'tags' is list<"),
+        ({"key": "open", "match": {"any": [1]}}, "match.any[0]: found 1, expected true or false: column 'open' is"),
+        ({"key": "tags", "match": {"any": [1]}}, "match.any[0]: found 1, expected a string: column 'tags' is list<"),
         ({"key": "price", "match": {"value": 1}}, "match: column 'price' is float, expected strings, integers or boo"),
         ({"key": "raw", "match": {"value": "a"}}, "match: column 'raw' is binary, expected strings, integers or bool"),
         ({"key": "lang", "range": {"gte": "a"}}, "range: column 'lang' is string, expected numbers, dates or times;"),
         ({"key": "raw", "range": {"gte": 1}}, "range: column 'raw' is binary, expected numbers, dates or times; use"),
-        ({"key": "year", "range": {"gte": "2020"}}, "range.gte: found '2020', expected a number, as column 'year' is"),
+        ({"key": "year", "range": {"gte": "2020"}}, "range.gte: found '2020', expected a number: column 'year' is"),
         ({"key": "day", "range": {"lt": 2020}}, "range.lt: found 2020, expected a date or time such as '2024-05-01'"),
         ({"key": "at", "range": {"lt": "May"}}, "range.lt: found 'May', expected a date or time such as '2024-05-01'"),
         ({"key": "at", "range": {"lt": "2024-13-01"}}, "range.lt: found '2024-13-01', expected a date or time such as"),
-        ({"ids": [1]}, "ids[0]: found 1, expected a string, as ids are"),
+        ({"ids": [1]}, "ids[0]: found 1, expected a string, the type of this collection's ids"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_the_columns(condition: dict[str, Any], message: str) -> None:
@@ -102,7 +102,7 @@ def test_what_does_not_fit_the_columns(condition: dict[str, Any], message: str) 
 
 def test_what_a_filter_may_cost_is_bounded() -> None:
     assert parse_filter(nested(MAX_DEPTH))
-    assert refused(nested(MAX_DEPTH + 1)) == "filter: found more than 8 levels of conditions, which is the most allowed"
+    assert refused(nested(MAX_DEPTH + 1)) == "filter: found more than 8 levels of conditions, expected at most 8"
     assert refused(nested(900)).startswith("filter: found more than 8 levels")
     there = {"exists": {"key": "lang"}}
     assert parse_filter({"must": [there] * MAX_CONDITIONS})
@@ -145,7 +145,7 @@ def test_bounds_are_exact(key: str, bounds: dict[str, Any], low: Any, high: Any)
     if low is None:
         assert found == NOTHING
     else:
-        assert isinstance(found, Within)
+        assert isinstance(found, Between)
         assert (found.low, found.high) == (low, high)
 
 

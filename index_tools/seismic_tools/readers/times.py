@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from seismic import ParameterError, VectorError
 from seismic.filters.columns import is_time, per_second_of
-from seismic.filters.instants import count_of
+from seismic.filters.instants import units_since_epoch
 from seismic_tools.readers.batch import Batch, Rows
 from seismic_tools.readers.texts import is_text
 
@@ -45,7 +45,7 @@ def _read(column: pa.ChunkedArray, kind: pa.DataType, name: str, rows: Rows) -> 
     counts = []
     for row, text in enumerate(column.to_pylist()):
         try:
-            counts.append(None if text is None else count_of(text, per_second))
+            counts.append(None if text is None else units_since_epoch(text, per_second))
         except ValueError:
             problem = f"found {text!r}, expected {kind} as ISO 8601 says it"
             raise VectorError(problem, field=name, source=rows.place(row)) from None

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from seismic import InputError
 from seismic.filters.columns import element_of, is_list, is_text, per_second_of
-from seismic.filters.instants import count_of
+from seismic.filters.instants import units_since_epoch
 
 Convert: TypeAlias = Callable[[Any], Any]
 """From a JSON value to one that Arrow takes for a type, and keeps as it is; ValueError if there is none."""
@@ -68,7 +68,7 @@ def _converter_of_one(kind: pa.DataType) -> Convert:
     if pa.types.is_decimal(kind):
         return _decimal
     if (per_second := per_second_of(kind)) is not None:
-        return lambda value: count_of(_checked(str, value), per_second)
+        return lambda value: units_since_epoch(_checked(str, value), per_second)
     if pa.types.is_time(kind):
         return time.fromisoformat
     if _is_bytes(kind):

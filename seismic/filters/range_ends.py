@@ -1,4 +1,4 @@
-"""The ends of ranges, as values of the column's own type that lie inside: so comparing is exact."""
+"""Convert range bounds to values of the column's type, so that comparisons are exact."""
 
 import math
 from fractions import Fraction
@@ -7,21 +7,21 @@ from typing import Any, TypeAlias
 import numpy as np
 
 Exact: TypeAlias = int | float | Fraction
-"""A bound that was not rounded."""
+"""A bound without rounding."""
 
 
 def lowest(storage: np.dtype[Any]) -> int | float:
-    """The least value of a type."""
+    """Return the smallest value of a type."""
     return -math.inf if storage.kind == "f" else int(np.iinfo(storage).min)
 
 
 def highest(storage: np.dtype[Any]) -> int | float:
-    """The largest value of a type."""
+    """Return the largest value of a type."""
     return math.inf if storage.kind == "f" else int(np.iinfo(storage).max)
 
 
-def least(bound: Exact, storage: np.dtype[Any], strict: bool) -> int | float:
-    """The smallest value that is at least `bound` or, if `strict`, above it; for integers perhaps beyond the type."""
+def smallest_above(bound: Exact, storage: np.dtype[Any], strict: bool) -> int | float:
+    """Return the smallest value >= `bound` (`strict`: > `bound`). An integer may exceed the type."""
     if storage.kind != "f":
         return math.floor(bound) + 1 if strict else math.ceil(bound)
     value = _nearest(bound, storage)
@@ -29,14 +29,14 @@ def least(bound: Exact, storage: np.dtype[Any], strict: bool) -> int | float:
     return float(np.nextafter(storage.type(value), storage.type(math.inf))) if below else value
 
 
-def most(bound: Exact, storage: np.dtype[Any], strict: bool) -> int | float:
-    """The largest value that is at most `bound` or, if `strict`, below it."""
-    return -least(-bound, storage, strict)
+def largest_below(bound: Exact, storage: np.dtype[Any], strict: bool) -> int | float:
+    """Return the largest value <= `bound` (`strict`: < `bound`). An integer may exceed the type."""
+    return -smallest_above(-bound, storage, strict)
 
 
 def _nearest(bound: Exact, storage: np.dtype[Any]) -> float:
     try:
         with np.errstate(over="ignore"):
             return float(storage.type(float(bound)))
-    except OverflowError:  # an integer beyond all floats
+    except OverflowError:  # an integer larger than every float
         return math.inf if bound > 0 else -math.inf
