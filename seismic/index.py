@@ -70,7 +70,7 @@ class Index:
     @property
     def sequence(self) -> int:
         """The last change in it; changes of a collection are counted from 1."""
-        return self.view.place.sequence
+        return self.view.log_end.sequence
 
     @property
     def dimension(self) -> int:

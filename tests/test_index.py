@@ -43,7 +43,7 @@ def test_there_must_be_an_index(tmp_path: Path) -> None:
             seismic.open(path)
 
 
-def test_a_replaced_generation_is_still_searched(tmp_path: Path) -> None:
+def test_a_replaced_generation_is_same_file_searched(tmp_path: Path) -> None:
     old = samples.opened(tmp_path, [{0: 1.0}, {1: 1.0}])
     new = samples.opened(tmp_path, [{0: 1.0}, {1: 1.0}, {1: 3.0}], replace=True)
     query = {"indices": [1], "values": [1.0]}

@@ -1,7 +1,7 @@
-"""Changes of a collection: checked against what it holds, and written as the bodies of log records.
+"""Changes of a collection: checked against its rules, and encoded as the bodies of log records.
 
-A record's body is one change after another: a byte for the kind, 8 for the length, and an Arrow IPC stream. An upsert
-has the columns `indices`, `values`, then those of the documents; a delete has the column `id`.
+A record's body is a sequence of changes, each one byte of kind, 8 bytes of length, and an Arrow IPC stream. An upsert
+has the columns `indices` and `values`, then the document columns; a delete has the column `id`.
 """
 
 import reprlib
@@ -24,14 +24,14 @@ _UPSERT, _DELETE = 1, 2
 
 
 class Upsert(NamedTuple):
-    """Documents that replace those of the same ids, or are new; `documents` has a row, with its id, per vector."""
+    """Documents to insert, or to replace by id; `documents` has one row per vector."""
 
     vectors: SparseVectors
     documents: pa.Table
 
 
 class Delete(NamedTuple):
-    """Ids whose documents go, if there are any."""
+    """Ids of the documents to remove; unknown ids are ignored."""
 
     ids: pa.Array
 
@@ -40,8 +40,8 @@ Change: TypeAlias = Upsert | Delete
 
 
 class Rules(NamedTuple):
-    """What every document of a collection keeps to: components below `dimension`, columns of the types of `schema`, a
-    vector that `encoder` made if it was made of text."""
+    """Rules for every document of a collection: components are below `dimension`, columns have the types of `schema`,
+    and vectors of texts come from `encoder`."""
 
     dimension: int
     schema: pa.Schema
@@ -49,7 +49,7 @@ class Rules(NamedTuple):
 
 
 def rules_of(manifest: Manifest, schema: pa.Schema) -> Rules:
-    """The rules of a generation whose documents.arrow has this schema. Dictionaries are plain values in the log."""
+    """Return the rules of a generation whose documents.arrow has this schema. The log stores dictionaries as values."""
     fields = [
         field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field for field in schema
     ]
@@ -57,7 +57,7 @@ def rules_of(manifest: Manifest, schema: pa.Schema) -> Rules:
 
 
 def check_upsert(vectors: SparseVectors, documents: pa.Table, rules: Rules) -> Upsert:
-    """An upsert that keeps to the rules: missing columns are null. InputError and VectorError name row and field."""
+    """Return an upsert that follows the rules; missing columns are null. Errors name row and field."""
     if vectors.dimension > rules.dimension:
         wrong = np.flatnonzero(vectors.components >= rules.dimension)
         if len(wrong):
@@ -78,7 +78,7 @@ def check_upsert(vectors: SparseVectors, documents: pa.Table, rules: Rules) -> U
 
 
 def check_delete(ids: pa.Array | Sequence[Any], rules: Rules) -> Delete:
-    """A delete of ids of the collection's type; InputError if they are of another."""
+    """Return a delete of ids. Raises InputError if they do not have the collection's type."""
     field = rules.schema.field("id")
     if not isinstance(ids, pa.Array | pa.ChunkedArray):
         ids = _ids(ids, field.type)
@@ -89,8 +89,8 @@ def check_delete(ids: pa.Array | Sequence[Any], rules: Rules) -> Delete:
 
 
 def _ids(ids: Sequence[Any], kind: pa.DataType) -> pa.Array:
-    """As a column of that type; InputError for the first that does not fit."""
-    if isinstance(ids, str):  # which is a sequence of ids, too, of one letter each
+    """Return the ids as a column of that type. Raises InputError for the first that does not fit."""
+    if isinstance(ids, str):  # also a sequence, of one-letter ids
         raise InputError(f"ids: found {reprlib.repr(ids)}, expected a list of ids")
     wanted, expected = (Integral, "an integer") if pa.types.is_integer(kind) else (str, "a string")
     for one in ids:
@@ -105,7 +105,7 @@ def _ids(ids: Sequence[Any], kind: pa.DataType) -> pa.Array:
 
 
 def encode(changes: Sequence[Change]) -> bytes:
-    """A record's body."""
+    """Encode changes as a record's body."""
     parts: list[bytes | memoryview] = []
     for change in changes:
         kind, table = (
@@ -120,16 +120,16 @@ def encode(changes: Sequence[Change]) -> bytes:
 
 
 def decode(body: bytes, rules: Rules) -> Iterator[Change]:
-    """The changes of a record's body, checked once more. InputError (or a child) if they do not keep to the rules."""
-    at = 0
-    while at < len(body):
-        kind, length = _HEAD.unpack_from(body, at)
-        at += _HEAD.size
+    """Yield the changes of a record's body, checked again. Raises InputError if they do not follow the rules."""
+    offset = 0
+    while offset < len(body):
+        kind, length = _HEAD.unpack_from(body, offset)
+        offset += _HEAD.size
         try:
-            table = pa.ipc.open_stream(pa.py_buffer(body)[at : at + length]).read_all()
+            table = pa.ipc.open_stream(pa.py_buffer(body)[offset : offset + length]).read_all()
         except pa.ArrowException as error:
-            raise InputError(f"found no Arrow stream ({error})") from None
-        at += length
+            raise InputError(f"the change is not an Arrow stream ({error})") from None
+        offset += length
         if kind == _DELETE:
             yield check_delete(table["id"], rules)
         else:
@@ -158,7 +158,7 @@ def _column(table: pa.Table, field: pa.Field) -> pa.ChunkedArray:
 
 
 def _cast(column: pa.ChunkedArray, field: pa.Field) -> pa.ChunkedArray:
-    """The column in the collection's type: numbers may change their width, but nothing becomes text or is rounded."""
+    """Cast the column to the collection's type: numbers may change width, but nothing becomes text or is rounded."""
     found = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
     if column.type == field.type:
         return column

@@ -1,4 +1,4 @@
-"""Compaction: a generation and the changes since become a generation of its own."""
+"""Compaction: merge a generation and the later changes into a new generation."""
 
 import os
 import sys
@@ -19,26 +19,26 @@ from seismic.view.view import View, open_view
 
 
 def compact(path: str | Path, *, workers: int = 1, progress: Progress | None = None) -> Path | None:
-    """Publish a generation of the documents that are there now; its folder, or None if there was nothing to do.
+    """Publish a generation of the current documents and return its folder; None if there is nothing to do.
 
-    Documents keep their order, and their stored values bit by bit; their numbers change. The collection can be changed
-    meanwhile; a process that dies loses nothing. Nothing is done without changes, or without documents.
+    Documents keep their order and their stored values bit by bit; document numbers change. Changes may be made
+    meanwhile, and a crash loses nothing. Does nothing without changes, or without documents.
 
-    Raises LockedError if another writer is at work, or another StorageError.
+    Raises LockedError if another writer is active, or another StorageError.
     """
     collection = Path(path)
     if not _is_worth_it(open_view(collection)):
         return None
     with staging(collection, replace=True, what="compaction") as (folder, generation):
-        view = open_view(collection)  # again: now that nobody else publishes
+        view = open_view(collection)  # again, now that nobody else can publish
         manifest = view.manifest
         with tempfile.TemporaryDirectory(dir=collection / GENERATIONS, prefix=STAGING) as scratch:
             vectors, table = _vectors(view, Path(scratch)), _documents(view, Path(scratch) / "documents.arrow")
             shards = max(1, round(len(manifest.shards) * view.live / manifest.documents))
             plan = plan_shards(vectors, manifest.build_params, shards, workers)
             entries = write_shards(folder, vectors, table, manifest.build_params, plan, progress)
-            told = (manifest.build_params, entries, manifest.kept, view.place.sequence)
-            write_manifest(folder, generation, vectors, view.vocabulary, manifest.encoder, *told)
+            state = (manifest.build_params, entries, manifest.kept, view.log_end.sequence)
+            write_manifest(folder, generation, vectors, view.vocabulary, manifest.encoder, *state)
     tidy_log(collection)
     return collection / GENERATIONS / generation
 
@@ -48,7 +48,7 @@ def _is_worth_it(view: View) -> bool:
 
 
 def _vectors(view: View, folder: Path) -> SparseVectors:
-    """All live vectors, on disk."""
+    """Return all live vectors, spooled to disk."""
     dimension = view.manifest.dimension
     components, values = Spool(view.base[0].shard.shared.components.dtype, folder), Spool(np.float32, folder)
     lengths = [np.zeros(1, np.int64)]
@@ -62,7 +62,7 @@ def _vectors(view: View, folder: Path) -> SparseVectors:
 
 
 def _documents(view: View, path: Path) -> pa.Table:
-    """Ids and payloads of all live documents, on disk; columns that were dictionaries are so again."""
+    """Return the ids and payloads of all live documents, spooled to disk; dictionary columns stay dictionaries."""
     schema = view.rules.schema
     with pa.ipc.new_file(str(path), schema) as writer:
         for shard in view.shards:
@@ -75,6 +75,6 @@ def _documents(view: View, path: Path) -> pa.Table:
     return table.unify_dictionaries()
 
 
-if __name__ == "__main__":  # the service's way to leave its processors to searches
+if __name__ == "__main__":  # the service runs this at low priority, in favour of searches
     os.nice(10)
     compact(sys.argv[1])

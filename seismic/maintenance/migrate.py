@@ -1,7 +1,7 @@
-"""Migration: an index of an older format becomes one of this release's.
+"""Migration of an index to the format of this release.
 
-A change of the format adds one function to `MIGRATIONS`. It gets the folder of a generation in its format, which it may
-not change, and an empty one, into which it writes that generation in the format it leads to.
+Each change of the format adds one function to `MIGRATIONS`. It receives the folder of a generation in the old format,
+which it must not change, and an empty folder, to which it writes the generation in the next format.
 """
 
 import json
@@ -19,16 +19,16 @@ from seismic.store.publish import KEEP, staging
 Step = tuple[str, Callable[[Path, Path], None]]
 
 MIGRATIONS: dict[str, Step] = {}
-"""Format -> the format that its function leads to, and the function: migrate(old folder, new folder)."""
+"""Format -> the next format, and the function migrate(old folder, new folder)."""
 
 FORMAT = f"{FORMAT_MAJOR}.{FORMAT_MINOR}"
 
 
 def migrate(path: str | Path, *, keep: int = KEEP) -> Path | None:
-    """Publish the collection at `path` in this release's format; the generation's folder, or None if it has it already.
+    """Publish the collection at `path` in this release's format and return the generation's folder; None if it has it.
 
-    The old generation stays to roll back to, for the release that reads it. Raises FormatError if no migration leads
-    from its format to this one, or a StorageError.
+    The old generation remains for a rollback with the release that reads it. Raises FormatError if no migration leads
+    from its format to this one, or another StorageError.
     """
     collection = Path(path)
     folder = collection / GENERATIONS / current_generation(collection)
@@ -48,7 +48,7 @@ def migrate(path: str | Path, *, keep: int = KEEP) -> Path | None:
 
 
 def format_of(folder: Path) -> str:
-    """The format of a generation, whichever it is."""
+    """Return the format of a generation, known or not."""
     try:
         return str(json.loads((folder / FILE_NAME).read_bytes())["format"])
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -56,15 +56,15 @@ def format_of(folder: Path) -> str:
 
 
 def path_from(found: str) -> list[Callable[[Path, Path], None]]:
-    """The migrations that lead from a format to this release's, in order."""
+    """Return the migrations from a format to this release's, in order."""
     steps = []
-    at = found
-    while at != FORMAT:
-        if at not in MIGRATIONS:
+    current = found
+    while current != FORMAT:
+        if current not in MIGRATIONS:
             known = ", ".join([*MIGRATIONS, FORMAT])
             raise FormatError(
                 f"found format {found}, this release migrates from {known}; use the release that wrote it"
             )
-        at, step = MIGRATIONS[at]
+        current, step = MIGRATIONS[current]
         steps.append(step)
     return steps

@@ -1,7 +1,7 @@
-"""Snapshots: a collection as one file.
+"""Snapshots: a collection in one file.
 
-A snapshot holds a generation and the log of the changes since. Restoring it publishes a generation like any other;
-changes are compacted into it first, as the collection it goes to has a log of its own.
+A snapshot holds a generation and the log of later changes. Restoring it publishes an ordinary generation; the changes
+are compacted into it first, because the target collection has its own log.
 """
 
 import tempfile
@@ -24,9 +24,9 @@ from seismic.view.view import open_view
 
 
 def create_snapshot(path: str | Path, file: str | Path, *, compress: bool = False) -> int:
-    """Write the collection at `path`, as it is now, with all changes, into one new file; its size in bytes.
+    """Write the current state of the collection at `path`, with all changes, to a new file; return its size in bytes.
 
-    `compress`: by zstd. Writers may go on meanwhile. Everything is checked against its hash as it is read. Raises
+    `compress`: with zstd. Writers may continue meanwhile. Every file is checked against its hash as it is read. Raises
     OutputExistsError, IndexNotFoundError, CorruptIndexError or another StorageError, and then leaves no file.
     """
     with ExitStack() as held:
@@ -35,10 +35,10 @@ def create_snapshot(path: str | Path, file: str | Path, *, compress: bool = Fals
 
 
 def restore_snapshot(file: str | Path, path: str | Path, *, keep: int = KEEP) -> Path:
-    """Publish a snapshot as a new generation of the collection at `path`, which need not exist; its folder.
+    """Publish a snapshot as a new generation of the collection at `path`, which need not exist; return its folder.
 
-    A running server takes it up like any other generation; what was changed there before is void. Raises
-    CorruptIndexError if the file is no whole snapshot, FormatError, LockedError or another StorageError, and then
+    A running server switches to it as to any generation; earlier changes of that collection are void. Raises
+    CorruptIndexError if the file is not a complete snapshot, FormatError, LockedError or another StorageError, and then
     leaves nothing behind.
     """
     out = Path(path)
@@ -55,11 +55,11 @@ def restore_snapshot(file: str | Path, path: str | Path, *, keep: int = KEEP) ->
 
 
 def _members(collection: Path, held: ExitStack) -> list[tuple[Member, BinaryIO]]:
-    """All files, of one moment: open, and so there, for as long as they are held."""
+    """Open all files of one consistent state; `held` keeps them open, and so on disk."""
     while True:
         folder, lease = hold_current(collection)
         held.callback(lease.close)
-        with appending(collection):  # no change comes between
+        with appending(collection):  # no change may come in between
             if current_generation(collection) == folder.name:
                 return [*_files(folder, held), *_changes(collection, held)]
 
@@ -76,7 +76,7 @@ def _changes(collection: Path, held: ExitStack) -> list[tuple[Member, BinaryIO]]
 
 
 def _whole(name: str, file: BinaryIO) -> tuple[Member, BinaryIO]:
-    """A file as it is now; what is appended later does not count."""
+    """Return a file with its current content, without later appends."""
     content = file.read()
     file.seek(0)
     return Member(name, len(content), xxhash.xxh3_128_hexdigest(content)), file
@@ -90,7 +90,7 @@ def _open(path: Path, held: ExitStack) -> BinaryIO:
 
 
 def _unpacked(file: Path, scratch: Path) -> Path:
-    """The folder of a generation that is all of the snapshot, changes included."""
+    """Unpack a snapshot and return the folder of a generation that includes its changes."""
     folder = scratch / GENERATIONS / "000001"
     extract_archive(file, folder)
     if not (folder / LOG).exists():
@@ -101,6 +101,6 @@ def _unpacked(file: Path, scratch: Path) -> Path:
     (scratch / CURRENT).write_text(f"{folder.name}\n")
     view = open_view(scratch)
     if view.changed and not view.live:
-        raise InputError(f"{file}: found changes that leave no document, expected some; there is nothing to restore")
-    del view  # lets go of the files
+        raise InputError(f"{file}: the changes leave no document, so there is nothing to restore")
+    del view  # releases the files
     return compact(scratch) or folder

@@ -1,8 +1,8 @@
-"""`seismic.tune`: find and store the cheapest settings that keep a promised recall.
+"""`seismic.tune`: find and store the cheapest settings that reach a target recall.
 
-Settings lie in lanes: along a lane the heap factor grows, so recall and cost fall. A lane is searched by bisection, on
-a few queries first; what looks cheapest there is measured on all of them, and timed beside exact answers. A setting
-keeps a recall if the lower confidence bound of what was measured reaches it; exact answers always do.
+Settings form lanes: along a lane the heap factor grows, so recall and cost fall. Bisection searches each lane on a few
+queries first. The cheapest candidates are then measured on all queries and timed against exact search. A setting
+reaches a recall if the lower confidence bound of its measured recall does; exact search always does.
 """
 
 import math
@@ -28,31 +28,31 @@ TARGETS = (0.90, 0.95, 0.97, 0.99)
 EXACT = SearchParams(plan="exact")
 
 PROBE = 100
-"""Queries of the first look at a lane."""
+"""Queries of the first pass over a lane."""
 
 PASS, FEWEST = 10.0, 200
-"""Queries of a depth: as many as exact answers take PASS seconds for, but FEWEST at least, if there are. A search for
-1,000 of 2,210,455 documents takes 13 ms, and a depth some ten passes."""
+"""Queries per depth: the number that exact search answers in PASS seconds, but at least FEWEST if given. A depth takes
+about ten passes."""
 
 NEAR, MOST = 1.25, 2
-"""Measured in full are the lane of `exact`, and up to MOST others that a first look finds within NEAR times the cost of
-the cheapest."""
+"""Measured in full: the lane of `exact`, and up to MOST others within NEAR times the cost of the cheapest in the first
+pass."""
 
 ROUNDS, SECONDS = 8, 0.5
-"""Settings are timed in turns, ROUNDS times, on as many queries as exact answers take SECONDS for (PROBE at least)."""
+"""Timing is interleaved: ROUNDS rounds, on the queries that exact search answers in SECONDS (at least PROBE)."""
 
 BOUND_SHARES = (0.95, 0.9, 0.85, 0.8)
-"""Of `exact`, beside 1."""
+"""Bound shares to try with `exact`, in addition to 1."""
 
 WORTHWHILE = 0.95
-"""An approximate answer is preferred to an exact one if it takes less than this share of its time."""
+"""An approximate setting is chosen only if it takes less than this share of the time of exact search."""
 
 T = TypeVar("T")
 
 Lane: TypeAlias = tuple[SearchParams, ...]
 
 Progress: TypeAlias = Callable[[str, int, int], None]
-"""progress(stage, done, total); total is an estimate until the stage ends."""
+"""Callback progress(stage, done, total); total is an estimate until the stage ends."""
 
 
 def tune(
@@ -65,15 +65,15 @@ def tune(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> list[Profile]:
-    """Measure what keeps each of the `targets` (recall), and exact answers, at each of the `depths` (k); store it.
+    """Measure and store the cheapest settings for each target recall, and exact search, at each depth k.
 
-    `queries`: real ones, as `search_batch` takes them, `sample` of which are drawn at random; fewer, FEWEST at least,
-    are searched at depths where exact answers take long. None: queries are made
-    of random documents; they resemble real ones, but the promise is as good as the resemblance, so give real ones if
-    you have them. Costs are CPU times of one thread, on this machine.
+    `queries`: real queries, as `search_batch` accepts them; `sample` of them are drawn at random, and fewer, but at
+    least FEWEST, at depths where exact search is slow. None: pseudo-queries are made of random documents. The measured
+    recall is only as good as their resemblance to real queries, so pass real ones if you have them. Costs are CPU times
+    of one thread on this machine.
 
-    The profiles replace those of the collection's current generation; an index opened before does not see them. Returns
-    them by k, then recall. Raises ParameterError, InputError or StorageError.
+    The profiles replace those of the current generation; an open index sees them after a refresh. Returns them by k,
+    then recall. Raises ParameterError, InputError or StorageError.
     """
     depths, targets = _checked(depths, targets, sample)
     with open_index(collection) as index:
@@ -98,7 +98,7 @@ def _checked(depths: Sequence[int], targets: Sequence[float], sample: int) -> tu
 
 
 def _draw(index: Index, queries: "VectorsLike | None", sample: int, seed: int) -> SparseVectors:
-    """Up to `sample` queries that some document matches; recall says nothing of the others."""
+    """Draw up to `sample` queries that match a document; recall is undefined for others."""
     given = index.pseudo_queries(sample, seed) if queries is None else as_vectors(queries)
     vectors = known_components(given, index.dimension)
     matched = np.flatnonzero(index.search_batch(vectors, 1)[0][:, 0] >= 0)
@@ -109,11 +109,11 @@ def _draw(index: Index, queries: "VectorsLike | None", sample: int, seed: int) -
 
 
 def _silent(*_: object) -> None:
-    """No progress wanted."""
+    """Ignore progress."""
 
 
 def _lanes(layout: Layout) -> list[Lane]:
-    """All settings to try; a lane starts with what finds most."""
+    """Return all settings to try. A lane starts with the setting of highest recall."""
     above = np.round(1 + np.geomspace(0.005, 1.0, 48), 4).tolist()
     lanes = [(EXACT, *(SearchParams(plan="exact", heap_factor=factor) for factor in above))]
     lanes += [
@@ -130,7 +130,7 @@ def _lanes(layout: Layout) -> list[Lane]:
 
 
 class _Sample:
-    """Searches of some queries at one depth; each setting is searched once."""
+    """Results of queries at one depth, cached by setting."""
 
     def __init__(self, index: Index, queries: SparseVectors, k: int) -> None:
         self.index, self.queries, self.k = index, queries, k
@@ -138,15 +138,15 @@ class _Sample:
         self._seen: dict[SearchParams, tuple[npt.NDArray[np.float64], float]] = {}
 
     def shares(self, params: SearchParams) -> npt.NDArray[np.float64]:
-        """Share of the exact answer found, by query."""
+        """Return the share of the exact answer found, per query."""
         return self._result(params)[0]
 
     def seconds(self, params: SearchParams) -> float:
-        """CPU time of one pass."""
+        """Return the CPU time of one pass."""
         return self._result(params)[1]
 
     def recall(self, params: SearchParams) -> Recall:
-        """Of exact answers 1, by construction."""
+        """Return the recall, which is 1 for exact search."""
         return Recall(1.0, 1.0, 1.0) if params == EXACT else estimate(self.shares(params))
 
     def _result(self, params: SearchParams) -> tuple[npt.NDArray[np.float64], float]:
@@ -157,7 +157,7 @@ class _Sample:
 
 
 class _Depth:
-    """Tuning for one k."""
+    """Tuning at one depth k."""
 
     def __init__(self, index: Index, queries: SparseVectors, k: int, progress: Progress) -> None:
         self.index, self.k, self.lanes = index, k, _lanes(index.manifest.layout)
@@ -169,46 +169,48 @@ class _Depth:
         self.queries = self.all.queries
 
     def profiles(self, targets: Sequence[float]) -> list[Profile]:
-        """The cheapest settings for each target, and exact answers."""
+        """Return the cheapest setting for each target, and exact search."""
         stage, steps = f"k = {self.k}", len(targets) + ROUNDS
-        keeping = {1.0: [EXACT]}
+        candidates = {1.0: [EXACT]}
         for done, target in enumerate(targets):
             self.progress(stage, done, steps)
-            keeping[target] = self._keeping(target)
-        settings = list(dict.fromkeys(params for some in keeping.values() for params in some))
+            candidates[target] = self._candidates(target)
+        settings = list(dict.fromkeys(params for some in candidates.values() for params in some))
         costs = self._costs(settings, lambda done: self.progress(stage, len(targets) + done, steps))
-        return [self._profile(target, keeping[target], costs) for target in (*targets, 1.0)]
+        return [self._profile(target, candidates[target], costs) for target in (*targets, 1.0)]
 
-    def _keeping(self, target: float) -> list[SearchParams]:
-        """Settings that keep a recall, of the lanes that look cheapest; exact answers among them."""
-        looks: list[tuple[float, int, Lane]] = []
+    def _candidates(self, target: float) -> list[SearchParams]:
+        """Return settings of the cheapest lanes that reach a recall, and exact search."""
+        probes: list[tuple[float, int, Lane]] = []
         for lane in self.lanes:
-            cheapest = min((seconds for seconds, _, _ in looks), default=math.inf)
-            at, seconds = self._look(lane, target, NEAR * cheapest)
-            if at >= 0:
-                looks.append((seconds, at, lane))
-        ours, *others = looks  # the lane of `exact` always keeps it
-        others.sort(key=lambda look: look[0])
-        limit = NEAR * min(seconds for seconds, _, _ in looks)
-        keeping = [EXACT]
-        for _, guess, lane in (ours, *(look for look in others[:MOST] if look[0] <= limit)):
-            at = last_that(lambda params: self.all.recall(params).lower >= target, lane, guess)
-            keeping += lane[max(at, 0) : at + 1]
-        return keeping
+            cheapest = min((seconds for seconds, _, _ in probes), default=math.inf)
+            index, seconds = self._probe(lane, target, NEAR * cheapest)
+            if index >= 0:
+                probes.append((seconds, index, lane))
+        exact, *others = probes  # the lane of `exact` always reaches the target
+        others.sort(key=lambda probe: probe[0])
+        limit = NEAR * min(seconds for seconds, _, _ in probes)
+        candidates = [EXACT]
+        for _, guess, lane in (exact, *(probe for probe in others[:MOST] if probe[0] <= limit)):
+            index = last_true(lambda params: self.all.recall(params).lower >= target, lane, guess)
+            candidates += lane[max(index, 0) : index + 1]
+        return candidates
 
-    def _look(self, lane: Lane, target: float, limit: float) -> tuple[int, float]:
-        """Where a lane's cheapest setting lies that keeps a recall on the few queries, and its seconds there; -1 if it
-        takes more than `limit`. What is slower than that is passed over, whatever it finds."""
+    def _probe(self, lane: Lane, target: float, limit: float) -> tuple[int, float]:
+        """Return the index of the lane's cheapest setting that reaches a recall on few queries, and its seconds.
+
+        The index is -1 if that takes more than `limit` seconds. Settings slower than `limit` are skipped.
+        """
 
         def further(params: SearchParams) -> bool:
             return self.few.seconds(params) > limit or self.few.recall(params).mean >= target
 
-        at = last_that(further, lane, len(lane) // 2)
-        seconds = self.few.seconds(lane[max(at, 0)])
-        return (at if seconds <= limit else -1), seconds
+        index = last_true(further, lane, len(lane) // 2)
+        seconds = self.few.seconds(lane[max(index, 0)])
+        return (index if seconds <= limit else -1), seconds
 
     def _costs(self, settings: Sequence[SearchParams], done: Callable[[int], None]) -> dict[SearchParams, float]:
-        """Microseconds of CPU per query: medians over rounds, in each of which all settings search the same queries."""
+        """Return the CPU microseconds per query: medians over rounds, in which all settings search the same queries."""
         each = self.all.exact_seconds / len(self.queries)
         count = min(len(self.queries), max(PROBE, round(SECONDS / each)))
         rounds = min(ROUNDS, count)
@@ -216,14 +218,14 @@ class _Depth:
         for number in range(rounds):
             done(number)
             part = self.queries.slice(count * number // rounds, count * (number + 1) // rounds)
-            _search(self.index, part, self.k, EXACT)  # so that none finds the caches cold
+            _search(self.index, part, self.k, EXACT)  # warm the caches
             for params in settings[:: 1 if number % 2 else -1]:
                 times[params].append(_search(self.index, part, self.k, params)[1] * 1e6 / len(part))
         done(ROUNDS)
         return {params: float(np.median(some)) for params, some in times.items()}
 
-    def _profile(self, target: float, keeping: Sequence[SearchParams], costs: dict[SearchParams, float]) -> Profile:
-        best = min(keeping, key=lambda params: costs[params])
+    def _profile(self, target: float, candidates: Sequence[SearchParams], costs: dict[SearchParams, float]) -> Profile:
+        best = min(candidates, key=lambda params: costs[params])
         if costs[best] > WORTHWHILE * costs[EXACT]:
             best = EXACT
         recall = self.all.recall(best)
@@ -241,28 +243,28 @@ class _Depth:
 
 
 def _search(index: Index, queries: SparseVectors, k: int, params: SearchParams) -> tuple[npt.NDArray[np.int64], float]:
-    """Document numbers, and seconds of CPU."""
+    """Return the document numbers and the CPU seconds."""
     began = time.thread_time()
     numbers, _ = index.search_batch(queries, k, params=params)
     return numbers, time.thread_time() - began
 
 
-def last_that(holds: Callable[[T], bool], items: Sequence[T], guess: int) -> int:
-    """Where the last item lies for which `holds` is true, if it is true up to some item and false from there; else -1.
+def last_true(holds: Callable[[T], bool], items: Sequence[T], guess: int) -> int:
+    """Return the index of the last item for which `holds` is true, or -1. `holds` must be monotone: true, then false.
 
-    Looks around `guess` first, further and further, then bisects.
+    Gallops away from `guess`, then bisects.
     """
-    low, high, step, at = -1, len(items), 1, guess
+    low, high, step, index = -1, len(items), 1, guess
     while high - low > 1:
-        if holds(items[at]):
-            low = at
+        if holds(items[index]):
+            low = index
         else:
-            high = at
+            high = index
         if low == -1:
-            at = max(0, high - step)
+            index = max(0, high - step)
         elif high == len(items):
-            at = min(high - 1, low + step)
+            index = min(high - 1, low + step)
         else:
-            at = (low + high) // 2
+            index = (low + high) // 2
         step *= 2
     return low

@@ -1,4 +1,4 @@
-"""One file of many: a tar, perhaps compressed by zstd, whose first member lists all others with their hashes."""
+"""Archive format of snapshots: a tar, optionally compressed, whose first member lists the others with their hashes."""
 
 import os
 import re
@@ -28,7 +28,7 @@ _NAME = re.compile(r"(shard-\d{5,}/|log/)?[a-z0-9_]+\.(json|arrow|log)")
 
 
 class Member(NamedTuple):
-    """A file of an archive: its name there, its size, xxh3-128 of its bytes in hex."""
+    """One file of an archive: name, size, and the hex xxh3-128 of its bytes."""
 
     name: str
     bytes: int
@@ -36,9 +36,9 @@ class Member(NamedTuple):
 
 
 def write_archive(target: Path, members: list[tuple[Member, BinaryIO]], *, compress: bool) -> None:
-    """Write a new file of all members, read from where they are; it appears whole or not at all.
+    """Write the members to a new file, atomically.
 
-    OutputExistsError if it is there, CorruptIndexError if a member does not match its hash, else StorageError.
+    Raises OutputExistsError if the file exists, CorruptIndexError if a member does not match its hash, or StorageError.
     """
     if target.exists():
         raise OutputExistsError(f"{target} exists; choose another name for the snapshot")
@@ -63,10 +63,10 @@ def write_archive(target: Path, members: list[tuple[Member, BinaryIO]], *, compr
 
 
 def extract_archive(file: Path, folder: Path) -> None:
-    """Write the members below a folder, each checked against its hash.
+    """Write the members below a folder and check each against its hash.
 
-    CorruptIndexError if the file is truncated, damaged or no snapshot; FormatError if it is one of a later format;
-    OSError if the folder cannot be written.
+    Raises CorruptIndexError if the file is truncated, damaged or not a snapshot, FormatError if its format is newer,
+    and OSError if the folder cannot be written.
     """
     reading = _Reading(file)
     with reading.open() as tar:
@@ -86,14 +86,14 @@ def extract_archive(file: Path, folder: Path) -> None:
 
 
 class _Reading:
-    """Reads a file that may hold anything: whatever goes wrong is one kind of error."""
+    """Reader of an untrusted file: every failure becomes one kind of error."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
 
     def error(self, problem: object) -> CorruptIndexError:
-        """That the file is damaged."""
-        return CorruptIndexError(f"{self._file} is no whole snapshot: {problem}; copy or make it again")
+        """Return the error that reports the file as damaged."""
+        return CorruptIndexError(f"{self._file} is not a complete snapshot: {problem}; copy or create it again")
 
     @contextmanager
     def _checked(self) -> Iterator[None]:
@@ -104,7 +104,7 @@ class _Reading:
 
     @contextmanager
     def open(self) -> Iterator[tarfile.TarFile]:
-        """The tar, as a stream."""
+        """Open the tar as a stream."""
         with self._checked():
             source: Any = self._file.open("rb")
         with source:
@@ -112,11 +112,11 @@ class _Reading:
                 compressed = source.read(4) == ZSTD_MAGIC
                 source.seek(0)
                 stream = pa.CompressedInputStream(source, "zstd") if compressed else source
-                tar = tarfile.open(fileobj=stream, mode="r|")  # noqa: SIM115 (holds nothing but the stream)
+                tar = tarfile.open(fileobj=stream, mode="r|")  # noqa: SIM115 (owns only the stream)
             yield tar
 
     def next(self, tar: tarfile.TarFile, name: str) -> Any:
-        """The next member, a plain file of this name, to be read."""
+        """Return a reader of the next member, which must be a plain file of this name."""
         with self._checked():
             info = tar.next()
             if info is None or info.name != name or not info.isfile():
@@ -124,18 +124,18 @@ class _Reading:
             return tar.extractfile(info)
 
     def read(self, source: Any) -> bytes:
-        """Some bytes of a member; none at its end."""
+        """Return the next bytes of a member; none at its end."""
         with self._checked():
             chunk: bytes = source.read(CHUNK)
             return chunk
 
     def members(self, tar: tarfile.TarFile) -> list[Member]:
-        """What the first member lists."""
+        """Return the members that the first one lists."""
         source = self.next(tar, INDEX)
         with self._checked():
             content = orjson.loads(source.read(LARGEST_INDEX))
         if not isinstance(content, dict):
-            raise self.error(f"{INDEX} is no object")
+            raise self.error(f"{INDEX} is not a JSON object")
         found = content.get("format")
         if str(found).partition(".")[0] != str(FORMAT_MAJOR):
             raise FormatError(
@@ -153,13 +153,13 @@ class _Reading:
 
 
 class _Hashing:
-    """A file that hashes what is read from it."""
+    """Reader of a file that hashes the bytes it returns."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file, self.digest = file, xxhash.xxh3_128()
 
     def read(self, size: int) -> bytes:
-        """The next bytes."""
+        """Return the next bytes."""
         data = self._file.read(size)
         self.digest.update(data)
         return data
@@ -176,7 +176,7 @@ def _writer(path: Path, compress: bool) -> Iterator[Any]:
 
 
 def _info(name: str, size: int) -> tarfile.TarInfo:
-    """No times and no users: the same state gives the same bytes."""
+    """Return a header without times and users, so that the same state gives the same bytes."""
     info = tarfile.TarInfo(name)
     info.size = size
     return info

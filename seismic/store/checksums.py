@@ -1,4 +1,4 @@
-"""The files of a generation against its manifest: names, sizes and hashes."""
+"""Check the files of a generation against its manifest: names, sizes and hashes."""
 
 import random
 from collections.abc import Iterator
@@ -10,18 +10,18 @@ from seismic.store.manifest import FILE_NAME, FileEntry, Manifest
 from seismic.store.sections import FRAMING, Damage, Section, damaged_sections, placed
 
 SAMPLE = 16
-"""`sample` hashes the framing and one in so many sections of each file, others each time."""
+"""`sample` hashes the framing and one in SAMPLE sections of each file, drawn again each time."""
 
 
 def check_files(folder: Path, manifest: Manifest, verify: Verify) -> Iterator[Damage]:
-    """What is wrong with the files that the manifest lists, by their presence, sizes and hashes. `none`: nothing."""
+    """Yield the damage of the files in the manifest: missing files, wrong sizes and hashes. `none` checks nothing."""
     if verify != "none":
         for name, entry in manifest.files.items():
             yield from _check_file(folder / name, name, entry, verify)
 
 
 def check_names(folder: Path, manifest: Manifest) -> Iterator[Damage]:
-    """Files that the manifest does not list."""
+    """Yield the files that the manifest does not list."""
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         if not path.is_dir() and name not in manifest.files and name != FILE_NAME:

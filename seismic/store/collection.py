@@ -1,4 +1,4 @@
-"""A collection's folder: CURRENT names the generation served, generations/<id> holds it, and is never changed."""
+"""Layout of a collection's folder: CURRENT names the served generation; generations/<id> holds it and never changes."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ GENERATIONS = "generations"
 
 
 def current_generation(collection: Path) -> str:
-    """The id of the generation served."""
+    """Return the id of the served generation."""
     try:
         text = (collection / CURRENT).read_bytes().decode(errors="replace")
     except (FileNotFoundError, NotADirectoryError):
@@ -25,12 +25,12 @@ def current_generation(collection: Path) -> str:
 
 
 def is_collection(folder: Path) -> bool:
-    """Whether a folder holds a published index."""
+    """Return whether a folder holds a published index."""
     return (folder / CURRENT).is_file()
 
 
 def generation_names(collection: Path) -> list[str]:
-    """The ids of the generations that are there, oldest first."""
+    """Return the ids of the generations on disk, oldest first."""
     try:
         names = [entry.name for entry in (collection / GENERATIONS).iterdir() if entry.name.isdecimal()]
     except (FileNotFoundError, NotADirectoryError):
@@ -39,7 +39,7 @@ def generation_names(collection: Path) -> list[str]:
 
 
 def generation_folder(collection: Path, name: str) -> Path:
-    """The folder of a generation, "3" being "000003"; IndexNotFoundError if there is none."""
+    """Return the folder of a generation; "3" means "000003". Raises IndexNotFoundError."""
     names = generation_names(collection)
     for found in names:
         if name.isdecimal() and int(found) == int(name):

@@ -1,4 +1,4 @@
-"""Arrow IPC files: written whole, hashed, and memory-mapped."""
+"""Arrow IPC files: written once, hashed, and memory-mapped."""
 
 import mmap
 import os
@@ -17,7 +17,7 @@ HASH_CHUNK = 1 << 22
 
 
 def write_batches(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> FileEntry:
-    """Write an Arrow IPC file; its entry for the manifest, whose hash is of what was meant to be written."""
+    """Write an Arrow IPC file and return its manifest entry. The hash covers the bytes handed to the file system."""
     rows = 0
     with path.open("wb") as file:
         sink = HashingSink(file)
@@ -27,13 +27,13 @@ def write_batches(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatc
                 rows += batch.num_rows
     try:
         sections = hash_sections(path)
-    except (pa.ArrowException, ValueError) as error:  # not all of it arrived
+    except (pa.ArrowException, ValueError) as error:  # a part was not written
         raise StorageError(f"{path} does not read back as it was written: {error}; the disk may be failing") from None
     return FileEntry(bytes=sink.bytes, rows=rows, xxh3_128=sink.digest.hexdigest(), sections=sections)
 
 
 class HashingSink:
-    """A file for Arrow to write to that hashes on the way; None: hashes only."""
+    """Sink for Arrow that hashes what it writes; with None it only hashes."""
 
     closed = False
 
@@ -41,24 +41,24 @@ class HashingSink:
         self._file, self.digest, self.bytes = file, xxhash.xxh3_128(), 0
 
     def write(self, data: "pa.Buffer | bytes") -> None:
-        """Take these bytes in."""
+        """Hash and write the bytes."""
         if self._file:
             self._file.write(data)
         self.digest.update(data)
         self.bytes += len(data)
 
     def tell(self) -> int:
-        """How many bytes there were."""
+        """Return the number of bytes written."""
         return self.bytes
 
     def flush(self) -> None:
-        """Pass it on."""
+        """Flush the file."""
         if self._file:
             self._file.flush()
 
 
 def hash_file(path: Path) -> str:
-    """xxh3-128 of a file's bytes, in hex."""
+    """Return the hex xxh3-128 of a file's bytes."""
     digest = xxhash.xxh3_128()
     with path.open("rb") as source:
         while chunk := source.read(HASH_CHUNK):
@@ -67,7 +67,7 @@ def hash_file(path: Path) -> str:
 
 
 def fsync(path: Path) -> None:
-    """Make a file's bytes, or a folder's names, survive a power cut; who reads the bytes next reads the disk's."""
+    """Make a file's bytes, or a folder's entries, survive a power cut. The next read comes from disk, not cache."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -78,7 +78,7 @@ def fsync(path: Path) -> None:
 
 
 def map_table(path: Path, entry: FileEntry) -> pa.Table:
-    """Memory-map an Arrow IPC file. Size, magic, footer and row count are checked; the body is not read."""
+    """Memory-map an Arrow IPC file. Checks size, magic, footer and row count; does not read the body."""
     try:
         size = path.stat().st_size
         if size != entry.bytes:
@@ -87,7 +87,7 @@ def map_table(path: Path, entry: FileEntry) -> pa.Table:
             mapping = mmap.mmap(source.fileno(), 0, access=mmap.ACCESS_READ)
         table = pa.ipc.open_file(pa.BufferReader(pa.py_buffer(mapping))).read_all()
         table.validate()
-        names_of(table.schema)  # pyarrow decodes them only now
+        names_of(table.schema)  # pyarrow decodes names lazily
     except FileNotFoundError:
         raise CorruptIndexError(
             f"{path} is missing, although the manifest lists it; restore it or build again"
@@ -100,7 +100,7 @@ def map_table(path: Path, entry: FileEntry) -> pa.Table:
 
 
 def map_batch(path: Path, entry: FileEntry, schema: pa.Schema, unused: Sequence[str] = ()) -> pa.RecordBatch:
-    """Memory-map a file of one record batch with just this schema, and perhaps `unused` columns, which are left out."""
+    """Memory-map a file of one record batch with exactly this schema; drops the `unused` columns if it has them."""
     table = map_table(path, entry)
     table = table.drop_columns([name for name in unused if name in table.column_names])
     if not table.schema.equals(schema):
@@ -114,5 +114,5 @@ def map_batch(path: Path, entry: FileEntry, schema: pa.Schema, unused: Sequence[
 
 
 def names_of(schema: pa.Schema) -> str:
-    """Names and types of columns, for messages."""
+    """Return the names and types of the columns, for messages."""
     return ", ".join(f"{field.name} {field.type}" for field in schema)

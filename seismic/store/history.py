@@ -1,4 +1,4 @@
-"""The generations of a collection: what is there, and letting old ones go."""
+"""The generations of a collection: list them, and remove old ones."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -7,15 +7,15 @@ from pathlib import Path
 from seismic.errors import IndexNotFoundError, ParameterError, StorageError
 from seismic.store.collection import GENERATIONS, current_generation, generation_names
 from seismic.store.garbage import remove_leftovers, remove_old
-from seismic.store.lock import try_alone, writing
+from seismic.store.lock import try_exclusive, writing
 from seismic.store.manifest import FILE_NAME, read_manifest
 from seismic.store.publish import KEEP
 
 
 @dataclass(frozen=True, slots=True)
 class GenerationInfo:
-    """One generation. ``bytes`` of its files; ``written``: ISO time; ``open``: by an index, in any process;
-    ``problem``: why it cannot be opened, with counts of 0, or None."""
+    """One generation. ``bytes`` counts its files; ``written`` is an ISO time; ``open``: some process has it open;
+    ``problem`` says why it cannot be opened (counts are 0 then), or is None."""
 
     generation: str
     current: bool
@@ -27,7 +27,7 @@ class GenerationInfo:
 
 
 def generations(path: str | Path) -> list[GenerationInfo]:
-    """The generations of the collection at `path`, oldest first. IndexNotFoundError if there are none."""
+    """Return the generations of the collection at `path`, oldest first. Raises IndexNotFoundError if there are none."""
     collection = Path(path)
     names = generation_names(collection)
     try:
@@ -35,26 +35,26 @@ def generations(path: str | Path) -> list[GenerationInfo]:
     except StorageError:
         if not names:
             raise
-        current = ""  # `rollback` repairs a pointer that is damaged
+        current = ""  # `rollback` repairs a damaged pointer
     return [_describe(collection / GENERATIONS / name, name == current) for name in names]
 
 
-def one_before(collection: Path) -> str:
-    """The newest generation older than the one served; IndexNotFoundError if there is none."""
+def previous_generation(collection: Path) -> str:
+    """Return the newest generation older than the served one. Raises IndexNotFoundError if there is none."""
     current = current_generation(collection)
     older = [name for name in generation_names(collection) if int(name) < int(current)]
     if not older:
-        raise IndexNotFoundError(f"{collection}: found no generation older than {current}, the one served")
+        raise IndexNotFoundError(f"{collection}: found no generation older than {current}, which is served")
     return older[-1]
 
 
 def collect_garbage(path: str | Path, *, keep: int = KEEP) -> list[str]:
-    """Remove all but the `keep` newest generations of the collection at `path`, and what killed writers left; names.
+    """Remove the remains of killed writers and all generations except the `keep` newest; return the removed names.
 
-    Generations that an index has open stay, in whichever process. LockedError if a writer is at work.
+    A generation that an index in any process has open stays. Raises LockedError if a writer is active.
     """
     if keep < 1:
-        raise ParameterError(f"keep is {keep}, expected at least 1, the generation that is served")
+        raise ParameterError(f"keep is {keep}, expected at least 1, the served generation")
     collection = Path(path)
     current_generation(collection)
     with writing(collection, "garbage collection"):
@@ -67,8 +67,8 @@ def _describe(folder: Path, current: bool) -> GenerationInfo:
     try:
         manifest = read_manifest(folder)
         documents, size = manifest.documents, manifest.bytes
-        with try_alone(folder / FILE_NAME) as alone:
-            is_open = not alone
+        with try_exclusive(folder / FILE_NAME) as exclusive:
+            is_open = not exclusive
     except (OSError, StorageError) as error:
         problem, is_open = str(error), False
     written = datetime.fromtimestamp(folder.stat().st_mtime, UTC).isoformat(timespec="seconds")

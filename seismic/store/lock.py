@@ -1,4 +1,4 @@
-"""Locks on files, for one writer at a time and for readers. The kernel drops those of a process that ends, however."""
+"""File locks for one writer at a time and for readers. The kernel releases them however a process ends."""
 
 import fcntl
 import os
@@ -17,14 +17,15 @@ from seismic.errors import LockedError, StorageError
 
 LOCK = "LOCK"
 LONGEST_PAUSE = 0.05
-"""Seconds between two looks at a lock that another holds."""
+"""Upper limit, in seconds, of the pause between two attempts to take a held lock."""
 
 
 @contextmanager
 def writing(collection: Path, what: str, *, timeout: float = 0.0) -> Iterator[None]:
-    """Be the one writer of a collection: who publishes, removes or re-points generations holds this.
+    """Hold the write lock of a collection, which publishing, removing and re-pointing generations require.
 
-    `what` tells others what keeps them waiting ("build"). LockedError if another holds it for `timeout` seconds more.
+    `what` names the operation ("build") in the error that others get. Raises LockedError if another writer still holds
+    the lock after `timeout` seconds.
     """
     with exclusive(collection / LOCK, what, timeout=timeout):
         yield
@@ -32,10 +33,10 @@ def writing(collection: Path, what: str, *, timeout: float = 0.0) -> Iterator[No
 
 @contextmanager
 def exclusive(path: Path, what: str, *, timeout: float = 0.0) -> Iterator[None]:
-    """Hold the lock file `path` alone, against other processes and other threads; its folder must exist.
+    """Hold the lock file `path` exclusively, against other processes and threads; its folder must exist.
 
-    The file says who holds it, and goes with the lock; one that a crash left behind is not locked. LockedError as in
-    `writing`, StorageError if the lock cannot be taken at all.
+    The file names its holder and is removed with the lock; a file left by a crash is not locked. Raises LockedError as
+    `writing` does, and StorageError if the lock cannot be taken at all.
     """
     descriptor = _acquire(path, time.monotonic() + timeout)
     try:
@@ -43,28 +44,28 @@ def exclusive(path: Path, what: str, *, timeout: float = 0.0) -> Iterator[None]:
         os.write(descriptor, _holder(what))
         yield
     finally:
-        with suppress(OSError):  # gone with its folder, or no longer writable: the lock is what counts
+        with suppress(OSError):  # removed with its folder, or no longer writable: only the lock matters
             path.unlink()
         os.close(descriptor)
 
 
 class Lease:
-    """A shared lock on a file that is there to stay: who holds one keeps `try_alone` from having the file.
+    """Shared lock on a permanent file, which keeps `try_exclusive` from succeeding.
 
-    Needs no more than to read the file, so read-only media will do. Where the file system knows no locks there is none;
-    nobody can write there, either. Ends with `close`, or with the object. FileNotFoundError if the file is gone.
+    Requires only read access, so read-only media work. A file system without locks gives none, but nobody can remove
+    files there either. Ends with `close` or with the object. Raises FileNotFoundError if the file was removed.
     """
 
     def __init__(self, path: Path) -> None:
         self._descriptor = os.open(path, os.O_RDONLY)
         with suppress(OSError):
-            fcntl.flock(self._descriptor, fcntl.LOCK_SH)  # waits no longer than `try_alone` renames a folder
-        if not is_still(self._descriptor, path):
+            fcntl.flock(self._descriptor, fcntl.LOCK_SH)  # waits at most as long as a rename takes
+        if not is_same_file(self._descriptor, path):
             self.close()
             raise FileNotFoundError(f"{path} was removed")
 
     def close(self) -> None:
-        """Let go."""
+        """Release the lock."""
         descriptor, self._descriptor = getattr(self, "_descriptor", -1), -1
         if descriptor >= 0:
             os.close(descriptor)
@@ -73,19 +74,19 @@ class Lease:
 
 
 @contextmanager
-def try_alone(path: Path) -> Iterator[bool]:
-    """Whether nobody holds a `Lease` of a file; if so, nobody gets one while the block runs."""
+def try_exclusive(path: Path) -> Iterator[bool]:
+    """Yield whether nobody holds a `Lease` of a file; if so, nobody can take one while the block runs."""
     try:
-        descriptor = os.open(path, os.O_RDWR)  # as NFS wants it
+        descriptor = os.open(path, os.O_RDWR)  # NFS requires it
     except OSError:
         descriptor = os.open(path, os.O_RDONLY)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            alone = True
+            free = True
         except OSError:
-            alone = False
-        yield alone
+            free = False
+        yield free
     finally:
         os.close(descriptor)
 
@@ -96,7 +97,7 @@ def _acquire(path: Path, give_up: float) -> int:
         descriptor = _open(path)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if is_still(descriptor, path):
+            if is_same_file(descriptor, path):
                 return descriptor
         except OSError as error:
             if error.errno != EAGAIN:
@@ -121,8 +122,8 @@ def _open(path: Path) -> int:
         raise StorageError(f"cannot write {path}: {error}") from None
 
 
-def is_still(descriptor: int, path: Path) -> bool:
-    """Whether `path` still names the open file: the holder before may have removed it."""
+def is_same_file(descriptor: int, path: Path) -> bool:
+    """Return whether `path` still names the open file: the previous holder may have removed it."""
     try:
         return os.path.samestat(os.fstat(descriptor), path.stat())
     except OSError:
@@ -138,6 +139,6 @@ def _explain(path: Path, content: bytes) -> str:
     try:
         holder: dict[str, Any] = orjson.loads(content)
         who = "{what} by process {pid} on {host} since {since}".format_map(holder)
-    except (orjson.JSONDecodeError, KeyError, TypeError):  # it has just come, or is about to go
+    except (orjson.JSONDecodeError, KeyError, TypeError):  # the holder is just writing or removing it
         who = "another process"
-    return f"{path} is held: found {who}, expected no other writer; wait for its end, or stop it"
+    return f"{path} is held: found {who}, expected no other writer; wait until it ends, or stop it"

@@ -1,9 +1,9 @@
-"""The log: every change of a collection, durable before it is acknowledged.
+"""The write-ahead log: every change of a collection is durable here before it is acknowledged.
 
-<collection>/log/<sequence of its first record>.log: records one after another, each a header (magic, format, sequence,
-length, xxh3-64 of the body, xxh3-64 of the header so far) and a body. Sequences rise by one. One append writes one
-record, under a lock, and syncs it; so a crash can only tear the last record of the last segment, which was never
-acknowledged: readers stop before it, and the next append cuts it off. Anything else that does not fit is damage.
+<collection>/log/<sequence of the first record>.log is a segment: consecutive records, each a header (magic, format,
+sequence, length, xxh3-64 of the body, xxh3-64 of the preceding header fields) and a body. Sequences rise by one. An
+append writes and syncs one record under a lock. A crash can therefore tear only the last record of the last segment,
+which was never acknowledged: readers stop before it, and the next append truncates it. Any other mismatch is damage.
 """
 
 import os
@@ -27,25 +27,24 @@ _HEADER = struct.Struct("<4sIQQQQ")
 _HASHED = _HEADER.size - 8
 
 SEGMENT_BYTES = 1 << 24
-"""A segment this large is followed by a new one; compaction removes whole segments."""
+"""Size at which a new segment begins; compaction removes whole segments."""
 
 SECTOR = 512
-"""What a disk writes at once: after a crash, a part of a file that was never written reads as zeros."""
-
+"""Bytes that a disk writes atomically. After a crash, a sector that was never written reads as zeros."""
 
 PATIENCE = 10.0
-"""Seconds to wait for others that append; they take milliseconds."""
+"""Seconds to wait for other appenders, which take milliseconds."""
 
 
 class Record(NamedTuple):
-    """One append."""
+    """One appended record."""
 
     sequence: int
     body: bytes
 
 
-class Place(NamedTuple):
-    """How far a log was read: the segment (sequence of its first record; 0: none), the offset of the next record in
+class LogPosition(NamedTuple):
+    """Read position in a log: the segment (sequence of its first record; 0: none), the offset of the next record in
     it, and the last sequence read."""
 
     segment: int
@@ -54,8 +53,8 @@ class Place(NamedTuple):
 
 
 class _Part(NamedTuple):
-    """What a segment holds from an offset on: its whole records, where they end, what is wrong there (None: the file
-    ends), and whether a crash during an append can have done it."""
+    """Content of a segment from an offset on: the complete records, their end, the problem there (None: end of file),
+    and whether a crash during an append can have caused it."""
 
     records: list[Record]
     end: int
@@ -64,7 +63,7 @@ class _Part(NamedTuple):
 
 
 def segments(collection: Path) -> list[int]:
-    """The segments of a log, by the sequence of their first record."""
+    """Return the segments of a log, each as the sequence of its first record."""
     try:
         names = os.listdir(collection / LOG)
     except FileNotFoundError:
@@ -73,33 +72,34 @@ def segments(collection: Path) -> list[int]:
 
 
 def segment_path(collection: Path, segment: int) -> Path:
-    """The file of a segment."""
+    """Return the file of a segment."""
     return collection / LOG / f"{segment:020d}.log"
 
 
-def start_of(collection: Path, after: int) -> Place:
-    """Where to read the records that follow the sequence `after`."""
-    first = [segment for segment in segments(collection) if segment <= after + 1]
-    return Place(first[-1], 0, first[-1] - 1) if first else Place(0, 0, after)
+def position_after(collection: Path, sequence: int) -> LogPosition:
+    """Return the position at which to read the records that follow `sequence`."""
+    first = [segment for segment in segments(collection) if segment <= sequence + 1]
+    return LogPosition(first[-1], 0, first[-1] - 1) if first else LogPosition(0, 0, sequence)
 
 
-def read_log(collection: Path, place: Place) -> tuple[list[Record], Place]:
-    """Records from `place` on, and the place after them; of one segment at a time, so the end is where there are none.
+def read_log(collection: Path, position: LogPosition) -> tuple[list[Record], LogPosition]:
+    """Return the records from `position` on, at most those of one segment, and the position after them.
 
-    CorruptIndexError names the segment and offset of damage; FormatError if a newer release wrote it.
+    No records means the end of the log. CorruptIndexError names the segment and offset of damage; FormatError reports a
+    log of a newer release.
     """
     try:
-        return _read(collection, place)
+        return _read(collection, position)
     except CorruptIndexError:
         if not os.access(collection / LOG, os.W_OK):
             raise
-        with appending(collection):  # perhaps an append was just cutting off a torn record
-            return _read(collection, place)
+        with appending(collection):  # an append may just have been truncating a torn record
+            return _read(collection, position)
 
 
 @contextmanager
 def appending(collection: Path) -> Iterator[None]:
-    """Be the one who appends to the log; LockedError if others keep it too long."""
+    """Hold the append lock of the log. Raises LockedError after PATIENCE seconds."""
     folder = collection / LOG
     if not folder.exists():
         folder.mkdir(exist_ok=True)
@@ -108,35 +108,37 @@ def appending(collection: Path) -> Iterator[None]:
         yield
 
 
-def append(collection: Path, body: bytes, place: Place, after: int = 0) -> Place:
-    """Write one record and make it durable, within `appending`; its sequence is that of the place returned, the end.
+def append(collection: Path, body: bytes, position: LogPosition, after: int = 0) -> LogPosition:
+    """Append one record durably and return the new end of the log, whose sequence is the record's.
 
-    `place`: any place up to which the log is known, the nearer to its end the quicker. `after`: a sequence that has
-    been used, be it in the log or not. StorageError if the record could not be written; it is then not in the log.
+    The caller holds `appending`. `position`: any known position; the closer to the end, the faster. `after`: a sequence
+    that is taken, whether or not the log holds it. Raises StorageError if the record cannot be written; the log is
+    unchanged then.
     """
-    place = read_to_end(collection, place)
-    sequence = max(place.sequence, after) + 1
-    if place.segment == 0 or place.offset >= SEGMENT_BYTES or sequence > place.sequence + 1:
-        place = Place(sequence, 0, sequence - 1)
-    path = segment_path(collection, place.segment)
+    position = read_to_end(collection, position)
+    sequence = max(position.sequence, after) + 1
+    if position.segment == 0 or position.offset >= SEGMENT_BYTES or sequence > position.sequence + 1:
+        position = LogPosition(sequence, 0, sequence - 1)
+    path = segment_path(collection, position.segment)
     header = _HEADER.pack(MAGIC, FORMAT, sequence, len(body), xxhash.xxh3_64_intdigest(body), 0)[:_HASHED]
     data = header + _hash_bytes(header) + body
     try:
-        _write(path, place.offset, data)
+        _write(path, position.offset, data)
     except OSError as error:
         raise StorageError(f"cannot append to {path}: {error.strerror}; the change was not made") from error
-    return Place(place.segment, place.offset + len(data), sequence)
+    return LogPosition(position.segment, position.offset + len(data), sequence)
 
 
 def last_sequence(collection: Path) -> int:
-    """The sequence of the last change, within `appending`; 0 if there was none."""
+    """Return the sequence of the last change, or 0. The caller holds `appending`."""
     known = segments(collection)
-    return read_to_end(collection, Place(known[-1], 0, known[-1] - 1)).sequence if known else 0
+    return read_to_end(collection, LogPosition(known[-1], 0, known[-1] - 1)).sequence if known else 0
 
 
 def prune_log(collection: Path, sequence: int) -> None:
-    """Remove the segments whose records are all at most `sequence`. The last one is followed by an empty one first,
-    so that sequences go on."""
+    """Remove the segments whose records are all at most `sequence`.
+
+    Before the last segment is removed, an empty one is added, so that sequences continue."""
     if not segments(collection):
         return
     with appending(collection):
@@ -153,7 +155,7 @@ def prune_log(collection: Path, sequence: int) -> None:
 
 
 def _write(path: Path, offset: int, data: bytes) -> None:
-    """Write at `offset`, the end of the whole records, and sync; what follows there is torn, and goes."""
+    """Write at `offset`, the end of the complete records, and sync. Truncates a torn record there."""
     new = not path.exists()
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o644)
     try:
@@ -172,67 +174,67 @@ def _write(path: Path, offset: int, data: bytes) -> None:
         os.close(descriptor)
 
 
-def read_to_end(collection: Path, place: Place) -> Place:
-    """The end of the log. Raises as `read_log` does."""
-    records, place = _read(collection, place)
+def read_to_end(collection: Path, position: LogPosition) -> LogPosition:
+    """Return the end of the log. Raises as `read_log` does."""
+    records, position = _read(collection, position)
     while records:
-        records, place = _read(collection, place)
-    return place
+        records, position = _read(collection, position)
+    return position
 
 
-def _read(collection: Path, place: Place) -> tuple[list[Record], Place]:
+def _read(collection: Path, position: LogPosition) -> tuple[list[Record], LogPosition]:
     records: list[Record] = []
-    following = [segment for segment in segments(collection) if segment >= place.segment]
-    if place.segment and following[:1] != [place.segment]:
-        raise CorruptIndexError(f"{segment_path(collection, place.segment)} is missing; restore the collection")
+    following = [segment for segment in segments(collection) if segment >= position.segment]
+    if position.segment and following[:1] != [position.segment]:
+        raise CorruptIndexError(f"{segment_path(collection, position.segment)} is missing; restore the collection")
     for number, segment in enumerate(following):
         path = segment_path(collection, segment)
-        if segment != place.segment:
-            if segment != place.sequence + 1:
-                expected = f"expected {place.sequence + 1} next; changes are lost, restore the collection"
+        if segment != position.segment:
+            if segment != position.sequence + 1:
+                expected = f"expected {position.sequence + 1} next; changes are lost, restore the collection"
                 raise CorruptIndexError(f"{path}: found change {segment}, {expected}")
-            place = Place(segment, 0, place.sequence)
-        part = _parse(path, place)
+            position = LogPosition(segment, 0, position.sequence)
+        part = _parse(path, position)
         if part.problem and not (part.torn and number + 1 == len(following)):
             raise CorruptIndexError(
-                f"{path}: damaged at offset {part.end}: {part.problem}; restore the collection, or cut the file there "
-                "and lose the changes that follow"
+                f"{path}: damaged at offset {part.end}: {part.problem}; restore the collection, or truncate the file "
+                "there and lose the later changes"
             )
         records = part.records
-        place = Place(segment, part.end, place.sequence + len(part.records))
+        position = LogPosition(segment, part.end, position.sequence + len(part.records))
         if records:
             break
-    return records, place
+    return records, position
 
 
-def _parse(path: Path, place: Place) -> _Part:
-    """The records of a segment from a place on."""
+def _parse(path: Path, position: LogPosition) -> _Part:
+    """Parse the records of a segment from a position on."""
     try:
         with path.open("rb") as source:
             size = os.fstat(source.fileno()).st_size
-            source.seek(place.offset)
+            source.seek(position.offset)
             data = source.read()
     except FileNotFoundError:
         raise CorruptIndexError(f"{path} is missing; restore the collection") from None
-    if size < place.offset:
-        return _Part([], size, f"found {size} bytes, expected {place.offset} or more", False)
+    if size < position.offset:
+        return _Part([], size, f"found {size} bytes, expected {position.offset} or more", False)
     records: list[Record] = []
-    at, sequence = 0, place.sequence + 1
-    while at < len(data):
+    offset, sequence = 0, position.sequence + 1
+    while offset < len(data):
         try:
-            record = _record_at(data, at, sequence)
+            record = _record_at(data, offset, sequence)
         except _BrokenError as error:
-            torn = not error.certain and not _has_record(data, at + 1, sequence)
-            torn = torn and (error.short or _has_unwritten_sector(data, at, place.offset))
-            return _Part(records, place.offset + at, error.reason, torn)
+            torn = not error.certain and not _has_record(data, offset + 1, sequence)
+            torn = torn and (error.short or _has_unwritten_sector(data, offset, position.offset))
+            return _Part(records, position.offset + offset, error.reason, torn)
         records.append(record)
-        at, sequence = at + _HEADER.size + len(record.body), sequence + 1
-    return _Part(records, place.offset + at, None, False)
+        offset, sequence = offset + _HEADER.size + len(record.body), sequence + 1
+    return _Part(records, position.offset + offset, None, False)
 
 
-def _record_at(data: bytes, at: int, sequence: int) -> Record:
-    """The record that begins at `at` and should be `sequence`."""
-    header = data[at : at + _HEADER.size]
+def _record_at(data: bytes, offset: int, sequence: int) -> Record:
+    """Return the record at an offset, which must have this sequence. Raises _BrokenError."""
+    header = data[offset : offset + _HEADER.size]
     if len(header) < _HEADER.size:
         raise _BrokenError("the record ends early", short=True)
     if not _is_header(header):
@@ -242,7 +244,7 @@ def _record_at(data: bytes, at: int, sequence: int) -> Record:
         raise FormatError(f"found a log record of format {version}, this release reads {FORMAT}; upgrade it")
     if found != sequence:
         raise _BrokenError(f"found change {found}, expected {sequence}", certain=True)
-    body = data[at + len(header) : at + len(header) + length]
+    body = data[offset + len(header) : offset + len(header) + length]
     if len(body) < length:
         raise _BrokenError("the record ends early", short=True)
     if xxhash.xxh3_64_intdigest(body) != body_hash:
@@ -251,7 +253,7 @@ def _record_at(data: bytes, at: int, sequence: int) -> Record:
 
 
 class _BrokenError(Exception):
-    """What is wrong with a record; `short`: the file ends before it does; `certain`: no crash can have done it."""
+    """A record is broken. `short`: the file ends within it; `certain`: no crash can have caused it."""
 
     def __init__(self, reason: str, *, short: bool = False, certain: bool = False) -> None:
         self.reason, self.short, self.certain = reason, short, certain
@@ -265,21 +267,21 @@ def _hash_bytes(data: bytes) -> bytes:
     return xxhash.xxh3_64_intdigest(data).to_bytes(8, "little")
 
 
-def _has_record(data: bytes, at: int, sequence: int) -> bool:
-    """Whether a sound header of a later change stands anywhere from `at` on: then what is before it was whole once."""
-    while (at := data.find(MAGIC, at)) >= 0:
-        header = data[at : at + _HEADER.size]
+def _has_record(data: bytes, offset: int, sequence: int) -> bool:
+    """Return whether a valid header of a later change follows: the records before it were complete then."""
+    while (offset := data.find(MAGIC, offset)) >= 0:
+        header = data[offset : offset + _HEADER.size]
         if len(header) == _HEADER.size and _is_header(header) and _HEADER.unpack(header)[2] > sequence:
             return True
-        at += 1
+        offset += 1
     return False
 
 
-def _has_unwritten_sector(data: bytes, at: int, base: int) -> bool:
-    """Whether a sector from `at` on is zero; `data` begins at the offset `base` of the file."""
-    while at < len(data):
-        end = min(len(data), ((base + at) // SECTOR + 1) * SECTOR - base)
-        if not any(data[at:end]):
+def _has_unwritten_sector(data: bytes, offset: int, base: int) -> bool:
+    """Return whether a sector from `offset` on is zero; `data` begins at the offset `base` of the file."""
+    while offset < len(data):
+        end = min(len(data), ((base + offset) // SECTOR + 1) * SECTOR - base)
+        if not any(data[offset:end]):
             return True
-        at = end
+        offset = end
     return False

@@ -1,4 +1,4 @@
-"""manifest.json: what a generation holds, and the hashes that prove it."""
+"""manifest.json: the content of a generation, and the hashes that prove it."""
 
 import json
 from itertools import accumulate
@@ -17,17 +17,17 @@ from seismic.vectors import MAX_DIMENSION
 from seismic.version import __version__
 
 FORMAT_MAJOR, FORMAT_MINOR = 1, 0
-"""A reader takes any minor of its major: a minor only adds files or fields that an older reader can do without."""
+"""A reader accepts any minor of its major: a minor only adds files or fields that older readers do not need."""
 
 NO_TOPS, SMALL = "no-tops", "small"
-"""Features: shared.arrow without the largest value of each row; also without residuals, as the layout `small`."""
+"""Features: shared.arrow without the largest value of each row; the layout `small`, which also lacks residuals."""
 
 READER_FEATURES: frozenset[str] = frozenset({NO_TOPS, SMALL})
-"""Features this release can read; an index that needs another is refused."""
+"""Features this release can read; an index that needs others is refused."""
 
 ENCODER = "encoder"
 WRITER_FEATURES: frozenset[str] = frozenset({ENCODER})
-"""Features this release can write to; a collection that needs another is read, but not changed."""
+"""Features this release can write; a collection that needs others is read, but not changed."""
 
 FILE_NAME, VOCABULARY = "manifest.json", "vocabulary.arrow"
 
@@ -36,11 +36,11 @@ Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True)  # a newer minor may add fields: they are ignored
+    model_config = ConfigDict(frozen=True)  # fields that a newer minor adds are ignored
 
 
 class FileEntry(_Model):
-    """One file: its size, its rows, the xxh3-128 of its bytes in hex, and the sections that tile it."""
+    """One file: size, rows, hex xxh3-128 of the bytes, and the sections that tile it."""
 
     bytes: Count
     rows: Count
@@ -57,7 +57,7 @@ class FileEntry(_Model):
 class ShardEntry(_Model):
     """One shard: documents `first_document` .. `first_document + documents - 1` of the collection.
 
-    `postings`, `blocks` and `most_blocks` (of one list) describe the posting lists; 0 without.
+    `postings`, `blocks` and `most_blocks` (list blocks of the longest list) describe the posting lists; 0 without any.
     """
 
     folder: Annotated[str, Field(pattern=r"^(shard-[0-9]{5,})?$")]  # empty: in memory
@@ -71,9 +71,9 @@ class ShardEntry(_Model):
 
 
 class Kept(_Model):
-    """What a layout that does not store all of its vectors keeps: the mean share of the exact top k of the vectors
-    given that are in the exact top k of what is stored, over a sample of queries. The mean over all queries is above
-    `lower` and below `upper`, each with 95 % confidence."""
+    """Recall of a lossy layout at depth k: the mean share of the input vectors' exact top k that is in the exact top k
+    of the stored vectors, over a sample of queries. The mean over all queries is above `lower` and below `upper`, each
+    with 95 % confidence."""
 
     k: Annotated[int, Field(ge=1, strict=True)]
     recall: Share
@@ -83,9 +83,9 @@ class Kept(_Model):
 
 
 class Manifest(_Model):
-    """One generation. No time stamp, so that the same build gives the same bytes.
+    """One generation. It has no timestamp, so that the same build gives the same bytes.
 
-    `reader_features`, `writer_features`: what a release must know to read it, or to publish after it.
+    `reader_features`, `writer_features`: features that a release needs to read it, or to publish after it.
     """
 
     format: str
@@ -101,13 +101,13 @@ class Manifest(_Model):
     vocabulary: FileEntry | None
     shards: list[ShardEntry]
     sequence: int = 0
-    """The last change of the log that is in it; later ones are applied on top."""
+    """The last change of the log that it contains; later ones are applied on top."""
     encoder: EncoderEntry | None = None
-    """What makes vectors of texts; a release that does not know it could not pass it on, so it may not write."""
+    """The encoder of texts. A release that does not know this field would drop it, so it may not write."""
 
     kept: list[Kept] = []
-    """By k, ascending, as measured when the index was built: compaction hands it on. Empty: all that was given is kept,
-    but for rounding to 16 bits."""
+    """Recall by k, ascending, measured at build time and preserved by compaction. Empty: the layout stores all input
+    values, rounded to 16 bits."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -120,29 +120,32 @@ class Manifest(_Model):
 
     @property
     def files(self) -> dict[str, FileEntry]:
-        """Path below the generation -> entry, of every file but the manifest."""
+        """Map the path below the generation to the entry, for every file except the manifest."""
         files = {f"{shard.folder}/{name}": entry for shard in self.shards for name, entry in shard.files.items()}
         return files if self.vocabulary is None else {VOCABULARY: self.vocabulary, **files}
 
     @property
     def bytes(self) -> int:
-        """Size of all files, the manifest aside."""
+        """Return the size of all files except the manifest."""
         return sum(entry.bytes for entry in self.files.values())
 
     @property
     def build_params(self) -> BuildParams:
-        """The parameters it was built with."""
+        """Return the parameters of the build."""
         return BuildParams(**self.build)
 
     def write(self, folder: Path) -> None:
-        """Write manifest.json, with a hash of itself."""
+        """Write manifest.json with a hash of its content."""
         content = self.model_dump(mode="json")
         content["hash"] = _hash(content)
         (folder / FILE_NAME).write_text(json.dumps(content, indent=1) + "\n")
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """The manifest of a generation's folder; CorruptIndexError if damaged, FormatError if not for this release."""
+    """Read the manifest of a generation's folder.
+
+    Raises CorruptIndexError if it is damaged, and FormatError if this release cannot read it.
+    """
     path = folder / FILE_NAME
     try:
         content = orjson.loads(path.read_bytes())
@@ -164,12 +167,12 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def check_writable(manifest: Manifest, collection: Path) -> None:
-    """FormatError if publishing after this generation needs a feature that this release does not know."""
+    """Raise FormatError if publishing after this generation needs a feature that this release lacks."""
     _check_features(collection, manifest.writer_features, WRITER_FEATURES, manifest.versions, "writers must know")
 
 
 def _check_format(path: Path, content: dict[str, Any]) -> None:
-    """Before the hash: a newer major may define it otherwise."""
+    """Check the format before the hash, which a newer major may define differently."""
     found, versions = content.get("format"), content.get("versions")
     if str(found).partition(".")[0] != str(FORMAT_MAJOR):
         raise FormatError(

@@ -1,4 +1,4 @@
-"""Opening a generation: its manifest and shards, mapped and checked, and a lease that keeps its files."""
+"""Open a generation: map and check its manifest and shards, and hold a lease that keeps its files."""
 
 import time
 from dataclasses import dataclass
@@ -6,10 +6,10 @@ from pathlib import Path
 
 from seismic.errors import CorruptIndexError
 from seismic.params import Verify
-from seismic.store.bounds import check_column
 from seismic.store.checksums import check_files
 from seismic.store.collection import GENERATIONS, current_generation
 from seismic.store.files import map_batch
+from seismic.store.invariants import check_column
 from seismic.store.lock import Lease
 from seismic.store.manifest import FILE_NAME, VOCABULARY, Manifest, read_manifest
 from seismic.store.schema import vocabulary_schema
@@ -31,7 +31,7 @@ class Generation:
 
 
 def open_generation(collection: Path, verify: Verify = "none") -> Generation:
-    """The current generation, its files checked against their hashes as `verify` says.
+    """Open the current generation and check its files against their hashes as `verify` says.
 
     Raises IndexNotFoundError, FormatError or CorruptIndexError.
     """
@@ -50,7 +50,7 @@ def open_generation(collection: Path, verify: Verify = "none") -> Generation:
 
 
 def hold_current(collection: Path) -> tuple[Path, Lease]:
-    """The folder of the current generation, and a lease of it. A writer may replace and remove it in between."""
+    """Return the folder of the current generation and a lease on it. Retries if a writer replaces it meanwhile."""
     for attempt in range(ATTEMPTS):
         folder = collection / GENERATIONS / current_generation(collection)
         try:
@@ -62,7 +62,7 @@ def hold_current(collection: Path) -> tuple[Path, Lease]:
 
 
 def open_vocabulary(folder: Path, manifest: Manifest) -> Vocabulary | None:
-    """The tokens of the components, if they are known."""
+    """Return the tokens of the components, or None if the generation has no vocabulary."""
     if manifest.vocabulary is None:
         return None
     batch = map_batch(folder / VOCABULARY, manifest.vocabulary, vocabulary_schema())

@@ -1,5 +1,7 @@
-"""<collection>/profiles/<generation>.json: what `tune` measured of a generation, beside it because generations are
-immutable and the same build gives the same bytes."""
+"""<collection>/profiles/<generation>.json: the measurements of `tune`.
+
+They lie beside the generation because generations are immutable and the same build gives the same bytes.
+"""
 
 import json
 import os
@@ -20,16 +22,16 @@ from seismic.store.manifest import FILE_NAME
 PROFILES = "profiles"
 
 FORMAT_MAJOR, FORMAT_MINOR = 1, 0
-"""A reader takes any minor of its major; fields it does not know are dropped."""
+"""A reader accepts any minor of its major and drops unknown fields."""
 
 
 def profiles_file(collection: Path, generation: str) -> Path:
-    """Where the profiles of a generation are, if there are any."""
+    """Return the file of a generation's profiles, which may not exist."""
     return collection / PROFILES / f"{generation}.json"
 
 
 def profiles_stamp(collection: Path, generation: str) -> tuple[int, int] | None:
-    """What differs if the profiles of a generation were written anew; None if there are none."""
+    """Return a stamp that changes when the profiles of a generation are rewritten; None without profiles."""
     try:
         found = profiles_file(collection, generation).stat()
     except OSError:
@@ -38,7 +40,7 @@ def profiles_stamp(collection: Path, generation: str) -> tuple[int, int] | None:
 
 
 def write_profiles(collection: Path, generation: str, profiles: Sequence[Profile]) -> Path:
-    """Replace the profiles of a generation in one step; the file. StorageError if it cannot be written."""
+    """Replace the profiles of a generation atomically and return the file. Raises StorageError."""
     content: dict[str, Any] = {
         "format": f"{FORMAT_MAJOR}.{FORMAT_MINOR}",
         "generation": generation,
@@ -71,9 +73,9 @@ def _replace(path: Path, text: str) -> None:
 
 
 def read_profiles(collection: Path, generation: str) -> tuple[Profile, ...]:
-    """The profiles of a generation; none if it was not tuned, or if what is there was measured on other bytes.
+    """Return the profiles of a generation; none if it was not tuned, or if they were measured on other bytes.
 
-    CorruptIndexError if the file is damaged, FormatError if it is not for this release.
+    Raises CorruptIndexError if the file is damaged, and FormatError if this release cannot read it.
     """
     path = profiles_file(collection, generation)
     try:

@@ -1,7 +1,7 @@
-"""Publishing a generation: it appears whole or not at all.
+"""Publish a generation atomically.
 
-A writer fills generations/.staging-*, makes it durable, reads it back, renames it, and replaces CURRENT in one step.
-What a killed writer leaves is never served, and removed by the next.
+A writer fills generations/.staging-*, syncs it, re-reads it against its hashes, renames it, and replaces CURRENT
+atomically. The remains of a killed writer are never served; the next writer removes them.
 """
 
 import os
@@ -24,26 +24,28 @@ FIRST = "000001"
 POINTER, POINTER_LOCK = f".{CURRENT}-next", f".{CURRENT}-lock"
 
 KEEP = 2
-"""Generations that stay by default: the one served, and the one before it to roll back to."""
+"""Generations kept by default: the served one, and the previous one to roll back to."""
 
 
-def void_changes(collection: Path, until: ExitStack) -> int:
-    """The last change so far. All were made to other documents than those that are about to be published, so they are
-    void, and none may come between: nothing is appended until the end of `until`."""
+def void_changes(collection: Path, held: ExitStack) -> int:
+    """Return the sequence of the last change, up to which changes are void for the generation about to be published.
+
+    Those changes were made to other documents. Holds the append lock in `held`, so that no change comes in between.
+    """
     if not is_collection(collection):
         return 0
-    until.enter_context(appending(collection))
+    held.enter_context(appending(collection))
     return max(last_sequence(collection), _sequence(collection / GENERATIONS / current_generation(collection)))
 
 
 def least_sequence(collection: Path) -> int:
-    """The last change that is in every generation: the log is needed from the next one on, to roll back."""
+    """Return the last change that every generation contains. A rollback needs the log from the next one on."""
     generations = [folder for folder in (collection / GENERATIONS).iterdir() if folder.name.isdecimal()]
     return min(map(_sequence, generations))
 
 
 def tidy_log(collection: Path) -> None:
-    """Remove what no generation needs of the log, after a publish; if that fails, the next one will."""
+    """Remove the part of the log that no generation needs. A failure is left to the next publish."""
     with suppress(OSError, StorageError):
         prune_log(collection, least_sequence(collection))
 
@@ -56,27 +58,28 @@ def _sequence(generation: Path) -> int:
 
 
 def check_output(collection: Path, *, replace: bool) -> None:
-    """OutputExistsError if a build may not go there: something is there, and `replace` is False or it is no index."""
+    """Raise OutputExistsError if the folder is in use and `replace` is False, or if it is not a collection."""
     if not collection.exists() or (collection.is_dir() and _is_unused(collection)):
         return
     if not replace:
         raise OutputExistsError(
-            f"{collection} exists; choose another folder, or publish a new generation into it by replace (--replace)"
+            f"{collection} exists; choose another folder, or publish a new generation into it with replace (--replace)"
         )
     if not is_collection(collection):
-        raise OutputExistsError(f"{collection} holds no index, so it is not replaced; choose another folder")
+        raise OutputExistsError(f"{collection} is not a collection, so it is not replaced; choose another folder")
 
 
 def _is_unused(folder: Path) -> bool:
-    """Whether a folder is empty, but for what a first build that was killed, or is at work, may have left."""
-    left = {LOCK, POINTER, POINTER_LOCK}
+    """Return whether a folder is empty, except for the files of a first build that runs or was killed."""
+    temporary = {LOCK, POINTER, POINTER_LOCK}
     return all(
-        entry.name in left or (entry.name == GENERATIONS and all(_is_left(inner.name) for inner in entry.iterdir()))
+        entry.name in temporary
+        or (entry.name == GENERATIONS and all(_is_leftover(inner.name) for inner in entry.iterdir()))
         for entry in folder.iterdir()
     )
 
 
-def _is_left(name: str) -> bool:
+def _is_leftover(name: str) -> bool:
     return name.startswith((STAGING, TRASH)) or name == FIRST
 
 
@@ -90,15 +93,15 @@ def staging(
     migrating: bool = False,
     resume: bool = False,
 ) -> Iterator[tuple[Path, str]]:
-    """A folder to write the next generation into, and its id. Published at the end of the block, gone if that fails.
+    """Yield a folder for the next generation, and its id. Publishes it at the end of the block; a failure removes it.
 
-    Afterwards the `keep` newest generations are left. `migrating`: the one served may be of another format. `resume`:
-    the folder stays if the block fails, and may have in it what another such block, or its end, has left.
-    OutputExistsError as in `check_output`; LockedError if another writer is at work; FormatError if the collection is
-    one for newer releases; StorageError if it cannot be written, or does not read back as written.
+    Keeps the `keep` newest generations. `migrating`: the served generation may have another format. `resume`: the
+    folder survives a failure of the block and may contain the work of an earlier one. Raises OutputExistsError as
+    `check_output` does, LockedError if another writer is active, FormatError if the collection needs a newer release,
+    and StorageError if the generation cannot be written or does not read back as written.
     """
     if keep < 1:
-        raise ParameterError(f"keep is {keep}, expected at least 1, the generation that is served")
+        raise ParameterError(f"keep is {keep}, expected at least 1, the served generation")
     check_output(collection, replace=replace)
     generations = collection / GENERATIONS
     missing = [path for path in (generations, *generations.parents) if not path.exists()]
@@ -107,17 +110,17 @@ def staging(
         for path in missing:
             fsync(path.parent)
         with writing(collection, what):
-            check_output(collection, replace=replace)  # again: a writer may have published just before
+            check_output(collection, replace=replace)  # again: a writer may have published meanwhile
             before = _served(collection, migrating)
-            remove_leftovers(collection, but=RESUMABLE if resume else "")
+            remove_leftovers(collection, spare=RESUMABLE if resume else "")
             name = f"{max(map(int, generation_names(collection)), default=0) + 1:06d}"
             with nullcontext(_resumable(generations)) if resume else _temporary(generations) as folder:
                 yield folder, name
                 _publish(collection, folder, name)
             remove_old(collection, keep, before)
     except BaseException as error:
-        for path in missing:  # take back the folders this build made, innermost first
-            with suppress(OSError):  # another writer has come
+        for path in missing:  # remove the folders this build created, innermost first
+            with suppress(OSError):  # another writer uses it
                 path.rmdir()
         if isinstance(error, OSError):
             raise StorageError(f"cannot write {collection}: {error}") from error
@@ -125,7 +128,7 @@ def staging(
 
 
 def _served(collection: Path, migrating: bool) -> str | None:
-    """The generation served, None if it is damaged; FormatError if this release may not publish after it."""
+    """Return the served generation, or None if it is damaged. Raises FormatError if this release may not write."""
     try:
         name = current_generation(collection)
         if not migrating:
@@ -137,7 +140,7 @@ def _served(collection: Path, migrating: bool) -> str | None:
 
 @contextmanager
 def _temporary(generations: Path) -> Iterator[Path]:
-    """A folder that goes if the block fails."""
+    """Yield a folder that is removed if the block fails."""
     folder = Path(tempfile.mkdtemp(prefix=STAGING, dir=generations))
     try:
         yield folder
@@ -147,7 +150,7 @@ def _temporary(generations: Path) -> Iterator[Path]:
 
 
 def _resumable(generations: Path) -> Path:
-    """A folder that stays whatever happens."""
+    """Create the folder that survives a failure."""
     folder = generations / RESUMABLE
     folder.mkdir(exist_ok=True)
     return folder
@@ -158,7 +161,9 @@ def _publish(collection: Path, folder: Path, name: str) -> None:
     for inner in [*folder.rglob("*"), folder]:
         fsync(inner)
     for damage in find_damage(folder, read_manifest(folder), "full"):
-        raise StorageError(f"{folder}: {damage}, just after it was written; the disk may be failing; nothing published")
+        raise StorageError(
+            f"{folder}: {damage}, right after it was written; the disk may be failing; nothing was published"
+        )
     target = folder.rename(collection / GENERATIONS / name)
     try:
         fsync(target.parent)
@@ -170,7 +175,7 @@ def _publish(collection: Path, folder: Path, name: str) -> None:
 
 
 def point_to(collection: Path, name: str) -> None:
-    """Make `name` the generation served, in one step."""
+    """Make `name` the served generation, atomically."""
     with exclusive(collection / POINTER_LOCK, "a change of the generation served", timeout=10):
         pointer = collection / POINTER
         try:

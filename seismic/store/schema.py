@@ -1,6 +1,6 @@
-"""What a row of each Arrow file is, and how its buffers become the arrays kernels take.
+"""Schemas of the Arrow files, and the conversion between their columns and the arrays of kernels.
 
-Every file but documents.arrow holds one record batch, so that a column is one contiguous buffer.
+Every file except documents.arrow holds one record batch, so that each column is one contiguous buffer.
 """
 
 from typing import Any
@@ -25,21 +25,21 @@ DOCUMENTS, FORWARD, POSTINGS, SUMMARIES = (
 MAXIMA, SHARED, IMPACTS = "maxima.arrow", "shared.arrow", "impacts.arrow"
 
 SHARED_RESIDUALS = ("residuals", "own_residuals")
-"""Columns of shared.arrow that the layout `small` does without."""
+"""Columns of shared.arrow that the layout `small` lacks."""
 
 SHARED_UNUSED = ("tops",)
-"""What shared.arrow had, too, when format 1.0 was new: the largest value of each row."""
+"""Columns of shared.arrow in early files of format 1.0: the largest value of each row."""
 
 MAX_OFFSET = 2**31 - 1
 
 
 def component_type(dimension: int) -> pa.DataType:
-    """uint16 if every component fits, else uint32."""
+    """Return uint16 if every component fits, else uint32."""
     return pa.uint16() if dimension <= 1 << 16 else pa.uint32()
 
 
 def forward_schema(dimension: int) -> pa.Schema:
-    """Row = position in the shard's order: a document's number in the shard and its vector."""
+    """Return the schema of forward.arrow. Row = position: the document's number in the shard, and its vector."""
     return pa.schema(
         {
             "number": pa.uint32(),
@@ -52,9 +52,11 @@ def forward_schema(dimension: int) -> pa.Schema:
 
 
 def shared_schema(dimension: int, residuals: bool = True) -> pa.Schema:
-    """Row = shared block: 8 neighbours, the last one maybe fewer. Components that two or more of them have, each with
-    a bit for every document and a code for every bit; then each document's own components. `residuals`: whether there
-    are some."""
+    """Return the schema of shared.arrow. Row = block of 8 documents; the last one may have fewer.
+
+    A row has the components of two or more documents, each with a bit per document and a code per set bit; then each
+    document's own components.
+    """
 
     def lists(name: str, kind: pa.DataType) -> pa.DataType:
         return pa.list_(pa.field(name, kind, nullable=False))
@@ -76,8 +78,10 @@ def shared_schema(dimension: int, residuals: bool = True) -> pa.Schema:
 
 
 def maxima_schema(documents: int) -> pa.Schema:
-    """Row = component: its maxima over shared blocks, which are numbered within windows of 65,536; where those of each
-    window end. A dense row has no block numbers, but a code for every block."""
+    """Return the schema of maxima.arrow. Row = component: its maxima over blocks, and the end of each window's maxima.
+
+    Blocks are numbered within windows of 65,536. A dense row has a code for every block and no block numbers.
+    """
     return pa.schema(
         {
             "blocks": pa.list_(pa.field("block", pa.uint16(), nullable=False)),
@@ -89,8 +93,10 @@ def maxima_schema(documents: int) -> pa.Schema:
 
 
 def impacts_schema(documents: int) -> pa.Schema:
-    """Row = component: every posting, its position within a window of 65,536 and its value in 1 / 256 of the document's
-    scale; where the postings of each window end."""
+    """Return the schema of impacts.arrow. Row = component: all its postings, and the end of each window's postings.
+
+    A posting has a position within its window of 65,536 and a value in 1 / 256 of the document's scale.
+    """
     windows = -(-documents // WINDOW)
     return pa.schema(
         {
@@ -102,13 +108,16 @@ def impacts_schema(documents: int) -> pa.Schema:
 
 
 def postings_schema() -> pa.Schema:
-    """Row = component: its list's blocks, each a shared block << 8 | which of its documents, a bit each."""
+    """Return the schema of postings.arrow. Row = component: its list blocks, each block << 8 | a bit per document."""
     return pa.schema({"blocks": pa.list_(pa.field("block", pa.uint32(), nullable=False))})
 
 
 def summaries_schema(dimension: int) -> pa.Schema:
-    """Row = component: its list's summaries, inverted. A run is what they hold of one component; runs of equal length
-    lie together, and `shapes` counts them. An entry is a block of the list << 3 | code; a code of 0 pads."""
+    """Return the schema of summaries.arrow. Row = component: the inverted summaries of its list.
+
+    A run holds the entries of one component. Runs of equal length are stored together; `shapes` counts them. An entry
+    is list block << 3 | code; code 0 is padding.
+    """
     shape = pa.struct([pa.field("length", pa.uint16(), nullable=False), pa.field("runs", pa.uint32(), nullable=False)])
     return pa.schema(
         {
@@ -121,12 +130,12 @@ def summaries_schema(dimension: int) -> pa.Schema:
 
 
 def vocabulary_schema() -> pa.Schema:
-    """Row = component."""
+    """Return the schema of vocabulary.arrow. Row = component."""
     return pa.schema({"token": pa.string(), "document_frequency": pa.int64(), "idf": pa.float32()})
 
 
 def forward_batch(forward: Forward, dimension: int) -> pa.RecordBatch:
-    """forward.arrow's only batch."""
+    """Return the record batch of forward.arrow."""
     schema = forward_schema(dimension)
 
     def lists(name: str, values: npt.NDArray[Any]) -> pa.Array:
@@ -143,7 +152,7 @@ def forward_batch(forward: Forward, dimension: int) -> pa.RecordBatch:
 
 
 def shared_batch(shared: Shared, dimension: int, residuals: bool = True) -> pa.RecordBatch:
-    """shared.arrow's only batch."""
+    """Return the record batch of shared.arrow."""
     schema = shared_schema(dimension, residuals)
     documents = np.minimum(np.arange(len(shared.starts)) * BLOCK, len(shared.numbers)).astype(np.int32)
     starts = dict.fromkeys(("numbers", "scales"), documents)
@@ -159,7 +168,7 @@ def shared_batch(shared: Shared, dimension: int, residuals: bool = True) -> pa.R
 
 
 def maxima_batch(maxima: Maxima, documents: int) -> pa.RecordBatch:
-    """maxima.arrow's only batch."""
+    """Return the record batch of maxima.arrow."""
     schema = maxima_schema(documents)
     blocks, codes = (
         pa.ListArray.from_arrays(pa.array(starts), pa.array(values), type=schema.field(name).type)
@@ -173,7 +182,7 @@ def maxima_batch(maxima: Maxima, documents: int) -> pa.RecordBatch:
 
 
 def impacts_batch(impacts: Impacts, documents: int) -> pa.RecordBatch:
-    """impacts.arrow's only batch."""
+    """Return the record batch of impacts.arrow."""
     schema, starts = impacts_schema(documents), pa.array(impacts.starts)
     positions, values = (
         pa.ListArray.from_arrays(starts, pa.array(flat), type=schema.field(name).type)
@@ -184,7 +193,7 @@ def impacts_batch(impacts: Impacts, documents: int) -> pa.RecordBatch:
 
 
 def postings_batch(blocks: Blocks) -> pa.RecordBatch:
-    """postings.arrow's only batch."""
+    """Return the record batch of postings.arrow."""
     schema = postings_schema()
     kind = schema.field("blocks").type
     column = pa.ListArray.from_arrays(pa.array(blocks.lists), pa.array(blocks.members), type=kind)
@@ -192,7 +201,7 @@ def postings_batch(blocks: Blocks) -> pa.RecordBatch:
 
 
 def summaries_batch(summaries: Summaries, dimension: int) -> pa.RecordBatch:
-    """summaries.arrow's only batch."""
+    """Return the record batch of summaries.arrow."""
     schema = summaries_schema(dimension)
     shape = schema.field("shapes").type.value_type
     shapes = pa.StructArray.from_arrays([pa.array(summaries.lengths), pa.array(summaries.counts)], fields=list(shape))
@@ -209,7 +218,7 @@ def summaries_batch(summaries: Summaries, dimension: int) -> pa.RecordBatch:
 
 
 def forward_arrays(batch: pa.RecordBatch) -> Forward:
-    """The kernels' view of forward.arrow, without a copy."""
+    """Return the arrays of forward.arrow, without copying."""
     vectors = {name: _lists(batch.column(name), f"{FORWARD}: {name}") for name in ("components", "codes", "residuals")}
     starts = vectors["components"][0]
     for name, (offsets, _) in vectors.items():
@@ -220,7 +229,7 @@ def forward_arrays(batch: pa.RecordBatch) -> Forward:
 
 
 def shared_arrays(batch: pa.RecordBatch) -> Shared:
-    """The kernels' view of shared.arrow, without a copy."""
+    """Return the arrays of shared.arrow, without copying."""
     names = batch.schema.names[:-1]
     found = {name: _lists(batch.column(name), f"{SHARED}: {name}") for name in names}
     for first, *others in (
@@ -234,11 +243,11 @@ def shared_arrays(batch: pa.RecordBatch) -> Shared:
                 raise CorruptIndexError(f"{SHARED}: {other} and {first} have lists of different lengths")
     values = {name: _flat(children) for name, (_, children) in found.items()}
     for name in set(SHARED_RESIDUALS) - set(names):
-        values[name] = np.frombuffer(b"", np.int8)  # read-only, like the others
+        values[name] = np.frombuffer(b"", np.int8)  # read-only, as the others are
     starts = {name: found[name][0] for name in ("components", "codes", "own_components")}
     n = len(values["numbers"])
     if not np.array_equal(found["numbers"][0], np.minimum(np.arange(len(batch) + 1) * BLOCK, n)):
-        raise CorruptIndexError(f"{SHARED}: numbers: found other than {BLOCK} documents in a block before the last")
+        raise CorruptIndexError(f"{SHARED}: numbers: a block before the last does not have {BLOCK} documents")
     return Shared(
         *(values["numbers"], values["scales"]),
         *(starts["components"], values["components"], values["documents"]),
@@ -249,19 +258,19 @@ def shared_arrays(batch: pa.RecordBatch) -> Shared:
 
 
 def maxima_arrays(batch: pa.RecordBatch, documents: int) -> Maxima:
-    """The kernels' view of maxima.arrow, without a copy."""
+    """Return the arrays of maxima.arrow, without copying."""
     block_starts, blocks = _lists(batch.column("blocks"), f"{MAXIMA}: blocks")
     code_starts, codes = _lists(batch.column("codes"), f"{MAXIMA}: codes")
     n_blocks, n_codes = np.diff(block_starts), np.diff(code_starts)
     groups = -(-documents // (BLOCK * GROUP))
     if not ((n_codes == n_blocks) | ((n_blocks == 0) & (n_codes == groups * GROUP))).all():
-        raise CorruptIndexError(f"{MAXIMA}: found rows with neither a code per block number nor {groups * GROUP} codes")
+        raise CorruptIndexError(f"{MAXIMA}: rows have neither one code per block number nor {groups * GROUP} codes")
     ends = _flat(batch.column("ends").flatten())
     return Maxima(block_starts, _flat(blocks), ends, code_starts, _flat(codes), _flat(batch.column("scale")))
 
 
 def impacts_arrays(batch: pa.RecordBatch) -> Impacts:
-    """The kernels' view of impacts.arrow, without a copy."""
+    """Return the arrays of impacts.arrow, without copying."""
     starts, positions = _lists(batch.column("positions"), f"{IMPACTS}: positions")
     others, values = _lists(batch.column("values"), f"{IMPACTS}: values")
     if not np.array_equal(starts, others):
@@ -270,13 +279,13 @@ def impacts_arrays(batch: pa.RecordBatch) -> Impacts:
 
 
 def blocks_arrays(batch: pa.RecordBatch) -> Blocks:
-    """The kernels' view of postings.arrow, without a copy."""
+    """Return the arrays of postings.arrow, without copying."""
     lists, members = _lists(batch.column("blocks"), f"{POSTINGS}: blocks")
     return Blocks(lists, _flat(members))
 
 
 def summaries_arrays(batch: pa.RecordBatch) -> Summaries:
-    """The kernels' view of summaries.arrow, without a copy."""
+    """Return the arrays of summaries.arrow, without copying."""
     shapes, children = _lists(batch.column("shapes"), f"{SUMMARIES}: shapes")
     runs, components = _lists(batch.column("components"), f"{SUMMARIES}: components")
     starts, entries = _lists(batch.column("entries"), f"{SUMMARIES}: entries")
@@ -286,13 +295,13 @@ def summaries_arrays(batch: pa.RecordBatch) -> Summaries:
         ("entries", starts, counts.astype(np.int64) * lengths),
     ):
         if not np.array_equal(np.concatenate([[0], np.cumsum(per_shape)])[shapes], ends):
-            raise CorruptIndexError(f"{SUMMARIES}: shapes and {what} count differently")
+            raise CorruptIndexError(f"{SUMMARIES}: shapes and {what} disagree in number")
     scales = _flat(batch.column("scale"))
     return Summaries(shapes, lengths, counts, runs, _flat(components), starts, _flat(entries), scales)
 
 
 def check_offset(count: int, what: str) -> None:
-    """Arrow lists count in 31 bits."""
+    """Raise InputError if a list offset exceeds the 31 bits of Arrow lists."""
     if count > MAX_OFFSET:
         raise InputError(f"found {count} {what} in one shard, expected at most {MAX_OFFSET}; build more shards")
 
@@ -305,9 +314,9 @@ def _flat(array: pa.Array) -> npt.NDArray[Any]:
 
 
 def _lists(column: pa.ListArray, place: str) -> tuple[npt.NDArray[np.int32], pa.Array]:
-    """(offsets, children) of a list column, checked: kernels follow offsets without looking."""
+    """Return the (offsets, children) of a list column. Offsets are checked, because kernels trust them."""
     offsets = column.offsets.to_numpy(zero_copy_only=True)
     children = column.values
     if offsets[0] != 0 or offsets[-1] != len(children) or (offsets[1:] < offsets[:-1]).any():
-        raise CorruptIndexError(f"{place}: list offsets do not rise from 0 to {len(children)}, the values present")
+        raise CorruptIndexError(f"{place}: list offsets do not rise from 0 to {len(children)}, the number of values")
     return offsets, children

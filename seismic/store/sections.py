@@ -1,6 +1,6 @@
-"""The sections of an Arrow file: the ranges of bytes that are its columns' buffers, and the framing between them.
+"""The sections of an Arrow file: the byte ranges of its column buffers, and the framing between them.
 
-They tile the file, so that a hash of each finds any damage, says in which column it is, and can be checked alone.
+Sections tile the file. Their hashes find any damage, name the column it is in, and can be checked one at a time.
 """
 
 import mmap
@@ -15,14 +15,14 @@ import xxhash
 
 FRAMING = "framing"
 LARGEST = 1 << 24
-"""Bytes of a section; longer buffers are cut, so that a sample need not read gigabytes."""
+"""Largest size of a section in bytes. Longer buffers are split, so that a sample does not read gigabytes."""
 
 READ = 1 << 20
 
 
 class Section(NamedTuple):
-    """A range of a file, which begins where the section before it ends: column and buffer, or the framing; its size;
-    xxh3-64 of its bytes in hex."""
+    """A byte range of a file, which begins at the end of the previous one. ``name``: column and buffer, or the framing;
+    ``xxh3_64``: hex hash of the bytes."""
 
     name: str
     bytes: int
@@ -30,7 +30,7 @@ class Section(NamedTuple):
 
 
 class Damage(NamedTuple):
-    """What is wrong with a file, named by its path below the generation; ``section`` if the damage is in one."""
+    """Damage of one file. ``file``: path below the generation; ``section``: the damaged section, if known."""
 
     file: str
     section: str | None
@@ -41,15 +41,15 @@ class Damage(NamedTuple):
 
 
 def hash_sections(path: Path) -> list[Section]:
-    """The sections of an Arrow file that is whole."""
+    """Return the sections of an intact Arrow file."""
     with path.open("rb") as source:
         return [Section(name, size, _hash(source.fileno(), first, size)) for name, first, size in _tiles(path)]
 
 
 def damaged_sections(path: Path, sections: Iterable[tuple[int, Section]]) -> Iterator[tuple[str, int, int]]:
-    """Name, first byte and end of those sections, given with their first byte, whose hashes differ.
+    """Yield (name, first byte, end) of the sections whose hashes differ. `sections` come with their first byte.
 
-    Reads, where a memory map would end the process with SIGBUS if the disk fails.
+    Reads the file, because a memory map would end the process with SIGBUS on a failing disk.
     """
     with path.open("rb") as source:
         for first, section in sections:
@@ -58,7 +58,7 @@ def damaged_sections(path: Path, sections: Iterable[tuple[int, Section]]) -> Ite
 
 
 def placed(sections: Iterable[Section]) -> list[tuple[int, Section]]:
-    """The sections with their first byte."""
+    """Return each section with its first byte."""
     first, result = 0, []
     for section in sections:
         result.append((first, section))
@@ -68,24 +68,24 @@ def placed(sections: Iterable[Section]) -> list[tuple[int, Section]]:
 
 def _hash(descriptor: int, first: int, size: int) -> str:
     digest = xxhash.xxh3_64()
-    for at in range(first, first + size, READ):
-        digest.update(os.pread(descriptor, min(READ, first + size - at), at))
+    for offset in range(first, first + size, READ):
+        digest.update(os.pread(descriptor, min(READ, first + size - offset), offset))
     return digest.hexdigest()
 
 
 def _tiles(path: Path) -> Iterator[tuple[str, int, int]]:
-    """(name, first byte, size) of the whole file, in its order."""
+    """Yield the (name, first byte, size) of every section, in file order."""
     end, size = 0, path.stat().st_size
     for first, length, name in chain(sorted(_buffers(path)), [(size, 0, FRAMING)]):
         if end < first:
             yield FRAMING, end, first - end
         end = min(first + (length + 7 & ~7), size)  # with its padding
-        for at in range(first, end, LARGEST):
-            yield name, at, min(LARGEST, end - at)
+        for offset in range(first, end, LARGEST):
+            yield name, offset, min(LARGEST, end - offset)
 
 
 def _buffers(path: Path) -> set[tuple[int, int, str]]:
-    """(first byte, size, name) of all buffers that hold something."""
+    """Return the (first byte, size, name) of every buffer that is not empty."""
     with path.open("rb") as source:
         mapping = pa.py_buffer(mmap.mmap(source.fileno(), 0, access=mmap.ACCESS_READ))
     reader, found = pa.ipc.open_file(pa.BufferReader(mapping)), set()
@@ -100,9 +100,9 @@ def _buffers(path: Path) -> set[tuple[int, int, str]]:
 
 
 def _labels(kind: pa.DataType, name: str) -> Iterator[str]:
-    """A name for each buffer of a column of this type, in the order in which Arrow lists them."""
+    """Yield a name for each buffer of a column of this type, in Arrow's order."""
     own = (["nulls", "offsets"] if kind.num_fields else ["nulls", "values"]) if kind.num_buffers == 2 else None
     for label in own or ["nulls", "offsets", "values"][: kind.num_buffers]:
         yield f"{name} {label}"
-    for at in range(kind.num_fields):
-        yield from _labels(kind.field(at).type, f"{name}.{kind.field(at).name}")
+    for field in map(kind.field, range(kind.num_fields)):
+        yield from _labels(field.type, f"{name}.{field.name}")

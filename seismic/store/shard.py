@@ -1,4 +1,4 @@
-"""A shard on disk: written once, opened by memory map."""
+"""A memory-mapped shard."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ from seismic.kernels.maxima import BLOCK, Maxima
 from seismic.kernels.score import Forward
 from seismic.kernels.shared import Shared
 from seismic.params import Layout, stores_residuals
-from seismic.store.bounds import check_column, check_forward, check_impacts, check_lists, check_maxima, check_shared
 from seismic.store.files import map_batch, map_table, names_of
+from seismic.store.invariants import check_column, check_forward, check_impacts, check_lists, check_maxima, check_shared
 from seismic.store.manifest import FileEntry, ShardEntry
 from seismic.store.schema import (
     DOCUMENTS,
@@ -44,7 +44,7 @@ from seismic.store.schema import (
 
 @dataclass(frozen=True, slots=True)
 class Lists:
-    """Posting lists in blocks, their summaries, and the vectors one by one, of the layout `lists`."""
+    """Data of the layout `lists`: posting lists in blocks, their summaries, and a forward index."""
 
     forward: Forward
     blocks: Blocks
@@ -53,7 +53,7 @@ class Lists:
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """One shard, mapped: all arrays are NumPy views of its files; `documents` is an Arrow table, row = number."""
+    """One memory-mapped shard: arrays are NumPy views of its files; `documents` is an Arrow table, row = number."""
 
     entry: ShardEntry
     documents: pa.Table
@@ -66,14 +66,14 @@ class Shard:
         return self.entry.documents
 
     def document_frequency(self, dimension: int) -> npt.NDArray[np.int64]:
-        """int64 [dimension]: how many documents have each component."""
+        """Return int64 [dimension]: the number of documents that have each component."""
         counts = np.bincount(self.shared.own_components, minlength=dimension)
         weights = np.bitwise_count(self.shared.documents)
         return counts + np.bincount(self.shared.components, weights, dimension).astype(np.int64)
 
 
 def open_shard(generation: Path, entry: ShardEntry, layout: Layout, dimension: int) -> Shard:
-    """Map a shard's files; CorruptIndexError if one is missing, resized, or its offsets are out of bounds."""
+    """Map a shard's files. Raises CorruptIndexError if one is missing, has another size, or breaks an invariant."""
     folder = generation / entry.folder
 
     def mapped(name: str, schema: pa.Schema, rows: int, unused: Sequence[str] = ()) -> pa.RecordBatch:

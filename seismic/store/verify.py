@@ -1,4 +1,4 @@
-"""Verifying a generation: its files against their hashes, and what its data must be whatever the hashes say."""
+"""Verify a generation: its files against their hashes, and its data against invariants that hashes cannot prove."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from seismic.kernels.maxima import BLOCK
 from seismic.params import Verify, check_verify
 from seismic.store.checksums import check_files, check_names
 from seismic.store.collection import current_generation, generation_folder
-from seismic.store.log import LOG, read_to_end, start_of
+from seismic.store.log import LOG, position_after, read_to_end
 from seismic.store.manifest import FILE_NAME, VOCABULARY, Manifest, read_manifest
 from seismic.store.opening import open_vocabulary
 from seismic.store.schema import FORWARD, SHARED
@@ -24,7 +24,7 @@ from seismic.store.shard import Shard, open_shard
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What `verify` looked at, and the damage it found: none is good. ``bytes``: size of the files."""
+    """Result of `verify`: what was checked, and the damage found. ``bytes``: size of the files."""
 
     collection: str
     generation: str
@@ -35,10 +35,10 @@ class Verification:
 
 
 def verify(path: str | Path, *, generation: str | None = None, verify: Verify = "full") -> Verification:
-    """Check a generation of the collection at `path`, the current one unless named, and the log; report all damage.
+    """Check a generation of the collection at `path` (by default the current one) and the log; report all damage.
 
-    Presence and size of files, bounds and invariants of their data always; hashes of everything (`full`), of a sample
-    drawn anew each time (`sample`), or none. Raises IndexNotFoundError or FormatError if there is nothing to
+    Always checks the presence and size of files and the invariants of their data. `verify` selects the hashes to check:
+    all (`full`), a random sample (`sample`), or `none`. Raises IndexNotFoundError or FormatError if there is nothing to
     check, and ParameterError.
     """
     check_verify(verify)
@@ -52,20 +52,20 @@ def verify(path: str | Path, *, generation: str | None = None, verify: Verify = 
     if manifest.generation != folder.name:
         damages.append(Damage(FILE_NAME, None, f"says generation {manifest.generation}"))
     try:
-        read_to_end(collection, start_of(collection, manifest.sequence))
+        read_to_end(collection, position_after(collection, manifest.sequence))
     except CorruptIndexError as error:
         damages.append(Damage(LOG, None, str(error)))
     return Verification(str(collection), folder.name, verify, len(manifest.files), manifest.bytes, damages)
 
 
 def find_damage(folder: Path, manifest: Manifest, verify: Verify) -> list[Damage]:
-    """All that is wrong with the files and data of the generation in a folder."""
+    """Return all damage to the files and data of the generation in a folder."""
     damages = [*check_files(folder, manifest, verify), *check_names(folder, manifest)]
     return [*damages, *_check_data(folder, manifest, {damage.file for damage in damages})]
 
 
 def _check_data(folder: Path, manifest: Manifest, damaged: set[str]) -> Iterator[Damage]:
-    """Damage that shows in the data. What is known to be damaged is left out."""
+    """Yield damage that shows in the data. Skips files known to be damaged."""
     for entry in manifest.shards:
         if not any(f"{entry.folder}/{name}" in damaged for name in entry.files):
             try:
@@ -80,7 +80,7 @@ def _check_data(folder: Path, manifest: Manifest, damaged: set[str]) -> Iterator
 
 
 def _check_shard(shard: Shard, place: str) -> None:
-    """What no kernel relies on, but every answer does."""
+    """Check invariants that answers rely on, although no kernel does."""
     shared = shard.shared
     if (np.bincount(shared.numbers, minlength=len(shard)) != 1).any():
         raise CorruptIndexError(f"{place}: {SHARED}: document numbers repeat")
@@ -100,9 +100,9 @@ def _check_shard(shard: Shard, place: str) -> None:
 
 
 def _check_rising(components: npt.NDArray[Any], starts: npt.NDArray[Any], place: str) -> None:
-    """CorruptIndexError if components do not rise between some starts."""
+    """Raise CorruptIndexError if components do not rise within a list."""
     falls = components[1:] <= components[:-1]
     inner = starts[(starts > 0) & (starts < len(components))]
     falls[inner - 1] = False
     if falls.any():
-        raise CorruptIndexError(f"{place}: found one at {int(np.argmax(falls)) + 1} that is not above the one before")
+        raise CorruptIndexError(f"{place}: entry {int(np.argmax(falls)) + 1} is not above the previous one")

@@ -1,4 +1,4 @@
-"""Delta shards: changed documents, built in memory like any shard, and merged as they become many."""
+"""Delta shards: shards of changed documents, built in memory, and merged as their number grows."""
 
 from collections.abc import Sequence
 
@@ -15,36 +15,41 @@ from seismic.vectors import SparseVectors
 from seismic.view.live import LiveShard
 
 GROWTH = 2
-"""A delta shard takes in the one before it unless that is more than so many times as large: each document is rebuilt
-a few times in all, and there are no more delta shards than the logarithm of their documents."""
+"""A new delta shard absorbs the previous one unless that is more than GROWTH times as large. The number of delta shards
+is at most logarithmic in their documents, and so is the number of times a document is rebuilt."""
 
 LEAST = 64
-"""Smaller shards count as this large: they take as long to build."""
+"""Smaller shards count as this large, because building them takes as long."""
 
 PARAMS = BuildParams(order_rounds=1)
-"""One round of clustering: half the time for bounds nearly as tight."""
+"""One round of clustering takes half the time, and the upper bounds are nearly as tight."""
 
 
 def with_documents(
     deltas: Sequence[LiveShard], vectors: SparseVectors, documents: pa.Table, layout: Layout
 ) -> tuple[LiveShard, ...]:
-    """Delta shards with new documents, which come last; the last of the old shards may be merged with them. `layout`:
-    the generation's, which says what is stored of a vector."""
-    kept = [delta for delta in deltas if delta.live]
+    """Return delta shards with new documents added at the end. Merges the last old shards with them if it pays.
+
+    `layout` is the generation's.
+    """
+    untouched = [delta for delta in deltas if delta.live]
     if len(vectors) == 0:
-        return tuple(kept)
+        return tuple(untouched)
     merged: list[LiveShard] = []
     size = max(LEAST, len(vectors))
-    while kept and max(LEAST, kept[-1].live) <= GROWTH * size:
-        merged.insert(0, kept.pop())
+    while untouched and max(LEAST, untouched[-1].live) <= GROWTH * size:
+        merged.insert(0, untouched.pop())
         size += merged[0].live
     old = [part for delta in merged for part in delta.live_vectors(vectors.dimension)]
     rows = [*(pa.Table.from_batches(delta.document_batches()) for delta in merged), documents]
-    return (*kept, LiveShard(build_delta(SparseVectors.concatenate([*old, vectors]), pa.concat_tables(rows), layout)))
+    return (
+        *untouched,
+        LiveShard(build_delta(SparseVectors.concatenate([*old, vectors]), pa.concat_tables(rows), layout)),
+    )
 
 
 def build_delta(vectors: SparseVectors, documents: pa.Table, layout: Layout) -> Shard:
-    """A shard in memory. Like a mapped one it is read-only: another type of array is another kernel to Numba."""
+    """Build a read-only shard in memory: Numba would compile other kernels for writeable arrays."""
     numbers = order_documents(vectors, PARAMS, 1, _quiet)
     forward = quantize_vectors(vectors, numbers, 1, layout)
     shared = share_blocks(forward, vectors.dimension, 1, stores_residuals(layout))
@@ -65,4 +70,4 @@ def build_delta(vectors: SparseVectors, documents: pa.Table, layout: Layout) -> 
 
 
 def _quiet(stage: str, share: float) -> None:
-    """Nobody waits for it."""
+    """Ignore progress."""

@@ -1,4 +1,4 @@
-"""A shard and which of its documents are still there."""
+"""A shard, and which of its documents are live."""
 
 from collections.abc import Iterator
 from functools import cached_property
@@ -15,20 +15,18 @@ from seismic.store.shard import Shard
 from seismic.vectors import SparseVectors
 
 EVERY_DOCUMENT = np.empty(0, np.uint8)
-"""The kernels' `allowed` if any document may be returned."""
+"""Value of `allowed` in kernels if every document may be returned."""
 
 RESTORED_ROWS = 1 << 14
-"""Documents taken out of a shard at a time."""
-
+"""Documents restored from a shard at a time."""
 
 _SERIALS = count()
 
 
 class Address:
-    """Where the documents of a shard are, made when first needed: `lookup` from ids to numbers, and `positions`
-    uint32 [n] from numbers to the places of the shard's order.
+    """Lookups of a shard's documents, built on first use.
 
-    ``serial``: no other has it, in this process; a cache's key that does not keep the shard mapped.
+    ``serial`` is unique in this process: a cache key that does not keep the shard mapped.
     """
 
     def __init__(self, shard: Shard) -> None:
@@ -37,12 +35,12 @@ class Address:
 
     @cached_property
     def lookup(self) -> Lookup:
-        """From ids to numbers."""
+        """Return the lookup from ids to numbers."""
         return Lookup(self._shard.documents)
 
     @cached_property
     def positions(self) -> npt.NDArray[np.uint32]:
-        """From numbers to positions."""
+        """Return uint32 [n]: the position of each number."""
         numbers = self._shard.shared.numbers
         positions = np.empty(len(numbers), np.uint32)
         positions[numbers] = np.arange(len(numbers), dtype=np.uint32)
@@ -52,9 +50,9 @@ class Address:
 class LiveShard:
     """A shard without its deleted documents; immutable.
 
-    ``allowed`` uint8 [shared blocks]: bit i of a byte says whether document i of the block is live; empty: all are.
-    ``live`` counts them. Numbers are those of the shard, from 0. ``address`` is shared with those made of it;
-    ``serial``: no other has it, in this process.
+    ``allowed`` uint8 [blocks]: bit i of a byte says whether document i of the block is live; empty: all are. ``live``
+    counts them. Document numbers are those of the shard, from 0. ``address`` is shared with derived shards; ``serial``
+    is unique in this process.
     """
 
     def __init__(
@@ -73,18 +71,18 @@ class LiveShard:
         return len(self.shard)
 
     def find(self, ids: pa.Array) -> npt.NDArray[np.int64]:
-        """int64 [n]: the number of each id's document, -1 if none is live."""
+        """Return int64 [n]: the number of each id's document, -1 if none is live."""
         found = self.address.lookup.find(ids)
         here = np.flatnonzero(found >= 0)
         found[here[~self._are_live(found[here])]] = -1
         return found
 
     def positions(self, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.uint32]:
-        """uint32 [n]: where documents stand in the shard's order."""
+        """Return uint32 [n]: the positions of documents in the shard's order."""
         return self.address.positions[numbers]
 
     def without(self, numbers: npt.NDArray[np.int64]) -> "LiveShard":
-        """The same without these live documents."""
+        """Return the shard without these live documents."""
         if len(numbers) == 0:
             return self
         allowed = self.allowed.copy() if len(self.allowed) else _all_allowed(len(self))
@@ -93,16 +91,16 @@ class LiveShard:
         return LiveShard(self.shard, self.address, allowed, self.live - len(numbers))
 
     def numbers(self) -> npt.NDArray[np.int64]:
-        """int64: the live documents, ascending."""
+        """Return int64: the numbers of live documents, ascending."""
         every = np.arange(len(self))
         return every if self.live == len(self) else every[self._are_live(every)]
 
     def dead(self) -> npt.NDArray[np.int64]:
-        """int64: the deleted documents, ascending."""
+        """Return int64: the numbers of deleted documents, ascending."""
         return np.setdiff1d(np.arange(len(self)), self.numbers(), assume_unique=True)
 
     def document_batches(self) -> Iterator[pa.RecordBatch]:
-        """Ids and payloads of the live documents, a record batch at a time."""
+        """Yield the ids and payloads of live documents, one record batch at a time."""
         first = 0
         for batch in self.shard.documents.to_batches():
             live = self._are_live(np.arange(first, first + len(batch)))
@@ -110,7 +108,7 @@ class LiveShard:
             first += len(batch)
 
     def vectors(self, numbers: npt.NDArray[np.int64], dimension: int) -> SparseVectors:
-        """The vectors of some documents: values as `restore` takes them out of shared blocks."""
+        """Return the vectors of documents, with the values that `restore` computes from shared blocks."""
         shared, positions = self.shard.shared, self.address.positions[numbers]
         indptr = np.zeros(len(positions) + 1, np.int64)
         count_components(shared, positions, indptr[1:])
@@ -120,7 +118,7 @@ class LiveShard:
         return SparseVectors.trusted(indptr, components, values, dimension)
 
     def live_vectors(self, dimension: int) -> Iterator[SparseVectors]:
-        """The vectors of all live documents, some thousands at a time."""
+        """Yield the vectors of all live documents, RESTORED_ROWS at a time."""
         numbers = self.numbers()
         for first in range(0, len(numbers), RESTORED_ROWS):
             yield self.vectors(numbers[first : first + RESTORED_ROWS], dimension)
@@ -134,7 +132,7 @@ class LiveShard:
 
 
 def _all_allowed(documents: int) -> npt.NDArray[np.uint8]:
-    """Bits beyond the last document are 0, as a document that is not there is not live."""
+    """Return bits that allow all documents. Bits beyond the last document are 0."""
     allowed = np.full(-(-documents // BLOCK), 255, np.uint8)
     if documents % BLOCK:
         allowed[-1] = (1 << documents % BLOCK) - 1

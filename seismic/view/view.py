@@ -1,4 +1,4 @@
-"""One consistent state of a collection: a published generation, and the changes of the log up to some sequence."""
+"""A view: one consistent state of a collection, made of a generation and the changes up to some sequence."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -20,7 +20,7 @@ from seismic.params import Verify
 from seismic.planner import Planner
 from seismic.store.collection import current_generation
 from seismic.store.lock import Lease
-from seismic.store.log import Place, Record, read_log, segment_path, start_of
+from seismic.store.log import LogPosition, Record, position_after, read_log, segment_path
 from seismic.store.manifest import Manifest
 from seismic.store.opening import open_generation
 from seismic.store.profiles import profiles_stamp, read_profiles
@@ -30,17 +30,17 @@ from seismic.view.live import LiveShard
 from seismic.vocabulary import Vocabulary, inverse_document_frequency
 
 TRIAL_DOCUMENTS = 100
-"""Documents of a rehearsal: enough to be clustered."""
+"""Documents of `with_trial_changes`: enough to be clustered."""
 
 
 @dataclass(frozen=True)
 class View:
-    """What searches see. Immutable: a change makes another view, which shares all shards that did not change.
+    """The state that searches see. Immutable: a change makes another view, which shares all unchanged shards.
 
-    ``base`` are the shards of the generation, ``deltas`` those of documents changed since, which come after; document
-    numbers count through all of them, deleted documents included. ``place``: how far the log was read. ``lease``: keeps
-    the generation's files until the last view of it is gone; ``verify``: how the next generation's are checked.
-    ``planner``: for searches of any of it, by profiles that were ``tuned`` then, see `profiles_stamp`.
+    ``base`` has the shards of the generation, ``deltas`` those of later changes; document numbers count through both,
+    including deleted documents. ``log_end``: log position up to which changes are applied. ``lease`` keeps the
+    generation's files until its last view is gone. ``verify``: how the files of the next generation are checked.
+    ``planner`` uses the profiles with the stamp ``tuned``, see `profiles_stamp`.
     """
 
     collection: Path
@@ -48,7 +48,7 @@ class View:
     vocabulary: Vocabulary | None
     base: tuple[LiveShard, ...]
     deltas: tuple[LiveShard, ...]
-    place: Place
+    log_end: LogPosition
     lease: Lease
     verify: Verify
     planner: Planner
@@ -56,37 +56,37 @@ class View:
 
     @cached_property
     def shards(self) -> tuple[LiveShard, ...]:
-        """All of them, in the order of document numbers."""
+        """Return all shards, in the order of document numbers."""
         return self.base + self.deltas
 
     @cached_property
     def firsts(self) -> list[int]:
-        """The number of each shard's first document, and the number after the last one."""
+        """Return the number of each shard's first document, then the number of documents."""
         return list(accumulate(map(len, self.shards), initial=0))
 
     @cached_property
     def documents(self) -> Documents:
-        """Ids and payloads."""
+        """Return the ids and payloads."""
         return Documents([shard.shard.documents for shard in self.shards])
 
     @cached_property
     def live(self) -> int:
-        """Documents that are there."""
+        """Return the number of documents, without deleted ones."""
         return sum(shard.live for shard in self.shards)
 
     @cached_property
     def changed(self) -> int:
-        """Documents that compaction would move or remove: those of the deltas, and the deleted ones of the base."""
+        """Return the number of documents that compaction would move or remove: in deltas, or deleted in the base."""
         return sum(map(len, self.deltas)) + sum(len(shard) - shard.live for shard in self.base)
 
     @cached_property
     def rules(self) -> Rules:
-        """What changes have to keep to."""
+        """Return the rules for changes."""
         return rules_of(self.manifest, self.base[0].shard.documents.schema)
 
     @cached_property
     def document_frequency(self) -> npt.NDArray[np.int64]:
-        """int64 [dimension]: how many live documents have each component."""
+        """Return int64 [dimension]: the number of live documents that have each component."""
         counts = np.zeros(self.manifest.dimension, np.int64)
         for shard in self.shards:
             counts += shard.shard.document_frequency(len(counts))
@@ -96,12 +96,12 @@ class View:
 
     @property
     def idf(self) -> npt.NDArray[np.float32]:
-        """float32 [dimension]: inverse document frequency, as in BM25."""
+        """Return float32 [dimension]: the inverse document frequency, as in BM25."""
         return inverse_document_frequency(self.document_frequency, self.live)
 
     @cached_property
     def encoder(self) -> Encoder:
-        """What makes vectors of texts. InputError if the collection has none, EncoderError if it cannot run here."""
+        """Return the encoder of texts. Raises InputError if there is none, and EncoderError if it cannot run here."""
         entry = self.manifest.encoder
         if entry is None:
             raise InputError(
@@ -112,11 +112,11 @@ class View:
         return encoder.by_idf(self.idf) if entry.queries == "idf" else encoder
 
     def encode_query(self, texts: Sequence[str]) -> Encoded:
-        """The vectors of queries; the encoder is loaded now, if no text came before."""
+        """Encode queries. The first call loads the encoder."""
         return self.encoder.encode_queries(texts)
 
     def find(self, ids: pa.Array) -> npt.NDArray[np.int64]:
-        """int64 [n]: the document number of each id, -1 for those that are not there."""
+        """Return int64 [n]: the document number of each id, -1 if unknown."""
         numbers = np.full(len(ids), -1, np.int64)
         for shard, first in zip(self.shards, self.firsts, strict=False):
             found = shard.find(ids)
@@ -124,7 +124,7 @@ class View:
         return numbers
 
     def vectors(self, numbers: npt.ArrayLike) -> SparseVectors:
-        """The stored vectors of document numbers [n], in their order."""
+        """Return the stored vectors of document numbers [n], in their order."""
         wanted = np.asarray(numbers, np.int64)
         of_shard = np.searchsorted(self.firsts, wanted, side="right") - 1
         order = np.argsort(of_shard, kind="stable")
@@ -136,12 +136,11 @@ class View:
         return reordered(together, np.argsort(order).astype(np.uint32))
 
     def refreshed(self) -> "View":
-        """The collection as it is now: another generation, or this one with later changes, or tuned anew; itself if
-        nothing is new."""
+        """Return the view of the current state: new generation, later changes or new profiles; itself if unchanged."""
         generation = self.manifest.generation
         if current_generation(self.collection) == generation:
             tuned = profiles_stamp(self.collection, generation)
-            with suppress(CorruptIndexError):  # of a log that was pruned meanwhile; what is damaged stays so below
+            with suppress(CorruptIndexError):  # the log was pruned meanwhile; damage is reported by `open_view` below
                 view = self.advanced()
                 if tuned == self.tuned:
                     return view
@@ -150,16 +149,16 @@ class View:
         return open_view(self.collection, self.verify)
 
     def advanced(self) -> "View":
-        """The view with all that the log holds by now; itself if that is nothing new."""
+        """Return the view with all changes of the log applied; itself if there are no new ones."""
         view = self
         while True:
-            records, place = read_log(self.collection, view.place)
+            records, end = read_log(self.collection, view.log_end)
             if not records:
                 return view
-            view = replace(view._with(records), place=place)
+            view = replace(view._with(records), log_end=end)
 
     def with_trial_changes(self) -> "View":
-        """A view after changes that were never made: all that changes run through has run once."""
+        """Return a view after simulated changes, which run the code that applies changes once."""
         rules, count = self.rules, TRIAL_DOCUMENTS
         ids = pa.array(range(count)).cast(rules.schema.field("id").type)
         columns = {field.name: pa.nulls(count, field.type) for field in rules.schema} | {"id": ids}
@@ -178,7 +177,7 @@ class View:
                 try:
                     changes += decode(record.body, self.rules)
                 except InputError as error:
-                    where = segment_path(self.collection, self.place.segment).parent
+                    where = segment_path(self.collection, self.log_end.segment).parent
                     raise CorruptIndexError(
                         f"{where}: change {record.sequence} does not fit generation {self.manifest.generation}: {error}"
                     ) from None
@@ -193,7 +192,7 @@ class View:
 
 
 def open_view(collection: Path, verify: Verify = "none") -> View:
-    """The current generation, memory-mapped, its files verified so far, with the changes since.
+    """Open the current generation by memory map, check its files as `verify` says, and apply the later changes.
 
     Raises IndexNotFoundError, FormatError or CorruptIndexError.
     """
@@ -201,23 +200,22 @@ def open_view(collection: Path, verify: Verify = "none") -> View:
         name = current_generation(collection)
         try:
             opened = open_generation(collection, verify)
-            place = start_of(collection, opened.manifest.sequence)
+            end = position_after(collection, opened.manifest.sequence)
             base = tuple(map(LiveShard, opened.shards))
             tuned = profiles_stamp(collection, opened.manifest.generation)
             profiles = read_profiles(collection, opened.manifest.generation)
             planner = Planner(opened.manifest.layout, profiles, tuple(opened.manifest.kept))
             view = View(
-                collection, opened.manifest, opened.vocabulary, base, (), place, opened.lease, verify, planner, tuned
+                collection, opened.manifest, opened.vocabulary, base, (), end, opened.lease, verify, planner, tuned
             )
             return view.advanced()
         except CorruptIndexError:
             if current_generation(collection) == name:
-                raise  # otherwise another was published meanwhile, and what this one needs may have gone
+                raise  # otherwise a generation published meanwhile may have removed needed files
 
 
 def _last_of_each(changes: list[Change], rules: Rules) -> tuple[pa.Array, SparseVectors, pa.Table]:
-    """What changes come to: every id they name; vectors and documents of those that are there in the end, in the order
-    in which they were last written."""
+    """Combine changes: every id they name, and the final vectors and documents in the order of their last write."""
     upserts = [change for change in changes if isinstance(change, Upsert)]
     ids = pa.concat_arrays([_ids(change) for change in changes])
     row, rows = 0, []  # of all upserts; -1: a delete

@@ -1,4 +1,4 @@
-"""Changes through the Python interface: what was acknowledged is found, what was deleted is not, and k stays exact."""
+"""Changes through the Python API: upserted documents are found, deleted ones are not, and the top k stays exact."""
 
 import shutil
 from pathlib import Path
@@ -31,7 +31,7 @@ QUERY = {"indices": [0, 1], "values": [1.0, 1.0]}
 
 @pytest.fixture
 def books(tmp_path: Path) -> Path:
-    """Three documents: a {0: 1}, b {1: 2}, c {2: 3}."""
+    """Create three documents: a {0: 1}, b {1: 2}, c {2: 3}."""
     documents = pa.table({"id": ["a", "b", "c"], "title": ["A", "B", "C"], "year": pa.array([1, 2, 3], pa.int32())})
     vectors = SparseVectors.from_dicts([{0: 1.0}, {1: 2.0}, {2: 3.0}], 4)
     seismic.build(vectors, tmp_path / "books", documents=documents, vocabulary=Vocabulary("wxyz"))
@@ -254,7 +254,7 @@ def test_a_generation_without_its_log_goes_on(books: Path) -> None:
     assert (len(index), index.sequence) == (0, 2)
 
 
-def test_changes_that_do_not_fit_are_told(books: Path) -> None:
+def test_changes_that_do_not_fit_are_reported(books: Path) -> None:
     put(books, {"d": {3: 5.0}})
     other = books.parent / "other"
     seismic.build(SparseVectors.from_dicts([{0: 1.0}]), other)
@@ -264,15 +264,15 @@ def test_changes_that_do_not_fit_are_told(books: Path) -> None:
     index = seismic.open(books)
     segment = next((books / "log").glob("*.log"))
     segment.write_bytes(b"x" + segment.read_bytes()[1:])
-    assert not index.refresh()  # it reads only what follows
+    assert not index.refresh()  # it reads only later records
     assert [damage.file for damage in seismic.verify(books).damages] == ["log"]
-    assert seismic.verify(other).damages == []  # its change is whole, and fits its own hash
+    assert seismic.verify(other).damages == []  # its record is complete and matches its hash
     with pytest.raises(CorruptIndexError, match=r"\.log: damaged at offset 0: found no record"):
         seismic.open(books)
 
 
 def stored(index: Index) -> dict[Any, dict[int, float]]:
-    """Every live document as the index holds it."""
+    """Return every live document as stored."""
     found: dict[Any, dict[int, float]] = {}
     for shard, first in zip(index.view.shards, index.view.firsts, strict=False):
         numbers = shard.numbers()

@@ -1,8 +1,8 @@
-"""Actions on a collection, in forks of this process, each of which fails in its own way.
+"""Run actions on a collection in forks of this process and make each fail at one step.
 
-Run by test_crashes.py as `python -m tests.faults.child CASE FOLDER STRIDE`; prints JSON. A fork shares what was
-imported and compiled, so a crash costs milliseconds. The product knows nothing of this: steps are what Python's audit
-events, and a wrapped fsync, see of it.
+test_crashes.py runs `python -m tests.faults.child CASE FOLDER STRIDE`, which prints JSON. A fork shares imports and
+compiled kernels, so a crash costs milliseconds. The product has no hooks for this: steps are Python's audit events and
+calls of a wrapped fsync.
 """
 
 import json
@@ -25,7 +25,7 @@ DONE, REFUSED, BROKEN = 0, 3, 4
 STEPS = {"open", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.chmod", "os.fsync", "os.truncate", "fcntl.flock"}
 
 LOCKS = {"LOCK", ".CURRENT-lock"}
-"""Files that hold nobody up once their holder is gone; those whose removal failed are left."""
+"""Lock files, which block nobody once their holder is gone. They remain if their removal failed."""
 
 Action = Callable[[Path], object]
 
@@ -38,7 +38,7 @@ def build(collection: Path, state: tuple[str, float] = NEW) -> None:
 
 
 def prepare(folder: Path) -> Path:
-    """A collection of two generations, both `old`, with a snapshot of a `new` one beside it."""
+    """Create a collection of two `old` generations, with a snapshot of a `new` one beside it."""
     build(folder / "fresh", NEW)
     seismic.create_snapshot(folder / "fresh", folder / "new.snapshot")
     build(folder / "base", OLD)
@@ -47,7 +47,7 @@ def prepare(folder: Path) -> Path:
 
 
 def found(collection: Path) -> str:
-    """Which state is served; anything but a whole one raises."""
+    """Return the served state; raise unless it is complete."""
     with seismic.open(collection, verify="full") as index:
         [hit] = index.search({"indices": [0], "values": [1.0]})
     assert (hit.id, hit.score) in (OLD, NEW), hit
@@ -64,7 +64,7 @@ ACTIONS: dict[str, Action] = {
 
 
 def at_step(number: int, collection: Path, happens: Callable[[], None]) -> Callable[[], int]:
-    """Let something happen just before the step of this number, of those that concern the folder; counts steps."""
+    """Call `happens` just before one of the steps that concern the folder; return a counter of steps."""
     steps, folder = 0, str(collection.parent)
 
     def step(event: str, arguments: tuple[object, ...]) -> None:
@@ -88,7 +88,7 @@ def at_step(number: int, collection: Path, happens: Callable[[], None]) -> Calla
 
 
 def in_fork(action: Action, collection: Path, prepared: Callable[[], None]) -> int:
-    """Exit code of a fork that acts; negative: the signal that ended it."""
+    """Run an action in a fork and return its exit code; negative: the signal that ended it."""
     pid = os.fork()
     if pid == 0:
         code = BROKEN
@@ -106,13 +106,13 @@ def in_fork(action: Action, collection: Path, prepared: Callable[[], None]) -> i
 
 
 def needs_space(event: str, arguments: tuple[object, ...]) -> bool:
-    """Whether a full disk can fail a step."""
+    """Return whether a full disk can fail a step."""
     reads = event == "open" and not int(str(arguments[2])) & (os.O_WRONLY | os.O_RDWR)
     return not reads and event not in ("os.remove", "os.rmdir")
 
 
 def count_steps(action: str, collection: Path, happens: Callable[[], None]) -> int:
-    """How many steps an action has."""
+    """Return the number of steps of an action."""
     result = collection.with_name("steps")
 
     def counted(collection: Path) -> None:
@@ -125,7 +125,7 @@ def count_steps(action: str, collection: Path, happens: Callable[[], None]) -> i
 
 
 def each_step(action: str, folder: Path, happens: Callable[[], None], stride: int) -> dict[str, int]:
-    """Have it happen at every so many-th step, and look what is served after each. How often it ended which way."""
+    """Call `happens` at every `stride`-th step and check the served state after each; count the outcomes."""
     base, ended = prepare(folder), {"ended": 0, "refused": 0, "killed": 0, "old": 0, "new": 0}
     steps = count_steps(action, copied(base, folder / "whole"), happens)
     for number in range(1, steps + 1, stride):
@@ -141,7 +141,7 @@ def each_step(action: str, folder: Path, happens: Callable[[], None], stride: in
         assert snapshot.exists() or action != "snapshot" or code != DONE
         if snapshot.exists():  # whole
             seismic.restore_snapshot(snapshot, collection)
-        build(collection, OLD)  # the next writer finds nothing in its way, and leaves nothing
+        build(collection, OLD)  # nothing blocks the next writer, which leaves nothing behind
         assert found(collection) == "old"
         assert not left(collection), (action, number, left(collection))
         shutil.rmtree(collection.parent)
@@ -149,14 +149,14 @@ def each_step(action: str, folder: Path, happens: Callable[[], None], stride: in
 
 
 def copied(base: Path, folder: Path) -> Path:
-    """A copy of the collection, and the snapshot beside it."""
+    """Copy the collection and the snapshot beside it."""
     shutil.copytree(base, folder / "c")
     shutil.copy(base.with_name("new.snapshot"), folder)
     return folder / "c"
 
 
 def left(collection: Path) -> list[str]:
-    """What does not belong there."""
+    """Return the names of temporary files."""
     paths = [*collection.iterdir(), *(collection / "generations").iterdir()]
     return [path.name for path in paths if path.name.startswith(".") or path.name == "LOCK"]
 
@@ -170,7 +170,7 @@ def no_space() -> None:
 
 
 def short_writes(folder: Path) -> dict[str, int]:
-    """No file may grow beyond so many bytes: writes are cut short there, and then fail."""
+    """Limit the file size, so that writes are short and then fail."""
     base, ended = prepare(folder), {"ended": 0, "refused": 0}
 
     def limit() -> None:
@@ -191,7 +191,7 @@ def short_writes(folder: Path) -> dict[str, int]:
 
 
 def writers(folder: Path) -> dict[str, int]:
-    """Four processes that build again and again: those that come too late are refused, and nobody is in between."""
+    """Run four processes that build repeatedly: late ones are refused, and none interferes."""
     base = prepare(folder)
     ended = {"ended": 0, "refused": 0}
 

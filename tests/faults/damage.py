@@ -1,7 +1,7 @@
-"""Damages the files of an index, one at a time, and searches what can still be opened.
+"""Damage the files of an index, one at a time, and search what can still be opened.
 
-Run by test_damage.py as `python -m tests.faults.damage KIND FOLDER`: if a search leaves its arrays, this process dies
-and not the tests. Prints each case before it is tried, and counts as JSON at the end.
+test_damage.py runs `python -m tests.faults.damage KIND FOLDER`: a search that leaves its arrays kills this process, not
+the tests. Prints each case before trying it, and counts as JSON at the end.
 """
 
 import json
@@ -22,8 +22,7 @@ from seismic.store.sections import placed
 
 
 def make(folder: Path, dimension: int, documents: int, layout: Layout = "lists") -> Path:
-    """A generation of a layout's files (by default most of them), with text of several kinds; the one before it is
-    whole, too."""
+    """Build two intact generations with payload of several types and return the second."""
     rng = np.random.default_rng(1)
     rows: list[dict[int, float]] = []
     for _ in range(documents):
@@ -53,7 +52,7 @@ def make(folder: Path, dimension: int, documents: int, layout: Layout = "lists")
 
 
 def use(collection: Path) -> str:
-    """Open without hashes, search by both plans, read all payloads: `refused`, or `survived` with whatever answers."""
+    """Open without hashes, search by all plans, read all payloads; return `refused` or `survived`."""
     queries = SparseVectors.from_dicts([{component * 7919 % 60: 1.0 for component in range(9)}, {0: 2.0}], 60)
     try:
         with seismic.open(collection) as index:
@@ -66,7 +65,7 @@ def use(collection: Path) -> str:
                 try:
                     index.payloads([number])
                     index.document_ids([number])
-                except (CorruptIndexError, ValueError):  # text that is no UTF-8
+                except (CorruptIndexError, ValueError):  # text that is not UTF-8
                     pass
             if index.vocabulary:
                 index.vocabulary.token(3)
@@ -76,7 +75,7 @@ def use(collection: Path) -> str:
 
 
 def flips(generation: Path, per_section: int = 4) -> dict[str, int]:
-    """Bits in every section of every file: each is found by its hash, none ends the process."""
+    """Flip bits in every section of every file: hashes find each, and none ends the process."""
     counts = {"cases": 0, "detected": 0, "refused": 0, "survived": 0, "sections": 0}
     draw = random.Random(7)
     for name, entry in read_manifest(generation).files.items():
@@ -101,7 +100,7 @@ def flips(generation: Path, per_section: int = 4) -> dict[str, int]:
 
 
 def replace(path: Path, content: bytes | bytearray) -> None:
-    """Another file of this name: what is mapped stays as it was."""
+    """Replace the file by a new one, so that mappings keep their content."""
     path.unlink()
     path.write_bytes(content)
 
@@ -116,11 +115,11 @@ LOSSES: dict[str, Callable[[bytes], bytes | None]] = {
     "zeros in the middle": lambda content: content[:600] + bytes(max(0, len(content) - 1200)) + content[-600:],
     "noise": lambda content: random.Random(3).randbytes(len(content)),
 }
-"""What a disk may make of a file that was never synced, and worse."""
+"""What a disk may turn a file into that was never synced, and worse."""
 
 
 def losses(generation: Path) -> dict[str, int]:
-    """Every file lost in every way, the manifest and the pointer, too; then the generation before is served again."""
+    """Lose every file in every way, including the manifest and CURRENT; then roll back to the previous generation."""
     collection = generation.parents[1]
     paths = [*(generation / name for name in read_manifest(generation).files), generation / "manifest.json"]
     counts = {"cases": 0, "refused": 0, "survived": 0, "rolled back": 0}
@@ -155,7 +154,7 @@ def check_loss(collection: Path, generation: Path, counts: dict[str, int]) -> No
 
 
 def swaps(generation: Path) -> dict[str, int]:
-    """Files in place of each other, within and across shards, each with files that do not belong there."""
+    """Swap files within and across shards."""
     counts = {"cases": 0, "refused": 0, "survived": 0}
     names = [*read_manifest(generation).files]
     for one, other in pairs(names):
@@ -175,7 +174,7 @@ def swaps(generation: Path) -> dict[str, int]:
 
 
 def pairs(names: list[str]) -> Iterator[tuple[str, str]]:
-    """Each file with the one after it, and with its like in the other shard."""
+    """Yield each file with the next one, and with its counterpart in the other shard."""
     yield from pairwise(names)
     yield from ((name, name.replace("00000/", "00001/")) for name in names if "00000/" in name)
 

@@ -1,4 +1,4 @@
-"""What a collection is, in dictionaries: generations, and a list of all changes ever made."""
+"""Model of a collection in dictionaries: generations, and the list of all changes."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,13 +11,13 @@ Documents: TypeAlias = dict[str, Row]
 """id -> vector, in the order in which documents were last written."""
 
 Change: TypeAlias = Documents | list[str]
-"""Documents put in, or ids taken out."""
+"""Upserted documents, or deleted ids."""
 
 
 @dataclass
 class Model:
-    """One collection. A generation is its documents, and how many changes were made, or void, when it was published;
-    those that follow count for it, be they made before or after others were published."""
+    """One collection. A generation has documents and the number of changes that it contains or that are void for it;
+    later changes apply to it, whichever generation was served when they were made."""
 
     path: Path
     generations: dict[str, tuple[Documents, int]] = field(default_factory=dict)
@@ -26,7 +26,7 @@ class Model:
 
     @property
     def documents(self) -> Documents:
-        """What is served."""
+        """Return the current documents."""
         base, contained = self.generations[self.current]
         documents = dict(base)
         for change in self.changes[contained:]:
@@ -38,11 +38,11 @@ class Model:
 
     @property
     def older(self) -> list[str]:
-        """The generations before the one served."""
+        """Return the generations before the served one."""
         return [name for name in sorted(self.generations) if name < self.current]
 
     def look(self, published: Documents) -> set[str]:
-        """Look which generations there are, and is served; those that are new hold `published`. Returns these."""
+        """Read the generations and the served one from disk. New ones, which are returned, hold `published`."""
         known, here = self.generations, seismic.generations(self.path)
         new = (published, len(self.changes))
         self.generations = {one.generation: known.get(one.generation, new) for one in here}

@@ -1,6 +1,6 @@
-"""Upserting and deleting a tenth of a collection: rates, and recall over the documents that are left; run by hand.
+"""Upsert and delete a tenth of a collection each: rates, and recall over the remaining documents. Run by hand.
 
-`python -m tests.faults.tenth FOLDER` takes documents.parquet and queries.parquet of a folder, prints JSON.
+`python -m tests.faults.tenth FOLDER` reads documents.parquet and queries.parquet of a folder and prints JSON.
 """
 
 import json
@@ -20,11 +20,11 @@ from seismic import Index, SparseVectors
 from seismic.changes.updates import Writer
 
 BATCH = 500
-"""Documents of one change: as many as fit into a request."""
+"""Documents per change: the limit of a request."""
 
 
 def main(folder: Path) -> dict[str, Any]:
-    """A tenth is replaced by documents held back, another tenth deleted."""
+    """Replace a tenth by held-back documents and delete another tenth."""
     table, queries = (pq.read_table(folder / f"{name}.parquet") for name in ("documents", "queries"))
     vectors = SparseVectors.from_arrow(table, 1 << 15)
     asked = SparseVectors.from_arrow(queries).slice(0, 500)
@@ -69,7 +69,7 @@ def main(folder: Path) -> dict[str, Any]:
 
 
 def truth(vectors: SparseVectors, asked: SparseVectors, live: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """float32 [queries, 10]: exact scores of the best, in full precision, and the live documents' rows."""
+    """Return [queries, 10]: the live documents of the best exact scores, in full precision."""
     matrix, wanted = vectors.to_scipy()[live], asked.widened(vectors.dimension).to_scipy()
     best = []
     for first in range(0, wanted.shape[0], 50):
@@ -79,7 +79,7 @@ def truth(vectors: SparseVectors, asked: SparseVectors, live: np.ndarray[Any, An
 
 
 def recall(index: Index, asked: SparseVectors, expected: np.ndarray[Any, Any], names: list[str]) -> float:
-    """recall@10 by ids."""
+    """Return recall@10, compared by ids."""
     numbers, _ = index.search_batch(asked, 10)
     found = [set(index.document_ids(row)) for row in numbers.tolist()]
     right = [{names[row] for row in rows} for rows in expected.tolist()]
@@ -87,7 +87,7 @@ def recall(index: Index, asked: SparseVectors, expected: np.ndarray[Any, Any], n
 
 
 def rate(change: Callable[[int], None], index: Index, count: int) -> int:
-    """Documents a second, durable and searched."""
+    """Return the documents per second that become durable and searchable."""
 
     def work() -> None:
         for first in range(0, count, BATCH):
@@ -98,7 +98,7 @@ def rate(change: Callable[[int], None], index: Index, count: int) -> int:
 
 
 def latency(index: Index, asked: SparseVectors) -> int:
-    """CPU microseconds a query, the best of five passes."""
+    """Return the CPU microseconds per query, in the best of five passes."""
     passes = []
     for _ in range(5):
         began = time.thread_time()

@@ -1,4 +1,4 @@
-"""Whatever stops a writer, the last published state is served, whole, and the next writer finds nothing in its way."""
+"""However a writer is stopped, the last published state is served intact, and nothing blocks the next writer."""
 
 import json
 import subprocess
@@ -9,7 +9,7 @@ import pytest
 
 
 def run(module: str, *arguments: object) -> dict[str, int]:
-    """Counts that a module of this folder prints last."""
+    """Run a module of this folder and return the counts it prints last."""
     command = [sys.executable, "-m", f"tests.faults.{module}", *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     lines = done.stdout.splitlines()

@@ -1,4 +1,4 @@
-"""Whatever files hold: damage is found, and none of it ends the process that searches."""
+"""Damage of files is found, and none of it ends the process that searches."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""kill -9 at every step of an append, of a compaction and of a build: what was acknowledged is there afterwards."""
+"""kill -9 at every step of an append, a compaction and a build: acknowledged changes survive."""
 
 import shutil
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ def victim() -> Iterator[Victim]:
 
 
 def contents(collection: Path) -> dict[str, float]:
-    """id -> weight of component 0, of all documents that a search and a look-up by id find."""
+    """Map the ids of all documents that search and lookup find to their weight of component 0."""
     with seismic.open(collection) as index:
         found = {str(hit.id): round(hit.score, 3) for hit in index.search({"indices": [0], "values": [1.0]}, 100)}
         assert sorted(found) == sorted(id for id in "abcdef" if id in found and index.find([id])[0] >= 0)
@@ -32,7 +32,7 @@ def contents(collection: Path) -> dict[str, float]:
 
 @pytest.fixture
 def collection(tmp_path: Path) -> Path:
-    """Two generations and changes."""
+    """Create a collection of two generations and changes."""
     build(tmp_path / "index", BASE)
     upsert(tmp_path / "index", {"e": {0: 9.0}})
     seismic.compact(tmp_path / "index")

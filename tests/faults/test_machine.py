@@ -1,6 +1,6 @@
-"""Any sequence of builds, changes, compactions, snapshots, restores, rollbacks and kills, against dictionaries.
+"""Random sequences of builds, changes, compactions, snapshots, restores, rollbacks and kills, against a model.
 
-`python -m tests.faults.test_machine EXAMPLES` runs it for long and says how many steps it took.
+`python -m tests.faults.test_machine EXAMPLES` runs more examples and prints the number of steps.
 """
 
 import shutil
@@ -45,11 +45,11 @@ KILLED_WITHIN = {
     "snapshot": 10,
     "restore": 100,
 }
-"""Steps of each operation, and some more: some are done before they are killed."""
+"""Upper limit of the step at which each operation is killed; some operations finish before."""
 
 
 class Machine(RuleBasedStateMachine):
-    """A collection, and one that is restored elsewhere is gone on with."""
+    """One collection; after a restore elsewhere, the restored one."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -150,9 +150,9 @@ class Machine(RuleBasedStateMachine):
         done = victim.run(self.model.path, operation, argument, step, half)
         STEPS[f"{operation} {'done' if done else 'killed'}"] += 1
         if operation in ("upsert", "delete"):
-            sequence = self.index.view.place.sequence
+            sequence = self.index.view.log_end.sequence
             self.index.refresh()
-            if done or self.index.view.place.sequence > sequence:
+            if done or self.index.view.log_end.sequence > sequence:
                 self.model.changes.append(argument)
         elif operation == "snapshot":
             if done or Path(argument).exists():
@@ -176,7 +176,7 @@ class Machine(RuleBasedStateMachine):
         check(self.index, self.model.documents)
 
     def _operations(self) -> list[tuple[str, st.SearchStrategy[Any]]]:
-        """What can be killed, and its arguments."""
+        """Return the operations that can be killed, with their arguments."""
         whole = [file for file, documents in self.snapshots if documents]
         return [
             ("build", batches),
@@ -202,7 +202,7 @@ class Machine(RuleBasedStateMachine):
 
 
 def check(index: seismic.Index, model: Documents) -> None:
-    """All documents are found, and no others, with the scores of the model and in its order."""
+    """Check that exactly the model's documents are found, with its scores and in its order."""
     assert len(index) == len(model)
     stored = dict(zip(model, naive.stored(list(model.values())), strict=True))
     for query in ({0: 1.0}, {1: 2.0, 2: 1.0, 3: 0.5}):

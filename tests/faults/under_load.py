@@ -1,7 +1,7 @@
-"""Reloads and changes while clients search without pause; run by hand, takes minutes.
+"""Reload and change a collection while clients search without pause. Run by hand; takes minutes.
 
-`python -m tests.faults.under_load [--reloads 50] [--upserts 5000]` serves a collection of SciFact's documents, counts
-failed and mixed answers, and prints latencies, file handles and mappings before, during and after, as JSON.
+`python -m tests.faults.under_load [--reloads 50] [--upserts 5000]` serves SciFact's documents, counts failed and mixed
+answers, and prints latencies, file handles and mappings before, during and after, as JSON.
 """
 
 import argparse
@@ -27,12 +27,12 @@ from tests.server.conftest import Server, start, wait_for
 
 NAME = "load"
 CHANGED = 0
-"""The generation that changed documents name."""
+"""The generation in the payload of changed documents."""
 
 
 class Client:
-    """Searches until told to stop. Every document names the generation it was built in: an answer whose hits disagree
-    with its own is a mixture."""
+    """Client that searches until it is stopped. Every document names its generation: an answer is mixed if its hits
+    disagree with its own generation."""
 
     def __init__(self, url: str, queries: list[dict[str, Any]]) -> None:
         self._url, self._queries = url, queries
@@ -40,7 +40,7 @@ class Client:
         self._failed = self._mixed = 0
 
     def run(self, ready: Event, stop: Event, answers: "Queue[dict[str, Any]]") -> None:
-        """As a process of its own: what this one does must not keep it waiting."""
+        """Run in a separate process, which the parent cannot delay."""
         with httpx.Client(base_url=self._url, timeout=30) as client:
             while not stop.is_set():
                 for query in self._queries:
@@ -77,14 +77,14 @@ class Client:
 
 
 def held(server: Server) -> dict[str, int]:
-    """What the process holds."""
+    """Return the open handles, mappings and memory of the process."""
     process = psutil.Process(server.process.pid)
     maps = [one for one in process.memory_maps(grouped=False) if f"/{NAME}/" in one.path]
     return {"handles": process.num_fds(), "mappings": len(maps), "rss_mb": process.memory_info().rss >> 20}
 
 
 def searching(url: str, queries: list[dict[str, Any]], work: Any) -> dict[str, Any]:
-    """What a client measured while `work` ran."""
+    """Return the measurements of a client while `work` ran."""
     context = multiprocessing.get_context("spawn")
     ready, stop, answers = context.Event(), context.Event(), context.Queue()
     process = context.Process(target=Client(url, queries).run, args=(ready, stop, answers))
@@ -116,7 +116,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="seismic-load-") as temporary:
         folder = Path(temporary) / NAME
         publish(folder, table, vectors, 1)
-        # Without compaction, which would put documents of one generation into the next.
+        # Without compaction, which would carry documents into the next generation.
         server = start(Path(temporary), Path(temporary) / "log.jsonl", "--log-level", "info", "--compact-percent", "0")
         try:
             wait_for(lambda: httpx.get(f"{server.url}/readyz", timeout=300).is_success)

@@ -1,7 +1,7 @@
-"""A process that changes a collection and is killed at a step of its choice: a call that the disk, or others, see.
+"""A process that changes a collection and is killed at a chosen step: a call that changes files.
 
-`python -m tests.faults.victim` reads one JSON object per line from standard input, forks, and lets the child do as it
-says; the product knows nothing of it. Forking saves importing and compiling for every kill.
+`python -m tests.faults.victim` reads one JSON array per line from standard input, forks, and runs the operation in the
+child; the product has no hooks for it. Forking saves imports and compilation for every kill.
 """
 
 import json
@@ -20,13 +20,13 @@ from seismic import SparseVectors
 from tests.naive import Row
 
 STEPS = ("open", "write", "pwrite", "ftruncate", "fsync", "mkdir", "rename", "replace", "unlink", "rmdir")
-"""Functions of `os` that change files or wait for them."""
+"""Functions of `os` that change or sync files."""
 
 DIMENSION = 8
 
 
 class Victim:
-    """The process, as a test sees it."""
+    """Handle of the process, for tests."""
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
@@ -38,8 +38,8 @@ class Victim:
         )
 
     def run(self, collection: Path, operation: str, argument: Any = None, step: int = 0, half: bool = False) -> bool:
-        """Whether the operation was done; else the process was killed just before its `step`-th step (from 1), or, if
-        `half` and the step is a write, in the middle of it."""
+        """Return whether the operation finished; else it was killed just before its `step`-th step (from 1), or, with
+        `half`, in the middle of it if it is a write."""
         assert self._process.stdin
         assert self._process.stdout
         self._process.stdin.write(json.dumps([str(collection), operation, argument, step, half]) + "\n")
@@ -54,18 +54,18 @@ class Victim:
 
 
 def upsert(collection: Path, rows: dict[str, Row]) -> None:
-    """Documents by id."""
+    """Upsert documents by id."""
     seismic.upsert(collection, *_documents(rows))
 
 
 def build(collection: Path, rows: dict[str, Row]) -> None:
-    """A generation of just these documents."""
+    """Publish a generation of these documents."""
     vectors, documents = _documents(rows)
     seismic.build(vectors, collection, documents=documents, replace=True)
 
 
 def _documents(rows: dict[str, Row]) -> tuple[SparseVectors, pa.Table]:
-    """JSON makes text of the components."""
+    """Convert rows whose components JSON turned into text."""
     vectors = [{int(component): value for component, value in row.items()} for row in rows.values()]
     return SparseVectors.from_dicts(vectors, DIMENSION), pa.table({"id": pa.array(list(rows), pa.string())})
 

@@ -12,7 +12,7 @@ from seismic.store.collection import generation_names
 from seismic.store.manifest import FILE_NAME
 from tests import samples
 
-module = sys.modules["seismic.maintenance.migrate"]  # the function has its name
+module = sys.modules["seismic.maintenance.migrate"]  # `seismic.migrate` is the function
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def collection(tmp_path: Path) -> Path:
 
 
 def aged(collection: Path, version: str, generation: str = "000001") -> None:
-    """Make a generation one of an older format, which differs by a name."""
+    """Turn a generation into one of an older format, which differs in one name."""
     path = collection / "generations" / generation / FILE_NAME
     content = json.loads(path.read_text())
     content["format"], content["size"] = version, content.pop("documents")
@@ -30,14 +30,14 @@ def aged(collection: Path, version: str, generation: str = "000001") -> None:
 
 
 def renamed(old: Path, new: Path) -> None:
-    """A migration from 0.8 to 0.9: nothing but the number."""
+    """Migrate from 0.8 to 0.9: only the number changes."""
     shutil.copytree(old, new, dirs_exist_ok=True)
     content = json.loads((old / FILE_NAME).read_text())
     (new / FILE_NAME).write_text(json.dumps({**content, "format": "0.9"}))
 
 
 def counted(old: Path, new: Path) -> None:
-    """A migration from 0.9 to 1.0."""
+    """Migrate from 0.9 to 1.0."""
     shutil.copytree(old, new, dirs_exist_ok=True)
     content = json.loads((old / FILE_NAME).read_text())
     del content["hash"]

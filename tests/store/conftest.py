@@ -12,7 +12,7 @@ from tests import samples
 
 
 def write_generation(folder: Path, name: str, text: str) -> None:
-    """The smallest generation there is: no documents, but a text to tell it by."""
+    """Write the smallest generation: no documents, only a text that identifies it."""
     Manifest(
         format="1.0",
         reader_features=[],
@@ -35,7 +35,7 @@ def text_of(collection: Path, name: str) -> str:
 
 @pytest.fixture
 def generation(tmp_path: Path) -> Path:
-    """The folder of a generation with two shards and a vocabulary; its collection is called `small`."""
+    """Return the folder of a generation with two shards and a vocabulary; its collection is `small`."""
     vectors = samples.random_vectors(40, dimension=30)
     documents = pa.table({"id": [f"d{number}" for number in range(40)], "title": ["x" * n for n in range(40)]})
     vocabulary = Vocabulary([f"t{component}" for component in range(30)])

@@ -10,7 +10,7 @@ import seismic
 from seismic import IndexNotFoundError, LockedError, ParameterError, StorageError
 from seismic.store import garbage, lock, opening
 from seismic.store.collection import current_generation, generation_names
-from seismic.store.lock import Lease, try_alone, writing
+from seismic.store.lock import Lease, try_exclusive, writing
 from tests.store.test_publish import publish_one
 
 OPEN = """
@@ -25,7 +25,7 @@ sys.stdin.read()
 
 @pytest.fixture
 def three(tmp_path: Path) -> Path:
-    """A collection of three generations."""
+    """Create a collection of three generations."""
     for text in ("one", "two", "three"):
         publish_one(tmp_path / "c", text, replace=True, keep=3)
     return tmp_path / "c"
@@ -55,7 +55,7 @@ def test_generations(three: Path) -> None:
 def test_rollback(three: Path) -> None:
     assert seismic.rollback(three) == "000002" == current_generation(three)
     assert seismic.rollback(str(three)) == "000001"
-    with pytest.raises(IndexNotFoundError, match="found no generation older than 000001, the one served"):
+    with pytest.raises(IndexNotFoundError, match="found no generation older than 000001, which is served"):
         seismic.rollback(three)
     assert seismic.rollback(three, "3") == "000003" == current_generation(three)
     with pytest.raises(IndexNotFoundError, match=r"found no generation '9'; there are 000001, 000002, 000003"):
@@ -70,7 +70,7 @@ def test_what_was_rolled_back_to_outlives_the_next_build(three: Path) -> None:
 
 def test_damaged_generations_are_not_rolled_back_to(three: Path) -> None:
     (three / "generations/000002/manifest.json").write_text("{")
-    with pytest.raises(StorageError, match=r"000002 is damaged, so nothing is changed: manifest.json: "):
+    with pytest.raises(StorageError, match=r"000002 is damaged, so nothing was changed: manifest.json: "):
         seismic.rollback(three)
     assert current_generation(three) == "000003"
 
@@ -125,7 +125,7 @@ def test_what_cannot_be_removed_stays(three: Path, monkeypatch: pytest.MonkeyPat
     def fail(path: Path) -> None:
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr(garbage, "try_alone", fail)
+    monkeypatch.setattr(garbage, "try_exclusive", fail)
     assert seismic.collect_garbage(three, keep=1) == []
 
 
@@ -137,7 +137,7 @@ def test_nobody_removes_what_an_index_has_open(three: Path) -> None:
     index.close()
     assert seismic.collect_garbage(three, keep=1) == ["000003"]
     index = seismic.open(three)
-    del index  # forgotten, not closed
+    del index  # dropped without `close`
     publish_one(three, replace=True, keep=1)
     assert generation_names(three) == ["000005"]
 
@@ -171,7 +171,7 @@ def test_an_index_overtaken_while_it_opens_takes_the_next_generation(
 
 def test_a_lease_of_a_file_that_was_removed_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
-    monkeypatch.setattr(lock, "is_still", lambda descriptor, path: False)
+    monkeypatch.setattr(lock, "is_same_file", lambda descriptor, path: False)
     before = os.listdir("/proc/self/fd")
     with pytest.raises(FileNotFoundError, match="was removed"):
         Lease(tmp_path / "file")
@@ -185,8 +185,8 @@ def test_leases_where_there_are_no_locks(tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / "file").touch()
     monkeypatch.setattr(lock.fcntl, "flock", fail)
     Lease(tmp_path / "file").close()
-    with try_alone(tmp_path / "file") as alone:
-        assert not alone  # nobody knows
+    with try_exclusive(tmp_path / "file") as alone:
+        assert not alone  # unknown
 
 
 def test_files_that_cannot_be_written_can_be_leased(three: Path, monkeypatch: pytest.MonkeyPatch) -> None:

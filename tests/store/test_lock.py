@@ -27,7 +27,7 @@ with writing(Path(sys.argv[1]), "compaction"):
 
 
 def holder(folder: Path) -> "subprocess.Popen[str]":
-    """Another process that holds the lock of a collection."""
+    """Start a process that holds the lock of a collection."""
     process = subprocess.Popen([sys.executable, "-c", HOLD, str(folder)], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert process.stdout.readline() == "held\n"

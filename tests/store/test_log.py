@@ -1,4 +1,4 @@
-"""The log against its promise: what was acknowledged is read back, what was torn is not, and damage is told."""
+"""The log returns acknowledged records, skips torn ones, and reports damage."""
 
 import os
 from pathlib import Path
@@ -9,25 +9,34 @@ from hypothesis import strategies as st
 
 from seismic import CorruptIndexError, FormatError, StorageError
 from seismic.store import log
-from seismic.store.log import Place, appending, last_sequence, prune_log, read_log, segment_path, segments, start_of
+from seismic.store.log import (
+    LogPosition,
+    appending,
+    last_sequence,
+    position_after,
+    prune_log,
+    read_log,
+    segment_path,
+    segments,
+)
 
 BODIES = [b"one", b"", bytes(range(256)) * 9, b"four" * 300]
 
 
-def append(folder: Path, body: bytes, place: Place) -> Place:
+def append(folder: Path, body: bytes, place: LogPosition) -> LogPosition:
     with appending(folder):
         return log.append(folder, body, place)
 
 
-def written(folder: Path, bodies: list[bytes] = BODIES) -> Place:
-    place = start_of(folder, 0)
+def written(folder: Path, bodies: list[bytes] = BODIES) -> LogPosition:
+    place = position_after(folder, 0)
     for body in bodies:
         place = append(folder, body, place)
     return place
 
 
 def bodies(folder: Path, after: int = 0) -> list[bytes]:
-    found, place = [], start_of(folder, after)
+    found, place = [], position_after(folder, after)
     while (part := read_log(folder, place))[0]:
         found += [record.body for record in part[0] if record.sequence > after]
         place = part[1]
@@ -35,7 +44,7 @@ def bodies(folder: Path, after: int = 0) -> list[bytes]:
 
 
 def ends(bodies: list[bytes] = BODIES) -> list[int]:
-    """Where each record of the only segment ends."""
+    """Return the end offset of each record of the only segment."""
     total, found = 0, []
     for body in bodies:
         total += 40 + len(body)
@@ -49,13 +58,13 @@ def test_records_are_read_in_order(tmp_path: Path) -> None:
     place = written(tmp_path)
     assert bodies(tmp_path) == BODIES
     assert bodies(tmp_path, after=2) == BODIES[2:]
-    assert place == Place(1, ends()[-1], 4)
+    assert place == LogPosition(1, ends()[-1], 4)
     assert last_sequence(tmp_path) == 4
     assert read_log(tmp_path, place) == ([], place)
 
 
-def test_an_append_needs_not_know_the_end(tmp_path: Path) -> None:
-    old = start_of(tmp_path, 0)
+def test_an_append_does_not_need_the_end(tmp_path: Path) -> None:
+    old = position_after(tmp_path, 0)
     written(tmp_path)
     assert append(tmp_path, b"five", old).sequence == 5
     assert bodies(tmp_path) == [*BODIES, b"five"]
@@ -66,11 +75,13 @@ def test_segments_follow_each_other(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     written(tmp_path, [b"x" * 30] * 7)
     assert segments(tmp_path) == [1, 3, 5, 7]
     assert bodies(tmp_path) == [b"x" * 30] * 7
-    assert [start_of(tmp_path, after).segment for after in (0, 1, 2, 6, 9)] == [1, 1, 3, 7, 7]
+    assert [position_after(tmp_path, after).segment for after in (0, 1, 2, 6, 9)] == [1, 1, 3, 7, 7]
 
 
-def test_pruning_removes_what_is_contained_and_sequences_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    prune_log(tmp_path, 5)  # there is none
+def test_pruning_removes_contained_segments_and_sequences_continue(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prune_log(tmp_path, 5)  # without a log
     monkeypatch.setattr(log, "SEGMENT_BYTES", 100)
     written(tmp_path, [b"x" * 30] * 7)
     prune_log(tmp_path, 3)
@@ -79,7 +90,7 @@ def test_pruning_removes_what_is_contained_and_sequences_go_on(tmp_path: Path, m
     prune_log(tmp_path, 7)
     assert segments(tmp_path) == [8]
     assert bodies(tmp_path, after=7) == []
-    assert append(tmp_path, b"eight", start_of(tmp_path, 7)) == Place(8, 45, 8)
+    assert append(tmp_path, b"eight", position_after(tmp_path, 7)) == LogPosition(8, 45, 8)
     with pytest.raises(CorruptIndexError, match="found change 8, expected 4 next; changes are lost"):
         bodies(tmp_path, after=3)
 
@@ -91,7 +102,7 @@ def test_a_torn_tail_is_not_read_and_the_next_append_cuts_it_off(tmp_path_factor
     path = segment_path(folder, 1)
     os.truncate(path, path.stat().st_size - cut)
     assert bodies(folder) == BODIES[:-1]
-    assert append(folder, b"again", start_of(folder, 0)).sequence == 4
+    assert append(folder, b"again", position_after(folder, 0)).sequence == 4
     assert bodies(folder) == [*BODIES[:-1], b"again"]
     assert path.stat().st_size == ends([*BODIES[:-1], b"again"])[-1]
 
@@ -118,7 +129,7 @@ def test_a_flipped_bit_anywhere_is_damage(tmp_path_factory, at: int, bit: int) -
     data[at] ^= 1 << bit
     path.write_bytes(data)
     broken = max([end for end in ends() if end <= at], default=0)
-    for use in (lambda: bodies(folder), lambda: append(folder, b"more", start_of(folder, 0))):
+    for use in (lambda: bodies(folder), lambda: append(folder, b"more", position_after(folder, 0))):
         with pytest.raises(CorruptIndexError, match=f"{path.name}: damaged at offset {broken}: "):
             use()
     assert path.read_bytes() == data

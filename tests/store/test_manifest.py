@@ -14,7 +14,7 @@ from tests import samples
 
 @pytest.fixture
 def edit(generation: Path) -> Callable[..., None]:
-    """Changes fields of the manifest and, unless told otherwise, its hash."""
+    """Change fields of the manifest and, by default, its hash."""
 
     def change(*, hashed: bool = True, **fields: Any) -> None:
         path = generation / FILE_NAME

@@ -39,7 +39,7 @@ def file(collection: Path) -> Path:
 
 
 def rewrite(file: Path, **changes: Any) -> None:
-    """Changes that come with a right hash."""
+    """Change the file and update its hash."""
     content = json.loads(file.read_bytes()) | changes
     del content["hash"]
     file.write_text(json.dumps({**content, "hash": _hash(content)}))

@@ -53,7 +53,7 @@ def test_nothing_is_seen_before_the_end(tmp_path: Path) -> None:
 
 def test_existing_collections_are_refused(tmp_path: Path) -> None:
     publish_one(tmp_path / "c")
-    with pytest.raises(OutputExistsError, match=r"exists; choose another folder, or .* by replace"):
+    with pytest.raises(OutputExistsError, match=r"exists; choose another folder, or .* with replace"):
         publish_one(tmp_path / "c", "other")
     assert contents(tmp_path / "c") == WHOLE
 
@@ -130,7 +130,7 @@ def test_a_target_that_cannot_be_written(tmp_path: Path) -> None:
 
 
 def publish_within(collection: Path, *, replace: bool) -> None:
-    """A build, and another one while it runs."""
+    """Run a build, and another one meanwhile."""
     with staging(collection, replace=replace) as (folder, _):
         (folder / "file").write_text("first")
         publish_one(collection, "second", replace=replace)

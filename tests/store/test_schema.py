@@ -41,7 +41,7 @@ def arrays_of(vectors: SparseVectors) -> tuple[Forward, Maxima, Blocks, Summarie
 
 
 def batches_of(vectors: SparseVectors) -> tuple[pa.RecordBatch, ...]:
-    """Of forward.arrow, maxima.arrow, postings.arrow, summaries.arrow and shared.arrow."""
+    """Return batches of forward.arrow, maxima.arrow, postings.arrow, summaries.arrow and shared.arrow."""
     forward, maxima, blocks, summaries, shared = arrays_of(vectors)
     return (
         schema.forward_batch(forward, vectors.dimension),
@@ -129,14 +129,14 @@ def test_counts_beyond_31_bits_are_refused() -> None:
         schema.check_offset(2**31, "values")
 
 
-# ---- offsets that kernels would follow out of bounds ------------------------------------------------------------
+# ---- offsets that lead out of bounds ----------------------------------------------------------------------------
 
 BAD_OFFSETS = [[1, 1, 3], [0, 2, 1], [0, 4, 3], [0, 1, 2], [0, -1, 3]]
-"""For two lists over three children."""
+"""Offsets of two lists over three children."""
 
 
 def lists(offsets: list[int], children: pa.Array, kind: pa.DataType) -> pa.Array:
-    """A list array whose offsets nobody has checked."""
+    """Return a list array with unchecked offsets."""
     buffers = [None, pa.py_buffer(np.array(offsets, np.int32))]
     return pa.Array.from_buffers(kind, len(offsets) - 1, buffers, children=[children])
 
@@ -193,7 +193,7 @@ def test_dense_rows_have_a_code_for_every_block() -> None:
     )
     ends = pa.array([[0], [1]], form.field("ends").type)
     batch = pa.record_batch([blocks, codes, ends, pa.array([1.0, 1.0], pa.float32())], schema=form)
-    with pytest.raises(CorruptIndexError, match=r"maxima\.arrow: found rows with neither .* nor 64 codes"):
+    with pytest.raises(CorruptIndexError, match=r"maxima\.arrow: rows have neither .* nor 64 codes"):
         schema.maxima_arrays(batch, 8)
 
 
@@ -206,7 +206,7 @@ def test_bad_offsets_of_postings(offsets: list[int]) -> None:
 
 
 def summaries_batch(shapes: list[list[dict[str, int]]] | None = None, **offsets: list[int]) -> pa.RecordBatch:
-    """Of two lists: one run of one entry, and one run of two."""
+    """Return the summaries of two lists: one run of one entry, and one run of two."""
     form = schema.summaries_schema(9)
     shapes = shapes or [[{"length": 1, "runs": 1}], [{"length": 2, "runs": 1}]]
     children = {
@@ -228,7 +228,7 @@ def test_bad_offsets_of_summaries(offsets: list[int]) -> None:
 def test_shapes_count_runs_and_entries() -> None:
     schema.summaries_arrays(summaries_batch())
     one, two, other = {"length": 1, "runs": 1}, {"length": 2, "runs": 1}, {"length": 1, "runs": 2}
-    with pytest.raises(CorruptIndexError, match=r"summaries\.arrow: shapes and components count differently"):
+    with pytest.raises(CorruptIndexError, match=r"summaries\.arrow: shapes and components disagree in number"):
         schema.summaries_arrays(summaries_batch([[one], [other]]))
-    with pytest.raises(CorruptIndexError, match=r"summaries\.arrow: shapes and entries count differently"):
+    with pytest.raises(CorruptIndexError, match=r"summaries\.arrow: shapes and entries disagree in number"):
         schema.summaries_arrays(summaries_batch([[two], [one]]))

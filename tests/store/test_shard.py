@@ -51,7 +51,7 @@ def test_arrays_are_read_only_views_of_the_files(generation: Path) -> None:
 
 
 def mapped_range(path: Path) -> tuple[int, int]:
-    """The addresses at which this process sees a file."""
+    """Return the addresses at which this process maps a file."""
     lines = [line.split() for line in Path("/proc/self/maps").read_text().splitlines() if line.endswith(str(path))]
     ends = [int(end, 16) for line in lines for end in line[0].split("-")]
     return min(ends), max(ends)

@@ -121,7 +121,7 @@ def test_levels_have_names(collection: Path, call: Callable[..., object]) -> Non
 def rewritten(
     generation: Path, manifest: Manifest, name: str, column: str, change: Callable[[pa.Array], pa.Array]
 ) -> Manifest:
-    """A generation one of whose columns was changed by someone who knows the format."""
+    """Change one column of a generation and update all hashes."""
 
     shard = manifest.shards[0]
     path = generation / shard.folder / name
@@ -136,7 +136,7 @@ def rewritten(
 
 
 def with_values(column: pa.ListArray, change: Callable[[np.ndarray], np.ndarray]) -> pa.ListArray:
-    """A list column whose values were changed."""
+    """Return a list column with other values."""
     values = change(column.values.to_numpy()).astype(column.values.to_numpy().dtype)
     return pa.ListArray.from_arrays(column.offsets, pa.array(values), type=column.type)
 
@@ -148,9 +148,9 @@ def with_values(column: pa.ListArray, change: Callable[[np.ndarray], np.ndarray]
         ("shared.arrow", "numbers", lambda c: with_values(c, lambda v: v + 1), "found 20, expected less than 20"),
         ("shared.arrow", "scales", lambda c: with_values(c, lambda v: -v), "expected 0 to"),
         ("shared.arrow", "documents", lambda c: with_values(c, lambda v: v ^ 255), "bits that do not match"),
-        ("shared.arrow", "components", lambda c: with_values(c, lambda v: v * 0), "components: found one at 1 that is"),
-        ("shared.arrow", "own_components", lambda c: with_values(c, lambda v: v * 0), "own_components: found one at"),
-        ("forward.arrow", "components", lambda c: with_values(c, lambda v: v * 0), "forward.arrow: components: found"),
+        ("shared.arrow", "components", lambda c: with_values(c, lambda v: v * 0), "components: entry 1 is not"),
+        ("shared.arrow", "own_components", lambda c: with_values(c, lambda v: v * 0), "own_components: entry "),
+        ("forward.arrow", "components", lambda c: with_values(c, lambda v: v * 0), "forward.arrow: components: entry"),
         ("documents.arrow", "id", lambda c: pa.array(["same"] * 20), "ids are missing or repeat"),
         ("documents.arrow", "id", lambda c: pa.array([None, *map(str, range(19))]), "ids are missing or repeat"),
         (

@@ -9,7 +9,7 @@ from seismic.builder.impacts import find_impacts
 from seismic.kernels.maxima import Maxima
 from seismic.kernels.score import Forward
 from seismic.kernels.shared import Shared
-from seismic.store.bounds import (
+from seismic.store.invariants import (
     check_below,
     check_column,
     check_forward,
@@ -118,7 +118,7 @@ def test_offsets_of_text(kind: pa.DataType) -> None:
     check_column(text([0, 2, 2, 6], kind), "x")
     check_column(text([0, 2, 2, 6], kind)[1:2], "x")
     for offsets in ([0, 3, 2, 6], [0, 9, 6], [0, -5, 6]):
-        with pytest.raises(CorruptIndexError, match="x: offsets of text do not rise from 0 to 6"):
+        with pytest.raises(CorruptIndexError, match="x: text offsets do not rise from 0 to 6"):
             check_column(text(offsets, kind), "x")
 
 

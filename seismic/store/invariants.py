@@ -1,8 +1,8 @@
-"""What kernels rely on, checked before they see an array: nothing a file holds may make them leave their arrays.
+"""Invariants that keep kernels inside their arrays, checked before a kernel sees an array from a file.
 
-Offsets are checked in `schema`. Numbers of 16 bits need no check where they only look things up: the tables of
-searches have room for all 65,536. Those of 32 bits are looked through here, at memory speed. Codes are safe, whatever
-they are; scales must keep sums finite, as sums become places in counting sorts.
+`schema` checks the offsets. A 16-bit number that only indexes a lookup table needs no check: the tables of searches
+have all 65,536 entries. 32-bit numbers are scanned here, at memory speed. Any code is safe. Scales must keep sums
+finite, because counting sorts turn sums into indices.
 """
 
 from typing import Any
@@ -21,7 +21,7 @@ from seismic.vectors import MAX_VALUE
 
 
 def check_forward(forward: Forward, dimension: int, place: str) -> None:
-    """`numbers` go into hits, `components` look up the query's weights, `scales` multiply scores."""
+    """Check `numbers` (become hits), `components` (look up query weights) and `scales` (multiply scores)."""
     check_below(forward.numbers, len(forward.numbers), f"{place}: number")
     if forward.components.dtype == np.uint32:
         check_below(forward.components, dimension, f"{place}: components")
@@ -29,7 +29,7 @@ def check_forward(forward: Forward, dimension: int, place: str) -> None:
 
 
 def check_shared(shared: Shared, dimension: int, place: str) -> None:
-    """`documents` say how many codes belong to a row, `own_ends` which document a component belongs to."""
+    """Check also `documents` (number of codes per row) and `own_ends` (assign components to documents)."""
     check_below(shared.numbers, len(shared.numbers), f"{place}: numbers")
     for name in ("components", "own_components"):
         if getattr(shared, name).dtype == np.uint32:
@@ -43,18 +43,18 @@ def check_shared(shared: Shared, dimension: int, place: str) -> None:
 
 
 def check_impacts(impacts: Impacts, place: str) -> None:
-    """`ends` say which postings are those of a window."""
+    """Check `ends`, which delimit the postings of each window."""
     _check_ends(impacts.ends, impacts.starts, f"{place}: ends", "postings")
 
 
 def check_maxima(maxima: Maxima, place: str) -> None:
-    """`ends` say which blocks are those of a window, `scales` multiply bounds."""
+    """Check `ends`, which delimit the blocks of each window, and `scales`, factors of upper bounds."""
     _check_ends(maxima.ends, maxima.block_starts, f"{place}: ends", "blocks")
     check_scales(maxima.scales, f"{place}: scale")
 
 
 def _check_ends(ends: npt.NDArray[np.uint32], starts: npt.NDArray[np.int32], place: str, what: str) -> None:
-    """CorruptIndexError if the ends [components x windows] leave their component's span, which begins at its start."""
+    """Raise CorruptIndexError if the ends [components x windows] leave the span of their component."""
     dimension = len(starts) - 1
     by_window = ends.reshape(dimension, len(ends) // dimension if dimension else 1)
     if (by_window[:, 1:] < by_window[:, :-1]).any() or not np.array_equal(by_window[:, -1], np.diff(starts)):
@@ -62,9 +62,9 @@ def _check_ends(ends: npt.NDArray[np.uint32], starts: npt.NDArray[np.int32], pla
 
 
 def check_lists(blocks: Blocks, summaries: Summaries, documents: int, most_blocks: int, place: str) -> None:
-    """`members` say which documents to score, `components` look up the query's weights, `scales` multiply estimates.
+    """Check `members` (select documents), `components` (look up query weights) and `scales` (multiply estimates).
 
-    Searches have room for `most_blocks` of a list, and beyond them for any that an entry of a summary can name.
+    Searches allocate `most_blocks` list blocks per list, and beyond them as many as a summary entry can address.
     """
     longest = int(np.diff(blocks.lists).max(initial=0))
     if longest > most_blocks:
@@ -77,28 +77,28 @@ def check_lists(blocks: Blocks, summaries: Summaries, documents: int, most_block
 
 
 def check_below(numbers: npt.NDArray[Any], limit: int, place: str) -> None:
-    """CorruptIndexError if an unsigned number is `limit` or more."""
+    """Raise CorruptIndexError if an unsigned number is `limit` or more."""
     largest = int(numbers.max(initial=0))
     if len(numbers) and largest >= limit:
         raise CorruptIndexError(f"{place}: found {largest}, expected less than {limit}")
 
 
 def check_scales(scales: npt.NDArray[np.float32], place: str) -> None:
-    """CorruptIndexError if a scale is negative, too large for sums of float32, or no number."""
+    """Raise CorruptIndexError if a scale is negative, NaN, or too large for float32 sums."""
     if len(scales) and not (scales.min() >= 0 and scales.max() <= MAX_VALUE):  # NaN passes through min and max
         raise CorruptIndexError(f"{place}: found {scales.min()} to {scales.max()}, expected 0 to {MAX_VALUE:g}")
 
 
 def check_column(column: pa.Array, place: str) -> None:
-    """CorruptIndexError if reading a row of any Arrow column could leave its buffers."""
+    """Raise CorruptIndexError if reading a row of an Arrow column could leave its buffers."""
     kind = column.type
     if pa.types.is_string(kind) or pa.types.is_binary(kind):
         _check_offsets(column, np.dtype(np.int32), place)
     elif pa.types.is_large_string(kind) or pa.types.is_large_binary(kind):
         _check_offsets(column, np.dtype(np.int64), place)
     elif pa.types.is_struct(kind):
-        for at in range(kind.num_fields):
-            check_column(column.field(at), place)
+        for number in range(kind.num_fields):
+            check_column(column.field(number), place)
     elif not pa.types.is_primitive(kind) and not pa.types.is_null(kind):
         try:
             column.validate(full=True)
@@ -113,4 +113,4 @@ def _check_offsets(column: pa.Array, dtype: np.dtype[Any], place: str) -> None:
     ends = np.frombuffer(offsets, dtype, len(column) + 1, column.offset * dtype.itemsize)
     size = 0 if values is None else values.size
     if ends[0] < 0 or ends[-1] > size or (ends[1:] < ends[:-1]).any():
-        raise CorruptIndexError(f"{place}: offsets of text do not rise from 0 to {size}, the bytes present")
+        raise CorruptIndexError(f"{place}: text offsets do not rise from 0 to {size}, the number of bytes")
