@@ -2,7 +2,6 @@
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import get_args
 
 import numpy as np
 import pyarrow as pa
@@ -10,7 +9,7 @@ import pyarrow as pa
 import seismic
 from seismic import BuildParams, SparseVectors
 from seismic.kernels.jit import CACHE_FOLDER
-from seismic.params import Layout
+from seismic.layouts import LAYOUTS
 
 DOCUMENTS, COMPONENTS, DIMENSION = 500, 20, 30_522
 
@@ -22,7 +21,7 @@ def main() -> None:
     vectors = SparseVectors.from_dicts([dict.fromkeys(row, 1.0) for row in rows], DIMENSION)
     documents = pa.table({"id": [str(row) for row in range(DOCUMENTS)]})
     with TemporaryDirectory() as folder:
-        for layout in get_args(Layout):
+        for layout in LAYOUTS:
             collection = Path(folder, layout)
             seismic.build(vectors, collection, documents=documents, params=BuildParams(layout=layout))
             with seismic.open(collection, verify="full") as index:

@@ -1,4 +1,4 @@
-"""An opened index: parse the query, choose a plan, search its view, map document numbers to ids."""
+"""An open index: the entry point of searches in Python."""
 
 import threading
 from collections.abc import Iterable, Sequence
@@ -16,17 +16,15 @@ from seismic.errors import ParameterError
 from seismic.filters.language import FilterLike
 from seismic.measure.pseudo_queries import pseudo_queries
 from seismic.params import Profile, SearchParams, Verify, check_verify
-from seismic.planner import depth_to_accumulate
-from seismic.query import Query, QueryLike, as_rows, known_components
+from seismic.query import QueryLike, known_components
 from seismic.search.answer import Answer, Hit
 from seismic.search.execute import Arrays
 from seismic.search.request import SearchRequest
 from seismic.search.respond import Responder
-from seismic.search.warm import warm_up_extras
+from seismic.search.warm import warm_up
 from seismic.stop import current, time_limit
 from seismic.store.manifest import Manifest
 from seismic.vectors import SparseVectors, VectorsLike, as_vectors
-from seismic.view.scope import everything
 from seismic.view.view import View, open_view
 from seismic.vocabulary import Vocabulary
 
@@ -36,15 +34,14 @@ _DEFAULTS = SearchParams()
 
 
 class Index:
-    """A collection, memory-mapped, as it was when it was opened or last refreshed. Safe to use from many threads.
+    """A memory-mapped collection, as it was when it was opened or last refreshed. Safe to use from many threads.
 
-    `open` makes one. Attributes: ``name`` (the collection's folder), ``generation``, ``sequence`` (the last change in
-    it), ``manifest``, ``dimension``, ``vocabulary`` (or None), ``columns`` (payload columns), ``profiles``.
-    ``len(index)`` counts documents, deleted ones aside.
+    `seismic.open` makes one. ``len(index)`` counts the documents that are not deleted. Searches come in three forms:
+    `search` for one query, `search_many` for full requests, `search_batch` for arrays.
     """
 
     def __init__(self, view: View, like: "Index | None" = None) -> None:
-        # To resolve a path asks the system about each of its folders.
+        # Cached, as resolving a path costs a system call per folder.
         self.name: str = like.name if like else view.collection.resolve().name
         self._current: View | None = view
         self._refreshing = threading.Lock()
@@ -52,7 +49,7 @@ class Index:
 
     @property
     def view(self) -> View:
-        """What searches see now. ParameterError if the index is closed."""
+        """The view that searches use. Raises ParameterError if the index is closed."""
         if self._current is None:
             raise ParameterError(f"index '{self.name}' is closed; open it again")
         return self._current
@@ -64,43 +61,43 @@ class Index:
 
     @property
     def generation(self) -> str:
-        """The generation, without the changes since."""
+        """The generation, such as 000001."""
         return self.manifest.generation
 
     @property
     def sequence(self) -> int:
-        """The last change in it; changes of a collection are counted from 1."""
+        """The sequence number of the last change in the view; they count from 1."""
         return self.view.log_end.sequence
 
     @property
     def dimension(self) -> int:
-        """Size of the vocabulary: components are below it."""
+        """Size of the vocabulary; components are below it."""
         return self.manifest.dimension
 
     @property
     def vocabulary(self) -> Vocabulary | None:
-        """Tokens of the components."""
+        """The tokens of the components, or None."""
         return self.view.vocabulary
 
     @property
     def encoder(self) -> Encoder:
-        """What makes vectors of texts. InputError if the collection has none, EncoderError if it cannot run here."""
+        """The encoder of texts. Raises InputError if the collection has none, EncoderError if it cannot run here."""
         return self.view.encoder
 
     @property
     def columns(self) -> list[str]:
-        """Payload columns."""
+        """Names of the payload columns."""
         return self.view.documents.columns
 
     @property
     def profiles(self) -> tuple[Profile, ...]:
-        """What `tune` measured of the generation, when it was opened."""
+        """What `seismic tune` measured of the generation."""
         return self.view.planner.profiles
 
     def refresh(self) -> bool:
-        """Take in the changes and the generation published since, by any process; whether there were any.
+        """Switch to the newest generation and changes, published by any process. Return whether there were any.
 
-        Searches that run keep what they see. Document numbers may change. Raises StorageError, and stays as it is.
+        Running searches keep their view. Document numbers may change. Raises StorageError and keeps the old view then.
         """
         with self._refreshing:
             before = self.view
@@ -111,7 +108,7 @@ class Index:
             return after is not before
 
     def frozen(self) -> "Index":
-        """The index as it is now, which no refresh changes: for several calls that must agree."""
+        """Return the index as it is now, untouched by later refreshes: for several calls that must agree."""
         return Index(self.view, self)
 
     def search(
@@ -123,11 +120,11 @@ class Index:
         params: SearchParams | None = None,
         filter: FilterLike | None = None,
     ) -> list[Hit]:
-        """The k best documents for a query, best first; fewer if fewer share a component with it.
+        """Return the k best documents, best first; fewer if fewer share a component with the query.
 
         `query`: {"indices": [...], "values": [...]}, {"tokens": {token: weight}}, {"text": "..."}, or one row of
-        SparseVectors. `recall` is short for `params=SearchParams(recall=...)`. `filter`: only documents that it lets
-        through, as `seismic.filters.language` says. Ties go by document number. Raises QueryError, ParameterError,
+        SparseVectors. `recall` is short for `params=SearchParams(recall=...)`. `filter` restricts the search, in the
+        language of `seismic.filters.language`. Ties are ordered by document number. Raises QueryError, ParameterError,
         FilterError or EncoderError.
         """
         return self.answer(query, k, recall=recall, params=params, filter=filter).hits
@@ -141,21 +138,21 @@ class Index:
         params: SearchParams | None = None,
         filter: FilterLike | None = None,
     ) -> Answer:
-        """`search`, with the plan, its profile, counters, unknown components and warnings."""
+        """Search, and return the plan, its profile, counters, unknown components and warnings with the hits."""
         if k < 1:
             raise ParameterError(f"k is {k}, expected at least 1")
-        params = params or _DEFAULTS
-        if recall is not None:
-            params = params.replace(recall=recall)
-        return self.ask(SearchRequest(query=query, limit=k, params=params, filter=filter))
+        return self.ask(SearchRequest(query=query, limit=k, params=_with_recall(params, recall), filter=filter))
 
     def ask(self, request: SearchRequest) -> Answer:
-        """The answer to a request. Raises QueryError or ParameterError."""
-        return self.ask_batch([request])[0]
+        """Answer one request, as `search_many` does."""
+        return self.search_many([request])[0]
 
-    def ask_batch(self, requests: Sequence[SearchRequest], threads: int = 1) -> list[Answer]:
-        """Answers in the order of the requests, all of one view; those of equal `params`, `limit` and `offset` are
-        searched together, on up to so many `threads`, with the GIL released."""
+    def search_many(self, requests: Sequence[SearchRequest], threads: int = 1) -> list[Answer]:
+        """Answer requests over one view, in their order.
+
+        Requests with equal `params`, `limit`, `offset` and `filter` are searched as one batch on up to `threads`
+        threads, with the GIL released. Raises QueryError, ParameterError, FilterError or EncoderError.
+        """
         return self._responder.respond(self.view, requests, threads)
 
     def search_batch(
@@ -168,22 +165,23 @@ class Index:
         filter: FilterLike | None = None,
         threads: int = 1,
     ) -> Arrays:
-        """(document numbers int64 [n, k], scores float32 [n, k]) of n queries, in their order; -1 and 0 pad.
+        """Return document numbers int64 [n, k] and scores float32 [n, k] of n queries, padded with -1 and 0.
 
-        `queries`: SparseVectors, a scipy CSR matrix, or an Arrow table with `indices` and `values`, or a list of texts,
+        `queries`: SparseVectors, a scipy CSR matrix, an Arrow table with `indices` and `values`, or a list of texts,
         which are cut where they are too long. The GIL is released.
         """
         if threads < 1:
             raise ParameterError(f"threads is {threads}, expected at least 1")
         view = self.view
-        choice, scope = view.planner.choose(k, recall, params), self._responder.filters.scope(view, filter)
+        params = _with_recall(params, recall)
+        choice, scope = view.planner.choose(k, params), self._responder.filters.scope(view, filter)
         if filter is not None:
             choice = choice.under_filter()
         width = min(k, scope.count)
         if isinstance(queries, list):
             queries = encode_texts(view.encode_query, queries, threads).vectors
         vectors = known_components(as_vectors(queries), view.manifest.dimension)
-        with time_limit(params.timeout_ms if params else None):
+        with time_limit(params.timeout_ms):
             found = self._responder.executor.run(view, scope, vectors, width, choice, threads=threads)
         if width == k:
             return found.numbers, found.scores
@@ -192,59 +190,53 @@ class Index:
         return numbers, scores
 
     def count(self, filter: FilterLike | None = None) -> int:
-        """How many documents a filter lets through; None: how many there are. Raises FilterError."""
+        """Return the number of documents that match a filter; all documents without one. Raises FilterError."""
         return self._responder.filters.scope(self.view, filter).count
 
     def document_ids(self, numbers: Iterable[int]) -> list[Any]:
-        """The users' ids (str or int) of document numbers; None for -1."""
+        """Return the ids (str or int) of document numbers; None for -1."""
         return self.view.documents.ids(numbers)
 
     def find(self, ids: Sequence[str] | Sequence[int]) -> npt.NDArray[np.int64]:
-        """int64 [n]: the document numbers of ids, -1 for those that are not there. InputError for ids of another
-        type than the collection's."""
+        """Return the document numbers of ids, int64 [n], -1 for missing ones. Raises InputError for ids of the wrong
+        type."""
         view = self.view
         return view.find(check_delete(ids, view.rules).ids)
 
     def payloads(self, numbers: Iterable[int], columns: Sequence[str] | None = None) -> list[dict[str, Any]]:
-        """Payloads of document numbers, as dicts; `columns` None: all. ParameterError for an unknown column, or for a
-        number that no document has, such as -1."""
-        current().check()  # of a batch, this can take longer than all searches
+        """Return the payloads of document numbers as dicts. `columns`: None for all. Raises ParameterError for an
+        unknown column or document number."""
+        current().check()  # payloads of a batch can take longer than its searches
         return self.view.documents.payloads(numbers, columns)
 
     def vectors(self, numbers: npt.ArrayLike) -> SparseVectors:
-        """The stored vectors of document numbers [n], in their order; values as 16 bits hold them. ParameterError for a
-        number that no document has."""
+        """Return the stored vectors of document numbers [n], in their order, with values as stored (16 bits). Raises
+        ParameterError for an unknown document number."""
         current().check()
         view, wanted = self.view, np.asarray(numbers, np.int64)
         check_numbers(wanted.min(initial=0), wanted.max(initial=-1), view.documents.count)
         return view.vectors(wanted)
 
     def document_frequency(self) -> npt.NDArray[np.int64]:
-        """int64 [dimension]: how many documents have each component."""
+        """Return the number of documents with each component, int64 [dimension]."""
         return self.view.document_frequency
 
     def pseudo_queries(self, count: int, seed: int = 0) -> SparseVectors:
-        """Queries made of random documents, for measuring where no real ones are at hand."""
+        """Make queries from random documents, for measurements without real queries."""
         view = self.view
         return pseudo_queries(view.shards, view.manifest.dimension, count, seed)
 
     def warm_up(self, *, changes: bool = False) -> None:
-        """Compile or load the kernels of every plan, and of whatever a request may ask for besides, so that the first
-        query is as fast as the next; `changes`: those that take in changes, too."""
-        query = Query(np.zeros(min(1, self.dimension), np.uint32), np.ones(min(1, self.dimension), np.float32))
-        plans = [SearchParams(plan="exact"), SearchParams(plan="exact", heap_factor=2)]  # the latter bounds blocks
-        if self.manifest.layout == "lists":
-            plans.append(SearchParams(plan="blocks"))
+        """Compile or load every kernel that a request may need, so that the first query is as fast as the next.
+
+        `changes` includes the kernels that apply changes.
+        """
         views = (self.view, self.view.with_trial_changes()) if changes or not self.view.live else (self.view,)
         for view in views:
-            warm_up_extras(view, self._responder.executor, query, view.planner.choose(1, params=plans[0]))
-            for params in plans:
-                for k in {min(view.live, 1), min(view.live, depth_to_accumulate(max(map(len, view.shards))))}:
-                    choice = view.planner.choose(max(k, 1), params=params)
-                    self._responder.executor.run(view, everything(view), as_rows([query]), k, choice)
+            warm_up(view, self._responder.executor)
 
     def close(self) -> None:
-        """Let go of the files; the index cannot be searched any more."""
+        """Release the files. The index cannot be searched afterwards."""
         self._current, self._responder = None, Responder()
 
     def __len__(self) -> int:
@@ -262,12 +254,17 @@ class Index:
         return f"Index({self.name!r}, generation {self.generation}, {len(self)} documents, dimension {self.dimension})"
 
 
-def open_index(path: str | Path, *, verify: Verify = "none") -> Index:
-    """Open a collection by memory map, with all changes so far; its files are read as searches touch them.
+def _with_recall(params: SearchParams | None, recall: float | None) -> SearchParams:
+    params = params or _DEFAULTS
+    return params if recall is None else params.replace(recall=recall)
 
-    Sizes and whatever keeps kernels inside their arrays are always checked; `verify` says whether the hashes of all
-    bytes (`full`), of a sample drawn anew each time (`sample`) or of none are, too. As long as the index is open, no
-    writer removes its files. Raises IndexNotFoundError, FormatError, CorruptIndexError or ParameterError.
+
+def open_index(path: str | Path, *, verify: Verify = "none") -> Index:
+    """Open a collection by memory map, with all changes so far. Searches read its files as they need them.
+
+    Sizes, and everything that keeps kernels inside their arrays, are always checked. `verify` adds the hashes of all
+    bytes (`full`), of a random sample (`sample`) or of none. No writer removes the files of an open index. Raises
+    IndexNotFoundError, FormatError, CorruptIndexError or ParameterError.
     """
     check_verify(verify)
     return Index(open_view(Path(path), verify))

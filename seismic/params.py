@@ -1,35 +1,34 @@
-"""Parameters, checked once, here. Unknown names and values out of range raise `ParameterError`."""
+"""Parameters, checked here once. Unknown names and values out of range raise ParameterError."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator, with_config
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator, with_config
 from pydantic_core import PydanticCustomError
 
 from seismic.errors import ParameterError
+from seismic.layouts import DEFAULT, Layout
 
 described = with_config(ConfigDict(use_attribute_docstrings=True))
-"""For dataclasses that the API shows: the texts below their fields become descriptions."""
+"""Marks a dataclass of the API: the docstrings of its fields become descriptions."""
 
-Plan = Literal["blocks", "exact"]
-Layout = Literal["shared", "small", "full", "lists"]
 Verify = Literal["none", "sample", "full"]
 
-
-def stores_residuals(layout: Layout) -> bool:
-    """Whether a layout stores 16 bits of each value, or 8."""
-    return layout != "small"
+AskedPlan = Annotated[
+    Literal["auto", "lists", "exact"], BeforeValidator(lambda plan: "lists" if plan == "blocks" else plan)
+]
+"""The plan `lists` was once called `blocks`: requests, stored profiles and scripts may still say so."""
 
 
 def check_verify(verify: str) -> None:
-    """ParameterError unless it is how files may be verified."""
+    """Raise ParameterError unless `verify` is a level of verification."""
     levels = get_args(Verify)
     if verify not in levels:
         raise ParameterError(f"verify is {verify!r}, expected one of {', '.join(levels)}")
 
 
 class Params(BaseModel):
-    """Named, checked values: what breaks a rule raises ParameterError, with every wrong name."""
+    """Named, checked values. ParameterError lists every name and value that breaks a rule."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
         frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True
@@ -43,20 +42,20 @@ class Params(BaseModel):
             raise ParameterError("; ".join(map(_line, problems)), problems) from None
 
     def replace(self, **changes: Any) -> Self:
-        """A checked copy with some values changed."""
+        """Return a checked copy with some values changed."""
         given = {name: getattr(self, name) for name in self.model_fields_set}
         return type(self)(**{**given, **changes})
 
 
-def unfolded(problem: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """A problem that pydantic tells, or, if it is parameters within others, each of theirs."""
+def flattened(problem: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return a pydantic problem, or those of the nested parameters that caused it."""
     error = problem.get("ctx", {}).get("error")
     within = error.problems if isinstance(error, ParameterError) and error.problems else [{**problem, "loc": ()}]
     return [{**one, "loc": (*problem["loc"], *one["loc"])} for one in within]
 
 
 def _problems(model: type[Params], error: ValidationError) -> list[dict[str, Any]]:
-    found = [one for problem in error.errors() for one in unfolded(problem)]
+    found = [one for problem in error.errors() for one in flattened(problem)]
     for one in found:
         if one["type"] == "extra_forbidden":
             one.setdefault("ctx", {"known": f"{model.__name__} has {', '.join(model.model_fields)}"})
@@ -64,7 +63,7 @@ def _problems(model: type[Params], error: ValidationError) -> list[dict[str, Any
 
 
 def _line(problem: Mapping[str, Any]) -> str:
-    """The parameter's name, what was found, what was expected."""
+    """Say which parameter, what was found and what was expected."""
     name = ".".join(map(str, problem["loc"]))
     if not name:
         return str(problem["msg"])
@@ -74,67 +73,65 @@ def _line(problem: Mapping[str, Any]) -> str:
 
 
 class BuildParams(Params):
-    """How an index is built. The defaults suit SPLADE-like vectors at any collection size."""
+    """How to build an index. The defaults suit SPLADE-style vectors and collections of any size."""
 
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
-    """Seeds every random choice; same input, parameters and seed give the same bytes."""
+    """Seed of every random choice. The same input, parameters and seed give the same bytes."""
 
-    layout: Layout = "shared"
-    """`shared`: exact search over shared blocks; little space, quick to build. `small`: half of that; vectors
-    lose their lightest components and are rounded to 8 bits, and the build measures how many exact answers that keeps.
-    `full`: every posting as well, which makes exact answers of hundreds of hits cheaper, in 1.6 times the bytes;
-    shards of up to 65,536 documents have them in any layout but `small`. `lists`: posting lists in blocks as well,
-    which the plan `blocks` visits; all parameters below but those of the order are theirs."""
+    layout: Layout = DEFAULT
+    """`shared`: exact search over blocks; compact, quick to build. `small`: half the size; drops the lightest
+    components and rounds values to 8 bits, and the build measures how many exact answers survive. `full`: also stores
+    every posting, which makes exact answers of hundreds of hits cheaper at 1.6 times the size (shards of up to 65,536
+    documents do so in any layout except `small`). `lists`: also stores pruned posting lists for the plan `lists`; the
+    parameters below, except those of the order, apply to it alone."""
 
     pruning: Literal["global", "fixed"] = "global"
-    """`global` keeps the postings with the largest values of the whole shard, at most `max_fraction` times the
-    average in one list; `fixed` keeps the `postings_per_list` largest of each list."""
+    """`global` keeps the largest postings of the whole shard, at most `max_fraction` times the average length in one
+    list. `fixed` keeps the `postings_per_list` largest of each list."""
 
     postings_per_list: Annotated[int, Field(ge=1)] | None = None
-    """Average (`global`) or exact (`fixed`) length of a pruned posting list. None: grows with the shard,
-    50 for a small one, 400 at 319,000 documents and 4,000 at 8.8 million. No list keeps more than 8,192."""
+    """Average (`global`) or exact (`fixed`) length of a pruned posting list. None: grows with the shard, from 50 in a
+    small one to 400 at 319,000 documents and 4,000 at 8.8 million. No list keeps more than 8,192."""
 
     max_fraction: Annotated[float, Field(ge=1.0)] = 4.0
-    """`global` pruning: a list keeps at most this multiple of `postings_per_list`."""
+    """With `global` pruning, the longest list relative to `postings_per_list`."""
 
     summary_energy: Annotated[float, Field(gt=0.0, le=1.0)] = 0.6
-    """Share of a document's L1 mass that summaries see, heaviest components first."""
+    """Share of a document's L1 mass that block summaries cover, heaviest components first."""
 
     order_clusters: Annotated[int, Field(ge=0)] | None = None
-    """Clusters that put similar documents beside each other; 0 keeps the input order. None: one per 80
-    documents."""
+    """Number of clusters that store similar documents together; 0 keeps the input order. None: one per 80 documents."""
 
     order_rounds: Annotated[int, Field(ge=1, le=20)] = 2
-    """Rounds of k-means for that order."""
+    """Rounds of k-means for the order of documents."""
 
 
 class SearchParams(Params):
-    """How one query is answered."""
+    """How to answer a query."""
 
     recall: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
-    """The mean share of the true top k that is enough: the cheapest settings that keep it, as measured by `seismic
-    tune`, answer. Exact where nothing else was measured to keep it. What the layout `small` lost counts; more than it
-    keeps is refused. Chooses the four below, so excludes them."""
+    """Mean share of the true top k that is enough. The cheapest settings that `seismic tune` measured to reach it
+    answer the query; if none do, the answer is exact. Recall lost by the layout `small` counts, and a recall above what
+    it keeps is refused. Sets the plan and its knobs, so it excludes the four parameters below."""
 
-    plan: Literal["auto", "blocks", "exact"] = "auto"
-    """`exact`: the true top k. `blocks`: approximate, needs the layout `lists`. `auto`: what `recall` asks for, else
+    plan: AskedPlan = "auto"
+    """`exact`: the true top k. `lists`: approximate, needs the layout `lists`. `auto`: chosen by `recall`, else
     `exact`."""
 
     query_cut: Annotated[int, Field(ge=1, le=1 << 24)] | None = None
-    """`blocks`: how many of the query's heaviest components have their lists visited. None: 15."""
+    """`lists`: number of the query's heaviest components whose posting lists are searched. None: 15."""
 
     heap_factor: Annotated[float, Field(gt=0.0, le=10.0)] | None = None
-    """Skip a block if its estimate (`exact`: its bound) < heap_factor x k-th best score so far; higher prunes more.
-    None: 0.6 for `blocks`, 1 for `exact`, which above 1 is exact no more."""
+    """Skip a block whose estimate (`lists`) or upper bound (`exact`) is below heap_factor x the k-th score so far, so
+    higher prunes more. None: 0.6 for `lists`, 1 for `exact`; `exact` above 1 is approximate."""
 
     bound_share: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
-    """`exact`: bounds are added up of the query's heaviest components only, which make up this share of the largest
-    score that all of them could give, and scaled up to make up for half of the rest. None: 1; below, the answer is
-    exact no more, but bounds, which take most of the time where there are millions of documents, take less."""
+    """`exact`: compute upper bounds from the heaviest components only, which make up this share of the largest possible
+    score, scaled up to cover half of the rest. None: 1. Below 1 the answer is approximate, and bounds, which dominate
+    the cost over millions of documents, are cheaper."""
 
     timeout_ms: Annotated[int, Field(ge=1, le=3_600_000)] | None = None
-    """Milliseconds after which the search is given up, with an error. None: as long as it takes; in the service, its
-    setting."""
+    """Milliseconds after which the search fails. None: no limit in process, the service's setting over REST."""
 
     @model_validator(mode="after")
     def _check_recall(self) -> Self:
@@ -152,36 +149,36 @@ class SearchParams(Params):
 
 
 class Profile(Params):
-    """A plan and its knobs, with what `seismic tune` measured of them: searches for `k` hits that promise a recall."""
+    """Settings that `seismic tune` measured to reach a recall for `k` hits."""
 
     k: Annotated[int, Field(ge=1)]
     """Hits per query."""
 
     target: Annotated[float, Field(gt=0.0, le=1.0)]
-    """The recall promised; 1: exact."""
+    """The recall promised; 1 is exact."""
 
     params: SearchParams
     """The plan and its knobs."""
 
     recall: Annotated[float, Field(ge=0.0, le=1.0)]
-    """Measured mean share of the exact top k, over the queries."""
+    """Measured mean share of the exact top k."""
 
     lower: Annotated[float, Field(ge=0.0, le=1.0)]
-    """The true mean is above it with 95 % confidence; at least `target`. `planning.recall` says how."""
+    """Lower 95 % confidence bound of the mean, at least `target`."""
 
     upper: Annotated[float, Field(ge=0.0, le=1.0)]
-    """The true mean is below it with 95 % confidence."""
+    """Upper 95 % confidence bound of the mean."""
 
     microseconds: Annotated[float, Field(gt=0.0)]
-    """CPU time of a query, a median, on the machine that tuned."""
+    """Median CPU time of a query on the machine that tuned."""
 
     exact_microseconds: Annotated[float, Field(gt=0.0)]
-    """The same of an exact answer, measured in turns with it."""
+    """The same of an exact answer, measured alternately."""
 
     queries: Annotated[int, Field(ge=1)]
-    """Queries measured."""
+    """Number of queries measured."""
 
     @property
     def exact(self) -> bool:
-        """Whether its answers are exact, by construction."""
+        """Whether its answers are exact by construction."""
         return self.params == SearchParams(plan="exact")

@@ -1,58 +1,50 @@
-"""Which plan answers a query, with which knobs.
+"""The planner: choose the plan and its knobs for a search.
 
-A profile says what keeps a recall at the depth k at which it was measured. It also holds elsewhere, on the side where
-its plan finds the larger share of the top k. Measured with fixed knobs on 319,203 documents, k = 1, 10, 100, 1,000: the
-share that `exact` with a heap factor finds grows with k, so a profile holds for any larger k (heap factor 1.05: 0.944,
-0.953, 0.966, 0.981), and so does, from 10 hits on, the one with a bound share (0.9: 0.993, 0.973, 0.976, 0.977); the
-share that `blocks` finds shrinks, so a profile holds for any smaller k (query cut 8, heap factor 0.7: 0.976, 0.975,
-0.949, 0.850)."""
+A profile promises a recall at the depth k it was measured at. It also holds on the side of k where its plan finds a
+larger share of the top k: `exact` with a heap factor finds a larger share as k grows, and so does a bound share from
+10 hits on; `lists` finds a larger share as k shrinks. docs/benchmarks/decisions-query.md has the measurements.
+"""
 
 import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from seismic.errors import ParameterError
-from seismic.params import Layout, Plan, Profile, SearchParams
+from seismic.layouts import LAYOUTS, Layout, Plan
+from seismic.params import Profile, SearchParams
 from seismic.store.manifest import Kept
 
-QUERY_CUT, HEAP_FACTOR = 15, 0.6
-"""Of `blocks`, if not given."""
-
-STEADY = 10
-"""From so many hits on, what a bound share finds does not shrink with k."""
-
+STEADY_DEPTH = 10
+"""From this many hits on, the share that a bound share finds does not shrink with k."""
 
 DOCUMENTS_PER_HIT = 2000
-"""Exact search adds up all impacts, where a shard has them, if it has at most so many documents for each hit wanted. On
-319,203 documents that takes 456 us for 10 hits, 460 for 100 and 585 for 1,000, where bounding blocks takes 91, 360 and
-2,139; on 65,536 of them 107, 111 and 177 for 51, 198 and 1,334; on 5,183 long ones 48, 57 and 89 for 158, 442 and
-1,133."""
+"""Term-at-a-time accumulation is cheaper than block bounds up to this number of documents per hit."""
+
+SCANNED_BLOCKS, BLOCKS_PER_SCANNED = 96, 512
+"""Scoring every allowed block is cheaper than bounding a shard up to SCANNED_BLOCKS allowed blocks, plus one for every
+BLOCKS_PER_SCANNED blocks of the shard."""
 
 
 def accumulates(documents: int, k: int) -> bool:
-    """Whether adding up is cheaper than bounding blocks, for a shard of so many documents."""
+    """Return whether accumulation is cheaper than block bounds in a shard of that size."""
     return documents <= DOCUMENTS_PER_HIT * k
 
 
-SCANNED, BLOCKS_PER_SCANNED = 96, 512
-"""Where so few blocks have a document that may be returned, and one more for so many blocks of the shard, exact search
-scores all of them. Of 39,901 blocks it takes 31 us to score 37 and 88 to score 303, but 45 and 60 to bound all; of
-5,000 blocks 14 to score 28 and 33 to score 156, but 18 and 29."""
-
-
 def scans(allowed: int, blocks: int) -> bool:
-    """Whether scoring all is cheaper than bounding, if so many of a shard's blocks have what may be returned."""
-    return allowed <= SCANNED + blocks // BLOCKS_PER_SCANNED
+    """Return whether scoring all `allowed` blocks is cheaper than bounding all `blocks` of a shard."""
+    return allowed <= SCANNED_BLOCKS + blocks // BLOCKS_PER_SCANNED
 
 
-def depth_to_accumulate(documents: int) -> int:
-    """The smallest k for which it is."""
+def accumulation_depth(documents: int) -> int:
+    """Return the smallest k for which a shard of that size accumulates."""
     return max(1, -(-documents // DOCUMENTS_PER_HIT))
 
 
 class Choice(NamedTuple):
-    """How queries are answered. ``query_cut`` is for `blocks`, ``bound_share`` for `exact`; ``profile``: what a recall
-    asked for has chosen."""
+    """A plan and its knobs. `query_cut` belongs to `lists`, `bound_share` to `exact`.
+
+    `profile` is the one that a requested recall selected.
+    """
 
     plan: Plan
     query_cut: int
@@ -60,84 +52,73 @@ class Choice(NamedTuple):
     bound_share: float = 1.0
     profile: Profile | None = None
 
-    def under_filter(self) -> "Choice":
-        """The same for searches under a filter: exact, unless a heap factor was asked for.
+    @property
+    def prunes(self) -> bool:
+        """Whether knobs make the plan `exact` approximate."""
+        return self.plan == "exact" and (self.heap_factor, self.bound_share) != (1.0, 1.0)
 
-        A recall was measured without one. On 319,203 documents, under filters that let 37 % to 0.1 % of them through,
-        `blocks` finds 0.986 to 0.600 of the top 10 with knobs that find 0.995 of all, and takes longer than `exact`:
-        what it looks for is further and further down in lists that were pruned for the best documents of all.
+    def under_filter(self) -> "Choice":
+        """Return the choice for a search of few documents: exact, unless knobs of `exact` were asked for.
+
+        Profiles were measured without a filter. Under one, `lists` loses recall and takes longer than `exact`: lists
+        were pruned for the best documents of all, and it has to read further and further down.
         """
         if self.plan == "exact" and self.profile is None:
             return self
-        return Choice("exact", self.query_cut, 1.0)
+        return _EXACT._replace(query_cut=self.query_cut)
+
+
+DEFAULT_KNOBS: dict[Plan, Choice] = {
+    "exact": Choice("exact", query_cut=15, heap_factor=1.0),
+    "lists": Choice("lists", query_cut=15, heap_factor=0.6),
+}
+"""What a plan uses where the request sets nothing."""
+
+_EXACT = DEFAULT_KNOBS["exact"]
+_DEFAULTS = SearchParams()
 
 
 @dataclass(frozen=True, slots=True)
 class Planner:
-    """Chooses for one index, of that layout, with these profiles; `kept`: what its layout keeps of exact answers."""
+    """The planner of one index. `kept`: how much of the exact answers its layout keeps, by depth."""
 
     layout: Layout
     profiles: tuple[Profile, ...] = ()
     kept: tuple[Kept, ...] = ()
 
-    def choose(self, k: int, recall: float | None = None, params: SearchParams | None = None) -> Choice:
-        """The plan and its knobs for searches of k hits. `recall` is short for `SearchParams(recall=...)`.
+    def choose(self, k: int, params: SearchParams | None = None) -> Choice:
+        """Choose the plan and knobs for searches of k hits.
 
-        For a recall it is the cheapest profile that keeps it, of the nearest depth; without one, and without a recall,
-        the answer is exact.
-        What the layout lost when it was built counts: of the true top k at most that share and the one that the search
-        misses can be missing. ParameterError if the index is not made for the plan or the recall, or if `recall` and
-        `params` exclude each other.
+        A recall selects the cheapest profile of the nearest depth that keeps it; with no such profile, and without a
+        recall, the answer is exact. Recall that the layout lost when it was built counts as well: of the true top k, at
+        most what the layout lost plus what the search misses is missing.
+
+        Raises ParameterError if the index cannot serve the plan or the recall.
         """
         if k < 1:
             raise ParameterError(f"k is {k}, expected at least 1")
-        params = params or _EXACT
-        if recall is not None:
-            params = params.replace(recall=recall)
+        params = params or _DEFAULTS
         if params.recall is None:
-            return self._with_knobs(params, None)
+            return self._with_knobs(params)
         needed = self._needed(k, params.recall)
         keeping = [profile for profile in self.profiles if _keeps(profile, needed, k)]
         if not keeping:
-            return self._with_knobs(_EXACT, None)
+            return _EXACT
         measured = [profile for profile in keeping if profile.k == k]
         best = min(measured or keeping, key=lambda profile: _preference(profile, k))
-        return self._with_knobs(best.params, best)
-
-    def _needed(self, k: int, recall: float) -> float:
-        """The recall that a profile has to promise."""
-        return round(recall + self._loss(k, recall), 9)  # 0.92 + 0.05 is above 0.97 otherwise
-
-    def _loss(self, k: int, recall: float) -> float:
-        """What may be missing of the true top k even in exact answers, as at the measured depths around k."""
-        if not self.kept:
-            return 0.0
-        below, above = ([entry for entry in self.kept if side * entry.k <= side * k] for side in (1, -1))
-        lower = min(entry.lower for entry in (*below[-1:], *above[:1]))
-        if recall > lower:
-            raise ParameterError(
-                f"recall {recall} is more than this index keeps of the top {k}: the layout '{self.layout}' stores less "
-                f"than it was given, and exact answers of it have a recall of at least {lower:.3f} (95 % confidence); "
-                "ask for no more, leave recall out for the best it can do, or build with the layout 'shared'"
-            )
-        return 1.0 - lower
+        return self._with_knobs(best.params)._replace(profile=best)
 
     def reason(self, k: int, params: SearchParams, choice: Choice, *, narrow: bool) -> str:
-        """Why `choose` chose so; `narrow`: for a search under a filter."""
-        if narrow and (params.recall is not None or params.plan == "blocks"):
-            return "only exact answers are any good where a filter, or group_by, narrows the search"
+        """Say why `choose` chose so. `narrow`: a filter or group_by restricts the search."""
+        if narrow and (params.recall is not None or params.plan == "lists"):
+            return "a filter or group_by restricts the search, where only exact answers are reliable"
         if params.recall is None:
-            if choice.plan == "exact" and (choice.heap_factor, choice.bound_share) != (1.0, 1.0):
-                knobs = f"heap_factor {choice.heap_factor:g} and bound_share {choice.bound_share:g}"
-                return f"{knobs} were asked for, so the answer need not be exact"
-            asked = f"plan '{params.plan}' was asked for"
-            return "no recall was asked for, so the answer is exact" if params.plan == "auto" else asked
+            return _reason_without_recall(params, choice)
         wanted, profile = f"recall {params.recall:g} for {k} hits", choice.profile
         if profile is None:
-            measured = (
-                "none of the profiles keeps" if self.profiles else "nothing was measured (`seismic tune`) to keep"
-            )
-            return f"{measured} {wanted}, so the answer is exact"
+            if not self.profiles:
+                return f"nothing was measured (`seismic tune`) to keep {wanted}, so the answer is exact"
+            return f"none of the profiles keeps {wanted}, so the answer is exact"
         needed = self._needed(k, params.recall)
         keeping = sum(_keeps(one, needed, k) for one in self.profiles)
         return (
@@ -146,23 +127,53 @@ class Planner:
             f"confidence) in {profile.microseconds:.0f} us, an exact answer in {profile.exact_microseconds:.0f}"
         )
 
-    def _with_knobs(self, params: SearchParams, profile: Profile | None) -> Choice:
-        if params.plan != "blocks":
-            return Choice("exact", QUERY_CUT, params.heap_factor or 1.0, params.bound_share or 1.0, profile)
-        if self.layout != "lists":
+    def _needed(self, k: int, recall: float) -> float:
+        """Return the recall that a profile has to promise."""
+        return round(recall + self._loss(k, recall), 9)  # 0.92 + 0.05 is above 0.97 otherwise
+
+    def _loss(self, k: int, recall: float) -> float:
+        """Return the share of the true top k that even exact answers may lack, by the measured depths around k."""
+        if not self.kept:
+            return 0.0
+        below, above = ([entry for entry in self.kept if side * entry.k <= side * k] for side in (1, -1))
+        lower = min(entry.lower for entry in (*below[-1:], *above[:1]))
+        if recall > lower:
             raise ParameterError(
-                "plan 'blocks' visits posting lists, and this index has none; use 'exact', or build it with the layout "
-                "'lists'"
+                f"recall {recall} is more than this index keeps of the top {k}: the layout '{self.layout}' is lossy, "
+                f"and its exact answers have a recall of at least {lower:.3f} (95 % confidence); ask for no more, "
+                "leave recall out to get the best it can do, or build with the layout 'shared'"
             )
-        return Choice("blocks", params.query_cut or QUERY_CUT, params.heap_factor or HEAP_FACTOR, profile=profile)
+        return 1.0 - lower
+
+    def _with_knobs(self, params: SearchParams) -> Choice:
+        plan: Plan = "exact" if params.plan == "auto" else params.plan
+        if plan not in LAYOUTS[self.layout].plans:
+            able = ", ".join(f"'{layout}'" for layout, storage in LAYOUTS.items() if plan in storage.plans)
+            raise ParameterError(
+                f"plan '{plan}' needs posting lists, which the layout '{self.layout}' does not store; use 'exact', or "
+                f"build the index with the layout {able}"
+            )
+        default = DEFAULT_KNOBS[plan]
+        return Choice(
+            plan,
+            params.query_cut or default.query_cut if plan == "lists" else default.query_cut,
+            params.heap_factor or default.heap_factor,
+            params.bound_share or default.bound_share if plan == "exact" else default.bound_share,
+        )
 
 
-_EXACT = SearchParams()
+def _reason_without_recall(params: SearchParams, choice: Choice) -> str:
+    if choice.prunes:
+        knobs = f"heap_factor {choice.heap_factor:g} and bound_share {choice.bound_share:g}"
+        return f"{knobs} were asked for, so the answer may not be exact"
+    if params.plan == "auto":
+        return "no recall was asked for, so the answer is exact"
+    return f"plan '{params.plan}' was asked for"
 
 
 def _preference(profile: Profile, k: int) -> tuple[bool, float, float]:
-    """The smallest is the best. Costs relative to exact answers differ from depth to depth, so the nearest comes first:
-    its knobs are the loosest that hold."""
+    """Return a sort key, best first: costs relative to exact answers differ by depth, so the nearest depth comes first,
+    as its knobs are the loosest that hold."""
     return profile.exact, abs(math.log(profile.k / k)), profile.microseconds / profile.exact_microseconds
 
 
@@ -171,6 +182,7 @@ def _keeps(profile: Profile, recall: float, k: int) -> bool:
         return False
     if profile.exact or k == profile.k:
         return True
-    if profile.params.bound_share is not None and profile.k < STEADY:
+    if profile.params.bound_share is not None and profile.k < STEADY_DEPTH:
         return False
-    return (k < profile.k) == (profile.params.plan == "blocks")
+    finds_more_at_smaller_k = profile.params.plan == "lists"
+    return (k < profile.k) == finds_more_at_smaller_k

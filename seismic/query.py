@@ -1,4 +1,4 @@
-"""From what a user writes to a query the kernels take."""
+"""Parse queries into the arrays that kernels take."""
 
 from collections.abc import Mapping, Sequence
 from itertools import chain
@@ -13,10 +13,10 @@ from seismic.vectors import MAX_VALUE, MIN_VALUE, SparseVectors
 from seismic.vocabulary import Vocabulary
 
 MAX_COMPONENTS = 1 << 15
-"""Components of one query: bounds are 16 bits wide, and each component may round one up by a unit."""
+"""Most components of a query: upper bounds have 16 bits, and each component may round them up by a unit."""
 
 QUERY_DIMENSION = 1 << 32
-"""Queries always have uint32 components, so that search kernels are compiled once per kind of index."""
+"""Queries always have uint32 components, so that kernels are compiled once per kind of index."""
 
 _PLAIN = {"indices", "values"}
 
@@ -26,15 +26,16 @@ QueryLike: TypeAlias = Mapping[str, Any] | SparseVectors
 class Query(NamedTuple):
     """A query over the components of one index.
 
-    ``components`` uint32, ascending, below the index's dimension; ``values`` float32; ``unknown``: components or
-    tokens that the index does not have, which match nothing; ``cut``: word pieces at the end of a text that were too
-    many for the encoder.
+    ``components`` uint32, ascending, below the index's dimension; ``values`` float32. ``unknown``: components or tokens
+    that the index lacks, which match nothing. ``cut``: number of word pieces cut off the end of a text too long for the
+    encoder. ``examples``: numbers of the documents the query was made from, which are not hits.
     """
 
     components: npt.NDArray[np.uint32]
     values: npt.NDArray[np.float32]
     unknown: tuple[int | str, ...] = ()
     cut: int = 0
+    examples: tuple[int, ...] = ()
 
 
 def parse_query(
@@ -43,11 +44,11 @@ def parse_query(
     vocabulary: Vocabulary | None = None,
     encode: Encode | None = None,
 ) -> Query:
-    """A `Query` from {"indices": [...], "values": [...]}, {"tokens": {token: weight}}, {"text": "..."} or one
-    SparseVectors row. `encode` makes vectors of texts.
+    """Parse {"indices": [...], "values": [...]}, {"tokens": {token: weight}}, {"text": "..."} or one row of
+    SparseVectors. `encode` encodes texts.
 
-    Components need no order. Duplicates, and weights outside 1e-15 to 1e15, raise QueryError. Components
-    beyond `dimension` are unknown, not wrong: a newer encoder may know more of them.
+    Components may come in any order. Those beyond `dimension` are unknown rather than wrong, as a newer encoder may
+    have more. Raises QueryError for duplicates and for weights outside 1e-15 to 1e15.
     """
     if isinstance(query, SparseVectors):
         if len(query) != 1:
@@ -67,8 +68,10 @@ def parse_query(
 
 
 def parse_plain(queries: Sequence[QueryLike], dimension: int) -> list[Query | None]:
-    """What `parse_query` makes of many queries, all at once: of those that are lists of `indices`, ascending and below
-    `dimension`, and `values`. None for any other: it has to be parsed, or refused, by itself."""
+    """Parse many queries at once: those that are lists of `indices`, ascending and below `dimension`, and `values`.
+
+    None for every other query, which `parse_query` has to parse or refuse.
+    """
     found: list[Query | None] = [None] * len(queries)
     rows = [row for row, query in enumerate(queries) if _is_plain(query)]
     plain: list[Any] = [queries[row] for row in rows]
@@ -82,10 +85,10 @@ def parse_plain(queries: Sequence[QueryLike], dimension: int) -> list[Query | No
     with np.errstate(over="ignore"):
         values = exact.astype(np.float32)
     lengths = np.array([len(query["indices"]) for query in plain], np.int64)
-    ends, owners = np.cumsum(lengths), np.repeat(np.arange(len(rows)), lengths)
-    good = (numbers >= 0) & (numbers < dimension) & (values >= MIN_VALUE) & (values <= MAX_VALUE)  # NaN is neither
-    good[1:] &= (numbers[1:] > numbers[:-1]) | (owners[1:] != owners[:-1])
-    suspects = set(owners[~good].tolist()) | set(np.flatnonzero(lengths > MAX_COMPONENTS).tolist())
+    ends, rows_of = np.cumsum(lengths), np.repeat(np.arange(len(rows)), lengths)
+    good = (numbers >= 0) & (numbers < dimension) & (values >= MIN_VALUE) & (values <= MAX_VALUE)  # False for NaN
+    good[1:] &= (numbers[1:] > numbers[:-1]) | (rows_of[1:] != rows_of[:-1])
+    suspects = set(rows_of[~good].tolist()) | set(np.flatnonzero(lengths > MAX_COMPONENTS).tolist())
     components, start = numbers.astype(np.uint32), 0
     for at, (row, end) in enumerate(zip(rows, ends.tolist(), strict=True)):
         if at not in suspects:
@@ -152,7 +155,7 @@ def _from_text(text: Any, dimension: int, encode: Encode | None) -> Query:
 
 
 def as_rows(queries: Sequence[Query]) -> SparseVectors:
-    """Queries for the kernels, a row each."""
+    """Stack queries into the rows of one CSR matrix for the kernels."""
     if len(queries) == 1:
         (query,) = queries
         return SparseVectors.trusted(np.array([0, len(query.values)]), query.components, query.values, QUERY_DIMENSION)
@@ -178,7 +181,7 @@ def _flat(field: str, numbers: Any) -> npt.NDArray[Any]:
 
 
 def _check_weights(values: Any) -> npt.NDArray[np.float32]:
-    """The rules for weights are those of SparseVectors, which finds the words for a broken one."""
+    """Check weights by the rules of SparseVectors, which words the error."""
     weights = _flat("values", values)
     if weights.dtype.kind in "fiu" and len(weights):
         with np.errstate(over="ignore"):
@@ -192,7 +195,7 @@ def _check_weights(values: Any) -> npt.NDArray[np.float32]:
 
 
 def known_components(vectors: SparseVectors, dimension: int) -> SparseVectors:
-    """Many queries for the kernels: uint32 components, those beyond `dimension` left out."""
+    """Return queries as kernels take them: uint32 components, without those beyond `dimension`."""
     indptr, components, values = vectors.indptr, vectors.components, vectors.values
     for row in np.flatnonzero(np.diff(indptr) > MAX_COMPONENTS):
         _check_length(int(indptr[row + 1] - indptr[row]), f"query {row}")

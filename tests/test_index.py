@@ -67,10 +67,10 @@ def test_a_closed_index_says_so(tmp_path: Path) -> None:
             use()
 
 
-def test_the_plan_blocks_needs_lists(tmp_path: Path) -> None:
+def test_the_plan_lists_needs_posting_lists(tmp_path: Path) -> None:
     index = samples.opened(tmp_path, [{0: 1.0}])
-    with pytest.raises(ParameterError, match=r"this index has none; use 'exact', or build it with the layout 'lists'"):
-        index.search({"indices": [0], "values": [1.0]}, params=SearchParams(plan="blocks"))
+    with pytest.raises(ParameterError, match=r"does not store; use 'exact', or build the index with .* 'lists'"):
+        index.search({"indices": [0], "values": [1.0]}, params=SearchParams(plan="lists"))
 
 
 SIGNATURES = """
@@ -88,7 +88,7 @@ for path in sys.argv[1:]:
     index = seismic.open(path)
     index.warm_up()
     warm = [len(kernel.signatures) for kernel in kernels]
-    for plan in ("auto", "blocks", "exact"):
+    for plan in ("auto", "lists", "exact"):
         for params in (SearchParams(plan=plan), SearchParams(plan=plan, query_cut=3, heap_factor=1)):
             for form in (query, {"indices": [1, 0], "values": [1, 2]}, {"indices": [], "values": []}):
                 index.search(form, 5, params=params)

@@ -51,7 +51,7 @@ def test_build_params_out_of_range(values: dict[str, Any], message: str) -> None
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"plan": "fast"}, r"^parameter 'plan': .*'auto', 'blocks' or 'exact' \(found 'fast'\)$"),
+        ({"plan": "fast"}, r"^parameter 'plan': .*'auto', 'lists' or 'exact' \(found 'fast'\)$"),
         ({"query_cut": 0}, "query_cut"),
         ({"query_cut": 2**70}, "query_cut"),
         ({"query_cut": True}, "query_cut"),
@@ -88,3 +88,10 @@ def test_params_cannot_be_changed_but_replaced() -> None:
         params.replace(query_cut=-1)
     with pytest.raises(ParameterError, match="unknown parameter 'cut'"):
         params.replace(cut=1)
+
+
+def test_the_old_name_of_the_plan_lists_is_accepted() -> None:
+    assert SearchParams(plan="blocks").plan == "lists"  # type: ignore[arg-type]
+    stored = {"plan": "blocks", "query_cut": 3}
+    assert SearchParams(**stored).model_dump(exclude_none=True) == {"plan": "lists", "query_cut": 3}  # type: ignore[arg-type]
+    assert SearchParams.model_json_schema()["properties"]["plan"]["enum"] == ["auto", "lists", "exact"]

@@ -35,7 +35,7 @@ def test_a_deadline_ends_a_search(index: Index, search: Callable[[Index, SearchP
         search(index, SearchParams())
 
 
-@pytest.mark.parametrize("plan", ["exact", "blocks"])
+@pytest.mark.parametrize("plan", ["exact", "lists"])
 def test_a_search_that_takes_too_long_ends_and_the_next_one_is_right(index: Index, plan: str) -> None:
     params = SearchParams(plan=plan)
     before = index.search(QUERY, 5, params=params)

@@ -19,6 +19,7 @@ from seismic.builder.shard import build_shard
 from seismic.documents.table import check_documents
 from seismic.encoders import Encoder, EncoderEntry
 from seismic.errors import InputError, ParameterError
+from seismic.layouts import LAYOUTS, LOSSY
 from seismic.params import BuildParams
 from seismic.store.collection import GENERATIONS
 from seismic.store.files import write_batches
@@ -26,8 +27,6 @@ from seismic.store.manifest import (
     ENCODER,
     FORMAT_MAJOR,
     FORMAT_MINOR,
-    NO_TOPS,
-    SMALL,
     VOCABULARY,
     FileEntry,
     Kept,
@@ -96,9 +95,11 @@ def build(
                 "least as many"
             )
         vectors = vectors.widened(len(vocabulary))
-    if queries is not None and params.layout != "small":
+    storage = LAYOUTS[params.layout]
+    if queries is not None and not storage.lossy:
         raise ParameterError(
-            f"queries measure what the layout 'small' keeps; '{params.layout}' keeps all: leave them out"
+            f"queries measure what a lossy layout ({', '.join(LOSSY)}) keeps; '{params.layout}' keeps everything: "
+            "leave them out"
         )
     asked = None if queries is None else as_vectors(queries)
     table = check_documents(documents, len(vectors))
@@ -109,8 +110,8 @@ def build(
         before = Checkpoint(folder, fingerprint(vectors, table, params, plan.ranges)) if resume else None
         entries = write_shards(folder, vectors, table, params, plan, progress, before)
         kept = []
-        if params.layout == "small":
-            kept = measure_kept(vectors, params.layout, asked, workers, lambda *done: _tell(progress, "measure", *done))
+        if storage.lossy:
+            kept = measure_kept(vectors, storage, asked, workers, lambda *done: _tell(progress, "measure", *done))
         sequence = void_changes(out, published)
         entry = encoder.entry if encoder else None
         write_manifest(folder, generation, vectors, vocabulary, entry, params, entries, kept, sequence)
@@ -164,7 +165,7 @@ def write_manifest(
     """Write the vocabulary and the manifest of a generation whose shards are written."""
     Manifest(
         format=f"{FORMAT_MAJOR}.{FORMAT_MINOR}",
-        reader_features=[NO_TOPS, SMALL] if params.layout == "small" else [NO_TOPS],
+        reader_features=list(LAYOUTS[params.layout].reader_features),
         writer_features=[ENCODER] if encoder else [],
         generation=generation,
         layout=params.layout,

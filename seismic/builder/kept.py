@@ -8,9 +8,9 @@ import numpy.typing as npt
 from seismic.builder.quantize import stored_vectors
 from seismic.errors import InputError
 from seismic.kernels.exhaustive import Best, add_documents, sort_best
+from seismic.layouts import Storage
 from seismic.measure.pseudo_queries import queries_of
 from seismic.measure.recall import estimate, shares_found
-from seismic.params import Layout
 from seismic.query import known_components
 from seismic.store.manifest import Kept
 from seismic.threads import even_ranges, in_order
@@ -25,7 +25,7 @@ ROWS = 1 << 14
 
 def measure_kept(
     vectors: SparseVectors,
-    layout: Layout,
+    storage: Storage,
     queries: SparseVectors | None,
     threads: int,
     report: Callable[[int, int], None],
@@ -45,7 +45,7 @@ def measure_kept(
     ]
     for first in range(0, len(vectors), ROWS):
         given = vectors.slice(first, min(first + ROWS, len(vectors)))
-        _add_to_all(pairs, (given, stored_vectors(given, layout)), first, threads)
+        _add_to_all(pairs, (given, stored_vectors(given, storage)), first, threads)
         report(first + len(given), len(vectors))
     exact, found = (np.concatenate([_numbers(pair[which]) for pair in pairs]) for which in (0, 1))
     if (exact < 0).all():

@@ -8,18 +8,13 @@ from seismic.builder.ranges import Report
 from seismic.kernels import maxima
 from seismic.kernels.maxima import BLOCK, GROUP, WINDOW, Maxima, windows_of
 from seismic.kernels.score import Forward
+from seismic.layouts import DEFAULT, LAYOUTS, Storage
 from seismic.store.schema import check_offset
 from seismic.threads import in_order
 
-DENSE_FRACTION = 0.1
-"""A component in more than this share of the blocks gets a dense row."""
-
-SMALL_DENSE_FRACTION = 0.25
-"""The same in the layout `small`, where that saves a fifth of the maxima."""
-
 
 def find_maxima(
-    forward: Forward, dimension: int, threads: int, report: Report, dense_fraction: float = DENSE_FRACTION
+    forward: Forward, dimension: int, threads: int, report: Report, storage: Storage = LAYOUTS[DEFAULT]
 ) -> Maxima:
     """Every component's maxima over the shared blocks of the forward index; threads share its windows."""
     n_blocks, windows = -(-len(forward.scales) // BLOCK), windows_of(len(forward.scales))
@@ -32,7 +27,7 @@ def find_maxima(
 
     _run(count, windows, threads)
     totals = counts.sum(axis=0)
-    dense = totals > dense_fraction * n_blocks
+    dense = totals > storage.dense_fraction * n_blocks
     counts[:, dense] = 0
     ends = np.cumsum(counts, axis=0)
     block_starts = np.concatenate([[0], np.cumsum(ends[-1])])

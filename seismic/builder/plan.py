@@ -6,7 +6,8 @@ from typing import NamedTuple
 from seismic.errors import ParameterError
 from seismic.kernels.impacts import WINDOW
 from seismic.kernels.maxima import windows_of
-from seismic.params import BuildParams, Layout
+from seismic.layouts import LAYOUTS, Storage
+from seismic.params import BuildParams
 from seismic.store.schema import MAX_OFFSET
 from seismic.threads import even_ranges
 from seismic.vectors import SparseVectors
@@ -20,10 +21,6 @@ ORDER_DOCUMENT, SHARD_DOCUMENT = 140, 40
 
 SHARD_COMPONENT, MAXIMA_COMPONENT, IMPACTS_COMPONENT = 120, 20, 24
 """Bytes for a component of the vocabulary, and for each window of a shard's maxima, and of its impacts."""
-
-SHARD_VALUE: dict[Layout, float] = {"shared": 8.2, "small": 4.4, "full": 10.9, "lists": 14.6}
-"""Bytes for a value of a shard, by layout. Measured with all that a document takes, on 1,050,000 documents of 119
-components: 8.2 and 4.0; on 400,000 (`full`, `lists`): 10.9 and 14.5; on 8,841,823: 7.9 and 4.0."""
 
 WIDE_VALUE = 3.5
 """Bytes more for a value if components have 32 bits: 3.0, 0.9 and 2.0 were measured (`shared`, `small`, `lists`)."""
@@ -66,16 +63,17 @@ def _most_values(vectors: SparseVectors, ranges: list[tuple[int, int]]) -> int:
 
 
 def _most_bytes(vectors: SparseVectors, params: BuildParams, ranges: list[tuple[int, int]]) -> int:
+    storage = LAYOUTS[params.layout]
     return max(
-        shard_bytes(last - first, int(vectors.indptr[last] - vectors.indptr[first]), vectors.dimension, params.layout)
+        shard_bytes(last - first, int(vectors.indptr[last] - vectors.indptr[first]), vectors.dimension, storage)
         for first, last in ranges
     )
 
 
-def shard_bytes(documents: int, values: int, dimension: int, layout: Layout) -> int:
+def shard_bytes(documents: int, values: int, dimension: int, storage: Storage) -> int:
     """Anonymous memory that building a shard takes at most."""
-    windows = math.ceil(documents / WINDOW) if layout == "full" or documents <= WINDOW else 0
+    windows = math.ceil(documents / WINDOW) if storage.has_impacts(small=documents <= WINDOW) else 0
     of_windows = MAXIMA_COMPONENT * windows_of(documents) + IMPACTS_COMPONENT * windows
-    by_value = SHARD_VALUE[layout] + (WIDE_VALUE if dimension > 1 << 16 else 0)
+    by_value = storage.bytes_per_value + (WIDE_VALUE if dimension > 1 << 16 else 0)
     stored = documents * SHARD_DOCUMENT + math.ceil(values * by_value)
     return max(documents * ORDER_DOCUMENT, stored) + dimension * (SHARD_COMPONENT + of_windows)

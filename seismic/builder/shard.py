@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from seismic.builder.blocks import cut_lists, no_blocks
 from seismic.builder.impacts import find_impacts
-from seismic.builder.maxima import DENSE_FRACTION, SMALL_DENSE_FRACTION, find_maxima
+from seismic.builder.maxima import find_maxima
 from seismic.builder.order import order_documents, reordered
 from seismic.builder.prune import prune_postings
 from seismic.builder.quantize import quantize_vectors
@@ -16,7 +16,8 @@ from seismic.builder.ranges import Report
 from seismic.builder.shared import share_blocks
 from seismic.builder.summarize import summarize_lists
 from seismic.kernels.impacts import WINDOW
-from seismic.params import BuildParams, stores_residuals
+from seismic.layouts import LAYOUTS
+from seismic.params import BuildParams
 from seismic.store.files import write_batches
 from seismic.store.manifest import ShardEntry
 from seismic.store.schema import (
@@ -58,21 +59,21 @@ def build_shard(
 
     files = {DOCUMENTS: write_batches(folder / DOCUMENTS, documents.schema, _document_batches(documents))}
     numbers = order_documents(vectors, params, threads, report)
-    forward = quantize_vectors(vectors, numbers, threads, params.layout)
-    nnz, residuals = len(forward.codes), stores_residuals(params.layout)
-    shared = share_blocks(forward, vectors.dimension, threads, residuals)
-    write(SHARED, shared_batch(shared, vectors.dimension, residuals))
+    storage = LAYOUTS[params.layout]
+    forward = quantize_vectors(vectors, numbers, threads, storage)
+    nnz = len(forward.codes)
+    shared = share_blocks(forward, vectors.dimension, threads, storage.residuals)
+    write(SHARED, shared_batch(shared, vectors.dimension, storage.residuals))
     del shared
-    dense_fraction = SMALL_DENSE_FRACTION if params.layout == "small" else DENSE_FRACTION
-    maxima = find_maxima(forward, vectors.dimension, threads, report, dense_fraction)
+    maxima = find_maxima(forward, vectors.dimension, threads, report, storage)
     write(MAXIMA, maxima_batch(maxima, len(vectors)))
-    if params.layout == "full" or (len(vectors) <= WINDOW and params.layout != "small"):
+    if storage.has_impacts(small=len(vectors) <= WINDOW):
         write(IMPACTS, impacts_batch(find_impacts(forward, vectors.dimension), len(vectors)))
-    if params.layout == "lists":
+    if storage.lists:
         write(FORWARD, forward_batch(forward, vectors.dimension))
     del forward, maxima  # from here on memory goes to the lists
     lists = no_blocks(vectors.dimension)
-    if params.layout == "lists":
+    if storage.lists:
         ordered = reordered(vectors, numbers, threads)
         lists = cut_lists(prune_postings(ordered, params, report))
         write(POSTINGS, postings_batch(lists))

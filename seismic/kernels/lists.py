@@ -1,4 +1,4 @@
-"""Posting lists in blocks and their summaries, as the plan `blocks` searches them, and its scratch arrays."""
+"""Posting lists in blocks and their summaries, as the plan `lists` searches them, and its scratch arrays."""
 
 from typing import NamedTuple
 

@@ -16,8 +16,9 @@ import numpy.typing as npt
 
 from seismic.errors import InputError, ParameterError
 from seismic.index import Index, open_index
+from seismic.layouts import LAYOUTS, Layout, Plan
 from seismic.measure.recall import Recall, estimate, shares_found
-from seismic.params import Layout, Profile, SearchParams
+from seismic.params import Profile, SearchParams
 from seismic.query import known_components
 from seismic.store.profiles import write_profiles
 from seismic.vectors import SparseVectors, VectorsLike, as_vectors
@@ -112,21 +113,27 @@ def _silent(*_: object) -> None:
     """Ignore progress."""
 
 
+_ABOVE_ONE = np.round(1 + np.geomspace(0.005, 1.0, 48), 4).tolist()
+_AROUND_ONE = np.round(np.linspace(0.4, 1.2, 33), 3).tolist()
+
+LANES: dict[Plan, list[Lane]] = {
+    "exact": [
+        (EXACT, *(SearchParams(plan="exact", heap_factor=factor) for factor in _ABOVE_ONE)),
+        *(
+            tuple(SearchParams(plan="exact", bound_share=share, heap_factor=factor) for factor in (1.0, *_ABOVE_ONE))
+            for share in BOUND_SHARES
+        ),
+    ],
+    "lists": [
+        tuple(SearchParams(plan="lists", query_cut=cut, heap_factor=factor) for factor in _AROUND_ONE)
+        for cut in (2, 3, 5, 8, 12, 20)
+    ],
+}
+"""Settings to try, by plan. A lane starts with the settings that find most; exact answers come first of all."""
+
+
 def _lanes(layout: Layout) -> list[Lane]:
-    """Return all settings to try. A lane starts with the setting of highest recall."""
-    above = np.round(1 + np.geomspace(0.005, 1.0, 48), 4).tolist()
-    lanes = [(EXACT, *(SearchParams(plan="exact", heap_factor=factor) for factor in above))]
-    lanes += [
-        tuple(SearchParams(plan="exact", bound_share=share, heap_factor=factor) for factor in (1.0, *above))
-        for share in BOUND_SHARES
-    ]
-    if layout == "lists":
-        factors = np.round(np.linspace(0.4, 1.2, 33), 3).tolist()
-        lanes += [
-            tuple(SearchParams(plan="blocks", query_cut=cut, heap_factor=factor) for factor in factors)
-            for cut in (2, 3, 5, 8, 12, 20)
-        ]
-    return lanes
+    return [lane for plan in LAYOUTS[layout].plans for lane in LANES[plan]]
 
 
 class _Sample:

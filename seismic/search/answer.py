@@ -1,18 +1,19 @@
-"""What a search returns."""
+"""Answers: what a search returns."""
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from seismic.params import Plan, Profile, described
+from seismic.layouts import Plan
+from seismic.params import Profile, described
 from seismic.search.execute import SearchStats
 from seismic.search.explain import Contribution, Explanation
 
 
 class Hit(NamedTuple):
-    """A document found: the user's id, its score, its document number (row of the input).
+    """A hit: the document's id, its score and its document number (row of the input).
 
-    The score is its inner product with the query; after a fusion, the fusion's. `explanation`, if it was asked for:
-    what each component adds to the inner product, the largest first.
+    The score is the inner product with the query, or that of a fusion. `explanation`, on request: what each component
+    adds to the inner product, largest first.
     """
 
     id: str | int
@@ -23,7 +24,7 @@ class Hit(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Documents found that have the same value in a column, best first."""
+    """Hits with the same value in a column, best first."""
 
     value: Any
     hits: list[Hit]
@@ -32,20 +33,20 @@ class Group:
 @described
 @dataclass(frozen=True, slots=True)
 class Facet:
-    """A value of a column, and how many of the matches have it."""
+    """A value of a column and the number of matches that have it."""
 
     value: Any
-    """As payloads show it."""
+    """The value, as in payloads."""
     count: int
-    """Of documents."""
+    """Number of documents."""
 
 
 class Answer(NamedTuple):
-    """Hits, best first; the plan that found them; `unknown`: components or tokens of the query the index lacks.
+    """An answer: hits, best first, and the plan that found them.
 
-    `profile`: the one that a recall asked for has chosen, with its target and what was measured; else None.
-    `matched`: how many documents a filter lets through; None without one. `warnings`: what the caller might not expect.
-    `groups`, in place of hits, `facets` by column and `explanation`: None if they were not asked for.
+    `unknown`: components or tokens of the query that the index lacks. `profile`: the one that a requested recall
+    selected. `matched`: number of documents that match the filter, None without one. `warnings`: anything the caller
+    might not expect. `groups` (in place of hits), `facets` by column and `explanation` are None unless requested.
     """
 
     hits: list[Hit]
@@ -61,12 +62,12 @@ class Answer(NamedTuple):
 
 
 def cut_text(pieces: int) -> tuple[str, ...]:
-    """What to say of a query's text whose last pieces were too many for the encoder."""
+    """Warn that the last word pieces of a text were cut off; empty if none were."""
     return (f"the text is too long: its last {pieces:,} word pieces were cut off",) if pieces else ()
 
 
 def few_hits(found: int, k: int, matched: int, examples: bool) -> tuple[str, ...]:
-    """Why a filtered search of k hits found no more, as warnings; none if it found k."""
+    """Warn that a filtered search found fewer than k hits, and say why."""
     if found >= k:
         return ()
     if found == matched:

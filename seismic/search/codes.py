@@ -1,4 +1,4 @@
-"""Columns as codes, to group and count documents by their values: a number for each distinct value of a shard."""
+"""Dictionary-encoded columns, to group and count documents by value: each distinct value of a shard has a code."""
 
 from typing import NamedTuple, TypeAlias
 from weakref import WeakKeyDictionary
@@ -17,8 +17,11 @@ from seismic.view.view import View
 
 
 class Codes(NamedTuple):
-    """A column of one shard. ``values`` (Arrow): the distinct ones. ``codes`` int32: places in `values`, of every
-    document, -1 for none; or of every value of a list, and then ``documents`` int64, ascending: whose it is."""
+    """A column of one shard.
+
+    ``values`` (Arrow): the distinct values. ``codes`` int32: the code of every document, -1 for none. In a column of
+    lists, the code of every list value, and ``documents`` int64, ascending, says whose it is.
+    """
 
     values: pa.Array
     codes: npt.NDArray[np.int32]
@@ -29,23 +32,24 @@ ByColumn: TypeAlias = dict[str, Codes]
 
 
 class Columns:
-    """The codes of columns, made when first asked for, and kept as long as their shard: 4 bytes a document, or 12 a
-    value of a list, and the distinct values. Safe to use from many threads."""
+    """Codes of columns, made at the first use and cached as long as their shard lives. Safe to use from many threads.
+
+    They take 4 bytes per document, or 12 per list value, plus the distinct values.
+    """
 
     def __init__(self) -> None:
-        self._kept: WeakKeyDictionary[Address, ByColumn] = WeakKeyDictionary()
+        self._cache: WeakKeyDictionary[Address, ByColumn] = WeakKeyDictionary()
 
     def of(self, shard: LiveShard, key: str) -> Codes:
-        """The codes of a column that `check_key` has passed."""
-        columns = self._kept.setdefault(shard.address, {})
+        """Return the codes of a column that passed `check_key`."""
+        columns = self._cache.setdefault(shard.address, {})
         if key not in columns:
             columns[key] = _codes(shard.shard.documents[key])
         return columns[key]
 
 
 def check_key(view: View, key: str, where: str, *, lists: bool) -> None:
-    """ParameterError unless there is a column of that name whose values can be told apart; `lists`: or that has lists
-    of them."""
+    """Raise ParameterError unless the column exists and its values can be compared; `lists` allows lists of them."""
     if key not in view.documents.columns:
         known = ", ".join(view.documents.columns) or "no payload columns"
         raise ParameterError(f"{where}: unknown column '{key}'; this collection has {known}")
@@ -59,7 +63,7 @@ def check_key(view: View, key: str, where: str, *, lists: bool) -> None:
 
 
 def narrowed(view: View, scope: Scope, masks: list[npt.NDArray[np.bool_]]) -> Scope:
-    """The documents of a scope for which `masks` hold, bool [documents] of each shard, by number."""
+    """Narrow a scope by one mask per shard, bool [documents], by number."""
     parts = []
     for shard, part, mask in zip(view.shards, scope.parts, masks, strict=True):
         bits = from_mask(mask[shard.shard.shared.numbers])
@@ -76,7 +80,7 @@ def _codes(column: pa.ChunkedArray) -> Codes:
         rows.append(pc.list_parent_indices(chunk).to_numpy().astype(np.int64) + first)
     values, codes = _encoded([pc.list_flatten(chunk) for chunk in column.chunks], column.type.value_type)
     documents = np.concatenate(rows) if rows else np.zeros(0, np.int64)
-    # A value that a list has twice is one: keep the first of equal (document, code).
+    # A list counts each of its values once: keep the first of equal (document, code).
     order = np.lexsort((codes, documents))
     documents, codes = documents[order], codes[order]
     first = np.ones(len(codes), bool)
@@ -95,7 +99,7 @@ def _encoded(chunks: list[pa.Array], kind: pa.DataType) -> tuple[pa.Array, npt.N
 
 
 def value_at(view: View, columns: Columns, key: str, number: int) -> pa.Scalar | None:
-    """The value of a document, by its number in the view; None if it has none."""
+    """Return the value of a document, given its number in the view; None if it has none."""
     shard = int(np.searchsorted(view.firsts, number, side="right")) - 1
     codes = columns.of(view.shards[shard], key)
     code = int(codes.codes[number - view.firsts[shard]])

@@ -1,11 +1,11 @@
-"""Queries that name documents: more like this one, like these, unlike those.
+"""Queries by example: documents like this one, like these and unlike those.
 
-The query is Rocchio's: the mean of the positive examples less half the mean of the negative ones. Weights are positive,
-so what falls to 0 or below is left out.
+The query is Rocchio's: the mean of the positive examples minus half the mean of the negative ones, without the
+components whose weight is not positive.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -17,37 +17,29 @@ from seismic.vectors import MIN_VALUE, SparseVectors
 from seismic.view.view import View
 
 NEGATIVE = 0.5
-"""The weight of negative examples: then the query points where 2 x positive - negative does."""
+"""Weight of negative examples; the query points in the direction of 2 x positive - negative."""
 
 MAX_EXAMPLES, MAX_TEXTS = 1000, 16
-"""Of each kind, in one query; and how many of them may be texts, which take far longer."""
+"""Most examples of a kind in one query, and most of them that are texts, which take far longer."""
 
 
-class Question(NamedTuple):
-    """A query over the components of an index, and the documents (their numbers) that it was made of, which are no
-    hits."""
-
-    query: Query
-    examples: tuple[int, ...] = ()
-
-
-def resolve_query(view: View, query: QueryLike) -> Question:
-    """What a query of any kind asks of a view. Raises QueryError."""
+def resolve_query(view: View, query: QueryLike) -> Query:
+    """Return the query that a request asks of a view, encoding texts and fetching examples. Raises QueryError."""
     if isinstance(query, Mapping):
         if "id" in query and len(query) == 1:
-            return _like(view, [query["id"]], [], "id")
+            return _by_example(view, [query["id"]], [], "id")
         if query.keys() & {"positive", "negative"} and query.keys() <= {"positive", "negative"}:
-            return _like(view, query.get("positive", []), query.get("negative", []), "positive")
-    return Question(parse_query(query, view.manifest.dimension, view.vocabulary, view.encode_query))
+            return _by_example(view, query.get("positive", []), query.get("negative", []), "positive")
+    return parse_query(query, view.manifest.dimension, view.vocabulary, view.encode_query)
 
 
 def numbers_of(view: View, ids: Sequence[Any]) -> list[int]:
-    """Document numbers of ids, -1 for those that are not there. InputError for ids of another type than the view's."""
+    """Return the document numbers of ids, -1 for missing ones. Raises InputError for ids of the wrong type."""
     numbers: list[int] = view.find(check_delete(ids, view.rules).ids).tolist()
     return numbers
 
 
-def _like(view: View, positive: Any, negative: Any, name: str) -> Question:
+def _by_example(view: View, positive: Any, negative: Any, name: str) -> Query:
     total, examples, unknown, cut = np.zeros(view.manifest.dimension), [], [], 0
     for given, kind, weight in ((positive, name, 1.0), (negative, "negative", -NEGATIVE)):
         vectors, numbers, queries = _examples(view, given, kind)
@@ -59,12 +51,12 @@ def _like(view: View, positive: Any, negative: Any, name: str) -> Question:
         unknown += [one for query in queries for one in query.unknown]
         cut += sum(query.cut for query in queries)
     components = np.flatnonzero(total >= MIN_VALUE)
-    weights, others = total[components].astype(np.float32), tuple(dict.fromkeys(unknown))
-    return Question(Query(components.astype(np.uint32), weights, others, cut), tuple(examples))
+    weights, missing = total[components].astype(np.float32), tuple(dict.fromkeys(unknown))
+    return Query(components.astype(np.uint32), weights, missing, cut, tuple(examples))
 
 
 def _examples(view: View, given: Any, kind: str) -> tuple[SparseVectors, list[int], list[Query]]:
-    """Vectors of examples, the numbers of those that are documents, and the others as queries."""
+    """Return the vectors of all examples, the numbers of those that are documents, and the others as queries."""
     if not isinstance(given, Sequence) or isinstance(given, str):
         raise QueryError(f"{kind}: found a {type(given).__name__}, expected a list of ids, sparse vectors or texts")
     if len(given) > MAX_EXAMPLES:
@@ -85,7 +77,7 @@ def _examples(view: View, given: Any, kind: str) -> tuple[SparseVectors, list[in
 
 
 def _parsed(view: View, example: Mapping[str, Any], where: str) -> Query:
-    current().check()  # as texts take their time
+    current().check()  # encoding a text takes long
     try:
         return parse_query(example, view.manifest.dimension, view.vocabulary, view.encode_query)
     except QueryError as error:

@@ -1,100 +1,97 @@
-"""How an answer came about: what each score is made of, why the planner took its plan, and what was passed over.
+"""Explain answers: the parts of each score, the planner's reason, and what was pruned.
 
-Nothing here runs unless it is asked for: bounds are added up once more, apart from the search, which keeps none.
+Runs on request only. It adds up the upper bounds again, as a search does not keep them.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from seismic.kernels.bounds import add_bounds, least_bound, make_bounds
-from seismic.kernels.maxima import GROUP
 from seismic.params import described
 from seismic.planner import Choice
 from seismic.query import Query
-from seismic.search.execute import Method, SearchStats, method_of
-from seismic.search.request import SearchRequest
+from seismic.search.execute import SearchStats
+from seismic.search.methods import Method, MethodName, method_of
+from seismic.search.task import Result, Task
 from seismic.store.shard import Shard
-from seismic.view.scope import Scope
 from seismic.view.view import View
 
 
 @described
 @dataclass(frozen=True, slots=True)
 class Contribution:
-    """What a component adds to a document's inner product with the query."""
+    """A component's part of a document's score."""
 
     component: int
-    """Its number."""
+    """Number of the component."""
     token: str | None
-    """Its token; None where the index has no vocabulary."""
+    """Its token; None if the index has no vocabulary."""
     weight: float
     """In the query."""
     value: float
-    """In the document, as it is stored."""
+    """In the document, as stored."""
     product: float
-    """Of the two: what it adds."""
+    """Weight x value: what it adds to the score."""
 
 
 @described
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A component of the query as it was searched, after feedback and examples."""
+    """A component of the query that was searched, after feedback and examples."""
 
     component: int
-    """Its number."""
+    """Number of the component."""
     token: str | None
-    """Its token; None where the index has no vocabulary."""
+    """Its token; None if the index has no vocabulary."""
     weight: float
     """In the query."""
     blocks: int | None
-    """Those of its posting lists, in the plan `blocks`; None if its lists were cut, or are not looked at."""
+    """Blocks in its posting lists (plan `lists`); None if its lists were not searched."""
 
 
 @described
 @dataclass(frozen=True, slots=True)
 class ShardWork:
-    """How a shard was searched."""
+    """How one shard was searched."""
 
     documents: int
-    """Those it has."""
+    """Documents in the shard."""
     allowed: int
-    """Of these, those in the scope: not deleted, and let through by the filter."""
-    method: Method
-    """`lists`: the plan `blocks`. `bounds`: bounds of blocks first. `impacts`: every posting. `scan`: every document of
-    the scope."""
+    """Documents in the scope: not deleted, and matched by the filter."""
+    method: MethodName
+    """`lists`: posting lists by their block summaries. `bounds`: upper bounds of blocks, then the blocks that can
+    matter. `impacts`: every posting. `scan`: every document of the scope."""
 
 
 @described
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """How an answer came about."""
+    """How an answer was found."""
 
     why: str
-    """Why the plan was taken."""
+    """Why the planner chose the plan."""
     stats: SearchStats
-    """The work, of all searches that the answer needed."""
+    """The work of all searches for the answer."""
     terms: tuple[Term, ...]
     """The query, heaviest first."""
     lists_cut: int
-    """Of the terms, how many the plan `blocks` did not look at."""
+    """Number of terms whose posting lists were not searched (plan `lists`)."""
     threshold: float | None
-    """The score of the last hit needed, which a block has to be able to reach; None if fewer were found."""
+    """Score of the last hit needed: the upper bound of a block must reach it. None if there are fewer hits."""
     reachable: int | None
-    """Blocks whose bound reaches the threshold, over the shards that are searched by bounds; None if there are none, or
-    no threshold."""
+    """Blocks whose upper bound reaches the threshold, over the shards searched by bounds; None without such shards or a
+    threshold."""
     best_skipped: float | None
-    """The largest bound below the threshold, over the same shards; None as above."""
+    """Largest upper bound below the threshold, over the same shards; None as above."""
     selectivity: float
-    """The share of all documents that the filter lets through."""
+    """Share of all documents that the filter matches."""
     shards: tuple[ShardWork, ...]
-    """How each was searched."""
+    """How each shard was searched."""
 
 
 def contributions(view: View, query: Query, numbers: Sequence[int]) -> list[tuple[Contribution, ...]]:
-    """For each document, what the components of the query add to its score, the largest first."""
+    """Return, for each document, what the components of the query add to its score, largest first."""
     vectors, weights = view.vectors(numbers), np.zeros(view.manifest.dimension)
     weights[query.components] = query.values
     explained = []
@@ -114,54 +111,54 @@ def contributions(view: View, query: Query, numbers: Sequence[int]) -> list[tupl
     return explained
 
 
-def explain(
-    view: View,
-    scope: Scope,
-    query: Query,
-    request: SearchRequest,
-    choice: Choice,
-    depth: int,
-    kth: float | None,
-    stats: SearchStats,
-) -> Explanation:
-    """How the `depth` best documents were found, the last of which scores `kth`."""
-    k = min(depth, scope.count)
-    works = [
-        ShardWork(len(shard), part.count, method_of(shard.shard, part, k, choice))
+def explain(view: View, task: Task, result: Result, stats: SearchStats) -> Explanation:
+    """Explain how the hits of a task were found."""
+    choice, scope, depth = task.choice, task.scope, task.depth
+    methods = [
+        method_of(shard.shard, part, min(depth, scope.count), choice)
         for shard, part in zip(view.shards, scope.parts, strict=True)
     ]
-    reachable, best_skipped = None, None
-    if kth is not None:
-        bounded = [
-            bounds_around(shard.shard, query, choice.heap_factor * kth)
-            for shard, work in zip(view.shards, works, strict=True)
-            if work.method == "bounds" and work.allowed and choice.plan == "exact"
-        ]
-        if bounded:
-            reachable = sum(count for count, _ in bounded)
-            best_skipped = max((bound for _, bound in bounded if bound is not None), default=None)
-    terms = _terms(view, query, choice)
+    reachable, best_skipped = _reach(view, task, result, methods)
+    terms = _terms(view, task.query, choice)
     return Explanation(
-        why=view.planner.reason(depth, request.params, choice, narrow=request.narrow),
+        why=view.planner.reason(depth, task.request.params, choice, narrow=task.request.narrow),
         stats=stats,
         terms=terms,
-        lists_cut=max(0, len(terms) - choice.query_cut) if choice.plan == "blocks" else 0,
-        threshold=kth,
+        lists_cut=max(0, len(terms) - choice.query_cut) if choice.plan == "lists" else 0,
+        threshold=result.kth,
         reachable=reachable,
         best_skipped=best_skipped,
         selectivity=scope.count / view.live if view.live else 0.0,
-        shards=tuple(works),
+        shards=tuple(
+            ShardWork(len(shard), part.count, method.name)
+            for shard, part, method in zip(view.shards, scope.parts, methods, strict=True)
+        ),
     )
 
 
+def _reach(view: View, task: Task, result: Result, methods: Sequence[Method]) -> tuple[int | None, float | None]:
+    """Return `reachable` and `best_skipped` of an explanation."""
+    if result.kth is None or task.choice.plan != "exact":
+        return None, None
+    reaches = [
+        method.reach(shard.shard, task.query, task.choice.heap_factor * result.kth)
+        for shard, part, method in zip(view.shards, task.scope.parts, methods, strict=True)
+        if method.reach and part.count
+    ]
+    if not reaches:
+        return None, None
+    skipped = [upper_bound for _, upper_bound in reaches if upper_bound is not None]
+    return sum(blocks for blocks, _ in reaches), max(skipped, default=None)
+
+
 def _terms(view: View, query: Query, choice: Choice) -> tuple[Term, ...]:
-    order = np.argsort(-query.values, kind="stable")  # as the plan `blocks` chooses its lists
-    looked_at = choice.query_cut if choice.plan == "blocks" else 0
+    order = np.argsort(-query.values, kind="stable")  # as the plan `lists` chooses its lists
+    searched = choice.query_cut if choice.plan == "lists" else 0
     terms = []
     for rank, (component, weight) in enumerate(
         zip(query.components[order].tolist(), query.values[order].tolist(), strict=True)
     ):
-        blocks = sum(_blocks_of(shard.shard, component) for shard in view.shards) if rank < looked_at else None
+        blocks = sum(_blocks_of(shard.shard, component) for shard in view.shards) if rank < searched else None
         terms.append(Term(component, _token(view, component), weight, blocks))
     return tuple(terms)
 
@@ -171,19 +168,6 @@ def _blocks_of(shard: Shard, component: int) -> int:
         return 0
     lists = shard.lists.blocks.lists
     return int(lists[component + 1]) - int(lists[component])
-
-
-def bounds_around(shard: Shard, query: Query, score: float) -> tuple[int, float | None]:
-    """(blocks whose bound reaches a score, the largest bound that does not)."""
-    n_blocks, terms = len(shard.shared.starts) - 1, len(query.components)
-    groups = -(-n_blocks // GROUP)
-    scratch = make_bounds(max(len(shard.maxima.scales), 1), groups)
-    unit = add_bounds(shard.maxima, query.components, query.values, groups, scratch)
-    bounds: npt.NDArray[np.uint16] = scratch.bounds[:n_blocks]
-    reaching = bounds >= least_bound(score, unit, terms)
-    below = bounds[~reaching]
-    best = float((int(below.max()) + terms) * unit) if len(below) and below.max() > 0 else None
-    return int(np.count_nonzero(reaching)), best
 
 
 def _token(view: View, component: int) -> str | None:

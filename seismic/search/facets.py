@@ -1,4 +1,4 @@
-"""How often the values of columns occur among the documents that match a query."""
+"""Count the values of columns among the documents that match a query."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -18,15 +18,15 @@ from seismic.view.scope import Scope
 from seismic.view.view import View
 
 Counts: TypeAlias = list[tuple[Any, int]]
-"""(value, documents), the most frequent first, then by value."""
+"""(value, number of documents), the most frequent first, then by value."""
 
 
 def count_facets(
-    view: View, columns: Columns, scope: Scope, query: Query, besides: Sequence[int], facets: Sequence[FacetBy]
+    view: View, columns: Columns, scope: Scope, query: Query, facets: Sequence[FacetBy]
 ) -> dict[str, Counts]:
-    """By column, over the documents of the scope that share a component with the query, but for `besides`.
+    """Count, by column, the documents of the scope that share a component with the query, except its examples.
 
-    A scan: it reads the components of every shared block that the scope has a document of.
+    Scans the components of every block with a document in the scope.
     """
     totals: dict[str, Counter[Any]] = {facet.key: Counter() for facet in facets}
     for shard, part, first in zip(view.shards, scope.parts, view.firsts, strict=False):
@@ -34,7 +34,7 @@ def count_facets(
         if part.count == 0:
             continue
         matched = matches(shard.shard.shared, part.allowed, query, view.manifest.dimension)
-        here = [number - first for number in besides if first <= number < first + len(shard)]
+        here = [number - first for number in query.examples if first <= number < first + len(shard)]
         matched[here] = False
         for key, total in totals.items():
             codes = columns.of(shard, key)
@@ -48,11 +48,11 @@ def count_facets(
 
 def _order(entry: tuple[Any, int]) -> tuple[int, bool, Any]:
     value, count = entry
-    return -count, isinstance(value, str), value  # times that are text come after those that are none
+    return -count, isinstance(value, str), value  # text sorts after other values
 
 
 def matches(shared: Any, allowed: npt.NDArray[np.uint8], query: Query, dimension: int) -> npt.NDArray[np.bool_]:
-    """bool [documents], by number."""
+    """Return which documents of a shard match a query, bool [documents], by number."""
     table = make_query_table(dimension)
     load_query(table, query.components, query.values)
     marked = np.empty(len(shared.starts) - 1, np.uint8)

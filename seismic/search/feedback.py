@@ -1,7 +1,7 @@
-"""Pseudo-relevance feedback: a query widened by what its own best documents have (Rocchio's, as in RM3).
+"""Pseudo-relevance feedback: expand a query by components of its own best documents (Rocchio, as in RM3).
 
-The components that weigh most in the mean of the documents, each by its score, are added to the query: both as shares
-of their weight, so that scores stay in the query's own range.
+The heaviest components of the documents' score-weighted mean are added to the query. Query and expansion each keep a
+fixed share of the query's total weight, so that scores stay in its range.
 """
 
 from typing import Any
@@ -15,10 +15,10 @@ from seismic.vectors import MIN_VALUE
 from seismic.view.view import View
 
 
-def widened(
+def expand_query(
     view: View, query: Query, numbers: npt.NDArray[np.int64], scores: npt.NDArray[np.floating[Any]], feedback: Feedback
 ) -> Query:
-    """The query after feedback from documents and their scores, best first; itself if there are none."""
+    """Return the query expanded by documents, best first, with their scores; unchanged without documents."""
     numbers, weights = numbers[: feedback.documents], scores[: feedback.documents].astype(np.float64)
     if len(numbers) == 0:
         return query

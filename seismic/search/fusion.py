@@ -5,7 +5,8 @@ brought to one scale within each run, as in OpenSearch's min-max normalisation.
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,57 +15,50 @@ from seismic.errors import InputError, ParameterError
 from seismic.kernels.maxima import BLOCK
 from seismic.search.examples import numbers_of
 from seismic.search.request import Fusion, Run
+from seismic.search.task import Result, Task
 from seismic.view.scope import Scope
 from seismic.view.view import View
 
 LEAST = 0.001
-"""What the last hit of a run scores after normalisation: more than one that is not in it."""
+"""Normalised score of a run's last hit: above that of documents outside the run."""
 
 
 class Ranking(NamedTuple):
-    """Documents, best first, with their scores, and what they count."""
+    """Documents, best first, with their scores, and the ranking's weight."""
 
     numbers: npt.NDArray[np.int64]
     scores: npt.NDArray[np.float64]
     weight: float
 
 
-class Fused(NamedTuple):
-    """Document numbers int64 and scores float64, best first, ties by number; and what the caller might not expect."""
+def fuse(view: View, task: Task, result: Result) -> Result:
+    """Fuse a task's own hits with the runs of its request: the documents of its scope, except its examples, best first,
+    ties by number, from the score threshold on.
 
-    numbers: npt.NDArray[np.int64]
-    scores: npt.NDArray[np.float64]
-    warnings: tuple[str, ...]
-
-
-def fuse(
-    view: View,
-    scope: Scope,
-    numbers: npt.NDArray[np.int64],
-    scores: npt.NDArray[np.floating[Any]],
-    fusion: Fusion,
-    besides: Sequence[int] = (),
-) -> Fused:
-    """The engine's own hits and the runs that came along, as one ranking of documents of the scope, but for `besides`.
-    ParameterError if a run has an id twice, or of another type than the view's."""
-    rankings = [Ranking(numbers[: fusion.depth], scores[: fusion.depth].astype(np.float64), fusion.weight)]
-    warnings: tuple[str, ...] = ()
+    Raises ParameterError if a run has an id twice, or of another type than the collection's.
+    """
+    fusion, excluded = task.request.fusion, task.query.examples
+    assert fusion is not None
+    own = result.numbers[: fusion.depth], result.scores[: fusion.depth].astype(np.float64)
+    rankings, warnings = [Ranking(*own, fusion.weight)], list[str]()
     for at, run in enumerate(fusion.runs):
-        ranking, unknown = _ranking(view, scope, run, besides, f"fusion.runs[{at}]")
+        ranking, unknown = _ranking(view, task.scope, run, excluded, f"fusion.runs[{at}]")
         rankings.append(ranking)
         if unknown:
-            shown = ", ".join(map(repr, unknown[:3])) + (", ..." if len(unknown) > 3 else "")
-            warnings += (f"fusion.runs[{at}]: {len(unknown)} ids are not in the collection ({shown})",)
+            examples = ", ".join(map(repr, unknown[:3])) + (", ..." if len(unknown) > 3 else "")
+            warnings.append(f"fusion.runs[{at}]: {len(unknown)} ids are not in the collection ({examples})")
     totals: dict[int, float] = {}
     for ranking in rankings:
         for number, share in zip(ranking.numbers.tolist(), _shares(ranking.scores, fusion).tolist(), strict=True):
             totals[number] = totals.get(number, 0.0) + ranking.weight * share
-    best = sorted(totals.items(), key=lambda hit: (-hit[1], hit[0]))
-    return Fused(np.array([n for n, _ in best], np.int64), np.array([s for _, s in best], np.float64), warnings)
+    least = task.request.score_threshold or 0.0
+    best = sorted((hit for hit in totals.items() if hit[1] >= least), key=lambda hit: (-hit[1], hit[0]))
+    numbers, scores = np.array([number for number, _ in best], np.int64), np.array([score for _, score in best])
+    return replace(result, numbers=numbers, scores=scores, warnings=tuple(warnings))
 
 
 def _shares(scores: npt.NDArray[np.float64], fusion: Fusion) -> npt.NDArray[np.float64]:
-    """What each hit of a ranking adds, but for the ranking's weight."""
+    """Return what each hit of a ranking adds, before the ranking's weight."""
     if fusion.method == "rrf":
         ranks = np.arange(1, len(scores) + 1, dtype=np.float64)
         return np.reciprocal(fusion.k + ranks)
@@ -75,8 +69,10 @@ def _shares(scores: npt.NDArray[np.float64], fusion: Fusion) -> npt.NDArray[np.f
     return np.clip((scores / 2 - least) / (best - least), LEAST, 1)
 
 
-def _ranking(view: View, scope: Scope, run: Run, besides: Sequence[int], where: str) -> tuple[Ranking, list[str | int]]:
-    """A run's documents that are in the scope, but for `besides`; and its ids that are not in the collection."""
+def _ranking(
+    view: View, scope: Scope, run: Run, excluded: Sequence[int], where: str
+) -> tuple[Ranking, list[str | int]]:
+    """Return a run's documents in the scope, except `excluded`, and its ids that the collection lacks."""
     ids = [hit.id for hit in run.hits]
     if len(set(ids)) < len(ids):
         twice = next(one for at, one in enumerate(ids) if one in ids[:at])
@@ -89,13 +85,13 @@ def _ranking(view: View, scope: Scope, run: Run, besides: Sequence[int], where: 
     scores = np.array([hit.score for hit in run.hits], np.float64)
     order = np.argsort(-scores, kind="stable")
     numbers, scores = numbers[order], scores[order]
-    kept = (numbers >= 0) & ~np.isin(numbers, besides)
-    kept[kept] = _within(view, scope, numbers[kept])
+    kept = (numbers >= 0) & ~np.isin(numbers, excluded)
+    kept[kept] = _in_scope(view, scope, numbers[kept])
     return Ranking(numbers[kept], scores[kept], run.weight), unknown
 
 
-def _within(view: View, scope: Scope, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    """Whether documents are in the scope."""
+def _in_scope(view: View, scope: Scope, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Return whether documents are in the scope, bool [n]."""
     inside = np.ones(len(numbers), bool)
     for shard, part, first in zip(view.shards, scope.parts, view.firsts, strict=False):
         here = np.flatnonzero((numbers >= first) & (numbers < first + len(shard)))

@@ -1,4 +1,4 @@
-"""One model of a request: what to look for, how to search, and what to tell of what was found."""
+"""Search requests: the query, how to search, and what to return."""
 
 from typing import Annotated, Literal, Self
 
@@ -10,23 +10,23 @@ from seismic.params import Params, SearchParams
 from seismic.query import QueryLike
 
 MOST_RUNS, MOST_RANKED, MOST_FACETS = 16, 10_000, 16
-"""In one request: runs to fuse with, hits of one of them, and columns to count."""
+"""Most runs to fuse, hits of one run, and facets in a request."""
 
 Weight = Annotated[float, Field(gt=0, le=1e6)]
 Key = Annotated[str, Field(min_length=1)]
 
 
 class Feedback(Params):
-    """Pseudo-relevance feedback: the query is widened by what its own best documents have, and asked again."""
+    """Pseudo-relevance feedback: expand the query by components of its own best documents, and search again."""
 
     documents: Annotated[int, Field(ge=1, le=1000)] = 3
-    """Best documents to learn from."""
+    """Number of best documents to learn from."""
 
     components: Annotated[int, Field(ge=1, le=1000)] = 100
-    """How many of their heaviest components to take."""
+    """Number of their heaviest components to add."""
 
     weight: Annotated[float, Field(gt=0, le=1)] = 0.2
-    """Their share of the query's weight; the rest is the query's own."""
+    """Share of the expanded query's weight that the added components get."""
 
 
 class Ranked(Params):
@@ -36,115 +36,115 @@ class Ranked(Params):
     """The document's id in this collection."""
 
     score: Annotated[float, Field(allow_inf_nan=False)]
-    """Higher is better; of any scale."""
+    """Higher is better, on any scale."""
 
 
 class Run(Params):
-    """What another search found for the same question."""
+    """The hits of another search for the same query."""
 
     hits: Annotated[list[Ranked], Field(max_length=MOST_RANKED)]
-    """In any order; they are ranked by score, equal ones in the order given."""
+    """Hits in any order. They are ranked by score, ties in the given order."""
 
     weight: Weight = 1.0
-    """How much it counts."""
+    """Weight of the run."""
 
 
 class Fusion(Params):
-    """Hybrid search: fuse with runs of other searches, which come with the request."""
+    """Hybrid search: fuse the hits with runs of other searches that come with the request."""
 
     runs: Annotated[list[Run], Field(min_length=1, max_length=MOST_RUNS)]
-    """What others found."""
+    """Runs of other searches."""
 
     method: Literal["rrf", "weighted"] = "rrf"
     """`rrf`: the sum of weight / (k + rank) over the runs (reciprocal rank fusion, SIGIR 2009). `weighted`: the sum of
-    weight x score, scores brought to 0.001-1 within each run: (score - least) / (best - least)."""
+    weight x score, with the scores of each run normalised to 0.001-1: (score - lowest) / (highest - lowest)."""
 
     k: Annotated[int, Field(ge=1, le=1_000_000)] = 60
-    """Of `rrf`: the larger it is, the less first ranks count."""
+    """Constant of `rrf`: the larger, the less top ranks dominate."""
 
     weight: Weight = 1.0
-    """How much this collection's own run counts."""
+    """Weight of this collection's own run."""
 
     depth: Annotated[int, Field(ge=1, le=MOST_RANKED)] = 100
-    """Hits of its own run."""
+    """Number of hits in this collection's own run."""
 
 
 class GroupBy(Params):
-    """The best hits of the best groups: documents that have the same value in a column."""
+    """Return the best hits of the best groups; a group is the documents with one value in a column."""
 
     key: Key
-    """The column. Documents without a value are in no group."""
+    """The column. Documents without a value belong to no group."""
 
     limit: Annotated[int, Field(ge=1, le=1000)] = 10
-    """Most groups, best first: by their best hit."""
+    """Most groups to return, ordered by their best hit."""
 
     size: Annotated[int, Field(ge=1, le=1000)] = 1
-    """Most hits of a group."""
+    """Most hits per group."""
 
 
 class FacetBy(Params):
-    """How often the values of a column occur among the matches: documents that share a component with the query, and
-    that the filter lets through."""
+    """Count the values of a column among the matches: the documents that share a component with the query and match the
+    filter."""
 
     key: Key
-    """The column; of a list, each of its values counts once for a document."""
+    """The column. In a column of lists, each value counts once per document."""
 
     limit: Annotated[int, Field(ge=1, le=10_000)] = 10
-    """Most values, the most frequent first."""
+    """Most values to return, most frequent first."""
 
 
 class SearchRequest(Params):
-    """A question to an index."""
+    """A search request."""
 
-    model_config = ConfigDict(arbitrary_types_allowed=True)  # queries and filters are checked when they are used
+    model_config = ConfigDict(arbitrary_types_allowed=True)  # queries and filters are checked when used
 
     query: SkipValidation[QueryLike]
-    """What to look for: `indices` and `values`, `tokens` with weights, a `text`, a document's `id`, or examples:
-    `positive` and `negative`, each a list of ids, of sparse vectors, or of texts."""
+    """`indices` and `values`, `tokens` with weights, a `text`, a document's `id`, or examples: `positive` and
+    `negative`, each a list of ids, sparse vectors or texts."""
 
     limit: Annotated[int, Field(ge=1)] = 10
     """Most hits to return."""
 
     offset: Annotated[int, Field(ge=0)] = 0
-    """Hits to pass over before: pages of an exact answer tile, as equal scores go by document number."""
+    """Hits to skip. Pages of exact answers never overlap, as ties are ordered by document number."""
 
     filter: SkipValidation[FilterLike] | None = None
-    """Only documents that it lets through are hits; `seismic.filters.language` says what it is made of."""
+    """Restricts the search to matching documents, in the language of `seismic.filters.language`."""
 
     params: SearchParams = SearchParams()
     """How to search."""
 
     score_threshold: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
-    """Least score of a hit."""
+    """Lowest score of a hit."""
 
     feedback: Feedback | None = None
-    """Widen the query by what its best documents have."""
+    """Expand the query by its best documents."""
 
     fusion: Fusion | None = None
-    """Fuse with what other searches found; scores of hits are those of the fusion."""
+    """Fuse with the hits of other searches. Hits have the scores of the fusion."""
 
     group_by: GroupBy | None = None
-    """Answer with groups of hits in place of hits; its `limit` takes the place of the request's."""
+    """Return groups of hits instead of hits; its `limit` replaces that of the request."""
 
     facets: Annotated[list[FacetBy], Field(max_length=MOST_FACETS)] | None = None
-    """Count values of columns."""
+    """Count the values of columns."""
 
     explain: bool = False
-    """Say how the answer came about: each hit's score, the plan, and the work."""
+    """Explain the answer: the parts of each hit's score, the plan and the work."""
 
     @property
     def end(self) -> int:
-        """Hits up to the end of the page."""
+        """Number of hits up to the end of the page."""
         return self.offset + self.limit
 
     @property
     def narrow(self) -> bool:
-        """Whether searches are of some of the documents only, where nothing but exact answers is any good."""
+        """Whether the search is restricted to some documents, where only exact answers are reliable."""
         return self.filter is not None or self.group_by is not None
 
     @property
     def depth(self) -> int:
-        """Hits that have to be found."""
+        """Number of hits that the search has to find."""
         if self.group_by:
             return self.group_by.limit * self.group_by.size
         return self.fusion.depth if self.fusion else self.end
@@ -155,8 +155,8 @@ class SearchRequest(Params):
         if len(set(keys)) < len(keys):
             raise PydanticCustomError("facets", "facets name a column twice, expected each once")
         if self.group_by is not None:
-            besides = [name for name in ("limit", "offset", "fusion") if name in self.model_fields_set]
-            if besides:
+            excluded = [name for name in ("limit", "offset", "fusion") if name in self.model_fields_set]
+            if excluded:
                 message = "group_by excludes {found}, which counts hits; its own limit counts groups"
-                raise PydanticCustomError("groups", message, {"found": " and ".join(besides)})
+                raise PydanticCustomError("groups", message, {"found": " and ".join(excluded)})
         return self

@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from seismic.encoders import EncoderEntry
 from seismic.errors import CorruptIndexError, FormatError
-from seismic.params import BuildParams, Layout
+from seismic.layouts import FEATURES, Layout
+from seismic.params import BuildParams
 from seismic.store.sections import Section
 from seismic.vectors import MAX_DIMENSION
 from seismic.version import __version__
@@ -19,11 +20,9 @@ from seismic.version import __version__
 FORMAT_MAJOR, FORMAT_MINOR = 1, 0
 """A reader accepts any minor of its major: a minor only adds files or fields that older readers do not need."""
 
-NO_TOPS, SMALL = "no-tops", "small"
-"""Features: shared.arrow without the largest value of each row; the layout `small`, which also lacks residuals."""
-
-READER_FEATURES: frozenset[str] = frozenset({NO_TOPS, SMALL})
-"""Features this release can read; an index that needs others is refused."""
+READER_FEATURES: frozenset[str] = FEATURES
+"""Features this release can read; an index that needs another is refused. `no-tops`: shared.arrow without the largest
+value of each row. `small`: also without residuals."""
 
 ENCODER = "encoder"
 WRITER_FEATURES: frozenset[str] = frozenset({ENCODER})

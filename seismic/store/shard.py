@@ -14,7 +14,7 @@ from seismic.kernels.lists import Blocks, Summaries
 from seismic.kernels.maxima import BLOCK, Maxima
 from seismic.kernels.score import Forward
 from seismic.kernels.shared import Shared
-from seismic.params import Layout, stores_residuals
+from seismic.layouts import LAYOUTS, Layout
 from seismic.store.files import map_batch, map_table, names_of
 from seismic.store.invariants import check_column, check_forward, check_impacts, check_lists, check_maxima, check_shared
 from seismic.store.manifest import FileEntry, ShardEntry
@@ -74,7 +74,7 @@ class Shard:
 
 def open_shard(generation: Path, entry: ShardEntry, layout: Layout, dimension: int) -> Shard:
     """Map a shard's files. Raises CorruptIndexError if one is missing, has another size, or breaks an invariant."""
-    folder = generation / entry.folder
+    folder, storage = generation / entry.folder, LAYOUTS[layout]
 
     def mapped(name: str, schema: pa.Schema, rows: int, unused: Sequence[str] = ()) -> pa.RecordBatch:
         batch = map_batch(folder / name, _entry_of(folder, entry, name), schema, unused)
@@ -85,7 +85,7 @@ def open_shard(generation: Path, entry: ShardEntry, layout: Layout, dimension: i
     _check_rows(folder / DOCUMENTS, documents.num_rows, entry.documents)
     _check_documents(documents, folder / DOCUMENTS)
     n_blocks = -(-entry.documents // BLOCK)
-    shared = shared_arrays(mapped(SHARED, shared_schema(dimension, stores_residuals(layout)), n_blocks, SHARED_UNUSED))
+    shared = shared_arrays(mapped(SHARED, shared_schema(dimension, storage.residuals), n_blocks, SHARED_UNUSED))
     check_shared(shared, dimension, f"{folder / SHARED}")
     _check_nnz(folder / SHARED, len(shared.codes) + len(shared.own_codes), entry.nnz)
     _check_rows(folder / SHARED, len(shared.numbers), entry.documents)
@@ -96,7 +96,7 @@ def open_shard(generation: Path, entry: ShardEntry, layout: Layout, dimension: i
         impacts = impacts_arrays(mapped(IMPACTS, impacts_schema(entry.documents), dimension))
         check_impacts(impacts, f"{folder / IMPACTS}")
         _check_nnz(folder / IMPACTS, len(impacts.positions), entry.nnz)
-    if layout == "lists":
+    if storage.lists:
         forward = forward_arrays(mapped(FORWARD, forward_schema(dimension), entry.documents))
         check_forward(forward, dimension, f"{folder / FORWARD}")
         _check_nnz(folder / FORWARD, len(forward.components), entry.nnz)

@@ -8,7 +8,8 @@ from seismic.builder.maxima import find_maxima
 from seismic.builder.order import order_documents
 from seismic.builder.quantize import quantize_vectors
 from seismic.builder.shared import share_blocks
-from seismic.params import BuildParams, Layout, stores_residuals
+from seismic.layouts import LAYOUTS, Layout
+from seismic.params import BuildParams
 from seismic.store.manifest import ShardEntry
 from seismic.store.shard import Shard
 from seismic.vectors import SparseVectors
@@ -50,10 +51,11 @@ def with_documents(
 
 def build_delta(vectors: SparseVectors, documents: pa.Table, layout: Layout) -> Shard:
     """Build a read-only shard in memory: Numba would compile other kernels for writeable arrays."""
+    storage = LAYOUTS[layout]
     numbers = order_documents(vectors, PARAMS, 1, _quiet)
-    forward = quantize_vectors(vectors, numbers, 1, layout)
-    shared = share_blocks(forward, vectors.dimension, 1, stores_residuals(layout))
-    maxima = find_maxima(forward, vectors.dimension, 1, _quiet)
+    forward = quantize_vectors(vectors, numbers, 1, storage)
+    shared = share_blocks(forward, vectors.dimension, 1, storage.residuals)
+    maxima = find_maxima(forward, vectors.dimension, 1, _quiet, storage)
     for array in (*shared, *maxima):
         array.flags.writeable = False
     entry = ShardEntry(

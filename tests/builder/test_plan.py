@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from seismic import BuildParams, ParameterError
 from seismic.builder import plan
 from seismic.builder.plan import PER_DOCUMENT, PROCESS, plan_shards, shard_bytes
-from seismic.params import Layout
+from seismic.layouts import LAYOUTS, Layout
 from tests.samples import random_vectors
 
 VECTORS = random_vectors(300)
@@ -17,7 +17,7 @@ PARAMS = BuildParams()
 
 def cost(first: int, last: int) -> int:
     values = int(VECTORS.indptr[last] - VECTORS.indptr[first])
-    return shard_bytes(last - first, values, VECTORS.dimension, "shared")
+    return shard_bytes(last - first, values, VECTORS.dimension, LAYOUTS["shared"])
 
 
 ALL = cost(0, len(VECTORS))
@@ -60,6 +60,8 @@ def test_shards_hold_no_more_values_than_arrow_counts(monkeypatch: pytest.Monkey
 @pytest.mark.parametrize("layout", ["shared", "small", "full", "lists"])
 def test_documents_without_values_count_and_wide_components_count_more(layout: Layout) -> None:
     documents, values = 10**6, 10**8
-    narrow, wide = (shard_bytes(documents, values, dimension, layout) for dimension in (1 << 16, (1 << 16) + 1))
+    narrow, wide = (
+        shard_bytes(documents, values, dimension, LAYOUTS[layout]) for dimension in (1 << 16, (1 << 16) + 1)
+    )
     assert values * 3 < wide - narrow < values * 4
-    assert shard_bytes(documents, 0, 1, layout) >= 100 * documents
+    assert shard_bytes(documents, 0, 1, LAYOUTS[layout]) >= 100 * documents

@@ -12,6 +12,7 @@ import pytest
 import seismic
 from seismic import BuildParams, SparseVectors
 from seismic.builder.plan import PER_DOCUMENT, PROCESS, shard_bytes
+from seismic.layouts import LAYOUTS
 from seismic.store.garbage import RESUMABLE
 from tests.builder.test_build import files
 from tests.samples import random_vectors
@@ -161,7 +162,7 @@ def test_the_generation_served_stays_while_the_next_one_is_interrupted(tmp_path:
 
 def test_memory_cuts_shards_and_the_bytes_are_those_of_as_many(tmp_path: Path, whole: dict[str, bytes]) -> None:
     quarter = max(
-        shard_bytes(225, int(VECTORS.indptr[first + 225] - VECTORS.indptr[first]), VECTORS.dimension, "shared")
+        shard_bytes(225, int(np.diff(VECTORS.indptr[[first, first + 225]])[0]), VECTORS.dimension, LAYOUTS["shared"])
         for first in range(0, 900, 225)
     )
     memory = PROCESS + PER_DOCUMENT * len(VECTORS) + quarter

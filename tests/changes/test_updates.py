@@ -21,8 +21,8 @@ from seismic import (
     Vocabulary,
 )
 from seismic.changes.updates import Writer
+from seismic.layouts import Layout
 from seismic.maintenance import compaction
-from seismic.params import Layout
 from tests import naive, samples
 from tests.naive import Row
 
@@ -182,7 +182,7 @@ def test_the_plan_blocks_sees_changes(tmp_path: Path) -> None:
     seismic.delete(tmp_path / "index", [2])
     seismic.upsert(tmp_path / "index", SparseVectors.from_dicts([{0: 1.5}]), pa.table({"id": [3]}))
     index.refresh()
-    found = index.search({"indices": [0], "values": [1.0]}, 2, params=SearchParams(plan="blocks"))
+    found = index.search({"indices": [0], "values": [1.0]}, 2, params=SearchParams(plan="lists"))
     assert [hit.id for hit in found] == [1, 3]
 
 

@@ -12,8 +12,8 @@ import pyarrow as pa
 
 import seismic
 from seismic import BuildParams, SearchParams, SparseVectors, Vocabulary
+from seismic.layouts import Layout
 from seismic.maintenance.migrate import FORMAT
-from seismic.params import Layout
 
 FROZEN = Path(__file__).parent
 LAYOUTS: tuple[Layout, ...] = ("shared", "small", "full", "lists")
@@ -54,7 +54,7 @@ def answers(folder: Path, layout: Layout) -> dict[str, list[list[tuple[str, floa
     """Plan -> query -> id and score of its hits."""
     plans = {"exact": SearchParams(plan="exact")}
     if layout == "lists":
-        plans["blocks"] = SearchParams(plan="blocks", query_cut=DIMENSION, heap_factor=0.01)
+        plans["lists"] = SearchParams(plan="lists", query_cut=DIMENSION, heap_factor=0.01)
     queries = vectors(QUERIES, 2)
     with seismic.open(folder) as index:
         return {

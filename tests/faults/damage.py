@@ -16,7 +16,7 @@ import pyarrow as pa
 
 import seismic
 from seismic import BuildParams, CorruptIndexError, SearchParams, SparseVectors, StorageError, Vocabulary
-from seismic.params import Layout
+from seismic.layouts import Layout
 from seismic.store.manifest import read_manifest
 from seismic.store.sections import placed
 
@@ -56,8 +56,8 @@ def use(collection: Path) -> str:
     queries = SparseVectors.from_dicts([{component * 7919 % 60: 1.0 for component in range(9)}, {0: 2.0}], 60)
     try:
         with seismic.open(collection) as index:
-            for plan in ("exact", "blocks") if index.manifest.layout == "lists" else ("exact",):
-                params = SearchParams(plan=plan, query_cut=9 if plan == "blocks" else None)  # type: ignore[arg-type]
+            for plan in ("exact", "lists") if index.manifest.layout == "lists" else ("exact",):
+                params = SearchParams(plan=plan, query_cut=9 if plan == "lists" else None)  # type: ignore[arg-type]
                 for k in (1, 10, 1000):
                     numbers, _ = index.search_batch(queries, k, params=params)
                     assert numbers.max() < len(index)

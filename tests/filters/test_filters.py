@@ -205,7 +205,7 @@ def test_exact_answers_under_a_filter_are_the_true_top_k(
     collection.assert_top_k(query, wanted, k)
     collection.assert_top_k(query, wanted, k, recall=0.1 if collection.layout == "small" else 0.9)  # it keeps less
     if collection.layout == "lists":
-        collection.assert_top_k(query, wanted, k, params=SearchParams(plan="blocks", query_cut=1, heap_factor=2))
+        collection.assert_top_k(query, wanted, k, params=SearchParams(plan="lists", query_cut=1, heap_factor=2))
 
 
 @given(wanted=filters, query=queries, k=st.sampled_from([1, 10]))
@@ -240,9 +240,9 @@ def test_an_answer_says_how_many_matched_and_why_there_are_few(collection: Colle
     assert (answer.matched, answer.warnings) == (2, ("only 2 documents match the filter",))
     assert collection.index.answer(query, 2, filter=two).warnings == ()
     if collection.layout == "lists":
-        answer = collection.index.answer(query, 1, filter=two, params=SearchParams(plan="blocks"))
+        answer = collection.index.answer(query, 1, filter=two, params=SearchParams(plan="lists"))
         assert answer.plan == "exact"
-        assert answer.warnings == ("the plan 'blocks' finds too little under a filter: the answer is exact",)
+        assert answer.warnings == ("the plan 'lists' loses recall under a filter, so the answer is exact",)
     answer = collection.index.answer(samples.as_query({0: 1.0}), 300, filter={})
     assert answer.matched == len(collection.index)
     found = len(answer.hits)

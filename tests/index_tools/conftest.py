@@ -34,7 +34,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
 
 @pytest.fixture(scope="session")
 def scifact_lists(scifact: Scifact, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A collection of the layout `lists`, which has the plan `blocks`; do not change it."""
+    """A collection of the layout `lists`, which has the plan `lists`; do not change it."""
     folder = tmp_path_factory.mktemp("collections") / "scifact-lists"
     params = seismic.BuildParams(layout="lists")
     seismic.build(scifact.vectors, folder, documents=scifact.documents, vocabulary=scifact.vocabulary, params=params)

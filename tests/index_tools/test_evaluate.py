@@ -19,11 +19,11 @@ QUERIES = DATA / "queries.parquet"
 
 def test_blocks_beside_exact(scifact_lists: Path, run: Run, tmp_path: Path) -> None:
     judged = "--qrels", DATA / "qrels.tsv", "--where", "split=test"
-    knobs = "--plan", "blocks", "--query-cut", 8, "--heap-factor", 0.9, "--threads", 2, "-k", 10, "-k", 20
+    knobs = "--plan", "lists", "--query-cut", 8, "--heap-factor", 0.9, "--threads", 2, "-k", 10, "-k", 20
     result = run("evaluate", scifact_lists, "--queries", QUERIES, *judged, *knobs, "--output", tmp_path / "results")
     assert result.exit_code == 0, result.output
     assert "| recall@10 against exact" in result.stdout
-    assert "| blocks, query_cut 8, heap_factor 0.9 |" in result.stdout
+    assert "| lists, query_cut 8, heap_factor 0.9 |" in result.stdout
     written = (tmp_path / "results" / "report.md").read_text()
     assert written.startswith(result.stdout)
     pictures = re.findall(r"\((.*\.png)\)", written)
@@ -39,7 +39,7 @@ def test_blocks_beside_exact(scifact_lists: Path, run: Run, tmp_path: Path) -> N
     assert [depth["recall"] for depth in exact["depths"]] == [1.0, 1.0]
     expected = {"nDCG@10": 0.6436, "RR@10": 0.6159, "R@10": 0.7619, "R@100": 0.8930, "R@1000": 0.9733}
     assert exact["effectiveness"] == pytest.approx(expected, abs=1e-4)
-    assert blocks["params"] == {"plan": "blocks", "query_cut": 8, "heap_factor": 0.9}
+    assert blocks["params"] == {"plan": "lists", "query_cut": 8, "heap_factor": 0.9}
     assert 0.5 < blocks["effectiveness"]["nDCG@10"] < 0.7
     for setting in (exact, blocks):
         assert setting["queries_per_second"]["2"] > 0
@@ -49,7 +49,7 @@ def test_blocks_beside_exact(scifact_lists: Path, run: Run, tmp_path: Path) -> N
             assert 0 < depth["documents_scored"] <= 5183
             assert 0 < depth["latency"]["p50"] <= depth["latency"]["p95"] <= depth["latency"]["p99"]
     assert {(point["k"], point["params"]["plan"]) for point in report["curve"]} == {
-        (k, plan) for k in (10, 20) for plan in ("exact", "blocks")
+        (k, plan) for k in (10, 20) for plan in ("exact", "lists")
     }
     assert all(point["recall"] > 0 and point["microseconds"] > 0 for point in report["curve"])
     assert len(report["samples"]) == 300
@@ -58,7 +58,7 @@ def test_blocks_beside_exact(scifact_lists: Path, run: Run, tmp_path: Path) -> N
     assert len({hit.query_id for hit in hits}) == 300
     with seismic.open(scifact_lists) as index:
         queries = read_queries(QUERIES, where=["split=test"])
-        params = SearchParams(plan="blocks", query_cut=8, heap_factor=0.9)
+        params = SearchParams(plan="lists", query_cut=8, heap_factor=0.9)
         first = index.search(queries.vectors.slice(0, 1), 20, params=params)
     assert [(hit.query_id, hit.doc_id) for hit in hits[: len(first)]] == [(queries.ids[0], hit.id) for hit in first]
     assert [hit.score for hit in hits[: len(first)]] == pytest.approx([hit.score for hit in first], abs=1e-6)

@@ -7,7 +7,7 @@ from seismic import SparseVectors
 from seismic.builder.quantize import quantize_vectors
 from seismic.kernels.quantize import quantize
 from seismic.kernels.score import Forward
-from seismic.params import Layout
+from seismic.layouts import LAYOUTS, Layout
 from tests import naive, samples
 
 
@@ -64,10 +64,12 @@ def test_empty_documents_have_scale_zero() -> None:
 @given(vectors=samples.sparse_vectors(), data=st.data())
 def test_rows_come_in_the_order_asked_for(layout: Layout, vectors: SparseVectors, data: st.DataObject) -> None:
     numbers = np.array(data.draw(st.lists(st.integers(0, len(vectors) - 1))), np.uint32)
-    rows = [naive.rows(vectors)[number] for number in numbers]
-    expected = quantize_vectors(SparseVectors.from_dicts(rows, vectors.dimension), np.arange(len(rows)), 1, layout)
+    rows, storage = [naive.rows(vectors)[number] for number in numbers], LAYOUTS[layout]
+    expected = quantize_vectors(
+        SparseVectors.from_dicts(rows, vectors.dimension), np.arange(len(rows)), 1, LAYOUTS[layout]
+    )
     for threads in (1, 2, 3):
-        found = quantize_vectors(vectors, numbers, threads, layout)
+        found = quantize_vectors(vectors, numbers, threads, storage)
         assert found.numbers.tolist() == numbers.tolist()
         for one, other in zip(found[1:], expected[1:], strict=True):
             np.testing.assert_array_equal(one, other, strict=True)

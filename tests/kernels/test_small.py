@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 
 from seismic import SparseVectors
 from seismic.builder.maxima import find_maxima
-from seismic.builder.quantize import LEAST_CODE, quantize_vectors, stored_vectors
+from seismic.builder.quantize import quantize_vectors, stored_vectors
 from seismic.builder.shared import share_blocks
 from seismic.kernels.score import Forward
 from seismic.kernels.shared import Shared, rounding_of
+from seismic.layouts import LAYOUTS
 from tests import naive, samples
 from tests.kernels.test_exact import Shard, assert_exact, search
 from tests.kernels.test_shared import restored
@@ -20,7 +21,7 @@ RESIDUALS = ("residuals", "own_residuals")
 
 
 def forward_of(vectors: SparseVectors) -> Forward:
-    return quantize_vectors(vectors, np.arange(len(vectors), dtype=np.uint32), 1, "small")
+    return quantize_vectors(vectors, np.arange(len(vectors), dtype=np.uint32), 1, LAYOUTS["small"])
 
 
 def shared_of(vectors: SparseVectors) -> Shared:
@@ -36,7 +37,7 @@ def shard_of(vectors: SparseVectors) -> Shard:
 @given(samples.sparse_vectors(values=ANY_SIZE))
 def test_light_components_and_residuals_are_dropped(vectors: SparseVectors) -> None:
     whole, found = samples.forward(vectors), forward_of(vectors)
-    kept = whole.codes >= LEAST_CODE
+    kept = whole.codes >= LAYOUTS["small"].least_code
     np.testing.assert_array_equal(found.components, whole.components[kept], strict=True)
     np.testing.assert_array_equal(found.codes, whole.codes[kept], strict=True)
     np.testing.assert_array_equal(found.scales, whole.scales, strict=True)
@@ -48,12 +49,15 @@ def test_light_components_and_residuals_are_dropped(vectors: SparseVectors) -> N
 @given(samples.sparse_vectors(values=ANY_SIZE))
 def test_stored_vectors(vectors: SparseVectors) -> None:
     for row, expected, given_row in zip(
-        naive.rows(stored_vectors(vectors, "small")), naive.small(naive.rows(vectors)), naive.rows(vectors), strict=True
+        naive.rows(stored_vectors(vectors, LAYOUTS["small"])),
+        naive.small(naive.rows(vectors)),
+        naive.rows(vectors),
+        strict=True,
     ):
         assert row == pytest.approx(expected, rel=1e-6)
         assert bool(row) == bool(given_row)  # the heaviest always stays
     for row, expected in zip(
-        naive.rows(stored_vectors(vectors, "shared")), naive.stored(naive.rows(vectors)), strict=True
+        naive.rows(stored_vectors(vectors, LAYOUTS["shared"])), naive.stored(naive.rows(vectors)), strict=True
     ):
         assert row == pytest.approx(expected, rel=1e-6)
 

@@ -35,7 +35,7 @@ def search(plan: str, stop: Any) -> tuple[np.ndarray, list[np.ndarray]]:
     numbers, scores = np.full((len(QUERIES), K), -7), np.zeros((len(QUERIES), K), np.float32)
     csr, least_scores = samples.queries(QUERIES), np.zeros(len(QUERIES), np.float32)
     out = scores, numbers, np.zeros((len(QUERIES), 4), np.int64)
-    if plan == "blocks":
+    if plan == "lists":
         case = Case(VECTORS, {})
         blocks = sum(padded(len(list_)) for list_ in case.lists.values())
         lists = make_workspace(VECTORS.dimension, len(VECTORS), blocks)._replace(stop=stop)
@@ -57,7 +57,7 @@ def search(plan: str, stop: Any) -> tuple[np.ndarray, list[np.ndarray]]:
     return numbers, [space.bounds.bounds, *space.table]
 
 
-PLANS = pytest.mark.parametrize("plan", ["exact", "scan", "accumulate", "blocks"])
+PLANS = pytest.mark.parametrize("plan", ["exact", "scan", "accumulate", "lists"])
 
 
 @PLANS

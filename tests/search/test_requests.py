@@ -39,10 +39,10 @@ def test_pages_tile(there: Changed, row: int) -> None:
     assert pages[-1] == []
 
 
-@pytest.mark.parametrize("plan", ["exact", "blocks"])
+@pytest.mark.parametrize("plan", ["exact", "lists"])
 @pytest.mark.parametrize("limit", [3, 1000])
 def test_a_threshold_keeps_what_reaches_it(there: Changed, plan: Any, limit: int) -> None:
-    params = SearchParams(plan=plan, **({"query_cut": 1000, "heap_factor": 1e-9} if plan == "blocks" else {}))
+    params = SearchParams(plan=plan, **({"query_cut": 1000, "heap_factor": 1e-9} if plan == "lists" else {}))
     for row in QUERIES:
         query = samples.as_query(row)
         whole = there.index.search(query, 1000)
@@ -151,14 +151,14 @@ def test_a_batch_is_its_requests_one_by_one(there: Changed) -> None:
     requests += [SearchRequest(query=query, score_threshold=2.0) for query in queries[:3]]
     papers = {"must": [{"key": "source", "match": {"value": "paper"}}]}
     requests += [SearchRequest(query=query, filter=dict(papers)) for query in queries[:3]]
-    requests += [SearchRequest(query=query, params=SearchParams(plan="blocks", query_cut=4)) for query in queries]
-    assert there.index.ask_batch(requests) == [there.index.ask(request) for request in requests]
-    assert there.index.ask_batch([]) == []
-    assert there.index.ask_batch(requests * 10, threads=2) == there.index.ask_batch(requests * 10)
+    requests += [SearchRequest(query=query, params=SearchParams(plan="lists", query_cut=4)) for query in queries]
+    assert there.index.search_many(requests) == [there.index.ask(request) for request in requests]
+    assert there.index.search_many([]) == []
+    assert there.index.search_many(requests * 10, threads=2) == there.index.search_many(requests * 10)
     with pytest.raises(QueryError, match=r"searches\[2\]: id: found no document 'nope'"):
-        there.index.ask_batch([*requests[:2], SearchRequest(query={"id": "nope"})])
+        there.index.search_many([*requests[:2], SearchRequest(query={"id": "nope"})])
     with pytest.raises(FilterError, match=r"searches\[1\].filter.must\[0\].key: unknown column 'nope'"):
-        there.index.ask_batch([requests[0], SearchRequest(query=queries[0], filter={"must": [nope]})])
+        there.index.search_many([requests[0], SearchRequest(query=queries[0], filter={"must": [nope]})])
 
 
 def test_stored_vectors(there: Changed) -> None:

@@ -27,7 +27,7 @@ from tests.naive import Row
 
 EXACT = SearchParams(plan="exact")
 WHOLE_LISTS = BuildParams(layout="lists", postings_per_list=100_000, summary_energy=1.0)
-EVERY_BLOCK = SearchParams(plan="blocks", query_cut=1000, heap_factor=1e-9)
+EVERY_BLOCK = SearchParams(plan="lists", query_cut=1000, heap_factor=1e-9)
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def test_hits_carry_ids_scores_and_numbers(small: Small) -> None:
 
 
 @pytest.mark.parametrize("threads", [1, 2, 7])
-@pytest.mark.parametrize("params", [SearchParams(plan="blocks"), EXACT])
+@pytest.mark.parametrize("params", [SearchParams(plan="lists"), EXACT])
 def test_batches_are_searches_one_by_one(small: Small, threads: int, params: SearchParams) -> None:
     numbers, scores = small.in_shards.search_batch(small.queries, 5, params=params, threads=threads)
     for row in range(len(small.queries)):
@@ -147,7 +147,7 @@ def test_batches_of_every_kind(small: Small) -> None:
 
 def test_threads_may_search_one_index(small: Small) -> None:
     cuts = [1, 2, 5, 1000]  # they need workspaces of several sizes
-    searches = [EXACT, *(SearchParams(plan="blocks", query_cut=cut) for cut in cuts)]
+    searches = [EXACT, *(SearchParams(plan="lists", query_cut=cut) for cut in cuts)]
     expected = [small.in_shards.search_batch(small.queries, 10, params=params) for params in searches]
 
     def task(number: int) -> Any:
@@ -218,7 +218,7 @@ def test_unknown_components_do_not_disturb_the_others(tmp_path: Path) -> None:
     assert ([hit.number for hit in answer.hits], answer.unknown) == ([1], ("zebra",))
 
 
-@pytest.mark.parametrize("params", [SearchParams(plan="blocks"), EXACT])
+@pytest.mark.parametrize("params", [SearchParams(plan="lists"), EXACT])
 def test_one_document(tmp_path: Path, params: SearchParams) -> None:
     index = samples.opened(tmp_path, [{5: 2.0}], params=BuildParams(layout="lists"))
     (hit,) = index.search({"indices": [5], "values": [0.5]}, 10, params=params)
@@ -234,7 +234,7 @@ def test_only_empty_documents(
 ) -> None:
     index = samples.opened(tmp_path, [{}, {}, {}], dimension, shards=shards, params=BuildParams(layout=layout))
     index.warm_up()
-    plans: list[Literal["exact", "blocks"]] = ["exact"] if layout == "shared" else ["exact", "blocks"]
+    plans: list[Literal["exact", "lists"]] = ["exact"] if layout == "shared" else ["exact", "lists"]
     for plan in plans:
         assert index.search({"indices": [0, 1], "values": [1, 1]}, params=SearchParams(plan=plan)) == []
     assert index.document_ids([0, 1, 2]) == [0, 1, 2]
@@ -263,11 +263,11 @@ def test_parameters_out_of_range(small: Small) -> None:
 def test_statistics_count_the_work(small: Small) -> None:
     query = {"indices": [0, 1, 2], "values": [3.0, 2.0, 1.0]}
     for index in (small.index, small.in_shards):
-        stats = index.answer(query, params=SearchParams(plan="blocks", query_cut=2, heap_factor=1e-9)).stats
+        stats = index.answer(query, params=SearchParams(plan="lists", query_cut=2, heap_factor=1e-9)).stats
         assert stats.lists == 2 * len(index.view.shards)
         assert stats.blocks == stats.blocks_visited > 0
         assert stats.documents_scored == sum(bool(row.keys() & {0, 1}) for row in small.documents)
-        pruned = index.answer(query, 1, params=SearchParams(plan="blocks", query_cut=2, heap_factor=2.0)).stats
+        pruned = index.answer(query, 1, params=SearchParams(plan="lists", query_cut=2, heap_factor=2.0)).stats
         assert pruned.blocks_visited < pruned.blocks
         assert pruned.documents_scored < stats.documents_scored
 
@@ -295,7 +295,7 @@ def test_default_settings_are_exact(scifact: Scifact, scifact_index: Path) -> No
 def test_default_settings_of_blocks_find_nearly_all(scifact: Scifact, tmp_path: Path) -> None:
     seismic.build(scifact.vectors, tmp_path / "lists", params=BuildParams(layout="lists"), workers=2)
     index = seismic.open(tmp_path / "lists")
-    numbers, _ = index.search_batch(scifact.query_vectors, params=SearchParams(plan="blocks"), threads=2)
+    numbers, _ = index.search_batch(scifact.query_vectors, params=SearchParams(plan="lists"), threads=2)
     assert recall(scifact, numbers) >= 0.99
 
 

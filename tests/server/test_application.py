@@ -71,7 +71,7 @@ async def test_failures_on_the_short_way(running, tiny, monkeypatch):
     def fail(*arguments, **options):
         raise RuntimeError("secret")
 
-    monkeypatch.setattr(Index, "ask_batch", fail)
+    monkeypatch.setattr(Index, "search_many", fail)
     async with running(tiny) as client:
         response = await client.post(URL, json=GOOD)
     assert response.status_code == 500

@@ -104,14 +104,14 @@ async def test_a_collection_that_cannot_warm_up_is_never_ready(running, tiny, mo
 @pytest.fixture
 async def held(running, tiny, monkeypatch) -> AsyncIterator[tuple]:
     """(client, started, release): one thread, no queue; searches hold their thread until released."""
-    search, started, release = Index.ask_batch, threading.Event(), threading.Event()
+    search, started, release = Index.search_many, threading.Event(), threading.Event()
 
     def ask(*arguments, **options):
         started.set()
         release.wait()
         return search(*arguments, **options)
 
-    monkeypatch.setattr(Index, "ask_batch", ask)
+    monkeypatch.setattr(Index, "search_many", ask)
     async with running(tiny, threads=1, queue=0) as client:
         yield client, started, release
         release.set()
@@ -141,7 +141,7 @@ async def test_failures_are_told_to_the_log_and_not_to_the_client(running, tiny,
     def fail(*arguments, **options):
         raise error
 
-    monkeypatch.setattr(Index, "ask_batch", fail)
+    monkeypatch.setattr(Index, "search_many", fail)
     async with running(tiny) as client:
         with structlog.testing.capture_logs() as lines:
             response = await client.post(URL, json=BODY)

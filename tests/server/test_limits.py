@@ -94,7 +94,7 @@ def endless(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
             current().check()
             time.sleep(0.001)
 
-    monkeypatch.setattr(Index, "ask_batch", ask)
+    monkeypatch.setattr(Index, "search_many", ask)
     return began
 
 

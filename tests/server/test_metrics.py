@@ -92,7 +92,7 @@ async def recall(client: httpx.AsyncClient, labels: tuple[str, ...]) -> tuple[fl
 
 async def test_answers_that_need_not_be_exact_are_audited(running, tiny, monkeypatch):
     async with running(tiny, audit_every=1) as client:
-        ask = Index.ask_batch
+        ask = Index.search_many
 
         def worse(index: Index, requests: list[SearchRequest], threads: int = 1) -> list[Answer]:
             answers = ask(index, requests, threads)
@@ -101,7 +101,7 @@ async def test_answers_that_need_not_be_exact_are_audited(running, tiny, monkeyp
                     del answer.hits[1:]
             return answers
 
-        monkeypatch.setattr(Index, "ask_batch", worse)
+        monkeypatch.setattr(Index, "search_many", worse)
         await client.post(URL, json=BODY)  # exact: not audited
         await client.post(URL, json=BODY | {"params": {"heap_factor": 2.0}})
         assert await recall(client, ("tiny", "", "")) == (1, 0.5)
@@ -120,12 +120,12 @@ async def test_audits_are_by_the_profile_that_was_chosen(running, tiny, monkeypa
         exact_microseconds=2.0,
         queries=9,
     )
-    ask = Index.ask_batch
+    ask = Index.search_many
 
     def profiled(index: Index, requests: list[SearchRequest], threads: int = 1) -> list[Answer]:
         return [answer._replace(profile=profile) for answer in ask(index, requests, threads)]
 
-    monkeypatch.setattr(Index, "ask_batch", profiled)
+    monkeypatch.setattr(Index, "search_many", profiled)
     async with running(tiny, audit_every=1) as client:
         await client.post(URL, json=BODY)
         assert await recall(client, ("tiny", "10", "0.9")) == (1, 1.0)
@@ -139,7 +139,7 @@ async def test_audits_are_by_the_profile_that_was_chosen(running, tiny, monkeypa
         (SearchParams(heap_factor=1.0), "exact", True),
         (SearchParams(heap_factor=1.1), "exact", False),
         (SearchParams(bound_share=0.9), "exact", False),
-        (SearchParams(plan="blocks"), "blocks", False),
+        (SearchParams(plan="lists"), "lists", False),
     ],
 )
 def test_what_is_exact(params, plan, exact):

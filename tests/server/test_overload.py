@@ -34,7 +34,7 @@ Full = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 @pytest.fixture
 def full(running, tiny, monkeypatch: pytest.MonkeyPatch) -> Full:
     """`async with full(**settings) as client`: its only thread is busy until the block ends, and nothing may wait."""
-    search, started, release = Index.ask_batch, threading.Event(), threading.Event()
+    search, started, release = Index.search_many, threading.Event(), threading.Event()
 
     def ask(*arguments: Any, **options: Any) -> Any:
         started.set()
@@ -52,7 +52,7 @@ def full(running, tiny, monkeypatch: pytest.MonkeyPatch) -> Full:
                 release.set()
                 assert (await first).status_code == 200
 
-    monkeypatch.setattr(Index, "ask_batch", ask)
+    monkeypatch.setattr(Index, "search_many", ask)
     return enter
 
 

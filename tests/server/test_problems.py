@@ -293,7 +293,7 @@ def test_a_request_id_that_is_not_well_formed_is_replaced(client, given):
 
 
 def test_a_plan_the_index_is_not_made_for(client):
-    found = refused(client, 422, query=GOOD, params={"plan": "blocks"})
+    found = refused(client, 422, query=GOOD, params={"plan": "lists"})
     assert found.type == "urn:problem-type:seismic:invalid-parameter"
     assert "'blocks'" in found.detail
 

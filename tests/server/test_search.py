@@ -24,7 +24,7 @@ def expected(hits: list[Hit]) -> list[tuple[str | int, float]]:
     return [(hit.id, hit.score) for hit in hits]
 
 
-@pytest.mark.parametrize("plan", ["auto", "blocks", "exact"])
+@pytest.mark.parametrize("plan", ["auto", "lists", "exact"])
 def test_search_by_components(client, with_lists, scifact, plan):
     for row in range(0, 50, 10):
         query = scifact.query(row)
@@ -52,7 +52,7 @@ def test_search_by_tokens(client, index, scifact):
 
 
 def test_search_params_reach_the_engine(client, with_lists, scifact):
-    params = {"plan": "blocks", "query_cut": 1, "heap_factor": 2.5}
+    params = {"plan": "lists", "query_cut": 1, "heap_factor": 2.5}
     query = scifact.query(3)
     few = ask(client, "lists", query=query, params=params)
     assert pairs(few) == expected(with_lists.search(query, params=SearchParams(**params)))

@@ -98,7 +98,7 @@ async def main(folder: Path) -> tuple[int, dict[str, int]]:
         before = signatures()
         for collection in app.service.collections:
             lists = collection.index.manifest.layout == "lists"
-            await tour(client, collection.index.name, ["blocks"] if lists else [])
+            await tour(client, collection.index.name, ["lists"] if lists else [])
         for path in ("/healthz", "/metrics", "/v1/collections"):
             await ask(client, "GET", path)
     late = {kernel: count for kernel, count in signatures().items() if count > before[kernel]}

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Annotated, Any, get_args, get_origin
 
 import typer
+from pydantic import BeforeValidator
+from pydantic.fields import FieldInfo
 
 
 def with_params(command: Callable[..., None]) -> Callable[..., None]:
@@ -18,9 +20,7 @@ def with_params(command: Callable[..., None]) -> Callable[..., None]:
             name,
             inspect.Parameter.KEYWORD_ONLY,
             default=field.default,
-            annotation=Annotated[
-                _plain(field.annotation), typer.Option(help=field.description, rich_help_panel=model.__name__)
-            ],
+            annotation=Annotated[_type_of(field), typer.Option(help=field.description, rich_help_panel=model.__name__)],
         )
         for name, field in model.model_fields.items()
     ]
@@ -32,6 +32,11 @@ def with_params(command: Callable[..., None]) -> Callable[..., None]:
 
     expanded.__signature__ = signature.replace(parameters=[*own, *fields])  # type: ignore[attr-defined]
     return expanded
+
+
+def _type_of(field: FieldInfo) -> Any:
+    """Return the type of an option. A field that accepts aliases is text: typer would refuse them."""
+    return str if any(isinstance(one, BeforeValidator) for one in field.metadata) else _plain(field.annotation)
 
 
 def _plain(annotation: Any) -> Any:

@@ -42,7 +42,7 @@ def _answer(service: Service, index: Index, searches: Sequence[SearchRequest], t
     index, tracer = index.frozen(), tracing.current()  # hits and payloads are of one view, whatever changes meanwhile
     began = time.perf_counter()
     with tracer.span("search"):
-        answers = index.ask_batch(searches, threads)
+        answers = index.search_many(searches, threads)
     service.answered(index, searches, answers, time.perf_counter() - began)
     with tracer.span("payloads"):
         state = _state(index)

@@ -39,7 +39,7 @@ from seismic.errors import (
     UnauthorizedError,
     UnavailableError,
 )
-from seismic.params import unfolded
+from seismic.params import flattened
 
 MEDIA_TYPE = "application/problem+json"
 MAX_LISTED = 20
@@ -204,7 +204,7 @@ async def _on_client_gone(request: Request, error: Exception) -> Response:
 
 async def _on_invalid_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    problems = [one for problem in error.errors() for one in unfolded(problem)]
+    problems = [one for problem in error.errors() for one in flattened(problem)]
     first = problems[0]
     if first["type"] == "json_invalid":
         detail = f"the body is not JSON: {first['ctx']['error']} at character {first['loc'][1]}"

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, SkipValidation, Tag, model_validator
 
 from seismic.filters.language import AnyFilter
-from seismic.params import Layout
+from seismic.layouts import Layout
 from seismic_server.collections.served import State
 
 Component = Annotated[int, Field(ge=0, lt=1 << 32)]
@@ -140,7 +140,7 @@ class CollectionInfo(Schema):
     dimension: int
     """Size of the vocabulary: components are below it."""
     layout: Layout
-    """What the index is made of, which decides the plans it can follow: `blocks` needs `lists`."""
+    """What the index is made of, which decides the plans it can follow: `lists` needs `lists`."""
     kept: float | None
     """Share of the exact top 10 of the vectors given that exact answers find, as the build of a layout that does not
     store all of them has measured; null: all that was given is stored."""

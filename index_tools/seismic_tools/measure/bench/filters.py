@@ -179,7 +179,7 @@ def measure(
             ask(rows[0], filters[0])
         search("cached", ask, filters)
         search("recall_97", ask, filters, SearchParams(recall=0.97))
-        with patch("seismic.search.execute.scans", lambda *_: True):
+        with patch("seismic.search.methods.scans", lambda *_: True):
             search("scan", engine, filters)
     truth = np.array(found["scan"])
     recalls = {name: _recall(np.array(found[name]), truth) for name in ("cached", "recall_97")}

@@ -11,7 +11,7 @@ from ir_measures import Qrel, ScoredDoc
 
 import seismic
 from seismic import Index, SearchParams
-from seismic.params import Layout
+from seismic.layouts import LAYOUTS
 from seismic_tools.measure.evaluate.building import RSS_UNIT
 from seismic_tools.measure.evaluate.results import Beside, BuildCost, CurvePoint, Evaluation
 from seismic_tools.measure.evaluate.trial import Trial
@@ -27,7 +27,7 @@ BOUND_SHARES = (0.95, 0.9, 0.85, 0.8)
 """Bound shares of `exact`."""
 
 CUTS, BLOCK_FACTORS = (4, 8, 15), (0.6, 0.8, 1.0)
-"""Query cuts and heap factors of a curve along `blocks`."""
+"""Query cuts and heap factors of a curve along `lists`."""
 
 
 class Request(NamedTuple):
@@ -111,9 +111,9 @@ def _named(index: Index, queries: Queries, params: SearchParams) -> SearchParams
 def _curve(index: Index, queries: Queries, k: int, exact: Trial) -> list[CurvePoint]:
     settings = [EXACT, *(EXACT.replace(heap_factor=factor) for factor in FACTORS)]
     settings += [EXACT.replace(bound_share=share) for share in BOUND_SHARES]
-    if index.manifest.layout == _WITH_BLOCKS:
+    if "lists" in LAYOUTS[index.manifest.layout].plans:
         settings += [
-            SearchParams(plan="blocks", query_cut=cut, heap_factor=factor) for cut in CUTS for factor in BLOCK_FACTORS
+            SearchParams(plan="lists", query_cut=cut, heap_factor=factor) for cut in CUTS for factor in BLOCK_FACTORS
         ]
     points = []
     for params in settings:
@@ -124,9 +124,6 @@ def _curve(index: Index, queries: Queries, k: int, exact: Trial) -> list[CurvePo
             CurvePoint(k, params.model_dump(exclude_none=True), recall(found, exact.search(k)[0]), microseconds)
         )
     return points
-
-
-_WITH_BLOCKS: Layout = "lists"
 
 
 def _sizes(index: Index) -> dict[str, int]:

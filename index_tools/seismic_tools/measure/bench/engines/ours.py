@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, ClassVar, get_args
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,25 +11,26 @@ import numpy.typing as npt
 import seismic
 from seismic import BuildParams, SearchParams, SparseVectors
 from seismic.builder.prune import postings_per_list
-from seismic.params import Layout
+from seismic.layouts import LAYOUTS
 
 from .base import Engine, Knobs, Setting, Shape, Vectors
 
 
 class Ours(Engine):
-    """The layouts `shared`, `small` and `full`, for the plan `exact`, and `lists`, for the plan `blocks`."""
+    """The layouts `shared`, `small` and `full`, for the plan `exact`, and `lists`, for the plan `lists`."""
 
     name = "ours"
     requirement = None
     calls: ClassVar = {"batch": "search_batch", "one": "Index.search"}
 
     def builds(self, shape: Shape, quick: bool) -> list[Knobs]:
-        shared, small, full, lists = ({"layout": layout} for layout in ("shared", "small", "full", "lists"))
+        shared, *others = ({"layout": layout} for layout in LAYOUTS)
+        lists = others[-1]
         shorter = postings_per_list(BuildParams(), shape.documents) * 3 // 4
-        return [shared] if quick else [shared, small, full, lists, {**lists, "postings_per_list": shorter}]
+        return [shared] if quick else [shared, *others, {**lists, "postings_per_list": shorter}]
 
     def settings(self, build: Knobs, k: int, quick: bool) -> list[Setting]:
-        if build["layout"] != "lists":
+        if "lists" not in LAYOUTS[build["layout"]].plans:
             looser = (1.04, 1.08, 1.2) if quick else (1.02, 1.04, 1.06, 1.08, 1.1, 1.13, 1.17, 1.22, 1.3)
             approximate = [Setting({"plan": "exact", "heap_factor": factor}) for factor in looser]
             for share in (0.95, 0.85) if quick else (0.95, 0.9, 0.85, 0.8):
@@ -38,7 +39,7 @@ class Ours(Engine):
             return [Setting({"plan": "exact"}, exact=True), *approximate]
         cuts, factors = (3, 4, 6, 8, 11, 15), (0.5, 0.55, 0.6, 0.7, 0.8, 0.9, 1.0)
         return [
-            Setting({"plan": "blocks", "query_cut": cut, "heap_factor": factor}) for cut in cuts for factor in factors
+            Setting({"plan": "lists", "query_cut": cut, "heap_factor": factor}) for cut in cuts for factor in factors
         ]
 
     def build(self, vectors: Vectors, shape: Shape, folder: Path, knobs: Knobs, threads: int) -> None:
@@ -47,7 +48,7 @@ class Ours(Engine):
     def prepare(self, shape: Shape) -> None:
         with TemporaryDirectory() as folder:  # which compiles what a build needs
             few = SparseVectors.from_dicts([{row % 3: 1.0, 3 + row % 5: 0.5} for row in range(200)], shape.dimension)
-            for layout in get_args(Layout):
+            for layout in LAYOUTS:
                 seismic.build(few, Path(folder, layout), params=BuildParams(layout=layout))
 
     def open(self, shape: Shape, folder: Path, knobs: Knobs) -> None:

@@ -1,0 +1,206 @@
+"""Search methods: the ways to find the top k of one shard, a record each, in the order of preference."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from seismic.filters.bits import count_documents, none_of
+from seismic.kernels import accumulate, exact, scan, traverse
+from seismic.kernels.bounds import add_bounds, least_bound, make_bounds
+from seismic.kernels.lists import padded
+from seismic.kernels.maxima import GROUP
+from seismic.layouts import LAYOUTS
+from seismic.planner import DEFAULT_KNOBS, Choice, accumulates, accumulation_depth, scans
+from seismic.query import Query
+from seismic.search.workspaces import Workspaces
+from seismic.store.shard import Shard
+from seismic.vectors import SparseVectors
+from seismic.view.scope import Part, Scope, everything
+from seismic.view.view import View
+
+MethodName: TypeAlias = Literal["lists", "scan", "impacts", "bounds"]
+
+Reach: TypeAlias = tuple[int, float | None]
+"""(Blocks whose upper bound reaches a score, the largest upper bound that does not.)"""
+
+
+class ShardSearch(NamedTuple):
+    """A batch of queries over one shard.
+
+    ``min_scores`` float32 [n]: documents that score less may be left out. The results go to ``numbers`` int64 [n, k]
+    and ``scores`` float32 [n, k]; ``counters`` int64 [n, 4] are added to.
+    """
+
+    shard: Shard
+    part: Part
+    queries: SparseVectors
+    choice: Choice
+    min_scores: npt.NDArray[np.float32]
+    numbers: npt.NDArray[np.int64]
+    scores: npt.NDArray[np.float32]
+    counters: npt.NDArray[np.int64]
+
+
+class Trial(NamedTuple):
+    """A search that compiles or loads a method's kernels."""
+
+    scope: Scope
+    k: int
+    choice: Choice
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A way to search a shard."""
+
+    name: MethodName
+    applies: Callable[[Shard, Part, int, Choice], bool]
+    """Whether the k best documents of a part of a shard are found this way."""
+    search: Callable[[ShardSearch, Workspaces], None]
+    """Run the kernel."""
+    trials: Callable[[View], Iterator[Trial]]
+    """Searches that warm it up."""
+    reach: Callable[[Shard, Query, float], Reach] | None = None
+    """What the upper bounds of blocks say of a score, for explanations; None: it computes none."""
+
+
+def method_of(shard: Shard, part: Part, k: int, choice: Choice) -> Method:
+    """Return the method that finds the k best documents of a part of a shard."""
+    return next(method for method in METHODS if method.applies(shard, part, k, choice))
+
+
+def _csr(queries: SparseVectors) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any], npt.NDArray[np.float32]]:
+    return queries.indptr, queries.components, queries.values
+
+
+def _search_lists(task: ShardSearch, workspaces: Workspaces) -> None:
+    lists, choice = task.shard.lists, task.choice
+    assert lists is not None
+    n_lists = min(choice.query_cut, int(np.diff(task.queries.indptr).max(initial=0)))
+    traverse.search_blocks_batch(
+        lists.blocks,
+        lists.summaries,
+        lists.forward,
+        *_csr(task.queries),
+        choice.query_cut,
+        choice.heap_factor,
+        task.part.allowed,
+        workspaces.for_lists(n_lists * padded(task.shard.entry.most_blocks)),
+        task.scores,
+        task.numbers,
+        task.counters,
+    )
+
+
+def _search_scan(task: ShardSearch, workspaces: Workspaces) -> None:
+    scan.search_scan_batch(
+        task.shard.maxima,
+        task.shard.shared,
+        *_csr(task.queries),
+        task.min_scores,
+        task.part.allowed,
+        workspaces.for_exact(),
+        task.scores,
+        task.numbers,
+        task.counters,
+    )
+
+
+def _search_impacts(task: ShardSearch, workspaces: Workspaces) -> None:
+    assert task.shard.impacts is not None
+    accumulate.search_accumulate_batch(
+        task.shard.impacts,
+        task.shard.shared,
+        *_csr(task.queries),
+        task.min_scores,
+        task.part.allowed,
+        workspaces.for_accumulate(task.scores.shape[1]),
+        task.scores,
+        task.numbers,
+        task.counters,
+    )
+
+
+def _search_bounds(task: ShardSearch, workspaces: Workspaces) -> None:
+    # Delta shards have no posting lists, whatever the plan: they are small, and answered exactly.
+    choice = task.choice if task.choice.plan == "exact" else DEFAULT_KNOBS["exact"]
+    exact.search_exact_batch(
+        task.shard.maxima,
+        task.shard.shared,
+        *_csr(task.queries),
+        choice.heap_factor,
+        choice.bound_share,
+        task.min_scores,
+        task.part.allowed,
+        workspaces.for_exact(),
+        task.scores,
+        task.numbers,
+        task.counters,
+    )
+
+
+def _is_narrow(part: Part) -> bool:
+    return len(part.allowed) > 0 and scans(int(np.count_nonzero(part.allowed)), len(part.allowed))
+
+
+def _try_lists(view: View) -> Iterator[Trial]:
+    if "lists" in LAYOUTS[view.manifest.layout].plans:
+        yield Trial(everything(view), 1, DEFAULT_KNOBS["lists"])
+
+
+def _try_scan(view: View) -> Iterator[Trial]:
+    yield Trial(Scope(tuple(first_document_of(shard.shard) for shard in view.shards)), 1, DEFAULT_KNOBS["exact"])
+
+
+def _try_impacts(view: View) -> Iterator[Trial]:
+    yield Trial(everything(view), accumulation_depth(max(map(len, view.shards))), DEFAULT_KNOBS["exact"])
+
+
+def _try_bounds(view: View) -> Iterator[Trial]:
+    pruned = DEFAULT_KNOBS["exact"]._replace(heap_factor=2.0)  # unpruned, a small shard would accumulate
+    yield Trial(everything(view), 1, pruned)
+
+
+def first_document_of(shard: Shard) -> Part:
+    """Return the part of a shard that holds its first document in position order."""
+    bits = none_of(len(shard))
+    bits[:1] = 1
+    return Part(bits, count_documents(bits))
+
+
+def reach_of(shard: Shard, query: Query, score: float) -> Reach:
+    """Add up the upper bounds of all blocks, and say which reach a score."""
+    n_blocks, terms = len(shard.shared.starts) - 1, len(query.components)
+    groups = -(-n_blocks // GROUP)
+    scratch = make_bounds(max(len(shard.maxima.scales), 1), groups)
+    unit = add_bounds(shard.maxima, query.components, query.values, groups, scratch)
+    upper_bounds: npt.NDArray[np.uint16] = scratch.bounds[:n_blocks]
+    reaching = upper_bounds >= least_bound(score, unit, terms)
+    below = upper_bounds[~reaching]
+    best = float((int(below.max()) + terms) * unit) if len(below) and below.max() > 0 else None
+    return int(np.count_nonzero(reaching)), best
+
+
+METHODS = (
+    # Posting lists by their block summaries: approximate.
+    Method(
+        "lists",
+        lambda shard, _, __, choice: choice.plan == "lists" and shard.lists is not None,
+        _search_lists,
+        _try_lists,
+    ),
+    # Every block of a narrow filter.
+    Method("scan", lambda _, part, __, ___: _is_narrow(part), _search_scan, _try_scan),
+    # Every posting of the query's components: term-at-a-time accumulation of impacts.
+    Method(
+        "impacts",
+        lambda shard, _, k, choice: shard.impacts is not None and not choice.prunes and accumulates(len(shard), k),
+        _search_impacts,
+        _try_impacts,
+    ),
+    # Upper bounds of all blocks, then the blocks that can reach the top k.
+    Method("bounds", lambda *_: True, _search_bounds, _try_bounds, reach_of),
+)
