@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 import seismic
 from seismic import Index, SparseVectors
+from seismic.kernels.constants import BLOCK, GROUP
 from seismic.kernels.heaviest import Heads
 from seismic.kernels.lists import Blocks, Summaries
-from seismic.kernels.maxima import BLOCK, GROUP, Maxima
+from seismic.kernels.maxima import Maxima
 from seismic.kernels.score import Forward
 from seismic.kernels.shared import Shared
 from seismic.kernels.summarize import CODE_BITS

@@ -80,7 +80,7 @@ from seismic import SearchParams, SparseVectors
 from seismic.kernels import accumulate, exact, lists, traverse, visit
 
 kernels = (
-    *(exact.search_exact_batch, accumulate.search_accumulate_batch, traverse.search_blocks_batch),
+    *(exact.search_exact_batch, accumulate.search_accumulate_batch, traverse.search_lists_batch),
     *(visit.make_exact_workspace, accumulate.make_accumulate_workspace, lists.make_workspace),
 )
 query = SparseVectors.from_dicts([{0: 1.0, 1: 2.0}])

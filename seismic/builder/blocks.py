@@ -3,8 +3,8 @@
 import numpy as np
 
 from seismic.builder.prune import Postings
+from seismic.kernels.constants import BLOCK
 from seismic.kernels.lists import Blocks
-from seismic.kernels.maxima import BLOCK
 
 
 def cut_lists(postings: Postings) -> Blocks:

@@ -3,13 +3,14 @@
 import numpy as np
 
 from seismic.kernels import impacts
-from seismic.kernels.impacts import WINDOW, Impacts
+from seismic.kernels.constants import POSITION_WINDOW
+from seismic.kernels.impacts import Impacts
 from seismic.kernels.score import Forward
 
 
 def find_impacts(forward: Forward, dimension: int) -> Impacts:
     """Every posting of the forward index."""
-    windows = -(-len(forward.scales) // WINDOW)
+    windows = -(-len(forward.scales) // POSITION_WINDOW)
     counts = np.zeros(dimension * windows, np.int64)
     impacts.count_impacts(forward, windows, counts)
     ends = np.cumsum(counts.reshape(dimension, windows), axis=1)

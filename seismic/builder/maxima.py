@@ -6,7 +6,8 @@ import numpy as np
 
 from seismic.builder.ranges import Report
 from seismic.kernels import maxima
-from seismic.kernels.maxima import BLOCK, GROUP, WINDOW, Maxima, windows_of
+from seismic.kernels.constants import BLOCK, BLOCK_WINDOW, GROUP
+from seismic.kernels.maxima import Maxima, block_windows
 from seismic.kernels.score import Forward
 from seismic.layouts import DEFAULT, LAYOUTS, Storage
 from seismic.store.schema import check_offset
@@ -17,9 +18,9 @@ def find_maxima(
     forward: Forward, dimension: int, threads: int, report: Report, storage: Storage = LAYOUTS[DEFAULT]
 ) -> Maxima:
     """Every component's maxima over the shared blocks of the forward index; threads share its windows."""
-    n_blocks, windows = -(-len(forward.scales) // BLOCK), windows_of(len(forward.scales))
+    n_blocks, windows = -(-len(forward.scales) // BLOCK), block_windows(len(forward.scales))
     padded = -(-n_blocks // GROUP) * GROUP
-    spans = [(window * WINDOW, min(window * WINDOW + WINDOW, n_blocks)) for window in range(windows)]
+    spans = [(window * BLOCK_WINDOW, min(window * BLOCK_WINDOW + BLOCK_WINDOW, n_blocks)) for window in range(windows)]
     counts, largest = np.zeros((windows, dimension), np.int32), np.zeros((windows, dimension), np.float32)
 
     def count(window: int) -> None:

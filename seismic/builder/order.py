@@ -75,12 +75,12 @@ def order_documents(
     packed = np.empty(n, np.uint32)
 
     def pack_range(span: tuple[int, int]) -> None:
-        first, last = span[0] * pack.WINDOW, min(span[1] * pack.WINDOW, n)
+        first, last = span[0] * pack.PACKING_WINDOW, min(span[1] * pack.PACKING_WINDOW, n)
         pack.pack_blocks(
             vectors.indptr, vectors.components, vectors.values, members, vectors.dimension, first, last, packed
         )
 
-    run_even(pack_range, -(-n // pack.WINDOW), threads)
+    run_even(pack_range, -(-n // pack.PACKING_WINDOW), threads)
     return packed
 
 

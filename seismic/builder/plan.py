@@ -4,8 +4,8 @@ import math
 from typing import NamedTuple
 
 from seismic.errors import ParameterError
-from seismic.kernels.impacts import WINDOW
-from seismic.kernels.maxima import windows_of
+from seismic.kernels.constants import POSITION_WINDOW
+from seismic.kernels.maxima import block_windows
 from seismic.layouts import LAYOUTS, Storage
 from seismic.params import BuildParams
 from seismic.store.schema import MAX_OFFSET
@@ -72,8 +72,8 @@ def _most_bytes(vectors: SparseVectors, params: BuildParams, ranges: list[tuple[
 
 def shard_bytes(documents: int, values: int, dimension: int, storage: Storage) -> int:
     """Anonymous memory that building a shard takes at most."""
-    windows = math.ceil(documents / WINDOW) if storage.has_impacts(small=documents <= WINDOW) else 0
-    of_windows = MAXIMA_COMPONENT * windows_of(documents) + IMPACTS_COMPONENT * windows
+    windows = math.ceil(documents / POSITION_WINDOW) if storage.has_impacts(small=documents <= POSITION_WINDOW) else 0
+    of_windows = MAXIMA_COMPONENT * block_windows(documents) + IMPACTS_COMPONENT * windows
     by_value = storage.bytes_per_value + (WIDE_VALUE if dimension > 1 << 16 else 0)
     stored = documents * SHARD_DOCUMENT + math.ceil(values * by_value)
     return max(documents * ORDER_DOCUMENT, stored) + dimension * (SHARD_COMPONENT + of_windows)

@@ -15,7 +15,7 @@ from seismic.builder.quantize import quantize_vectors
 from seismic.builder.ranges import Report
 from seismic.builder.shared import share_blocks
 from seismic.builder.summarize import summarize_lists
-from seismic.kernels.impacts import WINDOW
+from seismic.kernels.constants import POSITION_WINDOW
 from seismic.layouts import LAYOUTS
 from seismic.params import BuildParams
 from seismic.store.files import write_batches
@@ -67,7 +67,7 @@ def build_shard(
     del shared
     maxima = find_maxima(forward, vectors.dimension, threads, report, storage)
     write(MAXIMA, maxima_batch(maxima, len(vectors)))
-    if storage.has_impacts(small=len(vectors) <= WINDOW):
+    if storage.has_impacts(small=len(vectors) <= POSITION_WINDOW):
         write(IMPACTS, impacts_batch(find_impacts(forward, vectors.dimension), len(vectors)))
     if storage.lists:
         write(FORWARD, forward_batch(forward, vectors.dimension))

@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 from seismic.builder.ranges import run_even
 from seismic.kernels import shared
-from seismic.kernels.maxima import BLOCK
+from seismic.kernels.constants import BLOCK
 from seismic.kernels.score import Forward
 from seismic.kernels.shared import Shared
 from seismic.store.schema import check_offset

@@ -8,8 +8,8 @@ import numpy.typing as npt
 from seismic.builder.ranges import Report, ranges_by_work, run_even
 from seismic.builder.spool import Spool
 from seismic.kernels import summarize
+from seismic.kernels.constants import BLOCK
 from seismic.kernels.lists import Blocks, Summaries
-from seismic.kernels.maxima import BLOCK
 from seismic.kernels.summarize import Cut, Inverted
 from seismic.params import BuildParams
 from seismic.store.schema import check_offset

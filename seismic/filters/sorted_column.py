@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from seismic.filters.bits import Bits
 from seismic.filters.columns import values_of
-from seismic.kernels.maxima import BLOCK
+from seismic.kernels.constants import BLOCK
 from seismic.kernels.windows import flip
 
 PREFIXES = 32

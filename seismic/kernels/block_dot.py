@@ -14,10 +14,10 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from seismic.kernels.arrays import F32, F64, U8, U32, Ids, Numeric
+from seismic.kernels.constants import BLOCK
 from seismic.kernels.cpu import FORM
 from seismic.kernels.ir import I1, I8, I16, I32, I64, broadcast, call, data, largest_lane, masked_load
 from seismic.kernels.jit import jit
-from seismic.kernels.maxima import BLOCK
 from seismic.kernels.score import QueryTable, fine, matches
 from seismic.kernels.shared import Shared
 from seismic.kernels.signature import B64, emit_mask_64

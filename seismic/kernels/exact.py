@@ -1,23 +1,36 @@
-"""The `exact` plan: the true top k, by bounds of shared blocks.
+"""The `exact` plan by upper bounds of shared blocks: the true top k.
 
-Add up the bounds of all blocks; visit the most promising ones, which gives a first k-th best score; visit all others
-whose bound reaches it.
+Add the upper bounds of all blocks. Visit the blocks with the largest ones, which gives a first k-th score, then all
+others whose upper bound reaches it.
 """
 
 import numpy as np
 
 from seismic.kernels import heap
 from seismic.kernels.arrays import F32, I64, U8, U32
-from seismic.kernels.bounds import TERMS, add_bounds, choose_heaviest, collect, first_floor, least_bound, restrict
+from seismic.kernels.candidates import initial_threshold
+from seismic.kernels.constants import GROUP
 from seismic.kernels.jit import jit
-from seismic.kernels.maxima import GROUP, Maxima
+from seismic.kernels.maxima import Maxima
 from seismic.kernels.score import load_query, unload_query
 from seismic.kernels.shared import Shared, rounding_of
 from seismic.kernels.simd import stopped
-from seismic.kernels.visit import ROUNDING, Reach, Workspace, kth_score, settle, visit
+from seismic.kernels.topk import Queries, TopK, top_k_of
+from seismic.kernels.upper_bounds import (
+    TERMS,
+    add_upper_bounds,
+    bound_threshold,
+    choose_heaviest,
+    collect_blocks,
+    restrict,
+)
+from seismic.kernels.visit import TERM_ROUNDING, Reach, Workspace, kth_score, rescore, visit
 
-ROUNDS_GROW = 4
-"""How many times as many groups of blocks the next round looks at: few are sorted that a k-th score then rules out."""
+FIRST_GROUPS = 24
+"""Groups of blocks examined in the first round, in addition to k."""
+
+GROWTH = 4
+"""Growth factor of the groups of blocks examined per round. Few blocks are sorted that a k-th score then rules out."""
 
 
 @jit(allocates=False)
@@ -28,49 +41,47 @@ def search_exact(
     values: F32,
     heap_factor: float,
     bound_share: float,
-    least_score: float,
+    min_score: float,
     allowed: U8,
     workspace: Workspace,
-    scores: F32,
-    numbers: I64,
-    counters: I64,
+    top: TopK,
 ) -> None:
-    """Top len(scores) of one query into `scores` and `numbers` (document numbers, -1 pads), best first.
+    """Write the top k of one query.
 
-    Documents that score less than `least_score`, as k of another shard do not, may be left out.
-
-    Exact for the stored 16-bit values if `heap_factor` and `bound_share` are 1; above, what can reach less than
-    heap_factor x the k-th best score is skipped, and below, only the heaviest components are bounded, as
-    `choose_heaviest` has it. `allowed` uint8 [blocks]: bit i of a byte says whether document i of the block may be
-    returned; empty: all may. Adds lists, blocks bounded, blocks visited and documents scored to `counters` [4].
+    Exact for the stored 16-bit values if `heap_factor` and `bound_share` are 1. A larger heap factor skips blocks that
+    reach less than heap_factor x the k-th score. A smaller bound share bounds only the heaviest components, as
+    `choose_heaviest` selects them. Documents that score less than `min_score`, the k-th score of another shard, may be
+    missing. `allowed` uint8 [blocks]: bit i of a byte says whether document i of the block may be returned; if it is
+    empty, all may.
     """
-    n_blocks, terms, bounded, k = len(shared.starts) - 1, len(components), len(components), len(scores)
-    half = np.float32(load_query(workspace.table, components, values) * (rounding_of(shared) + terms * ROUNDING))
-    groups, scratch, size, n_found = -(-n_blocks // GROUP), workspace.bounds, 0, 0
+    n_blocks, terms, bounded, k = len(shared.starts) - 1, len(components), len(components), len(top.scores)
+    weight_sum = load_query(workspace.table, components, values)
+    code_error = np.float32(weight_sum * (rounding_of(shared) + terms * TERM_ROUNDING))
+    groups, scratch, size, n_candidates = -(-n_blocks // GROUP), workspace.scratch, 0, 0
     if bound_share < 1:
         bounded, stretch = choose_heaviest(maxima, components, values, bound_share, scratch)
     if bounded < terms:
-        unit = add_bounds(maxima, scratch.components[:bounded], scratch.values[:bounded], groups, scratch)
-        reach = Reach(np.float32(unit * stretch), half, bounded, heap_factor, least_score)
-        size, n_found = best_first(maxima, shared, reach, allowed, workspace, k, counters)
-        enough = kth_score(workspace, k, size, least_score) > 0  # if not, perhaps for want of other components
+        unit = add_upper_bounds(maxima, scratch.components[:bounded], scratch.values[:bounded], groups, scratch)
+        reach = Reach(np.float32(unit * stretch), code_error, bounded, heap_factor, min_score)
+        size, n_candidates = visit_best_first(maxima, shared, reach, allowed, workspace, k, top.counters)
+        enough = kth_score(workspace, k, size, min_score) > 0  # if not, other components may match more documents
         if not enough and not stopped(workspace.stop):
-            scratch.bounds[: groups * GROUP] = 0
+            scratch.upper_bounds[: groups * GROUP] = 0
             bounded = terms
     if bounded == terms:
-        unit = add_bounds(maxima, components, values, groups, scratch)
-        reach = Reach(unit, half, terms, heap_factor, least_score)
-        size, n_found = best_first(maxima, shared, reach, allowed, workspace, k, counters)
-    size = settle(shared, n_found, half, kth_score(workspace, k, size, least_score), workspace, scores, numbers)
-    heap.sort_best_first(scores, numbers, size)
+        unit = add_upper_bounds(maxima, components, values, groups, scratch)
+        reach = Reach(unit, code_error, terms, heap_factor, min_score)
+        size, n_candidates = visit_best_first(maxima, shared, reach, allowed, workspace, k, top.counters)
+    size = rescore(shared, n_candidates, code_error, kth_score(workspace, k, size, min_score), workspace, top)
+    heap.sort_best_first(top.scores, top.numbers, size)
     unload_query(workspace.table, components)
-    scratch.bounds[: groups * GROUP] = 0
-    counters[0] += terms
-    counters[1] += n_blocks
+    scratch.upper_bounds[: groups * GROUP] = 0
+    top.counters[0] += terms
+    top.counters[1] += n_blocks
 
 
 @jit(allocates=False)
-def best_first(
+def visit_best_first(
     maxima: Maxima,
     shared: Shared,
     reach: Reach,
@@ -79,61 +90,55 @@ def best_first(
     k: int,
     counters: I64,
 ) -> tuple[int, int]:
-    """Visit the blocks with the largest bounds, and then all others that reach what was found; the sizes of `lows` and
-    `found`."""
-    unit, half, terms, heap_factor, least_score = reach
-    n_blocks, scratch = len(shared.starts) - 1, workspace.bounds
+    """Visit blocks in rounds, from the largest upper bounds down to those that can still reach the top k.
+
+    Returns the sizes of ``low_scores`` and ``candidates``.
+    """
+    n_blocks, scratch = len(shared.starts) - 1, workspace.scratch
     groups = -(-n_blocks // GROUP)
     if len(allowed) > 0:
         restrict(maxima, allowed, groups, scratch)
-    size, n_found, ceiling = 0, 0, 1 << 16
-    least = max(1 if terms <= TERMS else 0, least_bound(np.float32(heap_factor * least_score), unit, terms))
-    wanted = max(1, min(24 + k, groups * 3 // 4))
-    while ceiling > least and not stopped(workspace.stop):
-        floor = max(least, first_floor(scratch, groups, wanted))  # falls: every round wants more groups
-        count = collect(scratch, groups, n_blocks, floor, ceiling)
-        size, n_found = visit(
-            shared, count, unit, half, terms, heap_factor, least_score, allowed, workspace, k, size, n_found, counters
-        )
-        ceiling, wanted = floor, wanted * ROUNDS_GROW
-        kth = kth_score(workspace, k, size, least_score)
-        least = max(least, least_bound(np.float32(heap_factor) * kth, unit, terms))
-    return size, n_found
+    size, n_candidates, ceiling = 0, 0, 1 << 16
+    least = bound_threshold(np.float32(reach.heap_factor * reach.min_score), reach.unit, reach.terms)
+    threshold = max(1 if reach.terms <= TERMS else 0, least)
+    wanted = max(1, min(FIRST_GROUPS + k, groups * 3 // 4))
+    while ceiling > threshold and not stopped(workspace.stop):
+        # Falls from round to round, because every round wants more groups.
+        low = max(threshold, initial_threshold(scratch.group_maxima, groups, wanted, scratch.histogram))
+        count = collect_blocks(scratch, groups, n_blocks, low, ceiling)
+        size, n_candidates = visit(shared, count, reach, allowed, workspace, k, size, n_candidates, counters)
+        ceiling, wanted = low, wanted * GROWTH
+        kth = kth_score(workspace, k, size, reach.min_score)
+        threshold = max(threshold, bound_threshold(np.float32(reach.heap_factor) * kth, reach.unit, reach.terms))
+    return size, n_candidates
 
 
 @jit(allocates=False)
 def search_exact_batch(
     maxima: Maxima,
     shared: Shared,
-    indptr: I64,
-    components: U32,
-    values: F32,
+    queries: Queries,
     heap_factor: float,
     bound_share: float,
-    least_scores: F32,
+    min_scores: F32,
     allowed: U8,
     workspace: Workspace,
-    scores: F32,
-    numbers: I64,
-    counters: I64,
+    top: TopK,
 ) -> None:
-    """`search_exact` for the queries of a CSR triple, into rows of `scores`, `numbers` and
-    `counters` [n, 4]."""
-    for row in range(len(indptr) - 1):
+    """Run `search_exact` for each query, with its own of `min_scores`, into its row of `top`."""
+    for row in range(len(queries.indptr) - 1):
         if stopped(workspace.stop):
             break
-        span = slice(indptr[row], indptr[row + 1])
+        span = slice(queries.indptr[row], queries.indptr[row + 1])
         search_exact(
             maxima,
             shared,
-            components[span],
-            values[span],
+            queries.components[span],
+            queries.values[span],
             heap_factor,
             bound_share,
-            least_scores[row],
+            min_scores[row],
             allowed,
             workspace,
-            scores[row],
-            numbers[row],
-            counters[row],
+            top_k_of(top, row),
         )

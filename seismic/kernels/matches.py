@@ -3,8 +3,8 @@
 import numpy as np
 
 from seismic.kernels.arrays import U8
+from seismic.kernels.constants import BLOCK
 from seismic.kernels.jit import jit
-from seismic.kernels.maxima import BLOCK
 from seismic.kernels.score import QueryTable, matches
 from seismic.kernels.shared import Shared
 from seismic.kernels.simd import trailing_zeros

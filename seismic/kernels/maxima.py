@@ -1,7 +1,7 @@
-"""Shared blocks: every 8 neighbours in the document order form a block, the same for every list.
+"""Maxima of shared blocks: every 8 neighbours in the document order form a block, the same for all lists.
 
-A block's summary is the coordinate-wise maximum of its documents, rounded up: query x summary bounds what any of them
-can score (block-max pruning, as in BMP, SIGIR 2024, over far smaller blocks in an order that makes them tight).
+A block's maxima are the coordinate-wise maximum of its documents, rounded up: query x maxima is an upper bound of their
+scores. This is block-max pruning as in BMP (SIGIR 2024), over far smaller blocks, in an order that makes them tight.
 """
 
 from typing import NamedTuple
@@ -9,28 +9,18 @@ from typing import NamedTuple
 import numpy as np
 
 from seismic.kernels.arrays import F32, I32, I64, U8, U16, U32
+from seismic.kernels.constants import BLOCK, BLOCK_WINDOW
 from seismic.kernels.jit import jit
 from seismic.kernels.score import Forward
-
-BLOCK = 8
-"""Documents of a shared block. Exact search scores 1,030 documents with blocks of 8, 4,600 with 16, 17,800 with 32."""
-
-GROUP = 64
-"""Blocks whose bounds are added up together; rows and bounds are padded to it."""
-
-
-WINDOW_BITS = 16
-WINDOW = 1 << WINDOW_BITS
-"""Blocks of a window, within which they are numbered: their bounds stay in the cache while they are added up."""
 
 
 class Maxima(NamedTuple):
     """Component -> its maxima over shared blocks, as codes: value <= scale of the component x code.
 
-    A sparse component has ``blocks`` uint16, each its place in a window, ascending, and as many ``codes`` uint8; a
-    dense one has no blocks and a code for each block, padded to a multiple of GROUP. ``block_starts`` and
-    ``code_starts`` int32 [dimension + 1]; ``ends`` uint32 [dimension x windows]: where the blocks of each window end,
-    from the component's start; ``scales`` float32 [dimension].
+    A sparse component has ``blocks`` uint16, each a place in its window, ascending, and a code of ``codes`` uint8 for
+    each. A dense component has no blocks, and a code for every block, padded to a multiple of GROUP. ``block_starts``
+    and ``code_starts`` int32 [dimension + 1]; ``ends`` uint32 [dimension x windows]: where the blocks of each window
+    end, counted from the component's start; ``scales`` float32 [dimension].
     """
 
     block_starts: I32
@@ -41,14 +31,14 @@ class Maxima(NamedTuple):
     scales: F32
 
 
-def windows_of(documents: int) -> int:
-    """Windows of a shard of so many documents."""
-    return max(1, -(-documents // (BLOCK * WINDOW)))
+def block_windows(documents: int) -> int:
+    """Return the number of block windows in a shard of `documents` documents."""
+    return max(1, -(-documents // (BLOCK * BLOCK_WINDOW)))
 
 
 @jit
 def count_maxima(forward: Forward, first: int, last: int, counts: I32, largest: F32) -> None:
-    """In how many of the blocks first .. last - 1 each component occurs, and its `largest` value, [dimension] each."""
+    """Count the blocks first .. last - 1 that have each component, and find its `largest` value; [dimension] each."""
     maxima, touched = np.full(len(counts), -1, np.float32), np.empty(len(counts), np.int64)
     for block in range(first, last):
         for component in touched[: _find_maxima(forward, block, maxima, touched)]:
@@ -59,25 +49,31 @@ def count_maxima(forward: Forward, first: int, last: int, counts: I32, largest: 
 
 @jit
 def fill_maxima(forward: Forward, first: int, last: int, dense: U8, fill: I64, maxima: Maxima) -> None:
-    """Fill ``blocks`` and ``codes`` of blocks first .. last - 1, given the starts, the scales, whether a component is
-    `dense` uint8 [dimension], and how many blocks before them it has, `fill` [dimension], which is added to."""
+    """Fill ``blocks`` and ``codes`` of blocks first .. last - 1, given the starts and the scales.
+
+    `dense` uint8 [dimension] says whether a component is dense. `fill` [dimension] counts the blocks of each sparse
+    component so far, and is updated.
+    """
     highest, touched = np.full(len(dense), -1, np.float32), np.empty(len(dense), np.int64)
     for block in range(first, last):
         for component in touched[: _find_maxima(forward, block, highest, touched)]:
             ratio = np.float64(highest[component]) / np.float64(maxima.scales[component])
-            code = min(255, np.int64(np.ceil(ratio * (1 - 1e-7))))  # the largest value must not round to 256
+            code = min(255, np.int64(np.ceil(ratio * (1 - 1e-7))))  # the largest value must not become 256
             highest[component] = -1
             place = block
             if not dense[component]:
                 place = fill[component]
-                maxima.blocks[maxima.block_starts[component] + place] = block & (WINDOW - 1)
+                maxima.blocks[maxima.block_starts[component] + place] = block & (BLOCK_WINDOW - 1)
                 fill[component] += 1
             maxima.codes[maxima.code_starts[component] + place] = code
 
 
 @jit
 def _find_maxima(forward: Forward, block: int, maxima: F32, touched: I64) -> int:
-    """Largest values of a block's components into `maxima` [dimension], elsewhere -1; how many were `touched`."""
+    """Write the largest values of a block's components to `maxima` [dimension], which is -1 elsewhere.
+
+    Writes these components to `touched`, and returns their number.
+    """
     count = 0
     for position in range(block * BLOCK, min(block * BLOCK + BLOCK, len(forward.scales))):
         scale = forward.scales[position]

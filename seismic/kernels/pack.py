@@ -13,13 +13,13 @@ between packed blocks save another 2%, and 5% for the best 1,000, for ten times 
 import numpy as np
 
 from seismic.kernels.arrays import F32, F64, I32, I64, U16, U32, Ids
+from seismic.kernels.constants import BLOCK
 from seismic.kernels.jit import jit
-from seismic.kernels.maxima import BLOCK
 
 LANES = 128
 """Blocks of a window, whose increases are added up side by side."""
 
-WINDOW = LANES * BLOCK
+PACKING_WINDOW = LANES * BLOCK
 """Documents of a window. Windows of 128 let exact search visit 89 blocks, of 512 79, of 1,024 77, of 4,096 75."""
 
 FULL = 65535
@@ -40,15 +40,15 @@ def pack_blocks(
     last: int,
     packed: U32,
 ) -> None:
-    """Documents order[first:last] of a CSR triple, window by window, into packed[first:last], block by block.
+    """Pack documents order[first:last] of a CSR triple into blocks, window by window, in packed[first:last].
 
-    `first` is a multiple of WINDOW. Heavy documents come first, each goes to the block whose squared mass it increases
-    least; ties go by order.
+    `first` is a multiple of PACKING_WINDOW. The heaviest document goes first, each to the non-full block whose squared
+    mass grows least; ties go by order.
     """
     row_of, rows = np.full(dimension, UNSEEN, np.int32), np.zeros((0, LANES), np.uint16)
     masses, counts, increases = np.empty(LANES, np.int64), np.empty(LANES, np.int64), np.empty(LANES, np.uint16)
-    for start in range(first, last, WINDOW):
-        documents = order[start : min(start + WINDOW, last)]
+    for start in range(first, last, PACKING_WINDOW):
+        documents = order[start : min(start + PACKING_WINDOW, last)]
         n_rows = _number_rows(indptr, components, documents, row_of)
         if n_rows > len(rows):
             rows = np.empty((n_rows, LANES), np.uint16)

@@ -1,19 +1,20 @@
-"""Exact search by scoring whatever may be returned: cheaper than bounding all blocks if that is little."""
+"""The `exact` plan by a scan: score every allowed document. Cheaper than upper bounds of all blocks if few are."""
 
 import numpy as np
 
 from seismic.kernels import heap
-from seismic.kernels.arrays import F32, I64, U8, U32
-from seismic.kernels.bounds import unit_of
+from seismic.kernels.arrays import F32, U8, U32
 from seismic.kernels.jit import jit
 from seismic.kernels.maxima import Maxima
 from seismic.kernels.score import load_query, unload_query
 from seismic.kernels.shared import Shared, rounding_of
 from seismic.kernels.simd import stopped
-from seismic.kernels.visit import ROUNDING, Workspace, kth_score, settle, visit
+from seismic.kernels.topk import Queries, TopK, top_k_of
+from seismic.kernels.upper_bounds import unit_of
+from seismic.kernels.visit import TERM_ROUNDING, Reach, Workspace, kth_score, rescore, visit
 
 CHUNK = 64
-"""Blocks looked at together for one that is allowed."""
+"""Blocks tested together for an allowed document."""
 
 
 @jit(allocates=False)
@@ -22,33 +23,35 @@ def search_scan(
     shared: Shared,
     components: U32,
     values: F32,
-    least_score: float,
+    min_score: float,
     allowed: U8,
     workspace: Workspace,
-    scores: F32,
-    numbers: I64,
-    counters: I64,
+    top: TopK,
 ) -> None:
-    """`search_exact`, without a heap factor; `allowed` uint8 [blocks] is not empty. Adds lists, blocks bounded (none),
-    blocks visited and documents scored to `counters` [4]."""
-    terms, k = len(components), len(scores)
-    half = np.float32(load_query(workspace.table, components, values) * (rounding_of(shared) + terms * ROUNDING))
-    unit, scratch = unit_of(maxima.scales, components, values), workspace.bounds
-    count = _blocks_of(allowed, scratch.order)
-    for at in range(count):
-        scratch.bounds[scratch.order[at]] = 65535  # the most that a document can score
-    size, n_found = visit(shared, count, unit, half, terms, 1.0, least_score, allowed, workspace, k, 0, 0, counters)
-    size = settle(shared, n_found, half, kth_score(workspace, k, size, least_score), workspace, scores, numbers)
-    heap.sort_best_first(scores, numbers, size)
+    """Write the top k of one query as `search_exact` does with a heap factor and a bound share of 1.
+
+    `allowed` uint8 [blocks] is not empty. No block is counted as bounded.
+    """
+    terms, k = len(components), len(top.scores)
+    weight_sum = load_query(workspace.table, components, values)
+    code_error = np.float32(weight_sum * (rounding_of(shared) + terms * TERM_ROUNDING))
+    unit, scratch = unit_of(maxima.scales, components, values), workspace.scratch
+    count = _allowed_blocks(allowed, scratch.order)
+    for rank in range(count):
+        scratch.upper_bounds[scratch.order[rank]] = 65535  # the most that a document can score
+    reach = Reach(unit, code_error, terms, 1.0, min_score)
+    size, n_candidates = visit(shared, count, reach, allowed, workspace, k, 0, 0, top.counters)
+    size = rescore(shared, n_candidates, code_error, kth_score(workspace, k, size, min_score), workspace, top)
+    heap.sort_best_first(top.scores, top.numbers, size)
     unload_query(workspace.table, components)
-    for at in range(count):
-        scratch.bounds[scratch.order[at]] = 0
-    counters[0] += terms
+    for rank in range(count):
+        scratch.upper_bounds[scratch.order[rank]] = 0
+    top.counters[0] += terms
 
 
 @jit(allocates=False)
-def _blocks_of(allowed: U8, order: U32) -> int:
-    """The blocks that have an allowed document into `order`, ascending; how many there are."""
+def _allowed_blocks(allowed: U8, order: U32) -> int:
+    """Write the blocks with an allowed document to `order`, ascending, and return their number."""
     count = 0
     for start in range(0, len(allowed), CHUNK):
         stop, some = min(start + CHUNK, len(allowed)), np.uint8(0)
@@ -65,32 +68,20 @@ def _blocks_of(allowed: U8, order: U32) -> int:
 
 @jit(allocates=False)
 def search_scan_batch(
-    maxima: Maxima,
-    shared: Shared,
-    indptr: I64,
-    components: U32,
-    values: F32,
-    least_scores: F32,
-    allowed: U8,
-    workspace: Workspace,
-    scores: F32,
-    numbers: I64,
-    counters: I64,
+    maxima: Maxima, shared: Shared, queries: Queries, min_scores: F32, allowed: U8, workspace: Workspace, top: TopK
 ) -> None:
-    """`search_scan` for the queries of a CSR triple, into rows of `scores`, `numbers` and `counters` [n, 4]."""
-    for row in range(len(indptr) - 1):
+    """Run `search_scan` for each query, with its own of `min_scores`, into its row of `top`."""
+    for row in range(len(queries.indptr) - 1):
         if stopped(workspace.stop):
             break
-        span = slice(indptr[row], indptr[row + 1])
+        span = slice(queries.indptr[row], queries.indptr[row + 1])
         search_scan(
             maxima,
             shared,
-            components[span],
-            values[span],
-            least_scores[row],
+            queries.components[span],
+            queries.values[span],
+            min_scores[row],
             allowed,
             workspace,
-            scores[row],
-            numbers[row],
-            counters[row],
+            top_k_of(top, row),
         )

@@ -10,13 +10,11 @@ import numpy as np
 
 from seismic.kernels import heap
 from seismic.kernels.arrays import F32, I8, I32, I64, U8, U32, Ids, Numeric
+from seismic.kernels.constants import CACHE_LINE
 from seismic.kernels.cpu import FORM
 from seismic.kernels.jit import jit
 from seismic.kernels.signature import mark, signature_mask
 from seismic.kernels.simd import prefetch, trailing_zeros
-
-LINE = 64
-"""Bytes of a cache line."""
 
 SAFETY = np.float32(1.00001)
 """Makes a float32 sum an upper bound in spite of its rounding."""
@@ -157,14 +155,14 @@ def full_score(forward: Forward, position: int, table: QueryTable) -> float:
 @jit(inline=True)
 def prefetch_bytes(array: U8, start: int, stop: int) -> None:
     """Ask for every cache line of an array of bytes from `start` to `stop`."""
-    for at in range(start, stop, LINE):
+    for at in range(start, stop, CACHE_LINE):
         prefetch(array, at)
 
 
 @jit(inline=True)
 def prefetch_vector(components: Ids, codes: U8, start: int, stop: int) -> None:
     """Ask for every cache line of a document's components and codes."""
-    for at in range(start, stop, LINE // components.itemsize):
+    for at in range(start, stop, CACHE_LINE // components.itemsize):
         prefetch(components, at)
     prefetch_bytes(codes, start, stop)
 

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from seismic.kernels.arrays import F32, I8, I32, I64, U8, U32, Ids
+from seismic.kernels.constants import BLOCK
 from seismic.kernels.jit import jit
-from seismic.kernels.maxima import BLOCK
 from seismic.kernels.score import Forward, fine, prefetch_bytes, prefetch_vector
 from seismic.kernels.simd import ones, prefetch, trailing_zeros
 

@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 
 from seismic.kernels.arrays import F32, I32, I64, U8, U16, U32, Ids
+from seismic.kernels.constants import BLOCK
 from seismic.kernels.jit import jit
-from seismic.kernels.maxima import BLOCK
 from seismic.kernels.simd import trailing_zeros
 
 BUCKETS = 256

@@ -1,8 +1,8 @@
-"""Visiting shared blocks: which of their documents can be among the best, by their codes, and what those score.
+"""Visiting shared blocks: which of their documents may be in the top k, and what those score.
 
-What a block's documents share is read first, and the rest only if one of them can still reach the top k. Candidates are
-kept by the scores of their 8-bit codes, which are off by half a code for each weight at most, and settled at the end by
-codes and residuals.
+The components that a block's documents share are read first, the others only if a document can still reach the top k.
+Candidates are kept by the scores of their 8-bit codes, which are off by at most half a code per weight, and rescored by
+codes and residuals at the end.
 """
 
 from typing import NamedTuple
@@ -12,67 +12,72 @@ import numpy as np
 from seismic.kernels import heap
 from seismic.kernels.arrays import F32, F64, I64, U8, U32
 from seismic.kernels.block_dot import add_own, add_rows, full_sums, wanted_of
-from seismic.kernels.bounds import Bounds, least_bound, make_bounds
+from seismic.kernels.constants import BLOCK, GROUP
 from seismic.kernels.jit import jit
-from seismic.kernels.maxima import BLOCK, GROUP
 from seismic.kernels.score import SAFETY, QueryTable, make_query_table
 from seismic.kernels.shared import Shared, own_span, prefetch_block, prefetch_own, prefetch_rows
 from seismic.kernels.simd import eight_reaching, largest_of_eight, ones, stopped, trailing_zeros
+from seismic.kernels.topk import TopK
+from seismic.kernels.upper_bounds import BoundScratch, bound_threshold, make_bound_scratch
 
-AHEAD = 4
+BLOCKS_AHEAD = 4
 """Blocks prefetched before their shared components are read."""
 
 WAITING = 4
 """Blocks whose own components are prefetched before they are read; a power of 2."""
 
-ROUNDING = 255 * 2.0**-23
-"""What a float32 sum of weight x code may be off by, for each term and in units of the weight sum."""
+TERM_ROUNDING = 255 * 2.0**-23
+"""Largest rounding error of a float32 sum of weight x code, per term, in units of the weight sum."""
 
 ALL = 255
-"""A block's byte of `allowed` if all its documents may be returned."""
+"""Byte of `allowed` for a block whose documents may all be returned."""
 
 
 class Reach(NamedTuple):
-    """What decides whether a block can still matter: the value of a bound's ``unit``; ``half``, what rounding to codes
-    takes; ``terms`` of a bound, ``heap_factor``, ``least_score``."""
+    """What decides whether a block or document can still reach the top k.
+
+    ``unit``: the score that one unit of an upper bound stands for. ``code_error``: largest error of a sum of weight x
+    code, in units of a document's scale. ``terms``: components in an upper bound. ``heap_factor``: blocks are skipped
+    below heap_factor x the k-th score. ``min_score``: documents that score less may be left out.
+    """
 
     unit: float
-    half: float
+    code_error: float
     terms: int
     heap_factor: float
-    least_score: float
+    min_score: float
 
 
 class Workspace(NamedTuple):
-    """What one search at a time needs; one per thread.
+    """Arrays of one search at a time; each thread has its own.
 
-    ``table``; ``bounds``. By block that waits for its own components [WAITING]: ``blocks`` uint32, ``masks`` uint8 of
-    documents that can still reach the top k, ``sums`` float32 [WAITING, BLOCK], weight x code so far. ``scales``
-    float32 [BLOCK]: of the block being read; nothing has those beyond the last document. By candidate
-    [documents]: ``found`` uint32, its position; ``codes`` float32, weight x code. ``lows`` float32 [documents]: a heap
-    of the k best scores that candidates have at least. ``totals`` float64 [BLOCK]. ``stop`` uint8 [1]: once another
-    thread sets it, a search ends soon, with hits that mean nothing.
+    ``table``; ``scratch``. By block that waits for its own components [WAITING]: ``blocks`` uint32, ``masks`` uint8 of
+    documents that can still reach the top k, ``sums`` float32 [WAITING, BLOCK] of weight x code so far. ``scales``
+    float32 [BLOCK]: of the block being read, undefined beyond the last document. By candidate [documents]:
+    ``candidates`` uint32: its position; ``codes`` float32: its sum of weight x code. ``low_scores`` float32
+    [documents]: a heap of the k largest lower bounds of candidates' scores. ``totals`` float64 [BLOCK]. ``stop`` uint8
+    [1]: once another thread sets it, a search ends soon, with hits that mean nothing.
     """
 
     table: QueryTable
-    bounds: Bounds
+    scratch: BoundScratch
     blocks: U32
     masks: U8
     sums: F32
     scales: F32
-    found: U32
+    candidates: U32
     codes: F32
-    lows: F32
+    low_scores: F32
     totals: F64
     stop: U8
 
 
 @jit
 def make_exact_workspace(dimension: int, documents: int) -> Workspace:
-    """A workspace for shards of up to so many documents."""
+    """Make a workspace for shards of up to `documents` documents."""
     return Workspace(
         make_query_table(dimension),
-        make_bounds(dimension, -(-documents // (BLOCK * GROUP))),
+        make_bound_scratch(dimension, -(-documents // (BLOCK * GROUP))),
         np.empty(WAITING, np.uint32),
         np.empty(WAITING, np.uint8),
         np.empty((WAITING, BLOCK), np.float32),
@@ -86,55 +91,53 @@ def make_exact_workspace(dimension: int, documents: int) -> Workspace:
 
 
 @jit(inline=True)
-def kth_score(workspace: Workspace, k: int, size: int, least_score: float) -> float:
-    """What the k-th best document scores at least."""
-    return max(workspace.lows[0], np.float32(least_score)) if size == k else np.float32(least_score)
+def kth_score(workspace: Workspace, k: int, size: int, min_score: float) -> float:
+    """Return a lower bound of the k-th score, at least `min_score`."""
+    return max(workspace.low_scores[0], np.float32(min_score)) if size == k else np.float32(min_score)
 
 
 @jit(allocates=False)
 def visit(
     shared: Shared,
     count: int,
-    unit: float,
-    half: float,
-    terms: int,
-    heap_factor: float,
-    least_score: float,
+    reach: Reach,
     allowed: U8,
     workspace: Workspace,
     k: int,
     size: int,
-    n_found: int,
+    n_candidates: int,
     counters: I64,
 ) -> tuple[int, int]:
-    """Visit the ordered blocks that can still reach the top k; the sizes of `lows` and `found`.
+    """Visit the first `count` blocks of ``order`` that can still reach the top k.
 
-    Own components arrive from memory while the shared ones of the next blocks are read.
+    Takes and returns the sizes of ``low_scores`` and ``candidates``. Own components arrive from memory while the shared
+    ones of the next blocks are read.
     """
-    order, bounds, ring = workspace.bounds.order, workspace.bounds.bounds, WAITING - 1
+    order, upper_bounds, ring = workspace.scratch.order, workspace.scratch.upper_bounds, WAITING - 1
+    unit, code_error, terms, heap_factor, min_score = reach
     head, tail, upcoming = 0, 0, 0
-    kth = kth_score(workspace, k, size, least_score)
+    kth = kth_score(workspace, k, size, min_score)
     limit = np.float32(heap_factor) * kth
-    least = least_bound(limit, unit, terms)
-    for at in range(count + WAITING):
+    threshold = bound_threshold(limit, unit, terms)
+    for rank in range(count + WAITING):
         if stopped(workspace.stop):
             break
-        while upcoming < count and upcoming <= at + AHEAD:
-            if np.int64(bounds[order[upcoming]]) >= least:
+        while upcoming < count and upcoming <= rank + BLOCKS_AHEAD:
+            if np.int64(upper_bounds[order[upcoming]]) >= threshold:
                 prefetch_rows(shared, np.int64(order[upcoming]))
             upcoming += 1
-        if at < count and np.int64(bounds[order[at]]) >= least:
-            block = np.int64(order[at])
+        if rank < count and np.int64(upper_bounds[order[rank]]) >= threshold:
+            block = np.int64(order[rank])
             mask = np.int64(allowed[block]) if len(allowed) > 0 else ALL
             if mask != 0:
                 counters[2] += 1
-                most = np.float32(unit * (np.int64(bounds[block]) + terms)) * SAFETY
-                mask &= _reachable(shared, block, most, half, limit, workspace, workspace.sums[tail & ring])
+                most = np.float32(unit * (np.int64(upper_bounds[block]) + terms)) * SAFETY
+                mask &= _reachable(shared, block, most, code_error, limit, workspace, workspace.sums[tail & ring])
             if mask != 0:
                 prefetch_own(shared, block, mask)
                 workspace.blocks[tail & ring], workspace.masks[tail & ring] = block, mask
                 tail += 1
-        if tail - head == WAITING or (at >= count and head < tail):
+        if tail - head == WAITING or (rank >= count and head < tail):
             slot = head & ring
             block, mask, sums = np.int64(workspace.blocks[slot]), np.int64(workspace.masks[slot]), workspace.sums[slot]
             _add_own_codes(shared, block, mask, workspace.table, sums)
@@ -144,30 +147,30 @@ def visit(
                 mask &= mask - 1
                 position = block * BLOCK + document
                 codes, scale = sums[document], shared.scales[position]
-                if scale * (codes + half) >= kth:
-                    workspace.found[n_found], workspace.codes[n_found] = position, codes
-                    n_found += 1
-                    size = heap.keep(workspace.lows, k, size, max(np.float32(0), scale * (codes - half)))
-                    kth = kth_score(workspace, k, size, least_score)
+                if scale * (codes + code_error) >= kth:
+                    workspace.candidates[n_candidates], workspace.codes[n_candidates] = position, codes
+                    n_candidates += 1
+                    size = heap.keep(workspace.low_scores, k, size, max(np.float32(0), scale * (codes - code_error)))
+                    kth = kth_score(workspace, k, size, min_score)
             head += 1
             limit = np.float32(heap_factor) * kth
-            least = least_bound(limit, unit, terms)
-    return size, n_found
+            threshold = bound_threshold(limit, unit, terms)
+    return size, n_candidates
 
 
 @jit(inline=True)
 def _reachable(
-    shared: Shared, block: int, most: float, half: float, limit: float, workspace: Workspace, sums: F32
+    shared: Shared, block: int, most: float, code_error: float, limit: float, workspace: Workspace, sums: F32
 ) -> int:
-    """A bit for each document of a block that may score `limit`, given that none scores more than `most`; `sums`
-    become what the shared components give.
+    """Return a bit for each document of a block that may score `limit`, given that none scores more than `most`.
 
-    A document's other components give at most what the bound leaves when each shared component's largest contribution
-    to any of the documents is taken off.
+    `sums` become what the shared components add. A document's other components add at most what is left of `most` after
+    subtracting each shared component's largest contribution to any of the documents:
+    scales[document] * (sums[document] + code_error) + rest >= limit
     """
     table, scales, first = workspace.table, workspace.scales, block * BLOCK
     count = min(BLOCK, len(shared.scales) - first)
-    if count == BLOCK:  # a number of steps that the compiler knows
+    if count == BLOCK:  # a loop whose length the compiler knows
         for document in range(BLOCK):
             scales[document] = shared.scales[first + document]
     else:
@@ -185,14 +188,15 @@ def _reachable(
         scales,
         sums,
     )
-    least = max(np.float32(0), largest - largest_of_eight(scales) * half)  # what their values give, if not their codes
-    rest = max(np.float32(0), most - least / SAFETY)
-    return eight_reaching(scales, sums, half, rest, SAFETY, limit) & ((1 << count) - 1)
+    # `largest` adds codes; the values that they stand for may add less.
+    contributed = max(np.float32(0), largest - largest_of_eight(scales) * code_error)
+    rest = max(np.float32(0), most - contributed / SAFETY)
+    return eight_reaching(scales, sums, code_error, rest, SAFETY, limit) & ((1 << count) - 1)
 
 
 @jit(inline=True)
 def _add_own_codes(shared: Shared, block: int, mask: int, table: QueryTable, sums: F32) -> None:
-    """Add to the sums of the documents whose bits of `mask` are set; those of others mean nothing."""
+    """Add own components to the sums of the documents whose bits of `mask` are set. Other sums become undefined."""
     first, last = own_span(shared, block, mask)
     add_own(
         shared.own_components,
@@ -208,27 +212,28 @@ def _add_own_codes(shared: Shared, block: int, mask: int, table: QueryTable, sum
 
 
 @jit(allocates=False)
-def settle(
-    shared: Shared, n_found: int, half: float, kth: float, workspace: Workspace, scores: F32, numbers: I64
-) -> int:
-    """Score the candidates that can be in the top k by codes and residuals, into `scores` and `numbers`; how many hits
-    there are. Those of one block stand together."""
-    found, all_codes, totals = workspace.found, workspace.codes, workspace.totals
+def rescore(shared: Shared, n_candidates: int, code_error: float, kth: float, workspace: Workspace, top: TopK) -> int:
+    """Score the candidates that may be in the top k by codes and residuals into the heap `top`, and return its size.
+
+    Candidates of the same block are neighbours.
+    """
+    candidates, all_codes, totals = workspace.candidates, workspace.codes, workspace.totals
     size, left, last_block = 0, 0, -1
-    for at in range(n_found):
-        position = np.int64(found[at])
-        if shared.scales[position] * (all_codes[at] + half) >= kth:
-            found[left], all_codes[left] = position, all_codes[at]
+    for candidate in range(n_candidates):
+        position = np.int64(candidates[candidate])
+        if shared.scales[position] * (all_codes[candidate] + code_error) >= kth:
+            candidates[left], all_codes[left] = position, all_codes[candidate]
             left += 1
-    for at in range(left):
-        if at + AHEAD < left and found[at + AHEAD] // BLOCK != found[at + AHEAD - 1] // BLOCK:
-            prefetch_block(shared, np.int64(found[at + AHEAD]) // BLOCK)
-        position = np.int64(found[at])
+    for candidate in range(left):
+        ahead = candidate + BLOCKS_AHEAD
+        if ahead < left and candidates[ahead] // BLOCK != candidates[ahead - 1] // BLOCK:
+            prefetch_block(shared, np.int64(candidates[ahead]) // BLOCK)
+        position = np.int64(candidates[candidate])
         block = position // BLOCK
         if block != last_block:
-            full_sums(shared, block, wanted_of(found, at, left), workspace.table, totals)
+            full_sums(shared, block, wanted_of(candidates, candidate, left), workspace.table, totals)
             last_block = block
         score = np.float32(np.float64(shared.scales[position]) * totals[position & (BLOCK - 1)] / 256)
         if score > 0:
-            size = heap.push(scores, numbers, size, score, np.int64(shared.numbers[position]))
+            size = heap.push(top.scores, top.numbers, size, score, np.int64(shared.numbers[position]))
     return size

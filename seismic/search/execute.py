@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from seismic.kernels.topk import TopK
 from seismic.params import described
 from seismic.planner import Choice
 from seismic.search.methods import ShardSearch, method_of
@@ -113,7 +114,7 @@ def _search_shards(
         stop.check()
         shape = (n, min(k, part.count))
         numbers, scores = np.empty(shape, np.int64), np.empty(shape, np.float32)
-        task = ShardSearch(live.shard, part, queries, choice, threshold, numbers, scores, counters)
+        task = ShardSearch(live.shard, part, queries, choice, threshold, TopK(scores, numbers, counters))
         method_of(live.shard, part, k, choice).search(task, workspaces)
         stop.check()  # a stopped kernel leaves meaningless results
         numbers[numbers >= 0] += first

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seismic.errors import InputError, ParameterError
-from seismic.kernels.maxima import BLOCK
+from seismic.kernels.constants import BLOCK
 from seismic.search.examples import numbers_of
 from seismic.search.request import Fusion, Run
 from seismic.search.task import Result, Task

@@ -2,16 +2,17 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from seismic.filters.bits import count_documents, none_of
 from seismic.kernels import accumulate, exact, scan, traverse
-from seismic.kernels.bounds import add_bounds, least_bound, make_bounds
+from seismic.kernels.constants import GROUP
 from seismic.kernels.lists import padded
-from seismic.kernels.maxima import GROUP
+from seismic.kernels.topk import Queries, TopK
+from seismic.kernels.upper_bounds import add_upper_bounds, bound_threshold, make_bound_scratch
 from seismic.layouts import LAYOUTS
 from seismic.planner import DEFAULT_KNOBS, Choice, accumulates, accumulation_depth, scans
 from seismic.query import Query
@@ -30,8 +31,7 @@ Reach: TypeAlias = tuple[int, float | None]
 class ShardSearch(NamedTuple):
     """A batch of queries over one shard.
 
-    ``min_scores`` float32 [n]: documents that score less may be left out. The results go to ``numbers`` int64 [n, k]
-    and ``scores`` float32 [n, k]; ``counters`` int64 [n, 4] are added to.
+    ``min_scores`` float32 [n]: documents that score less may be left out. The results go to ``top``.
     """
 
     shard: Shard
@@ -39,9 +39,7 @@ class ShardSearch(NamedTuple):
     queries: SparseVectors
     choice: Choice
     min_scores: npt.NDArray[np.float32]
-    numbers: npt.NDArray[np.int64]
-    scores: npt.NDArray[np.float32]
-    counters: npt.NDArray[np.int64]
+    top: TopK
 
 
 class Trial(NamedTuple):
@@ -72,26 +70,24 @@ def method_of(shard: Shard, part: Part, k: int, choice: Choice) -> Method:
     return next(method for method in METHODS if method.applies(shard, part, k, choice))
 
 
-def _csr(queries: SparseVectors) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any], npt.NDArray[np.float32]]:
-    return queries.indptr, queries.components, queries.values
+def _csr(queries: SparseVectors) -> Queries:
+    return Queries(queries.indptr, queries.components, queries.values)
 
 
 def _search_lists(task: ShardSearch, workspaces: Workspaces) -> None:
     lists, choice = task.shard.lists, task.choice
     assert lists is not None
     n_lists = min(choice.query_cut, int(np.diff(task.queries.indptr).max(initial=0)))
-    traverse.search_blocks_batch(
+    traverse.search_lists_batch(
         lists.blocks,
         lists.summaries,
         lists.forward,
-        *_csr(task.queries),
+        _csr(task.queries),
         choice.query_cut,
         choice.heap_factor,
         task.part.allowed,
         workspaces.for_lists(n_lists * padded(task.shard.entry.most_blocks)),
-        task.scores,
-        task.numbers,
-        task.counters,
+        task.top,
     )
 
 
@@ -99,13 +95,11 @@ def _search_scan(task: ShardSearch, workspaces: Workspaces) -> None:
     scan.search_scan_batch(
         task.shard.maxima,
         task.shard.shared,
-        *_csr(task.queries),
+        _csr(task.queries),
         task.min_scores,
         task.part.allowed,
         workspaces.for_exact(),
-        task.scores,
-        task.numbers,
-        task.counters,
+        task.top,
     )
 
 
@@ -114,13 +108,11 @@ def _search_impacts(task: ShardSearch, workspaces: Workspaces) -> None:
     accumulate.search_accumulate_batch(
         task.shard.impacts,
         task.shard.shared,
-        *_csr(task.queries),
+        _csr(task.queries),
         task.min_scores,
         task.part.allowed,
-        workspaces.for_accumulate(task.scores.shape[1]),
-        task.scores,
-        task.numbers,
-        task.counters,
+        workspaces.for_accumulate(task.top.scores.shape[1]),
+        task.top,
     )
 
 
@@ -130,15 +122,13 @@ def _search_bounds(task: ShardSearch, workspaces: Workspaces) -> None:
     exact.search_exact_batch(
         task.shard.maxima,
         task.shard.shared,
-        *_csr(task.queries),
+        _csr(task.queries),
         choice.heap_factor,
         choice.bound_share,
         task.min_scores,
         task.part.allowed,
         workspaces.for_exact(),
-        task.scores,
-        task.numbers,
-        task.counters,
+        task.top,
     )
 
 
@@ -175,10 +165,10 @@ def reach_of(shard: Shard, query: Query, score: float) -> Reach:
     """Add up the upper bounds of all blocks, and say which reach a score."""
     n_blocks, terms = len(shard.shared.starts) - 1, len(query.components)
     groups = -(-n_blocks // GROUP)
-    scratch = make_bounds(max(len(shard.maxima.scales), 1), groups)
-    unit = add_bounds(shard.maxima, query.components, query.values, groups, scratch)
-    upper_bounds: npt.NDArray[np.uint16] = scratch.bounds[:n_blocks]
-    reaching = upper_bounds >= least_bound(score, unit, terms)
+    scratch = make_bound_scratch(max(len(shard.maxima.scales), 1), groups)
+    unit = add_upper_bounds(shard.maxima, query.components, query.values, groups, scratch)
+    upper_bounds: npt.NDArray[np.uint16] = scratch.upper_bounds[:n_blocks]
+    reaching = upper_bounds >= bound_threshold(score, unit, terms)
     below = upper_bounds[~reaching]
     best = float((int(below.max()) + terms) * unit) if len(below) and below.max() > 0 else None
     return int(np.count_nonzero(reaching)), best

@@ -28,16 +28,22 @@ class Workspaces:
         """Return scratch arrays for block bounds and scans."""
         if self._exact is None:
             self._exact = visit.make_exact_workspace(self._dimension, self._documents)
-        return self._exact._replace(stop=self._flag)
+        if self._exact.stop is not self._flag:
+            self._exact = self._exact._replace(stop=self._flag)
+        return self._exact
 
     def for_accumulate(self, k: int) -> accumulate.Workspace:
         """Return scratch arrays for accumulation and up to k hits."""
-        if self._accumulate is None or len(self._accumulate.best.keys) < room_for(k, accumulate.GROUP):
+        if self._accumulate is None or len(self._accumulate.best.keys) < room_for(k, accumulate.DOCUMENT_GROUP):
             self._accumulate = accumulate.make_accumulate_workspace(k)
-        return self._accumulate._replace(stop=self._flag)
+        if self._accumulate.stop is not self._flag:
+            self._accumulate = self._accumulate._replace(stop=self._flag)
+        return self._accumulate
 
     def for_lists(self, blocks: int) -> lists.Workspace:
         """Return scratch arrays for the plan `lists` and up to `blocks` estimated blocks, padding included."""
         if self._lists is None or len(self._lists.order) < blocks:
             self._lists = lists.make_workspace(self._dimension, self._documents, blocks)
-        return self._lists._replace(stop=self._flag)
+        if self._lists.stop is not self._flag:
+            self._lists = self._lists._replace(stop=self._flag)
+        return self._lists

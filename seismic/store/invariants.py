@@ -12,9 +12,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from seismic.errors import CorruptIndexError
+from seismic.kernels.constants import BLOCK
 from seismic.kernels.impacts import Impacts
 from seismic.kernels.lists import Blocks, Summaries
-from seismic.kernels.maxima import BLOCK, Maxima
+from seismic.kernels.maxima import Maxima
 from seismic.kernels.score import Forward
 from seismic.kernels.shared import Shared, bits_match
 from seismic.vectors import MAX_VALUE

@@ -10,9 +10,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from seismic.errors import CorruptIndexError, InputError
-from seismic.kernels.impacts import WINDOW, Impacts
+from seismic.kernels.constants import BLOCK, GROUP, POSITION_WINDOW
+from seismic.kernels.impacts import Impacts
 from seismic.kernels.lists import Blocks, Summaries
-from seismic.kernels.maxima import BLOCK, GROUP, Maxima, windows_of
+from seismic.kernels.maxima import Maxima, block_windows
 from seismic.kernels.score import Forward
 from seismic.kernels.shared import Shared
 
@@ -86,7 +87,7 @@ def maxima_schema(documents: int) -> pa.Schema:
         {
             "blocks": pa.list_(pa.field("block", pa.uint16(), nullable=False)),
             "codes": pa.list_(pa.field("code", pa.uint8(), nullable=False)),
-            "ends": pa.list_(pa.field("end", pa.uint32(), nullable=False), windows_of(documents)),
+            "ends": pa.list_(pa.field("end", pa.uint32(), nullable=False), block_windows(documents)),
             "scale": pa.float32(),
         }
     )
@@ -97,7 +98,7 @@ def impacts_schema(documents: int) -> pa.Schema:
 
     A posting has a position within its window of 65,536 and a value in 1 / 256 of the document's scale.
     """
-    windows = -(-documents // WINDOW)
+    windows = -(-documents // POSITION_WINDOW)
     return pa.schema(
         {
             "positions": pa.list_(pa.field("position", pa.uint16(), nullable=False)),

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from seismic.errors import CorruptIndexError
-from seismic.kernels.maxima import BLOCK
+from seismic.kernels.constants import BLOCK
 from seismic.params import Verify, check_verify
 from seismic.store.checksums import check_files, check_names
 from seismic.store.collection import current_generation, generation_folder

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from seismic.documents.lookup import Lookup
-from seismic.kernels.maxima import BLOCK
+from seismic.kernels.constants import BLOCK
 from seismic.kernels.shared import count_components, restore
 from seismic.store.shard import Shard
 from seismic.vectors import SparseVectors

@@ -11,11 +11,19 @@ from seismic.builder.maxima import find_maxima
 from seismic.builder.quantize import quantize_vectors
 from seismic.builder.shared import share_blocks
 from seismic.kernels.accumulate import make_accumulate_workspace, search_accumulate_batch
-from seismic.kernels.bounds import TERMS, add_bounds, choose_heaviest, make_bounds, whole_weight
+from seismic.kernels.constants import BLOCK, BLOCK_WINDOW, GROUP
 from seismic.kernels.exact import search_exact_batch
-from seismic.kernels.maxima import BLOCK, GROUP, WINDOW, Maxima
+from seismic.kernels.maxima import Maxima
 from seismic.kernels.score import SAFETY
 from seismic.kernels.shared import Shared
+from seismic.kernels.topk import Queries, TopK
+from seismic.kernels.upper_bounds import (
+    TERMS,
+    add_upper_bounds,
+    choose_heaviest,
+    make_bound_scratch,
+    whole_weight,
+)
 from seismic.kernels.visit import Workspace, make_exact_workspace
 from seismic.query import MAX_COMPONENTS
 from tests import naive, samples
@@ -65,21 +73,19 @@ def search(
     workspace = workspace or shard.workspace()
     numbers, scores = np.full((len(queries), k), -7), np.full((len(queries), k), np.nan, np.float32)
     counters = np.zeros((len(queries), 4), np.int64)
-    csr, least_scores = samples.queries(queries), np.full(len(queries), least_score, np.float32)
+    csr, least_scores = Queries(*samples.queries(queries)), np.full(len(queries), least_score, np.float32)
     search_exact_batch(
         shard.maxima,
         shard.shared,
-        *csr,
+        csr,
         heap_factor,
         bound_share,
         least_scores,
         allowed,
         workspace,
-        scores,
-        numbers,
-        counters,
+        TopK(scores, numbers, counters),
     )
-    for array in (workspace.bounds.bounds, *workspace.table):
+    for array in (workspace.scratch.upper_bounds, *workspace.table):
         assert not array.any()
     return Found(numbers, scores, counters.sum(axis=0).tolist())
 
@@ -109,20 +115,20 @@ def test_bounds_are_never_below_a_score(dense: range, vectors: SparseVectors, da
     shard = shard_of(vectors, dense)
     (query,) = data.draw(samples.sparse_rows(vectors.dimension, min_size=1, max_size=1))
     _, components, values = samples.queries([query])
-    scratch = shard.workspace().bounds
-    unit = add_bounds(shard.maxima, components, values, 1, scratch)
-    assert scratch.tops.tolist() == [scratch.bounds.max()]
+    scratch = shard.workspace().scratch
+    unit = add_upper_bounds(shard.maxima, components, values, 1, scratch)
+    assert scratch.group_maxima.tolist() == [scratch.upper_bounds.max()]
     for block, first in enumerate(range(0, len(vectors), BLOCK)):
         best = max(naive.dot(row, query) for row in shard.documents[first : first + BLOCK])
-        assert unit * (int(scratch.bounds[block]) + len(query)) * SAFETY >= best
-        assert (scratch.bounds[block] > 0) == (best > 0)
-    assert not scratch.bounds[block + 1 :].any()
+        assert unit * (int(scratch.upper_bounds[block]) + len(query)) * SAFETY >= best
+        assert (scratch.upper_bounds[block] > 0) == (best > 0)
+    assert not scratch.upper_bounds[block + 1 :].any()
 
 
 @needs_jit
 def test_bounds_of_several_windows() -> None:
     """Against sums over all blocks, of codes drawn at random."""
-    rng, dimension, groups = np.random.default_rng(0), 4, WINDOW // GROUP + 3
+    rng, dimension, groups = np.random.default_rng(0), 4, BLOCK_WINDOW // GROUP + 3
     n_blocks = groups * GROUP
     blocks = [np.flatnonzero(rng.random(n_blocks) < share) for share in (0.02, 0.0001, 0.0)]
     codes = [*(rng.integers(1, 256, len(row), np.uint8) for row in blocks), rng.integers(0, 256, n_blocks, np.uint8)]
@@ -130,21 +136,21 @@ def test_bounds_of_several_windows() -> None:
         Maxima(
             samples.offsets([*map(len, blocks), 0]),
             np.concatenate(blocks).astype(np.uint16),
-            np.array([[(row < WINDOW).sum(), len(row)] for row in [*blocks, blocks[-1]]], np.uint32).ravel(),
+            np.array([[(row < BLOCK_WINDOW).sum(), len(row)] for row in [*blocks, blocks[-1]]], np.uint32).ravel(),
             samples.offsets([*map(len, codes)]),
             np.concatenate(codes),
             np.ones(dimension, np.float32),
         )
     )
     components, values = np.arange(dimension, dtype=np.uint32), np.array([3, 2, 1, 0.5], np.float32)
-    scratch = make_bounds(dimension, groups)
-    unit = add_bounds(maxima, components, values, groups, scratch)
+    scratch = make_bound_scratch(dimension, groups)
+    unit = add_upper_bounds(maxima, components, values, groups, scratch)
     expected = np.zeros(n_blocks, np.int64)
     for at, row in enumerate([*blocks, np.arange(n_blocks)]):
         expected[row] += codes[at].astype(np.int64) * whole_weight(values[at], np.float32(1), unit, dimension) >> 8
-    np.testing.assert_array_equal(scratch.bounds[:n_blocks], expected)
-    np.testing.assert_array_equal(scratch.tops, expected.reshape(-1, GROUP).max(axis=1))
-    assert not scratch.bounds[n_blocks:].any()
+    np.testing.assert_array_equal(scratch.upper_bounds[:n_blocks], expected)
+    np.testing.assert_array_equal(scratch.group_maxima, expected.reshape(-1, GROUP).max(axis=1))
+    assert not scratch.upper_bounds[n_blocks:].any()
 
 
 @given(data=st.data(), share=st.floats(0.01, 1))
@@ -154,7 +160,8 @@ def test_the_heaviest_components(data: st.DataObject, share: float) -> None:
     assume(query)
     _, components, values = samples.queries([query])
     scales = np.linspace(0.5, 2, samples.WIDE, dtype=np.float32)
-    maxima, scratch = samples.maxima([], samples.WIDE, range(0))._replace(scales=scales), make_bounds(samples.WIDE, 1)
+    maxima = samples.maxima([], samples.WIDE, range(0))._replace(scales=scales)
+    scratch = make_bound_scratch(samples.WIDE, 1)
     count, stretch = choose_heaviest(samples.readonly(maxima), components, values, share, scratch)
     most = {component: np.float64(weight) * scales[component] for component, weight in query.items()}
     chosen = scratch.components[:count].tolist()
@@ -310,17 +317,16 @@ def check_adding_up(vectors: SparseVectors, count: int, k: int, share: float, qu
     queries = naive.rows(samples.random_vectors(count, per_vector=6, seed=1)) if queries is None else queries
     chosen = np.random.default_rng(0).random(len(vectors)) < share
     allowed = ALL if share == 1 else np.packbits(chosen, bitorder="little")
-    csr, least_scores = samples.queries(queries), np.zeros(len(queries), np.float32)
+    csr, least_scores = Queries(*samples.queries(queries)), np.zeros(len(queries), np.float32)
     found = [(np.full((len(queries), k), -7), np.full((len(queries), k), np.nan, np.float32)) for _ in range(2)]
     workspace = make_accumulate_workspace(k)
     counters, other_counters = np.zeros((2, len(queries), 4), np.int64)
     samples.readonly(maxima), samples.readonly(shared)
     (numbers, scores), (others, expected) = found
-    search_accumulate_batch(impacts, shared, *csr, least_scores, allowed, workspace, scores, numbers, counters)
+    top, other_top = TopK(scores, numbers, counters), TopK(expected, others, other_counters)
+    search_accumulate_batch(impacts, shared, csr, least_scores, allowed, workspace, top)
     exact_workspace = make_exact_workspace(vectors.dimension, len(vectors))
-    search_exact_batch(
-        maxima, shared, *csr, 1.0, 1.0, least_scores, allowed, exact_workspace, expected, others, other_counters
-    )
+    search_exact_batch(maxima, shared, csr, 1.0, 1.0, least_scores, allowed, exact_workspace, other_top)
     np.testing.assert_array_equal(numbers, others)
     np.testing.assert_array_equal(scores, expected)
     assert not workspace.sums.any()

@@ -7,7 +7,8 @@ from seismic import SparseVectors
 from seismic.builder.maxima import find_maxima
 from seismic.builder.quantize import quantize_vectors
 from seismic.kernels.arrays import F32, I32
-from seismic.kernels.maxima import BLOCK, GROUP, WINDOW, Maxima, count_maxima, fill_maxima, windows_of
+from seismic.kernels.constants import BLOCK, BLOCK_WINDOW, GROUP
+from seismic.kernels.maxima import Maxima, block_windows, count_maxima, fill_maxima
 from seismic.kernels.score import Forward
 from tests import naive, samples
 from tests.kernels.conftest import needs_jit
@@ -88,13 +89,13 @@ def test_a_block_is_eight_neighbours() -> None:
 @pytest.mark.parametrize("threads", [1, 2, 3])
 def test_blocks_are_numbered_within_windows(threads: int) -> None:
     """Documents of one component each, in a shard of a window and a bit; the first one is dense."""
-    n, dimension = BLOCK * (WINDOW + 3), 16
+    n, dimension = BLOCK * (BLOCK_WINDOW + 3), 16
     components = (np.arange(n) // BLOCK % (dimension - 1) + 1).astype(np.uint16)
     components[: n // BLOCK // 4 * BLOCK] = 0
     vectors = SparseVectors(np.arange(n + 1), components, np.ones(n, np.float32), dimension)
     forward = quantize_vectors(vectors, np.arange(n, dtype=np.uint32), 1)
     maxima = find_maxima(forward, dimension, threads, quiet)
-    windows = windows_of(n)
+    windows = block_windows(n)
     assert (windows, maxima.blocks.dtype) == (2, np.uint16)
     assert maxima.ends.shape == (dimension * windows,)
     blocks = np.arange(n // BLOCK)
@@ -107,5 +108,5 @@ def test_blocks_are_numbered_within_windows(threads: int) -> None:
             assert np.flatnonzero(codes).tolist() == has.tolist()
         else:
             start = maxima.block_starts[component]
-            assert ends.tolist() == [(has < WINDOW).sum(), len(has)]
-            assert maxima.blocks[start : start + len(has)].tolist() == (has % WINDOW).tolist()
+            assert ends.tolist() == [(has < BLOCK_WINDOW).sum(), len(has)]
+            assert maxima.blocks[start : start + len(has)].tolist() == (has % BLOCK_WINDOW).tolist()

@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seismic import SparseVectors
-from seismic.kernels.maxima import BLOCK
-from seismic.kernels.pack import FULL, WINDOW, pack_blocks
+from seismic.kernels.constants import BLOCK
+from seismic.kernels.pack import FULL, PACKING_WINDOW, pack_blocks
 from tests import naive, samples
 from tests.naive import Row
 
@@ -30,10 +30,10 @@ def test_windows_are_packed_one_by_one() -> None:
     rng = np.random.default_rng(5)
     rows: list[Row] = [
         {int(c): float(rng.integers(1, 64)) / 8 for c in sorted(rng.choice(40, 3, replace=False))}
-        for _ in range(WINDOW + 3 * BLOCK + 1)
+        for _ in range(PACKING_WINDOW + 3 * BLOCK + 1)
     ]
     vectors, order = SparseVectors.from_dicts(rows), rng.permutation(len(rows)).tolist()
-    expected = packed_naively(vectors, order[:WINDOW]) + packed_naively(vectors, order[WINDOW:])
+    expected = packed_naively(vectors, order[:PACKING_WINDOW]) + packed_naively(vectors, order[PACKING_WINDOW:])
     assert packed(vectors, order) == expected
 
 

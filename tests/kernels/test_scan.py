@@ -6,9 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seismic import SparseVectors
-from seismic.kernels.bounds import add_bounds, restrict
-from seismic.kernels.maxima import BLOCK, GROUP
+from seismic.kernels.constants import BLOCK, GROUP
 from seismic.kernels.scan import search_scan_batch
+from seismic.kernels.topk import Queries, TopK
+from seismic.kernels.upper_bounds import add_upper_bounds, restrict
 from tests import naive, samples
 from tests.kernels.test_exact import ALL_DENSE, SOME_DENSE, Found, Shard, search, shard_of
 from tests.naive import Row
@@ -19,9 +20,11 @@ def scanned(shard: Shard, queries: list[Row], k: int, allowed: np.ndarray, least
     workspace = shard.workspace()
     numbers, scores = np.full((len(queries), k), -7), np.full((len(queries), k), np.nan, np.float32)
     counters, least_scores = np.zeros((len(queries), 4), np.int64), np.full(len(queries), least_score, np.float32)
-    csr = samples.queries(queries)
-    search_scan_batch(shard.maxima, shard.shared, *csr, least_scores, allowed, workspace, scores, numbers, counters)
-    for array in (workspace.bounds.bounds, *workspace.table):
+    csr = Queries(*samples.queries(queries))
+    search_scan_batch(
+        shard.maxima, shard.shared, csr, least_scores, allowed, workspace, TopK(scores, numbers, counters)
+    )
+    for array in (workspace.scratch.upper_bounds, *workspace.table):
         assert not array.any()
     return Found(numbers, scores, counters.sum(axis=0).tolist())
 
@@ -68,11 +71,11 @@ def test_restricting_leaves_the_bounds_of_allowed_blocks(vectors: SparseVectors,
     shard = shard_of(vectors, SOME_DENSE)
     (query,) = data.draw(samples.sparse_rows(vectors.dimension, min_size=1, max_size=1))
     _, components, values = samples.queries([query])
-    scratch = shard.workspace().bounds
-    add_bounds(shard.maxima, components, values, 1, scratch)
-    before = scratch.bounds.copy()
+    scratch = shard.workspace().scratch
+    add_upper_bounds(shard.maxima, components, values, 1, scratch)
+    before = scratch.upper_bounds.copy()
     blocks = -(-len(vectors) // BLOCK)
     allowed = np.array(data.draw(st.lists(st.integers(0, 3), min_size=blocks, max_size=blocks)), np.uint8)
     restrict(shard.maxima, allowed, 1, scratch)
-    np.testing.assert_array_equal(scratch.bounds[:blocks], np.where(allowed, before[:blocks], 0))
-    assert scratch.tops.tolist() == [scratch.bounds.max()]
+    np.testing.assert_array_equal(scratch.upper_bounds[:blocks], np.where(allowed, before[:blocks], 0))
+    assert scratch.group_maxima.tolist() == [scratch.upper_bounds.max()]

@@ -10,6 +10,7 @@ from seismic.builder.quantize import quantize_vectors
 from seismic.kernels import accumulate, exact, scan, traverse
 from seismic.kernels.cpu import JIT_DISABLED
 from seismic.kernels.lists import make_workspace, padded
+from seismic.kernels.topk import Queries, TopK
 from tests import naive, samples
 from tests.kernels.test_exact import ALL, SOME_DENSE, shard_of
 from tests.kernels.test_traverse import Case
@@ -33,28 +34,28 @@ class Countdown:
 def search(plan: str, stop: Any) -> tuple[np.ndarray, list[np.ndarray]]:
     """(document numbers, -7 where none were written; arrays that must be all zero)."""
     numbers, scores = np.full((len(QUERIES), K), -7), np.zeros((len(QUERIES), K), np.float32)
-    csr, least_scores = samples.queries(QUERIES), np.zeros(len(QUERIES), np.float32)
-    out = scores, numbers, np.zeros((len(QUERIES), 4), np.int64)
+    csr, least_scores = Queries(*samples.queries(QUERIES)), np.zeros(len(QUERIES), np.float32)
+    top = TopK(scores, numbers, np.zeros((len(QUERIES), 4), np.int64))
     if plan == "lists":
         case = Case(VECTORS, {})
         blocks = sum(padded(len(list_)) for list_ in case.lists.values())
         lists = make_workspace(VECTORS.dimension, len(VECTORS), blocks)._replace(stop=stop)
-        traverse.search_blocks_batch(*case.arrays(), *csr, samples.COMPONENTS, 1.0, ALL, lists, *out)
+        traverse.search_lists_batch(*case.arrays(), csr, samples.COMPONENTS, 1.0, ALL, lists, top)
         return numbers, [lists.visited, lists.weights, lists.estimates, *lists.table]
     shard = shard_of(VECTORS, SOME_DENSE)
     if plan == "accumulate":
         sums = accumulate.make_accumulate_workspace(K)._replace(stop=stop)
         whole = quantize_vectors(VECTORS, np.arange(len(VECTORS), dtype=np.uint32), 1)
         impacts = samples.readonly(find_impacts(whole, VECTORS.dimension))
-        accumulate.search_accumulate_batch(impacts, shard.shared, *csr, least_scores, ALL, sums, *out)
+        accumulate.search_accumulate_batch(impacts, shard.shared, csr, least_scores, ALL, sums, top)
         return numbers, [sums.sums]
     space = shard.workspace()._replace(stop=stop)
     if plan == "scan":
         every = np.packbits(np.ones(len(VECTORS), bool), bitorder="little")
-        scan.search_scan_batch(shard.maxima, shard.shared, *csr, least_scores, every, space, *out)
+        scan.search_scan_batch(shard.maxima, shard.shared, csr, least_scores, every, space, top)
     else:
-        exact.search_exact_batch(shard.maxima, shard.shared, *csr, 1.0, 1.0, least_scores, ALL, space, *out)
-    return numbers, [space.bounds.bounds, *space.table]
+        exact.search_exact_batch(shard.maxima, shard.shared, csr, 1.0, 1.0, least_scores, ALL, space, top)
+    return numbers, [space.scratch.upper_bounds, *space.table]
 
 
 PLANS = pytest.mark.parametrize("plan", ["exact", "scan", "accumulate", "lists"])

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seismic import SparseVectors
-from seismic.kernels.maxima import BLOCK
+from seismic.kernels.constants import BLOCK
 from seismic.kernels.summarize import (
     CODE_BITS,
     MAX_BLOCKS,

@@ -8,11 +8,12 @@ from hypothesis import strategies as st
 from seismic import SparseVectors
 from seismic.kernels import estimate as estimating
 from seismic.kernels import lists, traverse
+from seismic.kernels.constants import BLOCK, GROUP
 from seismic.kernels.lists import Blocks, Summaries, make_workspace, padded
-from seismic.kernels.maxima import BLOCK, GROUP
 from seismic.kernels.score import Forward, load_query
 from seismic.kernels.summarize import MAX_CODE
-from seismic.kernels.traverse import search_blocks_batch
+from seismic.kernels.topk import Queries, TopK
+from seismic.kernels.traverse import search_lists_batch
 from seismic.kernels.visit import ALL
 from tests import naive, samples
 from tests.naive import Codes, Row
@@ -72,9 +73,9 @@ def search(case: Case, k: int, query_cut: int, heap_factor: float, allowed: np.n
     workspace = make_workspace(case.vectors.dimension, len(case.vectors), room)
     numbers, scores = np.full((1, k), -7), np.full((1, k), np.nan, np.float32)
     counters = np.zeros((1, 4), np.int64)
-    query = samples.queries([case.query])
-    search_blocks_batch(
-        blocks, summaries, forward, *query, query_cut, heap_factor, allowed, workspace, scores, numbers, counters
+    query = Queries(*samples.queries([case.query]))
+    search_lists_batch(
+        blocks, summaries, forward, query, query_cut, heap_factor, allowed, workspace, TopK(scores, numbers, counters)
     )
     for array in (workspace.visited, workspace.weights, workspace.estimates, *workspace.table):
         assert not array.any()
@@ -142,7 +143,7 @@ def test_a_high_heap_factor_skips_blocks() -> None:
     vectors = SparseVectors.from_dicts([{0: 16.0 / (1 + number // BLOCK)} for number in range(60 * BLOCK)])
     found = search(Case(vectors, {0: 1.0}), 1, 1, 1.0)
     assert found.numbers.tolist() == [0]
-    assert found.counters[2] <= 2 + traverse.AHEAD // BLOCK
+    assert found.counters[2] <= 2 + traverse.DOCUMENTS_AHEAD // BLOCK
     assert found.counters[3] == found.counters[2] * BLOCK
 
 
@@ -159,8 +160,10 @@ def test_estimates_are_query_times_summary(dimension: int) -> None:
         arrays = samples.queries([query])[1:]
         load_query(workspace.table, *arrays)
         unit = estimating.load_weights(summaries.scales, *arrays, workspace.weights)
-        estimating.estimate(summaries, chosen, bases, len(chosen), workspace)
-        assert workspace.tops.tolist() == workspace.estimates[: bases[-1]].reshape(-1, GROUP).max(axis=1).tolist()
+        estimating.estimate(summaries, chosen, bases, workspace)
+        assert (
+            workspace.group_maxima.tolist() == workspace.estimates[: bases[-1]].reshape(-1, GROUP).max(axis=1).tolist()
+        )
         for base, component in zip(bases, chosen.tolist(), strict=False):
             expected = naive.estimates(codes[component], scales, query)
             found = workspace.estimates[base : base + len(expected)] * unit

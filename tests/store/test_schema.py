@@ -9,8 +9,9 @@ from hypothesis import given
 
 from seismic import CorruptIndexError, InputError, SparseVectors
 from seismic.builder.impacts import find_impacts
+from seismic.kernels.constants import BLOCK
 from seismic.kernels.lists import Blocks, Summaries
-from seismic.kernels.maxima import BLOCK, Maxima
+from seismic.kernels.maxima import Maxima
 from seismic.kernels.score import Forward
 from seismic.kernels.shared import Shared
 from seismic.store import schema
