@@ -183,19 +183,3 @@ def test_runs_are_added_when_their_buffer_is_full() -> None:
     assert located > lists.LOCATED
     found = search(case, 10, 20, 1e-9)
     naive.assert_top_k(found.numbers, found.scores, case.documents, query)
-
-
-@given(st.lists(st.integers(0, 65535), min_size=1, max_size=80), st.integers(0, 65535))
-def test_candidates_are_sorted_but_for_one_step(estimates: list[int], floor: int) -> None:
-    estimates = [max(floor, estimate) for estimate in estimates]
-    workspace = make_workspace(1, 1, len(estimates))
-    workspace.bounds[:] = estimates
-    guarded = np.zeros(1024, np.int64)  # what is written beyond the histogram shows
-    traverse._sort(
-        workspace._replace(histogram=guarded[: len(workspace.histogram)]), len(estimates), floor, max(estimates)
-    )
-    assert not guarded[len(workspace.histogram) :].any()
-    assert sorted(workspace.order.tolist()) == list(range(len(estimates)))
-    ordered = workspace.bounds[workspace.order].astype(int)
-    best_after = np.maximum.accumulate(ordered[::-1])[::-1]
-    assert (best_after - ordered <= (max(estimates) - floor) / (lists.BUCKETS - 1) * 1.001).all()
