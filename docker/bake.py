@@ -1,4 +1,4 @@
-"""Compiles every kernel that a service runs, by serving a small collection of each layout to itself."""
+"""Compile every kernel of the service by using a small collection of each layout."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,7 +15,7 @@ DOCUMENTS, COMPONENTS, DIMENSION = 500, 20, 30_522
 
 
 def main() -> None:
-    """Build, warm up, change and compact: afterwards the cache has all of it."""
+    """Build, warm up, change and compact, which fills the kernel cache."""
     generator = np.random.default_rng(0)
     rows = [generator.choice(DIMENSION, COMPONENTS, replace=False).tolist() for _ in range(DOCUMENTS)]
     vectors = SparseVectors.from_dicts([dict.fromkeys(row, 1.0) for row in rows], DIMENSION)

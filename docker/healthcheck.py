@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Exit code 0 if every collection of the service in this container answers searches; else 1, and why."""
+"""Exit with 0 if the service in this container is ready, else with 1 and the reason."""
 
 import os
 import ssl
@@ -12,11 +12,11 @@ SECONDS = 4
 
 
 def tls(variables: Mapping[str, str]) -> ssl.SSLContext | None:
-    """How to speak to the service, if by TLS. Where clients must show a certificate, it is shown its own."""
+    """Return the TLS context if the service uses TLS; it presents the service's own certificate where needed."""
     certificate = variables.get("SEISMIC_SSL_CERTFILE")
     if certificate is None:
         return None
-    context = ssl._create_unverified_context()  # the certificate is not for 127.0.0.1
+    context = ssl._create_unverified_context()  # the certificate does not name 127.0.0.1
     if "SEISMIC_SSL_CA_CERTS" in variables:
         key, password = (variables.get(f"SEISMIC_SSL_KEYFILE{end}") for end in ("", "_PASSWORD"))
         context.load_cert_chain(certificate, key, password)
@@ -24,7 +24,7 @@ def tls(variables: Mapping[str, str]) -> ssl.SSLContext | None:
 
 
 def main() -> int:
-    """The exit code."""
+    """Return the exit code."""
     scheme = "https" if "SEISMIC_SSL_CERTFILE" in os.environ else "http"
     url = f"{scheme}://127.0.0.1:{os.environ.get('SEISMIC_PORT', '8000')}/readyz"
     try:

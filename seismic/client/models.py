@@ -14,7 +14,7 @@ class Contribution(_Model):
     """A component's contribution to a score: `weight` in the query x `value` in the document."""
 
     component: int
-    token: str | None
+    token: str | None = None
     weight: float
     value: float
     product: float
@@ -107,17 +107,17 @@ class CollectionInfo(_Model):
     name: str
     generation: str
     state: str
-    problem: str | None
+    problem: str | None = None
     sequence: int
     documents: int
     changed: int
     dimension: int
     layout: str
-    kept: float | None
+    kept: float | None = None
     columns: list[str]
     types: dict[str, str]
     has_vocabulary: bool
-    encoder: str | None
+    encoder: str | None = None
     shards: int
 
 

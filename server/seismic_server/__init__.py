@@ -15,7 +15,7 @@ __all__ = ["Settings", "create_app"]
 
 
 def __getattr__(name: str) -> Any:
-    """Imported when it is asked for, so that `python -m seismic_server` can say in words why the engine cannot be."""
+    """Import on first use, so that `python -m seismic_server` can report in words why the engine cannot be imported."""
     if name in __all__:
         return getattr(import_module(f"seismic_server.{'app' if name == 'create_app' else 'settings'}"), name)
     raise AttributeError(f"module 'seismic_server' has no attribute {name!r}")

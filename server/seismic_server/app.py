@@ -1,4 +1,4 @@
-"""The application: routes, middleware and what lives as long as it does."""
+"""The application: every middleware and route, and what lives as long as the process."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,16 +7,18 @@ from contextlib import asynccontextmanager
 import structlog
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
+from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import Mount
 
 import seismic
 from seismic_server.access.admission import Admission
-from seismic_server.application import Application
 from seismic_server.discovery import discover_collections, warm_up
-from seismic_server.http.errors import install_handlers
+from seismic_server.http.direct import direct_routes
+from seismic_server.http.errors import HANDLERS
 from seismic_server.http.head import Head
-from seismic_server.http.middleware import BodyLimit, Deadline, RequestContext
+from seismic_server.http.middleware import BodyLimit, CatchFailures, Deadline, RequestContext
 from seismic_server.openapi import complete_openapi
 from seismic_server.routes import collections, console, count, documents, health, ops, search
 from seismic_server.service import Service
@@ -28,28 +30,42 @@ DESCRIPTION = """\
 Learned-sparse retrieval over REST.
 
 Every error is an [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457) problem document. Every answer carries an
-`X-Request-ID`: the one of the request, or a new one.
+`X-Request-ID`: the request's own, or a new one. A field without a value, or one that the request did not ask for, is
+left out of an answer; lists are always present, even when empty.
 """
 
 
-def create_app(settings: Settings) -> Application:
-    """The service over `settings.directory`, whose collections are opened now. Raises StorageError."""
+def create_app(settings: Settings) -> Starlette:
+    """Open the collections of `settings.directory` and return the ASGI application. Raises StorageError."""
     service = Service.start(settings)
-    api: FastAPI = FastAPIOffline(
-        title="Seismic",
-        description=DESCRIPTION,
-        version=seismic.__version__,
-        redoc_url=None,
-        redirect_slashes=False,  # a wrong path is a 404, like any other
-        lifespan=_lifespan,
+    app = Starlette(
         middleware=[  # outermost first
             Middleware(RequestContext, metrics=service.metrics, tracer=service.tracer, throttle=service.throttle),
+            Middleware(CatchFailures),
             *_cors(settings),
             Middleware(Admission, admission=service.admission),
             Middleware(BodyLimit, max_bytes=settings.max_body_bytes, seconds=settings.receive_seconds),
             Middleware(Deadline, milliseconds=settings.timeout_ms, running=service.running),
             Middleware(Head),
         ],
+        routes=[*direct_routes(search.router), Mount("/", _described_api(service, settings))],
+        exception_handlers=HANDLERS,
+        lifespan=_lifespan,
+    )
+    app.state.service = service
+    return app
+
+
+def _described_api(service: Service, settings: Settings) -> FastAPI:
+    """Return every route as FastAPI serves and describes it."""
+    api = FastAPIOffline(
+        title="Seismic",
+        description=DESCRIPTION,
+        version=seismic.__version__,
+        redoc_url=None,
+        redirect_slashes=False,  # a wrong path is a 404, like any other
+        middleware=[Middleware(CatchFailures)],  # before Starlette's own answer to failures, which is plain text
+        exception_handlers=HANDLERS,
     )
     api.state.service = service
     for router in (
@@ -60,17 +76,16 @@ def create_app(settings: Settings) -> Application:
         ops.router,
         collections.router,
         health.router,
+        console.router,
     ):
         api.include_router(router)
-    api.include_router(console.router)
     api.mount("/console", console.files)
-    install_handlers(api)
     complete_openapi(api, settings)
-    return Application(api, service, search.router.routes)
+    return api
 
 
 def _cors(settings: Settings) -> list[Middleware]:
-    """Before anybody asks for a key: browsers ask without one whether a page may ask at all."""
+    """Return the CORS middleware, if origins are configured. It precedes admission: preflights carry no key."""
     origins = [origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()]
     cors = Middleware(
         CORSMiddleware,
@@ -83,7 +98,7 @@ def _cors(settings: Settings) -> list[Middleware]:
 
 
 @asynccontextmanager
-async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     service: Service = app.state.service
     service.auditor.start()
     service.pool.start()
@@ -95,17 +110,11 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         task.cancel()
     for refresher in service.refreshers.values():
         await refresher.stop()
-    service.auditor.stop()
-    service.pool.shutdown()
-    service.threads.shutdown()
-    service.maintenance.shutdown()
-    service.collections.close()
-    service.throttle.close()
-    service.tracer.close()
+    service.close()
 
 
 async def _warm_up(service: Service) -> None:
-    """On the pool, so that /healthz answers meanwhile."""
+    """Warm up every collection on the pool, so that /healthz answers meanwhile."""
     for collection in service.collections:
         index = collection.index
         try:
@@ -116,5 +125,5 @@ async def _warm_up(service: Service) -> None:
         else:
             collection.state = "ready"
             log.info("collection is ready", collection=index.name, generation=index.generation)
-    for collection in service.collections:  # searches need not wait for this
+    for collection in service.collections:  # kernels of changes; searches do not wait for them
         await service.threads.run(collection.index.warm_up, changes=True)

@@ -1,4 +1,4 @@
-"""Collections that come while the service runs: opened and warmed up first, and only then served."""
+"""Discovery of collections that appear while the service runs. They are warmed up before they are served."""
 
 import asyncio
 from pathlib import Path
@@ -11,14 +11,16 @@ from seismic_server.collections.served import Collection, folders_in
 from seismic_server.service import Service
 
 LOOK_SECONDS = 1.0
-"""Between two looks at the folder of collections."""
+"""Interval between two looks at the folder of collections."""
 
 log = structlog.get_logger("server")
 
 
 async def discover_collections(service: Service) -> None:
-    """Look for new collections, for ever, and keep those that were found up to date. One that cannot be opened, perhaps
-    as it is just being copied, is tried again."""
+    """Look for new collections forever, and refresh those that were found.
+
+    A collection that cannot be opened, perhaps because it is still being copied, is tried again.
+    """
     directory, broken, refreshers = service.settings.directory, set[Path](), list[asyncio.Task[None]]()
     try:
         while True:
@@ -40,19 +42,22 @@ async def discover_collections(service: Service) -> None:
 
 
 def warm_up(index: Index) -> None:
-    """Kernels, and the encoder, so that the first text need not wait for it. Vectors are searched without it, too."""
+    """Compile kernels and load the encoder, so that no request waits for either.
+
+    A collection whose encoder cannot be loaded still answers queries by vector.
+    """
     index.warm_up()
     if index.manifest.encoder:
         try:
             index.encoder.encode_queries(["warm up"])
         except EncoderError as error:
-            log.warning("encoder cannot be loaded, texts will be refused", collection=index.name, reason=str(error))
+            log.warning("encoder cannot be loaded; texts are refused", collection=index.name, reason=str(error))
 
 
 def _new_folders(service: Service, directory: Path) -> list[Path]:
     try:
         return [folder for folder in folders_in(directory) if folder.name not in service.collections]
-    except OSError:  # of a folder that is being moved, or a disk that is gone for a while
+    except OSError:  # the folder is being moved, or its disk is gone for a while
         return []
 
 

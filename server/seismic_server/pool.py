@@ -1,4 +1,4 @@
-"""The bounded pool of threads that searches run on, so that the event loop never blocks."""
+"""Threads for everything that would block the event loop: the bounded search pool, and threads for slow work."""
 
 import asyncio
 import contextvars
@@ -21,21 +21,21 @@ T = TypeVar("T")
 
 
 class Threads:
-    """Threads for what may block for long, apart from those that search."""
+    """Threads for calls that may block for long, separate from the search pool."""
 
     def __init__(self, threads: int, name: str) -> None:
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix=name)
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """What `function` returns or raises, from a thread that logs with the caller's request id.
+        """Run `function` on a thread, in the caller's context, and return or raise its outcome.
 
-        The caller's deadline does not count: what is begun here is for others, too.
+        The caller's deadline does not apply, because others may need the outcome as well.
         """
         call = functools.partial(function, *args, **kwargs)
         return await asyncio.wrap_future(self._executor.submit(contextvars.copy_context().run, _unstoppable, call))
 
     def shutdown(self) -> None:
-        """Wait for the calls that run; those that wait are cancelled."""
+        """Wait for running calls and cancel queued ones."""
         self._executor.shutdown(cancel_futures=True)
 
 
@@ -45,7 +45,7 @@ def _unstoppable(call: Callable[[], T]) -> T:
 
 
 class _Call(NamedTuple):
-    """What a thread is to do, in which context, since when it waits, and who waits for it."""
+    """A queued call: the function, its context, when it was queued, and the future of its outcome."""
 
     function: Callable[[], Any]
     context: contextvars.Context
@@ -54,10 +54,10 @@ class _Call(NamedTuple):
 
 
 class SearchPool:
-    """`threads` calls run at once and `queue` more wait; beyond that `run` raises OverloadedError at once.
+    """A pool that runs `threads` calls at once and queues `queue` more; beyond that `run` raises OverloadedError.
 
-    An executor would do, but its future and asyncio's together take 33 us for 23 to hand a call over and its result
-    back, some of it while the thread that was woken waits for the interpreter. All but `_work` is for the event loop.
+    It replaces ThreadPoolExecutor, whose future, next to asyncio's, makes handing a call over a third slower. Only
+    `_work` and `_begin` run on the pool's threads; everything else belongs to the event loop.
     """
 
     def __init__(self, threads: int, queue: int, metrics: Metrics) -> None:
@@ -69,16 +69,16 @@ class SearchPool:
         ]
 
     def start(self) -> None:
-        """Begin to answer calls."""
+        """Start the threads."""
         for thread in self._threads:
             thread.start()
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """What `function` returns or raises, from a thread that logs with the caller's request id."""
+        """Run `function` on a thread, in the caller's context, and return or raise its outcome."""
         return await self._submit(functools.partial(function, *args, **kwargs))
 
     def _submit(self, function: Callable[[], T]) -> asyncio.Future[T]:
-        # Apart from `run`: a frame of it would keep the future whose error keeps the frame, and so all of the request.
+        # Not a part of `run`, whose frame would form a cycle with the future's error and keep the whole request alive.
         if self.full:
             raise self.overloaded()
         self._taken += 1
@@ -89,15 +89,15 @@ class SearchPool:
 
     @property
     def full(self) -> bool:
-        """Whether a call would be refused now."""
+        """Whether a call would be refused."""
         return self._taken == self._capacity
 
     def overloaded(self) -> OverloadedError:
-        """What a call is refused with."""
+        """Return the error of a refused call."""
         return OverloadedError(f"{self._capacity} searches are running or waiting; try again shortly")
 
     def spare(self) -> int:
-        """Threads that no search needs now, so that one that runs may use them, too."""
+        """Return the number of idle threads, which a running search may use."""
         return max(0, len(self._threads) - self._taken)
 
     def _work(self) -> None:
@@ -110,7 +110,7 @@ class SearchPool:
                 loop.call_soon_threadsafe(self._end, answer, answer.set_exception, error)
             else:
                 loop.call_soon_threadsafe(self._end, answer, answer.set_result, result)
-            del call, function, context, answer  # nothing is kept while the next one is awaited
+            del call, function, context, answer  # keep nothing alive while waiting for the next call
 
     def _begin(self, function: Callable[[], T], since: float) -> T:
         waited = time.perf_counter() - since
@@ -119,13 +119,13 @@ class SearchPool:
         tracing.current().passed("wait", waited)
         return function()
 
-    def _end(self, answer: asyncio.Future[T], tell: Callable[[Any], None], outcome: Any) -> None:
-        self._taken -= 1  # not before: a cancelled request leaves its thread busy until the search ends
+    def _end(self, answer: asyncio.Future[T], resolve: Callable[[Any], None], outcome: Any) -> None:
+        self._taken -= 1  # only now: a cancelled request leaves its thread busy until the search ends
         if not answer.cancelled():
-            tell(outcome)
+            resolve(outcome)
 
     def shutdown(self) -> None:
-        """Wait for the calls that run; those that wait are cancelled."""
+        """Wait for running calls and cancel queued ones."""
         with suppress(Empty):
             while call := self._waiting.get_nowait():
                 call.answer.cancel()

@@ -1,4 +1,4 @@
-"""What the routes share."""
+"""The running service: everything that routes share."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from seismic.stop import Stop
 from seismic_server.access.admission import AdmissionControl
 from seismic_server.access.keys import Keyring
 from seismic_server.access.limits import Rates
-from seismic_server.collections.changes import Committer
+from seismic_server.collections.committer import Committer
 from seismic_server.collections.refresher import Refresher
 from seismic_server.collections.served import Collection, Collections
 from seismic_server.observe.audit import Auditor
@@ -24,13 +24,15 @@ from seismic_server.pool import SearchPool, Threads
 from seismic_server.settings import Settings
 
 CHANGE_THREADS = 4
-"""Threads that write changes and take them in; those of one collection wait for each other."""
+"""Threads that write and refresh; changes of one collection are written one after another."""
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """Settings, collections and threads of one running service; by name, who keeps a collection up to date, and who
-    changes it. `running`: what stops the searches of each request that is being answered."""
+    """Settings, collections and threads of one running service.
+
+    `refreshers` and `committers` by collection name; `running` holds the Stop of every request in progress.
+    """
 
     settings: Settings
     collections: Collections
@@ -48,7 +50,7 @@ class Service:
 
     @classmethod
     def start(cls, settings: Settings) -> "Service":
-        """Open all collections. Raises StorageError, or ParameterError for a setting that cannot be."""
+        """Open all collections. Raises StorageError, and ParameterError for an invalid setting."""
         keyring = Keyring(settings.keys_file) if settings.keys_file else None
         tracer, metrics = OpenTelemetryTracer() if settings.tracing else Tracer(), Metrics()
         pool, auditor = SearchPool(settings.threads, settings.queue, metrics), Auditor(settings.audit_every, metrics)
@@ -75,20 +77,30 @@ class Service:
         return service
 
     def serve(self, collection: Collection) -> Refresher:
-        """From now on the collection is there for requests; its refresher has to be run."""
+        """Add a collection, and return its refresher, which the caller runs."""
         name, folder = collection.index.name, collection.index.view.collection
         refresher = self.refreshers[name] = Refresher(collection, self.settings, self.threads, self.metrics)
         self.committers[name] = Committer(partial(Writer, folder), refresher, self.threads, self.settings.queue)
         self.collections.add(collection)
         return refresher
 
-    def answered(
+    def count_answers(
         self, index: Index, searches: Sequence[SearchRequest], answers: Sequence[Answer], seconds: float
     ) -> None:
-        """Count answers that took so long together, and perhaps audit some. `index` is frozen."""
-        self.metrics.answered(index.name, answers, seconds)
+        """Count answers that took `seconds` together, and offer them for auditing. `index` must be frozen."""
+        self.metrics.count_answers(index.name, answers, seconds)
         for search, answer in zip(searches, answers, strict=True):
             self.auditor.offer(index, search, answer)
+
+    def close(self) -> None:
+        """End all threads, then close the collections."""
+        self.auditor.stop()
+        self.pool.shutdown()
+        self.threads.shutdown()
+        self.maintenance.shutdown()
+        self.collections.close()
+        self.throttle.close()
+        self.tracer.close()
 
 
 async def _of_request(request: Request) -> Service:

@@ -161,13 +161,13 @@ def test_what_documents_contain_stays_text(page: webdriver.Chrome) -> None:
 
 def test_a_collection_with_an_encoder_takes_text(page: webdriver.Chrome) -> None:
     hits = search(page, "which planet is red?", "words")
-    assert one(page, "#query-help").text == "Any text, in words."
+    assert one(page, "#query-help").text == "Any text."
     assert hits[0].find_element(By.TAG_NAME, "h3").text == "1. m"
 
 
 def test_a_collection_without_a_vocabulary_takes_components(page: webdriver.Chrome) -> None:
     (hit,) = search(page, "7^1.5 3", "numbers")
-    assert one(page, "#query-help").text.startswith("Components by number")
+    assert one(page, "#query-help").text.startswith("Component numbers")
     assert hit.find_element(By.CLASS_NAME, "score").text == "3.0000"
     values = [value.get_attribute("textContent") for value in hit.find_elements(By.CSS_SELECTOR, ".payload bdi")]
     assert values == [str(LARGE), "\u202eabc", '{"lat":1.5}', str(LARGE)]

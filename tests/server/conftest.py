@@ -144,7 +144,7 @@ def running() -> Running:
         app = create_app(Settings(directory=directory, **{"timeout_ms": 1000 * PATIENCE, **settings}))
         transport = httpx.ASGITransport(app)
         async with (
-            app.api.router.lifespan_context(app.api),
+            app.router.lifespan_context(app),
             httpx.AsyncClient(transport=transport, base_url="http://test") as client,
         ):
             if wait:

@@ -21,8 +21,8 @@ from typer.testing import CliRunner, Result
 import seismic_server
 from seismic_server import Settings
 from seismic_server.observe.logs import configure_logging
-from seismic_server.process.command import cli
-from seismic_server.process.run import listen
+from seismic_server.process.serve import cli
+from seismic_server.process.server import listen
 
 from .conftest import PATIENCE, ROOT, start, wait_for
 
@@ -52,7 +52,8 @@ def refusal(*arguments: object) -> str:
 
 
 @pytest.mark.parametrize(
-    "arguments", [("seismic_server", "."), ("seismic_server.access", "list"), ("seismic_tools.measure.load", "--help")]
+    "arguments",
+    [("seismic_server", "."), ("seismic_server.process.keys", "list"), ("seismic_tools.measure.load", "--help")],
 )
 def test_a_wrong_form_of_kernels_ends_in_one_line(arguments: tuple[str, str]):
     command = [sys.executable, "-m", *arguments]

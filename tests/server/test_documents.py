@@ -40,7 +40,7 @@ async def test_a_change_is_searched_once_it_is_answered(running, tiny):
         assert {**answer.json(), "took_ms": 0} == expected
         assert await found(client) == [("d", 5.0), ("a", 2.0), ("b", 1.0)]
         shown = (await client.get(f"{URL}/documents/d")).json()
-        document = {"id": "d", "payload": {"title": "D", "year": None}, "vector": None}
+        document = {"id": "d", "payload": {"title": "D", "year": None}}
         assert shown == {**document, "generation": "000001", "sequence": 1}
         answer = await client.post(f"{URL}/documents/delete", json={"ids": ["d", "a", "never"]})
         assert (answer.json()["sequence"], answer.json()["documents"]) == (2, 3)
@@ -48,7 +48,7 @@ async def test_a_change_is_searched_once_it_is_answered(running, tiny):
         gone = problem(await client.get(f"{URL}/documents/a"), 404)
         assert gone.type == "urn:problem-type:seismic:no-such-document"
         info = (await client.get(URL)).json()
-        assert (info["documents"], info["changed"], info["sequence"], info["problem"]) == (2, 1, 2, None)
+        assert (info["documents"], info["changed"], info["sequence"], "problem" in info) == (2, 1, 2, False)
     assert len(seismic.open(tiny / "tiny")) == 2
 
 
@@ -75,7 +75,7 @@ async def test_a_change_is_searched_once_it_is_answered(running, tiny):
         ),
         (
             {"id": "d", "indices": [1], "values": []},
-            "#/documents/1: found 1 indices and 0 values, expected equal numbers",
+            "#/documents/1: found 1 indices and 0 values, expected equal",
         ),
         ({"id": "d", "indices": [1], "values": [-1.0]}, "#/documents/1/values/0"),
     ],

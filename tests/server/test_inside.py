@@ -36,24 +36,21 @@ async def test_collections(running, tiny):
             "name": "tiny",
             "generation": "000001",
             "state": "ready",
-            "problem": None,
             "sequence": 0,
             "documents": 3,
             "changed": 0,
             "dimension": 4,
             "layout": "shared",
-            "kept": None,
             "columns": ["title", "year"],
             "types": {"id": "string", "title": "string", "year": "int64"},
             "has_vocabulary": False,
-            "encoder": None,
             "shards": 1,
         }
         assert listed[0]["has_vocabulary"]
         assert (await client.get("/v1/collections/tiny")).json() == listed[1]
         assert (await client.get("/readyz")).json() == {
             "status": "ready",
-            "collections": [{"name": one, "generation": "000001", "problem": None} for one in ("also", "tiny")],
+            "collections": [{"name": one, "generation": "000001"} for one in ("also", "tiny")],
         }
 
 
@@ -193,7 +190,7 @@ async def test_the_hits_of_a_batch_are_bounded_together(running, tiny):
         searches = [BODY | {"limit": 3}, BODY | {"limit": 1, "offset": 1}]
         assert (await client.post(f"{URL}/batch", json={"searches": searches})).status_code == 200
         found = problem(await client.post(f"{URL}/batch", json={"searches": [*searches, BODY | {"limit": 1}]}), 422)
-        assert found.detail == "searches: found 6 hits asked for, expected at most 5 (setting max_batch_hits)"
+        assert found.detail == "searches: found 6 hits requested, expected at most 5 (setting max_batch_hits)"
 
 
 PAGE = "https://example.org"
@@ -287,7 +284,7 @@ async def test_documents_without_ids_or_columns(running, tmp_path):
 
 async def test_an_application_opens_its_collections_at_once(tiny):
     app = create_app(Settings(directory=tiny))
-    assert [one.index.name for one in app.service.collections] == ["tiny"]
+    assert [one.index.name for one in app.state.service.collections] == ["tiny"]
 
 
 async def test_a_recall_chooses_a_profile(running, tiny):

@@ -14,11 +14,11 @@ from seismic.errors import UnauthorizedError
 from seismic_server.access import keys
 from seismic_server.access.admission import AdmissionControl
 from seismic_server.access.auth import check, collection_of, reads, secret_of
-from seismic_server.access.commands import cli
 from seismic_server.access.keys import Keyring, create_key, read_keys, revoke_key
 from seismic_server.access.limits import Rates
 from seismic_server.observe.metrics import Metrics
 from seismic_server.pool import SearchPool
+from seismic_server.process.keys.commands import cli
 
 from .test_problems import problem
 
@@ -57,7 +57,7 @@ def test_the_file_has_no_key_in_it_and_is_its_owners(file):
 
 def test_names_are_unique_and_revoked_by_name_or_id(file):
     create_key(file, "one", "admin")
-    with pytest.raises(ParameterError, match="there is a key 'one'"):
+    with pytest.raises(ParameterError, match="key 'one' exists"):
         create_key(file, "one", "admin")
     create_key(file, "two", "admin")
     revoke_key(file, "one")
@@ -187,7 +187,7 @@ async def test_who_may_do_what(running, tiny, file):
             assert (await client.post(SEARCH, json=BODY, headers=bearer(secret))).status_code == 200
             assert (await client.post(SEARCH, json=BODY, headers={"Api-Key": secret})).status_code == 200
         assert (
-            "not for collection 'tiny'"
+            "does not permit collection 'tiny'"
             in problem(await client.post(SEARCH, json=BODY, headers=bearer(others)), 403).detail
         )
         reload = "/v1/collections/tiny:reload"

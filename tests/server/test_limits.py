@@ -159,9 +159,9 @@ async def test_a_search_ends_when_its_client_goes(tiny, endless, monkeypatch):
     async def send(message: Any) -> None:
         sent.append(message)
 
-    async with app.api.router.lifespan_context(app.api):
+    async with app.router.lifespan_context(app):
         async with asyncio.timeout(120):
-            while any(one.state != "ready" for one in app.service.collections):
+            while any(one.state != "ready" for one in app.state.service.collections):
                 await asyncio.sleep(0.01)
         messages.put_nowait({"type": "http.request", "body": json.dumps(BODY).encode(), "more_body": False})
         request = asyncio.create_task(app({**SCOPE}, messages.get, send))
@@ -170,7 +170,7 @@ async def test_a_search_ends_when_its_client_goes(tiny, endless, monkeypatch):
         messages.put_nowait({"type": "http.disconnect"})
         await asyncio.wait_for(request, 120)
     assert sent[0]["status"] == 499
-    assert not app.service.running
+    assert not app.state.service.running
 
 
 @pytest.mark.parametrize(

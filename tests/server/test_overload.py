@@ -15,7 +15,7 @@ from seismic_server.access import admission
 from seismic_server.access.keys import create_key
 from seismic_server.observe import throttle
 from seismic_server.observe.throttle import LogThrottle
-from seismic_server.process.run import CUT_SECONDS
+from seismic_server.process.server import CUT_SECONDS
 
 from .conftest import PATIENCE
 from .test_metrics import values

@@ -9,7 +9,7 @@ import pytest
 
 from seismic import ParameterError
 from seismic_server import Settings
-from seismic_server.process.run import _tls
+from seismic_server.process.server import _tls
 
 from .conftest import PATIENCE, Server, start, wait_for
 
@@ -103,10 +103,10 @@ def test_heads_that_are_too_large_are_refused(begin, head):
     assert httpx.get(f"{server.url}/healthz").status_code == 200
 
 
-def test_a_service_that_anybody_can_reach_says_so(begin):
+def test_an_open_service_on_a_public_address_warns(begin):
     server = begin("--host", "0.0.0.0")
     warned = [line for line in server.log() if line["level"] == "warning"]
-    assert ["anybody who reaches this address" in line["event"] for line in warned] == [True]
+    assert ["everybody who reaches this address" in line["event"] for line in warned] == [True]
 
 
 @pytest.mark.parametrize("name", ["ssl_keyfile", "ssl_ca_certs", "ssl_keyfile_password"])

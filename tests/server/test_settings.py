@@ -8,7 +8,7 @@ import typer.main
 
 import seismic
 from seismic import ParameterError
-from seismic_server.process.command import cli
+from seismic_server.process.serve import cli
 from seismic_server.process.settings_page import page
 from seismic_server.settings import ENGINE_VARIABLES, Settings, load_settings
 
@@ -67,7 +67,10 @@ def test_every_option_is_a_setting():
         ({"port": 70_000}, "setting 'port' (SEISMIC_PORT): input should be less than or equal to 65535 (found 70000)"),
         ({"threads": 0}, "setting 'threads'"),
         ({"log_level": "loud"}, "(found 'loud')"),
-        ({"colour": 1}, "unknown setting 'colour'; there are audit_every, compact_percent, config, cors_origins, "),
+        (
+            {"colour": 1},
+            "unknown setting 'colour', expected one of audit_every, compact_percent, config, cors_origins, ",
+        ),
     ],
 )
 def test_wrong_settings_are_named(options, message):
@@ -98,7 +101,7 @@ def test_a_missing_file_is_refused(tmp_path):
 
 def test_an_unknown_variable_is_refused(monkeypatch):
     monkeypatch.setenv("SEISMIC_PROT", "8001")
-    with pytest.raises(ParameterError, match="unknown setting SEISMIC_PROT in the environment; there are"):
+    with pytest.raises(ParameterError, match="unknown setting SEISMIC_PROT in the environment, expected one of"):
         load_settings(directory="data")
 
 

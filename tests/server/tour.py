@@ -88,15 +88,15 @@ async def main(folder: Path) -> tuple[int, dict[str, int]]:
     app = create_app(Settings(directory=folder, timeout_ms=600_000))
     transport = httpx.ASGITransport(app)
     async with (
-        app.api.router.lifespan_context(app.api),
+        app.router.lifespan_context(app),
         httpx.AsyncClient(transport=transport, base_url="http://test", timeout=600) as client,
     ):
         while (await client.get("/readyz")).status_code != 200:
             await asyncio.sleep(0.05)
-        for collection in app.service.collections:  # as the service does later, by and by
+        for collection in app.state.service.collections:  # as the service does later, by and by
             await asyncio.to_thread(collection.index.warm_up, changes=True)
         before = signatures()
-        for collection in app.service.collections:
+        for collection in app.state.service.collections:
             lists = collection.index.manifest.layout == "lists"
             await tour(client, collection.index.name, ["lists"] if lists else [])
         for path in ("/healthz", "/metrics", "/v1/collections"):

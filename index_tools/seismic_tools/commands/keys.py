@@ -10,4 +10,4 @@ app = typer.Typer(add_completion=False)
 @app.command(add_help_option=False, context_settings=PASS_ALL)
 def keys(context: typer.Context) -> None:
     """Make, list and revoke API keys of the service."""
-    hand_over("seismic_server.access", context.args)
+    hand_over("seismic_server.process.keys", context.args)

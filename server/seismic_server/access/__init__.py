@@ -1,1 +1,1 @@
-"""Who gets in, and how much they may ask for."""
+"""Access control: keys, rate limits, admission."""

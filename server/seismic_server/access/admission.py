@@ -1,5 +1,4 @@
-"""Who gets in: nobody while the service ends, with a key only if there are keys, not too often, and no search while the
-queue is full."""
+"""Admission of requests: refused during shutdown, without sufficient permissions, too often, or with a full queue."""
 
 import asyncio
 import random
@@ -16,16 +15,18 @@ from seismic_server.http.errors import error_response
 from seismic_server.pool import SearchPool
 
 HOLD_SECONDS = 0.25, 0.5
-"""How long a search waits for its refusal while the queue is full, at least and at most: clients that ask again at
-once, as none should, do so less often, and leave the processor to those that get an answer. Less than `CUT_SECONDS`, in
-which the service ends."""
+"""Shortest and longest delay of a refusal while the queue is full.
+
+It slows clients that retry at once, and leaves the processor to searches. It must stay below `CUT_SECONDS`, the time
+that stopped requests have during shutdown.
+"""
 
 MOST_HELD = 1024
-"""Refusals that wait; more are sent at once. One takes about 10 kB."""
+"""Refusals that may be delayed at a time; more are sent at once. Each holds about 10 kB."""
 
 
 class AdmissionControl:
-    """Open, until the service ends."""
+    """Decides on every request before its body is read. `closing` is set when shutdown starts."""
 
     def __init__(self, keyring: Keyring | None, rates: Rates, pool: SearchPool) -> None:
         self.closing = False
@@ -33,13 +34,15 @@ class AdmissionControl:
         self._held = 0
 
     def admit(self, scope: Scope) -> Key | None:
-        """The key of a request. Raises DrainingError, UnauthorizedError, ForbiddenError, RateLimitError or
-        OverloadedError."""
+        """Return the key of an admitted request, or None if it needs none.
+
+        Raises DrainingError, UnauthorizedError, ForbiddenError, RateLimitError or OverloadedError.
+        """
         path, key = scope["path"].removeprefix(scope.get("root_path", "")), None
         if auth.is_open(path):
             return None
         if self.closing:
-            raise DrainingError("the service is about to end; ask another one, or again later")
+            raise DrainingError("the service is shutting down; use another instance, or retry later")
         caller = scope["client"][0] if scope.get("client") else ""
         if self._keyring:
             secret = auth.secret_of(scope["headers"])
@@ -50,12 +53,12 @@ class AdmissionControl:
             error = RateLimitError("found too many requests, expected fewer (settings rate_limit, rate_burst)")
             error.retry_after = wait
             raise error
-        if self._pool.full and auth.searches(scope["method"], path):  # before anything is read or looked at
+        if self._pool.full and auth.searches(scope["method"], path):  # before any work is done for it
             raise self._pool.overloaded()
         return key
 
     async def hold(self) -> None:
-        """Let a client wait that the queue had no room for."""
+        """Delay the refusal of a request that found the queue full."""
         if self._held < MOST_HELD:
             self._held += 1
             try:
@@ -65,7 +68,7 @@ class AdmissionControl:
 
 
 class Admission:
-    """Admits or refuses a request before its body is read; the key of an admitted one is `request.state.key`."""
+    """Middleware that admits or refuses requests. The key of an admitted one is `request.state.key`."""
 
     def __init__(self, app: ASGIApp, admission: AdmissionControl) -> None:
         self.app, self.admission = app, admission

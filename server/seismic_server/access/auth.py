@@ -1,4 +1,4 @@
-"""Who may do what: from a request to its key, and from the key to a yes or no."""
+"""Authentication and authorization: find the key of a request, and decide what it permits."""
 
 import re
 from collections.abc import Iterable
@@ -8,18 +8,18 @@ from seismic.errors import ForbiddenError, UnauthorizedError
 from seismic_server.access.keys import Key
 
 OPEN = frozenset({"/", "/healthz", "/readyz", "/docs", "/openapi.json"})
-"""Paths that need no key; nothing of a collection is in them."""
+"""Paths that need no key, because they show nothing of a collection."""
 
 ASSETS = ("/static-offline-docs/", "/console/")
-"""Where what these pages load is."""
+"""Folders of the files that these pages load."""
 
 _COLLECTION = re.compile(r"/v1/collections/([^/]+)")
 _SEARCHES = re.compile(r"/v1/collections/[^/]+/(search|count|facets)(/.*)?")
-"""What a POST only reads. Any other changes something, until it is listed here."""
+"""Paths at which POST only reads. At any other path it counts as a change."""
 
 
 def secret_of(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
-    """The key of a request: `Authorization: Bearer`, else `Api-Key` or `X-API-Key`."""
+    """Return the secret of a request: from `Authorization: Bearer`, else from `Api-Key` or `X-API-Key`."""
     found: dict[bytes, bytes] = {}
     for name, value in headers:
         if name in (b"authorization", b"api-key", b"x-api-key"):
@@ -30,12 +30,12 @@ def secret_of(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
 
 
 def is_open(path: str) -> bool:
-    """Whether anybody may ask for it."""
+    """Return whether a path needs no key."""
     return path in OPEN or path.startswith(ASSETS)
 
 
 def check(key: Key | None, given: bool, method: str, path: str) -> None:
-    """UnauthorizedError without a key, or with one that is none; ForbiddenError if it may not do that."""
+    """Raise UnauthorizedError without a known key, and ForbiddenError if the key lacks permission."""
     if problem := _problem(key, given, method, path):
         raise problem
 
@@ -45,33 +45,33 @@ def _problem(key: Key | None, given: bool, method: str, path: str) -> SeismicErr
         found = "a key that is unknown or revoked" if given else "no key"
         return UnauthorizedError(f"found {found}, expected 'Authorization: Bearer KEY' or 'Api-Key: KEY'")
     if key.role != "admin" and not reads(method, path):
-        return ForbiddenError(f"key '{key.name}' is {key.role}, expected a key of the role admin")
+        return ForbiddenError(f"key '{key.name}' is {key.role}, expected a key with role admin")
     if key.collections is None:
         return None
     name = collection_of(method, path)
-    if name is None and path != "/v1/collections":  # the list has only those it is for
-        return ForbiddenError(f"key '{key.name}' is for some collections, expected one for all")
+    if name is None and path != "/v1/collections":  # the list is reduced to the key's collections
+        return ForbiddenError(f"key '{key.name}' is limited to some collections, expected a key for all")
     if name is not None and name not in key.collections:
-        return ForbiddenError(f"key '{key.name}' is not for collection '{name}'")
+        return ForbiddenError(f"key '{key.name}' does not permit collection '{name}'")
     return None
 
 
 def reads(method: str, path: str) -> bool:
-    """Whether a request changes nothing."""
+    """Return whether a request changes nothing."""
     return method in ("GET", "HEAD", "OPTIONS") or searches(method, path)
 
 
 def searches(method: str, path: str) -> bool:
-    """Whether a request needs a thread that searches."""
+    """Return whether a request runs on the search pool."""
     return method == "POST" and _SEARCHES.fullmatch(path) is not None
 
 
 def collection_of(method: str, path: str) -> str | None:
-    """The collection that a request is about."""
+    """Return the name of the collection in a request's path, if any."""
     match = _COLLECTION.match(path)
     if match is None:
         return None
     name, rest = match[1], path[match.end() :]
-    if method == "POST" and not rest and ":" in name:  # POST .../NAME:reload, of a name that may have colons, too
+    if method == "POST" and not rest and ":" in name:  # POST .../NAME:reload; NAME may contain colons itself
         return name.rpartition(":")[0]
     return name

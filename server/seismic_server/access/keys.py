@@ -1,4 +1,4 @@
-"""API keys: who may do what. The file holds hashes, never keys."""
+"""API keys and their file, which holds hashes, never secrets."""
 
 import hashlib
 import hmac
@@ -22,9 +22,10 @@ from seismic.store.lock import exclusive
 Role: TypeAlias = Literal["admin", "read-only"]
 
 LOOK_SECONDS = 1.0
-"""A change of the file is seen after so long at most."""
+"""Interval between two looks at the file."""
 
 LOCK_SECONDS = 10.0
+"""Longest wait for another process that changes the file."""
 
 _KEY = re.compile(r"seismic_([0-9a-f]{8})_[A-Za-z0-9_-]{43}")
 
@@ -37,14 +38,14 @@ class Key(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     id: str
-    """Part of the key, to find it by."""
+    """The part of the key that identifies it."""
     name: str
     role: Role
-    """`read-only` may search and look at documents, `admin` may change them, too."""
+    """`read-only` permits searching and reading documents, `admin` also changing them."""
     collections: list[str] | None = None
-    """The collections it is for; None: all, and what is not of one collection."""
+    """The collections it is limited to. None permits all, and routes that belong to no collection."""
     hash: str
-    """SHA-256 of the whole key, which has 256 random bits: nothing slower is needed."""
+    """SHA-256 of the whole key. A slow hash is unnecessary for 256 random bits."""
     created: datetime
 
 
@@ -56,24 +57,24 @@ class _File(BaseModel):
 
 
 def read_keys(path: Path) -> list[Key]:
-    """The keys in a file; ParameterError if it is missing or damaged."""
+    """Return the keys in a file. Raises ParameterError if it is missing or damaged."""
     try:
         return _File.model_validate_json(path.read_bytes()).keys
     except OSError as error:
-        raise ParameterError(f"keys file {path}: {error.strerror}; `seismic keys create` makes one") from None
+        raise ParameterError(f"keys file {path}: {error.strerror}; `seismic keys create` creates one") from None
     except ValidationError as error:
         problem = error.errors()[0]
         place = ".".join(map(str, problem["loc"]))
-        raise ParameterError(f"keys file {path}: {place}: {problem['msg']}; restore it, or make new keys") from None
+        raise ParameterError(f"keys file {path}: {place}: {problem['msg']}; restore it, or create new keys") from None
 
 
 def create_key(path: Path, name: str, role: Role, collections: Sequence[str] | None = None) -> str:
-    """Add a key to the file, which need not exist; the key itself, which is kept nowhere."""
+    """Add a key to the file, created if missing, and return its secret, which is stored nowhere."""
     if not (name.strip() and name.isprintable()):
-        raise ParameterError(f"name: found {name!r}, expected what can be read on a line of a list")
+        raise ParameterError(f"name: found {name!r}, expected printable characters, not only blanks")
     with _changing(path) as keys:
         if any(key.name == name for key in keys):
-            raise ParameterError(f"keys file {path}: there is a key '{name}'; revoke it, or choose another name")
+            raise ParameterError(f"keys file {path}: key '{name}' exists; revoke it, or choose another name")
         number = secrets.token_hex(4)
         secret = f"seismic_{number}_{secrets.token_urlsafe(32)}"
         named = None if collections is None else sorted(set(collections))
@@ -83,19 +84,19 @@ def create_key(path: Path, name: str, role: Role, collections: Sequence[str] | N
 
 
 def revoke_key(path: Path, name: str) -> None:
-    """Take a key out of the file, by its name or id; ParameterError if it is not there."""
+    """Remove a key from the file, by name or id. Raises ParameterError if there is none."""
     with _changing(path) as keys:
-        left = [key for key in keys if name not in (key.name, key.id)]
-        if len(left) == len(keys):
-            raise ParameterError(f"keys file {path}: found no key '{name}'; `seismic keys list` shows those there are")
-        keys[:] = left
+        remaining = [key for key in keys if name not in (key.name, key.id)]
+        if len(remaining) == len(keys):
+            raise ParameterError(f"keys file {path}: found no key '{name}'; `seismic keys list` shows all")
+        keys[:] = remaining
 
 
 @contextmanager
 def _changing(path: Path) -> Iterator[list[Key]]:
-    """The keys; what the block makes of them replaces the file in one step, readable by its owner only."""
+    """Yield the keys for changes, then replace the file atomically, readable by its owner only."""
     if not path.parent.is_dir():
-        raise ParameterError(f"keys file {path}: there is no folder {path.parent}")
+        raise ParameterError(f"keys file {path}: folder {path.parent} does not exist")
     with exclusive(path.with_name(f".{path.name}.lock"), "keys", timeout=LOCK_SECONDS):
         keys = read_keys(path) if path.exists() else []
         yield keys
@@ -116,8 +117,11 @@ def _hash(secret: str) -> str:
 
 
 class Keyring:
-    """The keys of a file, read anew when it changes. Raises ParameterError if it cannot be read at first; later, the
-    keys stay as they were."""
+    """The keys of a file, read again when it changes.
+
+    Raises ParameterError if the file cannot be read at first. If it becomes unreadable later, the keys stay as they
+    were.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path, self._next = path, 0.0
@@ -125,7 +129,7 @@ class Keyring:
         self._keys = {key.id: key for key in read_keys(path)}
 
     def find(self, secret: str) -> Key | None:
-        """The key, if it is one. Takes as long for a wrong one."""
+        """Return the key of a secret, in constant time whether it exists or not."""
         self._look()
         match = _KEY.fullmatch(secret)
         found = self._keys.get(match[1]) if match else None
@@ -142,9 +146,9 @@ class Keyring:
         try:
             self._keys = {key.id: key for key in read_keys(self._path)}
         except ParameterError as error:
-            log.error("keys stay as they were", reason=str(error))
+            log.error("keys cannot be read; the previous ones stay valid", reason=str(error))
         else:
-            log.info("keys were read", keys=len(self._keys))
+            log.info("keys read", keys=len(self._keys))
 
 
 def _stamp(path: Path) -> tuple[int, ...]:

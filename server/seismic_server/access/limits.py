@@ -1,4 +1,4 @@
-"""How much somebody may ask for, and how often."""
+"""Limits on the rate and the size of requests."""
 
 import time
 from collections import OrderedDict
@@ -10,18 +10,18 @@ from seismic.stop import current
 from seismic_server.settings import Settings
 
 MOST_CALLERS = 10_000
-"""Buckets that are kept; of more callers, those that were not seen for longest start anew."""
+"""Buckets that are kept. Beyond that the least recently used one is dropped, which refills it."""
 
 
 class Rates:
-    """A token bucket for every caller: `per_second` requests on average, `burst` at once. 0 per second: no limit."""
+    """A token bucket per caller: `per_second` requests on average, `burst` at once; unlimited if `per_second` is 0."""
 
     def __init__(self, per_second: float, burst: int) -> None:
         self._per_second, self._burst = per_second, burst
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()  # caller -> (tokens, when)
 
     def take(self, caller: str) -> float:
-        """0 if the caller may go on, else in how many seconds it may."""
+        """Take a token and return 0, or return the seconds until there is one."""
         if not self._per_second:
             return 0.0
         now = time.monotonic()
@@ -35,7 +35,7 @@ class Rates:
 
 
 def check_query(query: Any, settings: Settings, where: str = "") -> None:
-    """ParameterError if a query, or a part of it, has too many components or tokens."""
+    """Raise ParameterError if a query, or a part of it, has too many components or tokens."""
     most = settings.max_components
     for field in ("indices", "tokens"):
         if (found := len(query.get(field, ()))) > most:
@@ -49,7 +49,7 @@ def check_query(query: Any, settings: Settings, where: str = "") -> None:
 
 
 def begin_deadline(params: Iterable[SearchParams], arrived: float) -> None:
-    """Let the least deadline of a request's searches count from its arrival (`time.monotonic`)."""
+    """Start the shortest deadline of a request's searches, counted from its arrival (`time.monotonic`)."""
     timeouts = [one.timeout_ms for one in params if one.timeout_ms]
     if timeouts:
         current().after(min(timeouts), since=arrived)

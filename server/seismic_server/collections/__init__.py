@@ -1,1 +1,1 @@
-"""The collections that are served."""
+"""The served collections, their changes and their refresh."""

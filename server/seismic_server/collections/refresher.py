@@ -1,4 +1,4 @@
-"""Keeping a collection up to date while it is searched: changes, new generations, compaction."""
+"""Keep a collection up to date while it is searched: changes, new generations, compaction."""
 
 import asyncio
 import sys
@@ -19,17 +19,17 @@ from seismic_server.settings import Settings
 log = structlog.get_logger("server")
 
 LEAST_CHANGES = 1000
-"""Compacting is not worth a process of its own for fewer changed documents."""
+"""Fewest changed documents that are worth a compaction process."""
 
 RETRY_SECONDS = 60.0
-"""Pause after a compaction that failed; another writer may be at work for long."""
+"""Pause after a failed compaction; another writer may hold the lock for long."""
 
 
 class Refresher:
-    """Takes in what any process changes or publishes, and compacts what has become too much.
+    """Switch to the changes and generations that any process publishes, and compact when many documents changed.
 
-    Searches go on meanwhile: they keep the view they began with, and its files stay open as long as one of them runs.
-    A generation that cannot be opened changes nothing but the collection's `problem`.
+    Running searches keep the view they started with; its files stay open until the last of them ends. A generation
+    that cannot be opened only sets the collection's `problem`.
     """
 
     def __init__(self, collection: Collection, settings: Settings, threads: Threads, metrics: Metrics) -> None:
@@ -40,24 +40,24 @@ class Refresher:
         self._compaction: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
-        """Look a few times a second, for ever."""
+        """Look for changes a few times a second, forever."""
         while True:
             await asyncio.sleep(self._settings.reload_ms / 1000)
             if (stamp := _stamp(self._folder, self._collection.index.generation)) != self._seen:
                 await self._threads.run(self.refresh)
-                self._seen = stamp  # taken before, so that nothing that came meanwhile is missed
+                self._seen = stamp  # from before the refresh, so that later changes are not missed
             self._compact_if_due()
 
     def refresh(self) -> bool:
-        """Take in what is new, on a thread that may block; whether that worked."""
+        """Switch to the newest generation and changes, and return whether that worked. Blocks."""
         collection, index = self._collection, self._collection.index
         before = index.generation
         try:
             changed = index.refresh()
         except StorageError as error:
             collection.problem = (
-                f"cannot take in what was published or changed ({type(error).__name__}; the server's log has the "
-                f"cause); generation {before} is served up to change {index.sequence}"
+                f"cannot serve a newer generation or change ({type(error).__name__}; the server's log has the cause); "
+                f"generation {before} is served up to change {index.sequence}"
             )
             self._reloads.labels(index.name, "failed").inc()
             log.exception("collection cannot be refreshed", collection=index.name, generation=before)
@@ -80,14 +80,14 @@ class Refresher:
             self._compaction = asyncio.create_task(self._compact())
 
     async def _compact(self) -> None:
-        """In a process of its own: its memory goes with it, and it leaves the interpreter to searches."""
+        """Compact in a separate process, which returns its memory and leaves the interpreter to searches."""
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "seismic.maintenance.compaction", str(self._folder), stderr=asyncio.subprocess.PIPE
         )
         try:
             _, errors = await process.communicate()
         finally:
-            if process.returncode is None:  # cancelled: nothing is lost by killing it
+            if process.returncode is None:  # cancelled; killing a compaction loses nothing
                 process.kill()
                 await process.wait()
         if process.returncode:
@@ -98,19 +98,19 @@ class Refresher:
             log.info("compacted", collection=self._collection.index.name)
 
     async def stop(self) -> None:
-        """End a compaction that runs."""
+        """Cancel a running compaction."""
         if self._compaction:
             self._compaction.cancel()
             await asyncio.wait([self._compaction])
 
 
 def _stamp(folder: Path, generation: str) -> Any:
-    """Something that differs if the generation, its log or its profiles do."""
+    """Return a value that differs when the generation, its log or its profiles change."""
     try:
         current = (folder / CURRENT).stat()
         last = segments(folder)[-1:]
         sizes = [segment_path(folder, one).stat().st_size for one in last]
         tuned = profiles_stamp(folder, generation)
         return current.st_ino, current.st_mtime_ns, last, sizes, tuned
-    except OSError as error:  # it is just being replaced, or gone
+    except OSError as error:  # being replaced, or gone
         return str(error)

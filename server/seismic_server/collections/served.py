@@ -1,4 +1,4 @@
-"""The collections that the service answers from."""
+"""The served collections."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,12 +21,12 @@ _WHY_NOT = {
 
 @dataclass(slots=True)
 class Collection:
-    """An opened index, and whether its kernels are warm."""
+    """An opened index and the state it is served in."""
 
     index: Index
     state: State = "warming"
     problem: str | None = None
-    """Why the index is not up to date; it is searched as it is."""
+    """Why the index is not up to date. Searches are answered from what is open."""
 
 
 class Collections:
@@ -37,11 +37,11 @@ class Collections:
 
     @classmethod
     def open(cls, directory: Path, verify: Verify) -> "Collections":
-        """Open every collection in `directory`, or `directory` itself if it is one. Raises StorageError."""
+        """Open every collection in `directory`, or `directory` itself if it is a collection. Raises StorageError."""
         return cls([seismic.open(folder, verify=verify) for folder in _collection_folders(directory)])
 
     def add(self, collection: Collection) -> None:
-        """Serve one more. Whoever goes through all of them meanwhile does not see it."""
+        """Add a collection. Running iterations do not see it."""
         self._by_name = dict(sorted((self._by_name | {collection.index.name: collection}).items()))
 
     def __contains__(self, name: str) -> bool:
@@ -56,11 +56,11 @@ class Collections:
         return self._by_name[name]
 
     def ready(self, name: str) -> Index:
-        """The index to search. Raises IndexNotFoundError and NotReadyError."""
+        """Return the index of a ready collection. Raises IndexNotFoundError and NotReadyError."""
         return _ready(self[name])
 
     def check_ready(self) -> None:
-        """NotReadyError, with how far the others are, for the first that cannot be searched yet."""
+        """Raise NotReadyError, with the number of ready ones, for the first collection that is not ready."""
         ready = sum(collection.state == "ready" for collection in self)
         for collection in self:
             try:
@@ -69,7 +69,7 @@ class Collections:
                 raise NotReadyError(f"{ready} of {len(self._by_name)} collections are ready; {error}") from None
 
     def close(self) -> None:
-        """Close every index; no search may run any more."""
+        """Close every index. No search may be running."""
         for collection in self:
             collection.index.close()
 
@@ -81,7 +81,7 @@ def _ready(collection: Collection) -> Index:
 
 
 def folders_in(directory: Path) -> list[Path]:
-    """The collections in a folder, by name."""
+    """Return the collections in a folder, ordered by name."""
     return [folder for folder in sorted(directory.iterdir()) if is_collection(folder)]
 
 

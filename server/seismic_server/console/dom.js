@@ -1,13 +1,13 @@
-// Elements are made of text only, never of markup: what documents contain stays text.
+// Build elements from text only, never from markup, so that nothing in a document is interpreted.
 
 export const byId = (id) => document.getElementById(id);
 
-/** An element with attributes and children, which are elements or text. */
+/** Return an element with attributes and children, which are elements, text or null. */
 export function element(name, attributes = {}, ...children) {
-  const made = document.createElement(name);
-  for (const [attribute, value] of Object.entries(attributes)) made.setAttribute(attribute, value);
-  made.append(...children.filter((child) => child !== null));
-  return made;
+  const node = document.createElement(name);
+  for (const [attribute, value] of Object.entries(attributes)) node.setAttribute(attribute, value);
+  node.append(...children.filter((child) => child !== null));
+  return node;
 }
 
 export const number = (value, digits = 0) =>

@@ -1,4 +1,4 @@
-// The page: a form, what the service answers, and the address that leads back to it.
+// The page: the form, the answer, and the address that restores both.
 
 import { byId, element } from "./dom.js";
 import { filterOf, operators, queryOf } from "./query.js";
@@ -6,7 +6,7 @@ import * as render from "./render.js";
 import * as service from "./service.js";
 
 const known = new Map(); // collections by name
-let asked = 0; // searches; what an earlier one answers is too late
+let searches = 0; // started so far; only the last one's answer is shown
 
 byId("search").addEventListener("submit", (event) => {
   event.preventDefault();
@@ -38,7 +38,7 @@ async function start() {
   }
 }
 
-/** The chosen collection's statistics, and what kind of query it takes. */
+/** Show the statistics of the selected collection and the form of its queries. */
 function show() {
   const info = current();
   byId("statistics").replaceChildren(...render.statistics(info));
@@ -51,9 +51,9 @@ function show() {
 const current = () => known.get(byId("collection").value);
 
 function helpFor(info) {
-  if (info.encoder) return "Any text, in words.";
-  if (info.has_vocabulary) return "Tokens of the vocabulary, each perhaps with a weight: planet^2.1 orbit";
-  return "Components by number, as there is no vocabulary, each perhaps with a weight: 4774^2.1 8062";
+  if (info.encoder) return "Any text.";
+  if (info.has_vocabulary) return "Tokens of the vocabulary with optional weights: planet^2.1 orbit";
+  return "Component numbers, as there is no vocabulary, with optional weights: 4774^2.1 8062";
 }
 
 function addCondition() {
@@ -97,24 +97,24 @@ async function run() {
   if (!text) return;
   history.replaceState(null, "", `?${new URLSearchParams({ collection: info.name, query: text })}`);
   const began = performance.now();
-  const turn = ++asked;
+  const turn = ++searches;
   byId("results").setAttribute("aria-busy", "true");
   try {
     const answer = await service.search(info.name, request(info, text));
-    if (turn !== asked) return;
+    if (turn !== searches) return;
     fail(null);
     byId("summary").textContent = render.summary(answer, (performance.now() - began) / 1000);
     byId("cost").replaceChildren(...render.cost(answer));
     byId("cost").hidden = false;
     byId("hits").replaceChildren(...answer.hits.map((hit, row) => render.hit(hit, row + 1)));
   } catch (problem) {
-    if (turn === asked) fail(problem);
+    if (turn === searches) fail(problem);
   } finally {
-    if (turn === asked) byId("results").removeAttribute("aria-busy");
+    if (turn === searches) byId("results").removeAttribute("aria-busy");
   }
 }
 
-/** Show a problem, or that there is none; without a key, ask for one. */
+/** Show a problem, or hide the last one if it is null. Without a valid key, ask for one. */
 function fail(problem) {
   byId("problem").hidden = !problem;
   if (!problem) return;

@@ -1,8 +1,8 @@
-// From what is typed to what the service takes.
+// Convert the form's input into requests.
 
-/** "planet^2.1 orbit" as {planet: 2.1, orbit: 1}. */
+/** Parse "planet^2.1 orbit" into {planet: 2.1, orbit: 1}. */
 export function tokensOf(text) {
-  const tokens = Object.create(null); // where any word is a token like others
+  const tokens = Object.create(null); // without inherited names, so that every word can be a token
   for (const word of text.trim().split(/\s+/)) {
     const [, token, weight] = word.match(/^(.+?)(?:\^([0-9.]+))?$/);
     tokens[token] = (tokens[token] ?? 0) + Number(weight ?? 1);
@@ -10,7 +10,7 @@ export function tokensOf(text) {
   return tokens;
 }
 
-/** What a collection can be asked by: a text, tokens, or else components by number. */
+/** Return the query in the form that the collection supports: text, tokens, or component numbers. */
 export function queryOf(text, info) {
   if (info.encoder) return { text };
   const tokens = tokensOf(text);
@@ -27,13 +27,13 @@ const OPERATORS = {
 
 export const operators = Object.keys(OPERATORS);
 
-/** Conditions of {column, operator, value} as a filter; null if there are none. */
+/** Return conditions of {column, operator, value} as a filter, or null without conditions. */
 export function filterOf(conditions) {
   if (!conditions.length) return null;
   return { must: conditions.map(({ column, operator, value }) => OPERATORS[operator](column, value)) };
 }
 
-/** Numbers and truth values as such, unless quoted; anything else is text. */
+/** Return unquoted numbers and booleans as such, and anything else as text. */
 function literal(text) {
   if (/^".*"$/.test(text)) return text.slice(1, -1);
   if (text === "true" || text === "false") return text === "true";

@@ -1,10 +1,10 @@
-// What the service answers, as elements.
+// Render answers of the service as elements.
 
 import { element, number } from "./dom.js";
 
 const LONGEST_TEXT = 400;
 
-/** One hit: title, text with its matches marked, the other columns, and what each component contributed. */
+/** Render a hit: title, text with highlights, other columns, and the contribution of each component. */
 export function hit(found, rank) {
   const payload = found.payload ?? {};
   const tokens = (found.explanation ?? []).map((part) => part.token).filter(Boolean);
@@ -28,17 +28,17 @@ function columns(id, payload) {
   const parts = [element("b", {}, "id "), element("bdi", {}, String(id))];
   for (const [name, value] of Object.entries(payload)) {
     if (name === "title" || name === "text" || value === null) continue;
-    parts.push("  ·  ", element("b", {}, `${name} `), element("bdi", {}, shown(value))); // apart, whatever its direction
+    parts.push("  ·  ", element("b", {}, `${name} `), element("bdi", {}, plain(value))); // isolated: may be right-to-left
   }
   return element("p", { class: "payload" }, ...parts);
 }
 
-function shown(value) {
-  if (Array.isArray(value)) return value.map(shown).join(", ");
+function plain(value) {
+  if (Array.isArray(value)) return value.map(plain).join(", ");
   return value !== null && typeof value === "object" ? JSON.stringify(value) : String(value);
 }
 
-/** Bars of each component's share of the score. */
+/** Render a bar per component with its share of the score. */
 function explanation(parts) {
   const largest = Math.max(...parts.map((part) => part.product));
   const rows = parts.map((part) =>
@@ -57,18 +57,18 @@ function explanation(parts) {
   return element(
     "details",
     {},
-    element("summary", {}, `Why: ${parts.length} shared component${parts.length === 1 ? "" : "s"}`),
+    element("summary", {}, `Score: ${parts.length} shared component${parts.length === 1 ? "" : "s"}`),
     element("table", { class: "bars" }, element("tbody", {}, ...rows)),
   );
 }
 
 function bar(share) {
-  const made = element("div", { class: "bar" });
-  made.style.width = `${Math.max(share * 100, 0.5)}%`;
-  return made;
+  const node = element("div", { class: "bar" });
+  node.style.width = `${Math.max(share * 100, 0.5)}%`;
+  return node;
 }
 
-/** Text with the words that begin with one of the tokens marked. */
+/** Return text with every word that starts with a token highlighted. */
 function marked(text, tokens) {
   const words = tokens.map((token) => token.replace(/^##/, "")).filter((token) => token.length > 1);
   if (!words.length) return [text];
@@ -87,31 +87,31 @@ function shortened(text) {
   return text.length > LONGEST_TEXT ? `${text.slice(0, LONGEST_TEXT).trimEnd()} …` : text;
 }
 
-/** A line about the answer as a whole. */
+/** Return a line about the whole answer. */
 export function summary(answer, seconds) {
   const hits = answer.hits.length === 1 ? "1 hit" : `${answer.hits.length} hits`;
   const matched = answer.matched ? ` of ${number(answer.matched.value)} that match the filter` : "";
-  const parts = [`${hits}${matched} in ${number(answer.took_ms, 1)} ms (${number(seconds * 1000, 0)} ms with the way here)`];
+  const parts = [`${hits}${matched} in ${number(answer.took_ms, 1)} ms (${number(seconds * 1000, 0)} ms including the network)`];
   if (answer.unknown_tokens.length) parts.push(`unknown: ${answer.unknown_tokens.join(", ")}`);
   return [...parts, ...answer.warnings].join(" · ");
 }
 
-/** What the answer took, and what was passed over. */
+/** Render the work of the search and what it skipped. */
 export function cost({ plan, explanation }) {
   const { stats, why, threshold, best_skipped: skipped, selectivity } = explanation;
   const lines = [
     `Plan ${plan}: ${why}.`,
-    `${number(stats.blocks_visited)} of ${number(Math.max(stats.blocks, stats.blocks_visited))} blocks visited, ` + // adding up bounds none
+    `${number(stats.blocks_visited)} of ${number(Math.max(stats.blocks, stats.blocks_visited))} blocks visited, ` + // a plan without bounds counts no blocks
       `${number(stats.documents_scored)} documents scored.`,
   ];
-  if (threshold !== null && skipped !== null) {
-    lines.push(`The last hit scores ${number(threshold, 3)}; no block passed over can reach more than ${number(skipped, 3)}.`);
+  if (threshold !== undefined && skipped !== undefined) {
+    lines.push(`The last hit scores ${number(threshold, 3)}; the upper bound of the skipped blocks is ${number(skipped, 3)}.`);
   }
-  if (selectivity < 1) lines.push(`The filter lets ${number(selectivity * 100, 2)} % of the documents through.`);
+  if (selectivity < 1) lines.push(`The filter matches ${number(selectivity * 100, 2)} % of the documents.`);
   return lines.map((line) => element("div", {}, line));
 }
 
-/** Names and values of a collection. */
+/** Render the statistics of a collection. */
 export function statistics(info) {
   const rows = {
     documents: number(info.documents),

@@ -1,8 +1,8 @@
-// The service's REST interface.
+// Calls of the service's REST interface.
 
 const KEY = "seismic-api-key";
 
-/** What the service refuses, in its own words. */
+/** A problem document of the service. */
 export class Problem extends Error {
   constructor(status, document) {
     const errors = (document.errors ?? []).map((error) => `${error.pointer}: ${error.detail}`);
@@ -38,7 +38,7 @@ async function ask(method, path, body) {
   return answer;
 }
 
-/** Integers that JavaScript's numbers cannot hold stay as they were written. */
+/** Keep integers beyond JavaScript's precision as text. */
 function exact(_, value, context) {
   const rounded = typeof value === "number" && Number.isInteger(value) && !Number.isSafeInteger(value);
   return rounded && /^-?\d+$/.test(context?.source) ? context.source : value;

@@ -1,1 +1,1 @@
-"""Between JSON and the engine."""
+"""Conversion between JSON and the engine's types."""

@@ -1,4 +1,4 @@
-"""Documents of a request as vectors and a table, checked against the collection; errors name row and field."""
+"""Documents of a request as vectors and a table, checked against the collection. Errors name row and field."""
 
 from collections.abc import Sequence
 
@@ -12,14 +12,14 @@ from seismic_server.schemas.bodies import DocumentIn
 
 
 def to_upsert(documents: Sequence[DocumentIn], vocabulary: Vocabulary | None, rules: Rules) -> Upsert:
-    """What changes the collection. Raises InputError."""
+    """Return the change that inserts or replaces documents. Raises InputError."""
     ids = to_column("id", [document.id for document in documents], rules.schema.field("id").type)
     names = dict.fromkeys(name for document in documents for name in document.payload)
     for name in names:
         if name not in rules.schema.names or name == "id":
             row = next(row for row, document in enumerate(documents) if name in document.payload)
             known = ", ".join(column for column in rules.schema.names if column != "id")
-            raise InputError(f"row {row}, field '{name}': unknown payload column, expected those there are ({known})")
+            raise InputError(f"row {row}, field '{name}': unknown payload column, expected one of {known}")
     columns = {
         name: to_column(name, [document.payload.get(name) for document in documents], rules.schema.field(name).type)
         for name in names
@@ -43,11 +43,11 @@ def _vectors(documents: Sequence[DocumentIn], vocabulary: Vocabulary | None) -> 
 
 def _components(row: int, tokens: dict[str, float], vocabulary: Vocabulary | None) -> list[int]:
     if vocabulary is None:
-        raise VectorError("this collection has no vocabulary; give indices and values", row=row, field="tokens")
-    found = []
+        raise VectorError("this collection has no vocabulary; send indices and values", row=row, field="tokens")
+    components = []
     for token in tokens:
         component = vocabulary.component(token)
         if component is None:
             raise VectorError(f"found {token!r}, expected tokens of the vocabulary", row=row, field="tokens")
-        found.append(component)
-    return found
+        components.append(component)
+    return components

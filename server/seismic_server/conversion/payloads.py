@@ -1,7 +1,7 @@
 """JSON values as columns of a collection.
 
-Arrow alone would take more than it can keep: 2020.5 as an integer, a text as a list of its letters, fields that a
-struct does not have, and a number beyond single precision as infinity.
+Arrow alone would accept values that it cannot keep: 2020.5 as an integer, a text as a list of its letters, unknown
+fields of a struct, and a number beyond single precision as infinity.
 """
 
 import base64
@@ -19,13 +19,13 @@ from seismic.filters.columns import element_of, is_list, is_text, per_second_of
 from seismic.filters.instants import units_since_epoch
 
 Convert: TypeAlias = Callable[[Any], Any]
-"""From a JSON value to one that Arrow takes for a type, and keeps as it is; ValueError if there is none."""
+"""Converts a JSON value into one that Arrow stores unchanged; raises ValueError if there is none."""
 
 _WRONG = (pa.ArrowException, ValueError, TypeError, ArithmeticError)
 
 
 def to_column(name: str, values: list[Any], kind: pa.DataType) -> pa.Array:
-    """A column of a request's documents: what answers show is what they take. InputError names row and field."""
+    """Return a column of a request's documents. It accepts the values that answers show; InputError names the row."""
     convert = _converter(kind)
     try:
         return pa.array(map(convert, values), kind)
@@ -40,7 +40,7 @@ def to_column(name: str, values: list[Any], kind: pa.DataType) -> pa.Array:
 
 
 def _form(kind: pa.DataType) -> str:
-    """How JSON says it, where it has no type for it."""
+    """Return how JSON writes a type that it lacks."""
     element = element_of(kind)
     if pa.types.is_temporal(element):
         return ", as ISO 8601"
@@ -105,7 +105,7 @@ def _number(largest: float, value: Any) -> float:
 def _decimal(value: Any) -> Decimal:
     if isinstance(value, bool):
         raise TypeError(value)
-    return Decimal(str(value))  # of a JSON number, too: its shortest text is what was written, up to 17 digits
+    return Decimal(str(value))  # the shortest text of a JSON number is what was written, up to 17 digits
 
 
 def _is_bytes(kind: pa.DataType) -> bool:

@@ -1,4 +1,4 @@
-"""Documents that come as texts: encoded before anything else is done with them."""
+"""Encoding of documents that arrive as texts."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -10,27 +10,29 @@ from seismic_server.schemas.bodies import DocumentIn
 
 
 class EncodedDocuments(NamedTuple):
-    """Documents that all have vectors, and the entry of the encoder that made some of them, if any."""
+    """Documents that all have vectors, and the entry of the encoder if it made some of them."""
 
     documents: Sequence[DocumentIn]
     entry: EncoderEntry | None = None
     warnings: Sequence[str] = ()
 
     def check(self, rules: Rules) -> None:
-        """InputError if a collection of these rules has another encoder: it was built again meanwhile."""
+        """Raise InputError if the collection was rebuilt with another encoder in the meantime."""
         if self.entry and (rules.encoder is None or rules.encoder.hash != self.entry.hash):
-            raise InputError("the collection was built again with another encoder meanwhile; send the documents again")
+            raise InputError(
+                "the collection was rebuilt with another encoder in the meantime; send the documents again"
+            )
 
 
 def encode_documents(index: Index, documents: Sequence[DocumentIn]) -> EncodedDocuments:
-    """The documents, those without vectors encoded by the collection's encoder. InputError names row and field."""
+    """Encode the documents without vectors by the collection's encoder. InputError names row and field."""
     rows = [row for row, document in enumerate(documents) if document.indices is None and document.tokens is None]
     if not rows:
         return EncodedDocuments(documents)
     entry = index.manifest.encoder
     if entry is None:
         raise VectorError(
-            "found no vector, and this collection has no encoder to make one of text; give indices and values, or "
+            "found no vector, and this collection has no encoder to compute one from text; send indices and values, or "
             "tokens, or build the collection with an encoder (--encoder)",
             row=rows[0],
         )
@@ -46,11 +48,11 @@ def encode_documents(index: Index, documents: Sequence[DocumentIn]) -> EncodedDo
 
 
 def _payload(document: DocumentIn, row: int, columns: Sequence[str]) -> dict[str, Any]:
-    """With the text in it, if the collection keeps texts."""
+    """Return the payload, with the document's text if the collection has a column for it."""
     if document.text is None or "text" not in columns:
         return document.payload
     if "text" in document.payload:
-        raise VectorError("found in the payload as well, expected it once", row=row, field="text")
+        raise VectorError("found in the document and in its payload, expected only one of them", row=row, field="text")
     return {**document.payload, "text": document.text}
 
 
@@ -58,7 +60,7 @@ def _text(document: DocumentIn, row: int, fields: Sequence[str]) -> str:
     values = {**document.payload, **({} if document.text is None else {"text": document.text})}
     found = [values.get(field) for field in fields]
     if all(value is None for value in found):
-        raise VectorError(f"found neither a vector nor text to make one of, which is in {', '.join(fields)}", row=row)
+        raise VectorError(f"found neither a vector nor text to encode, expected text in {', '.join(fields)}", row=row)
     for field, value in zip(fields, found, strict=True):
         if not (value is None or isinstance(value, str)):
             raise VectorError(f"found {value!r}, expected text", row=row, field=field)

@@ -1,1 +1,1 @@
-"""Between the socket and the routes."""
+"""HTTP: the protocol, middleware, JSON bodies, and errors as problem documents."""

@@ -1,4 +1,4 @@
-"""Problem documents (RFC 9457): the one shape of every error, and the table from exceptions to problems."""
+"""Problem documents (RFC 9457), the form of every error, and the table from exceptions to problems."""
 
 import json
 import math
@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import orjson
 import structlog
-from fastapi import FastAPI, Request, Response
+from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
@@ -43,10 +43,10 @@ from seismic.params import flattened
 
 MEDIA_TYPE = "application/problem+json"
 MAX_LISTED = 20
-"""A hostile body can break a rule at every element: list this many places, and count the rest."""
+"""Wrong fields that are listed; the rest is counted, because a hostile body can break a rule at every element."""
 
 _PARTS = re.compile(r'\w+|"(?:[^"\\]|\\.)*"')
-"""Names and numbers of a path such as `filter.must[1]["a b"]`."""
+"""The names and numbers of a path such as `filter.must[1]["a b"]`."""
 
 _OBJECT = "expected an object"
 _WORDS = {"model_attributes_type": _OBJECT, "model_type": _OBJECT, "dict_type": _OBJECT}
@@ -55,10 +55,10 @@ log = structlog.get_logger("server")
 
 
 class FieldProblem(BaseModel):
-    """One wrong field of the request body."""
+    """A wrong field of the request body."""
 
     pointer: str = Field(
-        description="Where in the body, as a JSON pointer; `?name`: a parameter of the query",
+        description="Place in the body, as a JSON pointer; `?name` for a query parameter",
         examples=["#/query/values/3"],
     )
     detail: str = Field(examples=["input should be greater than 0 (found -1.0)"])
@@ -70,26 +70,26 @@ class Problem(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     type: str = Field(description="URI of the kind of problem", examples=["urn:problem-type:seismic:overloaded"])
-    title: str = Field(description="The same for all problems of this type")
+    title: str = Field(description="Summary, equal for all problems of this type")
     status: int = Field(description="HTTP status", examples=[422])
-    detail: str = Field(description="What was found, what was expected and what to do")
+    detail: str = Field(description="What was found, what was expected, and what to do")
     instance: str = Field(description="Path of the request", examples=["/v1/collections/scifact/search"])
-    request_id: str = Field(description="As in the X-Request-ID header and in the server's log")
+    request_id: str = Field(description="Request id, as in the X-Request-ID header and the server's log")
     errors: list[FieldProblem] = Field(default=[], description=f"The first {MAX_LISTED} wrong fields of the body")
 
 
 class Kind(NamedTuple):
-    """One type of problem."""
+    """A type of problem."""
 
     status: int
-    slug: str | None  # None: nothing to say beyond the HTTP status
+    slug: str | None  # None: the HTTP status says everything
     title: str
     retry_after: int | None = None  # seconds
     headers: Mapping[str, str] = {}
 
     @classmethod
     def of_status(cls, status: int) -> "Kind":
-        """The problem of a bare HTTP status."""
+        """Return the type of problem of a bare HTTP status."""
         return cls(status, None, HTTPStatus(status).phrase)
 
 
@@ -103,10 +103,10 @@ KINDS: dict[type[SeismicError], Kind] = {
     UnauthorizedError: Kind(
         401, "unauthorized", "A key is needed", headers={"WWW-Authenticate": 'Bearer realm="seismic"'}
     ),
-    ForbiddenError: Kind(403, "forbidden", "The key is not for that"),
+    ForbiddenError: Kind(403, "forbidden", "Insufficient permissions"),
     RateLimitError: Kind(429, "rate-limit", "Too many requests", retry_after=1),
-    StoppedError: Kind(499, "client-gone", "The client has gone"),
-    DrainingError: Kind(503, "draining", "The service is about to end", 1, headers={"Connection": "close"}),
+    StoppedError: Kind(499, "client-gone", "The client disconnected"),
+    DrainingError: Kind(503, "draining", "The service is shutting down", 1, headers={"Connection": "close"}),
     DeadlineError: Kind(504, "deadline", "The deadline has passed"),
     LockedError: Kind(503, "locked", "Another process writes to the collection", retry_after=1),
     NotReadyError: Kind(503, "not-ready", "Not ready yet", retry_after=1),
@@ -115,21 +115,7 @@ KINDS: dict[type[SeismicError], Kind] = {
     StorageError: Kind(500, "storage", "The files of the collection cannot be read"),
     SeismicError: Kind.of_status(500),
 }
-"""Exception to problem; the closest ancestor counts."""
-
-
-def install_handlers(app: FastAPI) -> None:
-    """Answer every error raised inside the routes with a problem document."""
-    for kind, handler in _HANDLERS.items():
-        app.add_exception_handler(kind, handler)
-
-
-async def answer_to(request: Request, error: Exception) -> Response:
-    """What such an application answers to an error; one that it has no problem document for is raised once more."""
-    for kind, handler in _HANDLERS.items():
-        if isinstance(error, kind):
-            return await handler(request, error)
-    raise error
+"""Exception to type of problem; the closest ancestor applies."""
 
 
 def problem_response(
@@ -139,7 +125,7 @@ def problem_response(
     errors: Sequence[FieldProblem] = (),
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """The problem document as a response."""
+    """Return a problem document as a response."""
     problem = Problem(
         type=f"urn:problem-type:seismic:{kind.slug}" if kind.slug else "about:blank",
         title=kind.title,
@@ -156,7 +142,7 @@ def problem_response(
 
 
 def error_response(request: Request, error: SeismicError) -> Response:
-    """The problem document of an error that the client may know about."""
+    """Return the problem document of an error that the client may see."""
     kind = kind_of(error)
     wait = error.retry_after if isinstance(error, UnavailableError) else 0
     headers = {"Retry-After": str(math.ceil(wait))} if wait else {}
@@ -167,13 +153,13 @@ def error_response(request: Request, error: SeismicError) -> Response:
 
 
 def kind_of(error: Exception) -> Kind:
-    """The type of problem of an error of the project's tree."""
+    """Return the type of problem of an error of this project."""
     return next(KINDS[ancestor] for ancestor in type(error).__mro__ if ancestor in KINDS)
 
 
 def internal_error(request: Request, kind: Kind = KINDS[SeismicError]) -> Response:
-    """The answer to what only the server's log may know about."""
-    detail = f"the server failed; its log has the cause, beside request id {request.state.request_id}"
+    """Return the answer to an error whose message belongs in the server's log only."""
+    detail = f"the server failed; its log has the cause under request id {request.state.request_id}"
     return problem_response(request, kind, detail)
 
 
@@ -182,7 +168,7 @@ async def _on_seismic_error(request: Request, error: Exception) -> Response:
     kind = kind_of(error)
     if kind.status != 500:
         return error_response(request, error)
-    log.error("request failed", exc_info=error)  # its message may name files of this machine
+    log.error("request failed", exc_info=error)  # the message may name files of this machine
     return internal_error(request, kind)
 
 
@@ -197,9 +183,9 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
 
 
 async def _on_client_gone(request: Request, error: Exception) -> Response:
-    """Nobody reads it, but the log and the metrics tell it from a failure of the server."""
+    """Answer nobody, so that log and metrics tell this from a failure of the server."""
     assert isinstance(error, ClientDisconnect)
-    return error_response(request, StoppedError("the client has gone before its body had arrived"))
+    return error_response(request, StoppedError("the client disconnected before its body had arrived"))
 
 
 async def _on_invalid_request(request: Request, error: Exception) -> Response:
@@ -218,17 +204,20 @@ async def _on_invalid_request(request: Request, error: Exception) -> Response:
     return problem_response(request, KINDS[InputError], detail, fields)
 
 
-_HANDLERS: dict[type[Exception], Callable[[Request, Exception], Awaitable[Response]]] = {
+HANDLERS: dict[Any, Callable[[Request, Exception], Awaitable[Response]]] = {
     SeismicError: _on_seismic_error,
     HTTPException: _on_http_error,
     RequestValidationError: _on_invalid_request,
     ClientDisconnect: _on_client_gone,
 }
+"""Exception handlers that answer with problem documents."""
 
 
 def _pointer(problem: Mapping[str, Any], body: Any) -> str:
-    """JSON pointer to the field, or `?name` of a parameter; parts of `loc` that the body does not have name branches of
-    a union."""
+    """Return the JSON pointer of a field, or `?name` of a query parameter.
+
+    Parts of `loc` that the body lacks name the branches of a union.
+    """
     if problem["loc"][0] == "query":
         return f"?{problem['loc'][1]}"
     path, node = [], body
@@ -247,7 +236,7 @@ def _to_pointer(path: Iterable[Any]) -> str:
 
 
 def _pointer_to(path: str) -> str:
-    """JSON pointer of a FilterError's path."""
+    """Return the JSON pointer of a FilterError's path."""
     parts = (json.loads(part) if part.startswith('"') else part for part in _PARTS.findall(path))
     return _to_pointer(parts)
 
@@ -257,15 +246,15 @@ def _explain(problem: Mapping[str, Any]) -> str:
         return "field is missing" if len(problem["loc"]) > 1 else "the body is empty, expected a JSON object"
     if problem["type"] == "extra_forbidden":
         return "; ".join(("unknown field", *problem.get("ctx", {}).values()))
-    if problem["type"] == "value_error":  # raised by a checker that says itself what it found
+    if problem["type"] == "value_error":  # from a validator of ours, whose message says what it found
         return str(problem["ctx"]["error"])
     message = _WORDS.get(problem["type"], problem["msg"])
-    return f"{message[:1].lower()}{message[1:]} (found {_shown(problem['input'])})"
+    return f"{message[:1].lower()}{message[1:]} (found {_excerpt(problem['input'])})"
 
 
-def _shown(value: Any) -> str:
+def _excerpt(value: Any) -> str:
     try:
-        shown = json.dumps(value)
+        text = json.dumps(value)
     except RecursionError:
         return "something deeply nested"
-    return shown if len(shown) <= 60 else shown[:60] + "..."
+    return text if len(text) <= 60 else text[:60] + "..."

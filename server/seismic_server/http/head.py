@@ -1,10 +1,10 @@
-"""HEAD, as load balancers and monitors ask it, of every route that answers GET."""
+"""HEAD for every route that answers GET, as load balancers and monitors ask it."""
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 
 class Head:
-    """Has GET answered in its place, headers and all; the server sends no body, since its own scope still says HEAD."""
+    """Answer HEAD as GET. The server sends no body, because its own scope still says HEAD."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -13,8 +13,8 @@ class Head:
         if scope["type"] != "http" or scope["method"] != "HEAD":
             await self.app(scope, receive, send)
             return
-        asked = {**scope, "method": "GET"}
+        as_get = {**scope, "method": "GET"}
         try:
-            await self.app(asked, receive, send)
+            await self.app(as_get, receive, send)
         finally:
-            scope["route"] = asked.get("route")  # for metrics
+            scope["route"] = as_get.get("route")  # for metrics

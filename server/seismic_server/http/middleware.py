@@ -1,5 +1,4 @@
-"""Around every request: an id, one access line, metrics, limits on the body and on time, an answer when all else
-failed."""
+"""Middleware around every request: its id, access log and metrics; limits on body and time; an answer to failures."""
 
 import asyncio
 import random
@@ -9,6 +8,7 @@ import time
 import structlog
 from fastapi import Request
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from seismic.stop import Stop, stoppable_by
@@ -21,25 +21,27 @@ REQUEST_ID = b"x-request-id"
 _SAFE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 
 WATCH_SECONDS = 0.05
-"""A request that takes longer is watched: once its client has gone, it is stopped."""
+"""Requests that take longer are watched, and stopped when their client disconnects."""
 
 log = structlog.get_logger("seismic_server.access")
 
 
 class RequestContext:
-    """Takes a well-formed X-Request-ID or makes one; logs and answers with it; counts, traces, and logs one line at the
-    end, unless there is a flood of the like."""
+    """Give every request an id, count and trace it, and log one line at its end.
+
+    A well-formed X-Request-ID is kept, any other replaced. The throttle drops lines during floods of refusals.
+    """
 
     def __init__(self, app: ASGIApp, metrics: Metrics, tracer: Tracer, throttle: LogThrottle) -> None:
         self.app, self.metrics, self.tracer, self.throttle = app, metrics, tracer, throttle
-        self.log = structlog.get_logger("seismic_server.access").bind()  # now rather than for each line
+        self.log = structlog.get_logger("seismic_server.access").bind()  # once, not for every line
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: D102
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         given = next((value for name, value in scope["headers"] if name == REQUEST_ID), b"")
-        # Not by uuid4: while it asks the system, another thread may take the interpreter, for milliseconds.
+        # uuid4 would make a system call, during which another thread may take the interpreter for milliseconds.
         request_id = given.decode() if _SAFE_ID.fullmatch(given) else f"{random.getrandbits(128):032x}"
         state = scope.setdefault("state", {})
         state |= {"request_id": request_id, "status": 0, "problem": None}
@@ -52,24 +54,18 @@ class RequestContext:
             await send(message)
 
         self.metrics.in_flight.inc()
-        structlog.contextvars.bind_contextvars(request_id=request_id)  # a request is a task, so has its own context
+        structlog.contextvars.bind_contextvars(request_id=request_id)  # a request is a task with a context of its own
         with traced(self.tracer, scope):
             try:
                 await self.app(scope, receive, send_with_id)
-            except Exception:
-                log.exception("request failed")
-                if state["status"]:  # half an answer is out: let the server cut the connection
-                    raise
-                await internal_error(Request(scope))(scope, receive, send_with_id)
             finally:
                 seconds = time.perf_counter() - started
-                asyncio.get_running_loop().call_soon(self._finish, scope, seconds)  # the loop sends the answer first
+                asyncio.get_running_loop().call_soon(self._finish, scope, seconds)  # after the answer is sent
 
     def _finish(self, scope: Scope, seconds: float) -> None:
         state, client = scope["state"], scope.get("client")
-        route = getattr(scope.get("route"), "path", "none")
         self.metrics.in_flight.dec()
-        self.metrics.requests_of(route, state["status"]).observe(seconds)
+        self.metrics.requests_of(_route_of(scope), state["status"]).observe(seconds)
         if state["problem"]:
             self.metrics.rejections.labels(state["problem"]).inc()
             if self.throttle.hides(state["problem"]):
@@ -77,16 +73,43 @@ class RequestContext:
         self.log.info(
             "request",
             method=scope["method"],
-            path=scope["raw_path"].decode("ascii"),  # still percent-encoded: no control characters
+            path=scope["raw_path"].decode("ascii"),  # still percent-encoded, so without control characters
             status=state["status"],
             duration_ms=round(seconds * 1000, 3),
             client=client[0] if client else None,
         )
 
 
+def _route_of(scope: Scope) -> str:
+    """Return the path of the request's route. Requests refused by middleware have not been routed yet."""
+    route = scope.get("route")
+    if route is None:
+        route = next((one for one in scope["app"].routes if one.matches(scope)[0] is Match.FULL), None)
+    return getattr(route, "path", "") or "none"  # the mount of all other routes has an empty path
+
+
+class CatchFailures:
+    """Log every exception that nothing else handled, and answer it with 500."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: D102
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        try:
+            await self.app(scope, receive, send)
+        except Exception:
+            log.exception("request failed")
+            if scope["state"]["status"]:  # part of an answer is sent: let the server close the connection
+                raise
+            await internal_error(Request(scope))(scope, receive, send)
+
+
 class BodyLimit:
-    """Refuses bodies larger than `max_bytes`, by their declared length or as they arrive, and those that do not arrive
-    within `seconds`."""
+    """Refuse bodies above `max_bytes`, by their declared length or as they arrive, and bodies that take longer than
+    `seconds` to arrive."""
 
     def __init__(self, app: ASGIApp, max_bytes: int, seconds: float) -> None:
         self.app, self.max_bytes, self.seconds = app, max_bytes, seconds
@@ -97,16 +120,16 @@ class BodyLimit:
             return
         declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
         size = int(declared) if declared.isdigit() else 0
-        received, whole = 0, False
-        give_up = asyncio.get_running_loop().time() + self.seconds
+        received, complete = 0, False
+        deadline = asyncio.get_running_loop().time() + self.seconds
 
         async def receive_limited() -> Message:
-            nonlocal received, whole
-            if whole:  # what is left to receive is the end of the connection
+            nonlocal received, complete
+            if complete:  # only the end of the connection is left to receive
                 return await receive()
             self._check(size)
             try:
-                async with asyncio.timeout_at(give_up):
+                async with asyncio.timeout_at(deadline):
                     message = await receive()
             except TimeoutError:
                 found = f"found {received} bytes of the body after {self.seconds:g} seconds"
@@ -114,7 +137,7 @@ class BodyLimit:
                     408, f"{found}, expected all of it (setting receive_seconds)", {"Connection": "close"}
                 ) from None
             received += len(message.get("body", b""))
-            whole = not message.get("more_body", False)
+            complete = not message.get("more_body", False)
             self._check(received)
             return message
 
@@ -127,8 +150,10 @@ class BodyLimit:
 
 
 class Deadline:
-    """Searches of a request end after so many milliseconds, or when its client has gone; `running` has what stops
-    those of each request that is being answered."""
+    """Stop the searches of a request after `milliseconds`, or when its client disconnects.
+
+    `running` holds the Stop of every request in progress.
+    """
 
     def __init__(self, app: ASGIApp, milliseconds: int, running: set[Stop]) -> None:
         self.app, self.milliseconds, self.running = app, milliseconds, running
@@ -163,6 +188,7 @@ class Deadline:
 
 
 async def _watch(receive: Receive, stop: Stop) -> None:
+    """Set `stop` when the client disconnects."""
     while (await receive())["type"] != "http.disconnect":
         pass
     stop.set()

@@ -1,4 +1,4 @@
-"""HTTP as uvicorn reads it, with limits on a request's head, before which no application is asked."""
+"""uvicorn's HTTP protocol with limits on a request's head, which arrives before any middleware runs."""
 
 import asyncio
 from typing import Any
@@ -6,14 +6,14 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 MOST_HEAD_BYTES = 1 << 16
-"""Of a request's target and headers; httptools itself has no limit."""
+"""Largest head of a request, in bytes; httptools itself has no limit."""
 
 
 def protocol(head_seconds: float) -> type[HttpToolsProtocol]:
-    """A protocol class for uvicorn that closes connections whose request's head takes longer, or is too large."""
+    """Return uvicorn's protocol class, closing connections whose head is too large or takes too long."""
 
     class Protocol(HttpToolsProtocol):
-        """`_late` is set while a head is awaited of which a part may be there: most come whole, and need no timer."""
+        """`_late` is the timer of an incomplete head. Most heads arrive whole and need none."""
 
         _late: asyncio.TimerHandle | None = None
         _heading, _head = True, 0

@@ -1,4 +1,4 @@
-"""Routes that refuse parameters of the query that they do not have: they would be passed over, misspelt as they are."""
+"""Routes that refuse unknown query parameters, which FastAPI would ignore."""
 
 from collections.abc import Callable, Collection, Coroutine
 from typing import Any, TypeAlias
@@ -11,10 +11,10 @@ Handler: TypeAlias = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 class StrictRoute(APIRoute):
-    """As FastAPI's, but for that."""
+    """A FastAPI route that refuses unknown query parameters."""
 
     def get_route_handler(self) -> Handler:
-        """FastAPI's handler, behind a look at the query."""
+        """Return FastAPI's handler behind a check of the query parameters."""
         handle, known = super().get_route_handler(), [parameter.alias for parameter in self.dependant.query_params]
 
         async def handle_known(request: Request) -> Response:
@@ -25,12 +25,12 @@ class StrictRoute(APIRoute):
 
 
 def refuse_unknown(request: Request, known: Collection[str] = ()) -> None:
-    """RequestValidationError for parameters of the query that are none of those."""
+    """Raise RequestValidationError for query parameters that are not in `known`."""
     if not request.scope["query_string"]:
         return
-    there = f"this route has {', '.join(known) or 'none'}"
+    expected = f"this route has {', '.join(known) or 'none'}"
     problems = [
-        {"type": "extra_forbidden", "loc": ("query", name), "msg": "", "input": value, "ctx": {"known": there}}
+        {"type": "extra_forbidden", "loc": ("query", name), "msg": "", "input": value, "ctx": {"known": expected}}
         for name, value in request.query_params.items()
         if name not in known
     ]

@@ -1,1 +1,1 @@
-"""What operators see: logs, metrics, traces, the recall that is kept."""
+"""Observability: logs, metrics, traces and audited recall."""

@@ -1,4 +1,4 @@
-"""Is the recall kept that was measured? One answer in so many is compared with the exact one, in the background."""
+"""Audited recall: compare one answer in N with the exact one, in the background."""
 
 import itertools
 import os
@@ -16,16 +16,16 @@ from seismic.measure.recall import shares_found
 from seismic_server.observe.metrics import Metrics
 
 MOST_WAITING = 16
-"""Audits that wait; more are dropped, so that a busy service is not kept busier."""
+"""Audits that may wait. Further ones are dropped, so that audits add no load to a busy service."""
 
-LOWEST = 19
-"""Niceness: audits get what searches leave."""
+LOWEST_PRIORITY = 19
+"""Niceness of the auditing thread: searches come first."""
 
 log = structlog.get_logger("server")
 
 
 class Audit(NamedTuple):
-    """An answer to compare with the exact one to the same search of the same view."""
+    """An answer to compare with the exact answer to the same search of the same view."""
 
     frozen: Index
     search: SearchRequest
@@ -35,7 +35,7 @@ class Audit(NamedTuple):
 
 
 class Auditor:
-    """Audits one in `every` answers that need not be exact; 0: none."""
+    """Audit one in `every` answers that are not exact by construction; none if it is 0."""
 
     def __init__(self, every: int, metrics: Metrics) -> None:
         self._every, self._metrics = every, metrics
@@ -44,11 +44,11 @@ class Auditor:
         self._thread = threading.Thread(target=self._run, name="audit", daemon=True)
 
     def start(self) -> None:
-        """Begin to audit."""
+        """Start auditing."""
         self._thread.start()
 
     def offer(self, index: Index, search: SearchRequest, answer: Answer) -> None:
-        """Audit an answer if it is its turn; `index` is frozen."""
+        """Queue an answer if it is the next to audit. `index` must be frozen."""
         if not self._every or not answer.hits or is_exact(search.params, answer) or next(self._count) % self._every:
             return
         target, k = (answer.profile.target, answer.profile.k) if answer.profile else ("", "")
@@ -58,7 +58,7 @@ class Auditor:
             self._metrics.audits_dropped.inc()
 
     def stop(self) -> None:
-        """Finish the audit that runs; those that wait are dropped."""
+        """Finish the running audit and drop those that wait."""
         with suppress(queue.Empty):
             while True:
                 self._waiting.get_nowait()
@@ -66,7 +66,7 @@ class Auditor:
         self._thread.join()
 
     def _run(self) -> None:
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOWEST)  # of this thread alone, on Linux
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOWEST_PRIORITY)  # on Linux, of this thread only
         while (audit := self._waiting.get()) is not None:
             try:
                 exact = audit.frozen.ask(audit.search.model_copy(update={"params": SearchParams()}))
@@ -78,7 +78,7 @@ class Auditor:
 
 
 def is_exact(params: SearchParams, answer: Answer) -> bool:
-    """Whether an answer is exact by construction."""
+    """Return whether an answer is exact by construction."""
     if answer.profile:
         return answer.profile.exact
     return answer.plan == "exact" and (params.heap_factor or 1.0) <= 1.0 and (params.bound_share or 1.0) == 1.0

@@ -1,4 +1,4 @@
-"""Logging: one structured line per event on stderr, uvicorn's included."""
+"""Logging: one structured line per event on stderr, including uvicorn's."""
 
 import logging
 import sys
@@ -11,8 +11,8 @@ from seismic_server.settings import Settings
 
 
 def configure_logging(settings: Settings) -> None:
-    """JSON lines, or lines for people on a terminal; every line of a request carries its id."""
-    people = settings.log_format == "console" or (settings.log_format == "auto" and sys.stderr.isatty())
+    """Log JSON lines, or readable ones on a terminal. Every line of a request carries its id."""
+    readable = settings.log_format == "console" or (settings.log_format == "auto" and sys.stderr.isatty())
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
@@ -21,11 +21,11 @@ def configure_logging(settings: Settings) -> None:
     ]
     last: list[structlog.typing.Processor] = (
         [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
-        if people
+        if readable
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(_to_json)]
     )
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
-    structlog.configure(  # past the standard library, which takes three times as long for the same line
+    structlog.configure(  # bypasses the standard library's logging, which is slower
         processors=[*shared, *last],
         logger_factory=_Stderr,
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -42,7 +42,7 @@ def configure_logging(settings: Settings) -> None:
 
 
 class _Stderr(structlog.WriteLogger):
-    """Writes lines; `add_logger_name` finds its name."""
+    """A writer of lines with the name that `add_logger_name` reads."""
 
     def __init__(self, name: str) -> None:
         super().__init__(sys.stderr)

@@ -1,26 +1,39 @@
-"""What Prometheus may ask: counters and histograms of requests, searches, the queue and the collections."""
+"""Prometheus metrics of requests, searches, the queue and the collections."""
 
 import resource
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, Summary
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from seismic import Answer
-
-if TYPE_CHECKING:
-    from seismic_server.collections.served import Collection
+from seismic import Answer, Index
 
 SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 DOCUMENTS = tuple(10.0**power for power in range(2, 9))
 BLOCKS = tuple(4.0**power for power in range(1, 12))
 
 
+class CollectionState(Protocol):
+    """What metrics read of a served collection."""
+
+    @property
+    def index(self) -> Index:
+        """The opened index."""
+
+    @property
+    def state(self) -> str:
+        """`ready` if it answers searches."""
+
+    @property
+    def problem(self) -> str | None:
+        """Why it is not up to date."""
+
+
 class Metrics:
-    """The metrics of one service. Safe to use from many threads; a service counts its own, not its process's."""
+    """The metrics of one service, not of its process. Thread-safe."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -29,52 +42,55 @@ class Metrics:
         own = self.registry
         self.requests = Histogram(
             "seismic_request_seconds",
-            "Requests, from head to end of answer",
+            "Duration of requests, from the head to the end of the answer",
             ["route", "status"],
             buckets=SECONDS,
             registry=own,
         )
-        self.in_flight = Gauge("seismic_requests_in_flight", "Requests that are being answered", registry=own)
+        self.in_flight = Gauge("seismic_requests_in_flight", "Requests in progress", registry=own)
         self.rejections = Counter(
-            "seismic_rejections", "Requests that were refused or given up, by type of problem", ["reason"], registry=own
+            "seismic_rejections", "Requests refused or given up, by type of problem", ["reason"], registry=own
         )
         self.searches = Histogram(
-            "seismic_search_seconds", "Searches on their thread", ["collection", "plan"], buckets=SECONDS, registry=own
+            "seismic_search_seconds",
+            "Duration of searches on their thread",
+            ["collection", "plan"],
+            buckets=SECONDS,
+            registry=own,
         )
         self.blocks = Histogram(
-            "seismic_blocks_visited", "Blocks a search visits", ["plan"], buckets=BLOCKS, registry=own
+            "seismic_blocks_visited", "Blocks visited by a search", ["plan"], buckets=BLOCKS, registry=own
         )
         self.scored = Histogram(
-            "seismic_documents_scored", "Documents a search scores", ["plan"], buckets=DOCUMENTS, registry=own
+            "seismic_documents_scored", "Documents scored by a search", ["plan"], buckets=DOCUMENTS, registry=own
         )
-        self.queued = Gauge("seismic_queue_depth", "Calls that wait for a thread", registry=own)
-        self.waiting = Histogram("seismic_queue_wait_seconds", "Waiting for a thread", buckets=SECONDS, registry=own)
+        self.queued = Gauge("seismic_queue_depth", "Calls waiting for a thread", registry=own)
+        self.waiting = Histogram(
+            "seismic_queue_wait_seconds", "Time spent waiting for a thread", buckets=SECONDS, registry=own
+        )
         self.reloads = Counter(
-            "seismic_reloads",
-            "Looks at new generations and changes that found some",
-            ["collection", "result"],
-            registry=own,
+            "seismic_reloads", "Refreshes that found a new generation or change", ["collection", "result"], registry=own
         )
         self.recall = Summary(
             "seismic_audited_recall",
-            "Share of the exact top k in a sample of answers that need not be exact, by target and k of their profile",
+            "Share of the exact top k in sampled answers that are not exact, by target and k of their profile",
             ["collection", "target", "k"],
             registry=own,
         )
         self.audits_dropped = Counter(
-            "seismic_audits_dropped", "Answers that were not audited, as too many waited for it", registry=own
+            "seismic_audits_dropped", "Answers not audited because too many audits were waiting", registry=own
         )
 
-        # To look a label up takes as long as to count.
+        # Looking a label up takes as long as counting.
         self.requests_of = cache(self.requests.labels)
         self._by_plan = cache(self._labelled)
 
-    def watch_collections(self, collections: Iterable["Collection"]) -> None:
+    def watch_collections(self, collections: Iterable[CollectionState]) -> None:
         """Export the state of collections."""
         self.registry.register(_States(collections))
 
-    def answered(self, collection: str, answers: Sequence[Answer], seconds: float) -> None:
-        """Count answers, which took so long together on their thread."""
+    def count_answers(self, collection: str, answers: Sequence[Answer], seconds: float) -> None:
+        """Count answers that took `seconds` together on their thread."""
         each = seconds / len(answers)
         for answer in answers:
             searches, blocks, scored = self._by_plan(collection, answer.plan)
@@ -87,7 +103,7 @@ class Metrics:
 
 
 class _Faults(Collector):
-    """Page faults: those that read from disk say that memory is short."""
+    """Page faults. Major ones read from disk, a sign of too little memory."""
 
     def collect(self) -> Iterator[Metric]:
         used = resource.getrusage(resource.RUSAGE_SELF)
@@ -98,18 +114,18 @@ class _Faults(Collector):
 
 
 class _States(Collector):
-    """What is served now."""
+    """The state of the served collections at the time of the request."""
 
-    def __init__(self, collections: Iterable["Collection"]) -> None:
+    def __init__(self, collections: Iterable[CollectionState]) -> None:
         self._collections = collections
 
     def collect(self) -> Iterator[Metric]:
         names = {
             "seismic_collection_ready": "Whether the collection answers searches",
-            "seismic_collection_problem": "Whether something newer cannot be served",
-            "seismic_collection_generation": "Generation served",
+            "seismic_collection_problem": "Whether a newer generation or change cannot be served",
+            "seismic_collection_generation": "Served generation",
             "seismic_collection_sequence": "Last change served",
-            "seismic_collection_documents": "Documents, deleted ones aside",
+            "seismic_collection_documents": "Documents, except deleted ones",
             "seismic_collection_changed": "Documents changed since the generation was published",
         }
         families = {name: GaugeMetricFamily(name, help, labels=["collection"]) for name, help in names.items()}

@@ -1,4 +1,4 @@
-"""Spans for OpenTelemetry, if it is installed and wanted: request, parse, wait, search, payloads, encode."""
+"""OpenTelemetry spans, if enabled: request, parse, wait, search, payloads, encode."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -14,25 +14,25 @@ _NOTHING = nullcontext()
 
 
 class Tracer:
-    """Traces nothing, at the price of a call."""
+    """A tracer that records nothing."""
 
     def request(self, scope: Scope) -> AbstractContextManager[Any]:  # noqa: ARG002
-        """A span around a request, child of the caller's (traceparent)."""
+        """Open a span around a request, as a child of the caller's (traceparent)."""
         return _NOTHING
 
     def span(self, name: str) -> AbstractContextManager[Any]:  # noqa: ARG002
-        """A span around a part of the request."""
+        """Open a span around a part of the request."""
         return _NOTHING
 
     def passed(self, name: str, seconds: float) -> None:
-        """A span that ends now and began so many seconds ago."""
+        """Record a span of the given length that ends now."""
 
     def close(self) -> None:
-        """Send what waits to be sent."""
+        """Send the remaining spans."""
 
 
 class OpenTelemetryTracer(Tracer):
-    """Sends spans to where OTEL_EXPORTER_OTLP_ENDPOINT says, or to `exporter`; the other OTEL_ variables count, too.
+    """A tracer that sends spans to OTEL_EXPORTER_OTLP_ENDPOINT, or to `exporter`; other OTEL_ variables apply, too.
 
     Raises ParameterError if OpenTelemetry is not installed.
     """
@@ -56,7 +56,7 @@ class OpenTelemetryTracer(Tracer):
 
     @contextmanager
     def request(self, scope: Scope) -> Iterator[None]:
-        """A span around a request, child of the caller's (traceparent)."""
+        """Open a span around a request, as a child of the caller's (traceparent)."""
         headers: Mapping[str, str] = {
             name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
         }
@@ -74,39 +74,39 @@ class OpenTelemetryTracer(Tracer):
             span.set_attribute("seismic.request_id", scope["state"]["request_id"])
 
     def span(self, name: str) -> AbstractContextManager[Any]:
-        """A span around a part of the request."""
+        """Open a span around a part of the request."""
         return self._tracer.start_as_current_span(name)
 
     def passed(self, name: str, seconds: float) -> None:
-        """A span that ends now and began so many seconds ago."""
+        """Record a span of the given length that ends now."""
         now = time.time_ns()
         self._tracer.start_span(name, start_time=now - int(seconds * 1e9)).end(now)
 
     def close(self) -> None:
-        """Send what waits to be sent."""
+        """Send the remaining spans."""
         self._provider.shutdown()
 
 
 _PARSING: ContextVar[float] = ContextVar("parsing")
-_CURRENT: ContextVar[Tracer] = ContextVar("tracer", default=Tracer())  # noqa: B039 (it has no state)
+_CURRENT: ContextVar[Tracer] = ContextVar("tracer", default=Tracer())  # noqa: B039 (without state)
 
 
 def current() -> Tracer:
-    """The tracer of the request that this thread works for."""
+    """Return the tracer of the current request."""
     return _CURRENT.get()
 
 
 def traced(tracer: Tracer, scope: Scope) -> AbstractContextManager[Any]:
-    """The block answers a request; `current` is `tracer` from now on, in the context of this request."""
+    """Make `tracer` the current one in this request's context, and open the request's span."""
     _CURRENT.set(tracer)
     return tracer.request(scope)
 
 
 def parsing_begins() -> None:
-    """The body of this request is there."""
+    """Note that the body of this request has arrived."""
     _PARSING.set(time.perf_counter())
 
 
 def parsing_ends() -> None:
-    """And is understood."""
+    """Record the span from the body's arrival to now."""
     current().passed("parse", time.perf_counter() - _PARSING.get())

@@ -1,1 +1,1 @@
-"""The server process."""
+"""The server process and the commands that start it."""

@@ -1,4 +1,4 @@
-"""Command-line options made from the settings, so that names, kinds and help agree."""
+"""Command-line options derived from the settings, so that names, types and help agree."""
 
 import functools
 import inspect
@@ -15,9 +15,9 @@ _KINDS = (int, float, bool, Path)
 
 
 def with_settings(command: Callable[[dict[str, Any]], None]) -> Callable[..., None]:
-    """A command of one argument, the settings that were given, as one of an option for each; `directory` is positional.
+    """Turn a command over a dictionary of settings into one with an option per setting; `directory` is positional.
 
-    Options are None unless given: other sources count then.
+    Options that are not given are None, so that variables and the file apply.
     """
 
     @functools.wraps(command)
@@ -39,12 +39,12 @@ def _parameter(name: str, field: FieldInfo) -> inspect.Parameter:
 
 
 def describe(field: FieldInfo) -> str:
-    """The field's description and default, for people."""
-    shown = field.is_required() or field.default is None or field.default == ""
-    return f"{field.description}" + ("" if shown else f" (default: {field.default})")
+    """Return the help text of a setting: its description and default."""
+    without = field.is_required() or field.default is None or field.default == ""
+    return f"{field.description}" + ("" if without else f" (default: {field.default})")
 
 
 def _plain(field: FieldInfo) -> Any:
-    """The type that typer should read; the settings themselves check the rest."""
+    """Return the type that typer parses; the settings validate the rest."""
     parts = {field.annotation, *get_args(field.annotation)}
     return next((kind for kind in _KINDS if kind in parts), str)

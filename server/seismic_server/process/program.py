@@ -1,11 +1,11 @@
-"""How the programs of this package begin."""
+"""Entry point of the package's programs."""
 
 import sys
 from importlib import import_module
 
 
 def run(module: str) -> None:
-    """Call `main` of a module. A wrong SEISMIC_SIMD, with which nothing can be imported, ends in one line."""
+    """Call `main` of a module. A wrong SEISMIC_SIMD, which makes every import fail, ends in one line."""
     try:
         import_module(module).main()
     except ImportError as error:

@@ -1,7 +1,7 @@
-"""What there is to search."""
+"""The served collections."""
 
 from pathlib import PurePath
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
 
@@ -12,33 +12,35 @@ from seismic_server.schemas.bodies import CollectionInfo, CollectionList
 from seismic_server.service import ServiceDep
 
 router = APIRouter(prefix="/v1/collections", tags=["collections"], route_class=StrictRoute)
+BARE: dict[str, Any] = {"response_model_exclude_none": True}
+"""Options of a route whose answer leaves out null."""
 
 Name = Annotated[str, Path(description="Name of the collection", examples=["scifact"])]
 
 
-@router.get("", responses=problems(422))
+@router.get("", responses=problems(422), **BARE)
 async def list_collections(request: Request, service: ServiceDep) -> CollectionList:
-    """Every collection, or those that the key is for."""
+    """List all collections that the key permits."""
     key = request.state.key
     allowed = None if key is None else key.collections
-    shown = [one for one in service.collections if allowed is None or one.index.name in allowed]
-    return CollectionList(collections=[_describe(collection) for collection in shown])
+    permitted = [one for one in service.collections if allowed is None or one.index.name in allowed]
+    return CollectionList(collections=[_describe(collection) for collection in permitted])
 
 
-@router.post("/{name}:reload", responses=problems(404, 422))
+@router.post("/{name}:reload", responses=problems(404, 422), **BARE)
 async def reload_collection(name: Name, service: ServiceDep) -> CollectionInfo:
-    """Take in what other processes published or changed, now; the service does so a few times a second anyway.
+    """Switch to changes and generations of other processes now. The service does so a few times a second anyway.
 
-    If that fails, what was served before still is, and `problem` says so.
+    If that fails, the previous state stays served, and `problem` names the cause.
     """
     collection = service.collections[name]
     await service.threads.run(service.refreshers[name].refresh)
     return _describe(collection)
 
 
-@router.get("/{name}", responses=problems(404, 422))
+@router.get("/{name}", responses=problems(404, 422), **BARE)
 async def get_collection(name: Name, service: ServiceDep) -> CollectionInfo:
-    """One collection."""
+    """Return the state of a collection."""
     return _describe(service.collections[name])
 
 

@@ -1,4 +1,4 @@
-"""The page at `/`, and the files it loads: nothing comes from elsewhere."""
+"""The console at `/` and the files it loads. Nothing comes from another host."""
 
 from pathlib import Path
 
@@ -19,10 +19,10 @@ router = APIRouter(include_in_schema=False)
 
 
 class ConsoleFiles(StaticFiles):
-    """Files with the headers of a page that trusts nobody."""
+    """Static files with strict security headers."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
-        """The file; HTTPException 404 if there is none."""
+        """Return the file, or raise HTTPException 404."""
         response = await super().get_response(path, scope)
         response.headers.update(SAFE)
         return response
@@ -33,5 +33,5 @@ files = ConsoleFiles(directory=FOLDER)
 
 @router.get("/")
 async def console() -> FileResponse:
-    """The console."""
+    """Return the console."""
     return FileResponse(FOLDER / "index.html", headers=SAFE)

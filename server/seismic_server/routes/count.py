@@ -5,7 +5,7 @@ import time
 from fastapi import APIRouter
 
 from seismic import Index
-from seismic_server.http.json_route import JsonRoute
+from seismic_server.http.json_body import JsonRoute
 from seismic_server.openapi import problems
 from seismic_server.routes.collections import Name
 from seismic_server.schemas.bodies import CountAnswer, CountRequest
@@ -16,7 +16,7 @@ router = APIRouter(prefix="/v1/collections/{name}", tags=["search"], route_class
 
 @router.post("/count", responses=problems(400, 404, 413, 415, 422, 503))
 async def count_documents(name: Name, body: CountRequest, service: ServiceDep) -> CountAnswer:
-    """How many documents a filter lets through, or there are."""
+    """Count the documents that match a filter; without one, all documents."""
     started = time.perf_counter()
     return await service.pool.run(_count, service.collections.ready(name).frozen(), body, started)
 

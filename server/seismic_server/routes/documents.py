@@ -1,4 +1,4 @@
-"""Documents by id: put in, taken out, shown."""
+"""Documents by id: upsert, delete, get."""
 
 import time
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from seismic.errors import DocumentNotFoundError
 from seismic_server.conversion.answers import encode, vectors
 from seismic_server.conversion.documents import to_upsert
 from seismic_server.conversion.texts import encode_documents
-from seismic_server.http.json_route import JsonRoute
+from seismic_server.http.json_body import JsonRoute
 from seismic_server.http.strict_route import StrictRoute
 from seismic_server.openapi import problems
 from seismic_server.routes.collections import Name
@@ -29,15 +29,15 @@ changes = APIRouter(prefix=PREFIX, tags=["documents"], route_class=JsonRoute)
 Id = Annotated[str, Path(description="The document's id", examples=["4983"])]
 AsVector = Annotated[
     Literal["false", "true", "tokens"],
-    Query(description="Whether to return its stored vector: as `indices` and `values`, or as `tokens`"),
+    Query(description="Whether to return the stored vector: as `indices` and `values`, or as `tokens`"),
 ]
 
 
 @changes.put("", responses=problems(400, 404, 413, 415, 422, 503))
 async def upsert_documents(name: Name, body: UpsertRequest, service: ServiceDep) -> ChangeAnswer:
-    """Put documents in; those whose id is there are replaced. All of them or, if one is wrong, none.
+    """Insert documents, or replace those with the same ids. If one document is invalid, none is written.
 
-    The answer comes when they are durable and searched.
+    The answer is sent when the change is durable and visible to searches.
     """
     started = time.perf_counter()
     index = service.collections.ready(name).frozen()
@@ -52,9 +52,9 @@ async def upsert_documents(name: Name, body: UpsertRequest, service: ServiceDep)
 
 @changes.post("/delete", responses=problems(400, 404, 413, 415, 422, 503))
 async def delete_documents(name: Name, body: DeleteRequest, service: ServiceDep) -> ChangeAnswer:
-    """Take documents out; ids that are not there are passed over.
+    """Delete documents. Unknown ids are ignored.
 
-    The answer comes when that is durable and no search finds them.
+    The answer is sent when the change is durable and visible to searches.
     """
     started = time.perf_counter()
     service.collections.ready(name)
@@ -63,8 +63,8 @@ async def delete_documents(name: Name, body: DeleteRequest, service: ServiceDep)
 
 @router.get("/{id:path}", response_model=DocumentAnswer, responses=problems(404, 422, 503, 504))
 async def get_document(name: Name, id: Id, service: ServiceDep, with_vector: AsVector = "false") -> Response:
-    """One document."""
-    content = await service.pool.run(_show, service.collections.ready(name).frozen(), id, with_vector)
+    """Return a document."""
+    content = await service.pool.run(_get, service.collections.ready(name).frozen(), id, with_vector)
     return Response(encode(content), media_type="application/json")
 
 
@@ -82,19 +82,16 @@ async def _commit(
     )
 
 
-def _show(index: Index, text: str, with_vector: str) -> dict[str, Any]:
-    """A `DocumentAnswer`."""
+def _get(index: Index, text: str, with_vector: str) -> dict[str, Any]:
+    """Return a `DocumentAnswer`."""
     try:
         ids = pa.array([text]).cast(index.view.rules.schema.field("id").type)
         number = int(index.view.find(ids)[0])
-    except pa.ArrowException:  # not a number, where ids are numbers
+    except pa.ArrowException:  # ids are numbers, and the text is none
         number = -1
     if number < 0:
         raise DocumentNotFoundError(f"found no document '{text}' in collection '{index.name}'")
-    return {
-        "id": index.document_ids([number])[0],
-        "payload": index.payloads([number])[0],
-        "vector": None if with_vector == "false" else vectors(index, [number], with_vector == "true" or "tokens")[0],
-        "generation": index.generation,
-        "sequence": index.sequence,
-    }
+    document = {"id": index.document_ids([number])[0], "payload": index.payloads([number])[0]}
+    if with_vector != "false":
+        document["vector"] = vectors(index, [number], with_vector == "true" or "tokens")[0]
+    return document | {"generation": index.generation, "sequence": index.sequence}

@@ -1,4 +1,4 @@
-"""Probes: does the process live, and may it get traffic."""
+"""Probes: liveness and readiness."""
 
 from fastapi import APIRouter
 
@@ -12,18 +12,18 @@ router = APIRouter(tags=["health"])
 
 @router.get("/healthz", responses=problems())
 async def healthz() -> Health:
-    """Whether the process lives."""
+    """Report that the process is alive."""
     return Health(status="ok")
 
 
-@router.get("/readyz", responses=problems(503))
+@router.get("/readyz", responses=problems(503), response_model_exclude_none=True)
 async def readyz(service: ServiceDep) -> Readiness:
-    """Whether every collection answers searches. One with a `problem` does: with what it had before.
+    """Report whether every collection answers searches. One with a `problem` does, from its previous state.
 
-    Collections are named if the service has no keys, as nobody needs one to ask.
+    Collections are listed only if the service has no keys, because this route needs none.
     """
     if service.admission.closing:
-        raise DrainingError("the service is about to end")
+        raise DrainingError("the service is shutting down")
     service.collections.check_ready()
     if service.settings.keys_file:
         return Readiness(status="ready", collections=[])

@@ -1,4 +1,4 @@
-"""Operation: metrics, and what can be asked of a collection beside searching it."""
+"""Operation: metrics, and warm-up and verification of a collection."""
 
 import time
 from typing import Annotated, Any
@@ -20,7 +20,7 @@ CHUNK = 1 << 23
 
 router = APIRouter(tags=["operation"], route_class=StrictRoute)
 
-Hashes = Annotated[Verify, Query(description="Which hashes to check: all, a sample drawn anew each time, or none")]
+Hashes = Annotated[Verify, Query(description="Hashes to check: all, a new random sample, or none")]
 
 
 _TEXT: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
@@ -28,13 +28,13 @@ _TEXT: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {"sche
 
 @router.get("/metrics", responses=_TEXT | problems(422))
 async def metrics(service: ServiceDep) -> Response:
-    """Metrics for Prometheus."""
+    """Return the metrics for Prometheus."""
     return Response(generate_latest(service.metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
 @router.post("/v1/collections/{name}:warmup", responses=problems(404, 422, 503))
 async def warm_up(name: Name, service: ServiceDep) -> WarmUpAnswer:
-    """Compile what is not compiled and read the collection's files, so that searches need not wait for the disk."""
+    """Compile the kernels and read the collection's files, so that searches wait for neither."""
     started = time.perf_counter()
     index = service.collections.ready(name).frozen()
     await service.pool.run(index.warm_up)
@@ -47,9 +47,9 @@ async def warm_up(name: Name, service: ServiceDep) -> WarmUpAnswer:
     )
 
 
-@router.post("/v1/collections/{name}:verify", responses=problems(404, 422))
+@router.post("/v1/collections/{name}:verify", responses=problems(404, 422), response_model_exclude_none=True)
 async def verify(name: Name, service: ServiceDep, verify: Hashes = "full") -> VerifyAnswer:
-    """Look for damage in the current generation's files and the log. Reads all of them, unless told otherwise."""
+    """Look for damage in the files of the current generation and in the log. By default every byte is read."""
     started = time.perf_counter()
     folder = service.collections[name].index.view.collection
     found = await service.maintenance.run(seismic.verify, folder, verify=verify)
@@ -68,7 +68,7 @@ async def verify(name: Name, service: ServiceDep, verify: Hashes = "full") -> Ve
 
 
 def _read_all(index: Index) -> None:
-    """Into the page cache, where maps find it."""
+    """Read the index's files into the page cache."""
     folder = index.view.collection / GENERATIONS / index.generation
     for name in index.manifest.files:
         with (folder / name).open("rb", buffering=0) as file:

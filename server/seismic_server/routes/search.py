@@ -1,60 +1,92 @@
 """Search."""
 
 import time
+from collections.abc import Sequence
+from typing import Any
 
 from fastapi import APIRouter, Response
 
 from seismic import Index, ParameterError
 from seismic_server.access.limits import begin_deadline, check_query
 from seismic_server.conversion import answers
-from seismic_server.http.json_route import DirectRoute
+from seismic_server.http.json_body import JsonRoute
 from seismic_server.observe import tracing
 from seismic_server.openapi import problems
 from seismic_server.routes.collections import Name
 from seismic_server.schemas.answers import BatchAnswer, SearchAnswer
 from seismic_server.schemas.search import BatchRequest, SearchRequest
-from seismic_server.service import ServiceDep
+from seismic_server.service import Service, ServiceDep
 from seismic_server.settings import Settings
 
-router = APIRouter(prefix="/v1/collections/{name}/search", tags=["search"], route_class=DirectRoute)
+LARGE_BATCH = 64
+"""Fewest searches of a batch that gain from more than one thread (docs/benchmarks/decisions-server.md)."""
+
+router = APIRouter(prefix="/v1/collections/{name}/search", tags=["search"], route_class=JsonRoute)
 
 PROBLEMS = problems(400, 404, 413, 415, 422, 503)
 
 
 @router.post("", response_model=SearchAnswer, responses=PROBLEMS)
 async def search(name: Name, body: SearchRequest, service: ServiceDep) -> Response:
-    """The documents with the largest inner products with the query, best first.
+    """Return the documents with the largest inner products with the query, best first.
 
-    Only documents that share a component with the query are hits; there may be fewer than `limit`.
+    Only documents that share a component with the query are hits, so there may be fewer than `limit`.
     """
     started, arrived = time.perf_counter(), time.monotonic()
     tracing.parsing_ends()
     index = service.collections.ready(name)
     _check(body, service.settings, index)
     begin_deadline([body.params], arrived)
-    content = await service.pool.run(answers.search, service, index, body, started)
+    content = await service.pool.run(_search, service, index, body, started)
     return Response(content, media_type="application/json")
 
 
 @router.post("/batch", response_model=BatchAnswer, responses=PROBLEMS)
 async def search_batch(name: Name, body: BatchRequest, service: ServiceDep) -> Response:
-    """The answers of several searches, in their order; if one of them is wrong, none is made."""
+    """Return the answers of several searches, in their order. If one search is invalid, none is answered."""
     started, arrived = time.perf_counter(), time.monotonic()
     tracing.parsing_ends()
     most, index = service.settings.max_batch, service.collections.ready(name)
     if len(body.searches) > most:
         raise ParameterError(f"searches: found {len(body.searches)}, expected at most {most} (setting max_batch)")
-    for at, one in enumerate(body.searches):
-        _check(one, service.settings, index, f"searches[{at}]: ")
+    for number, one in enumerate(body.searches):
+        _check(one, service.settings, index, f"searches[{number}]: ")
     hits, most = sum(one.depth for one in body.searches), service.settings.max_batch_hits
     if hits > most:
-        raise ParameterError(f"searches: found {hits} hits asked for, expected at most {most} (setting max_batch_hits)")
+        raise ParameterError(f"searches: found {hits} hits requested, expected at most {most} (setting max_batch_hits)")
     begin_deadline([one.params for one in body.searches], arrived)
-    content = await service.pool.run(answers.search_batch, service, index, body, started)
+    content = await service.pool.run(_search_batch, service, index, body, started)
     return Response(content, media_type="application/json")
 
 
+def _search(service: Service, index: Index, body: SearchRequest, started: float) -> bytes:
+    """Return a `SearchAnswer`."""
+    (content,) = _answer(service, index, [body], threads=1)
+    return answers.encode(content | {"took_ms": _since(started)})
+
+
+def _search_batch(service: Service, index: Index, body: BatchRequest, started: float) -> bytes:
+    """Return a `BatchAnswer`."""
+    threads = 1 + service.pool.spare() if len(body.searches) >= LARGE_BATCH else 1
+    contents = _answer(service, index, body.searches, threads)
+    took = _since(started)
+    return answers.encode({"answers": [content | {"took_ms": took} for content in contents], "took_ms": took})
+
+
+def _answer(service: Service, index: Index, searches: Sequence[SearchRequest], threads: int) -> list[dict[str, Any]]:
+    """Search on up to `threads` threads, and return the answers without the time they took."""
+    index, tracer = index.frozen(), tracing.current()  # frozen: hits and payloads come from one view
+    began = time.perf_counter()
+    with tracer.span("search"):
+        found = index.search_many(searches, threads)
+    service.count_answers(index, searches, found, time.perf_counter() - began)
+    with tracer.span("payloads"):
+        state = answers.state_of(index)
+        return [answers.content_of(index, one, answer, state) for one, answer in zip(searches, found, strict=True)]
+
+
 def _check(body: SearchRequest, settings: Settings, index: Index, where: str = "") -> None:
+    """Raise ParameterError if a search exceeds a limit or asks for fields that the collection lacks."""
     most = settings.max_limit
     if body.group_by and body.depth > most:
         by = body.group_by
@@ -67,10 +99,14 @@ def _check(body: SearchRequest, settings: Settings, index: Index, where: str = "
     if body.depth > most:
         raise ParameterError(f"{where}fusion.depth: found {body.depth}, expected at most {most}")
     check_query(body.query, settings, where)
-    try:  # before anything is searched, and while it is known whose fault it is
+    try:  # before the search, and while the error can still name the search that caused it
         if isinstance(body.with_payload, list):
             index.payloads([], body.with_payload)
         if body.with_vector == "tokens":
             answers.vectors(index, [], "tokens")
     except ParameterError as error:
         raise ParameterError(f"{where}{error}") from None
+
+
+def _since(started: float) -> float:
+    return round((time.perf_counter() - started) * 1000, 3)

@@ -1,1 +1,1 @@
-"""Bodies of requests and answers, as the API describes and checks them."""
+"""Bodies of requests and answers, as the API describes and validates them."""

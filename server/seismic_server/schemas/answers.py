@@ -9,53 +9,52 @@ from seismic_server.schemas.search import TokenQuery, VectorQuery
 
 
 class SearchHit(Schema):
-    """One document found."""
+    """A document that was found."""
 
     id: str | int
     score: float
-    """Inner product of query and document; after a fusion, the fusion's."""
-    payload: dict[str, Any] | None
-    """The document's columns; null if not asked for. Dates and times are ISO 8601, bytes base64, NaN and
-    infinite numbers null."""
-    vector: VectorQuery | TokenQuery | None
-    """The document's stored vector; null if not asked for."""
-    explanation: list[Contribution] | None
-    """What each component of the query adds to the inner product, the largest first; null if not asked for."""
+    """Inner product of query and document; after a fusion, the fused score."""
+    payload: dict[str, Any] | None = None
+    """Values of the requested columns. Dates and times are ISO 8601, bytes base64, NaN and infinite numbers null."""
+    vector: VectorQuery | TokenQuery | None = None
+    """Stored vector of the document, if requested."""
+    explanation: list[Contribution] | None = None
+    """Contribution of each component of the query to the inner product, largest first, if requested."""
 
 
 class SearchGroup(Schema):
-    """Documents found that have the same value in a column, best first."""
+    """Hits with the same value in a column, best first."""
 
     value: Any
     hits: list[SearchHit]
 
 
 class ChosenProfile(Schema):
-    """What was measured of the plan that a recall has chosen, by `seismic tune`."""
+    """The measured profile that a requested recall selected; `seismic tune` measures profiles."""
 
     k: int
-    """Hits per query, as measured."""
+    """Hits per query in the measurement."""
     target: float
-    """The recall it promises; 1: exact."""
+    """Recall that the profile promises; 1 is exact."""
     recall: float
     """Measured mean share of the exact top k."""
     lower: float
-    """The mean over all queries is above it with 95 % confidence."""
+    """Lower end of the 95 % confidence interval of that mean over all queries."""
 
 
 class Shards(Schema):
-    """Shards of the collection, and how many of them answered."""
+    """Shards of the collection, and the number that answered."""
 
     total: int
     ok: int
 
 
 class Matched(Schema):
-    """How many documents a filter lets through."""
+    """Number of documents that match a filter."""
 
     value: int
     relation: Literal["eq"]
-    """`eq`: there are exactly so many."""
+    """`eq`: the number is exact."""
 
 
 class SearchAnswer(Schema):
@@ -63,46 +62,46 @@ class SearchAnswer(Schema):
 
     hits: list[SearchHit]
     took_ms: float
-    """Milliseconds from the request's arrival at its route, waiting for a thread included."""
+    """Milliseconds from the request's arrival at its route, including the wait for a thread."""
     plan: str
-    """How the query was answered."""
-    profile: ChosenProfile | None
-    """What `params.recall` has chosen; null if it was not asked for, or if nothing was measured to keep it and the
-    answer is exact for that reason."""
+    """Plan that answered the query."""
+    profile: ChosenProfile | None = None
+    """Profile that `params.recall` selected. Missing if no recall was requested, or if no measured profile reaches it;
+    the answer is exact then."""
     generation: str
-    """The published state of the collection that answered."""
+    """Generation of the collection that answered."""
     sequence: int
-    """The last change that the answer knows of."""
+    """Last change that is included."""
     warnings: list[str]
-    """What the caller might not expect."""
+    """Unexpected circumstances."""
     unknown_tokens: list[str | int]
-    """Tokens or components of the query that the collection does not have."""
-    matched: Matched | None
-    """Documents that the filter lets through; null without a filter."""
+    """Tokens or components of the query that the collection lacks."""
+    matched: Matched | None = None
+    """Documents that match the filter. Missing without a filter."""
     shards: Shards
-    groups: list[SearchGroup] | None
-    """In place of hits, if `group_by` asks for them."""
-    facets: dict[str, list[Facet]] | None
-    """By column, the most frequent values among the matches; null if not asked for."""
-    explanation: Explanation | None
-    """How the answer came about; null if not asked for."""
+    groups: list[SearchGroup] | None = None
+    """Groups of hits in place of hits, if `group_by` is given."""
+    facets: dict[str, list[Facet]] | None = None
+    """The most frequent values among the matches, by column, if requested."""
+    explanation: Explanation | None = None
+    """Account of the search, if requested."""
 
 
 class DocumentAnswer(Schema):
-    """One document."""
+    """A document."""
 
     id: str | int
     payload: dict[str, Any]
-    vector: VectorQuery | TokenQuery | None
-    """Its stored vector; null if not asked for."""
+    vector: VectorQuery | TokenQuery | None = None
+    """Stored vector, if requested."""
     generation: str
     sequence: int
-    """The last change that the answer knows of."""
+    """Last change that is included."""
 
 
 class BatchAnswer(Schema):
-    """One answer for each search, in their order."""
+    """One answer per search, in their order."""
 
     answers: list[SearchAnswer]
     took_ms: float
-    """Milliseconds from the request's arrival at its route, for all of them."""
+    """Milliseconds from the request's arrival at its route, for all searches together."""

@@ -1,4 +1,4 @@
-"""Bodies of requests and answers. Unknown fields are refused; numbers are numbers, never text."""
+"""Bodies of requests and answers. Unknown fields are refused, and numbers must be numbers, not text."""
 
 from typing import Annotated, Any, Literal, Self
 
@@ -21,56 +21,56 @@ Weight = Annotated[float, Field(ge=1e-15, le=1e15, allow_inf_nan=False)]
 
 
 class Schema(BaseModel):
-    """What all bodies have in common."""
+    """Base of all bodies."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True)
 
 
 class CountRequest(Schema):
-    """What to count."""
+    """Documents to count."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"filter": {"must": [{"key": "n_chars", "range": {"gte": 500}}]}}, {}]}
     )
 
-    filter: SkipValidation[AnyFilter] | None = None  # the engine checks it
-    """Only documents that it lets through count."""
+    filter: SkipValidation[AnyFilter] | None = None  # the engine validates it
+    """Count only documents that match this filter."""
 
 
 class CountAnswer(Schema):
-    """How many documents there are."""
+    """The number of documents."""
 
     count: int
     generation: str
-    """The published state that was counted."""
+    """Generation that was counted."""
     sequence: int
-    """The last change that the answer knows of."""
+    """Last change that is included."""
     took_ms: float
     """Milliseconds from the request's arrival at its route."""
 
 
 class DocumentIn(Schema):
-    """A document to put in: its vector as `indices` and `values`, or as `tokens`; without, the collection's encoder
-    makes one of those columns of the payload that it encodes."""
+    """A document to insert or replace, with its vector as `indices` and `values` or as `tokens`. Without a vector, the
+    collection's encoder computes one from the columns that it encodes."""
 
     id: Id
-    """The document of this id is replaced, if there is one."""
+    """Id of the document. An existing document with this id is replaced."""
 
     indices: Annotated[list[Component], Field(fail_fast=True, json_schema_extra={"uniqueItems": True})] | None = None
-    """Components below the collection's dimension, in any order, each once."""
+    """Components below the collection's dimension, in any order, each at most once."""
 
     values: Annotated[list[Weight], Field(fail_fast=True)] | None = None
-    """Weights of the components, as many."""
+    """Weights of the components, one per component."""
 
     tokens: Annotated[dict[str, Weight], Field(fail_fast=True)] | None = None
-    """Token to weight, all of the collection's vocabulary."""
+    """Token to weight. Every token must be in the collection's vocabulary."""
 
     text: str | None = None
-    """The column `text` of the payload, for documents to be encoded."""
+    """Text to encode; also the value of the column `text`, if the collection has one."""
 
     payload: dict[str, Any] = {}
-    """Columns of the collection; those left out are null. Dates and times as ISO 8601, of UTC if they say nothing else,
-    bytes as base64, decimals as text or numbers."""
+    """Values by column; missing columns become null. Dates and times are ISO 8601, in UTC unless an offset is given;
+    bytes are base64, decimals text or numbers."""
 
     @model_validator(mode="after")
     def _has_one_vector(self) -> Self:
@@ -85,7 +85,7 @@ class DocumentIn(Schema):
 
 
 class UpsertRequest(Schema):
-    """Documents that replace those of the same ids, or are new: all of them or, if one is wrong, none."""
+    """Documents to insert or replace. If one is invalid, none is written."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -94,29 +94,29 @@ class UpsertRequest(Schema):
     )
 
     documents: Annotated[list[DocumentIn], Field(min_length=1)]
-    """Every id once."""
+    """Documents with distinct ids."""
 
 
 class DeleteRequest(Schema):
-    """Ids of documents to take out; those that are not there are passed over."""
+    """Ids of documents to delete. Unknown ids are ignored."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"ids": ["d7", "d8"]}]})
 
     ids: Annotated[list[str], Field(min_length=1)] | Annotated[list[int], Field(min_length=1)]
-    """Strings or integers, as the collection's are."""
+    """Strings or integers, like the collection's ids."""
 
 
 class ChangeAnswer(Schema):
-    """The change is durable, and searched from now on."""
+    """A durable change, visible to searches from now on."""
 
     sequence: int
-    """Its number. Requests that came together may share one."""
+    """Number of the change. Concurrent requests may share one."""
     generation: str
-    """The published state that was changed."""
+    """Generation that was changed."""
     documents: int
     """Documents or ids in the request."""
     warnings: list[str]
-    """What the caller might not expect."""
+    """Unexpected circumstances."""
     took_ms: float
     """Milliseconds from the request's arrival at its route."""
 
@@ -126,37 +126,37 @@ class CollectionInfo(Schema):
 
     name: str
     generation: str
-    """Its published state."""
+    """Served generation."""
     state: State
-    """Only a ready one answers searches."""
+    """Only a `ready` collection answers searches."""
     problem: str | None
-    """Why a newer generation or change is not served; null if what is served is up to date."""
+    """Why a newer generation or change is not served. Missing if the collection is up to date."""
     sequence: int
-    """The last change that is served."""
+    """Last change that is served."""
     documents: int
-    """Deleted ones aside."""
+    """Number of documents, except deleted ones."""
     changed: int
-    """Documents that changed or went since the generation was published; compaction brings it to 0."""
+    """Documents changed or deleted since the generation was published. Compaction resets it to 0."""
     dimension: int
-    """Size of the vocabulary: components are below it."""
+    """Size of the vocabulary: every component is below it."""
     layout: Layout
-    """What the index is made of, which decides the plans it can follow: `lists` needs `lists`."""
+    """Storage layout of the index. It decides which plans are available: `lists` needs the layout `lists`."""
     kept: float | None
-    """Share of the exact top 10 of the vectors given that exact answers find, as the build of a layout that does not
-    store all of them has measured; null: all that was given is stored."""
+    """Share of the exact top 10 over the input vectors that exact answers find, measured by the build of a layout that
+    does not store every value. Missing if everything is stored."""
     columns: list[str]
     """Payload columns."""
     types: dict[str, str]
-    """Of ids and payload columns, in Arrow's words: `int32`, `timestamp[us, tz=UTC]`, `list<element: string>`."""
+    """Arrow types of ids and payload columns: `int32`, `timestamp[us, tz=UTC]`, `list<element: string>`."""
     has_vocabulary: bool
-    """Whether it can be queried by tokens."""
+    """Whether queries may be tokens."""
     encoder: str | None
-    """What makes vectors of texts; null: it cannot be queried by text."""
+    """Encoder of texts. Missing if queries cannot be texts."""
     shards: int
 
 
 class CollectionList(Schema):
-    """Every collection, by name."""
+    """All collections, ordered by name."""
 
     collections: list[CollectionInfo]
 
@@ -168,12 +168,12 @@ class Health(Schema):
 
 
 class Served(Schema):
-    """A collection that is ready, and its generation."""
+    """A ready collection and its generation."""
 
     name: str
     generation: str
     problem: str | None
-    """Why a newer generation or change is not served; null if what is served is up to date."""
+    """Why a newer generation or change is not served. Missing if the collection is up to date."""
 
 
 class Readiness(Schema):

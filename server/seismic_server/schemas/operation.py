@@ -5,21 +5,21 @@ from seismic_server.schemas.bodies import Schema
 
 
 class DamageFound(Schema):
-    """A file that is not what it should be."""
+    """Damage in a file."""
 
     file: str
-    """Below the generation's folder; `log`: of the collection."""
+    """File in the generation's folder; `log` for the collection's log."""
     section: str | None
-    """Column and buffer, if it is known."""
+    """Column and buffer. Missing if unknown."""
     problem: str
 
 
 class VerifyAnswer(Schema):
-    """What was looked at, and the damage found: none is good."""
+    """The files that were checked, and the damage found; an empty list means none."""
 
     generation: str
     verify: Verify
-    """Which hashes were checked; sizes, bounds and invariants always are."""
+    """Hashes that were checked. Sizes, bounds and invariants always are."""
     files: int
     bytes: int
     damages: list[DamageFound]
@@ -27,7 +27,7 @@ class VerifyAnswer(Schema):
 
 
 class WarmUpAnswer(Schema):
-    """The collection's kernels are compiled, and its files are in memory, as far as there is room."""
+    """The collection's kernels are compiled, and its files are in memory if they fit."""
 
     generation: str
     files: int

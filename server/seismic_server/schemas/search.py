@@ -1,4 +1,4 @@
-"""Bodies of searches and of their answers. A search is the engine's own request, with what REST adds to it."""
+"""Bodies of searches. A search is the engine's own request with the fields that REST adds."""
 
 from typing import Annotated, Any, Literal, NotRequired
 
@@ -32,34 +32,34 @@ class VectorQuery(TypedDict):
     """A sparse vector as two parallel lists."""
 
     indices: Annotated[list[Component], Field(fail_fast=True, json_schema_extra={"uniqueItems": True})]
-    """Components, in any order, each once. Those the collection does not have match nothing."""
+    """Components in any order, each at most once. Unknown components match nothing."""
 
     values: Annotated[list[Weight], Field(fail_fast=True)]
-    """Weights of the components, as many."""
+    """Weights of the components, one per component."""
 
 
 @_OBJECT
 class TokenQuery(TypedDict):
-    """A sparse vector by tokens; needs a collection with a vocabulary."""
+    """A sparse vector by token. Needs a collection with a vocabulary."""
 
     tokens: Annotated[dict[str, Weight], Field(fail_fast=True)]
-    """Token to weight. Tokens the vocabulary does not have match nothing."""
+    """Token to weight. Unknown tokens match nothing."""
 
 
 @_OBJECT
 class TextQuery(TypedDict):
-    """A text; needs a collection with an encoder."""
+    """A text. Needs a collection with an encoder."""
 
     text: str
-    """What to look for, in words. What is too long for the encoder is cut off, and `warnings` says so."""
+    """Text to search for. Text beyond the encoder's limit is cut off, with a warning."""
 
 
 @_OBJECT
 class IdQuery(TypedDict):
-    """Documents like one of the collection, which is no hit itself."""
+    """Documents similar to one of the collection, which is not a hit itself."""
 
     id: Id
-    """The document's id."""
+    """Id of the document."""
 
 
 KINDS = {
@@ -73,7 +73,7 @@ KINDS = {
 
 
 def _kind_of_query(query: Any) -> str | None:
-    """Decided by field names, so that errors speak of the kind of query that was meant."""
+    """Return the kind of a query by its field names, so that errors are about the kind that was meant."""
     if not isinstance(query, dict):
         return None
     kinds = {KINDS[field] for field in query.keys() & KINDS.keys()}
@@ -102,14 +102,14 @@ Example = Annotated[
 
 @_OBJECT
 class ExamplesQuery(TypedDict):
-    """Documents like some, and unlike others: the mean of the positive examples less half the mean of the negative
-    ones, where that is above 0. Examples that are documents are no hits themselves."""
+    """Documents similar to positive and dissimilar to negative examples. The query is the mean of the positive examples
+    minus half the mean of the negative ones, where positive. Documents that serve as examples are not hits."""
 
     positive: Annotated[list[Example], Field(fail_fast=True, min_length=1, max_length=MAX_EXAMPLES)]
-    """Ids of documents, sparse vectors, or texts; at least one."""
+    """Document ids, sparse vectors or texts; at least one."""
 
     negative: NotRequired[Annotated[list[Example], Field(fail_fast=True, max_length=MAX_EXAMPLES)]]
-    """The same, to be avoided."""
+    """Document ids, sparse vectors or texts to avoid."""
 
 
 AnyQuery = Annotated[
@@ -143,7 +143,7 @@ AsVector = Annotated[
 
 
 class SearchRequest(seismic.SearchRequest):
-    """One query and how to answer it."""
+    """A query and how to answer it."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -174,28 +174,29 @@ class SearchRequest(seismic.SearchRequest):
         }
     )
 
-    __init__ = BaseModel.__init__  # whose errors keep their places in the body
+    __init__ = BaseModel.__init__  # its errors keep their places in the body
 
     query: AnyQuery
-    """What to look for: a sparse vector, weighted tokens, the id of a document, or examples."""
+    """Query: a sparse vector, weighted tokens, a text, the id of a document, or examples."""
 
-    filter: SkipValidation[AnyFilter] | None = None  # the engine checks it, and remembers that it did
-    """Only documents that it lets through are hits."""
+    filter: SkipValidation[AnyFilter] | None = None  # the engine validates it, and remembers the result
+    """Return only documents that match this filter."""
 
     with_payload: AllOrNamed = True
-    """Which columns of the documents to return: all, none, or those named."""
+    """Columns to return: all, none, or those named."""
 
     with_vector: AsVector = False
-    """Whether to return the documents' stored vectors: as `indices` and `values`, or as `tokens`, which needs a
-    collection with a vocabulary."""
+    """Whether to return stored vectors: as `indices` and `values`, or as `tokens`, which needs a vocabulary."""
 
 
 _QUERIES = TypeAdapter(list[AnyQuery])
 
 
 def _validate_alike(given: Any, validate: ValidatorFunctionWrapHandler) -> list[SearchRequest]:
-    """Of searches that differ in nothing but their query one is validated, which takes half the time for all of them.
-    If anything is wrong, each is validated by itself, so that errors have the words and places of any other."""
+    """Validate searches, sharing the work among those that differ only in their query.
+
+    If anything is wrong, each search is validated on its own, so that errors have their usual words and places.
+    """
     if not isinstance(given, list) or len(given) < 2:
         return list(validate(given))
     alike: dict[bytes, SearchRequest] = {}
@@ -203,7 +204,7 @@ def _validate_alike(given: Any, validate: ValidatorFunctionWrapHandler) -> list[
     try:
         queries = _QUERIES.validate_python([one["query"] for one in given])
         for one, query in zip(given, queries, strict=True):
-            # As JSON, for True == 1 == 1.0.
+            # As JSON, because True == 1 == 1.0 in Python.
             others = orjson.dumps({name: value for name, value in one.items() if name != "query"})
             if others not in alike:
                 (alike[others],) = validate([one])
@@ -214,7 +215,7 @@ def _validate_alike(given: Any, validate: ValidatorFunctionWrapHandler) -> list[
 
 
 class BatchRequest(Schema):
-    """Several searches, answered from one state of the collection."""
+    """Several searches, answered from the same state of the collection."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -230,4 +231,4 @@ class BatchRequest(Schema):
     )
 
     searches: Annotated[list[SearchRequest], Field(min_length=1), WrapValidator(_validate_alike)]
-    """Those of equal `limit`, `offset`, `filter` and `params` are searched together, which is fastest."""
+    """Searches. Those with equal `limit`, `offset`, `filter` and `params` are answered together, which is fastest."""

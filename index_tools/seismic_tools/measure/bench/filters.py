@@ -150,7 +150,7 @@ def by_service(caller: Caller, url: str, index: Index, k: int) -> Ask:
         answer = orjson.loads(caller.ask(request))
         seconds = time.perf_counter() - began
         numbers = index.find([hit["id"] for hit in answer["hits"]]).tolist()
-        return Timed(seconds, numbers, (answer["matched"] or {}).get("value"))
+        return Timed(seconds, numbers, answer.get("matched", {}).get("value"))
 
     return ask
 

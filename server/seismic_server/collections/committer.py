@@ -1,4 +1,4 @@
-"""Changes through the service: those that wait for each other are written, synced and taken in together."""
+"""Group commit of changes: requests that wait at the same time are written, synced and served together."""
 
 import asyncio
 from collections.abc import Callable
@@ -12,19 +12,21 @@ from seismic_server.collections.refresher import Refresher
 from seismic_server.pool import Threads
 
 Check: TypeAlias = Callable[[Rules], list[Change]]
-"""Makes the changes of one request; raises InputError if one breaks the collection's rules."""
+"""Returns the changes of one request; raises InputError if one breaks the collection's rules."""
 
 
 class Committed(NamedTuple):
-    """What made a request's changes durable."""
+    """The generation and sequence number under which a request's changes are durable."""
 
     generation: str
     sequence: int
 
 
 class Committer:
-    """Writes changes to one collection. A request is answered once its changes are durable and, unless the collection
-    has a problem, searched."""
+    """The writer of one collection.
+
+    A request is answered once its changes are durable and, unless the collection has a problem, visible to searches.
+    """
 
     def __init__(self, writer: Callable[[], Writer], refresher: Refresher, threads: Threads, queue: int) -> None:
         self._make_writer, self._refresher, self._threads, self._queue = writer, refresher, threads, queue
@@ -33,7 +35,7 @@ class Committer:
         self._task: asyncio.Task[None] | None = None
 
     async def commit(self, check: Check) -> Committed:
-        """Make changes: all of a request's, or none. Raises InputError, OverloadedError or StorageError."""
+        """Commit all changes of a request, or none. Raises InputError, OverloadedError or StorageError."""
         if len(self._waiting) >= self._queue:
             raise OverloadedError(f"{len(self._waiting)} changes are waiting; try again shortly")
         future: asyncio.Future[Committed] = asyncio.get_running_loop().create_future()
@@ -47,10 +49,10 @@ class Committer:
             batch, self._waiting = self._waiting, []
             try:
                 results = await self._threads.run(self._write, [check for check, _ in batch])
-            except Exception as error:  # none of the batch was written
+            except Exception as error:  # nothing of the batch was written
                 results = [error] * len(batch)
             for (_, future), result in zip(batch, results, strict=True):
-                if future.done():  # its client has gone
+                if future.done():  # its client disconnected
                     continue
                 if isinstance(result, Committed):
                     future.set_result(result)
@@ -58,7 +60,7 @@ class Committer:
                     future.set_exception(result)
 
     def _write(self, checks: list[Check]) -> list[Committed | Exception]:
-        """One record with the changes of all requests that keep to the rules."""
+        """Write one record with the changes of all valid requests, and return the outcome of each request."""
         self._writer = self._writer or self._make_writer()
         wrong: dict[int, Exception] = {}
 

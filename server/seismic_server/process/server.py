@@ -1,4 +1,4 @@
-"""The server process: a listening socket, uvicorn, and an end in order."""
+"""The server process: a listening socket, uvicorn, graceful shutdown."""
 
 import contextlib
 import gc
@@ -11,24 +11,24 @@ from typing import Any
 
 import structlog
 import uvicorn
+from starlette.applications import Starlette
 
 from seismic import ParameterError
-from seismic_server.application import Application
 from seismic_server.http.protocol import protocol
 from seismic_server.service import Service
 from seismic_server.settings import Settings
 
-NEW_OBJECTS = 50_000
-"""Containers made and not yet freed, before young ones are looked through: more than a large batch has."""
+YOUNG_OBJECTS = 50_000
+"""New containers that trigger a garbage collection: more than a large batch makes."""
 
 CUT_SECONDS = 1
-"""How long requests that were told to end may take to do so."""
+"""Time that stopped requests have to answer."""
 
 log = structlog.get_logger("server")
 
 
-def run(app: Application, settings: Settings, listener: socket.socket) -> None:
-    """Serve until a signal; then refuse new requests, and wait for those that run. Raises ParameterError."""
+def run(app: Starlette, settings: Settings, listener: socket.socket) -> None:
+    """Serve until a signal, then shut down gracefully. Raises ParameterError."""
     config = uvicorn.Config(
         app,
         http=protocol(settings.receive_seconds),
@@ -45,31 +45,33 @@ def run(app: Application, settings: Settings, listener: socket.socket) -> None:
     )
     try:
         config.load()
-    except OSError as error:  # of the certificate
+    except OSError as error:  # from the certificate
         raise ParameterError(f"settings ssl_certfile, ssl_keyfile, ssl_ca_certs: {error}") from None
-    _say_where(settings, listener)
-    with contextlib.suppress(KeyboardInterrupt):  # raised once more by uvicorn, after its graceful end
-        _Server(config, app.service).run(sockets=[listener])
+    _log_address(settings, listener)
+    with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it again after its shutdown
+        _Server(config, app.state.service).run(sockets=[listener])
 
 
-def settle() -> None:
-    """Take what the process has made so far out of garbage collection, as it stays; and collect less often what
-    comes. A batch of 256 searches makes so many objects that all others were looked through each time, which took
-    longer than what Python did for the batch."""
+def tune_garbage_collector() -> None:
+    """Exclude all existing objects from garbage collection, and collect new ones less often.
+
+    Otherwise a large batch makes enough objects to trigger full collections, which cost more than the batch's own
+    Python code.
+    """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(NEW_OBJECTS)
+    gc.set_threshold(YOUNG_OBJECTS)
 
 
 class _Server(uvicorn.Server):
-    """Goes on listening after the first signal, to refuse requests in words, until those that run have ended."""
+    """A server that keeps listening after the first signal, to refuse requests in words until running ones end."""
 
     def __init__(self, config: uvicorn.Config, service: Service) -> None:
         super().__init__(config)
-        self._service, self._ends, self._settled = service, 0.0, False
+        self._service, self._ends, self._tuned = service, 0.0, False
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Begin to end; at once for a second signal."""
+        """Start the shutdown; end at once on a second signal."""
         super().handle_exit(sig, frame)
         if not self._service.admission.closing and self.started:
             self._service.admission.closing = True
@@ -77,10 +79,10 @@ class _Server(uvicorn.Server):
             self.should_exit = False
 
     async def on_tick(self, counter: int) -> bool:
-        """Ten times a second: whether to end. Once every collection has been warmed up, settle."""
-        if not self._settled and all(one.state != "warming" for one in self._service.collections):
-            self._settled = True
-            settle()
+        """Return whether to end; called ten times a second. Tunes the garbage collector after the warm-up."""
+        if not self._tuned and all(one.state != "warming" for one in self._service.collections):
+            self._tuned = True
+            tune_garbage_collector()
         if self._service.admission.closing:
             running = self._service.running
             if not running or time.monotonic() >= self._ends:
@@ -93,14 +95,14 @@ class _Server(uvicorn.Server):
 
 
 def listen(settings: Settings) -> socket.socket:
-    """A listening socket: clients that connect before the service accepts wait in its backlog."""
+    """Return a listening socket. Its backlog holds clients that connect before the service accepts."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
         listener = socket.create_server((settings.host, settings.port), family=family, backlog=2048)
     except OSError as error:
         place = f"{settings.host} port {settings.port}"
         raise ParameterError(f"cannot listen on {place}: {error.strerror}") from None
-    # Connections inherit it. asyncio sets it on sockets of its own only, and without it answers wait 40 ms for an ACK.
+    # Inherited by connections. asyncio sets it only on its own sockets; without it answers wait for delayed ACKs.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
 
@@ -120,9 +122,9 @@ def _tls(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _say_where(settings: Settings, listener: socket.socket) -> None:
+def _log_address(settings: Settings, listener: socket.socket) -> None:
     host, port = listener.getsockname()[:2]
     scheme = "https" if settings.ssl_certfile else "http"
     log.info("listening", url=f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}")
     if settings.keys_file is None and not ipaddress.ip_address(host).is_loopback:
-        log.warning("anybody who reaches this address may search and change everything", fix="set keys_file")
+        log.warning("everybody who reaches this address can search and change everything", fix="set keys_file")

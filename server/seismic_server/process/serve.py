@@ -1,4 +1,4 @@
-"""The command behind `seismic serve`."""
+"""`seismic serve`: the service, configured by options, variables and a file."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from seismic import SeismicError
 from seismic_server.app import create_app
 from seismic_server.observe.logs import configure_logging
 from seismic_server.process.options import with_settings
-from seismic_server.process.run import listen, run
+from seismic_server.process.server import listen, run
 from seismic_server.settings import load_settings
 
 cli = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -19,8 +19,8 @@ cli = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 def serve(given: dict[str, Any]) -> None:
     """Serve collections over REST.
 
-    Every option is also a variable (SEISMIC_PORT) and a key of the TOML file
-    (port = 8000). Options win over variables, variables over the file.
+    Every option is also an environment variable (SEISMIC_PORT) and a key of the
+    TOML file (port = 8000). Options override variables, variables the file.
 
     Examples:
 

@@ -1,4 +1,4 @@
-"""The command behind `seismic keys`."""
+"""`seismic keys`: create, list and revoke API keys."""
 
 from pathlib import Path
 from typing import Annotated
@@ -19,9 +19,9 @@ File = Annotated[
 
 @cli.callback()
 def keys() -> None:
-    """API keys of the service: make, list and revoke them.
+    """Create, list and revoke API keys of the service.
 
-    A service that runs with `--keys-file` sees changes within a second.
+    A service that runs with `--keys-file` applies changes within a second.
 
     Examples:
 
@@ -36,21 +36,21 @@ def keys() -> None:
 @cli.command()
 def create(
     keys_file: File,
-    name: Annotated[str, typer.Option(help="What to call it.", show_default=False)],
+    name: Annotated[str, typer.Option(help="Name of the key.", show_default=False)],
     role: Annotated[
-        Role, typer.Option(help="read-only: search and look at documents; admin: change them, too.")
+        Role, typer.Option(help="read-only: search and read documents; admin: also change them.")
     ] = "read-only",
     collection: Annotated[
-        list[str] | None, typer.Option(help="A collection it is for; may be repeated. Default: all.")
+        list[str] | None, typer.Option(help="Collection the key is limited to; repeatable. Default: all.")
     ] = None,
 ) -> None:
-    """Make a key and print it. It cannot be shown again."""
+    """Create a key and print it. It cannot be shown again."""
     typer.echo(create_key(keys_file, name, role, collection or None))
 
 
 @cli.command("list")
 def list_keys(keys_file: File) -> None:
-    """Show the keys there are, without their secrets."""
+    """List the keys, without their secrets."""
     table = Table("id", "name", "role", "collections", "created", box=None)
     for key in read_keys(keys_file):
         collections = "all" if key.collections is None else ", ".join(key.collections)
@@ -60,7 +60,7 @@ def list_keys(keys_file: File) -> None:
 
 @cli.command()
 def revoke(keys_file: File, name: Annotated[str, typer.Argument(help="Name or id of the key.")]) -> None:
-    """Take a key out: a running service refuses it within a second."""
+    """Revoke a key. A running service refuses it within a second."""
     revoke_key(keys_file, name)
 
 
