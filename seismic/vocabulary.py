@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import xxhash
 
 from seismic.errors import InputError
 
@@ -33,6 +34,18 @@ class Vocabulary:
                         f"vocabulary: token {token!r} of component {component} is a duplicate, expected unique tokens"
                     )
                 seen.add(token)
+
+    @cached_property
+    def hash(self) -> str:
+        """The hex xxh3-128 of the tokens: two vocabularies of equal hash give components the same meaning."""
+        tokens = self.tokens.cast(pa.string())
+        _, offsets, values = tokens.buffers()
+        digest = xxhash.xxh3_128()
+        if len(tokens):
+            ends = np.frombuffer(offsets, np.int32, len(tokens) + 1, tokens.offset * 4)
+            digest.update(np.diff(ends).tobytes())
+            digest.update(memoryview(values or b"")[ends[0] : ends[-1]])
+        return digest.hexdigest()
 
     def component(self, token: str) -> int | None:
         """Return the component of a token, or None."""

@@ -7,23 +7,35 @@ from typing import Any
 import pyarrow as pa
 
 from seismic.changes.records import Change, Rules, check_delete, check_upsert, encode, rules_of
+from seismic.encoders import Encoder, EncoderEntry
 from seismic.errors import InputError
 from seismic.store.collection import GENERATIONS, current_generation
 from seismic.store.files import map_table
 from seismic.store.log import append, appending, position_after, segment_path
 from seismic.store.manifest import FILE_NAME, Manifest, read_manifest
+from seismic.store.opening import hold_current, open_vocabulary
 from seismic.store.schema import DOCUMENTS
 from seismic.vectors import VectorsLike, as_vectors
+from seismic.vocabulary import Vocabulary
 
 
-def upsert(path: str | Path, vectors: VectorsLike, documents: pa.Table) -> int:
+def upsert(
+    path: str | Path,
+    vectors: VectorsLike,
+    documents: pa.Table,
+    *,
+    vocabulary: Vocabulary | None = None,
+    encoder: Encoder | None = None,
+) -> int:
     """Insert documents, or replace those with the same id. If one document is invalid, none is written.
 
     `vectors`: as for `build`, with the collection's components. `documents`: a row per vector, with a unique column
-    `id` and payload columns of the collection's types; missing columns are null. Returns the sequence of the change.
-    Raises InputError, which names row and field, or StorageError.
+    `id` and payload columns of the collection's types. Missing columns are null; with the column `id` alone, documents
+    keep the payload they have. `vocabulary`, `encoder`: what the vectors were made with; the change is refused if the
+    collection has been rebuilt with another. Returns the sequence of the change. Raises InputError, which names row and
+    field, or StorageError.
     """
-    return Writer(path).upsert(vectors, documents)
+    return Writer(path).upsert(vectors, documents, vocabulary, encoder.entry if encoder else None)
 
 
 def delete(path: str | Path, ids: Sequence[str] | Sequence[int] | pa.Array) -> int:
@@ -44,7 +56,7 @@ def read_rules(folder: Path, manifest: Manifest) -> Rules:
     """Return the rules that the generation in a folder sets for changes."""
     shard = manifest.shards[0]
     documents = map_table(folder / shard.folder / DOCUMENTS, shard.files[DOCUMENTS])
-    return rules_of(manifest, documents.schema)
+    return rules_of(manifest, documents.schema, open_vocabulary(folder, manifest))
 
 
 class Writer:
@@ -59,19 +71,32 @@ class Writer:
 
     def _open(self) -> None:
         """Read the rules of the current generation."""
-        self.generation = current_generation(self._collection)
-        folder = self._collection / GENERATIONS / self.generation
-        self._file = _file_of(folder)
-        self._manifest = read_manifest(folder)
-        self.rules = read_rules(folder, self._manifest)
+        folder, lease = hold_current(self._collection)
+        try:
+            self.generation, self._file = folder.name, _file_of(folder)
+            self._manifest = read_manifest(folder)
+            self.rules = read_rules(folder, self._manifest)
+        finally:
+            lease.close()
         self._position = position_after(self._collection, self._manifest.sequence)
 
-    def upsert(self, vectors: VectorsLike, documents: pa.Table) -> int:
+    def upsert(
+        self,
+        vectors: VectorsLike,
+        documents: pa.Table,
+        vocabulary: Vocabulary | None = None,
+        encoder: EncoderEntry | None = None,
+    ) -> int:
         """Insert or replace documents, as the function `upsert` does."""
         given = as_vectors(vectors)
         if len(given) == 0:
             raise InputError("found no vectors, expected at least one document")
-        return self.append(lambda rules: [check_upsert(given, documents, rules)])
+
+        def check(rules: Rules) -> list[Change]:
+            rules.check_origin(vocabulary, encoder)
+            return [check_upsert(given, documents, rules)]
+
+        return self.append(check)
 
     def delete(self, ids: Sequence[Any] | pa.Array) -> int:
         """Remove documents, as the function `delete` does."""
@@ -84,7 +109,7 @@ class Writer:
         changes nothing is written.
         """
         while True:
-            body = encode(check(self.rules))
+            body = encode(check(self.rules), self.rules)
             if not body:
                 return self._position.sequence
             with appending(self._collection):

@@ -1,5 +1,6 @@
 """A view: one consistent state of a collection, made of a generation and the changes up to some sequence."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from seismic.builder.order import reordered
-from seismic.changes.records import Change, Delete, Rules, Upsert, decode, rules_of
+from seismic.changes.records import Change, Rules, decode, rules_of
 from seismic.documents.table import Documents
 from seismic.encoders import Encoded, Encoder, load_recorded
 from seismic.errors import CorruptIndexError, InputError
@@ -25,6 +26,7 @@ from seismic.store.manifest import Manifest
 from seismic.store.opening import open_generation
 from seismic.store.profiles import profiles_stamp, read_profiles
 from seismic.vectors import SparseVectors
+from seismic.view.combine import combine
 from seismic.view.deltas import with_documents
 from seismic.view.live import LiveShard
 from seismic.vocabulary import Vocabulary, inverse_document_frequency
@@ -82,7 +84,7 @@ class View:
     @cached_property
     def rules(self) -> Rules:
         """Return the rules for changes."""
-        return rules_of(self.manifest, self.base[0].shard.documents.schema)
+        return rules_of(self.manifest, self.base[0].shard.documents.schema, self.vocabulary)
 
     @cached_property
     def document_frequency(self) -> npt.NDArray[np.int64]:
@@ -183,12 +185,21 @@ class View:
                     ) from None
         if not changes:
             return self
-        touched, vectors, documents = _last_of_each(changes, self.rules)
+        touched, vectors, documents = combine(changes, self.rules, self._stored)
         base, deltas = (
             tuple(shard.without(found[found >= 0]) for shard in shards for found in (shard.find(touched),))
             for shards in (self.base, self.deltas)
         )
         return replace(self, base=base, deltas=with_documents(deltas, vectors, documents, self.manifest.layout))
+
+    def _stored(self, ids: pa.Array) -> tuple[npt.NDArray[np.bool_], pa.Table]:
+        """Return which ids have a document, and the documents of those."""
+        numbers, schema = self.find(ids), self.rules.schema
+        rows = [schema.empty_table()]
+        for number in numbers[numbers >= 0].tolist():
+            shard = bisect_right(self.firsts, number) - 1
+            rows.append(self.shards[shard].shard.documents.slice(number - self.firsts[shard], 1).cast(schema))
+        return numbers >= 0, pa.concat_tables(rows)
 
 
 def open_view(collection: Path, verify: Verify = "none") -> View:
@@ -212,25 +223,3 @@ def open_view(collection: Path, verify: Verify = "none") -> View:
         except CorruptIndexError:
             if current_generation(collection) == name:
                 raise  # otherwise a generation published meanwhile may have removed needed files
-
-
-def _last_of_each(changes: list[Change], rules: Rules) -> tuple[pa.Array, SparseVectors, pa.Table]:
-    """Combine changes: every id they name, and the final vectors and documents in the order of their last write."""
-    upserts = [change for change in changes if isinstance(change, Upsert)]
-    ids = pa.concat_arrays([_ids(change) for change in changes])
-    row, rows = 0, []  # of all upserts; -1: a delete
-    for change in changes:
-        count = 0 if isinstance(change, Delete) else len(change.vectors)
-        rows.append(np.arange(row, row + count) if count else np.full(len(_ids(change)), -1))
-        row += count
-    last = dict(zip(ids.to_pylist(), np.concatenate(rows).tolist(), strict=True))
-    kept = np.sort(np.array([row for row in last.values() if row >= 0], np.int64))
-    vectors = SparseVectors.concatenate([SparseVectors.from_dicts([], rules.dimension), *(u.vectors for u in upserts)])
-    documents = pa.concat_tables([rules.schema.empty_table(), *(upsert.documents for upsert in upserts)])
-    if len(kept) < len(vectors):
-        vectors, documents = reordered(vectors, kept.astype(np.uint32)), documents.take(pa.array(kept))
-    return pa.array(list(last), ids.type), vectors, documents
-
-
-def _ids(change: Change) -> pa.Array:
-    return change.ids if isinstance(change, Delete) else change.documents["id"].combine_chunks()

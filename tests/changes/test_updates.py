@@ -20,6 +20,7 @@ from seismic import (
     VectorError,
     Vocabulary,
 )
+from seismic.changes.records import Change, Rules, check_delete, check_upsert
 from seismic.changes.updates import Writer
 from seismic.layouts import Layout
 from seismic.maintenance import compaction
@@ -338,3 +339,44 @@ def test_dictionaries_stay_dictionaries(tmp_path: Path) -> None:
     with seismic.open(tmp_path / "index") as index:
         assert index.payloads([0, 1, 2]) == [{"kind": "x"}, {"kind": "y"}, {"kind": "z"}]
         assert all(pa.types.is_dictionary(live.shard.documents["kind"].type) for live in index.view.base)
+
+
+def payloads(path: Path, *ids: str) -> list[dict[str, Any]]:
+    with seismic.open(path) as index:
+        return index.payloads(index.find(ids).tolist())
+
+
+def test_vectors_alone_leave_the_payload(books: Path) -> None:
+    with seismic.open(books) as index:
+        put(books, {"b": {0: 9.0}, "new": {0: 8.0}})
+        index.refresh()
+        assert hits(index) == [("b", 9), ("new", 8), ("a", 1)]
+        put(books, {"new": {0: 7.0}}, title=["N"])
+        put(books, {"new": {0: 6.0}, "c": {0: 5.0}})
+        index.refresh()
+        assert hits(index) == [("b", 9), ("new", 6), ("c", 5), ("a", 1)]
+    expected = [{"title": "A", "year": 1}, {"title": "B", "year": 2}, {"title": "C", "year": 3}]
+    expected.append({"title": "N", "year": None})
+    assert payloads(books, "a", "b", "c", "new") == expected
+    seismic.compact(books)
+    assert payloads(books, "a", "b", "c", "new") == expected
+
+
+def test_payloads_that_vectors_keep_within_one_record(books: Path) -> None:
+    def check(rules: Rules) -> list[Change]:
+        def upsert(id: str, **columns: list[Any]) -> Change:
+            return check_upsert(SparseVectors.from_dicts([{0: 1.0}], 4), pa.table({"id": [id], **columns}), rules)
+
+        return [
+            *(upsert("a", title=["A2"]), upsert("a"), upsert("d", title=["D"]), upsert("d")),
+            *(check_delete(["b", "d"], rules), upsert("b"), upsert("c"), upsert("c", year=[7]), upsert("c")),
+        ]
+
+    Writer(books).append(check)
+    assert payloads(books, "a", "b", "c") == [
+        {"title": "A2", "year": None},
+        {"title": None, "year": None},
+        {"title": None, "year": 7},
+    ]
+    with seismic.open(books) as index:
+        assert index.find(["d"]).tolist() == [-1]

@@ -171,3 +171,62 @@ async def test_ids_of_64_bits_without_a_sign(running, tmp_path: Path):
         assert await found(client) == [(7, 1.0)]
         detail = problem(await put(client, {"id": -1, "indices": [1], "values": [1.0]}), 422).detail
         assert detail == "row 0, field 'id': found -1, expected uint64"
+
+
+async def test_tokens_keep_their_meaning_while_the_vocabulary_changes(running, tmp_path: Path):
+    orders = (["red", "blue"], ["blue", "red"])
+
+    def publish(number: int) -> None:
+        vectors = SparseVectors.from_dicts([{0: 1.0}], 2)
+        vocabulary, documents = Vocabulary(orders[number % 2]), pa.table({"id": ["seed"]})
+        seismic.build(vectors, tmp_path / "tiny", documents=documents, vocabulary=vocabulary, replace=True)
+
+    publish(0)
+    stop, served = asyncio.Event(), asyncio.Semaphore(0)
+
+    async def write(client: httpx.AsyncClient) -> int:
+        number = 0
+        while not stop.is_set():
+            answer = await put(client, {"id": f"d{number}", "tokens": {"red": 1.0}})
+            assert answer.status_code == 200, answer.text
+            number += 1
+            served.release()
+        return number
+
+    async def wrong(client: httpx.AsyncClient) -> list[dict[str, Any]]:
+        body = {"query": {"tokens": {"blue": 1.0}}, "limit": 100, "with_vector": "tokens"}
+        hits = (await client.post(f"{URL}/search", json=body)).json()["hits"]
+        return [hit for hit in hits if hit["id"] != "seed"]
+
+    async with running(tmp_path, reload_ms=20) as client, asyncio.TaskGroup() as tasks:
+        writing = tasks.create_task(write(client))
+        for number in (1, 2, 3):
+            for _ in range(3):
+                await served.acquire()
+            await asyncio.to_thread(publish, number)
+            for _ in range(3):
+                await served.acquire()
+            assert await wrong(client) == []
+        stop.set()
+        assert await writing > 9
+        assert await wrong(client) == []
+
+
+async def test_documents_without_a_payload_keep_theirs(running, tiny):
+    async with running(tiny) as client:
+        answer = await put(
+            client,
+            {"id": "a", "indices": [1], "values": [5.0]},
+            {"id": "b", "indices": [1], "values": [4.0], "payload": {"year": 1}},
+            {"id": "c", "indices": [1], "values": [3.0], "payload": {}},
+            {"id": "d", "indices": [1], "values": [2.0]},
+        )
+        assert answer.status_code == 200, answer.text
+        hits = (await client.post(f"{URL}/search", json={**QUERY, "with_payload": True})).json()["hits"]
+        assert {hit["id"]: hit["payload"] for hit in hits} == {
+            "a": {"title": "A", "year": 2001},
+            "b": {"title": None, "year": 1},
+            "c": {"title": None, "year": None},
+            "d": {"title": None, "year": None},
+        }
+        assert [hit["id"] for hit in hits] == ["a", "b", "c", "d"]

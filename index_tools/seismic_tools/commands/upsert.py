@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-import seismic
 from seismic.changes.records import check_upsert
 from seismic.changes.updates import Writer
 from seismic.encoders import EncoderEntry, load_recorded
@@ -30,8 +29,9 @@ def upsert(
     """Put documents into a collection; those whose id is there are replaced.
 
     Files are as for `seismic build`, with ids and columns of the collection's
-    types; columns left out are null. The collection's encoder, if it has one,
-    makes vectors of documents that have none. All documents are checked before
+    types; columns left out are null, and documents without any column keep the
+    payload they have. The collection's encoder, if it has one, makes vectors of
+    documents that have none. All documents are checked before
     the first is changed. A server that runs answers with them within a second.
 
     Examples:
@@ -41,19 +41,18 @@ def upsert(
     writer = Writer(collection)
     with progress() as report:
         texts = _texts(writer.rules.encoder, workers, report)
-        with seismic.open(collection) as index:
-            known = index.vocabulary.tokens.to_pylist() if index.vocabulary else []
-            scratch = folder_for(collection)
-            reading = Reading(Tokens(known, growing=False), index.dimension, repair, scratch=scratch, texts=texts)
-        kinds = {field.name: field.type for field in writer.rules.schema if is_time(field.type)}
+        rules, scratch = writer.rules, folder_for(collection)
+        known = rules.vocabulary.tokens.to_pylist() if rules.vocabulary else []
+        reading = Reading(Tokens(known, growing=False), rules.dimension, repair, scratch=scratch, texts=texts)
+        kinds = {field.name: field.type for field in rules.schema if is_time(field.type)}
         read = with_times(read_collection(inputs, reading, partial(report, "read")), kinds, complete=False)
         with collect(read, beside=collection) as found:
             rows = len(found.vectors)
-            checked = check_upsert(found.vectors, found.documents, writer.rules)
+            checked = check_upsert(found.vectors, found.documents, rules)
             for first in range(0, rows, ROWS):
                 last = min(first + ROWS, rows)
                 part = checked.vectors.slice(first, last), checked.documents.slice(first, last - first)
-                sequence = writer.upsert(*part)
+                sequence = writer.upsert(*part, rules.vocabulary, rules.encoder)
                 report("upsert", last, rows)
     if texts and texts.documents:
         typer.echo(texts)

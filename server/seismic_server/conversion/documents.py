@@ -1,30 +1,44 @@
 """Documents of a request as vectors and a table, checked against the collection. Errors name row and field."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from seismic import InputError, SparseVectors, VectorError, Vocabulary
-from seismic.changes.records import Rules, Upsert, check_upsert
+from seismic.changes.records import Rules, Upsert, check_upsert, split_by_payload
 from seismic_server.conversion.payloads import to_column
 from seismic_server.schemas.bodies import DocumentIn
 
 
-def to_upsert(documents: Sequence[DocumentIn], vocabulary: Vocabulary | None, rules: Rules) -> Upsert:
-    """Return the change that inserts or replaces documents. Raises InputError."""
+def to_upserts(documents: Sequence[DocumentIn], rules: Rules) -> list[Upsert]:
+    """Return the upserts of a request; `rules` map the tokens to components. Raises InputError.
+
+    Documents without a payload keep the one they have.
+    """
     ids = to_column("id", [document.id for document in documents], rules.schema.field("id").type)
-    names = dict.fromkeys(name for document in documents for name in document.payload)
-    for name in names:
-        if name not in rules.schema.names or name == "id":
-            row = next(row for row, document in enumerate(documents) if name in document.payload)
-            known = ", ".join(column for column in rules.schema.names if column != "id")
-            raise InputError(f"row {row}, field '{name}': unknown payload column, expected one of {known}")
+    payloads = [_payload(row, document, rules) for row, document in enumerate(documents)]
+    for row, payload in enumerate(payloads):
+        for name in payload or ():
+            if name not in rules.schema.names or name == "id":
+                known = ", ".join(column for column in rules.schema.names if column != "id")
+                raise InputError(f"row {row}, field '{name}': unknown payload column, expected one of {known}")
     columns = {
-        name: to_column(name, [document.payload.get(name) for document in documents], rules.schema.field(name).type)
-        for name in names
+        field.name: to_column(field.name, [(payload or {}).get(field.name) for payload in payloads], field.type)
+        for field in list(rules.schema)[1:]
     }
-    return check_upsert(_vectors(documents, vocabulary), pa.table({"id": ids, **columns}), rules)
+    upsert = check_upsert(_vectors(documents, rules.vocabulary), pa.table({"id": ids, **columns}), rules)
+    return split_by_payload(upsert, np.array([payload is not None for payload in payloads]))
+
+
+def _payload(row: int, document: DocumentIn, rules: Rules) -> dict[str, Any] | None:
+    """Return the payload, with the text if the collection stores it; None if the document has none."""
+    if document.text is None or "text" not in rules.schema.names:
+        return document.payload if "payload" in document.model_fields_set else None
+    if "text" in document.payload:
+        raise VectorError("found in the document and in its payload, expected only one of them", row=row, field="text")
+    return {**document.payload, "text": document.text}
 
 
 def _vectors(documents: Sequence[DocumentIn], vocabulary: Vocabulary | None) -> SparseVectors:

@@ -1,7 +1,7 @@
 """Encoding of documents that arrive as texts."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from seismic import Encoded, EncoderEntry, Index, InputError, VectorError
 from seismic.changes.records import Rules
@@ -17,11 +17,18 @@ class EncodedDocuments(NamedTuple):
     warnings: Sequence[str] = ()
 
     def check(self, rules: Rules) -> None:
-        """Raise InputError if the collection was rebuilt with another encoder in the meantime."""
-        if self.entry and (rules.encoder is None or rules.encoder.hash != self.entry.hash):
-            raise InputError(
-                "the collection was rebuilt with another encoder in the meantime; send the documents again"
-            )
+        """Raise InputError if the collection was rebuilt meanwhile with another encoder, or to encode other fields."""
+        if self.entry is None:
+            return
+        try:
+            rules.check_origin(encoder=self.entry)
+        except InputError as error:
+            message = "the collection was rebuilt with another encoder in the meantime; send the documents again"
+            raise InputError(f"{message} ({error})") from None
+        if rules.encoder is not None and rules.encoder.fields != self.entry.fields:
+            before, now = (", ".join(entry.fields) for entry in (self.entry, rules.encoder))
+            message = "the collection was rebuilt to encode other fields in the meantime; send the documents again"
+            raise InputError(f"{message} (found {before}, expected {now})")
 
 
 def encode_documents(index: Index, documents: Sequence[DocumentIn]) -> EncodedDocuments:
@@ -41,19 +48,8 @@ def encode_documents(index: Index, documents: Sequence[DocumentIn]) -> EncodedDo
     for at, row in enumerate(rows):
         components, values = encoded.vectors[at]
         vector = {"indices": components.tolist(), "values": values.tolist()}
-        done[row] = documents[row].model_copy(
-            update={**vector, "payload": _payload(documents[row], row, index.columns)}
-        )
+        done[row] = documents[row].model_copy(update=vector)
     return EncodedDocuments(done, entry, _warnings(encoded))
-
-
-def _payload(document: DocumentIn, row: int, columns: Sequence[str]) -> dict[str, Any]:
-    """Return the payload, with the document's text if the collection has a column for it."""
-    if document.text is None or "text" not in columns:
-        return document.payload
-    if "text" in document.payload:
-        raise VectorError("found in the document and in its payload, expected only one of them", row=row, field="text")
-    return {**document.payload, "text": document.text}
 
 
 def _text(document: DocumentIn, row: int, fields: Sequence[str]) -> str:

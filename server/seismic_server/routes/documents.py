@@ -11,7 +11,7 @@ from seismic import Index
 from seismic.changes.records import Change, Rules, check_delete
 from seismic.errors import DocumentNotFoundError
 from seismic_server.conversion.answers import encode, vectors
-from seismic_server.conversion.documents import to_upsert
+from seismic_server.conversion.documents import to_upserts
 from seismic_server.conversion.texts import encode_documents
 from seismic_server.http.json_body import JsonRoute
 from seismic_server.http.strict_route import StrictRoute
@@ -45,7 +45,7 @@ async def upsert_documents(name: Name, body: UpsertRequest, service: ServiceDep)
 
     def check(rules: Rules) -> list[Change]:
         encoded.check(rules)
-        return [to_upsert(encoded.documents, index.vocabulary, rules)]
+        return [*to_upserts(encoded.documents, rules)]
 
     return await _commit(service, name, check, len(body.documents), started, encoded.warnings)
 
@@ -73,6 +73,9 @@ async def _commit(
 ) -> ChangeAnswer:
     done = await service.committers[name].commit(check)
     took = round((time.perf_counter() - started) * 1000, 3)
+    problem = service.collections[name].problem
+    if problem:  # durable, but searches do not see it yet
+        warnings = [*warnings, f"the change is durable, but not searched: {problem}"]
     return ChangeAnswer(
         sequence=done.sequence,
         generation=done.generation,

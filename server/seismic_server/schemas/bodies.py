@@ -69,8 +69,8 @@ class DocumentIn(Schema):
     """Text to encode; also the value of the column `text`, if the collection has one."""
 
     payload: dict[str, Any] = {}
-    """Values by column; missing columns become null. Dates and times are ISO 8601, in UTC unless an offset is given;
-    bytes are base64, decimals text or numbers."""
+    """Values by column; missing columns become null. Without `payload`, an existing document keeps its payload. Dates
+    and times are ISO 8601, in UTC unless an offset is given; bytes are base64, decimals text or numbers."""
 
     @model_validator(mode="after")
     def _has_one_vector(self) -> Self:
