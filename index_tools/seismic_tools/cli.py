@@ -2,13 +2,13 @@
 
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib import import_module
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
+
+from seismic_tools.terminal.errors import errors_in_one_line
 
 VERBS = {
     "build": "Build an index from files of documents with sparse vectors, or texts.",
@@ -54,24 +54,6 @@ class Verbs(TyperGroup):
         """Run a verb."""
         with errors_in_one_line():
             return super().invoke(ctx)
-
-
-@contextmanager
-def errors_in_one_line() -> Iterator[None]:
-    """Errors the project raises on purpose end in one line; all others keep their traceback."""
-    try:
-        yield
-    except ImportError as error:
-        if error.name != "SEISMIC_SIMD":
-            raise
-        _refuse(error)
-    except import_module("seismic").SeismicError as error:  # evaluated, and so imported, on an exception only
-        _refuse(error)
-
-
-def _refuse(error: Exception) -> NoReturn:
-    typer.echo(f"error: {error}", err=True)
-    sys.exit(2)
 
 
 app = typer.Typer(cls=Verbs, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)

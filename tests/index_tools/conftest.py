@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 import seismic
 from seismic_tools.cli import app
 from tests.conftest import Scifact
+from tests.index_tools.formats import FORMATS
 
 PLANETS = [
     {"id": "a", "contents": "Mars is a planet.", "year": 1999, "vector": {"mars": 2.0, "planet": 1.0}},
@@ -39,6 +40,14 @@ def scifact_lists(scifact: Scifact, tmp_path_factory: pytest.TempPathFactory) ->
     params = seismic.BuildParams(layout="lists")
     seismic.build(scifact.vectors, folder, documents=scifact.documents, vocabulary=scifact.vocabulary, params=params)
     return folder
+
+
+@pytest.fixture(params=FORMATS)
+def some_file(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """The twelve documents of `tests.index_tools.formats`, in one format after another."""
+    path: Path = tmp_path / request.param
+    FORMATS[request.param](path)
+    return path
 
 
 @pytest.fixture

@@ -11,13 +11,14 @@ import typer
 from ir_measures import Qrel
 
 import seismic
-from seismic import Index, InputError, ParameterError, SearchParams, StorageError
+from seismic import Index, InputError, ParameterError, SearchParams
+from seismic_tools.measure.bench.results import Results
 from seismic_tools.measure.evaluate.building import build_first
 from seismic_tools.measure.evaluate.dataset import Dataset, load_dataset
 from seismic_tools.measure.evaluate.measure import Measured, Request, measure
-from seismic_tools.measure.evaluate.plots import draw
-from seismic_tools.measure.evaluate.report import to_json, to_markdown
-from seismic_tools.measure.evaluate.rivals import Fronts, read_fronts
+from seismic_tools.measure.evaluate.report import report as report_of
+from seismic_tools.measure.report import make_folder
+from seismic_tools.measure.results import read_json
 from seismic_tools.readers import Texts
 from seismic_tools.readers.queries import Queries, query_texts, read_queries
 from seismic_tools.terminal.options import with_params
@@ -108,12 +109,12 @@ def evaluate(
         seismic evaluate msmarco --build encoded/ --queries dev.parquet --output report
     """
     depths, counts = _counts("-k", k, [10, 100, 1000]), _counts("--threads", threads, [1, os.cpu_count() or 1])
-    fronts = read_fronts(rivals) if rivals else {}
+    fronts = read_json(rivals, Results, "seismic bench").rival_fronts() if rivals else {}
     source = load_dataset(dataset) if dataset else None
     cost = build_first(build, collection, build_options) if build else None
     request = Request(depths, params, counts, curve=output is not None)
-    with seismic.open(collection) as index, progress() as report:
-        texts = query_texts(index, query_encoder, report)
+    with seismic.open(collection) as index, progress() as show:
+        texts = query_texts(index, query_encoder, show)
         selected = _queries(index, queries, source, where or (), texts)
         judgements = _judgements(selected, qrels, source)
         if beside and not judgements:
@@ -127,13 +128,15 @@ def evaluate(
                 beside=other,
                 dataset=dataset,
                 build=cost,
-                progress=report,
+                progress=show,
             )
+    report = report_of(measured.evaluation, fronts)
     if output:
-        _write(output, measured, fronts)
+        _write_runs(output, measured)
+        report.write(output, "report.json", "report.md")
     if texts and texts.documents:
         typer.echo(texts, err=True)
-    typer.echo(to_markdown(measured.evaluation), nl=False)
+    typer.echo(report.text, nl=False)
 
 
 def _counts(option: str, given: list[int] | None, default: list[int]) -> list[int]:
@@ -167,17 +170,7 @@ def _judgements(queries: Queries, path: Path | None, dataset: Dataset | None) ->
     return judged
 
 
-def _write(folder: Path, measured: Measured, rivals: Fronts) -> None:
-    plots: list[tuple[str, str]] = []
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "report.json").write_bytes(to_json(measured.evaluation))
-        for name, run in measured.runs.items():
-            write_run(folder / f"{name}.trec", run, tag=f"seismic-{name}")
-        try:
-            plots = draw(measured.evaluation, rivals, folder)
-        except ImportError:
-            typer.echo("no plots: they need matplotlib (pip install 'seismic-search[plots]')", err=True)
-        (folder / "report.md").write_text(to_markdown(measured.evaluation, plots))
-    except OSError as error:
-        raise StorageError(f"cannot write to {folder}: {error.strerror}") from None
+def _write_runs(folder: Path, measured: Measured) -> None:
+    make_folder(folder)
+    for name, run in measured.runs.items():
+        write_run(folder / f"{name}.trec", run, tag=f"seismic-{name}")

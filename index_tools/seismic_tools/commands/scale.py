@@ -1,6 +1,5 @@
 """`seismic scale`: how building and searching grow with the collection."""
 
-import os
 import shutil
 from pathlib import Path
 from typing import Annotated
@@ -10,11 +9,13 @@ import typer
 
 import seismic
 from seismic import OutputExistsError, ParameterError, Profile
+from seismic_tools.measure.machine import describe_machine
+from seismic_tools.measure.report import make_folder
+from seismic_tools.measure.scale.growth import Growth, Step
 from seismic_tools.measure.scale.processes import run
-from seismic_tools.measure.scale.results import Growth, Step, draw, to_json, to_markdown
+from seismic_tools.measure.scale.report import report as report_of
 from seismic_tools.measure.synth.files import write_documents
 from seismic_tools.measure.synth.recipe import fit, read_source
-from seismic_tools.terminal.cpu import describe_cpu
 from seismic_tools.terminal.progress import progress
 
 app = typer.Typer(add_completion=False)
@@ -58,9 +59,9 @@ def scale(
     counts = _counts(sizes)
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise OutputExistsError(f"{output} exists and is not an empty folder; choose another")
-    output.mkdir(parents=True, exist_ok=True)
+    make_folder(output)
     options = {"nnz_mean": nnz_mean, "copies": copies, "sample": sample, "layout": layout, "memory": memory}
-    machine = {"cpu": describe_cpu()["cpu"]["name"], "cpus": os.cpu_count(), "load": os.getloadavg()[0]}
+    machine = describe_machine()
     build = ["--layout", layout, "--memory", memory, "--workers", str(workers)]
     tune = ["--queries", str(queries), "--sample", str(sample), "--json"]
     tune += [part for depth in k or () for part in ("-k", str(depth))]
@@ -77,9 +78,9 @@ def scale(
             about: dict[str, object] = {"from": growth.source, "first": first, **options}
             write_documents(part, batches, range(first, count), recipe.dimension, about, report)
             growth.steps.append(_measure(scratch, build, tune))
-            _write(output, growth)
+            report_of(growth).write(output, "scale.json", "scale.md")  # stays if a larger size fails
     shutil.rmtree(scratch)
-    typer.echo(to_markdown(growth), nl=False)
+    typer.echo(report_of(growth).text, nl=False)
 
 
 def _measure(scratch: Path, build: list[str], tune: list[str]) -> Step:
@@ -105,13 +106,3 @@ def _counts(sizes: str) -> list[int]:
     if counts[0] < 1:
         raise ParameterError(f"--sizes: found {counts[0]}, expected at least 1")
     return counts
-
-
-def _write(output: Path, growth: Growth) -> None:
-    """After each size: what was measured stays if a larger one fails."""
-    (output / "scale.json").write_bytes(to_json(growth))
-    (output / "scale.md").write_text(to_markdown(growth))
-    try:
-        draw(growth, output / "scale.png")
-    except ImportError:
-        typer.echo("no picture: it needs matplotlib (pip install 'seismic-search[plots]')", err=True)

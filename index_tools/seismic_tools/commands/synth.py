@@ -10,7 +10,7 @@ from seismic_tools.measure.synth.comparison import Comparison, Side, reference
 from seismic_tools.measure.synth.files import write_documents
 from seismic_tools.measure.synth.measure import SAMPLE, describe
 from seismic_tools.measure.synth.recipe import fit, read_source
-from seismic_tools.measure.synth.report import draw, to_json, to_markdown
+from seismic_tools.measure.synth.report import report as report_of
 from seismic_tools.readers.queries import read_queries
 from seismic_tools.terminal.progress import progress
 
@@ -75,13 +75,8 @@ def synth(
     named = given.name if given else "made of the real documents"
     name = source.resolve().name
     comparison = Comparison(name, named, len(searched), documents, seed, recipe.stretch, copies, sides)
-    (out / "synth.json").write_bytes(to_json(comparison))
-    (out / "README.md").write_text(to_markdown(comparison))
-    typer.echo(to_markdown(comparison), nl=False)
-    try:
-        draw(comparison, out / "synth.png")
-    except ImportError:
-        typer.echo("no picture: it needs matplotlib (pip install 'seismic-search[plots]')", err=True)
+    report_of(comparison).write(out, "synth.json", "README.md")
+    typer.echo(report_of(comparison).text, nl=False)
 
 
 def _queries_of(source: Path) -> Path | None:

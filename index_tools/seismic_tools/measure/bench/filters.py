@@ -8,7 +8,6 @@ documents that match (which no request asks for), with a filter seen before and,
 never seen before.
 """
 
-import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -30,6 +29,7 @@ from seismic import Index, InputError, SearchParams, SparseVectors
 from seismic.measure.recall import shares_found
 from seismic_tools.measure.load.caller import Caller
 from seismic_tools.measure.load.requests import address, bodies, requests
+from seismic_tools.measure.results import write_json
 from seismic_tools.readers.queries import read_queries
 
 SHARES = (1.0, 0.3, 0.1, 0.01, 1e-3, 1e-4)
@@ -247,7 +247,7 @@ def main(
             rows.append(Row(kind, share, **of(vectors, passes=passes)))
     Console(width=120).print(show(rows))
     if output:
-        output.write_text(json.dumps([{**row._asdict(), "ratio": row.ratio} for row in rows], indent=1))
+        write_json(output, [{**row._asdict(), "ratio": row.ratio} for row in rows])
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ from seismic import SparseVectors
 from seismic.kernels import cpu
 from seismic.kernels.jit import jit
 from seismic.kernels.score import QueryTable, dot, load_query, unload_query
+from seismic_tools.measure.results import write_json
 
 LENGTHS = (85, 119)
 """Components of a document: passages by two SPLADE models."""
@@ -171,7 +172,7 @@ def main(
         table.add_row(name, *(f"{min(by_length[length]):.1f}" for length in LENGTHS))
     Console().print(table)
     if output:
-        output.write_text(json.dumps(times, indent=2))
+        write_json(output, times)
 
 
 if __name__ == "__main__":

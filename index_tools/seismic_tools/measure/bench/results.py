@@ -1,4 +1,4 @@
-"""What a benchmark finds: all of it goes into results.json. Times are in seconds."""
+"""Results of a benchmark, as results.json holds them. Times are in seconds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -8,15 +8,18 @@ import numpy as np
 
 from seismic_tools.measure.bench.collection import Half
 from seismic_tools.measure.bench.engines.base import Knobs, Shape
-from seismic_tools.measure.bench.fronts import Point, pareto_front
+from seismic_tools.measure.fronts import Point, pareto_front
 
 TARGETS = (0.90, 0.95, 0.97, 0.99)
 """Recalls at which engines are compared."""
 
+OURS = "ours"
+"""Name of this project's engine."""
+
 
 @dataclass(frozen=True, slots=True)
 class EngineInfo:
-    """An engine: what pip installed, what is timed of it, and what went wrong, if anything did."""
+    """An engine: the package pip installed, the calls that are timed, cheapest first, and its failures."""
 
     name: str
     requirement: str | None
@@ -24,10 +27,15 @@ class EngineInfo:
     versions: dict[str, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
 
+    @property
+    def cheapest(self) -> str:
+        """The call that tables compare."""
+        return next(iter(self.calls))
+
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """An index: how long it took to build and save, and its bytes on disk. ``number`` counts an engine's builds."""
+    """An index: seconds to build and save it, and its bytes on disk. ``number`` counts the builds of an engine."""
 
     engine: str
     number: int
@@ -38,7 +46,7 @@ class Build:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trial:
-    """A setting of one build, searched for k hits. Equal to itself only, so that it can be a key."""
+    """A setting of one build, searched for k hits. Compared by identity, so that it can be a key."""
 
     engine: str
     build: int
@@ -49,7 +57,7 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """A trial on the queries on which settings are chosen, by the engine's first call; ``cpu`` as in `Timing`."""
+    """A trial on the queries that settings are chosen on, by the engine's cheapest call; ``cpu`` as in `Timing`."""
 
     trial: Trial
     recall: float
@@ -57,7 +65,7 @@ class Swept:
 
     @property
     def point(self) -> Point:
-        """For fronts."""
+        """The trial as a point of a front."""
         return Point(self.recall, self.cpu)
 
 
@@ -65,9 +73,9 @@ class Swept:
 class Timing:
     """One call of one trial: medians over the passes of its mean seconds per query.
 
-    ``cpu``: of the process, all its threads; on one thread that had a processor to itself, it is ``wall``. Comparisons
-    use it, for other work on the machine disturbs it less. ``percentiles`` (50, 95, 99) of the wall time of single
-    queries, where the call answers one.
+    ``cpu`` counts all threads of the process and equals ``wall`` for one thread with a processor to itself.
+    Comparisons use it, because other work on the machine disturbs it less. ``percentiles`` (50, 95, 99) are of the wall
+    time of single queries; None for calls that answer a batch.
     """
 
     cpu: float
@@ -78,7 +86,7 @@ class Timing:
 
     @classmethod
     def of(cls, walls: Sequence[Sequence[float]], cpus: Sequence[float]) -> "Timing":
-        """From the wall times of every pass, of all its queries or of a batch their mean alone, and its CPU time."""
+        """Return the timing of some passes: wall times of all queries (or of a batch their mean), and CPU time."""
         means = [float(np.mean(times)) for times in walls]
         single = np.concatenate(walls) if len(walls[0]) > 1 else None
         percentiles = None if single is None else {f"p{p}": float(np.percentile(single, p)) for p in (50, 95, 99)}
@@ -87,7 +95,7 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A chosen trial on the other queries, timed by every call that the engine has."""
+    """A chosen trial on the other queries, timed by every call of its engine."""
 
     trial: Trial
     queries: int
@@ -95,13 +103,13 @@ class Measured:
     timings: dict[str, Timing]
 
     def point(self, call: str) -> Point:
-        """For fronts."""
+        """Return the trial as a point of a front."""
         return Point(self.recall, self.timings[call].cpu)
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a benchmark was called."""
+    """Options of the command."""
 
     engines: list[str]
     depths: list[int]
@@ -115,7 +123,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """A benchmark. ``machine``: what it ran on; ``queries``: how many of either half."""
+    """A benchmark. ``machine``: where it ran; ``queries``: how many each half has."""
 
     collection: str
     shape: Shape
@@ -128,12 +136,23 @@ class Results:
     swept: list[Swept]
 
     def front(self, engine: str, k: int, call: str) -> list[Measured]:
-        """An engine's front by one of its calls, over all its builds."""
+        """Return the front of an engine by one of its calls, over all its builds."""
         trials = [one for one in self.measured if (one.trial.engine, one.trial.k) == (engine, k)]
         return pareto_front(trials, lambda one: one.point(call))
 
     def exact(self, engine: str, k: int, call: str) -> Measured | None:
-        """An engine's fastest trial that it promises to be exact."""
+        """Return the fastest trial of an engine that promises exact answers."""
         of_engine = [one for one in self.measured if (one.trial.engine, one.trial.k) == (engine, k)]
         exact = [one for one in of_engine if one.trial.exact]
         return min(exact, key=lambda one: one.timings[call].cpu, default=None)
+
+    def rival_fronts(self) -> dict[int, dict[str, list[Point]]]:
+        """Return depth -> engine -> its front by the cheapest call, for every engine except this project's."""
+        depths = dict.fromkeys(one.trial.k for one in self.measured)
+        rivals = [engine for engine in self.engines if engine.name != OURS]
+        fronts: dict[int, dict[str, list[Point]]] = {k: {} for k in depths}
+        for k in depths:
+            for engine in rivals:
+                if front := self.front(engine.name, k, engine.cheapest):
+                    fronts[k][engine.name] = [one.point(engine.cheapest) for one in front]
+        return fronts

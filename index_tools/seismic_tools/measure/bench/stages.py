@@ -17,10 +17,10 @@ from seismic_tools.measure.bench.collection import Collection, Half, Ordering, o
 from seismic_tools.measure.bench.engines import load_engine
 from seismic_tools.measure.bench.engines.base import Engine, Setting
 from seismic_tools.measure.bench.environments import InstallError, python_of
-from seismic_tools.measure.bench.fronts import around, pareto_front
 from seismic_tools.measure.bench.processes import Process, WorkerError
 from seismic_tools.measure.bench.results import TARGETS, Build, EngineInfo, Measured, Swept, Timing, Trial
 from seismic_tools.measure.bench.schedule import interleave
+from seismic_tools.measure.fronts import around, pareto_front
 from seismic_tools.measure.metrics import recall
 from seismic_tools.terminal.progress import Report
 

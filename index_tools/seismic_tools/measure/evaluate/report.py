@@ -1,33 +1,32 @@
-"""Evaluations as JSON and as Markdown."""
+"""The report of an evaluation: settings side by side, sizes, and pictures."""
 
-from collections.abc import Sequence
-
-import orjson
+import numpy as np
 from rich.filesize import decimal
 
 from seismic_tools.measure.evaluate.results import Beside, Depth, Evaluation, Setting
-from seismic_tools.terminal.tables import table
+from seismic_tools.measure.fronts import Point, pareto_front, recall_picture
+from seismic_tools.measure.machine import machine_text
+from seismic_tools.measure.plots import Axis, Panel, Picture, Series
+from seismic_tools.measure.report import Report, compare, table
+
+Fronts = dict[int, dict[str, list[Point]]]
+"""Depth -> engine -> its front, in seconds per query."""
+
+GROUPS = 10
+"""Groups of queries of similar length."""
+
+BINS = 50
+"""Steps of a histogram."""
 
 
-def to_json(evaluation: Evaluation) -> bytes:
-    """All of it, indented; NaN becomes null."""
-    options = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS
-    return orjson.dumps(evaluation, option=options)
-
-
-def to_markdown(evaluation: Evaluation, plots: Sequence[tuple[str, str]] = ()) -> str:
-    """What was measured, in sentences, and a table with a column per setting; `plots`: titles and files."""
-    columns = [_cells(setting) for setting in evaluation.settings]
-    rows = [
-        ["", *map(_heading, evaluation.settings)],
-        *([name, *(cells[name] for cells in columns)] for name in columns[0]),
-    ]
-    parts = [_introduction(evaluation), table(rows)]
+def report(evaluation: Evaluation, rivals: Fronts) -> Report:
+    """Return the report of an evaluation; `rivals`: fronts to show beside its own."""
+    columns = [(_heading(setting), _cells(setting)) for setting in evaluation.settings]
+    parts = [_introduction(evaluation), compare(columns)]
     if evaluation.beside:
         parts.append(_beside(evaluation, evaluation.beside))
     parts += [_sizes(evaluation), _environment(evaluation)]
-    pictures = [f"![{title}]({file})\n" for title, file in plots]
-    return "\n".join([*parts, *pictures])
+    return Report(evaluation, "\n".join(parts), _pictures(evaluation, rivals))
 
 
 def _introduction(evaluation: Evaluation) -> str:
@@ -40,7 +39,7 @@ def _introduction(evaluation: Evaluation) -> str:
     ]
     if evaluation.build:
         cost = evaluation.build
-        lines.append(f"Built in {cost.seconds:,.1f} s, with at most {decimal(cost.peak_memory)} of memory.")
+        lines.append(f"Built in {cost.seconds:,.1f} s, with a peak memory of {decimal(cost.peak_memory)}.")
     if evaluation.missing:
         lines.append(f"{evaluation.missing:.1%} of the relevant documents are not in the collection.")
     return "\n".join(lines) + "\n"
@@ -96,7 +95,52 @@ def _sizes(evaluation: Evaluation) -> str:
 def _environment(evaluation: Evaluation) -> str:
     machine = evaluation.environment
     return (
-        f"{machine['cpu']}, {machine['cpus']} CPUs, load {machine['load']:.1f}; Python {machine['python']}, seismic "
-        f"{machine['seismic']}; at most {decimal(evaluation.peak_memory)} of memory while searching, mapped files "
-        "included.\n"
+        f"{machine_text(machine)}; Python {machine['python']}, seismic {machine['seismic']}; peak memory "
+        f"{decimal(evaluation.peak_memory)} while searching, including mapped files.\n"
     )
+
+
+def _pictures(evaluation: Evaluation, rivals: Fronts) -> list[Picture]:
+    k = evaluation.settings[0].depths[0].k
+    pictures = [
+        _picture(evaluation, "latency", f"Latency, {k} hits", _latency(evaluation)),
+        _picture(evaluation, "sizes", "Size on disk", _size_bars(evaluation)),
+        _picture(evaluation, "blocks", f"Blocks visited, {k} hits", _blocks(evaluation)),
+    ]
+    for depth in dict.fromkeys(point.k for point in evaluation.curve):
+        ours = [Point(one.recall, one.microseconds / 1e6) for one in evaluation.curve if one.k == depth]
+        fronts = {"this engine": pareto_front(ours, lambda point: point), **rivals.get(depth, {})}
+        title = f"{evaluation.collection}: Recall against time, {depth} hits"
+        pictures.append(recall_picture(f"recall-at-{depth}", title, depth, fronts))
+    return pictures
+
+
+def _picture(evaluation: Evaluation, name: str, title: str, panel: Panel) -> Picture:
+    return Picture(name, f"{evaluation.collection}: {title}", [panel])
+
+
+def _latency(evaluation: Evaluation) -> Panel:
+    times = np.array([sample.microseconds for sample in evaluation.samples])
+    lowest = max(float(times.min()), 1e-3)
+    counts, edges = np.histogram(times, np.geomspace(lowest, max(float(times.max()), lowest * 1.01), BINS + 1))
+    stairs = Series("", edges.tolist(), counts.tolist(), "stairs")
+    return Panel(Axis("microseconds", log=True), Axis("queries"), [stairs])
+
+
+def _size_bars(evaluation: Evaluation) -> Panel:
+    names = list(evaluation.sizes)[::-1]
+    bars = Series("", names, [evaluation.sizes[name] / 1e6 for name in names], "bars")
+    return Panel(Axis("MB"), Axis(""), [bars])
+
+
+def _blocks(evaluation: Evaluation) -> Panel:
+    """Every query, and medians of groups of similar length."""
+    components = np.array([sample.components for sample in evaluation.samples])
+    blocks = np.array([sample.blocks_visited for sample in evaluation.samples])
+    groups = np.array_split(np.argsort(components, kind="stable"), min(GROUPS, len(components)))
+    medians = [(float(np.median(components[group])), float(np.median(blocks[group]))) for group in groups]
+    series = [
+        Series("query", components.tolist(), blocks.tolist(), "points"),
+        Series("median of a tenth of the queries", [x for x, _ in medians], [y for _, y in medians]),
+    ]
+    return Panel(Axis("components of the query"), Axis("blocks visited"), series)

@@ -17,8 +17,9 @@ import uvloop
 from seismic_tools.measure.load.client import Load, Samples
 from seismic_tools.measure.load.requests import address, bodies, requests
 from seismic_tools.measure.machine import describe_machine
+from seismic_tools.measure.report import table
+from seismic_tools.measure.results import write_json
 from seismic_tools.readers.queries import read_queries
-from seismic_tools.terminal.tables import table
 
 COLUMNS = ("connections", "loop", "batch", "per second", "p50 ms", "p99 ms", "max ms", "CPU ms", "answers", "RSS MB")
 
@@ -104,7 +105,7 @@ def main(
         looks = [[f"{one['seconds']:.0f}", f"{one['rss_mb']:,.1f}"] for one in result["memory"]]
         typer.echo("\n" + table([[f"seconds at {result['connections']} connections", "RSS MB"], *looks]), nl=False)
     if output:
-        output.write_text(json.dumps({"machine": describe_machine(), "results": results}, indent=2))
+        write_json(output, {"machine": describe_machine(), "results": results})
 
 
 async def _timed(

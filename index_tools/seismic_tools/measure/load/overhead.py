@@ -1,7 +1,6 @@
 """What the service adds to the engine: the same queries by both, in turns, over one connection."""
 
 import itertools
-import json
 import statistics
 import time
 from pathlib import Path
@@ -14,8 +13,9 @@ from seismic import Index, ParameterError, SparseVectors
 from seismic_tools.measure.load.caller import Caller
 from seismic_tools.measure.load.requests import address, bodies, requests
 from seismic_tools.measure.machine import describe_machine
+from seismic_tools.measure.report import table
+from seismic_tools.measure.results import write_json
 from seismic_tools.readers.queries import read_queries
-from seismic_tools.terminal.tables import table
 
 COLUMNS = ("engine_ms", "service_ms", "added_ms", "share")
 """Medians, their difference, and the share of the engine's throughput that is left."""
@@ -78,7 +78,7 @@ def main(
             rows.append([str(size), *(f"{result[name]:.3f}" for name in COLUMNS)])
     typer.echo(table(rows), nl=False)
     if output:
-        output.write_text(json.dumps({"machine": describe_machine(), "results": results}, indent=2))
+        write_json(output, {"machine": describe_machine(), "results": results})
 
 
 if __name__ == "__main__":

@@ -1,48 +1,29 @@
-"""A comparison as JSON, as Markdown and as a picture."""
+"""The report of `seismic synth`: statistics and difficulty of both collections, and a picture."""
 
-from collections.abc import Callable
-from dataclasses import asdict
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
-import orjson
-
+from seismic_tools.measure.plots import Axis, Panel, Picture, Series
+from seismic_tools.measure.report import Report, compare
 from seismic_tools.measure.synth.comparison import Comparison, Side
-from seismic_tools.terminal.tables import table
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-NOTHING = "-"
 
 
-def to_json(comparison: Comparison) -> bytes:
-    """All of it, indented."""
-    return orjson.dumps(comparison, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS)
-
-
-def to_markdown(comparison: Comparison) -> str:
-    """What the collection is, how it was made, and tables of statistics and of difficulty, a column per side."""
-    return (
+def report(comparison: Comparison) -> Report:
+    """Return the report: how the collection was made, and tables with a column per side."""
+    searched = [side for side in comparison.sides if side.difficulty]
+    text = (
         "# A synthetic collection\n\n"
-        f"**Nobody wrote these {comparison.documents:,} documents.** Each mixes the vectors of three or more documents "
-        f"of {comparison.source} that are near each other, for tests of speed and size; what is relevant to a query "
-        "cannot be asked of them. "
-        f"Seed {comparison.seed}; {comparison.stretch:.2f} components for each that the first of the mixed documents "
-        f"has; {comparison.copies:.1%} near-copies.\n\n"
-        f"{_table(comparison.sides, _statistics)}\n"
+        f"**These {comparison.documents:,} documents are synthetic.** Each mixes the vectors of three or more similar "
+        f"documents of {comparison.source}. Use them to measure speed and size, not effectiveness: no document is "
+        "relevant to a query. "
+        f"Seed {comparison.seed}; {comparison.stretch:.2f} components per component of the first document mixed; "
+        f"{comparison.copies:.1%} near-copies.\n\n"
+        f"{compare([(side.name, _statistics(side)) for side in comparison.sides])}\n"
         f"## How hard they are to search\n\n"
         f"{comparison.searched} queries: {comparison.queries}.\n\n"
-        f"{_table([side for side in comparison.sides if side.difficulty], _difficulty)}"
+        f"{compare([(side.name, _difficulty(side)) for side in searched])}"
     )
-
-
-def _table(sides: list[Side], cells: Callable[[Side], dict[str, str]]) -> str:
-    columns = [cells(side) for side in sides]
-    names = list(dict.fromkeys(name for column in columns for name in column))
-    return table(
-        [["", *(side.name for side in sides)], *([name, *(c.get(name, NOTHING) for c in columns)] for name in names)]
-    )
+    return Report(comparison, text, [_picture(comparison)])
 
 
 def _statistics(side: Side) -> dict[str, str]:
@@ -69,25 +50,26 @@ def _difficulty(side: Side) -> dict[str, str]:
     }
 
 
-def draw(comparison: Comparison, path: Path) -> None:
-    """Write a picture of it; raises ImportError without matplotlib, the extra `plots`."""
-    from matplotlib.figure import Figure
+def _picture(comparison: Comparison) -> Picture:
+    sides = comparison.sides
+    frequency = [_line(side, side.statistics.frequency) for side in sides]
+    weights = [_line(side, side.statistics.weights) for side in sides]
+    scored = [_line(side, side.difficulty.documents) for side in sides if side.difficulty]
+    cosines = [
+        _line(side, {name.rstrip("%"): value for name, value in side.difficulty.neighbours.items()})
+        for side in sides
+        if side.difficulty
+    ]
+    panels = [
+        Panel(Axis("rank of component", log=True), Axis("share of documents", log=True), frequency),
+        Panel(Axis("place in document", log=True), Axis("mean weight", log=True), weights),
+        Panel(Axis("k", log=True), Axis("documents scored", log=True), scored),
+        Panel(Axis("percent of documents"), Axis("cosine to nearest"), cosines),
+    ]
+    return Picture("synth", f"Synthetic documents beside {comparison.source}", panels)
 
-    figure = Figure(figsize=(10, 7), layout="constrained")
-    axes = figure.subplots(2, 2)
-    for side in comparison.sides:
-        found = asdict(side.statistics)
-        _line(axes[0, 0], side, found["frequency"], xlabel="rank of component", ylabel="share of documents")
-        _line(axes[0, 1], side, found["weights"], xlabel="place in document", ylabel="mean weight")
-        if side.difficulty:
-            _line(axes[1, 0], side, side.difficulty.documents, xlabel="k", ylabel="documents scored")
-            shares = {name.rstrip("%"): value for name, value in side.difficulty.neighbours.items()}
-            _line(axes[1, 1], side, shares, xlabel="percent of documents", ylabel="cosine to nearest", linear=True)
-    axes[0, 0].legend()
-    figure.savefig(path, dpi=150)
 
-
-def _line(axes: "Axes", side: Side, points: dict[Any, float], linear: bool = False, **labels: str) -> None:
-    axes.plot([float(at) for at in points], list(points.values()), marker="o", label=side.name)
-    scale = "linear" if linear else "log"
-    axes.set(xscale=scale, yscale=scale, **labels)
+def _line(side: Side, points: Mapping[Any, float]) -> Series:
+    """Points above 0: logarithmic axes have no others."""
+    shown = {float(at): value for at, value in points.items() if value > 0}
+    return Series(side.name, list(shown), list(shown.values()))

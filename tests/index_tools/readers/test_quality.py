@@ -9,7 +9,7 @@ import pytest
 from seismic import InputError, ParameterError, SparseVectors
 from seismic_tools.readers import quality
 from seismic_tools.readers.spool import Collection, collect
-from tests.index_tools.test_jsonl import as_dicts
+from tests.index_tools.readers.test_jsonl import as_dicts
 
 VECTORS = [{0: 3.0, 1: 4.0}, {}, {2: 1.0}, {0: 1.0, 2: 1.0}, {5: 5.0}]
 LENGTHS = [5.0, 0.0, 1.0, 2**0.5, 5.0]

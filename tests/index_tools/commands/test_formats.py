@@ -8,7 +8,7 @@ import pytest
 import seismic
 from seismic_tools.measure.bench.collection import Choice, prepare
 from tests.index_tools.conftest import Run
-from tests.index_tools.formats.conftest import FORMATS
+from tests.index_tools.formats import FORMATS
 
 
 def test_build_and_evaluate(run: Run, some_file: Path, tmp_path: Path) -> None:

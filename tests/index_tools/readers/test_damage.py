@@ -7,7 +7,7 @@ import pytest
 
 from seismic import InputError, SeismicError
 from tests.index_tools.conftest import Run, names
-from tests.index_tools.formats.conftest import DATA, FORMATS, read
+from tests.index_tools.formats import DATA, FORMATS, read
 
 
 def attempt(path: Path, data: bytes) -> bool:

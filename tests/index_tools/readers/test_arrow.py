@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from seismic import InputError, VectorError
 from seismic_tools.readers import Reading, Tokens, arrow
 from seismic_tools.readers.arrow import read_parquet
-from tests.index_tools.test_jsonl import as_dicts, read
+from tests.index_tools.readers.test_jsonl import as_dicts, read
 
 INDICES = pa.array([[1, 5], [], [5, 70_000]], pa.list_(pa.uint32()))
 VALUES = pa.array([[0.5, 2.0], [], [1.0, 1.5]], pa.list_(pa.float32()))

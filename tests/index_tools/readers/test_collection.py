@@ -19,7 +19,7 @@ from seismic_tools.readers import (
     read_vocabulary,
 )
 from tests.index_tools.conftest import PLANETS, write_lines
-from tests.index_tools.test_jsonl import as_dicts, read
+from tests.index_tools.readers.test_jsonl import as_dicts, read
 
 MARS, VENUS, SUN = PLANETS
 

@@ -14,7 +14,7 @@ from seismic_tools.readers import jsonl as jsonl_reader
 from seismic_tools.writers import WRITERS
 from tests import naive
 from tests.index_tools.conftest import Run
-from tests.index_tools.formats.conftest import DATA, DOCUMENTS, FORMATS, ROWS, TOKENS, VECTORS, read, write_csr
+from tests.index_tools.formats import DATA, DOCUMENTS, FORMATS, ROWS, TOKENS, VECTORS, read, write_csr
 from tests.naive import Row
 
 NUMBERS = list(range(len(ROWS)))
@@ -44,7 +44,7 @@ def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_ending_is_tested() -> None:
     tested = {ending for ending in READERS if any(name.endswith(ending) for name in FORMATS)}
     other_names, of_texts = {".feather", ".json", ".json.gz"}, {".tsv", ".tsv.gz"}
-    assert set(READERS) - tested == other_names | of_texts  # for the latter, index_tools/test_texts.py
+    assert set(READERS) - tested == other_names | of_texts  # for the latter, readers/test_texts.py
 
 
 @pytest.mark.usefixtures("small_batches")

@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-import pytest
 
 from seismic import SparseVectors
 from seismic_tools.readers import Batch, Reading, Tokens, read_collection
 from tests.naive import Row
 
-DATA = Path(__file__).parents[2] / "data" / "formats"
+DATA = Path(__file__).parents[1] / "data" / "formats"
 DOCUMENTS = [json.loads(line) for line in (DATA / "documents.jsonl").read_text(encoding="utf-8").splitlines()]
 TOKENS = sorted({token for document in DOCUMENTS for token in document["vector"]})
 ROWS: list[Row] = [
@@ -84,11 +83,3 @@ FORMATS = {
     "x.ciff.gz": lambda path: path.write_bytes(gzip.compress((DATA / "documents.ciff").read_bytes(), mtime=0)),
 }
 """Name of a file -> what writes the twelve documents to it."""
-
-
-@pytest.fixture(params=FORMATS)
-def some_file(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """The twelve documents in one format after the other."""
-    path: Path = tmp_path / request.param
-    FORMATS[request.param](path)
-    return path

@@ -8,11 +8,12 @@ import pytest
 
 import seismic
 from seismic import InputError, ParameterError, SearchParams
-from seismic_tools.measure.evaluate.rivals import read_fronts
 from seismic_tools.measure.evaluate.trial import Trial
+from seismic_tools.measure.results import to_json
 from seismic_tools.readers.queries import read_queries
 from tests.conftest import DATA, Scifact
 from tests.index_tools.conftest import Run, write_lines
+from tests.index_tools.measure.bench.test_command import made_up
 
 QUERIES = DATA / "queries.parquet"
 
@@ -86,7 +87,7 @@ def test_built_first(planets: Path, run: Run, tmp_path: Path) -> None:
     built = "--build", planets, "--build-options", "--layout full"
     result = run("evaluate", tmp_path / "index", *built, *options)
     assert result.exit_code == 0, result.output
-    assert "of memory" in result.stdout
+    assert "with a peak memory of" in result.stdout
     report = orjson.loads((tmp_path / "report" / "report.json").read_bytes())
     assert report["layout"] == "full"
     assert report["build"]["seconds"] > 0
@@ -124,20 +125,16 @@ def test_another_collection_beside(scifact: Scifact, scifact_index: Path, run: R
     assert "--beside compares effectiveness, which needs judgements" in refused.stderr
 
 
-def test_fronts_of_rivals(tmp_path: Path) -> None:
-    def one(engine: str, recall: float, cpu: float) -> dict[str, object]:
-        return {"trial": {"engine": engine, "k": 10}, "recall": recall, "timings": {"batch": {"cpu": cpu}}}
-
-    engines = [{"name": name, "calls": {"batch": "search_batch"}} for name in ("ours", "theirs")]
-    measured = [one("ours", 1.0, 1e-4), one("theirs", 0.9, 2e-4), one("theirs", 0.8, 3e-4), one("theirs", 0.95, 4e-4)]
-    path = tmp_path / "results.json"
-    path.write_bytes(orjson.dumps({"engines": engines, "measured": measured}))
-    assert read_fronts(path) == {10: {"theirs": [(0.9, 2e-4), (0.95, 4e-4)]}}
-    path.write_text('{"engines": []}')
-    with pytest.raises(InputError, match=r"expected results.json of `seismic bench` \(KeyError: 'measured'\)"):
-        read_fronts(path)
-    with pytest.raises(InputError, match="cannot be read: No such file"):
-        read_fronts(tmp_path / "none.json")
+def test_fronts_of_rivals_are_drawn_beside_ours(scifact_index: Path, run: Run, tmp_path: Path) -> None:
+    assert made_up().rival_fronts() == {10: {"rival": [(0.94, 3e-4), (0.955, 1.1e-3), (0.96, 1.2e-3)]}}
+    (tmp_path / "results.json").write_bytes(to_json(made_up()))
+    options = "--queries", QUERIES, "--where", "id=1", "-k", 10, "--output", tmp_path / "report"
+    result = run("evaluate", scifact_index, *options, "--rivals", tmp_path / "results.json")
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "report" / "recall-at-10.png").exists()
+    missing = run("evaluate", scifact_index, *options, "--rivals", tmp_path / "none.json")
+    assert missing.exit_code == 2
+    assert "none.json: cannot be read: No such file" in missing.stderr
 
 
 def test_exact_with_a_knob_is_another_column(scifact_index: Path, run: Run) -> None:

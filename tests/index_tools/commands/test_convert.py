@@ -15,8 +15,8 @@ from seismic_tools.writers import WRITERS, Writing
 from seismic_tools.writers.parts import kept_parts
 from tests import naive, samples
 from tests.index_tools.conftest import Run, names, write_lines
-from tests.index_tools.formats.conftest import DATA, DOCUMENTS, ROWS, TOKENS, read, write_csr
-from tests.index_tools.formats.test_readers import ids_of, rows_of
+from tests.index_tools.formats import DATA, DOCUMENTS, ROWS, TOKENS, read, write_csr
+from tests.index_tools.readers.test_formats import ids_of, rows_of
 
 ENDINGS = list(WRITERS)
 SOURCES = ["documents.jsonl", "documents.bin", "documents.ciff", "dataset", "matrix.npz"]

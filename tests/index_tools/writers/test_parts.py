@@ -21,8 +21,8 @@ from seismic_tools.readers import Batch, Tokens, inversion, jsonl, read_collecti
 from seismic_tools.writers import parts as parts_module
 from seismic_tools.writers.parts import kept_parts
 from tests.index_tools.conftest import Run, names, write_lines
-from tests.index_tools.formats.conftest import DATA, read
-from tests.index_tools.formats.test_readers import rows_of
+from tests.index_tools.formats import DATA, read
+from tests.index_tools.readers.test_formats import rows_of
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from seismic_tools.measure.bench.environments import InstallError, cache_folder,
 from seismic_tools.measure.bench.processes import Process, WorkerError
 from seismic_tools.measure.bench.results import Trial
 from seismic_tools.measure.bench.stages import Bench, choose
-from tests.index_tools.bench.conftest import ignore
+from tests.index_tools.measure.bench.conftest import ignore
 
 RIVALS = [name for name in NAMES if name != "ours"]
 

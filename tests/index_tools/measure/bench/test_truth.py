@@ -12,7 +12,7 @@ from seismic import InputError, SparseVectors
 from seismic_tools.measure.bench.collection import Choice, Collection, order_documents, prepare
 from seismic_tools.measure.bench.engines.base import Vectors
 from seismic_tools.measure.bench.truth import exact_answers, given_answers
-from tests.index_tools.bench.conftest import ignore
+from tests.index_tools.measure.bench.conftest import ignore
 
 
 def test_halves_and_their_exact_answers(source: Path, few: Collection) -> None:

@@ -7,10 +7,10 @@ import pytest
 
 from seismic_tools.measure.bench.engines import NAMES, load_engine
 from seismic_tools.measure.bench.engines.base import Shape
-from seismic_tools.measure.bench.fronts import Point, around, pareto_front, seconds_at
 from seismic_tools.measure.bench.results import Swept, Timing, Trial
 from seismic_tools.measure.bench.schedule import interleave, turns
 from seismic_tools.measure.bench.stages import choose
+from seismic_tools.measure.fronts import Point, around, pareto_front, seconds_at
 
 SHAPE = Shape(documents=319_203, dimension=30_522, nnz=27_000_000, longest=438)
 

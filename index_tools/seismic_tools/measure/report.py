@@ -1,0 +1,68 @@
+"""Reports: results as JSON, as Markdown and as pictures. Every measurement writes its own through this module."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+
+from seismic import StorageError
+from seismic_tools.measure.plots import Picture, draw
+from seismic_tools.measure.results import to_json
+
+MISSING = "-"
+"""Cell of a table that has no value."""
+
+NO_PLOTS = "no pictures: they need matplotlib (pip install 'seismic-search[plots]')"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Results, the Markdown that describes them, and pictures of them."""
+
+    results: object
+    text: str
+    pictures: Sequence[Picture] = ()
+
+    def write(self, folder: Path, json: str, markdown: str) -> None:
+        """Write the files of these names and the pictures; the Markdown file links to the pictures.
+
+        Results are written first: without matplotlib only the pictures are missing, with a note on standard error.
+        """
+        make_folder(folder)
+        try:
+            (folder / json).write_bytes(to_json(self.results))
+            links = "".join(f"\n![{title}]({file})\n" for title, file in self._draw(folder))
+            (folder / markdown).write_text(self.text + links, encoding="utf-8")
+        except OSError as error:
+            raise StorageError(f"cannot write to {folder}: {error.strerror}") from None
+
+    def _draw(self, folder: Path) -> list[tuple[str, str]]:
+        try:
+            return [(picture.title, draw(picture, folder)) for picture in self.pictures]
+        except ImportError:
+            typer.echo(NO_PLOTS, err=True)
+            return []
+
+
+def make_folder(folder: Path) -> None:
+    """Create the folder of a report; StorageError if that fails. Commands call it before they measure."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"cannot write to {folder}: {error.strerror}") from None
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Return a Markdown table, padded so that it reads as text too; the first row is the heading."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    lines = [[row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])] for row in [rows[0], rule, *rows[1:]]]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def compare(columns: Sequence[tuple[str, Mapping[str, str]]], corner: str = "") -> str:
+    """Return a table with a column per heading and a row per name; names that a column lacks are marked."""
+    names = dict.fromkeys(name for _, cells in columns for name in cells)
+    heading = [corner, *(title for title, _ in columns)]
+    return table([heading, *([name, *(cells.get(name, MISSING) for _, cells in columns)] for name in names)])
