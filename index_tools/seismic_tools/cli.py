@@ -11,47 +11,47 @@ from typer.core import TyperCommand, TyperGroup
 from seismic_tools.terminal.errors import errors_in_one_line
 
 VERBS = {
-    "build": "Build an index from files of documents with sparse vectors, or texts.",
-    "convert": "Turn files of one format into another.",
-    "encode": "Make vectors of texts.",
-    "upsert": "Put documents into a collection; those whose id is there are replaced.",
-    "delete": "Take documents out of a collection, all of them or, if an id is wrong, none.",
-    "compact": "Publish a generation of the documents that are there now.",
-    "search": "Answer one query from the shell.",
+    "build": "Build an index from files of documents with sparse vectors or texts.",
+    "convert": "Convert files from one format to another.",
+    "encode": "Encode texts into sparse vectors.",
+    "upsert": "Add documents to a collection, replacing those with the same id.",
+    "delete": "Delete documents from a collection by id.",
+    "compact": "Merge all changes into a new generation.",
+    "search": "Run one query.",
     "serve": "Serve a folder of collections over REST.",
-    "keys": "Make, list and revoke API keys of the service.",
+    "keys": "Create, list and revoke API keys of the service.",
     "evaluate": "Measure recall, effectiveness, latency and size.",
-    "tune": "Measure what keeps a recall you ask for.",
-    "inspect": "Show what is inside an index.",
-    "verify": "Look for damage in an index.",
+    "tune": "Find the fastest settings that reach a recall.",
+    "inspect": "Show the contents of an index, or the features of this CPU.",
+    "verify": "Check an index for damage.",
     "generations": "List the generations of a collection.",
-    "rollback": "Serve another generation.",
-    "snapshot": "Save a collection as one file, or restore it.",
-    "migrate": "Publish an index of an older format in today's.",
-    "gc": "Remove old generations that nobody has open.",
-    "scale": "Measure how building and searching grow with the collection.",
-    "synth": "Make a collection of any size, for tests of speed and size.",
+    "rollback": "Serve an earlier generation again.",
+    "snapshot": "Save a collection to one file, or restore it.",
+    "migrate": "Convert an index to the current format.",
+    "gc": "Remove old generations that are not in use.",
+    "scale": "Measure how build and search costs grow with the collection.",
+    "synth": "Generate a synthetic collection of any size.",
     "bench": "Compare with other engines: time per query at equal recall, on one thread.",
 }
-"""Verb -> summary. A verb is the module of that name, whose `app` holds its command."""
+"""Verb -> summary. The module of the same name in `commands` holds the command as its `app`."""
 
 
 class Verbs(TyperGroup):
-    """Imports a verb's module when the verb is used: `seismic --help` need not load the engine."""
+    """Import the module of a verb when the verb is used, so that `seismic --help` does not load the engine."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         self.commands = {verb: TyperCommand(verb, help=summary) for verb, summary in VERBS.items()}
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
-        """Name, command and remaining arguments."""
+        """Return the name, the command and the remaining arguments."""
         name, command, rest = super().resolve_command(ctx, args)
         if name is not None:
             command = typer.main.get_command(import_module(f"seismic_tools.commands.{name}").app)
         return name, command, rest
 
     def invoke(self, ctx: Any) -> Any:
-        """Run a verb."""
+        """Run a verb; errors of the project end in one line."""
         with errors_in_one_line():
             return super().invoke(ctx)
 
@@ -71,7 +71,7 @@ def seismic(
         bool, typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True)
     ] = False,
 ) -> None:
-    """Learned-sparse retrieval: build indexes, search, serve and measure them.
+    """Build, search, serve and measure indexes of learned sparse vectors.
 
     Examples:
 
@@ -84,8 +84,8 @@ def seismic(
 
 
 def main() -> None:
-    """Run the command."""
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # unwinds, so temporary folders go
+    """Run the command; SIGTERM unwinds it like an exception."""
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # so that temporary folders are removed
     app(prog_name="seismic")
 
 

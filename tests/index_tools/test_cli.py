@@ -109,17 +109,6 @@ def test_serve_hands_over_to_the_service(tmp_path: Path) -> None:
     assert refused.stderr.startswith("error: ")
 
 
-def test_serve_is_not_misled_by_a_module_of_that_name(tmp_path: Path) -> None:
-    (tmp_path / "server.py").write_text("print('the wrong one')")
-    code = "import sys; sys.path.pop(0); from seismic_tools.cli import app; app(['serve', '--help'])"
-    environment = {**os.environ, "PYTHONPATH": str(Path(seismic.__file__).parents[1])}
-    result = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300
-    )
-    assert "--port" in result.stdout
-    assert "the wrong one" not in result.stdout
-
-
 def test_version(run: Run) -> None:
     assert run("--version").stdout == f"seismic {seismic.__version__}\n"
 

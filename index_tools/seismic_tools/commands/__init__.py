@@ -1,1 +1,1 @@
-"""The verbs of the `seismic` command, a module each."""
+"""The verbs of the `seismic` command, one module per verb."""

@@ -1,4 +1,4 @@
-"""`seismic build`: files in, an index out."""
+"""`seismic build`: build an index from files."""
 
 import time
 from collections.abc import Iterator
@@ -42,79 +42,82 @@ app = typer.Typer(add_completion=False)
 @with_params
 def build(
     inputs: Annotated[list[Path], typer.Argument(metavar="INPUT", help=INPUTS)],
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder of the collection.")],
+    out: Annotated[Path, typer.Argument(metavar="COLLECTION", help="Folder of the collection.")],
     vocabulary: Annotated[
-        Path | None, typer.Option(help="Tokens by component: one per line, line number = component, from 0.")
+        Path | None,
+        typer.Option(help="Vocabulary file: one token per line; the line number, from 0, is the component."),
     ] = None,
     encoder: Annotated[
         str | None,
-        typer.Option(help="Makes vectors of queries, and of documents that have none: splade-tiny, or ./FOLDER."),
+        typer.Option(help="Encoder for queries, and for documents without a vector: splade-tiny, or ./FOLDER."),
     ] = None,
     text_fields: Annotated[
         str | None,
-        typer.Option(help="Columns that are encoded, joined, separated by commas.", show_default=",".join(TEXT)),
+        typer.Option(help="Columns to join and encode, separated by commas.", show_default=",".join(TEXT)),
     ] = None,
     dates: Annotated[
         str | None,
-        typer.Option(help="Columns of text, separated by commas, to keep as dates: 2024-05-01.", show_default=False),
+        typer.Option(
+            help="Text columns to store as dates such as 2024-05-01, separated by commas.", show_default=False
+        ),
     ] = None,
     times: Annotated[
         str | None,
-        typer.Option(help="The same for times, kept in UTC: 2024-05-01T12:00:00+02:00.", show_default=False),
+        typer.Option(help="Text columns to store as UTC times, such as 2024-05-01T12:00:00+02:00.", show_default=False),
     ] = None,
     query_encoder: Annotated[
         Literal["own", "idf"] | None,
         typer.Option(
-            help="`idf`: queries need no model, their words weigh by how few documents have them.", show_default="own"
+            help="`idf` encodes queries without a model: each word weighs its inverse document frequency.",
+            show_default="own",
         ),
     ] = None,
     dimension: Annotated[
-        int | None, typer.Option(help="Size of the vocabulary; larger component ids are errors.")
+        int | None, typer.Option(help="Size of the vocabulary. Components beyond it are errors.")
     ] = None,
     queries: Annotated[
         Path | None,
         typer.Option(
-            help="Queries by which to measure what the layout `small` keeps of exact answers, in any format of INPUT.",
-            show_default="made of the documents",
+            help="Queries for measuring the recall of the layout `small`, in any format of INPUT.",
+            show_default="generated from the documents",
         ),
     ] = None,
-    repair: Annotated[bool, typer.Option("--repair", help="Sort components, add up duplicates, drop zeros.")] = False,
-    shards: Annotated[int, typer.Option(help="Shards, equal ranges of the documents.")] = 1,
-    workers: Annotated[int, typer.Option(help="Threads; the result does not depend on them.")] = 1,
+    repair: Annotated[bool, typer.Option("--repair", help="Sort components, sum duplicates, drop zeros.")] = False,
+    shards: Annotated[int, typer.Option(help="Number of shards, each an equal range of the documents.")] = 1,
+    workers: Annotated[int, typer.Option(help="Threads. The result does not depend on their number.")] = 1,
     memory: Annotated[
         str | None,
-        typer.Option(help="Memory that building may take, such as 8GB: shards are cut so that it is enough."),
+        typer.Option(help="Memory limit of the build, such as 8GB. Shards are made small enough to keep it."),
     ] = None,
     resume: Annotated[
         bool,
-        typer.Option("--resume", help="Keep finished shards if interrupted, and go on with those that are there."),
+        typer.Option("--resume", help="Keep finished shards when interrupted, and continue an interrupted build."),
     ] = False,
     replace: Annotated[
         bool, typer.Option("--replace", help="Publish a new generation into an existing collection.")
     ] = False,
     keep: Annotated[
         float | None,
-        typer.Option(help="Share of the documents to keep, those of the highest quality.", show_default="all"),
+        typer.Option(help="Share of the documents to keep, best quality first.", show_default="all"),
     ] = None,
     quality_column: Annotated[
         str | None,
-        typer.Option(help="Column of numbers that says how good a document is.", show_default="length of its vector"),
+        typer.Option(help="Numeric column with the quality of a document.", show_default="length of the vector"),
     ] = None,
-    keep_generations: Annotated[
-        int, typer.Option(help="Generations that stay; more, while someone has them open.")
-    ] = KEEP,
+    keep_generations: Annotated[int, typer.Option(help="Number of generations to keep. Those in use stay too.")] = KEEP,
     *,
     params: BuildParams,
 ) -> None:
-    """Build an index from files of documents with sparse vectors, or texts.
+    """Build an index from files of documents with sparse vectors or texts.
 
-    A document has an `id`, perhaps a `text` (in JSON lines also `content` or
-    `contents`), a vector and any metadata. A vector is `indices` and `values`,
-    or a map `vector` (or `tokens`) from token to weight. Tokens are looked up
-    in the vocabulary file; without one they are numbered as they appear.
+    A document has an `id`, a vector, an optional `text` (in JSON lines also
+    `content` or `contents`) and any metadata. A vector is either `indices` and
+    `values`, or a map `vector` (or `tokens`) from token to weight. Tokens are
+    looked up in the vocabulary file; without one they are numbered in order of
+    appearance.
 
-    An encoder makes vectors of documents that have none, with the threads that
-    `--workers` says, and then of queries: the collection remembers it.
+    An encoder encodes the documents without a vector, on `--workers` threads.
+    The collection stores its name and uses it for queries.
 
     Examples:
 
@@ -135,7 +138,7 @@ def build(
         seismic build documents.parquet scifact --keep 0.75 --quality-column clicks
     """
     began, limit = time.perf_counter(), parse_bytes(memory) if memory else None
-    check_output(out, replace=replace)  # before hours of reading, not after
+    check_output(out, replace=replace)  # before hours of reading
     _check_options(encoder, {"--vocabulary": vocabulary, "--dimension": dimension}, wanted=False)
     _check_options(encoder, {"--text-fields": text_fields, "--query-encoder": query_encoder}, wanted=True)
     own = seismic.load_encoder(encoder) if encoder else None
@@ -158,7 +161,7 @@ def build(
                 vocabulary=words,
                 encoder=own,
                 params=params,
-                queries=_asked(queries, words, own),
+                queries=_recall_queries(queries, words, own),
                 shards=shards,
                 workers=workers,
                 memory=limit,
@@ -180,8 +183,8 @@ def build(
     )
     for kept in manifest.kept:
         typer.echo(
-            f"keeps {kept.recall:.3f} ({kept.lower:.3f} to {kept.upper:.3f}) of the exact top {kept.k}, by "
-            f"{kept.queries} queries {'given' if queries else 'made of the documents'}"
+            f"recall {kept.recall:.3f} ({kept.lower:.3f} to {kept.upper:.3f}) of the exact top {kept.k}, measured with "
+            f"{kept.queries} {'given queries' if queries else 'queries generated from the documents'}"
         )
 
 
@@ -189,9 +192,9 @@ def build(
 def _collected(
     read: Iterator[Batch], out: Path, keep: float | None, column: str | None
 ) -> Iterator[tuple[Collection, str]]:
-    """The documents to build of, and what to say of those left out."""
+    """The documents to index, and a sentence about those left out."""
     if keep is None and column is not None:
-        raise ParameterError(f"--quality-column {column}: says which documents to keep; --keep says how many")
+        raise ParameterError(f"--quality-column {column}: needs --keep, the share of the documents to keep")
     with collect(read, beside=out) as collection:
         if keep is None:
             yield collection, ""
@@ -202,15 +205,15 @@ def _collected(
             yield rest, f"left out {gone:,} of {len(kept):,} documents, whose {name} is at most {least:.6g}"
 
 
-def _asked(path: Path | None, vocabulary: Vocabulary | None, encoder: Encoder | None) -> SparseVectors | None:
+def _recall_queries(path: Path | None, vocabulary: Vocabulary | None, encoder: Encoder | None) -> SparseVectors | None:
     texts = Texts(encoder.encode_queries) if encoder else None
     return read_queries(path, vocabulary, texts=texts).vectors if path else None
 
 
 def _check_options(encoder: str | None, options: dict[str, Any], *, wanted: bool) -> None:
-    """ParameterError for options that go with an encoder only, or without one."""
+    """Raise ParameterError for options that need an encoder, or that exclude one."""
     for name, value in options.items():
         if value is not None and wanted != bool(encoder):
             raise ParameterError(
-                f"{name} is for builds with --encoder" if wanted else f"{name}: leave it out, --encoder has its own"
+                f"{name} needs --encoder" if wanted else f"{name}: remove it; --encoder brings its own"
             )

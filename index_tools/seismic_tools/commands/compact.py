@@ -1,4 +1,4 @@
-"""`seismic compact`: changes into a generation of their own."""
+"""`seismic compact`: merge changes into a new generation."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,13 +13,14 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def compact(
-    collection: Annotated[Path, typer.Argument(metavar="OUT", help="Folder of the collection.")],
-    workers: Annotated[int, typer.Option(help="Threads; the result does not depend on them.")] = 1,
+    collection: Annotated[Path, typer.Argument(metavar="COLLECTION", help="Folder of the collection.")],
+    workers: Annotated[int, typer.Option(help="Threads. The result does not depend on their number.")] = 1,
 ) -> None:
-    """Publish a generation of the documents that are there now.
+    """Merge all changes into a new generation.
 
-    Searches are quickest without changes beside the index. The collection can
-    be searched and changed meanwhile. A server compacts by itself.
+    Searches are fastest when an index has no pending changes. The collection
+    can be searched and changed while it is compacted. A running service
+    compacts its collections automatically.
 
     Examples:
 
@@ -27,4 +28,8 @@ def compact(
     """
     with progress() as report:
         generation = seismic.compact(collection, workers=workers, progress=report)
-    typer.echo(f"generation {generation.name} in {generation}" if generation else "nothing to do")
+    typer.echo(
+        f"generation {generation.name} in {generation}"
+        if generation
+        else "nothing to do: there are no changes to merge"
+    )

@@ -1,4 +1,4 @@
-"""`seismic convert`: files of one format in, a file of another out."""
+"""`seismic convert`: convert files from one format to another."""
 
 import math
 import time
@@ -24,32 +24,35 @@ from seismic_tools.writers.runs import write_run
 app = typer.Typer(add_completion=False)
 
 NEIGHBOURS, RUNS = (".gt", ".ibin"), (".trec", ".run")
-"""Endings of ground truth, which is converted into runs only."""
+"""Endings of ground truth and of runs. Ground truth can be converted to runs only."""
 
 
 @app.command()
 def convert(
     inputs: Annotated[list[Path], typer.Argument(metavar="INPUT", help=f"{INPUTS} Ground truth: .gt or .ibin.")],
-    out: Annotated[Path, typer.Argument(metavar="OUT", help=f"{', '.join(WRITERS)}. Of ground truth: .trec or .run.")],
-    source: Annotated[str | None, typer.Option("--from", help="What the inputs are, as an ending: csr.")] = None,
-    target: Annotated[str | None, typer.Option("--to", help="What to write, as an ending: ciff.")] = None,
+    out: Annotated[Path, typer.Argument(metavar="OUT", help=f"{', '.join(WRITERS)}. For ground truth: .trec or .run.")],
+    source: Annotated[
+        str | None, typer.Option("--from", help="Format of the inputs, as an ending such as csr.")
+    ] = None,
+    target: Annotated[str | None, typer.Option("--to", help="Format of the output, as an ending such as ciff.")] = None,
     vocabulary: Annotated[
-        Path | None, typer.Option(help="Tokens by component: one per line, line number = component, from 0.")
+        Path | None,
+        typer.Option(help="Vocabulary file: one token per line; the line number, from 0, is the component."),
     ] = None,
     dimension: Annotated[
-        int | None, typer.Option(help="Size of the vocabulary; larger component ids are errors.")
+        int | None, typer.Option(help="Size of the vocabulary. Components beyond it are errors.")
     ] = None,
-    repair: Annotated[bool, typer.Option("--repair", help="Sort components, add up duplicates, drop zeros.")] = False,
-    scale: Annotated[float, typer.Option(help="CIFF: weights are multiplied by this before they are rounded.")] = 100.0,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with a conversion that was stopped.")] = False,
-    replace: Annotated[bool, typer.Option("--replace", help="Write over OUT.")] = False,
+    repair: Annotated[bool, typer.Option("--repair", help="Sort components, sum duplicates, drop zeros.")] = False,
+    scale: Annotated[float, typer.Option(help="CIFF: factor for weights before they are rounded to integers.")] = 100.0,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted conversion.")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Overwrite OUT.")] = False,
 ) -> None:
-    """Turn files of one format into another.
+    """Convert files from one format to another.
 
-    Ids and payload are carried where the format can hold them; what it cannot
-    hold is said. Memory stays bounded, however large the files. OUT appears
-    once it is whole; if you stop before, parts that are finished stay beside
-    it, and the same command with --resume goes on from there.
+    Ids and payload are kept where the output format can hold them; a note says
+    what is lost. Memory use is bounded for files of any size. OUT appears when
+    it is complete. If the conversion is interrupted, finished parts stay beside
+    OUT, and the same command with --resume continues from there.
 
     Examples:
 
@@ -86,7 +89,7 @@ def convert(
 
 
 def convert_neighbours(path: Path, out: Path) -> tuple[str, list[str]]:
-    """Ground truth of BigANN as a TREC run; what was done, and what is to be said of it."""
+    """Convert BigANN ground truth to a TREC run; return a summary and notes for the user."""
     numbers, scores = read_neighbours(path)
     run = (
         ScoredDoc(str(query), str(number), score)
@@ -100,11 +103,11 @@ def convert_neighbours(path: Path, out: Path) -> tuple[str, list[str]]:
         put_in_place(unfinished, out)
     except OSError as error:
         raise StorageError(f"cannot write {out}: {error.strerror}") from None
-    return f"queries {len(numbers):,}", ["queries and documents go by their numbers, from 0"]
+    return f"queries {len(numbers):,}", ["queries and documents are named by their numbers, from 0"]
 
 
 def _read(parts: Parts, reading: Reading, ending: str | None, report: Report) -> None:
-    """Read what the parts lack."""
+    """Read the rows that the parts do not have yet."""
     start, reading = parts.start(), reading._replace(scratch=parts.folder)
     for batch in read_collection(parts.files, reading, partial(report, "read"), ending=ending, start=start):
         parts.add(batch)
@@ -114,7 +117,7 @@ def _read(parts: Parts, reading: Reading, ending: str | None, report: Report) ->
 def _write(
     parts: Parts, out: Path, writer: Writer, known: list[str] | None, scale: float, report: Report
 ) -> tuple[str, list[str]]:
-    """Write the parts into `out`; what was done, and what is to be said of it."""
+    """Write the parts to `out`; return a summary and notes for the user."""
     tokens = known or (list(parts.tokens) if parts.by_token else None)
     writing = Writing(tokens, parts.by_token and not known, scale, parts.folder, partial(report, "write"))
     unfinished = parts.folder / "output"
@@ -122,22 +125,24 @@ def _write(
     if writing.numbered_here and not writer.tokens:
         words = out.with_name(f"{out.name}.vocabulary.txt")
         write_vocabulary(words, parts.tokens)
-        remarks.append(f"components number the tokens as they appeared: {words.name} has these, for --vocabulary")
+        remarks.append(
+            f"components number the tokens in order of appearance; {words.name} lists them, for --vocabulary"
+        )
     put_in_place(unfinished, out)
     return f"documents {parts.rows:,}, components {parts.nnz:,}", remarks
 
 
 def _left_out(parts: Parts, writer: Writer) -> list[str]:
-    """What the format cannot hold."""
+    """Return notes on what the format cannot hold."""
     identity, *others = sorted(parts.schema(), key=lambda field: field.name != "id")
     remarks = []
     if not writer.ids:
-        remarks.append("holds no ids: documents go by their numbers, from 0")
+        remarks.append("cannot hold ids: documents are named by their numbers, from 0")
     elif not writer.payload and not pa.types.is_string(identity.type):
-        remarks.append("holds ids as text only")
+        remarks.append("holds ids as text")
     if others and not writer.payload:
         remarks.append(
-            f"holds nothing but vectors{' and ids' * writer.ids}: {', '.join(each.name for each in others)} left out"
+            f"holds only vectors{' and ids' * writer.ids}: {', '.join(each.name for each in others)} left out"
         )
     return remarks
 
@@ -151,13 +156,13 @@ def _distinct(files: list[Path]) -> list[Path]:
 
 def _check_run(inputs: Sequence[Path], out: Path, ending: str | None) -> None:
     if len(inputs) > 1 or not (ending or out.name).endswith(RUNS):
-        raise ParameterError(f"{inputs[0]}: ground truth, expected no other input, and {' or '.join(RUNS)} as output")
+        raise ParameterError(f"{inputs[0]}: ground truth; expected a single input and {' or '.join(RUNS)} as output")
 
 
 def _writer(out: Path, ending: str | None) -> Writer:
     known = ending or next((each for each in WRITERS if out.name.endswith(each)), None)
     if known not in WRITERS:
-        raise ParameterError(f"{out}: cannot write {ending or 'files of this ending'}; expected {', '.join(WRITERS)}")
+        raise ParameterError(f"{out}: cannot write {ending or 'this format'}; expected {', '.join(WRITERS)}")
     return WRITERS[known]
 
 
@@ -167,7 +172,7 @@ def _ending(name: str | None) -> str | None:
 
 
 def _job(files: Sequence[Path], ending: str | None, reading: Reading) -> dict[str, Any]:
-    """What finished parts depend on."""
+    """Return everything that finished parts depend on."""
     stats = [file.stat() for file in files]
     return {
         "release": __version__,

@@ -1,4 +1,4 @@
-"""`seismic delete`: documents out of a collection, by id."""
+"""`seismic delete`: delete documents by id."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,13 +14,14 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def delete(
-    collection: Annotated[Path, typer.Argument(metavar="OUT", help="Folder of the collection.")],
-    ids: Annotated[list[str] | None, typer.Option("--id", help="Id of a document; may be given many times.")] = None,
-    file: Annotated[Path | None, typer.Option("--ids", help="File of ids, one per line.")] = None,
+    collection: Annotated[Path, typer.Argument(metavar="COLLECTION", help="Folder of the collection.")],
+    ids: Annotated[list[str] | None, typer.Option("--id", help="Id of a document; repeatable.")] = None,
+    file: Annotated[Path | None, typer.Option("--ids", help="File with one id per line; - for standard input.")] = None,
 ) -> None:
-    """Take documents out of a collection, all of them or, if an id is wrong, none.
+    """Delete documents from a collection by id.
 
-    Ids that are not there are passed over.
+    Unknown ids are ignored. An id of the wrong type is an error and deletes
+    nothing.
 
     Examples:
 
@@ -30,7 +31,7 @@ def delete(
     """
     wanted = [*(ids or []), *(_lines(file) if file else [])]
     if not wanted:
-        raise InputError("found no ids, expected --id or --ids")
+        raise InputError("found no ids; expected --id or --ids")
     with seismic.open(collection) as index:
         kind = index.view.rules.schema.field("id").type
         try:

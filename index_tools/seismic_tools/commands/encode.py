@@ -1,4 +1,4 @@
-"""`seismic encode`: texts in, vectors out."""
+"""`seismic encode`: encode texts into sparse vectors."""
 
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,7 @@ from seismic_tools.terminal.progress import progress
 app = typer.Typer(add_completion=False)
 
 ROWS = 1 << 14
-"""Documents of a row group."""
+"""Documents per row group."""
 
 
 @app.command()
@@ -25,18 +25,15 @@ def encode(
         typer.Argument(metavar="INPUT", help=".parquet, .arrow, .feather, .jsonl[.gz] and .tsv[.gz], or folders."),
     ],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Parquet file to write.")],
-    encoder: Annotated[str, typer.Option(help="splade-tiny, or ./FOLDER.")] = "splade-tiny",
-    text_fields: Annotated[str, typer.Option(help="Columns that are encoded, joined, separated by commas.")] = ",".join(
-        TEXT
-    ),
-    queries: Annotated[bool, typer.Option("--queries", help="Encode as queries, not as documents.")] = False,
-    workers: Annotated[int, typer.Option(help="Threads; the result does not depend on them.")] = 1,
+    encoder: Annotated[str, typer.Option(help="Encoder: splade-tiny, or ./FOLDER.")] = "splade-tiny",
+    text_fields: Annotated[str, typer.Option(help="Columns to join and encode, separated by commas.")] = ",".join(TEXT),
+    queries: Annotated[bool, typer.Option("--queries", help="Encode as queries instead of documents.")] = False,
+    workers: Annotated[int, typer.Option(help="Threads. The result does not depend on their number.")] = 1,
 ) -> None:
-    """Make vectors of texts.
+    """Encode texts into sparse vectors.
 
-    Writes the columns of the input with `indices` and `values`, which
-    `seismic build` and `seismic evaluate` read. Vectors of the input are not
-    used.
+    Writes the columns of the input plus `indices` and `values`, which
+    `seismic build` and `seismic evaluate` read. Existing vectors are replaced.
 
     Examples:
 
@@ -66,7 +63,7 @@ def encode(
 
 
 def _write(path: Path, collection: Collection) -> None:
-    """A row group at a time: the collection may be larger than memory."""
+    """Write one row group at a time, because the collection may exceed the memory."""
     writer: pq.ParquetWriter | None = None
     for first in range(0, len(collection.vectors), ROWS):
         vectors = collection.vectors.slice(first, min(first + ROWS, len(collection.vectors)))

@@ -1,4 +1,4 @@
-"""`seismic evaluate`: what a search finds and costs, beside the exact answer."""
+"""`seismic evaluate`: effectiveness and cost of searches, compared with exact answers."""
 
 import os
 from collections.abc import Sequence
@@ -31,57 +31,61 @@ app = typer.Typer(add_completion=False)
 @app.command()
 @with_params
 def evaluate(
-    collection: Annotated[Path, typer.Argument(metavar="OUT", help="Folder of the collection.")],
+    collection: Annotated[Path, typer.Argument(metavar="COLLECTION", help="Folder of the collection.")],
     queries: Annotated[
         Path | None,
-        typer.Option(help="Queries, in any format that `build` reads: vectors, or texts.", show_default=False),
+        typer.Option(help="Queries, in any format that `build` reads: vectors or texts.", show_default=False),
     ] = None,
     dataset: Annotated[
         str | None,
         typer.Option(
-            help="Queries and judgements of this id of ir_datasets; --queries may have their vectors.",
+            help="Id in ir_datasets for queries and judgements. --queries may provide the vectors of these queries.",
             show_default=False,
         ),
     ] = None,
     query_encoder: Annotated[
         str | None,
         typer.Option(
-            help="Encodes the queries' texts, whatever vectors they have: a name, ./FOLDER, or `idf`, the document "
-            "frequencies of the collection.",
-            show_default="the collection's, if there are no vectors",
+            help="Encoder for the texts of the queries, even if they have vectors: a name, ./FOLDER, or `idf` for the "
+            "document frequencies of the collection.",
+            show_default="that of the collection, for queries without vectors",
         ),
     ] = None,
     qrels: Annotated[Path | None, typer.Option(help="Judgements in TREC format.", show_default=False)] = None,
     where: Annotated[
         list[str] | None,
-        typer.Option(help="Only queries whose column has this value: column=value; repeatable.", show_default=False),
+        typer.Option(
+            help="Use only queries with this value in a column, as column=value; repeatable.", show_default=False
+        ),
     ] = None,
     k: Annotated[
         list[int] | None, typer.Option("-k", "--k", help="Hits per query; repeatable.", show_default="10, 100, 1000")
     ] = None,
     threads: Annotated[
         list[int] | None,
-        typer.Option(help="Threads for queries per second; repeatable.", show_default="1, and one per CPU"),
+        typer.Option(help="Threads for measuring queries per second; repeatable.", show_default="1, and one per CPU"),
     ] = None,
     build: Annotated[
         list[Path] | None,
         typer.Option(
-            help="Build OUT from these files first, and report time and memory; repeatable.", show_default=False
+            help="Build the collection from these files first and report time and memory; repeatable.",
+            show_default=False,
         ),
     ] = None,
-    build_options: Annotated[str, typer.Option(help="Options for that, as of `seismic build`.")] = "",
+    build_options: Annotated[str, typer.Option(help="Options of `seismic build` for --build.")] = "",
     beside: Annotated[
         Path | None,
         typer.Option(
-            help="Another collection, to judge by the same queries: of other encoders, or pruned otherwise.",
+            help="Another collection to judge with the same queries, such as one with another encoder.",
             show_default=False,
         ),
     ] = None,
     rivals: Annotated[
-        Path | None, typer.Option(help="results.json of `seismic bench`, for the plots.", show_default=False)
+        Path | None,
+        typer.Option(help="results.json of `seismic bench`, to show its engines in the pictures.", show_default=False),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option(help="Folder for report.json, report.md, TREC runs and plots.", show_default=False)
+        Path | None, typer.Option(help="Folder for report.json, report.md, TREC runs and pictures.", show_default=False)
     ] = None,
     *,
     params: SearchParams,
@@ -89,10 +93,10 @@ def evaluate(
     """Measure recall, effectiveness, latency and size.
 
     Recall is the overlap with the exact top k, averaged over the queries.
-    With judgements, nDCG@10, RR@10 and R@10, 100 and 1000 are averaged over
-    the judged queries, each from searches for as many hits as it looks at.
-    Latency is that of one query after another; curves of recall against time,
-    which --output draws, are of batches on one thread.
+    With judgements, reports nDCG@10, RR@10 and R@10, 100 and 1000, averaged
+    over the judged queries; each is measured on searches for that many hits.
+    Latency is measured with one query at a time. The curves of recall against
+    time, drawn with --output, are measured with batches on one thread.
 
     Examples:
 
@@ -118,7 +122,7 @@ def evaluate(
         selected = _queries(index, queries, source, where or (), texts)
         judgements = _judgements(selected, qrels, source)
         if beside and not judgements:
-            raise ParameterError("--beside compares effectiveness, which needs judgements: --qrels or --dataset")
+            raise ParameterError("--beside compares effectiveness and needs judgements: --qrels or --dataset")
         with seismic.open(beside) if beside else nullcontext() as other:
             measured = measure(
                 index,
@@ -152,20 +156,22 @@ def _queries(
     if path is None and dataset and texts:
         return Queries(dataset.ids, texts.vectors(pa.table({"text": dataset.texts})))
     if path is None:
-        raise ParameterError("--queries is missing: a file with the queries; a --dataset's need an encoder")
+        raise ParameterError(
+            "--queries is missing: expected a file of queries, or --dataset and an encoder for its texts"
+        )
     queries = read_queries(path, index.vocabulary, where, texts)
     return dataset.encoded(queries, str(path)) if dataset else queries
 
 
 def _judgements(queries: Queries, path: Path | None, dataset: Dataset | None) -> list[Qrel]:
-    """Those of these queries; InputError if there are judgements, but none of these queries."""
+    """Return the judgements of these queries; InputError if there are judgements, but none of these queries."""
     qrels, where = (read_qrels(path), str(path)) if path else (dataset.qrels if dataset else [], "")
     known = set(queries.ids)
     judged = [qrel for qrel in qrels if qrel.query_id in known]
     if qrels and not judged:
         raise InputError(
-            f"{where}: judges none of the queries; it has query ids such as {qrels[0].query_id!r}, "
-            f"the queries have ids such as {queries.ids[0]!r}"
+            f"{where}: no judgements of these queries; found query ids such as {qrels[0].query_id!r}, "
+            f"expected ids such as {queries.ids[0]!r}"
         )
     return judged
 

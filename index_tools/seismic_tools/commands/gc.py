@@ -1,4 +1,4 @@
-"""`seismic gc`: old generations go."""
+"""`seismic gc`: remove old generations."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,14 +13,15 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def gc(
-    collection: Annotated[Path, typer.Argument(metavar="OUT", help="Folder of the collection.")],
+    collection: Annotated[Path, typer.Argument(metavar="COLLECTION", help="Folder of the collection.")],
     keep: Annotated[
-        int, typer.Option("--keep-generations", help="Generations that stay, the one served first.")
+        int, typer.Option("--keep-generations", help="Number of generations to keep, including the one served.")
     ] = KEEP,
 ) -> None:
-    """Remove old generations that nobody has open.
+    """Remove old generations that are not in use.
 
-    And what killed writers left. Builds do that, too.
+    Generations that a process has open stay. Leftovers of interrupted builds
+    are removed too. Every build runs this at its end.
 
     Examples:
 

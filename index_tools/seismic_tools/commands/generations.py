@@ -1,4 +1,4 @@
-"""`seismic generations`: what a collection could serve."""
+"""`seismic generations`: list the generations of a collection."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -18,12 +18,13 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def generations(
-    collection: Annotated[Path, typer.Argument(metavar="OUT", help="Folder of the collection.")],
-    as_json: Annotated[bool, typer.Option("--json", help="The same as JSON; sizes in bytes.")] = False,
+    collection: Annotated[Path, typer.Argument(metavar="COLLECTION", help="Folder of the collection.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON; sizes are in bytes.")] = False,
 ) -> None:
     """List the generations of a collection.
 
-    Oldest first, with the one that is served, and those an index has open.
+    The list starts with the oldest. It marks the generation that is served and
+    those that a process has open.
 
     Examples:
 

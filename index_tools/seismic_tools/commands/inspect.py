@@ -1,4 +1,4 @@
-"""`seismic inspect`: what is inside an index, read from its manifest and its Arrow files; or what the CPU can do."""
+"""`seismic inspect`: contents of an index, from its manifest and Arrow files; or features of the CPU."""
 
 from collections import defaultdict
 from pathlib import Path
@@ -27,12 +27,14 @@ app = typer.Typer(add_completion=False)
 @app.command()
 def inspect(
     collection: Annotated[
-        Path | None, typer.Argument(metavar="OUT", show_default=False, help="Folder of the collection.")
+        Path | None, typer.Argument(metavar="COLLECTION", show_default=False, help="Folder of the collection.")
     ] = None,
-    about_cpu: Annotated[bool, typer.Option("--cpu", help="Show what the CPU can do, and the kernels in use.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="The same as JSON; sizes in bytes.")] = False,
+    about_cpu: Annotated[
+        bool, typer.Option("--cpu", help="Show the features of this CPU and the kernels in use.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON; sizes are in bytes.")] = False,
 ) -> None:
-    """Show what is inside an index. With --cpu: what this CPU can do, and which kernels are in use.
+    """Show the contents of an index, or the features of this CPU.
 
     Examples:
 
@@ -44,7 +46,7 @@ def inspect(
     """
     if about_cpu:
         if collection is not None:
-            raise ParameterError(f"inspect --cpu {collection}: expected --cpu or a folder, not both")
+            raise ParameterError(f"inspect --cpu {collection}: expected either --cpu or a folder")
         report, show = describe_cpu(), _print_cpu
     elif collection is not None:
         with seismic.open(collection) as index:
@@ -58,7 +60,7 @@ def inspect(
 
 
 def describe(index: Index, folder: Path) -> dict[str, Any]:
-    """Everything that `inspect` shows about the generation in `folder`; sizes in bytes."""
+    """Return everything that `inspect` shows about the generation in `folder`; sizes in bytes."""
     manifest = index.manifest
     return {
         "index": {
@@ -89,13 +91,13 @@ def describe(index: Index, folder: Path) -> dict[str, Any]:
 
 
 def _bytes_per_component(manifest: Manifest) -> float | None:
-    """Of the vectors' files, for each component that is stored."""
+    """Return the bytes of the vector files per stored component."""
     size = sum(entry.bytes for shard in manifest.shards for name, entry in shard.files.items() if name != DOCUMENTS)
     return round(size / manifest.nnz, 2) if manifest.nnz else None
 
 
 def _files(folder: Path) -> dict[str, dict[str, Any]]:
-    """File name -> its size, and that of each column's buffers, over all shards."""
+    """Return file name -> its size and that of each column, summed over all shards."""
     files: dict[str, dict[str, Any]] = {}
     for path in [*sorted(folder.glob("shard-*/*.arrow")), *folder.glob(VOCABULARY)]:
         entry = files.setdefault(path.name, {"bytes": 0, "columns": {}})
@@ -107,7 +109,7 @@ def _files(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def _statistics(folder: Path) -> dict[str, dict[str, float]]:
-    """How much shared blocks and posting lists hold, over all shards; empty ones do not count."""
+    """Return statistics of shared blocks and posting lists over all shards; empty ones do not count."""
     counts: dict[str, list[npt.NDArray[np.int64]]] = defaultdict(list)
     for path in sorted(folder.glob(f"shard-*/{MAXIMA}")):
         codes = _map(path)["codes"].combine_chunks()
@@ -122,7 +124,7 @@ def _statistics(folder: Path) -> dict[str, dict[str, float]]:
 
 
 def _sums(lists: pa.ListArray, numbers: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-    """Row by row, the sum of `numbers`, one of which belongs to each child of the lists."""
+    """Return the sum of `numbers` per list; there is one number per child of the lists."""
     ends = np.concatenate([[0], np.cumsum(numbers, dtype=np.int64)])
     sums: npt.NDArray[np.int64] = np.diff(ends[lists.offsets.to_numpy()])
     return sums

@@ -1,4 +1,4 @@
-"""`seismic keys`: hands over to the service, whose keys they are."""
+"""`seismic keys`: hand over to the service, which owns the keys."""
 
 import typer
 
@@ -9,5 +9,5 @@ app = typer.Typer(add_completion=False)
 
 @app.command(add_help_option=False, context_settings=PASS_ALL)
 def keys(context: typer.Context) -> None:
-    """Make, list and revoke API keys of the service."""
+    """Create, list and revoke API keys of the service."""
     hand_over("seismic_server.process.keys", context.args)

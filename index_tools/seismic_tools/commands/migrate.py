@@ -1,4 +1,4 @@
-"""`seismic migrate`: an older index in today's format."""
+"""`seismic migrate`: convert an index to the current format."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,14 +12,21 @@ app = typer.Typer(add_completion=False)
 
 
 @app.command()
-def migrate(collection: Annotated[Path, typer.Argument(metavar="OUT", help="Folder of the collection.")]) -> None:
-    """Publish an index of an older format in today's.
+def migrate(
+    collection: Annotated[Path, typer.Argument(metavar="COLLECTION", help="Folder of the collection.")],
+) -> None:
+    """Convert an index to the current format.
 
-    The generation of the older format stays, to roll back to.
+    The converted index is published as a new generation. The old generation
+    stays available for a rollback.
 
     Examples:
 
         seismic migrate scifact
     """
     generation = seismic.migrate(collection)
-    typer.echo(f"migrated to format {FORMAT}: {generation}" if generation else f"nothing to do: it has format {FORMAT}")
+    typer.echo(
+        f"migrated to format {FORMAT}: {generation}"
+        if generation
+        else f"nothing to do: the index already has format {FORMAT}"
+    )

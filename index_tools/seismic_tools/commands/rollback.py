@@ -1,4 +1,4 @@
-"""`seismic rollback`: serve an older generation again."""
+"""`seismic rollback`: serve an earlier generation again."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,14 +12,15 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def rollback(
-    collection: Annotated[Path, typer.Argument(metavar="OUT", help="Folder of the collection.")],
+    collection: Annotated[Path, typer.Argument(metavar="COLLECTION", help="Folder of the collection.")],
     generation: Annotated[
-        str | None, typer.Argument(metavar="GENERATION", help="Default: the one before the one served.")
+        str | None,
+        typer.Argument(metavar="GENERATION", help="Generation to serve. Default: the one before the current one."),
     ] = None,
 ) -> None:
-    """Serve another generation.
+    """Serve an earlier generation again.
 
-    It is verified in full first; a damaged one changes nothing.
+    The generation is fully verified first. If it is damaged, nothing changes.
 
     Examples:
 
@@ -27,4 +28,4 @@ def rollback(
 
         seismic rollback scifact 000001
     """
-    typer.echo(f"generation {seismic.rollback(collection, generation)} is served")
+    typer.echo(f"generation {seismic.rollback(collection, generation)} is now served")

@@ -1,4 +1,4 @@
-"""`seismic scale`: how building and searching grow with the collection."""
+"""`seismic scale`: measure how build and search costs grow with the collection."""
 
 import shutil
 from pathlib import Path
@@ -28,27 +28,30 @@ COMMAND = "seismic_tools.cli"
 def scale(
     output: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for scale.json, scale.md and scale.png.")],
     source: Annotated[
-        Path, typer.Option("--from", help="Real documents to make others of: a file, or a folder as of `synth`.")
+        Path,
+        typer.Option(
+            "--from", help="Real documents to derive synthetic ones from: a file, or a folder with documents.parquet."
+        ),
     ],
     queries: Annotated[Path, typer.Option(help="Queries, in any format that `build` reads.")],
-    sizes: Annotated[str, typer.Option(help="How many documents, separated by commas.")] = SIZES,
-    nnz_mean: Annotated[float, typer.Option(min=1, help="Components of a document, on average.")] = 120,
+    sizes: Annotated[str, typer.Option(help="Numbers of documents, separated by commas.")] = SIZES,
+    nnz_mean: Annotated[float, typer.Option(min=1, help="Mean number of components per document.")] = 120,
     copies: Annotated[float, typer.Option(min=0, max=1, help="Share of near-copies.")] = 0.04,
     k: Annotated[
         list[int] | None, typer.Option("-k", "--k", help="Hits per query; repeatable.", show_default="10, 100, 1000")
     ] = None,
-    sample: Annotated[int, typer.Option(help="Queries to measure with, at most.")] = 300,
-    layout: Annotated[str, typer.Option(help="What indexes are made of, as of `build`.")] = "shared",
-    memory: Annotated[str, typer.Option(help="Memory that a build may take.")] = "8GB",
-    workers: Annotated[int, typer.Option(min=1, help="Threads of a build; searches have one.")] = 1,
-    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Same seed, same documents.")] = 0,
+    sample: Annotated[int, typer.Option(help="Maximum number of queries.")] = 300,
+    layout: Annotated[str, typer.Option(help="Layout of the indexes, as in `build`.")] = "shared",
+    memory: Annotated[str, typer.Option(help="Memory limit per build.")] = "8GB",
+    workers: Annotated[int, typer.Option(min=1, help="Threads per build. Searches use one thread.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed. The same seed gives the same documents.")] = 0,
 ) -> None:
-    """Measure how building and searching grow with the collection.
+    """Measure how build and search costs grow with the collection.
 
-    For each size, synthetic documents are written (see `seismic synth`; a
-    smaller size is the beginning of a larger one), built, opened and tuned,
-    each by a process of its own. Disk: 10 bytes a component beside the index;
-    all but the results goes in the end.
+    For each size, generates synthetic documents (see `seismic synth`; a smaller
+    size is a prefix of a larger one), then builds, opens and tunes an index,
+    each in a separate process. Needs 10 bytes of disk per component in addition
+    to the index. Everything except the results is removed at the end.
 
     Examples:
 
@@ -84,7 +87,7 @@ def scale(
 
 
 def _measure(scratch: Path, build: list[str], tune: list[str]) -> Step:
-    """Build what was written so far, open it, tune it, and remove it."""
+    """Build an index of the documents written so far, open it, tune it, and remove it."""
     index = scratch / "index"
     parts = sorted(scratch.glob("documents-*.parquet"))
     _, built = run(COMMAND, "build", *parts, index, *build)

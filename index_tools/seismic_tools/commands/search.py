@@ -1,4 +1,4 @@
-"""`seismic search`: one query from the shell."""
+"""`seismic search`: run one query."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -29,38 +29,50 @@ app = typer.Typer(add_completion=False)
 @app.command()
 @with_params
 def search(
-    collection: Annotated[Path, typer.Argument(metavar="OUT", help="Folder of the collection.")],
-    text: Annotated[str | None, typer.Option(help="The query as text, for the collection's encoder.")] = None,
-    tokens: Annotated[str | None, typer.Option(help="The query as a JSON object from token to weight.")] = None,
-    vector: Annotated[str | None, typer.Option(help="The query as JSON with `indices` and `values`.")] = None,
-    like: Annotated[str | None, typer.Option(metavar="ID", help="The query as a document: those like it.")] = None,
-    filter: Annotated[
-        str | None, typer.Option(help="Only documents that this filter lets through, as JSON.", show_default=False)
+    collection: Annotated[Path, typer.Argument(metavar="COLLECTION", help="Folder of the collection.")],
+    text: Annotated[str | None, typer.Option(help="Query as text, for the encoder of the collection.")] = None,
+    tokens: Annotated[str | None, typer.Option(help="Query as a JSON object from token to weight.")] = None,
+    vector: Annotated[str | None, typer.Option(help="Query as JSON with `indices` and `values`.")] = None,
+    like: Annotated[
+        str | None, typer.Option(metavar="ID", help="Find documents similar to the one with this id.")
     ] = None,
-    k: Annotated[int, typer.Option("-k", "--k", help="Hits wanted.")] = 10,
-    offset: Annotated[int, typer.Option(help="Hits to pass over before.")] = 0,
-    facet: Annotated[list[str] | None, typer.Option(metavar="COLUMN", help="Count this column's values.")] = None,
+    filter: Annotated[
+        str | None, typer.Option(help="Search only documents that match this filter, as JSON.", show_default=False)
+    ] = None,
+    k: Annotated[int, typer.Option("-k", "--k", help="Number of hits.")] = 10,
+    offset: Annotated[int, typer.Option(help="Number of hits to skip.")] = 0,
+    facet: Annotated[
+        list[str] | None, typer.Option(metavar="COLUMN", help="Count the values of this column; repeatable.")
+    ] = None,
     group_by: Annotated[
         str | None,
-        typer.Option(metavar="COLUMN", help="The best hits of the best groups: of -k values of this column."),
+        typer.Option(metavar="COLUMN", help="Group hits by this column and return the best -k groups."),
     ] = None,
-    group_size: Annotated[int | None, typer.Option(help="Hits of a group. Default: 1.", show_default=False)] = None,
+    group_size: Annotated[int | None, typer.Option(help="Hits per group. Default: 1.", show_default=False)] = None,
     feedback: Annotated[
-        bool, typer.Option("--feedback", help="Widen the query by what its best documents have, and ask again.")
+        bool,
+        typer.Option(
+            "--feedback", help="Expand the query with components of its best hits (pseudo-relevance feedback)."
+        ),
     ] = False,
     fuse: Annotated[
         list[Path] | None,
-        typer.Option(metavar="FILE", help="Fuse with hits of another search: JSON lines with id and score."),
+        typer.Option(
+            metavar="FILE", help="Fuse with the hits of another search: JSON lines with id and score; repeatable."
+        ),
     ] = None,
-    fuse_by: Annotated[str, typer.Option(metavar="rrf|weighted", help="How: by ranks, or by scores.")] = "rrf",
+    fuse_by: Annotated[str, typer.Option(metavar="rrf|weighted", help="Fusion method: by rank, or by score.")] = "rrf",
     explain: Annotated[
-        bool, typer.Option("--explain", help="What scores are made of, why this plan, the work.")
+        bool,
+        typer.Option("--explain", help="Show the parts of every score, the reason for the plan, and the work done."),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per hit, with its payload.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object per hit, including its payload.")
+    ] = False,
     *,
     params: SearchParams,
 ) -> None:
-    """Answer one query from the shell.
+    """Run one query.
 
     Examples:
 
@@ -115,13 +127,13 @@ def search(
 
 
 def _page(k: int, offset: int, group_by: str | None, group_size: int | None) -> dict[str, Any]:
-    """So many hits, or groups of them."""
+    """Return the fields of a request for hits, or for groups of them."""
     if group_by is None:
         if group_size is not None:
             raise ParameterError("--group-size needs --group-by")
         return {"limit": k, "offset": offset}
     if offset:
-        raise ParameterError("--offset counts hits, so it does not go with --group-by")
+        raise ParameterError("--offset counts hits and cannot be combined with --group-by")
     return {"group_by": GroupBy(key=group_by, limit=k, size=1 if group_size is None else group_size)}
 
 
@@ -151,7 +163,7 @@ def _summary(answer: Answer) -> str:
     stats, profile = answer.stats, answer.profile
     chosen = f" for recall {profile.target:g} (measured: {profile.recall:.4f} at k = {profile.k})" if profile else ""
     matched = "" if answer.matched is None else f"{answer.matched:,} documents match the filter, "
-    blocks = max(stats.blocks, stats.blocks_visited)  # adding up bounds none
+    blocks = max(stats.blocks, stats.blocks_visited)  # term-at-a-time accumulation bounds no blocks
     return (
         f"{matched}plan {answer.plan}{chosen}, {stats.blocks_visited:,} of {blocks:,} blocks visited, "
         f"{stats.documents_scored:,} documents scored"

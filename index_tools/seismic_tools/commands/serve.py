@@ -1,4 +1,4 @@
-"""`seismic serve`: hands over to the service, which has its own options."""
+"""`seismic serve`: hand over to the service, which has its own options."""
 
 import os
 import sys
@@ -20,9 +20,10 @@ def serve(context: typer.Context) -> None:
 
 
 def hand_over(module: str, arguments: Sequence[str]) -> NoReturn:
-    """Become a program of the service's package."""
+    """Replace this process by a program of the service."""
     if "SEISMIC_SIMD" in os.environ:
-        import_module("seismic")  # here a wrong one ends in one line
-    # `-m` puts the working folder on the path, where any server.py would win: keep it off unless it is on ours.
+        import_module("seismic")  # so that a wrong value ends in one line here
+    # `-m` puts the working folder first on the path, where a user's module would hide one of ours: keep it off the
+    # path unless it is on ours.
     safe = [] if os.getcwd() in sys.path else ["-P"]
     os.execv(sys.executable, [sys.executable, *safe, "-m", module, *arguments])

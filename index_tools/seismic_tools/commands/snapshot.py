@@ -1,4 +1,4 @@
-"""`seismic snapshot`: a collection as one file, and back."""
+"""`seismic snapshot`: save a collection to one file, and restore it."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,13 +11,13 @@ from seismic.store.publish import KEEP
 
 app = typer.Typer(add_completion=False)
 
-Collection = Annotated[Path, typer.Argument(metavar="OUT", help="Folder of the collection.")]
-File = Annotated[Path, typer.Argument(metavar="FILE", help="The snapshot.")]
+Collection = Annotated[Path, typer.Argument(metavar="COLLECTION", help="Folder of the collection.")]
+File = Annotated[Path, typer.Argument(metavar="FILE", help="Snapshot file.")]
 
 
 @app.callback()
 def snapshot() -> None:
-    """Save a collection as one file, or restore it.
+    """Save a collection to one file, or restore it.
 
     Examples:
 
@@ -31,11 +31,16 @@ def snapshot() -> None:
 def create(
     collection: Collection,
     file: File,
-    zstd: Annotated[bool, typer.Option("--zstd", help="Compress it.")] = False,
+    zstd: Annotated[bool, typer.Option("--zstd", help="Compress the snapshot with Zstandard.")] = False,
 ) -> None:
-    """Save a collection, as it is now with all changes, in a new file.
+    """Save a collection, including all changes so far, to a new file.
 
-    Nothing has to stop for it. Everything is checked against its hash.
+    The collection can be searched and changed meanwhile. Every file is checked
+    against its hash.
+
+    Examples:
+
+        seismic snapshot create scifact scifact.snapshot --zstd
     """
     typer.echo(f"{decimal(seismic.create_snapshot(collection, file, compress=zstd))} in {file}")
 
@@ -45,11 +50,15 @@ def restore(
     file: File,
     collection: Collection,
     keep: Annotated[
-        int, typer.Option("--keep-generations", help="Generations that stay; more, while someone has them open.")
+        int, typer.Option("--keep-generations", help="Number of generations to keep. Those in use stay too.")
     ] = KEEP,
 ) -> None:
-    """Publish a snapshot as a new generation of a collection, served or yet to be.
+    """Publish a snapshot as a new generation of a new or existing collection.
 
-    What was changed there before is void.
+    Changes made to that collection before are discarded.
+
+    Examples:
+
+        seismic snapshot restore scifact.snapshot elsewhere/scifact
     """
     typer.echo(f"restored in {seismic.restore_snapshot(file, collection, keep=keep)}")

@@ -1,4 +1,4 @@
-"""`seismic synth`: collections of any size that are as hard to search as a real one."""
+"""`seismic synth`: synthetic collections of any size that are as hard to search as a real one."""
 
 from pathlib import Path
 from typing import Annotated
@@ -21,28 +21,29 @@ app = typer.Typer(add_completion=False)
 def synth(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for documents.parquet, README.md and synth.json.")],
     source: Annotated[Path, typer.Option("--from", help="Real documents: a file, or a folder with documents.parquet.")],
-    documents: Annotated[int, typer.Option(help="How many to make.")],
+    documents: Annotated[int, typer.Option(help="Number of documents to generate.")],
     nnz_mean: Annotated[
-        float | None, typer.Option(min=1, help="Components of a document, on average.", show_default="as the real ones")
+        float | None,
+        typer.Option(min=1, help="Mean number of components per document.", show_default="that of the real ones"),
     ] = None,
     queries: Annotated[
         Path | None,
         typer.Option(
-            help="Queries to compare with, in any format that `build` reads.",
-            show_default="queries.parquet of the folder, or made of the documents",
+            help="Queries for the comparison, in any format that `build` reads.",
+            show_default="queries.parquet of the folder, or generated from the documents",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Same seed, same documents.")] = 0,
-    threads: Annotated[int, typer.Option(min=1, help="Threads; the documents do not depend on them.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed. The same seed gives the same documents.")] = 0,
+    threads: Annotated[int, typer.Option(min=1, help="Threads. The documents do not depend on their number.")] = 1,
 ) -> None:
-    """Make a collection of any size, for tests of speed and size.
+    """Generate a synthetic collection of any size.
 
-    A document mixes the vectors of a few real ones that are near each other:
-    lengths, frequencies, weights, what occurs together and how often documents
-    nearly repeat are those of the real collection, stretched to the components
-    asked for. A report compares statistics and how hard exact and approximate
-    search find real documents and as many synthetic ones. A smaller collection
-    is the beginning of a larger one.
+    Each document mixes the vectors of a few similar real documents. Lengths,
+    frequencies, weights, co-occurrence and the share of near-copies follow the
+    real collection, scaled to the requested number of components. A report
+    compares the statistics of real and synthetic documents and the cost of
+    searching the same number of each. A smaller collection is a prefix of a
+    larger one. Use it for tests of speed and size, not of effectiveness.
 
     Examples:
 
@@ -72,7 +73,7 @@ def synth(
             written = Side("written", describe(recipe.make(0, min(documents, SAMPLE)), documents), None)
             searched = real.queries(some, seed)
             sides = real.beside(recipe, searched, written)
-    named = given.name if given else "made of the real documents"
+    named = given.name if given else "generated from the real documents"
     name = source.resolve().name
     comparison = Comparison(name, named, len(searched), documents, seed, recipe.stretch, copies, sides)
     report_of(comparison).write(out, "synth.json", "README.md")
@@ -85,8 +86,8 @@ def _queries_of(source: Path) -> Path | None:
 
 
 def _check_folder(out: Path) -> None:
-    """Before anything is made: OutputExistsError if there is something already, StorageError if there is no place."""
+    """Raise OutputExistsError if the folder has content, and StorageError if its parent is missing."""
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise OutputExistsError(f"{out} exists and is not an empty folder; choose another")
     if not out.absolute().parent.is_dir():
-        raise StorageError(f"{out.parent} is no folder; make it first")
+        raise StorageError(f"{out.parent} is not a folder; create it first")

@@ -1,4 +1,4 @@
-"""`seismic tune`: measure what keeps a recall, and store it with the index."""
+"""`seismic tune`: find the fastest settings for a recall, and store them with the index."""
 
 from pathlib import Path
 from typing import Annotated
@@ -19,34 +19,32 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def tune(
-    collection: Annotated[Path, typer.Argument(metavar="OUT", help="Folder of the collection.")],
+    collection: Annotated[Path, typer.Argument(metavar="COLLECTION", help="Folder of the collection.")],
     queries: Annotated[
         Path | None,
-        typer.Option(
-            help="Queries, in any format that `build` reads.", show_default="made of the collection's documents"
-        ),
+        typer.Option(help="Queries, in any format that `build` reads.", show_default="generated from the documents"),
     ] = None,
     k: Annotated[
         list[int] | None,
         typer.Option("-k", "--k", help="Hits per query; repeatable.", show_default=", ".join(map(str, DEPTHS))),
     ] = None,
-    targets: Annotated[str, typer.Option(help="Recalls, separated by commas; exact is always measured.")] = ",".join(
-        map(str, TARGETS)
-    ),
-    sample: Annotated[int, typer.Option(help="Queries to measure with; of more, as many are drawn.")] = 1000,
-    seed: Annotated[int, typer.Option(min=0, help="Draws the queries.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="The same as JSON.")] = False,
+    targets: Annotated[
+        str, typer.Option(help="Target recalls, separated by commas. Exact search is always measured.")
+    ] = ",".join(map(str, TARGETS)),
+    sample: Annotated[int, typer.Option(help="Maximum number of queries, drawn at random.")] = 1000,
+    seed: Annotated[int, typer.Option(min=0, help="Seed for drawing the queries.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Measure what keeps a recall you ask for.
+    """Find the fastest settings that reach a recall.
 
-    For each recall and each number of hits, the cheapest settings are found
-    whose recall is proven with 95 % confidence by the queries, beside exact
-    answers. They are stored with the index: `--recall 0.97` (in Python
-    `recall=0.97`) then chooses among them, and is exact where nothing cheaper
-    is proven. A published change of the index needs tuning again.
+    For each target recall and number of hits, finds the fastest settings whose
+    recall against exact search is proven with 95 % confidence on the queries,
+    and stores them with the index. Searches with `--recall 0.97` (in Python
+    `recall=0.97`) then use them; where no faster setting is proven, they are
+    exact. Tune again after a new generation is published.
 
-    Give real queries if you have them: those made of documents only resemble
-    them, and a promise holds for queries like those it was measured with.
+    Use real queries if you have them. A proven recall holds for queries like
+    those it was measured with, and generated queries only resemble real ones.
 
     Examples:
 

@@ -1,4 +1,4 @@
-"""`seismic upsert`: documents of files into a collection that is there."""
+"""`seismic upsert`: add documents to an existing collection."""
 
 from functools import partial
 from pathlib import Path
@@ -16,23 +16,24 @@ from seismic_tools.terminal.progress import Report, progress
 app = typer.Typer(add_completion=False)
 
 ROWS = 1 << 12
-"""Documents of one change: each takes effect whole, and is read back into memory whole."""
+"""Documents per change. A change takes effect as a whole and is read back into memory as a whole."""
 
 
 @app.command()
 def upsert(
-    collection: Annotated[Path, typer.Argument(metavar="OUT", help="Folder of the collection.")],
+    collection: Annotated[Path, typer.Argument(metavar="COLLECTION", help="Folder of the collection.")],
     inputs: Annotated[list[Path], typer.Argument(metavar="INPUT", help=INPUTS)],
-    repair: Annotated[bool, typer.Option("--repair", help="Sort components, add up duplicates, drop zeros.")] = False,
-    workers: Annotated[int, typer.Option(help="Threads that encode texts.")] = 1,
+    repair: Annotated[bool, typer.Option("--repair", help="Sort components, sum duplicates, drop zeros.")] = False,
+    workers: Annotated[int, typer.Option(help="Threads for encoding texts.")] = 1,
 ) -> None:
-    """Put documents into a collection; those whose id is there are replaced.
+    """Add documents to a collection, replacing those with the same id.
 
-    Files are as for `seismic build`, with ids and columns of the collection's
-    types; columns left out are null, and documents without any column keep the
-    payload they have. The collection's encoder, if it has one, makes vectors of
-    documents that have none. All documents are checked before
-    the first is changed. A server that runs answers with them within a second.
+    Inputs have the formats of `seismic build`; ids and columns must have the
+    types of the collection. Missing columns are null; documents without any
+    column keep their stored payload. Documents without a vector are encoded
+    with the encoder of the collection, if it has one. All documents are checked
+    before the first one is stored. A running service returns them within a
+    second.
 
     Examples:
 
@@ -63,7 +64,7 @@ def _texts(entry: EncoderEntry | None, workers: int, report: Report) -> Texts | 
     if entry is None:
         return None
     return Texts(
-        lambda texts: load_recorded(entry).encode_documents(texts),  # now, if there are any
+        lambda texts: load_recorded(entry).encode_documents(texts),  # loaded only if there are texts
         entry.fields,
         threads=workers,
         complete=False,

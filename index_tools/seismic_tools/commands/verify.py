@@ -1,4 +1,4 @@
-"""`seismic verify`: is an index whole?"""
+"""`seismic verify`: check an index for damage."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -16,17 +16,19 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def verify(
-    collection: Annotated[Path, typer.Argument(metavar="OUT", help="Folder of the collection.")],
-    generation: Annotated[str | None, typer.Option(help="A generation other than the one served.")] = None,
+    collection: Annotated[Path, typer.Argument(metavar="COLLECTION", help="Folder of the collection.")],
+    generation: Annotated[str | None, typer.Option(help="Generation to check. Default: the one served.")] = None,
     level: Annotated[
-        Verify, typer.Option("--verify", help="Hashes of all bytes, of a sample drawn anew each time, or of none.")
+        Verify,
+        typer.Option("--verify", help="Check the hashes of all bytes, of a new random sample at each run, or of none."),
     ] = "full",
-    as_json: Annotated[bool, typer.Option("--json", help="The report as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
-    """Look for damage in an index.
+    """Check an index for damage.
 
-    Missing, resized and foreign files, hashes, bounds and invariants: every
-    damaged file is named, and the column in it. Ends with 0 if all is well, with 1 if there is damage.
+    Checks for missing, resized and unknown files, and verifies hashes, bounds
+    and invariants. The report names every damaged file and column. The exit
+    code is 0 for an intact index and 1 for a damaged one.
 
     Examples:
 

@@ -1,1 +1,1 @@
-"""What developers of Seismic run."""
+"""Tools for developers of Seismic."""

@@ -1,7 +1,7 @@
-"""Makes an encoder's folder of a BERT masked language model: `python -m seismic_tools.dev.convert_model SOURCE OUT`.
+"""Convert a BERT masked language model to an encoder folder: `python -m seismic_tools.dev.convert_model SOURCE OUT`.
 
-The ONNX graph is written node by node, from safetensors, so that no deep-learning framework is needed. It ends in the
-largest logit of each component over a text's word pieces. Matrices are stored as float16, and computed with as float32.
+The ONNX graph is built node by node from safetensors, without a deep-learning framework. Its output is the largest
+logit of each component over the word pieces of a text. Matrices are stored as float16 and computed as float32.
 """
 
 import json
@@ -21,14 +21,14 @@ from safetensors.numpy import load_file
 from seismic import InputError
 
 OPSET, IR_VERSION = 20, 9
-"""The first with Gelu; what it needs."""
+"""The first opset with Gelu, and the IR version it requires."""
 
 NOTHING_LEFT = -1e9
-"""Added to the attention that a padding gets."""
+"""Added to the attention scores of padding."""
 
 
 class Bert(BaseModel):
-    """What config.json says of the network."""
+    """Shape of the network, from config.json."""
 
     model_type: str
     hidden_act: str
@@ -40,7 +40,7 @@ class Bert(BaseModel):
 
 
 class Graph:
-    """An ONNX graph that grows by a node with each call. Weights keep their names, other values are numbered."""
+    """An ONNX graph that every call extends by a node. Weights keep their names, other values are numbered."""
 
     def __init__(self, weights: dict[str, npt.NDArray[Any]]) -> None:
         self.weights = {name.replace("gamma", "weight").replace("beta", "bias"): weights[name] for name in weights}
@@ -48,41 +48,42 @@ class Graph:
         self.constants: dict[str, onnx.TensorProto] = {}
 
     def add(self, operator: str, *inputs: str, result: str = "", **attributes: Any) -> str:
-        """Apply an operator; the name of its result."""
+        """Apply an operator and return the name of its result."""
         result = result or f"value {len(self.nodes)}"
         self.nodes.append(helper.make_node(operator, inputs, [result], **attributes))
         return result
 
     def constant(self, value: Any, kind: npt.DTypeLike = np.int64, name: str = "") -> str:
-        """A constant; unnamed ones are named by their value."""
+        """Add a constant and return its name; unnamed constants are named after their value."""
         array = np.ascontiguousarray(value, kind) if name else np.array(value, kind)
         name = name or f"{array.dtype} {array.tolist()}"
         self.constants.setdefault(name, numpy_helper.from_array(array, name))
         return name
 
     def weight(self, name: str) -> npt.NDArray[Any]:
-        """Weights of the model."""
+        """Return weights of the model; InputError if they are missing."""
         if name not in self.weights:
             raise InputError(f"found no weights {name!r}, expected those of a BERT masked language model")
         return self.weights[name]
 
     def matrix(self, name: str, value: npt.NDArray[Any]) -> str:
-        """A matrix, stored as float16."""
+        """Add a matrix, stored as float16."""
         return self.add("Cast", self.constant(value, np.float16, name), to=TensorProto.FLOAT)
 
     def linear(self, values: str, name: str) -> str:
-        """A dense layer."""
+        """Add a dense layer."""
         product = self.add("MatMul", values, self.matrix(f"{name}.weight", self.weight(f"{name}.weight").T))
         return self.add("Add", product, self.constant(self.weight(f"{name}.bias"), np.float32, f"{name}.bias"))
 
     def normalized(self, values: str, name: str, epsilon: float) -> str:
-        """A layer normalisation."""
+        """Add a layer normalisation."""
         scale, bias = (self.constant(self.weight(one), np.float32, one) for one in (f"{name}.weight", f"{name}.bias"))
         return self.add("LayerNormalization", values, scale, bias, axis=-1, epsilon=epsilon)
 
 
 def convert(weights: dict[str, npt.NDArray[Any]], bert: Bert) -> onnx.ModelProto:
-    """The model, from `input_ids` and `attention_mask` int64 [texts, pieces] to `logits` float32 [texts, dimension]."""
+    """Return the model, from `input_ids` and `attention_mask` int64 [texts, pieces] to `logits` float32 [texts,
+    dimension]."""
     graph = Graph(weights)
     present = graph.add("Cast", "attention_mask", to=TensorProto.BOOL)
     words = graph.weight("bert.embeddings.word_embeddings.weight")
@@ -95,7 +96,7 @@ def convert(weights: dict[str, npt.NDArray[Any]], bert: Bert) -> onnx.ModelProto
     head = "cls.predictions"
     values = graph.add("Gelu", graph.linear(values, f"{head}.transform.dense"))
     values = graph.normalized(values, f"{head}.transform.LayerNorm", bert.layer_norm_eps)
-    # Paddings become copies of the first piece: they leave the maximum as it is, and no logit needs masking.
+    # Padding becomes copies of the first piece, which do not change the maximum, so no logit needs masking.
     first = graph.add("Slice", values, graph.constant([0]), graph.constant([1]), graph.constant([1]))
     values = graph.add("Where", graph.add("Unsqueeze", present, graph.constant([2])), values, first)
     if f"{head}.decoder.weight" in graph.weights:
@@ -108,7 +109,7 @@ def convert(weights: dict[str, npt.NDArray[Any]], bert: Bert) -> onnx.ModelProto
 
 
 def _embedded(graph: Graph, words: str, bert: Bert) -> str:
-    """Each piece's embedding, with that of its position and of the first kind of text, the only one."""
+    """Add the embeddings of pieces, positions and the first token type, the only one in use."""
     name = "bert.embeddings"
     kinds = graph.weight(f"{name}.token_type_embeddings.weight")
     places = graph.matrix("positions", graph.weight(f"{name}.position_embeddings.weight") + kinds[0])
@@ -155,7 +156,7 @@ def _model(graph: Graph, dimension: int) -> onnx.ModelProto:
 
 
 def read_source(folder: Path) -> tuple[dict[str, npt.NDArray[Any]], Bert]:
-    """Weights and shape of a model's folder; InputError if it has none, or those of another network."""
+    """Read weights and shape from the folder of a model; InputError if they are missing or of another network."""
     try:
         bert = Bert.model_validate_json((folder / "config.json").read_bytes())
         weights = load_file(folder / "model.safetensors")
@@ -169,10 +170,15 @@ def read_source(folder: Path) -> tuple[dict[str, npt.NDArray[Any]], Bert]:
 
 def main(
     source: Annotated[Path, typer.Argument(help="Folder with config.json, model.safetensors and tokenizer.json.")],
-    out: Annotated[Path, typer.Argument(help="Folder to make; its name is the encoder's.")],
-    max_length: Annotated[int, typer.Option(help="Word pieces of a text that are encoded.")] = 256,
+    out: Annotated[Path, typer.Argument(help="Folder to create. Its name is the name of the encoder.")],
+    max_length: Annotated[int, typer.Option(help="Maximum number of word pieces per text.")] = 256,
 ) -> None:
-    """Make an encoder of a BERT model trained as SPLADE."""
+    """Convert a BERT model trained as SPLADE to an encoder.
+
+    Examples:
+
+        python -m seismic_tools.dev.convert_model ./splade-v3 ./encoders/splade-v3
+    """
     model = convert(*read_source(source))
     out.mkdir(parents=True)
     onnx.save(model, out / "model.onnx")

@@ -1,4 +1,4 @@
-"""A tour of the project on SciFact: build, serve, ask, evaluate. `make demo` runs it."""
+"""A tour of the project on SciFact: build, serve, search, evaluate. `make demo` runs it."""
 
 import contextlib
 import json
@@ -19,11 +19,11 @@ ROOT = Path(__file__).resolve().parents[3]
 DATA = Path("tests/data/scifact")
 START_SECONDS = 300
 
-_http = build_opener(ProxyHandler({}))  # a proxy in the environment could not reach this machine's own service
+_http = build_opener(ProxyHandler({}))  # proxies cannot reach a service on this machine
 
 
 def main(folder: Path = Path("demo")) -> None:
-    """Run the tour; `folder`, relative to the repository, gets the collection."""
+    """Run the tour; the collection goes to `folder`, relative to the repository."""
     collection = folder / "scifact"
     _seismic("build", DATA / "documents.parquet", collection, "--encoder", "splade-tiny", "--replace")
     with _service(folder) as url:
@@ -45,7 +45,7 @@ def _seismic(verb: str, *arguments: str | Path) -> None:
 
 
 def _command(verb: str, *arguments: str | Path) -> list[str]:
-    """The command line, shown as one would type it."""
+    """Print a command line and return it."""
     words = [verb, *map(str, arguments)]
     print(f"\n$ seismic {' '.join(words)}", flush=True)
     return [sys.executable, "-m", "seismic_tools.cli", *words]
@@ -53,7 +53,7 @@ def _command(verb: str, *arguments: str | Path) -> list[str]:
 
 @contextlib.contextmanager
 def _service(folder: Path) -> Iterator[str]:
-    """The URL of a service that is ready; it ends with the context, however that ends."""
+    """Start a service and yield its URL once it is ready; it stops with the context."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = _command("serve", folder, "--port", str(port), "--log-level", "warning")
@@ -64,7 +64,7 @@ def _service(folder: Path) -> Iterator[str]:
             yield url
         finally:
             process.terminate()
-            process.wait()  # after Ctrl-C, Popen itself would wait a quarter of a second only
+            process.wait()  # Popen itself waits only 0.25 s after Ctrl-C
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], url: str) -> None:
@@ -72,7 +72,7 @@ def _wait_until_ready(process: subprocess.Popen[bytes], url: str) -> None:
     while time.monotonic() < give_up:
         if process.poll() is not None:
             sys.exit(f"error: the service ended with code {process.returncode}")
-        with contextlib.suppress(URLError), _http.open(url):  # refused, or 503: not yet
+        with contextlib.suppress(URLError), _http.open(url):  # connection refused, or 503
             return
         time.sleep(0.1)
     sys.exit(f"error: the service was not ready after {START_SECONDS} s")
@@ -85,14 +85,14 @@ def _post(url: str, body: dict[str, Any]) -> Any:
 
 
 def _claims(count: int) -> list[str]:
-    """Some claims of the test split."""
+    """Return claims of the test split."""
     table = pq.read_table(ROOT / DATA / "queries.parquet", columns=["text"], filters=[("split", "=", "test")])
     claims: list[str] = table["text"].slice(0, count).to_pylist()
     return claims
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # unwinds, which ends the service
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # unwinds, which stops the service
     try:
         main()
     except KeyboardInterrupt:

@@ -1,1 +1,1 @@
-"""Measurements."""
+"""Measurements of speed, size and effectiveness."""

@@ -1,4 +1,4 @@
-"""What `seismic evaluate` measures: overlap with the exact answer, agreement with judgements, time."""
+"""Measures of `seismic evaluate`: recall against exact answers, effectiveness by judgements, latency."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -26,16 +26,16 @@ class Latency:
 
 
 def recall(found: npt.NDArray[np.int64], exact: npt.NDArray[np.int64]) -> float:
-    """Mean share of the exact top k among the documents found, both document numbers [n, k] with pads of -1.
+    """Return the mean share of the exact top k that was found. Both are document numbers [n, k], padded with -1.
 
-    Queries that no document matches do not count; NaN if there are no others.
+    Queries that match no document do not count; NaN if there are no others.
     """
     shares = shares_found(found, exact)
     return float(shares.mean()) if len(shares) else float("nan")
 
 
 def effectiveness(qrels: Sequence[Qrel], run: Callable[[int], Sequence[ScoredDoc]]) -> dict[str, float]:
-    """Means of MEASURES over the queries of `qrels`. `run(k)`: what searches for k hits find; k is a measure's own."""
+    """Return the means of MEASURES over the queries of `qrels`. `run(k)` returns the hits of searches for k hits."""
     results = {}
     for measure in MEASURES:
         hits = run(measure["cutoff"])
@@ -44,7 +44,7 @@ def effectiveness(qrels: Sequence[Qrel], run: Callable[[int], Sequence[ScoredDoc
 
 
 def latencies(search: Callable[[Any], object], queries: Sequence[Any]) -> npt.NDArray[np.float64]:
-    """float64 [n]: microseconds of `search`, called with one query after another."""
+    """Return the microseconds of `search` per query, float64 [n], one query after another."""
     times = np.empty(len(queries))
     for number, query in enumerate(queries):
         began = time.perf_counter_ns()
@@ -54,6 +54,6 @@ def latencies(search: Callable[[Any], object], queries: Sequence[Any]) -> npt.ND
 
 
 def summary(microseconds: npt.NDArray[np.float64]) -> Latency:
-    """Percentiles and mean."""
+    """Return percentiles and mean."""
     p50, p95, p99 = np.percentile(microseconds, (50, 95, 99)).tolist()
     return Latency(p50, p95, p99, float(microseconds.mean()))

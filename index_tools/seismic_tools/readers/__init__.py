@@ -1,4 +1,4 @@
-"""Reading collections: files of documents with sparse vectors, as a stream of batches."""
+"""Read collections: files of documents with sparse vectors, as a stream of batches."""
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -69,18 +69,18 @@ READERS: dict[str, Reader] = {
     ".ciff": read_ciff,
     ".ciff.gz": partial(read_ciff, compression="gzip"),
 }
-"""Ending of a file's name -> its reader."""
+"""Ending of a file name -> its reader."""
 
 LAST_RESORT = (".json", ".json.gz", ".tsv", ".tsv.gz")
-"""Endings that a folder's files count for only if it has no others: much else is called so."""
+"""Endings read from a folder only if it has no files with other endings, because many other files have them."""
 
 INPUTS = f"{', '.join(READERS)}, or folders of them."
-"""What commands say about their inputs."""
+"""Help text for the inputs of commands."""
 
 
 class Start(NamedTuple):
-    """Where reading goes on: behind `row` rows of file number `file`, and `rows` of all files; `first` is the last
-    batch of the first file, if that was read."""
+    """Where reading continues: after `row` rows of file number `file`, and `rows` of all files. `first` is the
+    last batch of the first file, if that was read."""
 
     file: int = 0
     row: int = 0
@@ -99,22 +99,22 @@ def read_collection(
     ending: str | None = None,
     start: Start = BEGINNING,
 ) -> Iterator[Batch]:
-    """All rows of all files, in order; folders stand for the supported files in them, sorted by name.
+    """Yield all rows of all files, in order; a folder stands for the supported files in it, sorted by name.
 
-    Every file must have the same columns; rows of formats without ids are numbered through all files. `progress` is
-    told (bytes read, bytes in all). `ending`: what to take the files for, whatever their names. Raises InputError, and
+    Every file must have the same columns. Rows of formats without ids are numbered across all files. `progress` is
+    called with (bytes read, total). `ending` overrides the format given by the file names. Raises InputError, and
     VectorError with file, row and field.
     """
     files = find_files(paths, ending)
     sizes = [file.stat().st_size for file in files]
-    first, rows = start.first, start.rows  # `first`: the last batch of the first file, which has all of its columns
+    first, rows = start.first, start.rows  # the last batch of a file has all of its columns
     for number, file in enumerate(files[start.file :], start.file):
         last: Batch | None = None
         here = reading._replace(skip=start.row if number == start.file else 0)
         for last in reader_of(file, ending)(file, here):
             if last.documents is NO_DOCUMENTS:
                 if reading.texts and reading.texts.always:
-                    raise InputError(f"{file}: holds vectors only, expected texts to encode")
+                    raise InputError(f"{file}: found only vectors, expected texts to encode")
                 last = last._replace(documents=pa.table({"id": np.arange(rows, rows + len(last.vectors))}))
             rows += len(last.vectors)
             if first:
@@ -130,7 +130,7 @@ def read_collection(
 
 
 def find_files(paths: Sequence[Path], ending: str | None = None) -> list[Path]:
-    """The files behind `paths`; InputError for what is missing, unsupported or an empty folder."""
+    """Return the files of `paths`; InputError for missing or unsupported files and for empty folders."""
     files = []
     for path in paths:
         if is_dataset(path):
@@ -150,27 +150,27 @@ def _files_of_folder(folder: Path, ending: str | None) -> list[Path]:
     inside = visible if ending else [file for file in visible if ending_of(file)]
     chosen = [file for file in inside if ending or ending_of(file) not in LAST_RESORT] or inside
     if not chosen:
-        raise InputError(f"{folder}: no {_endings()} file in this folder")
+        raise InputError(f"{folder}: found no supported file, expected {_endings()}")
     return chosen
 
 
 def find_named(folder: Path, name: str) -> Path:
-    """The file or dataset of a folder that is called `name`, whatever its ending; InputError if there is none."""
+    """Return the file or dataset `name` in a folder, with any supported ending; InputError if there is none."""
     if is_dataset(folder / name):
         return folder / name
     found = [folder / f"{name}{ending}" for ending in READERS if (folder / f"{name}{ending}").is_file()]
     if not found:
-        raise InputError(f"{folder}: no {name}{next(iter(READERS))} in it, nor {name} with another supported ending")
+        raise InputError(f"{folder}: found no {name}{next(iter(READERS))}, nor {name} with another supported ending")
     return found[0]
 
 
 def ending_of(path: Path) -> str | None:
-    """The supported ending of a file's name, if it has one."""
+    """Return the supported ending of a file name, or None."""
     return next((ending for ending in READERS if path.name.endswith(ending)), None)
 
 
 def reader_of(path: Path, ending: str | None = None) -> Reader:
-    """What reads a file; InputError if nothing does."""
+    """Return the reader of a file; InputError if there is none."""
     known = ending or ending_of(path)
     if known not in READERS:
         raise InputError(f"{path}: unsupported ending{f' {ending}' if ending else ''}; expected {_endings()}")
@@ -183,18 +183,22 @@ def _endings() -> str:
 
 
 def _check_agreement(first: Batch, batch: Batch) -> None:
-    """Every column is one of the first file's, of its type; types inferred from JSON need only go together."""
+    """Check that the first file has every column with its type; types inferred from JSON need only be compatible."""
     here, there = batch.rows.file, first.rows.file
     if batch.by_token != first.by_token:
         kinds = {True: "tokens", False: "indices"}
-        raise InputError(f"{here} has vectors of {kinds[batch.by_token]}, but {there} of {kinds[first.by_token]}")
+        raise InputError(
+            f"{here} has vectors of {kinds[batch.by_token]}, but {there} has vectors of {kinds[first.by_token]}"
+        )
     known = first.documents.schema
     for column in batch.documents.schema:
         if column.name not in known.names:
-            raise InputError(f"{here} has a column '{column.name}', but {there} has none; all files need the same")
+            raise InputError(
+                f"{here} has a column '{column.name}', but {there} does not; all files need the same columns"
+            )
         expected = known.field(column.name).type
         inferred = "line" in (batch.rows.unit, first.rows.unit)
-        if column.type != expected and not (inferred and _go_together(column.type, expected)):
+        if column.type != expected and not (inferred and _compatible(column.type, expected)):
             raise InputError(f"column '{column.name}' is {column.type} in {here}, but {expected} in {there}")
 
 
@@ -202,10 +206,10 @@ def _check_nothing_missing(first: Batch, last: Batch) -> None:
     for name in first.documents.schema.names:
         if name not in last.documents.schema.names:
             here, there = last.rows.file, first.rows.file
-            raise InputError(f"{there} has a column '{name}', but {here} has none; all files need the same")
+            raise InputError(f"{there} has a column '{name}', but {here} does not; all files need the same columns")
 
 
-def _go_together(kind: pa.DataType, other: pa.DataType) -> bool:
+def _compatible(kind: pa.DataType, other: pa.DataType) -> bool:
     try:
         common_type(kind, other)
     except pa.ArrowException:

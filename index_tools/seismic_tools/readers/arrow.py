@@ -1,4 +1,4 @@
-"""Parquet files, and Arrow IPC in both of its forms: files (.arrow, .feather) and streams (Hugging Face datasets)."""
+"""Parquet, and Arrow IPC as files (.arrow, .feather) and as streams (Hugging Face datasets)."""
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -32,15 +32,15 @@ _END_OF_STREAM = b"\xff\xff\xff\xff\0\0\0\0"
 
 
 def read_parquet(path: Path, reading: Reading) -> Iterator[Batch]:
-    """Batches of a Parquet file; VectorError names row and field, InputError a broken file."""
-    options = {"page_checksum_verification": True, "pre_buffer": False}  # the buffer would keep all that was read
+    """Yield the batches of a Parquet file. VectorError names row and field, InputError a damaged file."""
+    options = {"page_checksum_verification": True, "pre_buffer": False}  # the buffer would keep everything read
     with readable(path, "Parquet"), pq.ParquetFile(path, **options) as file:
         total = file.metadata.num_rows
         yield from _read(path, reading, file.iter_batches(BATCH_ROWS), lambda rows: rows / total)
 
 
 def read_ipc(path: Path, reading: Reading) -> Iterator[Batch]:
-    """Batches of an Arrow IPC file or stream; VectorError names row and field, InputError a broken file."""
+    """Yield the batches of an Arrow IPC file or stream. VectorError names row and field, InputError a damaged file."""
     with readable(path, "Arrow IPC"), pa.memory_map(str(path)) as raw:
         is_file = raw.read(len(_FILE_MAGIC)) == _FILE_MAGIC
         raw.seek(0)
@@ -56,10 +56,10 @@ def read_ipc(path: Path, reading: Reading) -> Iterator[Batch]:
 
 
 def _check_end_of_stream(raw: pa.MemoryMappedFile) -> None:
-    """Arrow takes a stream that was cut off between two of its messages for a whole one."""
+    """Check the end marker, because Arrow accepts a stream that is cut off between two messages."""
     raw.seek(max(0, raw.size() - len(_END_OF_STREAM)))
     if raw.read() != _END_OF_STREAM:
-        raise BrokenFileError("found neither a file nor a stream with an end")
+        raise BrokenFileError("found neither a file nor a complete stream")
     raw.seek(0)
 
 
@@ -72,7 +72,7 @@ def _slices(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 def _read(
     path: Path, reading: Reading, batches: Iterable[pa.RecordBatch], share: Callable[[int], float]
 ) -> Iterator[Batch]:
-    """`share`: rows so far -> how much of the file that is."""
+    """Yield batches; `share` maps rows so far to the share of the file."""
     first = 0
     for whole in batches:
         batch = whole.slice(max(0, reading.skip - first))
@@ -92,10 +92,10 @@ def _read(
 
 
 def _check_intact(batch: pa.RecordBatch) -> None:
-    """No name twice, text is UTF-8, and offsets stay inside their buffers: neither format promises it."""
+    """Check that names are unique, text is UTF-8, and offsets stay inside their buffers; no format guarantees it."""
     for name in batch.schema.names:
         if batch.schema.names.count(name) > 1:
-            raise VectorError("there are two columns of this name", field=name)
+            raise VectorError("found two columns of this name", field=name)
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
         try:
             column.validate(full=True)
@@ -113,13 +113,13 @@ def _intact(column: pa.Array) -> bool:
 
 
 def _vector_columns(batch: pa.RecordBatch) -> frozenset[str]:
-    """A list of `tokens` has no weights: it is a column like any other, beside the vector."""
+    """Return the columns of the vector. A list of `tokens` has no weights, so it is an ordinary column."""
     lists = {field.name for field in batch.schema if pa.types.is_list(field.type) or pa.types.is_large_list(field.type)}
     return VECTOR_FIELDS.intersection(batch.schema.names) - ({"tokens"} & lists)
 
 
 def _documents(batch: pa.RecordBatch) -> pa.Table:
-    """The columns that are not the vector. Dictionaries are decoded: they may change between batches."""
+    """Return the other columns. Dictionaries are decoded, because they may change between batches."""
     columns, vector = {}, _vector_columns(batch)
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
         if name not in vector:
@@ -146,7 +146,7 @@ def _vectors(batch: pa.RecordBatch, field: str, reading: Reading, documents: pa.
 
 
 def _from_map(column: pa.MapArray, field: str, component: Callable[[str], int]) -> Triple:
-    """CSR triple of map<string, number>; every distinct token is looked up once."""
+    """Return the CSR triple of map<string, number>; every distinct token is looked up once."""
     offsets = column.offsets.to_numpy().astype(np.int64)
     starts = offsets - offsets[0]
     keys, items = column.keys[offsets[0] : offsets[-1]], column.items[offsets[0] : offsets[-1]]
@@ -169,7 +169,7 @@ def _from_map(column: pa.MapArray, field: str, component: Callable[[str], int]) 
 
 
 def _from_struct(column: pa.StructArray, field: str, component: Callable[[str], int]) -> Triple:
-    """CSR triple of a struct whose fields are the tokens; null means that a token is absent."""
+    """Return the CSR triple of a struct with a field per token; null means that the token is absent."""
     rows, components, weights = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], [np.zeros(0, np.float32)]
     for token, child in zip(column.type.names, column.flatten(), strict=True):
         present = np.flatnonzero(child.is_valid().to_numpy(zero_copy_only=False))

@@ -1,4 +1,4 @@
-"""What every reader yields, and the rules that all formats share."""
+"""Batches that readers yield, and rules that all formats share."""
 
 import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ from seismic_tools.readers.texts import Texts, is_text
 
 BATCH_ROWS = 4096
 BATCH_NNZ = 1 << 20
-"""Components of a batch from a format that does not say how long a row can be: a longer row comes alone."""
+"""Maximum components per batch in formats with rows of any length; a longer row is a batch of its own."""
 
 NO_DOCUMENTS = pa.table({})
 BY_TOKEN = frozenset({"vector", "tokens"})
@@ -24,7 +24,7 @@ VECTOR_FIELDS = BY_TOKEN | {"indices", "values"}
 
 
 class Tokens(dict[str, int]):
-    """Token -> component. `growing`: an unknown token gets the next free component; otherwise it is a KeyError."""
+    """Token -> component. `growing`: an unknown token gets the next component; otherwise it is a KeyError."""
 
     def __init__(self, known: Iterable[str] = (), *, growing: bool = True) -> None:
         super().__init__((token, component) for component, token in enumerate(known))
@@ -38,10 +38,11 @@ class Tokens(dict[str, int]):
 
 
 class Reading(NamedTuple):
-    """How vectors are read: `dimension` None takes what comes; `repair` as in SparseVectors.
+    """How to read vectors.
 
-    `skip`: how many rows at the beginning of the file are left out. `scratch`: a folder for temporary files of formats
-    that must be turned around; None takes the system's. `texts` makes vectors of documents that have none.
+    `dimension`: None accepts any component; `repair`: as in SparseVectors; `skip`: rows to skip at the start of the
+    file; `scratch`: folder for temporary files of formats that must be inverted (None: that of the system); `texts`
+    encodes documents without a vector.
     """
 
     tokens: Tokens
@@ -53,28 +54,27 @@ class Reading(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """Where the rows of a batch stand: `numbers` of lines (from 1) or rows (from 0) of `file`."""
+    """Origin of the rows of a batch: `numbers` of lines (from 1) or rows (from 0) in `file`."""
 
     file: Path
     unit: str
     numbers: Sequence[int]
 
     def place(self, row: int) -> str:
-        """Where row `row` of the batch stands, as error messages name it."""
+        """Return the origin of a row of the batch, as error messages name it."""
         return f"{self.file}, {self.unit} {self.numbers[row]}"
 
     def placed(self, error: VectorError) -> VectorError:
-        """The error of a row of the batch, with the place of that row in the file."""
+        """Return the error of a row of the batch with the origin of that row."""
         place = str(self.file) if error.row is None else self.place(error.row)
         return VectorError(error.problem, field=error.field, source=place)
 
 
 class Batch(NamedTuple):
-    """Some rows of one file.
+    """Rows of one file.
 
-    ``documents``: `id`, perhaps `text`, and metadata columns; `NO_DOCUMENTS` from formats without ids, whose rows
-    `read_collection` numbers. ``by_token``: whether the vectors came as tokens; ``read``: the share of the file read so
-    far, 0 to 1.
+    ``documents``: `id`, optional `text`, and metadata columns; `NO_DOCUMENTS` for formats without ids, whose rows
+    `read_collection` numbers. ``by_token``: whether vectors came as tokens; ``read``: share of the file read so far.
     """
 
     rows: Rows
@@ -85,25 +85,27 @@ class Batch(NamedTuple):
 
 
 class BrokenFileError(Exception):
-    """What is wrong with a file by the rules of its format; `readable` says which file."""
+    """A violation of a file format; `readable` adds the file."""
 
 
 @contextmanager
 def readable(path: Path, kind: str) -> Iterator[None]:
-    """Turn what a broken file makes its library raise, and BrokenFileError, into an InputError."""
+    """Turn the errors that libraries raise for a damaged file, and BrokenFileError, into InputError."""
     try:
         yield
     except (pa.ArrowException, OSError, EOFError, UnicodeDecodeError, zlib.error, BrokenFileError) as error:
-        raise InputError(f"{path}: cannot be read as {kind}, or only in part: {error}") from None
+        raise InputError(f"{path}: cannot be read as {kind}: {error}") from None
 
 
 TO_ENCODE = "text"
-"""In place of the field of vectors, if there are none and texts are encoded."""
+"""Stands for the vector field of documents that are encoded."""
 
 
 def vector_field(fields: Collection[str], texts: Texts | None = None) -> str:
-    """Which of `indices`, `vector` or `tokens` holds the vector, or TO_ENCODE; VectorError if there are two, or
-    none and nothing to make one."""
+    """Return the field with the vector: `indices`, `vector`, `tokens` or TO_ENCODE.
+
+    VectorError for several of them, or for none without an encoder.
+    """
     found = VECTOR_FIELDS.intersection(fields)
     if texts and (texts.always or not found):
         return TO_ENCODE
@@ -111,14 +113,14 @@ def vector_field(fields: Collection[str], texts: Texts | None = None) -> str:
         return "indices"
     if found in ({"vector"}, {"tokens"}):
         return next(iter(found))
-    names = " and ".join(sorted(found)) or "none of them, and no encoder to make one of text"
+    names = " and ".join(sorted(found)) or "none of them, and no encoder for texts"
     raise VectorError(f"expected 'indices' and 'values', or 'vector', or 'tokens' (found {names})")
 
 
 def token_vectors(
     starts: npt.NDArray[np.int64], components: npt.NDArray[Any], weights: npt.NDArray[Any], reading: Reading, field: str
 ) -> SparseVectors:
-    """Vectors of token maps, given as a CSR triple. A map has no order, so components are sorted here."""
+    """Return vectors of token maps, given as a CSR triple; sorts components, because maps have no order."""
     rows = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
     order = np.argsort(rows << 32 | components)
     try:
@@ -130,7 +132,7 @@ def token_vectors(
 
 
 def document_table(columns: Mapping[str, pa.Array]) -> pa.Table:
-    """Documents from their columns: `id` has to be there, strings or integers and never null; `text` is strings."""
+    """Return documents from columns. `id` must be strings or integers without nulls, `text` must be strings."""
     if "id" not in columns:
         raise VectorError(f"column is missing (found {', '.join(columns) or 'no others'})", field="id")
     ids = columns["id"]
@@ -146,7 +148,7 @@ def document_table(columns: Mapping[str, pa.Array]) -> pa.Table:
 
 
 def check_unique(ids: pa.ChunkedArray, places: Sequence[Rows]) -> None:
-    """VectorError if an id occurs twice; `places` says where the ids of each batch came from."""
+    """Raise VectorError for a repeated id; `places` has the origins of each batch."""
     repeat = find_repeat(ids)
     if repeat is None:
         return
@@ -158,13 +160,13 @@ def check_unique(ids: pa.ChunkedArray, places: Sequence[Rows]) -> None:
         return places[part].place(row - int(ends[part]))  # counted from the end of its batch
 
     raise VectorError(
-        f"found id {ids[row].as_py()!r} again, first in {place(earlier)}; expected each once",
+        f"found id {ids[row].as_py()!r} again, first in {place(earlier)}; expected unique ids",
         field="id",
         source=place(row),
     )
 
 
 def common_type(kind: pa.DataType, other: pa.DataType) -> pa.DataType:
-    """The type that can hold both: null < anything, int64 < double, and so on; pa.ArrowException if there is none."""
+    """Return the type that can hold both: null < anything, int64 < double; pa.ArrowException if there is none."""
     schemas = [pa.schema([("", kind)]), pa.schema([("", other)])]
     return pa.unify_schemas(schemas, promote_options="permissive").field(0).type

@@ -1,4 +1,4 @@
-"""CIFF, the Common Index File Format: an inverted index, turned around on disk."""
+"""CIFF, the Common Index File Format: an inverted index, inverted back to documents on disk."""
 
 import gzip
 from collections.abc import Iterator
@@ -28,13 +28,14 @@ Compression = Literal["gzip"]
 
 
 LISTS = 1000
-"""Postings lists read between two reports of progress."""
+"""Posting lists read between two progress reports."""
 
 
 def read_ciff(path: Path, reading: Reading, compression: Compression | None = None) -> Iterator[Batch]:
-    """Batches of a CIFF file; terms are tokens, impacts values. VectorError names the row, InputError what broke.
+    """Yield the batches of a CIFF file. Terms become tokens and impacts values.
 
-    Memory holds the longest postings list and a fixed number of postings; the others lie in `reading.scratch`.
+    VectorError names the row, InputError the damage. Memory holds the longest posting list and a fixed number of
+    postings; the rest is in `reading.scratch`.
     """
     with readable(path, "CIFF"), path.open("rb") as raw, inversion(reading.scratch) as turned:
         size = path.stat().st_size
@@ -43,8 +44,8 @@ def read_ciff(path: Path, reading: Reading, compression: Compression | None = No
         _check_header(header)
         seen: set[int] = set()
         for number in range(header.num_postings_lists):
-            _add(turned, path, read_message(file, PostingsList, f"postings list {number:,}"), header, reading, seen)
-            if number % LISTS == LISTS - 1:  # no rows yet, but a sign of life
+            _add(turned, path, read_message(file, PostingsList, f"posting list {number:,}"), header, reading, seen)
+            if number % LISTS == LISTS - 1:  # no rows yet, but progress
                 yield _batch(path, reading, turned, 0, [], raw.tell() / size)
         for first in range(0, header.num_docs, BATCH_ROWS):
             last = min(first + BATCH_ROWS, header.num_docs)
@@ -53,32 +54,32 @@ def read_ciff(path: Path, reading: Reading, compression: Compression | None = No
             if kept < last:
                 yield _batch(path, reading, turned, kept, ids[kept - first :], raw.tell() / size)
         if file.read(1):
-            raise BrokenFileError("there is more behind the last document record")
+            raise BrokenFileError("found data after the last document record")
 
 
 def _check_header(header: Message) -> None:
     if header.version != VERSION:
         raise BrokenFileError(f"found version {header.version}, expected {VERSION}")
     if min(header.num_postings_lists, header.num_docs) < 0:
-        raise BrokenFileError(f"found {header.num_postings_lists} postings lists of {header.num_docs} documents")
+        raise BrokenFileError(f"found {header.num_postings_lists} posting lists and {header.num_docs} documents")
 
 
 def _add(turned: Inversion, path: Path, listed: Message, header: Message, reading: Reading, seen: set[int]) -> None:
-    """Check a postings list and hand its postings on; `seen` has the components of those before."""
+    """Check a posting list and add its postings; `seen` holds the components of earlier lists."""
     term = listed.term
     try:
         component = reading.tokens[term]
     except KeyError:
         raise VectorError(f"term {term!r} is not in the vocabulary", source=str(path)) from None
     if component in seen:
-        raise BrokenFileError(f"there are two postings lists of {term!r}")
+        raise BrokenFileError(f"found two posting lists of {term!r}")
     seen.add(component)
     gaps, impacts = postings_of(listed)
     if listed.df != len(gaps):
         raise BrokenFileError(f"found {len(gaps):,} postings of {term!r}, expected {listed.df:,}")
     documents = np.cumsum(gaps)
     if len(gaps) and ((gaps[1:] <= 0).any() or gaps[0] < 0 or documents[-1] >= header.num_docs):
-        raise BrokenFileError(f"postings of {term!r} do not ascend within {header.num_docs:,} documents")
+        raise BrokenFileError(f"postings of {term!r} are not ascending document numbers below {header.num_docs:,}")
     if (impacts <= 0).any():
         raise BrokenFileError(f"found an impact of {impacts.min()} for {term!r}, expected 1 or more")
     components = np.full(len(gaps), component, np.uint32)
@@ -86,7 +87,7 @@ def _add(turned: Inversion, path: Path, listed: Message, header: Message, readin
 
 
 def postings_of(listed: Message) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """(gaps, impacts) of a postings list."""
+    """Return (gaps, impacts) of a posting list."""
     postings = listed.postings
     gaps, impacts = (np.fromiter(map(attrgetter(name), postings), np.int64, len(postings)) for name in ("docid", "tf"))
     return gaps, impacts
@@ -95,7 +96,7 @@ def postings_of(listed: Message) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.
 def _id(record: Message, row: int) -> str:
     if record.docid != row:
         raise BrokenFileError(
-            f"found the record of document {record.docid}, expected that of {row}: they are to be in order"
+            f"found the record of document {record.docid}, expected that of document {row}: records must be in order"
         )
     identity: str = record.collection_docid
     return identity

@@ -1,8 +1,8 @@
-"""The Common Index File Format (Lin et al., arXiv 2003.08276): its messages, and how a file strings them together.
+"""Messages of the Common Index File Format (Lin et al., arXiv 2003.08276) and their framing.
 
-A file is a Header, postings lists, and records of documents, each message behind its length as a varint. The messages
-are in a pool of their own, so another copy of them in the process does no harm; generated code would need the very
-major version of protobuf that it was generated with.
+A file is a Header, posting lists and document records, each message prefixed with its length as a varint. The messages
+live in a descriptor pool of their own, so that another definition in the process does not conflict. Generated code
+would be tied to one major version of protobuf.
 """
 
 from itertools import count
@@ -15,7 +15,7 @@ from seismic_tools.readers.batch import BrokenFileError
 
 VERSION = 1
 LARGEST = (1 << 31) - 1
-"""The largest impact, document number or message: all are signed integers of 32 bits."""
+"""Largest impact, document number and message length: all are signed 32-bit integers."""
 
 Message: TypeAlias = Any
 
@@ -34,7 +34,7 @@ _FIELDS: dict[str, dict[str, str]] = {
     "PostingsList": {"term": "STRING", "df": "INT64", "cf": "INT64", "postings": "MESSAGE"},
     "DocRecord": {"docid": "INT32", "collection_docid": "STRING", "doclength": "INT32"},
 }
-"""Message -> its fields, numbered from 1. A `docid` of a posting is the distance from the posting before."""
+"""Message -> its fields, numbered from 1. The `docid` of a posting is the gap to the previous posting."""
 
 
 def _classes() -> dict[str, type[Message]]:
@@ -59,7 +59,7 @@ Header, PostingsList, DocRecord = (_CLASSES[name] for name in ("Header", "Postin
 
 
 def read_message(file: BinaryIO, kind: type[Message], what: str) -> Message:
-    """The next message of a file; BrokenFileError, about `what`, if there is none or it is damaged."""
+    """Read the next message; BrokenFileError, naming `what`, if it is missing or damaged."""
     length = _read_varint(file, what)
     data = file.read(length)
     if len(data) < length:
@@ -80,12 +80,12 @@ def _read_varint(file: BinaryIO, what: str) -> int:
         if byte[0] < 0x80:
             break
     if not value <= LARGEST:
-        raise BrokenFileError(f"{what} is damaged: found {value:,} as its length")
+        raise BrokenFileError(f"{what} is damaged: found a length of {value:,}")
     return value
 
 
 def write_message(file: BinaryIO, message: Message) -> None:
-    """Append a message, behind its length."""
+    """Append a message with its length."""
     data = message.SerializeToString()
     length, prefix = len(data), bytearray()
     while length > 0x7F:

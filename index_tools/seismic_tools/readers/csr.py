@@ -1,4 +1,4 @@
-"""Matrices in CSR form: `.csr` files of the BigANN benchmarks, and what they share with other formats."""
+"""Matrices in CSR form: `.csr` files of the BigANN benchmarks, and code shared with other matrix formats."""
 
 import gzip
 from collections.abc import Iterator
@@ -22,28 +22,28 @@ from seismic_tools.readers.batch import (
 )
 
 CHUNK = 1 << 22
-"""Bytes read at once: what a damaged header promises is not believed."""
+"""Bytes read at a time, so that a damaged header cannot cause a large allocation."""
 
 MOST = 1 << 48
-"""Rows or values that a file can have: offsets in bytes stay far within 63 bits."""
+"""Maximum number of rows or values: byte offsets stay well within 63 bits."""
 
 HEADER = np.dtype([("rows", "<i8"), ("columns", "<i8"), ("nnz", "<i8")])
 
 
 class Column(NamedTuple):
-    """An array that is read from front to back: `length` numbers of type `kind`, of which nothing was read yet."""
+    """An array read from front to back: `length` numbers of type `kind`."""
 
     stream: BinaryIO
     kind: np.dtype[Any]
     length: int
 
     def take(self, count: int) -> npt.NDArray[Any]:
-        """The next `count` numbers; BrokenFileError if there are fewer."""
+        """Read the next `count` numbers; BrokenFileError if there are fewer."""
         return np.frombuffer(exactly(self.stream, count * self.kind.itemsize), self.kind)
 
 
 class Matrix(NamedTuple):
-    """A CSR matrix: offsets of its rows, and two columns that lie in different places of a file."""
+    """A CSR matrix: offsets of its rows, and two columns at different places in a file."""
 
     indptr: npt.NDArray[np.int64]
     components: Column
@@ -52,9 +52,10 @@ class Matrix(NamedTuple):
 
 
 def read_csr(path: Path, reading: Reading, compression: Literal["gzip"] | None = None) -> Iterator[Batch]:
-    """Batches of a `.csr` file: int64 rows, columns, nnz; int64 indptr; int32 indices; float32 values; little-endian.
+    """Yield the batches of a `.csr` file: int64 rows, columns, nnz; int64 indptr; int32 indices; float32 values; all
+    little-endian.
 
-    A compressed file is read by two streams, as it cannot be read in two places by one. Rows have no ids.
+    Two streams read indices and values side by side, because a compressed stream has one position. Rows have no ids.
     """
     with readable(path, "CSR"), ExitStack() as stack:
         first, second = (stack.enter_context(_open(path, compression)) for _ in range(2))
@@ -70,7 +71,7 @@ def read_csr(path: Path, reading: Reading, compression: Literal["gzip"] | None =
         components, values = Column(first, np.dtype("<i4"), nnz), Column(second, np.dtype("<f4"), nnz)
         yield from matrix_batches(path, reading, Matrix(indptr, components, values, columns))
         if second.read(1):
-            raise BrokenFileError("there is more behind the last value")
+            raise BrokenFileError("found data after the last value")
 
 
 def _open(path: Path, compression: Literal["gzip"] | None) -> BinaryIO:
@@ -78,7 +79,7 @@ def _open(path: Path, compression: Literal["gzip"] | None) -> BinaryIO:
 
 
 def matrix_batches(path: Path, reading: Reading, matrix: Matrix) -> Iterator[Batch]:
-    """The rows of a matrix in batches, from `reading.skip` on. BrokenFileError, and VectorError with row and field."""
+    """Yield the rows of a matrix in batches, starting at `reading.skip`. VectorError names row and field."""
     indptr = matrix.indptr
     check_offsets(indptr, matrix.components.length)
     count = len(indptr) - 1
@@ -101,14 +102,14 @@ def matrix_batches(path: Path, reading: Reading, matrix: Matrix) -> Iterator[Bat
 def of_dimension(
     starts: npt.NDArray[Any], components: npt.NDArray[Any], values: npt.NDArray[Any], columns: int, reading: Reading
 ) -> SparseVectors:
-    """Vectors of a matrix with so many columns, over the dimension asked for, if one is."""
+    """Return vectors of a matrix with `columns` columns, widened to the requested dimension if there is one."""
     dimension = columns if reading.dimension is None else reading.dimension
     vectors = SparseVectors.from_arrays(starts, components, values, min(columns, dimension), repair=reading.repair)
     return vectors.widened(dimension)
 
 
 def check_shape(rows: int, columns: int, nnz: int) -> None:
-    """BrokenFileError for a header that no file has."""
+    """Raise BrokenFileError for impossible sizes."""
     if min(rows, columns, nnz) < 0 or max(rows, columns, nnz) > MOST:
         raise BrokenFileError(
             f"found {rows:,} rows, {columns:,} columns and {nnz:,} values, expected 0 to {MOST:,} of each"
@@ -116,13 +117,13 @@ def check_shape(rows: int, columns: int, nnz: int) -> None:
 
 
 def check_offsets(indptr: npt.NDArray[np.int64], nnz: int) -> None:
-    """BrokenFileError unless the offsets of rows rise from 0 to nnz."""
+    """Raise BrokenFileError unless the row offsets ascend from 0 to nnz."""
     if len(indptr) == 0 or indptr[0] != 0 or indptr[-1] != nnz or (np.diff(indptr) < 0).any():
-        raise BrokenFileError(f"found offsets of rows that do not rise from 0 to {nnz:,}, the number of values")
+        raise BrokenFileError(f"found row offsets that do not ascend from 0 to {nnz:,}, the number of values")
 
 
 def exactly(stream: BinaryIO, count: int) -> bytes:
-    """The next `count` bytes; BrokenFileError if there are fewer."""
+    """Read the next `count` bytes; BrokenFileError if there are fewer."""
     parts = []
     missing = count
     while missing and (part := stream.read(min(missing, CHUNK))):
@@ -134,5 +135,5 @@ def exactly(stream: BinaryIO, count: int) -> bytes:
 
 
 def skip(stream: BinaryIO, count: int) -> None:
-    """Go `count` bytes ahead; streams that cannot seek read what lies between."""
+    """Skip `count` bytes; compressed streams read them."""
     stream.seek(count, 1)

@@ -1,7 +1,7 @@
-"""The inner format of the Rust reference of Seismic, `.bin`, which its raw indexes are built from.
+"""The inner format of the Rust reference of Seismic, `.bin`, the input of its raw indexes.
 
-Numbers of 32 bits, little-endian: how many vectors; then of each how many components it has, these, and their values
-(its script `convert_json_to_inner_format.py`). Vectors have no ids, and tokens are numbers.
+32-bit little-endian numbers: the number of vectors; then per vector its length, components and values (see its script
+`convert_json_to_inner_format.py`). Vectors have no ids, and tokens are numbers.
 """
 
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ Words = npt.NDArray[np.uint32]
 
 
 class Span(NamedTuple):
-    """Some vectors: where each begins, how many components it has, and where the next begins; in words."""
+    """Consecutive vectors: their starts, their lengths, and the end of the last one, in words."""
 
     starts: list[int]
     lengths: list[int]
@@ -35,11 +35,11 @@ class Span(NamedTuple):
 
 
 def read_inner(path: Path, reading: Reading) -> Iterator[Batch]:
-    """Batches of a `.bin` file of the Rust reference; VectorError names row and field, InputError a broken file."""
+    """Yield the batches of a `.bin` file. VectorError names row and field, InputError a damaged file."""
     with readable(path, "Seismic's inner format"):
         size = path.stat().st_size
         if size == 0 or size % 4:
-            raise BrokenFileError(f"found {size:,} bytes, expected numbers of 4 bytes")
+            raise BrokenFileError(f"found {size:,} bytes, expected a multiple of 4")
         words: Words = np.asarray(np.memmap(path, "<u4", mode="r"))
         count = int(words[0])
         first, end = 0, 1
@@ -57,11 +57,11 @@ def read_inner(path: Path, reading: Reading) -> Iterator[Batch]:
                 raise rows.placed(error) from None
             yield Batch(rows, vectors, NO_DOCUMENTS, False, end / len(words))
         if end != len(words):
-            raise BrokenFileError(f"there are {len(words) - end:,} numbers behind the last of {count:,} vectors")
+            raise BrokenFileError(f"found {len(words) - end:,} numbers after the last of {count:,} vectors")
 
 
 def _walk(words: Words, at: int, first: int, count: int) -> Span:
-    """The vectors of a batch, the first of which, vector number `first`, begins at word `at`."""
+    """Return the vectors of a batch that starts with vector number `first` at word `at`."""
     starts: list[int] = []
     lengths: list[int] = []
     begin = at

@@ -1,4 +1,4 @@
-"""Turning postings around, by document or by component, in bounded memory: sorted runs on disk, merged by ranges."""
+"""Invert postings in bounded memory: sorted runs on disk, merged by ranges of keys."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,16 +11,16 @@ import numpy.typing as npt
 from seismic import StorageError
 
 Columns = npt.NDArray[np.uint32]
-"""uint32 [3, n]: key, other, and the 32 bits of a value."""
+"""uint32 [3, n]: key, other number, and the 32 bits of a value."""
 
 ROOM = 1 << 22
-"""Postings held in memory before they are sorted into a run: 50 MB, and three times that again while sorting."""
+"""Postings held in memory before they are sorted into a run: 50 MB, and four times that while sorting."""
 
 
 class Inversion:
-    """Postings that come in any order of keys, and go by ranges of keys; made by `inversion`.
+    """Postings added in any order and read by ranges of keys; made by `inversion`.
 
-    Within a key, postings keep the order in which they came. StorageError if the disk is full.
+    Postings of one key keep the order in which they were added. StorageError if the disk is full.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -30,7 +30,7 @@ class Inversion:
         self._runs: list[Columns] = []
 
     def add(self, keys: npt.NDArray[np.uint32], others: npt.NDArray[np.uint32], bits: npt.NDArray[np.uint32]) -> None:
-        """Some more postings."""
+        """Add postings."""
         self._waiting.append(np.stack([keys, others, bits]))
         self._count += len(keys)
         if self._count >= ROOM:
@@ -47,11 +47,11 @@ class Inversion:
         self._runs.append(np.asarray(np.memmap(path, np.uint32, mode="r", shape=run.shape)))
 
     def between(self, first: int, last: int) -> Columns:
-        """Postings of the keys first .. last - 1, sorted by key. Nothing may be added from now on."""
+        """Return the postings of the keys first .. last - 1, sorted by key. Nothing can be added afterwards."""
         if self._waiting:
             self._runs.append(_sorted(self._waiting))
             self._waiting = []
-        keys = np.array([first, last - 1], np.uint32)  # of the runs' own type: these are not to be converted
+        keys = np.array([first, last - 1], np.uint32)  # the type of the runs, which would be converted otherwise
         parts = []
         for run in self._runs:
             begin = np.searchsorted(run[0], keys[0], side="left")
@@ -61,7 +61,7 @@ class Inversion:
 
 @contextmanager
 def inversion(scratch: Path | None) -> Iterator[Inversion]:
-    """An inversion whose runs lie in a temporary folder in `scratch`, or where the system has such."""
+    """Yield an inversion whose runs are in a temporary folder in `scratch`, or in that of the system."""
     try:
         folder = TemporaryDirectory(prefix=".seismic-", dir=scratch)
     except OSError as error:

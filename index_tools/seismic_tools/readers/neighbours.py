@@ -1,4 +1,4 @@
-"""Ground truth of the BigANN benchmarks (`.gt`, `.ibin`): the nearest documents of every query."""
+"""Ground truth of the BigANN benchmarks (`.gt`, `.ibin`): the best documents of every query."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -17,12 +17,15 @@ class Neighbours(NamedTuple):
 
 
 def read_neighbours(path: Path) -> Neighbours:
-    """uint32 queries, k; int32 numbers; float32 scores; little-endian. InputError for anything else."""
+    """Read ground truth: uint32 queries, k; int32 numbers; float32 scores; all little-endian.
+
+    InputError for other content.
+    """
     with readable(path, "ground truth of BigANN"):
         size = path.stat().st_size
         header = np.fromfile(path, "<u4", 2)
         if len(header) < 2:
-            raise BrokenFileError(f"found {size} bytes, expected a header of 8")
+            raise BrokenFileError(f"found {size} bytes, expected a header of 8 bytes")
         queries, k = (int(number) for number in header)
         if size != 8 + 8 * queries * k:
             raise BrokenFileError(
@@ -33,5 +36,5 @@ def read_neighbours(path: Path) -> Neighbours:
         if len(numbers) and numbers.size and numbers.min() < -1:
             raise BrokenFileError(f"found document number {numbers.min()}, expected numbers from 0, or -1 for none")
         if not np.isfinite(scores).all():
-            raise BrokenFileError("found a score that is no number")
+            raise BrokenFileError("found a score that is not finite")
         return Neighbours(numbers, scores)

@@ -1,10 +1,7 @@
-"""Leaving out the documents that are least likely to be relevant to anything (static pruning by quality).
+"""Static pruning: leave out the documents of the lowest quality.
 
-Any score that does not depend on a query may be a column of the input. Without one, a document's quality is the length
-(L2 norm) of its vector: an inner product is at most the product of both lengths, so short vectors are rarely found. On
-SciFact and Cranfield, keeping half by length loses less than keeping a random half (nDCG@10: 0.384 for 0.358, 0.281 for
-0.257); sums of the ten largest weights, L1 norms, numbers of components and mean weights were better on one of them and
-worse on the other.
+Quality is a column of the input with any query-independent score, or else the L2 norm of the vector. An inner product
+is at most the product of both norms, so documents with a small norm are rarely found.
 """
 
 from collections.abc import Iterator
@@ -22,21 +19,21 @@ from seismic_tools.readers.batch import Batch, Rows
 from seismic_tools.readers.spool import Collection
 
 ROWS = 1 << 16
-"""Documents gathered at a time."""
+"""Documents processed at a time."""
 
 
 class Selection(NamedTuple):
-    """``kept`` bool [n]: the documents that stay; ``least``: the lowest quality among them."""
+    """``kept`` bool [n]: documents to keep; ``least``: the lowest quality among them."""
 
     kept: npt.NDArray[np.bool_]
     least: float
 
 
 def select(collection: Collection, share: float, column: str | None = None) -> Selection:
-    """The `share` of the documents with the highest quality: `column`, or the lengths of their vectors.
+    """Select the `share` of the documents with the highest quality: `column`, or the norms of their vectors.
 
-    Of equal documents the first stay. ParameterError for a share outside (0, 1]; InputError for a column that is not
-    there, is not numeric, or has nulls or NaN.
+    Ties go to the first documents. ParameterError for a share outside (0, 1]; InputError for a column that is missing,
+    not numeric, or has nulls or NaN.
     """
     if not 0 < share <= 1:
         raise ParameterError(f"--keep {share}: expected a share of the documents, above 0 and at most 1")
@@ -48,7 +45,7 @@ def select(collection: Collection, share: float, column: str | None = None) -> S
 
 
 def batches(collection: Collection, kept: npt.NDArray[np.bool_]) -> Iterator[Batch]:
-    """The documents that stay, as if they alone had been read."""
+    """Yield the documents to keep."""
     for first in range(0, len(kept), ROWS):
         rows = np.flatnonzero(kept[first : first + ROWS])
         vectors = reordered(collection.vectors, (first + rows).astype(np.uint32))
@@ -58,7 +55,7 @@ def batches(collection: Collection, kept: npt.NDArray[np.bool_]) -> Iterator[Bat
 
 
 def _lengths(vectors: SparseVectors) -> npt.NDArray[np.float64]:
-    """float64 [n], added up in float64."""
+    """Return the norms, float64 [n]."""
     squares = np.zeros(len(vectors))
     for first in range(0, len(vectors), ROWS):
         part = vectors.slice(first, min(first + ROWS, len(vectors)))
@@ -73,13 +70,13 @@ def _lengths(vectors: SparseVectors) -> npt.NDArray[np.float64]:
 def _column(documents: pa.Table, name: str) -> npt.NDArray[np.float64]:
     if name not in documents.column_names:
         known = ", ".join(documents.column_names)
-        raise InputError(f"--quality-column {name}: no such column; there are {known}")
+        raise InputError(f"--quality-column {name}: no such column; found {known}")
     column = documents[name]
     if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
         raise InputError(f"--quality-column {name}: found {column.type}, expected numbers")
     missing = pc.or_kleene(pc.is_null(column), pc.is_nan(column.cast(pa.float64()))).fill_null(True)
     if pc.any(missing).as_py():
         row = pc.index(missing, True).as_py()
-        raise InputError(f"--quality-column {name}: document {row} has no number there; every document needs one")
+        raise InputError(f"--quality-column {name}: document {row} has no number; expected one for every document")
     values: npt.NDArray[np.float64] = column.cast(pa.float64()).to_numpy()
     return values

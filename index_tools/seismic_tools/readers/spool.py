@@ -1,4 +1,4 @@
-"""Batches gathered on disk, so that neither the texts nor the vectors of a collection have to fit in memory."""
+"""Batches collected on disk, so that neither texts nor vectors of a collection have to fit in memory."""
 
 import mmap
 import tempfile
@@ -17,7 +17,7 @@ from seismic_tools.readers.batch import Batch, check_unique
 
 
 class Collection(NamedTuple):
-    """All vectors and, row by row beside them, all documents; both are memory-mapped."""
+    """All vectors and the documents of the same rows, both memory-mapped."""
 
     vectors: SparseVectors
     documents: pa.Table
@@ -25,23 +25,21 @@ class Collection(NamedTuple):
 
 @contextmanager
 def collect(batches: Iterable[Batch], beside: Path) -> Iterator[Collection]:
-    """All of `batches`, held in unnamed files next to the path `beside` for as long as someone uses them: a process
-    that is killed leaves nothing.
+    """Yield all of `batches`, held in unnamed files next to `beside`, which vanish with the process.
 
-    Raises what reading the batches raises, VectorError for a repeated id and StorageError if nothing can be
-    written there.
+    Raises the errors of the batches, VectorError for a repeated id, and StorageError if the files cannot be written.
     """
     parent = folder_for(beside)
     try:
         collection = _gather(batches, parent)
-    except OSError as error:  # what goes wrong with the files read is an InputError
+    except OSError as error:  # errors of the files read are InputError
         raise StorageError(f"cannot write to {parent}: {error.strerror or error}") from None
-    pa.default_memory_pool().release_unused()  # what decoding needed: more than the vectors themselves
+    pa.default_memory_pool().release_unused()  # decoding needs more memory than the vectors
     yield collection
 
 
 def folder_for(path: Path) -> Path:
-    """The nearest folder above `path` that is there: temporary files in it have the room that `path` will need."""
+    """Return the nearest existing folder above `path`, whose disk will also hold `path`."""
     return next(folder for folder in path.absolute().parents if folder.exists())
 
 
@@ -58,7 +56,7 @@ def _gather(batches: Iterable[Batch], folder: Path) -> Collection:
 
 
 class _Vectors:
-    """Components and values as plain numbers; 16-bit components as long as all of them fit."""
+    """Components and values as plain numbers; components have 16 bits while all of them fit."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -76,7 +74,7 @@ class _Vectors:
         self.values.append(vectors.values)
 
     def vectors(self) -> SparseVectors:
-        """All of them; the readers have checked every batch."""
+        """Return all vectors; the readers have checked every batch."""
         indptr = np.concatenate([[0], np.cumsum(np.concatenate(self.lengths))])
         return SparseVectors.trusted(indptr, self.components.array(), self.values.array(), self.dimension)
 
@@ -86,8 +84,8 @@ class _Vectors:
 
 
 class _Documents:
-    """Documents as Arrow IPC. Types that JSON lines were inferred to have may widen on the way: that begins a new
-    file, and the old ones are cast in the end."""
+    """Documents as Arrow IPC files. A new file starts when an inferred type widens; earlier files are cast at the
+    end."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -110,10 +108,10 @@ class _Documents:
         try:
             return pa.concat_tables(tables, promote_options="permissive")
         except pa.ArrowException as error:
-            raise InputError(f"metadata of all documents does not fit into common columns: {error}") from None
+            raise InputError(f"metadata columns have types that cannot be combined: {error}") from None
 
     def close(self) -> None:
-        """Close the files; what is mapped stays."""
+        """Close the files; mappings stay valid."""
         self._end()
         for file in self.files:
             file.close()

@@ -1,4 +1,4 @@
-"""Columns of text as dates and times, of which filters have ranges: formats such as JSON have no type for them."""
+"""Text columns as dates and times, so that filters can use ranges of them. JSON has no such types."""
 
 from collections.abc import Iterator, Mapping
 
@@ -14,14 +14,16 @@ DATE, TIME = pa.date32(), pa.timestamp("us", "UTC")
 
 
 def kinds_of(dates: str | None, times: str | None) -> dict[str, pa.DataType]:
-    """Columns, as options list them by commas, and their types."""
+    """Return column -> type from comma-separated options."""
     listed = ((dates, DATE), (times, TIME))
     return {name.strip(): kind for names, kind in listed if names is not None for name in names.split(",")}
 
 
 def with_times(batches: Iterator[Batch], kinds: Mapping[str, pa.DataType], *, complete: bool = True) -> Iterator[Batch]:
-    """The batches, text in columns of these names read as ISO 8601, of UTC if it says nothing else. VectorError names
-    file, row and field of what is none; `complete`: ParameterError for a name that no batch has."""
+    """Yield the batches with text in the columns `kinds` parsed as ISO 8601, in UTC by default.
+
+    VectorError names file, row and field of other text. `complete`: ParameterError for a column that no batch has.
+    """
     missing = list(kinds)
     for batch in batches:
         documents = batch.documents
@@ -31,7 +33,7 @@ def with_times(batches: Iterator[Batch], kinds: Mapping[str, pa.DataType], *, co
         missing = [name for name in missing if name not in documents.column_names]
         yield batch._replace(documents=documents)
     if complete and missing:
-        raise ParameterError(f"found no column '{missing[0]}', which --dates or --times names")
+        raise ParameterError(f"--dates, --times: found no column '{missing[0]}'")
 
 
 def _read(column: pa.ChunkedArray, kind: pa.DataType, name: str, rows: Rows) -> pa.ChunkedArray | pa.Array:
@@ -47,6 +49,6 @@ def _read(column: pa.ChunkedArray, kind: pa.DataType, name: str, rows: Rows) -> 
         try:
             counts.append(None if text is None else units_since_epoch(text, per_second))
         except ValueError:
-            problem = f"found {text!r}, expected {kind} as ISO 8601 says it"
+            problem = f"found {text!r}, expected {kind} in ISO 8601"
             raise VectorError(problem, field=name, source=rows.place(row)) from None
     return pa.array(counts, kind)

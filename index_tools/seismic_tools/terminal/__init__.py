@@ -1,1 +1,1 @@
-"""What people see in a terminal."""
+"""Input and output on a terminal."""

@@ -1,4 +1,4 @@
-"""What `seismic inspect --cpu` shows: this machine, as far as the speed of searches depends on it."""
+"""Features of this machine that decide the speed of searches, for `seismic inspect --cpu`."""
 
 import os
 import platform
@@ -17,11 +17,11 @@ CPU_INFO = Path("/proc/cpuinfo")
 HUGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 
 SHOWN = ("ssse3", "avx2", "avx512f", "avx512bw", "avx512vl", "avx512vbmi", "neon")
-"""Features by LLVM's names: those that a form needs, and what LLVM makes use of in it."""
+"""Features, by their LLVM names, that a kernel form needs or that LLVM uses in it."""
 
 
 def describe_cpu() -> dict[str, dict[str, Any]]:
-    """CPU, form of the kernels with the reason for it, and the memory's pages."""
+    """Return the CPU, the kernel form with the reason for it, and the memory pages."""
     features = cpu.features()
     return {
         "cpu": {
@@ -44,7 +44,7 @@ def describe_cpu() -> dict[str, dict[str, Any]]:
 
 
 def _name() -> str:
-    """The name that its maker gave it; where the system does not tell, that of the architecture."""
+    """Return the name of the processor model, or of the architecture if the system does not report the model."""
     if CPU_INFO.exists() and (found := re.search(r"^model name\s*: (.+)$", CPU_INFO.read_text(), re.MULTILINE)):
         return found[1]
     return platform.processor() or platform.machine()
@@ -56,7 +56,7 @@ def _why() -> str:
     if cpu.SIMD_SETTING != "auto":
         return f"SEISMIC_SIMD={cpu.SIMD_SETTING}"
     if next(iter(cpu.NEEDED)) == cpu.FORM:
-        return "the best form there is"
+        return "the fastest form"
     better = list(cpu.NEEDED)[: list(cpu.NEEDED).index(cpu.FORM)]
     features = cpu.features()
     lacks = {form: [name for name in cpu.NEEDED[form] if name not in features] for form in better}
@@ -65,7 +65,7 @@ def _why() -> str:
 
 
 def _huge_pages() -> str | None:
-    """`always`, `madvise` or `never`; None where there are none."""
+    """Return `always`, `madvise` or `never`; None if the system has no huge pages."""
     if not HUGE_PAGES.exists():
         return None
     chosen = re.search(r"\[(\w+)\]", HUGE_PAGES.read_text())

@@ -1,4 +1,4 @@
-"""Explanations and counts of an answer, for people."""
+"""Explanations and facets of an answer as tables."""
 
 from collections.abc import Sequence
 
@@ -10,11 +10,11 @@ from seismic.search.explain import Term
 from seismic_tools.terminal.sanitize import sanitize
 
 SHOWN = 8
-"""Components shown of a hit, and of the query."""
+"""Number of components shown per hit and for the query."""
 
 
 def print_facets(answer: Answer) -> None:
-    """The counts that were asked for, if any."""
+    """Print the requested facets, if any."""
     for column, facets in (answer.facets or {}).items():
         table = _table(column, ("matches", True))
         for facet in facets:
@@ -23,7 +23,7 @@ def print_facets(answer: Answer) -> None:
 
 
 def print_explanation(answer: Answer) -> None:
-    """What scores are made of, and how they were found, if that was asked for."""
+    """Print the parts of every score and how the hits were found, if requested."""
     explanation = answer.explanation
     if explanation is None:
         return
@@ -35,7 +35,7 @@ def print_explanation(answer: Answer) -> None:
         _add_rest(table, parts)
         table.add_row("inner product", "", "", f"{sum(part.product for part in parts):.4f}")
         _print(table)
-    facts = _table("how it was found", ("", False))
+    facts = _table("search", ("", False))
     for name, fact in _facts(explanation):
         facts.add_row(name, fact)
     _print(facts)
@@ -49,7 +49,7 @@ def _facts(explanation: Explanation) -> list[tuple[str, str]]:
         ("why this plan", explanation.why),
         ("query", ", ".join(terms) + _more(len(explanation.terms))),
         ("shards", ", ".join(shards)),
-        ("let through", f"{explanation.selectivity:.2%} of all documents"),
+        ("matching the filter", f"{explanation.selectivity:.2%} of all documents"),
         ("lists", f"{stats.lists:,} visited, {explanation.lists_cut:,} cut"),
         (
             "blocks",
@@ -58,11 +58,11 @@ def _facts(explanation: Explanation) -> list[tuple[str, str]]:
         ("documents", f"{stats.documents_scored:,} scored"),
     ]
     if explanation.threshold is not None:
-        facts.append(("to be reached", f"{explanation.threshold:.4f}, the score of the last hit needed"))
+        facts.append(("threshold", f"{explanation.threshold:.4f}, the score of the last hit"))
     if explanation.reachable is not None:
-        facts.append(("blocks that could", f"{explanation.reachable:,}"))
+        facts.append(("blocks above it", f"{explanation.reachable:,}"))
     if explanation.best_skipped is not None:
-        facts.append(("best that could not", f"{explanation.best_skipped:.4f}"))
+        facts.append(("best bound below it", f"{explanation.best_skipped:.4f}"))
     return facts
 
 
@@ -89,6 +89,6 @@ def _table(first: str, *others: tuple[str, bool]) -> Table:
 
 
 def _print(table: Table) -> None:
-    console = Console(markup=False, emoji=False, highlight=False)  # texts may hold what looks like markup
+    console = Console(markup=False, emoji=False, highlight=False)  # texts may contain markup
     console.print()
     console.print(table)

@@ -1,4 +1,4 @@
-"""Hits of a search, printed and read: for people, and as JSON lines, which another search can be fused with."""
+"""Hits of a search as a table and as JSON lines, which another search can be fused with."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,11 +13,11 @@ from seismic import Answer, Hit, Index, InputError, Ranked, Run
 from seismic_tools.terminal.sanitize import sanitize
 
 TITLE_COLUMNS = ("title", "text")
-"""Payload columns that say what a document is, the best first."""
+"""Payload columns that identify a document to a reader, in order of preference."""
 
 
 class Line(NamedTuple):
-    """A hit at its rank; in an answer of groups that of its group, whose value it then has."""
+    """A hit and its rank; in a grouped answer the rank and the value of its group."""
 
     rank: int
     hit: Hit
@@ -25,7 +25,7 @@ class Line(NamedTuple):
 
 
 def lines_of(answer: Answer, offset: int) -> list[Line]:
-    """The hits of an answer, or those of its groups."""
+    """Return the hits of an answer or of its groups."""
     if answer.groups is None:
         return [Line(rank, hit, ()) for rank, hit in enumerate(answer.hits, offset + 1)]
     groups = enumerate(answer.groups, 1)
@@ -33,7 +33,7 @@ def lines_of(answer: Answer, offset: int) -> list[Line]:
 
 
 def print_json(index: Index, lines: Sequence[Line]) -> None:
-    """A JSON object a line."""
+    """Print one JSON object per line."""
     payloads = index.payloads([line.hit.number for line in lines])
     for (rank, hit, group), payload in zip(lines, payloads, strict=True):
         shown: dict[str, Any] = {"rank": rank, "id": hit.id, "score": hit.score, "payload": payload}
@@ -45,7 +45,7 @@ def print_json(index: Index, lines: Sequence[Line]) -> None:
 
 
 def print_table(index: Index, lines: Sequence[Line], group: str | None) -> None:
-    """A table; `group`: the column that hits are grouped by."""
+    """Print a table; `group` is the column that hits are grouped by."""
     title = next((column for column in TITLE_COLUMNS if column in index.columns), None)
     table = Table(box=None, header_style="bold", pad_edge=False, expand=title is not None)
     table.add_column("rank", justify="right")
@@ -53,12 +53,12 @@ def print_table(index: Index, lines: Sequence[Line], group: str | None) -> None:
     for column in (*([group] if group else []), "id"):
         table.add_column(column)
     if title:
-        table.add_column(title, ratio=1, no_wrap=True)  # takes what the others leave
+        table.add_column(title, ratio=1, no_wrap=True)  # takes the remaining width
     titles = index.payloads([line.hit.number for line in lines], [title] if title else [])
     for (rank, hit, value), payload in zip(lines, titles, strict=True):
         excerpt = [sanitize(payload[title] or "")] if title else []
         table.add_row(str(rank), f"{hit.score:.4f}", *map(sanitize, value), sanitize(hit.id), *excerpt)
-    Console(markup=False, emoji=False, highlight=False).print(table)  # texts may hold what looks like markup
+    Console(markup=False, emoji=False, highlight=False).print(table)  # texts may contain markup
 
 
 def read_run(path: Path) -> Run:

@@ -1,4 +1,4 @@
-"""Command-line options made from the fields of parameter models, so that names, defaults and help agree."""
+"""Command-line options derived from the fields of parameter models, so that names, defaults and help agree."""
 
 import functools
 import inspect
@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 
 
 def with_params(command: Callable[..., None]) -> Callable[..., None]:
-    """Replace the argument `params: Model` of a command by one option per field of its pydantic model."""
+    """Replace the argument `params: Model` of a command with one option per field of the model."""
     signature = inspect.signature(command)
     model = signature.parameters["params"].annotation
     own = [parameter for name, parameter in signature.parameters.items() if name != "params"]
@@ -40,7 +40,7 @@ def _type_of(field: FieldInfo) -> Any:
 
 
 def _plain(annotation: Any) -> Any:
-    """`Annotated[int, ...] | None` as `int | None`: the model checks ranges, and typer wants plain types."""
+    """Return `Annotated[int, ...] | None` as `int | None`: typer needs plain types, and the model checks ranges."""
     if get_origin(annotation) is Annotated:
         return get_args(annotation)[0]
     plain = [_plain(part) for part in get_args(annotation)]

@@ -1,4 +1,4 @@
-"""Profiles as a table, for `tune` and `inspect`."""
+"""Tuning profiles as a table, for `tune` and `inspect`."""
 
 from collections.abc import Sequence
 
@@ -6,11 +6,11 @@ from rich.table import Table
 
 from seismic import Profile
 
-COLUMNS = ("k", "recall asked", "plan", "measured", "95 % bounds", "us", "exact, us", "queries")
+COLUMNS = ("k", "target", "plan", "recall", "95 % bounds", "us", "exact, us", "queries")
 
 
 def profile_table(profiles: Sequence[Profile]) -> Table:
-    """A row per profile: what it promises, how, what was measured, and CPU microseconds per query."""
+    """Return a table with a row per profile: target recall, plan, measured recall, and CPU microseconds per query."""
     table = Table(title="profiles", box=None, title_justify="left", title_style="bold", header_style="", pad_edge=False)
     for name in COLUMNS:
         table.add_column(name, justify="left" if name == "plan" else "right")

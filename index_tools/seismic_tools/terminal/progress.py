@@ -1,4 +1,4 @@
-"""Progress of long work: bars on a terminal, JSON lines on stderr otherwise."""
+"""Progress of long operations: bars on a terminal, otherwise JSON lines on standard error."""
 
 import sys
 import time
@@ -12,15 +12,15 @@ from rich.progress import BarColumn, Progress, Task, TaskID, TaskProgressColumn,
 from rich.text import Text
 
 Report: TypeAlias = Callable[[str, int, int | None], None]
-"""report(stage, done, total), None: not known yet; may be called from any thread, one call at a time."""
+"""report(stage, done, total), with None for an unknown total; called from any thread, one call at a time."""
 
 INTERVAL = 1.0
-"""Seconds between two JSON lines of a stage."""
+"""Minimum seconds between two JSON lines of a stage."""
 
 
 @contextmanager
 def progress() -> Iterator[Report]:
-    """Show the stages reported while the context lasts."""
+    """Show the reported stages for the duration of the context."""
     if not sys.stderr.isatty():
         yield _JsonLines()
         return
@@ -37,17 +37,17 @@ def progress() -> Iterator[Report]:
 
 
 class _Done(TaskProgressColumn):
-    """Percent; or, where nobody knows of what, how many and how many a second."""
+    """Percentage, or count and rate of stages with an unknown total."""
 
     def render(self, task: Task) -> Text:
-        """For one stage."""
+        """Return the text of one stage."""
         if task.total is not None:
             return super().render(task)
         return Text(f"{task.completed:,.0f}, {task.completed / (task.elapsed or 1):.1f}/s")
 
 
 class _JsonLines:
-    """{"stage": "read", "done": 1, "total": 2, "seconds": 0.5}, not too often, and always when a stage ends."""
+    """Print {"stage": "read", "done": 1, "total": 2, "seconds": 0.5} every INTERVAL and at the end of a stage."""
 
     def __init__(self) -> None:
         self.began = time.monotonic()

@@ -1,4 +1,4 @@
-"""Sizes in bytes as people write them."""
+"""Sizes in bytes, as written on the command line."""
 
 import re
 
@@ -8,7 +8,7 @@ POWERS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
 
 
 def parse_bytes(text: str) -> int:
-    """Bytes of "8GB", "512 MiB" or "1.5gb"; ParameterError for anything else."""
+    """Return the bytes of "8GB", "512 MiB" or "1.5gb"; ParameterError for anything else."""
     found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*(?:(?:([KMGT])(I?))?B)?", text.strip().upper())
     if not found:
         raise ParameterError(f"found size {text!r}, expected a number and a unit, such as 8GB or 512MiB")

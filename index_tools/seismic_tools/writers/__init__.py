@@ -1,4 +1,4 @@
-"""Writing collections: the parts of a conversion, into one file of a format."""
+"""Write the parts of a conversion to one file."""
 
 from collections.abc import Callable
 from functools import partial
@@ -18,9 +18,9 @@ __all__ = ["WRITERS", "Writer", "Writing", "write_vocabulary"]
 
 
 class Writer(NamedTuple):
-    """How a format is written, and what it holds besides vectors.
+    """How to write a format, and whether it holds ids, payload and tokens.
 
-    `write` returns remarks for the user about what it had to change.
+    `write` returns notes for the user on what it had to change.
     """
 
     write: Callable[[Path, Parts, Writing], list[str]]
@@ -38,4 +38,4 @@ WRITERS: dict[str, Writer] = {
     ".csr": Writer(write_csr, ids=False, payload=False, tokens=False),
     ".bin": Writer(write_inner, ids=False, payload=False, tokens=False),
 }
-"""Ending of a file's name -> its writer."""
+"""Ending of a file name -> its writer."""

@@ -1,4 +1,4 @@
-"""What writers are told."""
+"""Parameters of writers."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -8,11 +8,11 @@ from seismic_tools.writers.parts import Chunk, Parts
 
 
 class Writing(NamedTuple):
-    """How vectors are written.
+    """How to write vectors.
 
-    ``tokens``: the names of components, if they are known; ``numbered_here``: whether components only count the tokens
-    as they appeared, and so mean nothing without them; ``scale``: what weights are multiplied by where they must be
-    integers; ``scratch``: a folder for temporary files; ``progress`` is told (documents written, documents in all).
+    ``tokens``: names of the components, if known; ``numbered_here``: whether components number the tokens in order of
+    appearance, and so need them; ``scale``: factor of weights in formats with integers; ``scratch``: folder for
+    temporary files; ``progress``: called with (documents written, total).
     """
 
     tokens: Sequence[str] | None
@@ -22,7 +22,7 @@ class Writing(NamedTuple):
     progress: Callable[[int, int], None]
 
     def chunks(self, parts: Parts) -> Iterator[Chunk]:
-        """The parts' chunks, each reported once the next is asked for."""
+        """Yield the chunks of the parts and report progress."""
         done = 0
         for chunk in parts:
             yield chunk

@@ -1,4 +1,4 @@
-"""CIFF: postings lists by term, with integers for weights; documents are turned around on disk."""
+"""CIFF: posting lists by term with integer weights, inverted on disk."""
 
 import shutil
 from collections.abc import Iterator
@@ -28,38 +28,38 @@ Integers = npt.NDArray[np.int64]
 
 
 def write_ciff(path: Path, parts: Parts, writing: Writing) -> list[str]:
-    """Impacts are round(scale x weight), half to even, and at least 1, as no document may lose a term.
+    """Write a CIFF file. Impacts are round(scale x weight), half to even, and at least 1 to keep every term.
 
-    Terms are tokens, sorted by code point, or components as text. InputError if an impact or a sum of impacts does not
-    fit into 31 bits.
+    Terms are tokens, or components as text, sorted by code point. InputError if an impact or the sum of a document
+    exceeds 31 bits.
     """
     if parts.rows > LARGEST:
         raise InputError(f"found {parts.rows:,} documents, expected at most {LARGEST:,} for CIFF")
     records = writing.scratch / "records"
     with inversion(writing.scratch) as turned, path.open("wb") as out:
-        read = _turn(turned, records, parts, writing)
+        read = _invert(turned, records, parts, writing)
         terms = _terms(read.frequency, writing)
         write_message(out, _header(parts.rows, len(terms), read.total, writing.scale))
         for term, component in terms:
             write_message(out, _postings_list(term, turned, component))
         with records.open("rb") as file:
             shutil.copyfileobj(file, out)
-    remarks = [f"weights became integers: {writing.scale:g} x weight, rounded to the nearest, at least 1"]
+    remarks = [f"weights are stored as integers: {writing.scale:g} x weight, rounded to nearest, at least 1"]
     if read.raised:
-        remarks.append(f"{read.raised:,} of {parts.nnz:,} weights would have become 0, and became 1")
+        remarks.append(f"{read.raised:,} of {parts.nnz:,} weights were raised to 1, because they would round to 0")
     return remarks
 
 
 class Read(NamedTuple):
-    """Of all documents: how many each component has, int64 [dimension]; the sum of impacts; those raised to 1."""
+    """Totals: documents per component, int64 [dimension]; sum of impacts; number of impacts raised to 1."""
 
     frequency: Integers
     total: int
     raised: int
 
 
-def _turn(turned: Inversion, records: Path, parts: Parts, writing: Writing) -> Read:
-    """Hand on all postings by component, and write the records of documents, which the file ends with."""
+def _invert(turned: Inversion, records: Path, parts: Parts, writing: Writing) -> Read:
+    """Add all postings by component, and write the document records that end the file."""
     frequency = np.zeros(parts.dimension, np.int64)
     total = raised = first = 0
     with records.open("wb") as file:
@@ -75,7 +75,7 @@ def _turn(turned: Inversion, records: Path, parts: Parts, writing: Writing) -> R
 
 
 def _pieces(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
-    """The same rows, fewer at a time: what is made of them takes much more memory."""
+    """Yield smaller chunks: messages need much more memory than vectors."""
     for chunk in chunks:
         for first in range(0, len(chunk.vectors), BATCH_ROWS):
             last = min(first + BATCH_ROWS, len(chunk.vectors))
@@ -88,14 +88,14 @@ def _impacts(vectors: SparseVectors, ids: pa.ChunkedArray, scale: float) -> Inte
     if (sums > LARGEST).any():
         row = int(np.argmax(sums > LARGEST))
         raise InputError(
-            f"document {ids[row].as_py()!r}: its impacts add up to {sums[row]:.0f}, expected at most {LARGEST}; "
+            f"document {ids[row].as_py()!r}: the sum of its impacts is {sums[row]:.0f}, expected at most {LARGEST}; "
             "choose a smaller --scale"
         )
     return impacts.astype(np.int64)
 
 
 def _write_records(file: BinaryIO, vectors: SparseVectors, ids: pa.ChunkedArray, impacts: Integers, first: int) -> int:
-    """Records of documents; the sum of their impacts, which stand for their lengths."""
+    """Write document records, with the sum of impacts as length; return the total."""
     ends = np.concatenate([[0], np.cumsum(impacts)])[vectors.indptr]
     for number, (identity, length) in enumerate(zip(ids.to_pylist(), np.diff(ends).tolist(), strict=True), first):
         write_message(file, DocRecord(docid=number, collection_docid=str(identity), doclength=length))
@@ -103,7 +103,7 @@ def _write_records(file: BinaryIO, vectors: SparseVectors, ids: pa.ChunkedArray,
 
 
 def _terms(frequency: Integers, writing: Writing) -> list[tuple[str, int]]:
-    """(term, component) of those in use, sorted by term."""
+    """Return (term, component) of the components in use, sorted by term."""
     used = np.flatnonzero(frequency).tolist()
     return sorted((writing.tokens[number] if writing.tokens else str(number), number) for number in used)
 
@@ -126,5 +126,5 @@ def _postings_list(term: str, turned: Inversion, component: int) -> Message:
     gaps = np.diff(numbers.astype(np.int64), prepend=0).tolist()
     listed = PostingsList(term=term, df=len(gaps), cf=int(impacts.sum(dtype=np.int64)))
     for gap, impact in zip(gaps, impacts.tolist(), strict=True):
-        listed.postings.add(docid=gap, tf=impact)  # takes half the time of a Posting that is made first
+        listed.postings.add(docid=gap, tf=impact)  # faster than constructing a Posting first
     return listed

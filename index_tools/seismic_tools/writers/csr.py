@@ -11,7 +11,7 @@ from seismic_tools.writers.parts import Parts
 
 
 def write_csr(path: Path, parts: Parts, writing: Writing) -> list[str]:
-    """The three arrays grow side by side, each from its place in the file on."""
+    """Write the three arrays side by side, each at its place in the file."""
     rows, columns, nnz = parts.rows, parts.dimension, parts.nnz
     path.write_bytes(np.array((rows, columns, nnz), HEADER).tobytes() + np.array([0], "<i8").tobytes())
     places = (HEADER.itemsize + 8, HEADER.itemsize + 8 * (rows + 1), HEADER.itemsize + 8 * (rows + 1) + 4 * nnz)

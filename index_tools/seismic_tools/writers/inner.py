@@ -13,7 +13,7 @@ MOST = (1 << 32) - 1
 
 
 def write_inner(path: Path, parts: Parts, writing: Writing) -> list[str]:
-    """Vectors one after another."""
+    """Write the vectors one after another."""
     if parts.rows > MOST:
         raise InputError(f"found {parts.rows:,} documents, expected at most {MOST:,} for this format")
     with path.open("wb") as file:

@@ -14,7 +14,7 @@ from seismic_tools.writers.parts import Chunk, Parts
 
 
 def write_jsonl(path: Path, parts: Parts, writing: Writing, compression: Compression | None = None) -> list[str]:
-    """A line a document. InputError for columns that JSON cannot hold."""
+    """Write one line per document; InputError for values that JSON cannot hold."""
     names = None if writing.tokens is None else np.array(writing.tokens, object)
     with pa.output_stream(str(path), compression=compression) as file:
         for chunk in writing.chunks(parts):
@@ -34,4 +34,4 @@ def _line(document: dict[str, Any]) -> bytes:
     try:
         return orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE)
     except orjson.JSONEncodeError as error:
-        raise InputError(f"document {document['id']!r} has what JSON cannot hold: {error}") from None
+        raise InputError(f"document {document['id']!r} has a value that JSON cannot hold: {error}") from None

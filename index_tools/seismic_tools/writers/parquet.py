@@ -11,7 +11,7 @@ from seismic_tools.writers.parts import Parts, list_columns
 
 
 def write_parquet(path: Path, parts: Parts, writing: Writing) -> list[str]:
-    """Every part is a row group. Tokens are written if their numbers mean nothing without them."""
+    """Write one row group per part. Tokens are written only if components number them in order of appearance."""
     names = pa.array(writing.tokens, pa.string()) if writing.numbered_here else None
     columns = _map_column if names is not None else lambda vectors, _: list_columns(vectors)
     schema = parts.schema()

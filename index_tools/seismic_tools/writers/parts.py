@@ -1,4 +1,4 @@
-"""Parts of a conversion: what was read, kept beside the output until that is whole, so that a stop costs little."""
+"""Parts of a conversion: input read so far, kept beside the output until that is complete, for resuming."""
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,14 +17,14 @@ from seismic_tools.readers import BEGINNING, Batch, Rows, Start, Tokens
 
 JOB, LOCK = "job.json", "LOCK"
 ENOUGH = 1 << 26
-"""Bytes of a part. A conversion that was stopped reads so many again, and writers hold as many in memory."""
+"""Bytes per part: the input that is read again after an interruption, and the memory that writers need."""
 
 _INFO = b"seismic"
 
 
 class Info(NamedTuple):
-    """What is known of a part: the number of its file, its first row there, and how many it has; the unit in which
-    messages count them; whether vectors came as tokens; their dimension and nnz; the tokens seen first in it."""
+    """A part: the number of its input file, its first row there, its number of rows and their unit in messages; whether
+    vectors came as tokens; their dimension and nnz; the tokens that first appear in it."""
 
     file: int
     row: int
@@ -37,17 +37,17 @@ class Info(NamedTuple):
 
 
 class Chunk(NamedTuple):
-    """Some rows: their vectors, and their `id` and other columns, of the types that all rows have in common."""
+    """Rows of one part: their vectors, and `id` and other columns in the common types of all parts."""
 
     vectors: SparseVectors
     documents: pa.Table
 
 
 class Parts:
-    """The parts in a folder, in order. `add` batches, then `finish`, then iterate over chunks."""
+    """The parts in a folder, in order: `add` batches, `finish`, then iterate over chunks."""
 
     def __init__(self, folder: Path, files: Sequence[Path], tokens: Tokens) -> None:
-        """`files`: what is read; `tokens`: those known beforehand, to which the parts' own are added."""
+        """`files`: inputs; `tokens`: those known before, extended by the tokens of the parts."""
         self.folder, self.files, self.tokens = folder, files, tokens
         self.infos: list[Info] = []
         while (path := self._path(len(self.infos))).exists():
@@ -63,12 +63,12 @@ class Parts:
 
     @property
     def rows(self) -> int:
-        """Rows of all parts."""
+        """Number of rows of all parts."""
         return sum(info.rows for info in self.infos)
 
     @property
     def nnz(self) -> int:
-        """Components of all parts."""
+        """Number of components of all parts."""
         return sum(info.nnz for info in self.infos)
 
     @property
@@ -82,7 +82,7 @@ class Parts:
         return any(info.by_token for info in self.infos)
 
     def start(self) -> Start:
-        """Where reading goes on."""
+        """Return the place where reading continues."""
         if not self.infos:
             return BEGINNING
         last = self.infos[-1]
@@ -90,13 +90,13 @@ class Parts:
         return Start(last.file, last.row + last.rows, self.rows, self._without_rows(ended))
 
     def _without_rows(self, number: int) -> Batch:
-        """A part as what readers compare the columns of other files with."""
+        """Return an empty batch with the columns of a part, for comparison with other files."""
         info = self.infos[number]
         rows = Rows(self.files[info.file], info.unit, range(0))
         return Batch(rows, SparseVectors.from_dicts([]), self._schema(number).empty_table(), info.by_token, 1.0)
 
     def add(self, batch: Batch) -> None:
-        """One more batch."""
+        """Add a batch."""
         if self._waiting:
             before = self._waiting[-1]
             if before.rows.file != batch.rows.file or before.documents.schema != batch.documents.schema:
@@ -107,7 +107,7 @@ class Parts:
             self.finish()
 
     def finish(self) -> None:
-        """Write the part that batches wait for."""
+        """Write the pending batches as a part."""
         if not self._waiting:
             return
         vectors = SparseVectors.concatenate(batch.vectors for batch in self._waiting)
@@ -131,12 +131,12 @@ class Parts:
         return Info(file, row, len(vectors), batch.rows.unit, batch.by_token, vectors.dimension, vectors.nnz, tokens)
 
     def schema(self) -> pa.Schema:
-        """Columns of the documents, of types that can hold those of all parts; InputError if there are none such."""
+        """Return the columns of the documents in the common types of all parts; InputError if there are none."""
         try:
             schemas = [self._schema(number) for number in range(len(self.infos))]
             return pa.unify_schemas(schemas, promote_options="permissive")
         except pa.ArrowException as error:
-            raise InputError(f"metadata of all documents does not fit into common columns: {error}") from None
+            raise InputError(f"metadata columns have types that cannot be combined: {error}") from None
 
     def _schema(self, number: int) -> pa.Schema:
         with pa.memory_map(str(self._path(number))) as raw, pa.ipc.open_file(raw) as file:
@@ -144,7 +144,7 @@ class Parts:
             return pa.schema(fields)
 
     def __iter__(self) -> Iterator[Chunk]:
-        """The rows of one part after the other."""
+        """Yield the rows of each part."""
         schema, dimension = self.schema(), self.dimension
         for number in range(len(self.infos)):
             with pa.memory_map(str(self._path(number))) as raw, pa.ipc.open_file(raw) as file:
@@ -153,12 +153,12 @@ class Parts:
             try:
                 documents = pa.concat_tables([schema.empty_table(), documents], promote_options="permissive")
             except pa.ArrowException as error:
-                raise InputError(f"metadata of all documents does not fit into common columns: {error}") from None
+                raise InputError(f"metadata columns have types that cannot be combined: {error}") from None
             yield Chunk(SparseVectors.from_arrow(table, dimension), documents)
 
 
 def list_columns(vectors: SparseVectors) -> dict[str, pa.Array]:
-    """`indices` and `values` as columns of lists, a row a vector."""
+    """Return vectors as the list columns `indices` and `values`."""
     offsets = pa.array(vectors.indptr, pa.int32())
     return {
         "indices": pa.ListArray.from_arrays(offsets, pa.array(vectors.components)),
@@ -170,16 +170,16 @@ def list_columns(vectors: SparseVectors) -> dict[str, pa.Array]:
 def kept_parts(
     out: Path, job: Mapping[str, Any], files: Sequence[Path], tokens: Tokens, *, resume: bool
 ) -> Iterator[Parts]:
-    """The parts of a conversion into `out`, in a folder beside it.
+    """Yield the parts of a conversion to `out`, in a folder beside it.
 
-    The folder goes with the context, also if the input is wrong; it stays if the conversion is stopped otherwise and a
-    part is finished. `job` says what parts are made of. Raises OutputExistsError if there are parts and not `resume`,
-    or parts of another job, LockedError, and StorageError if nothing can be written.
+    The folder is removed at the end and for wrong input. It stays if the conversion is interrupted and a part is
+    finished. `job` describes the inputs and options. Raises OutputExistsError for existing parts without `resume` or of
+    another job, LockedError, and StorageError if the folder cannot be written.
     """
     folder = out.with_name(f".{out.name}.parts")
     if folder.exists() and not resume:
         raise OutputExistsError(
-            f"{folder}: found parts of a conversion that was stopped; add --resume to go on, or remove the folder"
+            f"{folder}: found parts of an interrupted conversion; add --resume to continue, or remove the folder"
         )
     try:
         folder.mkdir(exist_ok=True)
@@ -201,13 +201,13 @@ def _check_job(path: Path, job: bytes) -> None:
         path.write_bytes(job)
     elif path.read_bytes() != job:
         raise OutputExistsError(
-            f"{path.parent}: found parts of other inputs, of other options or by another release; convert as before, "
+            f"{path.parent}: found parts of other inputs, options or releases; repeat the original command, "
             "or remove the folder"
         )
 
 
 def put_in_place(path: Path, out: Path) -> None:
-    """Give a file that is whole its name, so that none of this name is ever half-written."""
+    """Move a complete file to its final name, so that a file of this name is never partial."""
     fsync(path)
     path.replace(out)
     fsync(out.parent)
@@ -218,4 +218,4 @@ def _read_info(path: Path) -> Info:
         with pa.memory_map(str(path)) as raw, pa.ipc.open_file(raw) as file:
             return Info(**orjson.loads(file.schema.metadata[_INFO]))
     except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
-        raise CorruptIndexError(f"{path} is not a part of a conversion: {error}; remove its folder") from None
+        raise CorruptIndexError(f"{path} is not a part of a conversion: {error}; remove the folder") from None

@@ -1,4 +1,4 @@
-"""Vocabulary files, as `seismic_tools.readers.vocabulary` reads them: a token a line, its number the component."""
+"""Vocabulary files, as `seismic_tools.readers.vocabulary` reads them: one token per line."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -8,7 +8,7 @@ from seismic_tools.writers.parts import put_in_place
 
 
 def write_vocabulary(path: Path, tokens: Iterable[str]) -> None:
-    """Write a vocabulary file. InputError for tokens that are no line: empty ones, and such as end one."""
+    """Write a vocabulary file; InputError for tokens that are empty or contain a line break."""
     lines = list(tokens)
     for component, token in enumerate(lines):
         if not token or "\n" in token or token.endswith("\r"):

@@ -58,13 +58,13 @@ def test_from_every_format_into_every_other(
 def test_what_is_lost_is_said(run: Run, tmp_path: Path) -> None:
     source = write_lines(tmp_path / "x.jsonl", {"id": 7, "indices": [3], "values": [0.004], "year": 1, "title": "x"})
     said = run("convert", source, tmp_path / "x.ciff").stderr
-    assert "note: x.ciff: holds ids as text only" in said
-    assert "note: x.ciff: holds nothing but vectors and ids: year, title left out" in said
-    assert "note: x.ciff: weights became integers: 100 x weight, rounded to the nearest, at least 1" in said
-    assert "note: x.ciff: 1 of 1 weights would have become 0, and became 1" in said
+    assert "note: x.ciff: holds ids as text" in said
+    assert "note: x.ciff: holds only vectors and ids: year, title left out" in said
+    assert "note: x.ciff: weights are stored as integers: 100 x weight, rounded to nearest, at least 1" in said
+    assert "note: x.ciff: 1 of 1 weights were raised to 1, because they would round to 0" in said
     said = run("convert", source, tmp_path / "x.csr").stderr
-    assert "note: x.csr: holds no ids: documents go by their numbers, from 0" in said
-    assert "note: x.csr: holds nothing but vectors: year, title left out" in said
+    assert "note: x.csr: cannot hold ids: documents are named by their numbers, from 0" in said
+    assert "note: x.csr: holds only vectors: year, title left out" in said
     assert "note" not in run("convert", source, tmp_path / "x.parquet").stderr
 
 
@@ -77,7 +77,7 @@ def test_tokens_without_a_vocabulary(run: Run, tmp_path: Path) -> None:
     assert rows_of(read(tmp_path / "x.parquet")) == rows_of(read(tmp_path / "x.jsonl")) == ROWS
     assert names(tmp_path) == ["x.ciff", "x.jsonl", "x.parquet"]
     said = run("convert", DATA / "documents.jsonl", tmp_path / "x.bin").stderr
-    assert "x.bin.vocabulary.txt has these, for --vocabulary" in said
+    assert "x.bin.vocabulary.txt lists them, for --vocabulary" in said
     tokens = (tmp_path / "x.bin.vocabulary.txt").read_text(encoding="utf-8").split("\n")[:-1]
     assert sorted(tokens) == TOKENS
     named = [
@@ -113,10 +113,10 @@ REFUSED: dict[str, tuple[list[str], str]] = {
     "no such input": (["none.csr", "x.bin"], "none.csr: no such file"),
     "no such input format": (["vocabulary", "x.bin"], "vocabulary: unsupported ending"),
     "no such --from": (["x.jsonl", "x.bin", "--from", "txt"], "unsupported ending .txt"),
-    "no such output format": (["x.jsonl", "x.npz"], "cannot write files of this ending; expected .parquet"),
+    "no such output format": (["x.jsonl", "x.npz"], "cannot write this format; expected .parquet"),
     "no such --to": (["x.jsonl", "x.bin", "--to", "npz"], "cannot write .npz; expected .parquet"),
     "output is there": (["x.jsonl", "vocabulary"], "vocabulary exists; choose another name, or add --replace"),
-    "runs are of ground truth": (["x.gt", "x.parquet"], "expected no other input, and .trec or .run as output"),
+    "runs are of ground truth": (["x.gt", "x.parquet"], "expected a single input and .trec or .run as output"),
     "bad input": (["bad.jsonl", "x.bin"], "bad.jsonl, line 2: not valid JSON"),
     "a weight too large": (["x.jsonl", "x.ciff", "--scale", "1e12"], "choose a smaller --scale"),
     "no scale": (["x.jsonl", "x.ciff", "--scale", "nan"], "--scale nan: expected a number above 0"),

@@ -27,8 +27,8 @@ def test_generations(run: Run, two: Path) -> None:
 
 
 def test_rollback(run: Run, two: Path) -> None:
-    assert run("rollback", two).stdout == "generation 000001 is served\n"
-    assert run("rollback", two, "2").stdout == "generation 000002 is served\n"
+    assert run("rollback", two).stdout == "generation 000001 is now served\n"
+    assert run("rollback", two, "2").stdout == "generation 000002 is now served\n"
     result = run("rollback", two, "7")
     assert result.exit_code == 2
     assert "found no generation '7'" in result.output
@@ -72,6 +72,6 @@ def test_snapshots(run: Run, two: Path) -> None:
 
 
 def test_migrate(run: Run, two: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert run("migrate", two).stdout == "nothing to do: it has format 1.0\n"
+    assert run("migrate", two).stdout == "nothing to do: the index already has format 1.0\n"
     monkeypatch.setattr("seismic.migrate", lambda collection: collection / "generations/000003")
     assert run("migrate", two).stdout == f"migrated to format 1.0: {two}/generations/000003\n"

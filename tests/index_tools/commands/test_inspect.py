@@ -59,7 +59,7 @@ def test_what_a_small_index_lost(run: Run, tmp_path: Path) -> None:
     path, queries = write_lines(tmp_path / "x.jsonl", *lines), tmp_path / "queries.jsonl"
     write_lines(queries, {"id": 1, "vector": {"light": 1.0}}, {"id": 2, "vector": {"heavy": 1.0}})
     result = run("build", path, tmp_path / "out", "--layout", "small", "--queries", queries)
-    assert "keeps 0.500 (0.000 to 1.000) of the exact top 10, by 2 queries given" in result.stdout
+    assert "recall 0.500 (0.000 to 1.000) of the exact top 10, measured with 2 given queries" in result.stdout
     report = orjson.loads(run("inspect", tmp_path / "out", "--json").stdout)
     (kept,) = report["kept_of_exact_answers"]
     assert (kept["k"], kept["recall"], kept["queries"]) == (10, 0.5, 2)

@@ -65,8 +65,8 @@ def test_queries_without_vectors(home: Path, planets_index: Path, tmp_path: Path
 @pytest.mark.parametrize(
     ("name", "problem"),
     [
-        ("msmarco-passage/dev/smal", "ir_datasets does not know it; it has msmarco-passage/dev/small"),
-        ("msmarco-passage", "has no queries; it has msmarco-passage/"),
+        ("msmarco-passage/dev/smal", "unknown to ir_datasets; similar ids are msmarco-passage/dev/small"),
+        ("msmarco-passage", "has no queries; similar ids are msmarco-passage/"),
         ("msmarco-passage/trec-dl-2019", "cannot read its queries"),
     ],
 )

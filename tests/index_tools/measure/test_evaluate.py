@@ -94,7 +94,7 @@ def test_built_first(planets: Path, run: Run, tmp_path: Path) -> None:
     assert report["build"]["peak_memory"] > 10_000_000
     again = run("evaluate", tmp_path / "index", *built, *options)
     assert again.exit_code == 2
-    assert "is there already; leave out --build" in again.stderr
+    assert "already exists; remove --build" in again.stderr
     wrong = run("evaluate", tmp_path / "other", "--build", tmp_path / "none.parquet", *options)
     assert wrong.exit_code == 2
     assert "ended with code 2" in wrong.stderr
@@ -122,7 +122,7 @@ def test_another_collection_beside(scifact: Scifact, scifact_index: Path, run: R
     assert report["beside"]["effectiveness"] == expected
     refused = run("evaluate", scifact_index, "--queries", QUERIES, "--beside", half)
     assert refused.exit_code == 2
-    assert "--beside compares effectiveness, which needs judgements" in refused.stderr
+    assert "--beside compares effectiveness and needs judgements" in refused.stderr
 
 
 def test_fronts_of_rivals_are_drawn_beside_ours(scifact_index: Path, run: Run, tmp_path: Path) -> None:
@@ -195,7 +195,7 @@ def test_ids_that_do_not_meet(scifact_index: Path, run: Run, tmp_path: Path) -> 
     result = run("evaluate", scifact_index, "--queries", QUERIES, "--qrels", tmp_path / "qrels.tsv")
     assert result.exit_code == 2
     assert (
-        "judges none of the queries; it has query ids such as 'q1', the queries have ids such as '1'" in result.stderr
+        "no judgements of these queries; found query ids such as 'q1', expected ids such as '1'" in result.stderr
     )
 
 

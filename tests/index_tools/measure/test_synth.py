@@ -41,7 +41,7 @@ def test_mean_length_is_as_asked_for(real: SparseVectors, mean: float) -> None:
 
 
 def test_more_components_than_mixing_gives_are_refused(real: SparseVectors) -> None:
-    with pytest.raises(ParameterError, match=r"250 components a document: mixing these documents gives \d+"):
+    with pytest.raises(ParameterError, match=r"a mean of 250 components: found \d+ when mixing these documents"):
         recipe(real, 250)
 
 

@@ -216,7 +216,7 @@ def test_cut_off_files(write: Callable[..., Path], kept: float) -> None:
 def test_columns_of_one_name(tmp_path: Path) -> None:
     columns, names = [IDS, INDICES, VALUES, IDS], ["id", "indices", "values", "id"]
     write_ipc(pa.Table.from_arrays(columns, names), tmp_path / "x.arrow")
-    with pytest.raises(VectorError, match="field 'id': there are two columns of this name"):
+    with pytest.raises(VectorError, match="field 'id': found two columns of this name"):
         read(tmp_path / "x.arrow")
 
 

@@ -44,7 +44,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
     with pytest.raises(InputError, match=r"notes\.txt: unsupported ending; expected \.parquet, .* or \.ciff\.gz"):
         find_files([tmp_path / "notes.txt"])
-    with pytest.raises(InputError, match=r"no \.parquet, .* file in this folder"):
+    with pytest.raises(InputError, match=r"found no supported file"):
         find_files([tmp_path])
     with pytest.raises(InputError, match=r"missing\.parquet: no such file or folder"):
         find_files([tmp_path / "missing.parquet"])
@@ -85,16 +85,16 @@ def test_progress_counts_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 DISAGREEMENTS: dict[str, tuple[dict[str, Any], str]] = {
-    "one more column": ({**VENUS, "size": 1}, "b.jsonl has a column 'size', but .*a.jsonl has none"),
+    "one more column": ({**VENUS, "size": 1}, "b.jsonl has a column 'size', but .*a.jsonl does not"),
     "one column less": (
         {"id": "b", "contents": "", "vector": {}},
-        "a.jsonl has a column 'year', but .*b.jsonl has none",
+        "a.jsonl has a column 'year', but .*b.jsonl does not",
     ),
     "another type": ({**VENUS, "year": "MMI"}, "column 'year' is string in .*b.jsonl, but int64 in .*a.jsonl"),
     "another kind of id": ({**VENUS, "id": 1}, "column 'id' is int64 in .*b.jsonl, but string in .*a.jsonl"),
     "another kind of vector": (
         {"id": "b", "contents": "", "year": 1, "indices": [1], "values": [1]},
-        "b.jsonl has vectors of indices, but .*a.jsonl of tokens",
+        "b.jsonl has vectors of indices, but .*a.jsonl has vectors of tokens",
     ),
 }
 
@@ -131,7 +131,7 @@ def test_columns_may_come_in_any_order_and_late(tmp_path: Path, monkeypatch: pyt
 def test_metadata_that_fits_no_common_type(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jsonl, "BATCH_ROWS", 1)
     lines = [{"id": "a", "vector": {}, "n": 2**53 + 1}, {"id": "b", "vector": {}, "n": 0.5}]
-    with pytest.raises(InputError, match="metadata of all documents does not fit into common columns"):
+    with pytest.raises(InputError, match="metadata columns have types that cannot be combined"):
         in_memory([write_lines(tmp_path / "x.jsonl", *lines)], tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["x.jsonl"]
 
@@ -158,7 +158,7 @@ def test_repeated_ids(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(VectorError) as error:
         in_memory([first, second], tmp_path)
     place, first_place = f"{second}, line 5, field 'id'", f"{first}, line 4"
-    assert str(error.value) == f"{place}: found id 'c' again, first in {first_place}; expected each once"
+    assert str(error.value) == f"{place}: found id 'c' again, first in {first_place}; expected unique ids"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.jsonl", "b.jsonl"]
 
 

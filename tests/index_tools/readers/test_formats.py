@@ -82,18 +82,18 @@ def test_texts_of_a_dataset() -> None:
 
 def test_one_split_of_a_dataset() -> None:
     assert rows_of(read(DATA / "splits" / "train")) == ROWS[:8]
-    with pytest.raises(InputError, match=r"splits: a dataset with splits \(train, test\); give the folder of one"):
+    with pytest.raises(InputError, match=r"splits: a dataset with splits \(train, test\); expected the folder of one"):
         read(DATA / "splits")
 
 
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("data-00001-of-00002.arrow", None, "no such file, although state.json names it"),
+        ("data-00001-of-00002.arrow", None, "no such file, but state.json names it"),
         ("state.json", b"{", "cannot be read as JSON"),
         ("state.json", b"[]", "found a JSON list, expected an object"),
         ("state.json", b"{}", "names no files"),
-        ("state.json", b'{"_data_files": [{"filename": "../x.arrow"}]}', "such as lie elsewhere"),
+        ("state.json", b'{"_data_files": [{"filename": "../x.arrow"}]}', "or files elsewhere"),
         ("state.json", b'{"_data_files": [], "_indices_data_files": [{"filename": "x"}]}', "a selection of rows"),
     ],
 )
@@ -178,7 +178,7 @@ def test_offsets_that_fall(tmp_path: Path) -> None:
     data = bytearray(path.read_bytes())
     data[24 + 8 : 24 + 16] = (31).to_bytes(8, "little")
     path.write_bytes(data)
-    with pytest.raises(InputError, match="found offsets of rows that do not rise from 0 to 30"):
+    with pytest.raises(InputError, match="found row offsets that do not ascend from 0 to 30"):
         read(path)
 
 
@@ -212,7 +212,7 @@ def test_files_by_name(tmp_path: Path) -> None:
     FORMATS["x.csr.gz"](tmp_path / "documents.csr.gz")
     assert find_named(tmp_path, "documents") == tmp_path / "documents.csr.gz"
     assert find_named(tmp_path, "queries") == tmp_path / "queries"
-    with pytest.raises(InputError, match=r"no answers\.parquet in it, nor answers with another supported ending"):
+    with pytest.raises(InputError, match=r"found no answers\.parquet, nor answers with another supported ending"):
         find_named(tmp_path, "answers")
 
 

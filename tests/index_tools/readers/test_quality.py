@@ -57,10 +57,10 @@ def test_what_stays_is_as_if_read_alone(
     [
         (0.0, None, ParameterError, "--keep 0.0: expected a share"),
         (1.5, None, ParameterError, "--keep 1.5: expected a share"),
-        (0.5, "w", InputError, "--quality-column w: no such column; there are id, q, z, nan"),
+        (0.5, "w", InputError, "--quality-column w: no such column; found id, q, z, nan"),
         (0.5, "id", InputError, "--quality-column id: found string, expected numbers"),
-        (0.5, "z", InputError, "--quality-column z: document 1 has no number there"),
-        (0.5, "nan", InputError, "--quality-column nan: document 0 has no number there"),
+        (0.5, "z", InputError, "--quality-column z: document 1 has no number"),
+        (0.5, "nan", InputError, "--quality-column nan: document 0 has no number"),
     ],
 )
 def test_what_cannot_be(

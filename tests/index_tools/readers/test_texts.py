@@ -156,9 +156,9 @@ def test_given_vectors_are_not_used_if_an_encoder_is_named(run: Run, index: Path
     ("options", "message"),
     [
         ([], "field 'text'"),
-        (["--text-fields", "title"], "--text-fields is for builds with --encoder"),
-        (["--query-encoder", "idf"], "--query-encoder is for builds with --encoder"),
-        (["--encoder", "splade-tiny", "--dimension", "9"], "--dimension: leave it out, --encoder has its own"),
+        (["--text-fields", "title"], "--text-fields needs --encoder"),
+        (["--query-encoder", "idf"], "--query-encoder needs --encoder"),
+        (["--encoder", "splade-tiny", "--dimension", "9"], "--dimension: remove it; --encoder brings its own"),
         (["--encoder", "splade-tiny", "--text-fields", "titel"], "news.jsonl, field 'titel': column is missing"),
         (["--encoder", "splade-tiny", "--text-fields", "title,year"], "field 'year': found int64, expected strings"),
         (["--encoder", "bert"], "found no encoder 'bert', expected splade-tiny"),
@@ -167,7 +167,7 @@ def test_given_vectors_are_not_used_if_an_encoder_is_named(run: Run, index: Path
 def test_builds_that_cannot_be(options: list[str], message: str, run: Run, news: Path) -> None:
     result = run("build", news, news.with_name("out"), *options)
     assert result.exit_code == 2
-    assert (message if options else "found none of them, and no encoder to make one of text") in result.stderr
+    assert (message if options else "found none of them, and no encoder for texts") in result.stderr
 
 
 @pytest.mark.parametrize(

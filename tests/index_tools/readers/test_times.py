@@ -52,10 +52,10 @@ def test_columns_of_parquet(run: Run, tmp_path: Path) -> None:
     ("options", "message"),
     [
         (["--dates", "n"], "x.jsonl, field 'n': found int64, expected date32[day] or text"),
-        (["--dates", "at"], "x.jsonl, line 2, field 'at': found '2024-05-01T12:00', expected date32[day] as ISO 8601"),
-        (["--times", "word"], "x.jsonl, line 1, field 'word': found 'soon', expected timestamp[us, tz=UTC] as ISO"),
+        (["--dates", "at"], "x.jsonl, line 2, field 'at': found '2024-05-01T12:00', expected date32[day] in ISO 8601"),
+        (["--times", "word"], "x.jsonl, line 1, field 'word': found 'soon', expected timestamp[us, tz=UTC] in ISO"),
         (["--times", "fine"], "x.jsonl, line 2, field 'fine': found '2024-05-01T12:00:00.0000001', expected timestamp"),
-        (["--times", "at,nope"], "found no column 'nope', which --dates or --times names"),
+        (["--times", "at,nope"], "--dates, --times: found no column 'nope'"),
     ],
 )
 def test_what_is_none_is_named(run: Run, tmp_path: Path, options: list[str], message: str) -> None:

@@ -1,1 +1,1 @@
-"""Comparison with other engines."""
+"""Benchmark against other engines."""

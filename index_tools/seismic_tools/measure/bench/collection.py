@@ -1,4 +1,4 @@
-"""What is measured on: the documents' vectors, two halves of the queries, and their exact answers."""
+"""The data of a benchmark: document vectors, two halves of the queries, and their exact answers."""
 
 import json
 import time
@@ -21,16 +21,16 @@ from seismic_tools.readers.queries import read_queries
 from seismic_tools.terminal.progress import Report
 
 Half: TypeAlias = Literal["tune", "report"]
-"""Settings are chosen on the queries of `tune`, and measured on those of `report`."""
+"""Settings are chosen on the queries of `tune` and measured on those of `report`."""
 
 HITS: dict[Half, int] = {"tune": 10_000, "report": 20_000}
 FEWEST = 100
-"""Queries searched for k hits: HITS / k of a half, but not less than FEWEST, as far as it has them. Deep searches take
-longer, and each says more about recall."""
+"""A half is searched for k hits with HITS / k queries, and with at least FEWEST if it has them. Deep searches take
+longer, and each contributes more to the recall."""
 
 
 class Choice(NamedTuple):
-    """Queries, from a file or (None) the collection, at most `limit`, split by `seed`; and `depths`: how many hits."""
+    """Queries from a file or (None) the collection, at most `limit`, split by `seed`; ``depths``: hits per query."""
 
     queries: Path | None
     limit: int | None
@@ -40,10 +40,10 @@ class Choice(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """Vectors in files of ``folder``, where workers find them, and exact answers.
+    """Vectors in files of ``folder``, where workers read them, and exact answers.
 
-    ``queries``: how many each half has; ``truth``: (half, k) -> document numbers [n, k] of the half's first n queries,
-    those that are searched for k hits; -1 pads.
+    ``queries``: size of each half; ``truth``: (half, k) -> document numbers [n, k], padded with -1, of the first n
+    queries of the half, which are those searched for k hits.
     """
 
     name: str
@@ -54,14 +54,14 @@ class Collection:
 
 
 def prepare(source: Path, choice: Choice, folder: Path, cache: Path, report: Report) -> Collection:
-    """Read the collection in `source`; write to `folder` what workers need, and exact answers to `cache`.
+    """Read the collection in `source`; write files for workers to `folder` and exact answers to `cache`.
 
     Raises InputError, VectorError or ParameterError.
     """
     documents, vocabulary = _read_documents(source, folder, report)
     deepest = max(choice.depths)
     if deepest > len(documents):
-        raise ParameterError(f"-k {deepest}: expected at most {len(documents)}, the documents of {source}")
+        raise ParameterError(f"-k {deepest}: expected at most {len(documents)}, the number of documents in {source}")
     queries = read_queries(choice.queries or find_named(source, "queries"), vocabulary)
     vectors = known_components(queries.vectors, documents.dimension)
     halves = _split(vectors, choice)
@@ -84,7 +84,7 @@ def prepare(source: Path, choice: Choice, folder: Path, cache: Path, report: Rep
 
 
 def select(vectors: SparseVectors, rows: npt.NDArray[np.int64]) -> SparseVectors:
-    """Some of the vectors, in the order of `rows`."""
+    """Return the vectors of `rows`, in that order."""
     lengths = np.diff(vectors.indptr)[rows]
     indptr = np.concatenate([[0], np.cumsum(lengths)])
     at = np.arange(indptr[-1]) + np.repeat(vectors.indptr[rows] - indptr[:-1], lengths)
@@ -106,7 +106,7 @@ def _plain(vectors: SparseVectors) -> Vectors:
 
 
 def _split(queries: SparseVectors, choice: Choice) -> dict[Half, npt.NDArray[np.int64]]:
-    """Rows of each half. Queries that share no component with any document match nothing, and are left out."""
+    """Return the rows of each half, without queries that share no component with any document."""
     rows = np.random.default_rng(choice.seed).permutation(np.flatnonzero(np.diff(queries.indptr)))[: choice.limit]
     if len(rows) < 2:
         raise InputError(f"found {len(rows)} queries with components of the documents, expected at least 2")
@@ -115,14 +115,14 @@ def _split(queries: SparseVectors, choice: Choice) -> dict[Half, npt.NDArray[np.
 
 
 class Ordering(NamedTuple):
-    """``numbers`` int64 [documents]: position -> document number; the seconds it took to find that order."""
+    """``numbers`` int64 [documents]: position -> document number; ``seconds``: time to compute that order."""
 
     numbers: npt.NDArray[np.int64]
     seconds: float
 
 
 def order_documents(folder: Path, shape: Shape, threads: int) -> Ordering:
-    """Write the documents to `folder` once more, as vectors `ordered`, with similar ones beside each other."""
+    """Write the documents again, as vectors `ordered`, with similar documents together."""
     documents = SparseVectors.trusted(*Vectors.load(folder / "documents"), shape.dimension)
     order = partial(builder.order_documents, params=BuildParams(), threads=threads, report=lambda *_: None)
     order(documents.slice(0, min(200, len(documents))))  # compiles

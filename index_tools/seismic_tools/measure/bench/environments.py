@@ -1,4 +1,4 @@
-"""A virtual environment per rival, made when it is first needed and kept."""
+"""Virtual environments of the rivals, created on first use and kept."""
 
 import os
 import shutil
@@ -17,12 +17,12 @@ class InstallError(Exception):
 
 
 def cache_folder() -> Path:
-    """Where environments are kept unless the user says otherwise."""
+    """Return the default folder of the environments."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "seismic", "bench")
 
 
 def python_of(engine: Engine, environments: Path) -> str:
-    """The Python that has this engine; installs it first if need be. Raises InstallError."""
+    """Return the Python with this engine, after installing it if necessary; InstallError if that fails."""
     if engine.requirement is None:
         return sys.executable
     major, minor = sys.version_info[:2]
@@ -39,5 +39,5 @@ def python_of(engine: Engine, environments: Path) -> str:
 def _run(*command: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
-        said = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]
-        raise InstallError(said[-1] if said else f"{' '.join(command)} ended with code {done.returncode}")
+        output = [line for line in (done.stderr or done.stdout).split("\n") if line.strip()]
+        raise InstallError(output[-1] if output else f"{' '.join(command)} ended with code {done.returncode}")

@@ -1,11 +1,10 @@
-"""Measure what filters cost by the share of documents they let through.
+"""Measure the cost of filters by the share of documents that match.
 
 Run `python -m seismic_tools.measure.bench.filters`.
 
-Microseconds of CPU of `Index.answer`, or of wall time of a request to a service that nobody else asks; of each query
-the median over passes in which all take turns, means over the queries: without a filter, by an exact scan of the
-documents that match (which no request asks for), with a filter seen before and, for windows of numbers, with bounds
-never seen before.
+Times are microseconds of CPU of `Index.answer`, or of wall time of a request to an otherwise idle service: per query
+the median over interleaved passes, then the mean over the queries. Cases: without a filter, with an exact scan of the
+matching documents, with a cached filter and, for ranges of numbers, with new bounds.
 """
 
 import time
@@ -34,7 +33,7 @@ from seismic_tools.readers.queries import read_queries
 
 SHARES = (1.0, 0.3, 0.1, 0.01, 1e-3, 1e-4)
 NEAR = 1.5
-"""A window counts as of a share if it lets through so many times as much, or as little, at most."""
+"""Accepted ratio between the wanted and the actual number of matches of a window."""
 ATTEMPTS = 2000
 
 Filter = dict[str, Any]
@@ -42,8 +41,8 @@ Draw = Callable[[], Filter]
 
 
 class Row(NamedTuple):
-    """``share``: of the documents, as found, a mean; recalls at k against a scan; microseconds (``scan``: None of a
-    service; ``new``: None if filters have no bounds to be new)."""
+    """One kind of filter. ``share``: mean share of documents that match; ``recall``: at k against a scan; times in
+    microseconds (``scan``: None for a service; ``new``: None for filters without bounds)."""
 
     kind: str
     wanted: float
@@ -57,19 +56,19 @@ class Row(NamedTuple):
 
     @property
     def ratio(self) -> float:
-        """The slower of cached and new, to the better of unfiltered and scan."""
+        """The slower of cached and new, divided by the faster of unfiltered and scan."""
         return max(self.cached, self.new or 0.0) / min(self.unfiltered, self.scan or self.unfiltered)
 
 
 class Windows:
-    """Windows of a column of numbers, at random places."""
+    """Random ranges of a numeric column."""
 
     def __init__(self, name: str, values: pa.ChunkedArray, rng: np.random.Generator) -> None:
         self.name, self.rng = name, rng
         self.values: npt.NDArray[Any] = np.sort(values.drop_null().to_numpy())
 
     def draw(self, share: float) -> Filter:
-        """One that lets through about so many."""
+        """Return a range that matches about `share` of the documents."""
         wanted = max(1, round(share * len(self.values)))
         for _ in range(ATTEMPTS):
             first = self.rng.integers(len(self.values) - wanted + 1)
@@ -77,12 +76,12 @@ class Windows:
             ends = np.searchsorted(self.values, low), np.searchsorted(self.values, high, "right")
             if ends[1] - ends[0] <= NEAR * wanted:
                 break
-        # Bounds that nobody has asked for, and that let the same through.
+        # New bounds with the same matches.
         return {"key": self.name, "range": {"gt": float(low) - self.rng.random() * 0.9, "lte": high.item()}}
 
 
 def any_of(name: str, values: pa.ChunkedArray, share: float) -> Filter:
-    """The most frequent values that come to about a share."""
+    """Return a filter on the most frequent values that together match about `share` of the documents."""
     wanted, chosen = share * len(values), []
     counted = [(one["values"].as_py(), one["counts"].as_py()) for one in values.value_counts()]
     for value, number in sorted(counted, key=lambda one: -one[1]):
@@ -93,7 +92,7 @@ def any_of(name: str, values: pa.ChunkedArray, share: float) -> Filter:
 
 
 def kinds(words: str, numbers: str, index: Index, rng: np.random.Generator) -> Iterator[tuple[str, float, Draw, bool]]:
-    """(kind, share, how to draw such a filter, whether each has bounds of its own)."""
+    """Yield (kind, share, function that draws such a filter, whether each draw has new bounds)."""
     shards = [shard.shard.documents for shard in index.view.shards]
     column = {
         name: pa.chunked_array([chunk for one in shards for chunk in one[name].chunks]) for name in (words, numbers)
@@ -112,7 +111,7 @@ def kinds(words: str, numbers: str, index: Index, rng: np.random.Generator) -> I
 
 
 class Timed(NamedTuple):
-    """An answer: seconds, document numbers, best first, and how many documents matched the filter, if there was one."""
+    """An answer: seconds, document numbers, best first, and the number of documents that match its filter."""
 
     seconds: float
     numbers: list[int]
@@ -120,14 +119,14 @@ class Timed(NamedTuple):
 
 
 class Ask(Protocol):
-    """Answers for k hits, timed."""
+    """Answer a query for k hits and time it."""
 
     def __call__(self, query: SparseVectors, filter: Filter | None, params: SearchParams | None = None) -> Timed:
-        """Of one query."""
+        """Answer one query."""
 
 
 def by_engine(index: Index, k: int) -> Ask:
-    """Asks the engine, in this thread's CPU time."""
+    """Return an `Ask` for the engine, in CPU time of this thread."""
 
     def ask(query: SparseVectors, filter: Filter | None, params: SearchParams | None = None) -> Timed:
         began = time.thread_time()
@@ -139,7 +138,7 @@ def by_engine(index: Index, k: int) -> Ask:
 
 
 def by_service(caller: Caller, url: str, index: Index, k: int) -> Ask:
-    """Asks a service for the same collection, in wall time."""
+    """Return an `Ask` for a service with the same collection, in wall time."""
 
     def ask(query: SparseVectors, filter: Filter | None, params: SearchParams | None = None) -> Timed:
         fields = {"limit": k, "with_payload": False, "filter": filter}
@@ -158,7 +157,7 @@ def by_service(caller: Caller, url: str, index: Index, k: int) -> Ask:
 def measure(
     index: Index, ask: Ask, queries: SparseVectors, *, k: int, passes: int, draw: Draw, new: bool, scan: bool
 ) -> dict[str, Any]:
-    """Times and recalls of the filters that `draw` makes; those of scans only if `scan`."""
+    """Return times and recalls of the filters drawn; times of scans only if `scan`."""
     rows, engine = [queries.slice(row, row + 1) for row in range(len(queries))], by_engine(index, k)
     found: dict[str, list[list[int]]] = {}
     times: dict[str, list[list[float]]] = {}
@@ -195,13 +194,13 @@ def measure(
 
 
 def _recall(found: npt.NDArray[np.int64], truth: npt.NDArray[np.int64]) -> float:
-    """Mean share of the truth; 1 if there is nothing to find."""
+    """Return the mean share of the truth that was found; 1 if there is nothing to find."""
     shares = shares_found(found, truth)
     return float(shares.mean()) if len(shares) else 1.0
 
 
 def show(rows: Sequence[Row]) -> Table:
-    """A table of the rows."""
+    """Return the rows as a table."""
     table = Table(
         *("filter", "share", "recall", "recall 0.97", "unfiltered", "scan", "cached", "new bounds", "ratio"), title="us"
     )
@@ -217,17 +216,22 @@ def show(rows: Sequence[Row]) -> Table:
 def main(
     collection: Annotated[Path, typer.Argument(help="Folder of a built collection.")],
     queries: Annotated[Path, typer.Option(help="Queries, in any format that `build` reads.")],
-    words: Annotated[str, typer.Option(help="A column of strings.")],
-    numbers: Annotated[str, typer.Option(help="A column of numbers.")],
-    limit: Annotated[int, typer.Option(min=1, help="Queries, drawn at random.")] = 100,
+    words: Annotated[str, typer.Option(help="Column of strings.")],
+    numbers: Annotated[str, typer.Option(help="Column of numbers.")],
+    limit: Annotated[int, typer.Option(min=1, help="Number of queries, drawn at random.")] = 100,
     k: Annotated[int, typer.Option("-k", "--k", min=1, help="Hits per query.")] = 10,
     passes: Annotated[int, typer.Option(min=1, help="Timed passes.")] = 3,
     url: Annotated[
-        str | None, typer.Option(help="A service with the same collection, to be asked in its place.")
+        str | None, typer.Option(help="URL of a service with the same collection, to measure instead of the engine.")
     ] = None,
-    output: Annotated[Path | None, typer.Option(help="JSON with all figures.")] = None,
+    output: Annotated[Path | None, typer.Option(help="JSON file for the results.")] = None,
 ) -> None:
-    """Time searches under filters of every selectivity, and compare what they find with a scan."""
+    """Time searches with filters of every selectivity and compare their hits with a scan.
+
+    Examples:
+
+        python -m seismic_tools.measure.bench.filters msmarco --queries dev.parquet --words lang --numbers year
+    """
     rng, rows = np.random.default_rng(0), []
     with ExitStack() as stack:
         index = stack.enter_context(seismic.open(collection))
@@ -243,7 +247,7 @@ def main(
             ask = by_service(stack.enter_context(Caller(*address(url), timeout=60)), url, index, k)
         for kind, share, draw, new in kinds(words, numbers, index, rng):
             of = partial(measure, index, ask, k=k, draw=draw, new=new, scan=not url)
-            of(few, passes=1)  # compiles, and sorts columns
+            of(few, passes=1)  # compiles kernels and sorts columns
             rows.append(Row(kind, share, **of(vectors, passes=passes)))
     Console(width=120).print(show(rows))
     if output:

@@ -1,9 +1,9 @@
-"""Time each form of `dot` in nanoseconds per document.
+"""Time each form of the kernel `dot` in nanoseconds per document.
 
 Run `python -m seismic_tools.measure.bench.forms COLLECTION`.
 
-Each form has a process of its own, which scores the same documents, in cache, when its turn comes. Where the CPU has
-more than a form needs, Numba is also told to compile for less.
+Each form runs in a separate process and scores the same cached documents, forms interleaved. On CPUs with more features
+than a form needs, Numba also compiles it for fewer features.
 """
 
 import json
@@ -30,19 +30,19 @@ from seismic.kernels.score import QueryTable, dot, load_query, unload_query
 from seismic_tools.measure.results import write_json
 
 LENGTHS = (85, 119)
-"""Components of a document: passages by two SPLADE models."""
+"""Components per document: passages encoded by two SPLADE models."""
 
 READ, QUERIES, PER_QUERY, REPEATS = 50_000, 32, 64, 20
-"""Documents to choose from; queries; documents scored for each query; how often."""
+"""Documents to choose from; queries; documents scored per query; repetitions."""
 
 SSE = "+sse2,+sse3,+ssse3"
 AVX2 = f"{SSE},+sse4.1,+sse4.2,+popcnt,+avx,+avx2,+bmi,+bmi2,+lzcnt,+fma"
 TARGETS = {"AVX2 only": ("haswell", AVX2), "SSSE3 only": ("x86-64", SSE)}
-"""What Numba can be told to compile for on any x86 CPU with AVX-512: name -> NUMBA_CPU_NAME, NUMBA_CPU_FEATURES."""
+"""Targets for Numba on x86 CPUs with AVX-512: name -> NUMBA_CPU_NAME, NUMBA_CPU_FEATURES."""
 
 
 class Work(NamedTuple):
-    """Queries, each with PER_QUERY documents of its own, as `dot` takes them.
+    """Queries with PER_QUERY documents each, in the form that `dot` takes.
 
     ``indptr`` int64 [queries + 1], ``terms`` uint32 and ``values`` float32 [query components]; ``components`` uint16
     and ``codes`` uint8 [queries x PER_QUERY x length].
@@ -58,7 +58,7 @@ class Work(NamedTuple):
 
 @jit
 def score_all(work: Any, table: QueryTable, repeats: int) -> float:
-    """Score every query's documents, time and again; the sum of all scores."""
+    """Score the documents of every query `repeats` times and return the sum of all scores."""
     components, codes, weights, signature = work.components, work.codes, table.weights, table.signature
     total, length = np.float64(0), work.length
     for _ in range(repeats):
@@ -73,9 +73,9 @@ def score_all(work: Any, table: QueryTable, repeats: int) -> float:
 
 
 def prepare(vectors: SparseVectors, queries: SparseVectors, length: int) -> Work:
-    """For each query its best documents of `length` components or more, cut down to so many at random.
+    """Return the best documents of each query, each reduced to `length` random components.
 
-    Those are what a search scores; and they are too many for a CPU to learn by heart which components match.
+    A search scores such documents, and they are too many for the branch predictor of a CPU to memorise.
     """
     rng = np.random.default_rng(length)
     rows = np.flatnonzero(np.diff(vectors.indptr) >= length)
@@ -92,12 +92,12 @@ def prepare(vectors: SparseVectors, queries: SparseVectors, length: int) -> Work
     components = np.concatenate(chosen).astype(np.uint16)
     codes = rng.integers(1, 256, len(components), np.uint8)
     for array in (components, codes):
-        array.flags.writeable = False  # as it is when memory-mapped, which is another type to Numba
+        array.flags.writeable = False  # like memory-mapped arrays, which Numba gives another type
     return Work(length, queries.indptr, queries.components.astype(np.uint32), queries.values, components, codes)
 
 
 def serve(folder: Path) -> None:
-    """A worker: for each line, a length, answer with nanoseconds per document and the sum of all scores."""
+    """Run a worker: read a length per line, answer with nanoseconds per document and the sum of all scores."""
     vectors, queries = (read(folder / f"{name}.parquet", n) for name, n in (("documents", READ), ("queries", QUERIES)))
     works = {length: prepare(vectors, queries, length) for length in LENGTHS}
     table = QueryTable(np.zeros(1 << 16, np.float32), np.zeros(128, np.uint8))
@@ -111,12 +111,12 @@ def serve(folder: Path) -> None:
 
 
 def read(path: Path, rows: int) -> SparseVectors:
-    """The first `rows` vectors of a file."""
+    """Read the first `rows` vectors of a file."""
     return SparseVectors.from_arrow(pq.read_table(path, columns=["indices", "values"]).slice(0, rows))
 
 
 def cases() -> dict[str, dict[str, str]]:
-    """What can be timed here: name -> environment."""
+    """Return the cases for this machine: name -> environment."""
     found: dict[str, dict[str, str]] = {form: {"SEISMIC_SIMD": form} for form in cpu.runnable()}
     if "avx512" in found:
         for name, (cpu_name, features) in TARGETS.items():
@@ -126,7 +126,7 @@ def cases() -> dict[str, dict[str, str]]:
 
 
 def ask(worker: "subprocess.Popen[str]", length: int) -> tuple[float, float]:
-    """Nanoseconds and sum of one pass of a worker."""
+    """Return the nanoseconds and the sum of one pass of a worker."""
     assert worker.stdin
     assert worker.stdout
     print(length, file=worker.stdin, flush=True)
@@ -135,7 +135,7 @@ def ask(worker: "subprocess.Popen[str]", length: int) -> tuple[float, float]:
 
 
 def measure(folder: Path, passes: int) -> dict[str, dict[int, list[float]]]:
-    """Case -> length -> nanoseconds per document of each pass, all cases taking turns."""
+    """Return case -> length -> nanoseconds per document of each pass, with cases interleaved."""
     times: dict[str, dict[int, list[float]]] = {}
     command = [sys.executable, "-m", "seismic_tools.measure.bench.forms", str(folder), "--worker"]
     with ExitStack() as stack:
@@ -158,11 +158,16 @@ def measure(folder: Path, passes: int) -> dict[str, dict[int, list[float]]]:
 
 def main(
     collection: Annotated[Path, typer.Argument(help="Folder with documents.parquet and queries.parquet.")],
-    passes: Annotated[int, typer.Option(min=1, help="Passes over all forms; the fastest of each counts.")] = 9,
-    output: Annotated[Path | None, typer.Option(help="JSON with the times of all passes.")] = None,
+    passes: Annotated[int, typer.Option(min=1, help="Passes over all forms; the fastest one counts.")] = 9,
+    output: Annotated[Path | None, typer.Option(help="JSON file for the times of all passes.")] = None,
     worker: Annotated[bool, typer.Option(hidden=True)] = False,
 ) -> None:
-    """Time each form of the scoring kernel that this CPU can run."""
+    """Time each form of the scoring kernel that this CPU can run.
+
+    Examples:
+
+        python -m seismic_tools.measure.bench.forms tests/data/scifact
+    """
     if worker:
         serve(collection)
         return

@@ -1,4 +1,4 @@
-"""The parent's side of a worker: a process in an engine's environment that answers commands."""
+"""The parent's end of a worker, a process in the environment of an engine that answers commands."""
 
 import json
 import os
@@ -13,20 +13,20 @@ import seismic
 from seismic_tools.measure.bench.engines.base import Engine
 
 THREADS = ("RAYON_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
-"""What the engines' libraries take their number of threads from."""
+"""Environment variables that limit the threads of the libraries of engines."""
 
 LAST_WORDS = 2000
-"""Characters of an engine's output that an error looks at."""
+"""Bytes of output that are searched for an error message."""
 
 
 class WorkerError(Exception):
-    """An engine raised, or its process ended."""
+    """An engine raised an exception, or its process ended."""
 
 
 class Process:
-    """A worker of `engine`, run by `python`, for the vectors in `collection`; `threads` at most.
+    """A worker of `engine`, run by `python` on the vectors in `collection` with at most `threads` threads.
 
-    ``call("search", k=10, ...)`` sends a command and waits for the answer; raises WorkerError. A context manager.
+    ``call("search", k=10, ...)`` sends a command and returns the answer; WorkerError if it fails. A context manager.
     """
 
     def __init__(self, engine: Engine, python: str, collection: Path, threads: int) -> None:
@@ -42,7 +42,7 @@ class Process:
         )
 
     def call(self, do: str, **arguments: Any) -> Any:
-        """The answer to a command."""
+        """Send a command and return the answer."""
         assert self._process.stdin
         assert self._process.stdout
         try:
@@ -61,11 +61,11 @@ class Process:
         size = self._output.seek(0, os.SEEK_END)
         self._output.seek(max(0, size - LAST_WORDS))
         lines = self._output.read().decode(errors="replace").split("\n")
-        said = [line for line in lines if line.strip()]
-        return f": {said[-1]}" if said else ""
+        output = [line for line in lines if line.strip()]
+        return f": {output[-1]}" if output else ""
 
     def close(self) -> None:
-        """End the process."""
+        """Kill the process."""
         self._process.kill()
         self._process.communicate()
         self._output.close()
@@ -80,7 +80,7 @@ class Process:
 
 
 def _path(engine: Engine) -> str:
-    """Rivals see the adapters only: the Rust wheel has our name, and this project must not stand before it."""
+    """Return the path of a worker. Rivals get the adapters only: the Rust wheel is also called `seismic`."""
     folders = [Path(__file__).parent]
     if engine.requirement is None:
         folders.append(Path(seismic.__file__).parents[1])

@@ -1,6 +1,6 @@
 """The stages of a benchmark: install, build, sweep, choose, measure.
 
-An engine that fails is noted and left out of what follows; the others go on.
+An engine that fails is noted and skipped in later stages; the others continue.
 """
 
 import math
@@ -25,17 +25,17 @@ from seismic_tools.measure.metrics import recall
 from seismic_tools.terminal.progress import Report
 
 PATIENCE = 20.0
-"""Seconds of measured passes after which a trial is not repeated."""
+"""Total seconds of measured passes after which a trial is not repeated."""
 
 Task: TypeAlias = tuple[Trial, str]
-"""A trial, and the call by which it is timed."""
+"""A trial and the call that is timed."""
 
 Processes: TypeAlias = Mapping[tuple[str, int], Process]
-"""By engine and number of the build."""
+"""(Engine, number of the build) -> its worker."""
 
 
 class Bench:
-    """Engines by name, in an order that all stages keep. Their indexes are built in `folder`."""
+    """Engines by name, in the order of all stages. Indexes are built in `folder`."""
 
     def __init__(self, collection: Collection, names: Sequence[str], folder: Path, quick: bool, report: Report) -> None:
         self.collection, self.folder, self.quick, self.report = collection, folder, quick, report
@@ -46,7 +46,7 @@ class Bench:
         self.ordering: Ordering | None = None
 
     def install(self, environments: Path) -> None:
-        """Find or make every engine's environment."""
+        """Find or create the environment of every engine."""
         for done, (name, engine) in enumerate(self.engines.items()):
             self.report("install", done, len(self.engines))
             with self._noting(name):
@@ -54,7 +54,7 @@ class Bench:
         self.report("install", len(self.engines), len(self.engines))
 
     def build(self, threads: int) -> None:
-        """Build every index that the engines want to try, one after another."""
+        """Build all indexes of all engines, one after another."""
         tasks = [
             (name, number, knobs)
             for name in self.pythons
@@ -72,7 +72,7 @@ class Bench:
         self.report("build", len(tasks), len(tasks))
 
     def sweep(self) -> list[Swept]:
-        """Try every setting on every index, on the queries on which settings are chosen."""
+        """Run every setting on every index with the queries of `tune`."""
         swept: list[Swept] = []
         for done, build in enumerate(self.builds):
             self.report("sweep", done, len(self.builds))
@@ -84,7 +84,7 @@ class Bench:
         return swept
 
     def measure(self, trials: Sequence[Trial], repeats: int) -> list[Measured]:
-        """Time the trials on the other queries, by every call, engines in turns; every process has one thread."""
+        """Time every call of the trials with the queries of `report`, engines interleaved, one thread per process."""
         with ExitStack() as stack:
             processes: dict[tuple[str, int], Process] = {}
             wanted = {(trial.engine, trial.build) for trial in trials}
@@ -97,7 +97,7 @@ class Bench:
             return [one for some in at_depth for one in self._measure(some, processes, repeats)]
 
     def _measure(self, trials: Sequence[Trial], processes: Processes, repeats: int) -> list[Measured]:
-        """`measure`, of one depth."""
+        """Measure the trials of one depth."""
         groups: dict[str, list[Task]] = defaultdict(list)
         for trial in trials:
             groups[trial.engine] += [(trial, call) for call in self.engines[trial.engine].calls]
@@ -146,14 +146,14 @@ class Bench:
         return process.call("search", queries=half, count=count, k=trial.k, knobs=trial.knobs, call=call)
 
     def _numbers(self, trial: Trial, found: Sequence[Sequence[int]]) -> npt.NDArray[np.int64]:
-        """Document numbers [queries, k] from an engine's, padded by -1."""
+        """Return the document numbers of an engine as int64 [queries, k], padded with -1."""
         numbers = np.array([[*row, *[-1] * (trial.k - len(row))] for row in found], np.int64)
         if self.engines[trial.engine].ordered and self.ordering:
             return np.where(numbers >= 0, self.ordering.numbers[numbers], -1)
         return numbers
 
     def _documents(self, name: str, threads: int) -> tuple[str, float]:
-        """The name of the vectors that an engine is given, and the seconds it took to order them."""
+        """Return the name of the vectors for an engine, and the seconds spent on ordering them."""
         if not self.engines[name].ordered:
             return "documents", 0.0
         if self.ordering is None:
@@ -174,7 +174,7 @@ class Bench:
 
     @contextmanager
     def _noting(self, name: str) -> Iterator[None]:
-        """Note what goes wrong with an engine, and go on."""
+        """Note the failure of an engine and continue."""
         try:
             yield
         except (InstallError, WorkerError) as error:
@@ -186,7 +186,7 @@ class Bench:
 
 
 def choose(swept: Sequence[Swept]) -> list[Trial]:
-    """Of every engine and depth what lies around the targets on its front, and its fastest exact trial."""
+    """Return, per engine and depth, the trials around the targets on its front and its fastest exact trial."""
     groups: dict[tuple[str, int], list[Swept]] = defaultdict(list)
     for one in swept:
         groups[one.trial.engine, one.trial.k].append(one)

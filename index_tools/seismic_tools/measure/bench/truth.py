@@ -1,4 +1,4 @@
-"""The exact top k: given with a collection, or computed once."""
+"""Exact answers: provided with a collection, or computed once and cached."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,21 +13,21 @@ from seismic_tools.readers.neighbours import read_neighbours
 from seismic_tools.terminal.progress import Report
 
 BARE = BuildParams(order_clusters=0)
-"""A build that takes little time, for searches that take more."""
+"""A build without clustering, which saves more time than its searches lose."""
 
 
 def given_answers(folder: Path, query_ids: list[str]) -> npt.NDArray[np.int64] | None:
-    """Document numbers [queries, k] that a collection's folder has as answers to the queries; None if it has none.
+    """Return the document numbers [queries, k] in the folder of a collection; None if it has none.
 
-    They are in `groundtruth.npz`, whose `rows` answer `query_ids`, or in BigANN's form, in `groundtruth.gt`, which has
-    as many as there are queries.
+    They are in `groundtruth.npz`, where `rows` answer `query_ids`, or in `groundtruth.gt` in the format of BigANN, with
+    one row per query.
     """
     if (path := folder / "groundtruth.npz").exists():
         return _named_answers(path, query_ids)
     if (path := folder / "groundtruth.gt").exists():
         numbers = read_neighbours(path).numbers.astype(np.int64)
         if len(numbers) != len(query_ids):
-            raise InputError(f"{path}: answers {len(numbers):,} queries, expected {len(query_ids):,}")
+            raise InputError(f"{path}: found answers to {len(numbers):,} queries, expected {len(query_ids):,}")
         return numbers
     return None
 
@@ -39,14 +39,14 @@ def _named_answers(path: Path, query_ids: list[str]) -> npt.NDArray[np.int64]:
         rows: npt.NDArray[np.int64] = file["rows"].astype(np.int64)
         ids = file["query_ids"].astype(str).tolist()
     if ids != query_ids:
-        raise InputError(f"{path}: its query_ids are not those of the queries, in their order")
+        raise InputError(f"{path}: query_ids differ from the ids of the queries or their order")
     return rows
 
 
 def exact_answers(
     documents: SparseVectors, queries: SparseVectors, k: int, cache: Path, report: Report
 ) -> npt.NDArray[np.int64]:
-    """Document numbers [queries, k] found by the plan `exact`, kept in the folder `cache`."""
+    """Return the document numbers [queries, k] of exact searches, cached in the folder `cache`."""
     digest = xxh3_128(str(k).encode())
     for vectors in (documents, queries):
         for array in (vectors.indptr, vectors.components, vectors.values):

@@ -1,1 +1,1 @@
-"""Evaluation."""
+"""Evaluation of a collection with queries and judgements."""

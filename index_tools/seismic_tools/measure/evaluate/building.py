@@ -1,4 +1,4 @@
-"""Building a collection to measure that, too: in a process of its own, as a user would."""
+"""Build a collection in a separate process and measure the build."""
 
 import os
 import subprocess
@@ -13,9 +13,9 @@ from seismic_tools.measure.evaluate.results import BuildCost
 
 
 def build_first(inputs: Sequence[Path], collection: Path, options: str) -> BuildCost:
-    """Run `seismic build INPUTS COLLECTION OPTIONS`; InputError if it fails, for the reason it has printed."""
+    """Run `seismic build INPUTS COLLECTION OPTIONS` and return its cost; InputError if it fails."""
     if is_collection(collection):
-        raise ParameterError(f"--build: {collection} is there already; leave out --build, or name another folder")
+        raise ParameterError(f"--build: {collection} already exists; remove --build, or choose another folder")
     command = ["build", *map(str, inputs), str(collection), *options.split()]
     began = time.perf_counter()
     process = subprocess.Popen([sys.executable, "-m", "seismic_tools.cli", *command])
@@ -27,4 +27,4 @@ def build_first(inputs: Sequence[Path], collection: Path, options: str) -> Build
 
 
 RSS_UNIT = 1 if sys.platform == "darwin" else 1024
-"""Bytes in what getrusage calls one."""
+"""Bytes per unit of ru_maxrss."""

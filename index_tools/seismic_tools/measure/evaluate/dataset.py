@@ -1,4 +1,4 @@
-"""Queries and judgements of ir_datasets."""
+"""Queries and judgements from ir_datasets."""
 
 import difflib
 from collections.abc import Callable, Sequence
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class Dataset(NamedTuple):
-    """Query ids and texts in the dataset's order, and judgements, if it has any."""
+    """Query ids and texts in the order of the dataset, and its judgements."""
 
     name: str
     ids: list[str]
@@ -22,27 +22,27 @@ class Dataset(NamedTuple):
     qrels: list[Qrel]
 
     def encoded(self, queries: Queries, where: str) -> Queries:
-        """The dataset's queries, of those encoded in a file; InputError if some are missing there."""
+        """Return the queries of the dataset from those of a file; InputError if some are missing."""
         rows = {name: row for row, name in enumerate(queries.ids)}
         missing = [name for name in self.ids if name not in rows]
         if missing:
             raise InputError(
-                f"{where}: has no vectors for {len(missing):,} of the {len(self.ids):,} queries of {self.name}, such "
-                f"as {missing[0]!r}; it has ids such as {queries.ids[0]!r}"
+                f"{where}: no vectors for {len(missing):,} of the {len(self.ids):,} queries of {self.name}, such as "
+                f"{missing[0]!r}; found ids such as {queries.ids[0]!r}"
             )
         return queries.take([rows[name] for name in self.ids])
 
 
 def load_dataset(name: str) -> Dataset:
-    """Queries and judgements of an id such as `msmarco-passage/dev/small`.
+    """Load queries and judgements of an id such as `msmarco-passage/dev/small`.
 
-    ir_datasets downloads what is not in its folder (IR_DATASETS_HOME, else ~/.ir_datasets). InputError if it does not
-    know the id, if it has no queries for it, or cannot get them.
+    ir_datasets downloads files that are missing in its folder (IR_DATASETS_HOME, or ~/.ir_datasets). InputError if the
+    id is unknown, has no queries, or cannot be loaded.
     """
     try:
         dataset = ir_datasets.load(name)
     except KeyError:
-        raise InputError(f"dataset {name!r}: ir_datasets does not know it{_similar(name)}") from None
+        raise InputError(f"dataset {name!r}: unknown to ir_datasets{_similar(name)}") from None
     if not dataset.has_queries():
         raise InputError(f"dataset {name!r}: has no queries{_similar(name + '/')}")
     queries = _read(name, "queries", lambda: list(dataset.queries_iter()))
@@ -58,11 +58,11 @@ def load_dataset(name: str) -> Dataset:
 def _read(name: str, what: str, read: Callable[[], Sequence[T]]) -> Sequence[T]:
     try:
         return read()
-    except Exception as error:  # whatever downloads, archives and parsers raise
+    except Exception as error:  # downloads, archives and parsers raise anything
         home: Any = ir_datasets.util.home_path()
         raise InputError(
-            f"dataset {name!r}: ir_datasets cannot read its {what} ({type(error).__name__}: {error}); it looks in "
-            f"{home} and downloads what is not there"
+            f"dataset {name!r}: ir_datasets cannot read its {what} ({type(error).__name__}: {error}); it reads "
+            f"{home} and downloads missing files"
         ) from error
 
 
@@ -70,4 +70,4 @@ def _similar(name: str) -> str:
     known = [*ir_datasets.registry]
     below = [one for one in known if one.startswith(name)]
     close = below[:5] or difflib.get_close_matches(name, known, n=5, cutoff=0.5)
-    return f"; it has {', '.join(close)}" if close else "; https://ir-datasets.com lists those there are"
+    return f"; similar ids are {', '.join(close)}" if close else "; https://ir-datasets.com lists all ids"

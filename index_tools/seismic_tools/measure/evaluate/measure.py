@@ -1,4 +1,4 @@
-"""An index, queries and perhaps judgements in, an evaluation out."""
+"""Measure an index with queries and optional judgements."""
 
 import resource
 import time
@@ -21,18 +21,18 @@ from seismic_tools.readers.queries import Queries
 
 EXACT = SearchParams(plan="exact")
 FACTORS = (1.03, 1.06, 1.1, 1.15, 1.22, 1.3)
-"""Heap factors of a curve along `exact`."""
+"""Heap factors of the plan `exact` on a curve."""
 
 BOUND_SHARES = (0.95, 0.9, 0.85, 0.8)
-"""Bound shares of `exact`."""
+"""Bound shares of the plan `exact` on a curve."""
 
 CUTS, BLOCK_FACTORS = (4, 8, 15), (0.6, 0.8, 1.0)
-"""Query cuts and heap factors of a curve along `lists`."""
+"""Query cuts and heap factors of the plan `lists` on a curve."""
 
 
 class Request(NamedTuple):
-    """What to measure: ``depths`` in hits, the first of which counts for throughput and samples; ``params``: a setting
-    beside the exact one; ``threads`` for throughput; ``curve``: whether to try a range of settings."""
+    """What to measure. ``depths``: hits per query, the first also for throughput and samples; ``params``: a setting to
+    compare with exact search; ``threads``: for throughput; ``curve``: whether to measure a range of settings."""
 
     depths: Sequence[int]
     params: SearchParams = EXACT
@@ -41,7 +41,7 @@ class Request(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """The evaluation, and the runs of its settings by name, each of as many hits as the last depth."""
+    """The evaluation, and the runs of its settings by name, with the hits of the largest depth."""
 
     evaluation: Evaluation
     runs: dict[str, list[ScoredDoc]]
@@ -58,9 +58,9 @@ def measure(
     build: BuildCost | None = None,
     progress: Callable[[str, int, int], None] = lambda *_: None,
 ) -> Measured:
-    """What `request.params` find and cost beside the exact plan.
+    """Measure `request.params` and exact search.
 
-    `qrels`: judgements of these queries, if there are; `beside`: another collection to judge by them.
+    `qrels`: judgements of these queries; `beside`: another collection to judge with them.
     """
     exact = Trial(index, queries, EXACT)
     chosen = Trial(index, queries, _named(index, queries, request.params))
@@ -102,7 +102,7 @@ def _beside(index: Index, queries: Queries, qrels: Sequence[Qrel]) -> Beside:
 
 
 def _named(index: Index, queries: Queries, params: SearchParams) -> SearchParams:
-    """With the plan that they come to on this index."""
+    """Return the parameters with the plan that this index chooses for them."""
     if params.recall is not None:
         return params
     return params.replace(plan=index.answer(queries.vectors.slice(0, 1), 1, params=params).plan)
@@ -134,7 +134,7 @@ def _sizes(index: Index) -> dict[str, int]:
 
 
 def _missing(index: Index, qrels: Sequence[Qrel]) -> float | None:
-    """Share of the relevant documents that the collection does not have."""
+    """Return the share of the relevant documents that are missing in the collection."""
     relevant = sorted({qrel.doc_id for qrel in qrels if qrel.relevance > 0})
     if not relevant:
         return None

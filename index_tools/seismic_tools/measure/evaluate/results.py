@@ -1,4 +1,4 @@
-"""What an evaluation finds: all of it goes into report.json. Times are in microseconds, sizes in bytes."""
+"""Results of an evaluation, as report.json holds them. Times are in microseconds, sizes in bytes."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +9,7 @@ from seismic_tools.measure.metrics import Latency
 @dataclass(frozen=True, slots=True)
 class Depth:
     """Searches for k hits, one at a time. ``blocks_visited`` and ``documents_scored`` are means per query; ``profile``:
-    what a recall asked for has chosen."""
+    the tuning profile chosen for a requested recall."""
 
     k: int
     plan: str
@@ -22,8 +22,8 @@ class Depth:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One way to search. ``effectiveness``: measure -> mean over the judged queries; ``queries_per_second``: threads
-    -> searches for as many hits as the first depth, in a batch."""
+    """One setting. ``effectiveness``: measure -> mean over the judged queries; ``queries_per_second``: threads -> rate
+    of a batch at the first depth."""
 
     params: dict[str, Any]
     depths: list[Depth]
@@ -33,7 +33,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class CurvePoint:
-    """A setting of the curve of recall against CPU time per query, in a batch on one thread."""
+    """One setting on the curve of recall against CPU time per query, in a batch on one thread."""
 
     k: int
     params: dict[str, Any]
@@ -43,7 +43,7 @@ class CurvePoint:
 
 @dataclass(frozen=True, slots=True)
 class QuerySample:
-    """One query at the first depth: its components, what it cost and the blocks it visited."""
+    """One query at the first depth: number of components, time and blocks visited."""
 
     components: int
     microseconds: float
@@ -52,7 +52,7 @@ class QuerySample:
 
 @dataclass(frozen=True, slots=True)
 class BuildCost:
-    """``peak_memory``: largest resident set of the process that built, pages of mapped files included."""
+    """Cost of a build. ``peak_memory``: peak resident set of its process, including mapped files."""
 
     seconds: float
     peak_memory: int
@@ -60,7 +60,7 @@ class BuildCost:
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """Another collection's exact answers to the same queries, judged alike."""
+    """Exact answers of another collection to the same queries, judged in the same way."""
 
     collection: str
     documents: int
@@ -70,10 +70,10 @@ class Beside:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Settings side by side on the same queries, and what they ran on.
+    """Settings measured on the same queries, and the machine they ran on.
 
-    ``sizes``: file name -> bytes, over all shards; ``missing``: share of the relevant documents that the collection
-    does not have; ``samples``: by the last setting; ``peak_memory``: as of a build.
+    ``sizes``: file name -> bytes, over all shards; ``missing``: share of the relevant documents that are missing in
+    the collection; ``samples``: of the last setting; ``peak_memory``: as in `BuildCost`.
     """
 
     collection: str
@@ -95,5 +95,5 @@ class Evaluation:
 
     @property
     def bytes(self) -> int:
-        """On disk, the manifest aside."""
+        """Size on disk without the manifest."""
         return sum(self.sizes.values())

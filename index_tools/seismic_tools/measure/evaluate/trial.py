@@ -1,4 +1,4 @@
-"""One setting on trial: all queries searched with one set of parameters, and what came of it."""
+"""Search all queries with one set of parameters, and measure that."""
 
 import time
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ Found = tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """Searches for `queries` with `params`."""
+    """Searches for `queries` with `params`, run once per depth."""
 
     index: Index
     queries: Queries
@@ -26,13 +26,13 @@ class Trial:
     _found: dict[int, Found] = field(default_factory=dict)
 
     def search(self, k: int) -> Found:
-        """Document numbers and scores, both [queries, k]; searched once."""
+        """Return document numbers and scores, both [queries, k]."""
         if k not in self._found:
             self._found[k] = self.index.search_batch(self.queries.vectors, k, params=self.params)
         return self._found[k]
 
     def run(self, k: int) -> list[ScoredDoc]:
-        """The same as a run: queries in order, each with its best document first, ids as text."""
+        """Return the hits as a run: queries in order, best documents first, ids as text."""
         numbers, scores = self.search(k)
         return [
             ScoredDoc(query, str(document), score)
@@ -43,7 +43,7 @@ class Trial:
     def measure(
         self, depths: Sequence[int], truth: "Trial", qrels: Sequence[Qrel], threads: Sequence[int]
     ) -> tuple[Setting, list[QuerySample]]:
-        """Everything about this setting, and about its queries at the first depth. `truth`: the exact trial."""
+        """Measure this setting, and its queries at the first depth. `truth` is the exact trial."""
         measured = [self._at(k, truth) for k in depths]
         setting = Setting(
             params=self.params.model_dump(exclude_none=True),
@@ -56,7 +56,7 @@ class Trial:
     def _at(self, k: int, truth: "Trial") -> tuple[Depth, list[QuerySample]]:
         vectors = self.queries.vectors
         each = [vectors.slice(row, row + 1) for row in range(len(vectors))]
-        answers = [self.index.answer(query, k, params=self.params) for query in each]  # warms up, too
+        answers = [self.index.answer(query, k, params=self.params) for query in each]  # also warms up
         times = latencies(lambda query: self.index.search(query, k, params=self.params), each)
         samples = [
             QuerySample(query.nnz, microseconds, answer.stats.blocks_visited)

@@ -1,1 +1,1 @@
-"""A load test of a service that runs: `python -m seismic_tools.measure.load`."""
+"""Load test of a running service: `python -m seismic_tools.measure.load`."""

@@ -1,11 +1,11 @@
-"""One connection to a service, and one request at a time, with as little around it as can be."""
+"""A minimal HTTP client: one connection, one request at a time."""
 
 import socket
 from typing import Self
 
 
 class Caller:
-    """One connection to a service, which asks and waits."""
+    """One connection to a service."""
 
     def __init__(self, host: str, port: int, timeout: float) -> None:
         self._socket = socket.create_connection((host, port), timeout)
@@ -18,7 +18,7 @@ class Caller:
         self._socket.close()
 
     def ask(self, request: bytes) -> bytes:
-        """The body of the answer. Raises ConnectionError, also for a status other than 200."""
+        """Send a request and return the body of the answer; ConnectionError also for a status other than 200."""
         self._socket.sendall(request)
         answer = bytearray()
         while (end := answer.find(b"\r\n\r\n")) < 0:

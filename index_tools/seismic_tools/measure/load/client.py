@@ -1,4 +1,4 @@
-"""Requests over raw connections: a client library would need more CPU time than the service it measures."""
+"""Load over raw connections: a client library would use more CPU time than the service it measures."""
 
 import asyncio
 import time
@@ -8,25 +8,26 @@ from dataclasses import dataclass, field
 from typing import Any
 
 LOST = 0
-"""Stands for the status of a request whose connection broke."""
+"""Status of a request whose connection broke."""
 
 
 @dataclass
 class Samples:
-    """What came back: by status, how often; seconds each answer of 200 took, from when it was due."""
+    """Answers counted by status, and the seconds of each 200, measured from the time it was due."""
 
     statuses: Counter[int] = field(default_factory=Counter)
     seconds: list[float] = field(default_factory=list)
 
     def add(self, status: int, seconds: float) -> None:
-        """Count an answer."""
+        """Count one answer."""
         self.statuses[status] += 1
         if status == 200:
             self.seconds.append(seconds)
 
 
 class Connection(asyncio.Protocol):
-    """One request at a time; `done(status)` is called for each answer. Answers must have a Content-Length."""
+    """A connection with one request at a time; calls `done(connection, status)` per answer, which needs a
+    Content-Length."""
 
     def __init__(self, done: Any) -> None:
         self._done, self._buffer = done, bytearray()
@@ -34,26 +35,26 @@ class Connection(asyncio.Protocol):
         self.open = False
 
     def connection_made(self, transport: Any) -> None:
-        """From here on requests can be sent."""
+        """Accept requests from now on."""
         self._transport, self.open = transport, True
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
-        """A request that waits for its answer is lost."""
+        """Report the pending request as lost."""
         self.open = False
         self._done(self, LOST)
 
     def send(self, request: bytes) -> None:
-        """Ask."""
+        """Send a request."""
         assert self._transport
         self._transport.write(request)
 
     def close(self) -> None:
-        """End the connection."""
+        """Close the connection."""
         if self._transport:
             self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        """Tell when an answer is whole."""
+        """Report an answer when it is complete."""
         self._buffer += data
         end = self._buffer.find(b"\r\n\r\n")
         if end < 0:
@@ -66,8 +67,11 @@ class Connection(asyncio.Protocol):
 
 
 class Load:
-    """`connections` that ask, closed loop: each asks again once it is answered; open loop: `rate` requests a second are
-    due at fixed times, whatever becomes of those before, and wait for a free connection."""
+    """Load from a number of connections.
+
+    Closed loop (`rate` None): each connection sends its next request when it is answered. Open loop: `rate` requests
+    per second are due at fixed times, independent of earlier answers, and wait for a free connection.
+    """
 
     def __init__(self, host: str, port: int, requests: Iterator[bytes], connections: int, rate: float | None) -> None:
         self._host, self._port, self._requests = host, port, requests
@@ -81,7 +85,7 @@ class Load:
         self._running = True
 
     async def run(self, seconds: float) -> Samples:
-        """What came back within that time."""
+        """Send requests for that time and return the answers received."""
         connections = await asyncio.gather(*(self._connect() for _ in range(self._connections)))
         if self._rate is None:
             for connection in connections:
@@ -89,14 +93,14 @@ class Load:
             await asyncio.sleep(seconds)
         else:
             self._free.extend(connections)
-            await self._keep_pace(seconds, self._rate)
+            await self._run_open_loop(seconds, self._rate)
         self._running = False
         await asyncio.gather(*self._connecting, return_exceptions=True)
         for connection in self._open:
             connection.close()
         return self._samples
 
-    async def _keep_pace(self, seconds: float, rate: float) -> None:
+    async def _run_open_loop(self, seconds: float, rate: float) -> None:
         begun, sent = time.perf_counter(), 0
         while (now := time.perf_counter() - begun) < seconds:
             while sent < now * rate:
@@ -119,14 +123,14 @@ class Load:
         if due is not None:
             self._samples.add(status, time.perf_counter() - due)
         if connection.open:
-            self._go_on(connection)
+            self._continue(connection)
         else:
             self._open.discard(connection)
             task = asyncio.get_running_loop().create_task(self._connect())
             self._connecting.add(task)
             task.add_done_callback(self._connected)
 
-    def _go_on(self, connection: Connection) -> None:
+    def _continue(self, connection: Connection) -> None:
         if self._rate is None:
             self._ask(connection, time.perf_counter())
         elif self._late:
@@ -143,6 +147,6 @@ class Load:
     def _connected(self, task: asyncio.Task[Connection]) -> None:
         self._connecting.discard(task)
         if task.cancelled() or task.exception():
-            self._samples.add(LOST, 0.0)  # and one connection less from now on
+            self._samples.add(LOST, 0.0)  # the load continues with one connection less
         elif self._running:
-            self._go_on(task.result())
+            self._continue(task.result())

@@ -1,4 +1,4 @@
-"""Throughput and latency of a service that runs, by connections; and whether its memory grows."""
+"""Throughput, latency and memory of a running service by number of connections."""
 
 import asyncio
 import itertools
@@ -25,14 +25,14 @@ COLUMNS = ("connections", "loop", "batch", "per second", "p50 ms", "p99 ms", "ma
 
 
 class Usage(NamedTuple):
-    """Megabytes that the service has in memory, and seconds of CPU time it has used, by its own account."""
+    """Resident megabytes and CPU seconds of a service, from its metrics."""
 
     resident: float
     cpu: float
 
 
 def usage(url: str, key: str | None) -> Usage:
-    """What the service says now."""
+    """Return the current usage of a service."""
     request = Request(f"{url}/metrics", headers={"Authorization": f"Bearer {key}"} if key else {})
     with urlopen(request) as response:
         text = response.read().decode()
@@ -44,7 +44,7 @@ def usage(url: str, key: str | None) -> Usage:
 
 
 def summarise(samples: Samples, seconds: float) -> dict[str, Any]:
-    """Answers a second, milliseconds they took, and how many of each status; 0 stands for broken connections."""
+    """Return rate, latencies in milliseconds, and counts by status; status 0 counts broken connections."""
     taken = np.array(samples.seconds or [np.nan]) * 1000
     middle, high = np.percentile(taken, [50, 99])
     return {
@@ -57,25 +57,27 @@ def summarise(samples: Samples, seconds: float) -> dict[str, Any]:
 
 
 def main(
-    url: Annotated[str, typer.Argument(help="Of the service.")],
-    collection: Annotated[str, typer.Argument(help="To search.")],
-    queries: Annotated[Path, typer.Argument(help="File of queries, as for `seismic evaluate`.")],
-    connections: Annotated[list[int], typer.Option(help="How many at once; may be repeated.")] = [1, 8, 64, 512],  # noqa: B006
-    rate: Annotated[float | None, typer.Option(help="Requests due a second (open loop). Default: closed loop.")] = None,
-    seconds: Annotated[float, typer.Option(help="For each number of connections.")] = 10.0,
-    batch: Annotated[int, typer.Option(help="Searches in one request.")] = 1,
-    params: Annotated[str, typer.Option(help="Other fields of a search, JSON.")] = '{"with_payload": false}',
-    every: Annotated[float | None, typer.Option(help="Look at the service's memory every so many seconds.")] = None,
+    url: Annotated[str, typer.Argument(help="URL of the service.")],
+    collection: Annotated[str, typer.Argument(help="Collection to search.")],
+    queries: Annotated[Path, typer.Argument(help="Queries, in any format that `build` reads.")],
+    connections: Annotated[list[int], typer.Option(help="Concurrent connections; repeatable.")] = [1, 8, 64, 512],  # noqa: B006
+    rate: Annotated[
+        float | None, typer.Option(help="Requests due per second (open loop). Default: closed loop.")
+    ] = None,
+    seconds: Annotated[float, typer.Option(help="Duration per number of connections.")] = 10.0,
+    batch: Annotated[int, typer.Option(help="Searches per request.")] = 1,
+    params: Annotated[str, typer.Option(help="Other fields of a search, as JSON.")] = '{"with_payload": false}',
+    every: Annotated[float | None, typer.Option(help="Seconds between samples of the memory of the service.")] = None,
     key: Annotated[str | None, typer.Option(envvar="SEISMIC_API_KEY", help="API key.")] = None,
-    output: Annotated[Path | None, typer.Option(help="JSON with the results.")] = None,
+    output: Annotated[Path | None, typer.Option(help="JSON file for the results.")] = None,
 ) -> None:
-    """Send searches to a service, and print what came back, as Markdown.
+    """Send searches to a service and print throughput and latency as Markdown.
 
-    In a closed loop each connection asks again once it is answered. In an
-    open loop requests are due at fixed times and their latency counts from
-    then, so a service that stalls is seen to stall.
+    In a closed loop each connection sends its next request when it is answered.
+    In an open loop requests are due at fixed times and latency counts from
+    then, so that stalls of the service are visible.
 
-    Example:
+    Examples:
 
         python -m seismic_tools.measure.load http://127.0.0.1:8000 scifact queries.parquet --connections 8
     """
@@ -111,7 +113,7 @@ def main(
 async def _timed(
     load: Load, seconds: float, look: Callable[[], Usage], every: float | None
 ) -> tuple[Samples, list[tuple[float, float]]]:
-    """What came back; and at which second the service had how many megabytes."""
+    """Run a load; return its samples, and (second, megabytes) of the memory of the service."""
     memory: list[tuple[float, float]] = []
     watching = asyncio.create_task(_watch(look, every, memory)) if every else None
     try:
@@ -125,5 +127,5 @@ async def _watch(look: Callable[[], Usage], every: float, memory: list[tuple[flo
     begun = time.perf_counter()
     while True:
         await asyncio.sleep(every)
-        found = await asyncio.to_thread(look)  # in a thread, as the loop sends requests
+        found = await asyncio.to_thread(look)  # in a thread, because the loop sends requests
         memory.append((time.perf_counter() - begun, found.resident))

@@ -1,4 +1,4 @@
-"""What the service adds to the engine: the same queries by both, in turns, over one connection."""
+"""Overhead of the service over the engine: the same queries by both, interleaved, over one connection."""
 
 import itertools
 import statistics
@@ -18,13 +18,13 @@ from seismic_tools.measure.results import write_json
 from seismic_tools.readers.queries import read_queries
 
 COLUMNS = ("engine_ms", "service_ms", "added_ms", "share")
-"""Medians, their difference, and the share of the engine's throughput that is left."""
+"""Medians, their difference, and the remaining share of the throughput of the engine."""
 
 
 def compare(
     caller: Caller, index: Index, whole: list[bytes], parts: list[SparseVectors], k: int, seconds: float
 ) -> dict[str, float]:
-    """Median milliseconds of requests and of the same searches by the engine, taking turns, after one of each that
+    """Return median milliseconds of requests and of the same searches by the engine, interleaved; the first of each
     does not count."""
     taken, ends = [], time.perf_counter() + seconds
     for request, part in itertools.cycle(zip(whole, parts, strict=True)):
@@ -44,21 +44,21 @@ def compare(
 
 
 def main(
-    url: Annotated[str, typer.Argument(help="Of the service.")],
-    collection: Annotated[Path, typer.Argument(help="Folder of a collection that it serves.")],
-    queries: Annotated[Path, typer.Argument(help="File of queries, as for `seismic evaluate`.")],
-    batch: Annotated[list[int], typer.Option(help="Searches in one request; may be repeated.")] = [1, 256],  # noqa: B006
-    k: Annotated[int, typer.Option("-k", help="Hits wanted.")] = 10,
-    seconds: Annotated[float, typer.Option(help="For each size of batch.")] = 10.0,
+    url: Annotated[str, typer.Argument(help="URL of the service.")],
+    collection: Annotated[Path, typer.Argument(help="Folder of a collection that the service serves.")],
+    queries: Annotated[Path, typer.Argument(help="Queries, in any format that `build` reads.")],
+    batch: Annotated[list[int], typer.Option(help="Searches per request; repeatable.")] = [1, 256],  # noqa: B006
+    k: Annotated[int, typer.Option("-k", help="Number of hits.")] = 10,
+    seconds: Annotated[float, typer.Option(help="Duration per size of a batch.")] = 10.0,
     key: Annotated[str | None, typer.Option(envvar="SEISMIC_API_KEY", help="API key.")] = None,
-    output: Annotated[Path | None, typer.Option(help="JSON with the results.")] = None,
+    output: Annotated[Path | None, typer.Option(help="JSON file for the results.")] = None,
 ) -> None:
-    """Ask a service and the engine in this process the same, in turns, and print what they take.
+    """Run the same searches in a service and in this process, and compare their times.
 
-    Requests go one after another over one connection, for exact answers without
-    payload. A batch is compared with `Index.search_batch` on one thread.
+    Requests for exact answers without payload are sent one after another over
+    one connection. A batch is compared with `Index.search_batch` on one thread.
 
-    Example:
+    Examples:
 
         python -m seismic_tools.measure.load.overhead http://127.0.0.1:8000 collections/scifact queries.parquet
     """

@@ -1,4 +1,4 @@
-"""Requests of a load test, made before it begins."""
+"""Requests of a load test, prepared before it starts."""
 
 import itertools
 from typing import Any
@@ -10,7 +10,7 @@ from seismic import ParameterError, SparseVectors
 
 
 def address(url: str) -> tuple[str, int]:
-    """Host and port of a service. Raises ParameterError."""
+    """Return host and port of a service; ParameterError for a URL of another kind."""
     place = urlsplit(url)
     if place.scheme != "http" or not place.hostname:
         raise ParameterError(f"found {url!r}, expected http://HOST:PORT")
@@ -18,7 +18,7 @@ def address(url: str) -> tuple[str, int]:
 
 
 def requests(url: str, collection: str, bodies: list[bytes], batched: bool, key: str | None) -> list[bytes]:
-    """Whole HTTP requests, one for each body."""
+    """Return complete HTTP requests, one per body."""
     path = f"{urlsplit(url).path.rstrip('/')}/v1/collections/{collection}/search" + ("/batch" if batched else "")
     head = f"POST {path} HTTP/1.1\r\nHost: {urlsplit(url).netloc}\r\nContent-Type: application/json\r\n"
     head += f"Authorization: Bearer {key}\r\n" if key else ""
@@ -26,7 +26,7 @@ def requests(url: str, collection: str, bodies: list[bytes], batched: bool, key:
 
 
 def bodies(vectors: SparseVectors, params: dict[str, Any], batch: int) -> list[bytes]:
-    """A search for each query, with `params` as its other fields; `batch` of them in one request, unless it is 1."""
+    """Return bodies with a search per query and `params` as its other fields, `batch` searches per body."""
     searches = [
         {"query": {"indices": indices.tolist(), "values": values.tolist()}, **params}
         for indices, values in (vectors[row] for row in range(len(vectors)))

@@ -1,1 +1,1 @@
-"""Growth."""
+"""Costs by size of a collection."""

@@ -1,6 +1,6 @@
-"""Opens a collection in a fresh process: prints, as JSON, the seconds until it is open and until the first answer.
+"""Open a collection in a new process and print, as JSON, the seconds until it is open and until its first answer.
 
-Run as `python -m seismic_tools.measure.scale.opening COLLECTION`. Kernels are compiled, or loaded, before.
+Run `python -m seismic_tools.measure.scale.opening COLLECTION`. Kernels are compiled or loaded before.
 """
 
 import sys
@@ -12,7 +12,7 @@ import seismic
 
 
 def main(collection: str) -> None:
-    """Open it twice, and time the second: the first loads kernels and all that Python imports late."""
+    """Open the collection twice and time the second: the first one loads kernels and late imports."""
     with seismic.open(collection) as index:
         index.warm_up()
         query = index.pseudo_queries(1)

@@ -1,4 +1,4 @@
-"""Commands run as processes of their own, and what they cost."""
+"""Run commands as separate processes and measure their cost."""
 
 import re
 import resource
@@ -12,12 +12,12 @@ from typing import NamedTuple
 from seismic import StorageError
 
 INTERVAL = 0.05
-"""Seconds between two looks at a process's memory."""
+"""Seconds between two samples of the memory of a process."""
 
 
 class Cost(NamedTuple):
-    """``seconds`` by the clock and ``cpu`` seconds of all threads; ``peak``: the most anonymous memory seen, in bytes
-    (None where the system does not tell): files that are mapped do not count."""
+    """``seconds`` of wall time, ``cpu`` seconds of all threads, and ``peak`` bytes of anonymous memory, that is without
+    mapped files (None if the system does not report it)."""
 
     seconds: float
     cpu: float
@@ -25,10 +25,7 @@ class Cost(NamedTuple):
 
 
 def run(*arguments: str | Path) -> tuple[str, Cost]:
-    """Run `python -m ARGUMENTS`: what it prints, and its cost. Progress goes to standard error.
-
-    StorageError if it fails.
-    """
+    """Run `python -m ARGUMENTS` and return its output and cost; StorageError if it fails."""
     before, began, peak = _children(), time.perf_counter(), None
     with TemporaryFile("w+") as output:
         process = subprocess.Popen([sys.executable, "-m", *map(str, arguments)], stdout=output)
@@ -43,7 +40,7 @@ def run(*arguments: str | Path) -> tuple[str, Cost]:
 
 
 def _children() -> float:
-    """CPU seconds of all processes that were started and have ended."""
+    """Return the CPU seconds of all child processes that have ended."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
 

@@ -1,4 +1,4 @@
-"""A synthetic collection beside the real one it is made from."""
+"""Comparison of a synthetic collection with its real source."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,12 +25,12 @@ from seismic_tools.measure.synth.recipe import Recipe
 from seismic_tools.terminal.progress import Report
 
 QUERIES = 300
-"""Queries searched, at most."""
+"""Maximum number of queries."""
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One of the collections compared; ``difficulty`` None if it was not searched."""
+    """One of the compared collections; ``difficulty`` is None if it was not searched."""
 
     name: str
     statistics: Statistics
@@ -39,7 +39,7 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What was made, how, and how it compares."""
+    """A synthetic collection, its recipe, and its comparison."""
 
     source: str
     queries: str
@@ -52,24 +52,24 @@ class Comparison:
 
 
 class Reference:
-    """The real collection, as vectors and as an index in a temporary folder."""
+    """The real collection as vectors and as an index in a temporary folder."""
 
     def __init__(self, vectors: SparseVectors, index: Index, scratch: Path, threads: int, report: Report) -> None:
         self.vectors, self.index, self.scratch, self.threads, self.report = vectors, index, scratch, threads, report
 
     def near_copies(self) -> float:
-        """Share of documents to repeat, so that as many as in the real collection have a near-copy: each makes two."""
+        """Return the share of documents to repeat for as many near-copies as in the real collection: each makes two."""
         return float((neighbour_cosines(self.index, self.vectors) >= NEAR_COPY).mean() / 2)
 
     def queries(self, given: SparseVectors | None, seed: int) -> SparseVectors:
-        """Up to QUERIES of those given; if there are none, made of documents."""
+        """Return up to QUERIES of the given queries, or else queries generated from documents."""
         if given is None:
             return self.index.pseudo_queries(QUERIES, seed)
         rows = np.sort(np.random.default_rng(seed).permutation(len(given))[:QUERIES])
         return known_components(reordered(given, rows.astype(np.uint32)), self.index.dimension)
 
     def beside(self, recipe: Recipe, queries: SparseVectors, written: Side) -> list[Side]:
-        """The real collection; a synthetic one of as many documents of as many components; and what was written."""
+        """Return the real collection, a synthetic one of the same size and length, and the one written."""
         count = len(self.vectors)
         alike = recipe.with_mean(self.vectors.nnz / count)
         vectors = SparseVectors.concatenate(alike.stream(0, count, self.threads))
@@ -81,7 +81,7 @@ class Reference:
 
 @contextmanager
 def reference(vectors: SparseVectors, beside: Path, threads: int, report: Report) -> Iterator[Reference]:
-    """Index the real collection in a temporary folder next to the path `beside`."""
+    """Index the real collection in a temporary folder next to `beside`."""
     with (
         TemporaryDirectory(prefix=".synth-", dir=beside.parent) as name,
         _indexed(vectors, Path(name, "real"), threads, report) as index,
@@ -91,10 +91,10 @@ def reference(vectors: SparseVectors, beside: Path, threads: int, report: Report
 
 @contextmanager
 def _indexed(vectors: SparseVectors, folder: Path, threads: int, report: Report) -> Iterator[Index]:
-    seismic.build(vectors, folder, workers=threads, progress=partial(_under, report, folder.name))
+    seismic.build(vectors, folder, workers=threads, progress=partial(_prefixed, report, folder.name))
     with seismic.open(folder) as index:
         yield index
 
 
-def _under(report: Report, name: str, stage: str, done: int, total: int) -> None:
+def _prefixed(report: Report, name: str, stage: str, done: int, total: int) -> None:
     report(f"{name}: {stage}", done, total)

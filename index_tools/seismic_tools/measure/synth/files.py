@@ -22,8 +22,7 @@ def write_documents(
     about: dict[str, object],
     report: Report,
 ) -> None:
-    """Write documents with ids "s0", "s1" and so on, of their `numbers`. `about` goes into the file's metadata, as
-    "synthetic"."""
+    """Write documents with the ids "s0", "s1", ... of `numbers`; `about` goes to the metadata, as "synthetic"."""
     lists = {"indices": component_type(dimension), "values": pa.float32()}
     fields = {name: pa.list_(pa.field("element", kind, nullable=False)) for name, kind in lists.items()}
     schema = pa.schema({"id": pa.string(), **fields}, {"synthetic": orjson.dumps(about)})

@@ -1,6 +1,6 @@
-"""Making documents: vectors mixed of real neighbours.
+"""Generate documents by mixing the vectors of similar real documents.
 
-Random bits are only added, multiplied and compared, so a seed gives the same documents on any machine.
+Random bits are only added, multiplied and compared, so a seed gives the same documents on every machine.
 """
 
 from typing import NamedTuple
@@ -12,29 +12,29 @@ from seismic.kernels.jit import jit
 from seismic.kernels.sample import mix
 
 STEP = np.uint64(0x9E3779B97F4A7C15)
-"""SplitMix64's increment."""
+"""Increment of SplitMix64."""
 
 PARENTS, MOST_PARENTS = 3, 8
-"""Documents that are mixed: three, and more as long as these have too few components."""
+"""Minimum and maximum number of documents mixed; more than the minimum if they have too few components."""
 
 OWN = 0.3
-"""The first parent's share of a document, at least; twice that at most. The others halve what is left."""
+"""Minimum share of the first parent; its maximum is twice that. The other parents halve the rest."""
 
 NEAR = 40
-"""The other parents stand so many places from the first at most, most of them far nearer."""
+"""Maximum distance, in positions, of the other parents from the first; most are far closer."""
 
 JITTER = 0.5
-"""Weights are multiplied with 1 +- JITTER at most before they are ranked."""
+"""Weights are multiplied by a factor in 1 +- JITTER before they are ranked."""
 
 LOST = 0.1
-"""The share of components that a near-copy lacks."""
+"""Share of components missing in a near-copy."""
 
 ROUNDS = 5
-"""Looks at the components found, at most, to see which are certain to be kept."""
+"""Maximum passes to find the components that are certain to be kept."""
 
 
 class Source(NamedTuple):
-    """Real vectors, none empty, similar ones beside each other.
+    """Real vectors, none empty, similar ones together.
 
     ``starts`` int64 [n + 1]; ``components`` uint16 or uint32 and ``values`` float32, vector by vector, components
     ascending; ``falling`` float32: the same values, largest first within each vector.
@@ -47,9 +47,9 @@ class Source(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """``state`` uint64 [1]: of the random numbers. By component [dimension]: ``shares`` float32 of the parents that
-    have it, and ``weights`` float32, what they give it, both 0 between documents; ``found`` int64: room for the
-    components that have a share, ``drawn`` float32 for their values."""
+    """Scratch arrays of a thread. ``state`` uint64 [1]: random numbers. By component [dimension]: ``shares`` float32 of
+    the parents with it and ``weights`` float32 from them, both 0 between documents; ``found`` int64: components with a
+    share; ``drawn`` float32: their values."""
 
     state: U64
     shares: F32
@@ -60,7 +60,7 @@ class Scratch(NamedTuple):
 
 @jit
 def make_scratch(dimension: int) -> Scratch:
-    """Scratch of one thread."""
+    """Return the scratch arrays of one thread."""
     return Scratch(
         np.zeros(1, np.uint64),
         np.zeros(dimension, np.float32),
@@ -81,10 +81,10 @@ def sort_falling(starts: I64, values: F32, falling: F32) -> None:
 def make_documents(
     source: Source, stretch: float, copies: float, seed: int, first: int, last: int, scratch: Scratch
 ) -> tuple[I64, Ids, F32]:
-    """Documents first .. last - 1 as a CSR triple.
+    """Return documents first .. last - 1 as a CSR triple.
 
-    A document has about `stretch` components for each that its first parent has; a share of `copies` repeat an earlier
-    one but for LOST of its components. Each depends on the seed and its number alone.
+    A document has about `stretch` components per component of its first parent. A share `copies` of the documents
+    repeats an earlier one without a share LOST of its components. Each depends only on the seed and its number.
     """
     starts = np.zeros(last - first + 1, np.int64)
     mean = len(source.values) * stretch / (len(source.starts) - 1)
@@ -112,20 +112,20 @@ def make_documents(
 
 @jit
 def _begin(state: U64, seed: int, number: int) -> None:
-    """Begin the random numbers of a document."""
+    """Seed the random numbers of a document."""
     state[0] = mix(np.uint64(seed) ^ mix(np.uint64(number) + STEP))
 
 
 @jit(inline=True)
 def _draw(state: U64) -> float:
-    """A random number of [0, 1)."""
+    """Return a random number in [0, 1)."""
     state[0] += STEP
     return np.float64(mix(state[0]) >> np.uint64(11)) * 2.0**-53
 
 
 @jit
 def _longer(array: F32, start: int, size: int) -> F32:
-    """A copy with room for `size` more than the first `start`, and as many again."""
+    """Return a copy of the first `start` items with room for at least `size` more."""
     longer = np.empty(start + max(start, size), array.dtype)
     longer[:start] = array[:start]
     return longer
@@ -133,15 +133,15 @@ def _longer(array: F32, start: int, size: int) -> F32:
 
 @jit
 def _mix_parents(source: Source, stretch: float, scratch: Scratch) -> int:
-    """A document into `found`, ascending, and `drawn`; how many components it has."""
+    """Mix a document into `found`, ascending, and `drawn`; return its number of components."""
     state, n = scratch.state, len(source.starts) - 1
     parent = np.int64(_draw(state) * n)
     falling = source.falling[source.starts[parent] : source.starts[parent + 1]]
     wanted = max(1, np.int64(len(falling) * stretch + _draw(state)))
     share, size = np.float32(OWN * (1 + _draw(state))), 0
     left, other = np.float32(1) - share, parent
-    for turn in range(MOST_PARENTS):
-        if turn >= PARENTS and size >= wanted:
+    for count in range(MOST_PARENTS):
+        if count >= PARENTS and size >= wanted:
             break
         size = _add_parent(source, other, share, scratch, size)
         far = _draw(state)
@@ -156,7 +156,7 @@ def _mix_parents(source: Source, stretch: float, scratch: Scratch) -> int:
 
 @jit
 def _add_parent(source: Source, parent: int, share: float, scratch: Scratch, size: int) -> int:
-    """Add a parent's share of its components; how many are found so far."""
+    """Add the share of a parent to its components; return the number of components found so far."""
     for at in range(source.starts[parent], source.starts[parent + 1]):
         component = np.int64(source.components[at])
         if scratch.shares[component] == 0:
@@ -169,8 +169,8 @@ def _add_parent(source: Source, parent: int, share: float, scratch: Scratch, siz
 
 @jit
 def _keep(size: int, wanted: int, scratch: Scratch) -> int:
-    """Draw about `wanted` of the components found, in proportion to their shares; how many are kept, ascending, one at
-    least. Takes the shares of the others back."""
+    """Draw about `wanted` components in proportion to their shares; return the number kept, at least one. Clear the
+    shares."""
     shares, found = scratch.shares, scratch.found
     factor, kept = _factor(size, wanted, scratch), 0
     for at in range(size):
@@ -187,7 +187,7 @@ def _keep(size: int, wanted: int, scratch: Scratch) -> int:
 
 @jit
 def _factor(size: int, wanted: int, scratch: Scratch) -> float:
-    """What shares are multiplied with to be probabilities, 1 at most, that add up to `wanted`, or nearly so."""
+    """Return the factor that turns shares into probabilities, at most 1, with a sum of about `wanted`."""
     factor = np.float32(0)
     certain, rest = 0, np.float32(0)
     for _ in range(ROUNDS):
@@ -206,10 +206,9 @@ def _factor(size: int, wanted: int, scratch: Scratch) -> float:
 
 @jit
 def _weigh(kept: int, falling: F32, scratch: Scratch) -> None:
-    """Give the components kept the values of the first parent by rank, in the order of what the parents give them,
-    jittered."""
+    """Assign the values of the first parent to the components by rank of their jittered weights."""
     jittered, ranked = np.empty(kept, np.float32), np.empty(kept, np.uint64)
-    bits = jittered.view(np.uint32)  # positive floats order as their bits do
+    bits = jittered.view(np.uint32)  # positive floats sort like their bits
     for at in range(kept):
         component = scratch.found[at]
         around = _draw(scratch.state) + _draw(scratch.state) - 1
@@ -227,7 +226,7 @@ def _weigh(kept: int, falling: F32, scratch: Scratch) -> None:
 
 @jit
 def _lose(size: int, scratch: Scratch) -> int:
-    """Drop LOST of the components, never all; how many are left."""
+    """Drop a share LOST of the components, never all; return the number left."""
     kept = 0
     for at in range(size):
         if _draw(scratch.state) >= LOST or (kept == 0 and at == size - 1):

@@ -1,4 +1,4 @@
-"""What collections are like, and how hard they are to search: real beside synthetic."""
+"""Statistics of collections, and how hard they are to search."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,13 +12,13 @@ from seismic.measure.recall import shares_found
 from seismic_tools.measure.synth import kernels
 
 SAMPLE, NEIGHBOURS = 20_000, 500
-"""Documents looked at, and those of them whose nearest other document is looked for."""
+"""Documents sampled for statistics, and for the search of nearest neighbours."""
 
 QUANTILES = (0.05, 0.25, 0.50, 0.75, 0.95)
 RANKS = (1, 10, 100, 1_000, 10_000)
 PLACES = (1, 2, 4, 8, 16, 32, 64, 128)
 PAIRED = 500
-"""Components, the most frequent, whose pairs are counted."""
+"""Number of most frequent components whose pairs are counted."""
 
 NEAR_COPY = 0.85
 """Cosine from which a document counts as a near-copy of another."""
@@ -29,9 +29,9 @@ FACTORS = (1.05, 1.12, 1.3)
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """Of some vectors. Quantiles are by share; ``frequency``: by rank of the component, share of the documents that
-    have it; ``weights``: by place in a document, heaviest first, the mean weight; ``lift``: quantiles, over pairs of
-    the most frequent components, of how many times as many documents have both as if they were independent."""
+    """Statistics of vectors. Quantiles are keyed by share; ``frequency``: rank of a component -> share of documents
+    with it; ``weights``: place in a document, heaviest first -> mean weight; ``lift``: quantiles over pairs of the most
+    frequent components of their co-occurrence relative to independence."""
 
     documents: int
     mean: float
@@ -43,8 +43,8 @@ class Statistics:
 
 @dataclass(frozen=True, slots=True)
 class Difficulty:
-    """Of an index. By k: ``blocks`` visited and ``documents`` scored by an exact search; by heap factor: ``recall`` at
-    10. ``neighbours``: quantiles of the cosine of a document and the nearest other."""
+    """Cost of searching an index. ``blocks`` visited and ``documents`` scored by exact searches, by k; ``recall`` at
+    10, by heap factor; ``neighbours``: quantiles of the cosine of a document and its nearest neighbour."""
 
     blocks: dict[int, float]
     documents: dict[int, float]
@@ -53,7 +53,7 @@ class Difficulty:
 
 
 def describe(vectors: SparseVectors, count: int | None = None, seed: int = 0) -> Statistics:
-    """Statistics of a random SAMPLE of the vectors; `count`: how many documents they stand for, if not themselves."""
+    """Return statistics of a random SAMPLE of the vectors; `count`: documents that the vectors represent, if more."""
     some = reordered(vectors, _draw(len(vectors), SAMPLE, seed))
     lengths = np.diff(some.indptr)
     frequency = np.bincount(some.components, minlength=vectors.dimension) / len(some)
@@ -88,7 +88,7 @@ def _lift(vectors: SparseVectors, frequency: npt.NDArray[np.float64]) -> dict[st
 
 
 def find_difficulty(index: Index, vectors: SparseVectors, queries: SparseVectors, seed: int = 0) -> Difficulty:
-    """How hard an index of `vectors` is to search with `queries`, one after another."""
+    """Measure searches of an index of `vectors` with `queries`."""
     blocks, documents = {}, {}
     rows = [queries.slice(row, row + 1) for row in range(len(queries))]
     for k in DEPTHS:
@@ -104,7 +104,7 @@ def find_difficulty(index: Index, vectors: SparseVectors, queries: SparseVectors
 
 
 def neighbour_cosines(index: Index, vectors: SparseVectors, seed: int = 0) -> npt.NDArray[np.float64]:
-    """float64 [n]: cosines of some of the vectors, none of them empty, each to the nearest other one in the index."""
+    """Return the cosines, float64 [n], of some vectors to their nearest neighbour in the index. No vector is empty."""
     chosen = _draw(len(vectors), NEIGHBOURS, seed)
     numbers, scores = index.search_batch(reordered(vectors, chosen), min(8, len(vectors)))
     squares = np.concatenate([[0], np.cumsum(vectors.values.astype(np.float64) ** 2)])
@@ -120,6 +120,6 @@ def _quantiles(values: npt.NDArray[Any]) -> dict[str, float]:
 
 
 def _draw(count: int, wanted: int, seed: int) -> npt.NDArray[np.uint32]:
-    """Rows, ascending."""
+    """Return random rows, ascending."""
     chosen = np.random.default_rng(seed).permutation(count)[:wanted]
     return np.sort(chosen).astype(np.uint32)

@@ -1,4 +1,4 @@
-"""What synthetic documents are made of: real ones, and how they are mixed."""
+"""The recipe of synthetic documents: real documents and how to mix them."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -17,18 +17,18 @@ from seismic_tools.readers import Reading, Tokens, collect, read_collection
 from seismic_tools.terminal.progress import Report
 
 RANGE_ROWS = 1 << 14
-"""Documents made at once, by each thread."""
+"""Documents generated at a time by each thread."""
 
 PILOT_ROWS, PILOTS, NEAR_ENOUGH = 1 << 12, 12, 0.005
-"""The stretch that gives the mean length wanted is found by making so many documents, up to so many times, until the
-mean is as near as this share of it."""
+"""The stretch for a mean length is found by generating PILOT_ROWS documents up to PILOTS times, until their mean is
+within a share NEAR_ENOUGH of the target."""
 
 MANTISSA = np.uint32(0xFFFFE000)
-"""Values keep 10 bits of mantissa, as encoders that run in 16 bits give, so files compress."""
+"""Values keep 10 bits of mantissa, like those of encoders in float16, so that files compress."""
 
 
 class Recipe(NamedTuple):
-    """How documents are made. ``stretch``: components for each that the first parent has; ``copies``: share of
+    """How documents are generated. ``stretch``: components per component of the first parent; ``copies``: share of
     near-copies."""
 
     source: Source
@@ -38,7 +38,7 @@ class Recipe(NamedTuple):
     seed: int
 
     def make(self, first: int, last: int) -> SparseVectors:
-        """Documents first .. last - 1. Each depends on the recipe and its number alone."""
+        """Return documents first .. last - 1. Each depends only on the recipe and its number."""
         scratch = kernels.make_scratch(self.dimension)
         starts, components, values = kernels.make_documents(
             self.source, self.stretch, self.copies, self.seed, first, last, scratch
@@ -47,42 +47,43 @@ class Recipe(NamedTuple):
         return SparseVectors.trusted(starts, components, rounded, self.dimension)
 
     def with_mean(self, mean: float) -> "Recipe":
-        """The same, stretched so that documents have `mean` components on average. ParameterError if mixing cannot
-        give so many, or so few: every document has one."""
+        """Return the recipe for a mean of `mean` components; ParameterError if mixing cannot reach it."""
         recipe, found = self, 0.0
         for _ in range(PILOTS):
             found = recipe.make(0, PILOT_ROWS).nnz / PILOT_ROWS
             if abs(found - mean) <= NEAR_ENOUGH * mean:
                 return recipe
             recipe = recipe._replace(stretch=min(recipe.stretch * mean / found, kernels.MOST_PARENTS))
-        raise ParameterError(f"{mean:g} components a document: mixing these documents gives {found:.0f}; ask for that")
+        raise ParameterError(
+            f"a mean of {mean:g} components: found {found:.0f} when mixing these documents; use that value"
+        )
 
     def stream(self, first: int, last: int, threads: int) -> Iterator[SparseVectors]:
-        """Documents first .. last - 1, RANGE_ROWS at a time."""
+        """Yield documents first .. last - 1, RANGE_ROWS at a time."""
         spans = [(start, min(start + RANGE_ROWS, last)) for start in range(first, last, RANGE_ROWS)]
         return in_order(lambda span: self.make(*span), spans, threads)
 
 
 def read_source(path: Path, scratch: Path, report: Report) -> SparseVectors:
-    """The vectors of a collection, those without components left out; `path` is a file, or a folder with
-    documents.parquet. InputError if they are of tokens."""
+    """Read the non-empty vectors of a collection; `path` is a file, or a folder with documents.parquet. InputError for
+    vectors of tokens."""
     file = path / "documents.parquet" if path.is_dir() else path
     tokens = Tokens()
     batches = read_collection([file], Reading(tokens), partial(report, "read"))
     with collect(batches, beside=scratch / "documents") as collected:
         if tokens:
-            raise InputError(f"{file} has vectors of tokens, expected 'indices' and 'values'")
+            raise InputError(f"{file}: found vectors of tokens, expected 'indices' and 'values'")
         vectors = collected.vectors
         filled = np.flatnonzero(np.diff(vectors.indptr)).astype(np.uint32)
         if len(filled) == 0:
-            raise InputError(f"{file}: found no document with components, expected some to mix")
+            raise InputError(f"{file}: all vectors are empty; expected documents to mix")
         return reordered(vectors, filled)
 
 
 def fit(vectors: SparseVectors, mean: float, copies: float, seed: int, threads: int, report: Report) -> Recipe:
-    """The recipe for documents like `vectors`, none of them empty, with `mean` components on average.
+    """Return the recipe for documents like `vectors`, none of them empty, with a mean of `mean` components.
 
-    ParameterError if mixing cannot give so many.
+    ParameterError if mixing cannot reach that mean.
     """
     numbers = order_documents(vectors, BuildParams(seed=seed), threads, lambda *_: None)
     ordered = reordered(vectors, numbers, threads)

@@ -1,8 +1,8 @@
-"""The engines that are measured, a module each.
+"""Adapters of the engines, one module per engine.
 
-The modules run in two places: here, for their lists of knobs, and in the environment of the engine that they drive,
-where there is neither this project nor what it depends on. So they import numpy and the standard library, and their
-engine inside functions; and they are imported one by one, by name.
+The modules run in two places: here, for their lists of knobs, and in the environment of their engine, which has neither
+this project nor its dependencies. They therefore import only numpy and the standard library at the top, import their
+engine inside functions, and are themselves imported by name.
 """
 
 from importlib import import_module
@@ -13,6 +13,6 @@ NAMES = ("ours", "pyseismic-lsr", "sindi", "bmp", "kannolo")
 
 
 def load_engine(name: str) -> Engine:
-    """The engine of that name."""
+    """Return the engine of that name."""
     engine: Engine = import_module(f"{__name__}.{name.replace('-', '_')}").ENGINE()
     return engine

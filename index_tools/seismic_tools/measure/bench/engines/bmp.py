@@ -1,8 +1,8 @@
 """Block-max pruning, in `bmp`.
 
-It stores integers up to 255, so its exact answer is that of values rounded to 8 bits. It keeps the order in which it is
-given documents; its authors find one by recursive graph bisection, which the package lacks, so it is given this
-project's order by clusters.
+It stores integers up to 255, so its exact answers are those of values rounded to 8 bits. It keeps the order of the
+documents. Its authors compute an order by recursive graph bisection, which the package lacks, so it gets the cluster
+order of this project.
 """
 
 from collections.abc import Callable

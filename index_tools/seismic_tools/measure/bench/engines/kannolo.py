@@ -13,14 +13,14 @@ from .base import Engine, Knobs, Setting, Shape, Vectors
 RERANK = "SparseRerankHNSW"
 
 WIDEST = 20_000
-"""Candidates of a search that take longer than any other engine does."""
+"""Maximum candidates of a search; more make it slower than any other engine."""
 
 FORMAT = ("first_stage_value_type", "graph_type")
-"""Knobs of a build that `load` needs, too: files do not say how they were made."""
+"""Knobs of a build that `load` also needs, because files do not record them."""
 
 
 class Kannolo(Engine):
-    """`SparseRerankHNSW`, a graph over pruned vectors whose candidates are scored again, and `SparseFixedU8HNSW`."""
+    """`SparseRerankHNSW`, a graph over pruned vectors with rescoring of candidates, and `SparseFixedU8HNSW`."""
 
     name = "kannolo"
     requirement = "kannolo==0.15.1"

@@ -1,4 +1,4 @@
-"""This project's own engine."""
+"""The engine of this project."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +17,7 @@ from .base import Engine, Knobs, Setting, Shape, Vectors
 
 
 class Ours(Engine):
-    """The layouts `shared`, `small` and `full`, for the plan `exact`, and `lists`, for the plan `lists`."""
+    """The layouts `shared`, `small` and `full` with the plan `exact`, and `lists` with the plan `lists`."""
 
     name = "ours"
     requirement = None
@@ -46,7 +46,7 @@ class Ours(Engine):
         seismic.build(_sparse(vectors, shape.dimension), folder / "index", params=BuildParams(**knobs), workers=threads)
 
     def prepare(self, shape: Shape) -> None:
-        with TemporaryDirectory() as folder:  # which compiles what a build needs
+        with TemporaryDirectory() as folder:  # compiles the kernels of a build
             few = SparseVectors.from_dicts([{row % 3: 1.0, 3 + row % 5: 0.5} for row in range(200)], shape.dimension)
             for layout in LAYOUTS:
                 seismic.build(few, Path(folder, layout), params=BuildParams(layout=layout))

@@ -1,7 +1,6 @@
 """The Rust Seismic, `pyseismic-lsr`.
 
-Driven through its raw index: its other one takes tokens as text, which costs 20 to 30 us more for a query of 50 tokens.
-Its k-NN graph is not tried.
+Measured with its raw index, because the other one takes tokens as text, which is slower. Its k-NN graph is not tried.
 """
 
 from collections.abc import Callable
@@ -24,7 +23,9 @@ class PyseismicLsr(Engine):
     calls: ClassVar = {"one": "SeismicIndexRaw.search"}
 
     def builds(self, shape: Shape, quick: bool) -> list[Knobs]:
-        usual = max(50, round(400 * (shape.documents / 319_000) ** 0.7))  # 400 was best there; 4,000 for 8.8 million
+        usual = max(
+            50, round(400 * (shape.documents / 319_000) ** 0.7)
+        )  # grows from 400 at 319,000 documents to 4,000 at 8.8 million
         rest = {"max_fraction": 4.0, "centroid_fraction": 0.3, "summary_energy": 0.6}
         return [{"n_postings": count, **rest} for count in ([usual] if quick else [usual // 2, usual, 2 * usual])]
 
@@ -55,12 +56,12 @@ class PyseismicLsr(Engine):
 
 
 def _raw(shape: Shape) -> Any:
-    rust = import_module("seismic")  # by name: to a type checker, that is this project
+    rust = import_module("seismic")  # by name, because type checkers resolve it to this project
     return rust.SeismicIndexRaw if shape.dimension <= 1 << 16 else rust.SeismicIndexRawLV
 
 
 def _write(path: Path, vectors: Vectors) -> None:
-    """The engine's own format: the number of vectors; of each its length, components and values; 32 bits each."""
+    """Write the format of the engine, in 32-bit numbers: count; per vector its length, components and values."""
     with path.open("wb") as file:
         np.uint32(len(vectors.indptr) - 1).tofile(file)
         for components, values in vectors.rows():

@@ -1,7 +1,7 @@
-"""SINDI, in `pyvsag`: weighted posting lists in windows of documents, added up, the best reranked.
+"""SINDI, in `pyvsag`: term-at-a-time accumulation in windows of documents, with rescoring of the best.
 
-The package ignores names it does not know; those below are known to version 0.18.5 (`rerank_type` and
-`term_retain_threshold` of later ones are not). Its answer is (numbers, distances), unlike its docstring.
+The package ignores unknown parameters; version 0.18.5 knows those below (but not `rerank_type` and
+`term_retain_threshold` of later versions). It returns (numbers, distances), unlike its docstring.
 """
 
 import json

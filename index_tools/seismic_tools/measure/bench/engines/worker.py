@@ -1,7 +1,7 @@
-"""A process in an engine's own environment: it builds, or opens and searches, as JSON lines on standard input ask.
+"""A worker in the environment of an engine: it builds, opens and searches as commands on standard input request.
 
-python -m engines.worker ENGINE FOLDER: an answer per command, a line each, on what was standard output; whatever the
-engine prints goes to standard error.
+Run `python -m engines.worker ENGINE FOLDER`. Commands and answers are JSON lines; output of the engine goes to standard
+error.
 """
 
 import gc
@@ -23,11 +23,11 @@ Passed: TypeAlias = tuple[list[float], float, list[list[int]]]
 """Seconds, CPU seconds and document numbers of one pass over the queries."""
 
 WARM_UP = 20
-"""Searches before those that are timed: another engine may have used the caches."""
+"""Searches before the timed ones, because another engine may have displaced the caches."""
 
 
 class Worker:
-    """Commands are methods; their arguments and answers are JSON."""
+    """The commands as methods. Arguments and answers are JSON."""
 
     def __init__(self, engine: Engine, collection: Path) -> None:
         self.engine, self.collection = engine, collection
@@ -35,12 +35,12 @@ class Worker:
         self.prepared: dict[tuple[str, int], tuple[Vectors, list[Any]]] = {}
 
     def versions(self) -> dict[str, str]:
-        """Of the engine's package and of numpy."""
+        """Return the versions of the package of the engine and of numpy."""
         packages = [(self.engine.requirement or "seismic-search").partition("==")[0], "numpy"]
         return {package: version(package) for package in packages}
 
     def build(self, vectors: str, folder: str, knobs: Knobs, threads: int) -> dict[str, float]:
-        """Build from the vectors of that name into an empty folder: seconds, saving included, and bytes on disk."""
+        """Build into an empty folder; return the seconds, including saving, and the bytes on disk."""
         self.engine.prepare(self.shape)
         documents = Vectors(*map(np.array, Vectors.load(self.collection / vectors)))
         began = time.perf_counter()
@@ -49,12 +49,12 @@ class Worker:
         return {"seconds": seconds, "bytes": sum(file.stat().st_size for file in Path(folder).rglob("*"))}
 
     def open(self, folder: str, knobs: Knobs) -> None:
-        """Open an index for searches."""
+        """Open an index."""
         self.engine.open(self.shape, Path(folder), knobs)
 
     def search(self, queries: str, count: int, k: int, knobs: Knobs, call: str) -> dict[str, Any]:
-        """The first `count` queries of that name: seconds of every query (of a batch: their mean), CPU seconds per
-        query, and document numbers of every query."""
+        """Search the first `count` queries; return seconds per query (for a batch their mean), mean CPU seconds, and
+        document numbers."""
         vectors, prepared = self._prepared(queries, count)
         passed = self._batch(vectors, k, knobs) if call == "batch" else self._one_by_one(prepared, k, knobs)
         return dict(zip(("seconds", "cpu", "numbers"), passed, strict=True))
@@ -89,12 +89,12 @@ class Worker:
 
 
 def answers(worker: Worker, commands: Iterable[str]) -> Iterator[str]:
-    """One JSON line per JSON line: {"answer": ...} or, for whatever the engine raises, {"error": "..."}."""
+    """Yield a JSON line per command: {"answer": ...}, or {"error": "..."} if the engine raises."""
     for line in commands:
         command = json.loads(line)
         try:
             answer = getattr(worker, command.pop("do"))(**command)
-        except BaseException as error:  # panics of Rust are no Exceptions
+        except BaseException as error:  # panics of Rust derive from BaseException
             if isinstance(error, KeyboardInterrupt):
                 raise
             yield json.dumps({"error": f"{type(error).__name__}: {error}"})
@@ -103,8 +103,8 @@ def answers(worker: Worker, commands: Iterable[str]) -> Iterator[str]:
 
 
 def main(name: str, folder: str) -> None:
-    """Answer until standard input ends."""
-    gc.disable()  # as timeit does
+    """Answer commands until standard input ends."""
+    gc.disable()  # like timeit
     with os.fdopen(os.dup(1), "w") as output:
         os.dup2(2, 1)
         for line in answers(Worker(load_engine(name), Path(folder)), sys.stdin):
