@@ -59,7 +59,7 @@ def test_queries_without_vectors(home: Path, planets_index: Path, tmp_path: Path
     path = write_lines(tmp_path / "queries.jsonl", {"id": "2", "vector": {"star": 1.0}})
     done = evaluate(home, planets_index, "--dataset", "msmarco-passage/dev/small", "--queries", path)
     assert done.returncode == 2
-    assert "has no vectors for 1 of the 2 queries of msmarco-passage/dev/small, such as '1048585'" in done.stderr
+    assert "no vectors for 1 of the 2 queries of msmarco-passage/dev/small, such as '1048585'" in done.stderr
 
 
 @pytest.mark.parametrize(

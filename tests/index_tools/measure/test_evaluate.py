@@ -194,9 +194,7 @@ def test_ids_that_do_not_meet(scifact_index: Path, run: Run, tmp_path: Path) -> 
     (tmp_path / "qrels.tsv").write_text("q1 0 d1 1\n")
     result = run("evaluate", scifact_index, "--queries", QUERIES, "--qrels", tmp_path / "qrels.tsv")
     assert result.exit_code == 2
-    assert (
-        "no judgements of these queries; found query ids such as 'q1', expected ids such as '1'" in result.stderr
-    )
+    assert "no judgements of these queries; found query ids such as 'q1', expected ids such as '1'" in result.stderr
 
 
 def test_output_that_cannot_be_written(scifact_index: Path, run: Run, tmp_path: Path) -> None:

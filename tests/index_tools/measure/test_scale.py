@@ -56,7 +56,7 @@ def test_wrong_sizes_are_refused(run: Run, collection: Path, tmp_path: Path, siz
 
 
 def test_a_command_that_fails_is_named(tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match=r"index_tools\.cli verify .*nothing ended with code 2"):
+    with pytest.raises(StorageError, match=r"seismic_tools\.cli verify .*nothing ended with code 2"):
         run("seismic_tools.cli", "verify", tmp_path / "nothing")
 
 
