@@ -65,3 +65,4 @@ LAYOUTS: dict[Layout, Storage] = {
 DEFAULT: Layout = "shared"
 LOSSY = tuple(name for name, storage in LAYOUTS.items() if storage.lossy)
 FEATURES = frozenset(feature for storage in LAYOUTS.values() for feature in storage.reader_features)
+"""What layouts ask of a reader."""

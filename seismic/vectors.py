@@ -13,7 +13,7 @@ from seismic.errors import VectorError
 if TYPE_CHECKING:
     import scipy.sparse
 
-MAX_DIMENSION = 1 << 24
+MAX_DIMENSION = 1 << 32
 """Largest dimension. Kernels hold a query as one dense row of float32: at most 64 MB."""
 
 MIN_VALUE, MAX_VALUE = np.float32(1e-15), np.float32(1e15)

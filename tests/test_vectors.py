@@ -227,7 +227,12 @@ def test_repair_reports_sums_beyond_float32() -> None:
         ([0, 1, 3], [7, 3, 3], [1, 1, 1], r"^row 1, field 'indices': found duplicate component 3 after 3, .*repair"),
         ([0, 1, 3], [7, 3, 2], [1, 1, 1], r"^row 1, field 'indices': found component 2 after 3"),
         ([0, 1, 2], [0, -4], [1, 1], r"^row 1, field 'indices': found component -4, expected components from 0$"),
-        ([0, 0, 1], [MAX_DIMENSION], [1], r"^row 1, field 'indices': found component 16777216, .* dimension 16777216"),
+        (
+            [0, 0, 1],
+            [MAX_DIMENSION],
+            [1],
+            r"^row 1, field 'indices': found component 4294967296, .* dimension 4294967296",
+        ),
         ([0, 0, 1], [2**63], [1], r"^row 1, field 'indices': found component 9223372036854775808"),
         ([0, 1], [1.0], [1], r"^field 'indices': found float64 numbers, expected integers$"),
         ([0, 1], [True], [1], r"^field 'indices': found bool numbers"),

@@ -16,6 +16,7 @@ from seismic.builder.plan import ShardPlan, plan_shards
 from seismic.builder.ranges import Report
 from seismic.builder.resume import Checkpoint, fingerprint
 from seismic.builder.shard import build_shard
+from seismic.components import NARROW_DIMENSION
 from seismic.documents.table import check_documents
 from seismic.encoders import Encoder, EncoderEntry
 from seismic.errors import InputError, ParameterError
@@ -28,6 +29,7 @@ from seismic.store.manifest import (
     FORMAT_MAJOR,
     FORMAT_MINOR,
     VOCABULARY,
+    WIDE,
     FileEntry,
     Kept,
     Manifest,
@@ -165,7 +167,7 @@ def write_manifest(
     """Write the vocabulary and the manifest of a generation whose shards are written."""
     Manifest(
         format=f"{FORMAT_MAJOR}.{FORMAT_MINOR}",
-        reader_features=list(LAYOUTS[params.layout].reader_features),
+        reader_features=_reader_features(params, vectors),
         writer_features=[ENCODER] if encoder else [],
         generation=generation,
         layout=params.layout,
@@ -180,6 +182,11 @@ def write_manifest(
         sequence=sequence,
         encoder=encoder,
     ).write(folder)
+
+
+def _reader_features(params: BuildParams, vectors: SparseVectors) -> list[str]:
+    wide = [WIDE] if vectors.dimension > NARROW_DIMENSION else []
+    return [*LAYOUTS[params.layout].reader_features, *wide]
 
 
 def _check_counts(documents: int, shards: int, workers: int) -> None:

@@ -6,12 +6,13 @@ import numpy as np
 import numpy.typing as npt
 
 from seismic.builder.quantize import stored_vectors
+from seismic.components import used_components
 from seismic.errors import InputError
 from seismic.kernels.exhaustive import Best, add_documents, sort_best
 from seismic.layouts import Storage
 from seismic.measure.pseudo_queries import queries_of
 from seismic.measure.recall import estimate, shares_found
-from seismic.query import known_components
+from seismic.query import QUERY_DIMENSION, known_components
 from seismic.store.manifest import Kept
 from seismic.threads import even_ranges, in_order
 from seismic.vectors import SparseVectors
@@ -39,6 +40,8 @@ def measure_kept(
     if vectors.nnz == 0:
         return []
     drawn = queries_of(vectors, SAMPLE, 0) if queries is None else _draw(queries, vectors.dimension)
+    if (used := used_components(vectors)) is not None:
+        vectors, drawn = used.renumbered(vectors), used.renumbered(drawn, QUERY_DIMENSION)
     depth, parts = min(DEPTHS[-1], len(vectors)), even_ranges(len(drawn), min(threads, len(drawn)))
     pairs = [
         tuple(_best_of(drawn.slice(*part), vectors.dimension, depth) for _ in ("given", "stored")) for part in parts

@@ -3,6 +3,7 @@
 import math
 from typing import NamedTuple
 
+from seismic.components import NARROW_DIMENSION
 from seismic.errors import ParameterError
 from seismic.kernels.constants import POSITION_WINDOW
 from seismic.kernels.maxima import block_windows
@@ -72,8 +73,9 @@ def _most_bytes(vectors: SparseVectors, params: BuildParams, ranges: list[tuple[
 
 def shard_bytes(documents: int, values: int, dimension: int, storage: Storage) -> int:
     """Anonymous memory that building a shard takes at most."""
+    used = dimension if dimension <= NARROW_DIMENSION else min(dimension, values)
     windows = math.ceil(documents / POSITION_WINDOW) if storage.has_impacts(small=documents <= POSITION_WINDOW) else 0
     of_windows = MAXIMA_COMPONENT * block_windows(documents) + IMPACTS_COMPONENT * windows
-    by_value = storage.bytes_per_value + (WIDE_VALUE if dimension > 1 << 16 else 0)
+    by_value = storage.bytes_per_value + (WIDE_VALUE if used > NARROW_DIMENSION else 0)
     stored = documents * SHARD_DOCUMENT + math.ceil(values * by_value)
-    return max(documents * ORDER_DOCUMENT, stored) + dimension * (SHARD_COMPONENT + of_windows)
+    return max(documents * ORDER_DOCUMENT, stored) + used * (SHARD_COMPONENT + of_windows)

@@ -15,12 +15,14 @@ from seismic.builder.quantize import quantize_vectors
 from seismic.builder.ranges import Report
 from seismic.builder.shared import share_blocks
 from seismic.builder.summarize import summarize_lists
+from seismic.components import used_components
 from seismic.kernels.constants import POSITION_WINDOW
 from seismic.layouts import LAYOUTS
 from seismic.params import BuildParams
 from seismic.store.files import write_batches
 from seismic.store.manifest import ShardEntry
 from seismic.store.schema import (
+    COMPONENTS,
     DOCUMENTS,
     FORWARD,
     IMPACTS,
@@ -29,6 +31,7 @@ from seismic.store.schema import (
     SHARED,
     SUMMARIES,
     check_offset,
+    components_schema,
     forward_batch,
     impacts_batch,
     maxima_batch,
@@ -58,6 +61,10 @@ def build_shard(
         files[name] = write_batches(folder / name, batch.schema, [batch])
 
     files = {DOCUMENTS: write_batches(folder / DOCUMENTS, documents.schema, _document_batches(documents))}
+    used = used_components(vectors)
+    if used is not None:
+        vectors = used.renumbered(vectors)
+        write(COMPONENTS, pa.record_batch([pa.array(used.numbers)], schema=components_schema()))
     numbers = order_documents(vectors, params, threads, report)
     storage = LAYOUTS[params.layout]
     forward = quantize_vectors(vectors, numbers, threads, storage)

@@ -11,6 +11,7 @@ import pyarrow as pa
 from seismic.builder.build import Progress, write_manifest, write_shards
 from seismic.builder.plan import plan_shards
 from seismic.builder.spool import Spool
+from seismic.components import component_dtype
 from seismic.store.collection import GENERATIONS
 from seismic.store.garbage import STAGING
 from seismic.store.publish import staging, tidy_log
@@ -50,7 +51,7 @@ def _is_worth_it(view: View) -> bool:
 def _vectors(view: View, folder: Path) -> SparseVectors:
     """Return all live vectors, spooled to disk."""
     dimension = view.manifest.dimension
-    components, values = Spool(view.base[0].shard.shared.components.dtype, folder), Spool(np.float32, folder)
+    components, values = Spool(component_dtype(dimension), folder), Spool(np.float32, folder)
     lengths = [np.zeros(1, np.int64)]
     for shard in view.shards:
         for part in shard.live_vectors(dimension):

@@ -8,8 +8,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from seismic.changes.records import check_delete
+from seismic.components import add_up
 from seismic.errors import InputError, QueryError
 from seismic.query import Query, QueryLike, as_rows, parse_query
 from seismic.stop import current
@@ -40,19 +42,23 @@ def numbers_of(view: View, ids: Sequence[Any]) -> list[int]:
 
 
 def _by_example(view: View, positive: Any, negative: Any, name: str) -> Query:
-    total, examples, unknown, cut = np.zeros(view.manifest.dimension), [], [], 0
+    examples, unknown, cut = [], [], 0
+    parts: list[npt.NDArray[np.uint32]] = []
+    shares: list[npt.NDArray[np.float64]] = []
     for given, kind, weight in ((positive, name, 1.0), (negative, "negative", -NEGATIVE)):
         vectors, numbers, queries = _examples(view, given, kind)
         if len(vectors):
-            total += weight / len(vectors) * np.bincount(vectors.components, vectors.values, len(total))
+            components, sums = add_up(vectors.components, vectors.values)
+            parts.append(components)
+            shares.append(weight / len(vectors) * sums)
         elif weight > 0:
             raise QueryError("positive: found no example, expected at least one")
         examples += numbers
         unknown += [one for query in queries for one in query.unknown]
         cut += sum(query.cut for query in queries)
-    components = np.flatnonzero(total >= MIN_VALUE)
-    weights, missing = total[components].astype(np.float32), tuple(dict.fromkeys(unknown))
-    return Query(components.astype(np.uint32), weights, missing, cut, tuple(examples))
+    components, total = add_up(np.concatenate(parts), np.concatenate(shares))
+    enough, missing = total >= MIN_VALUE, tuple(dict.fromkeys(unknown))
+    return Query(components[enough], total[enough].astype(np.float32), missing, cut, tuple(examples))
 
 
 def _examples(view: View, given: Any, kind: str) -> tuple[SparseVectors, list[int], list[Query]]:

@@ -88,7 +88,7 @@ class Executor:
         except IndexError:
             workspaces = Workspaces()
         try:
-            workspaces.fit(view.manifest.dimension, max(map(len, view.shards)), current().flag)
+            workspaces.fit(view.shard_dimension, max(map(len, view.shards)), current().flag)
             return _search_shards(view, scope, queries, k, choice, min_scores, workspaces)
         finally:
             self._workspaces.append(workspaces)
@@ -114,7 +114,8 @@ def _search_shards(
         stop.check()
         shape = (n, min(k, part.count))
         numbers, scores = np.empty(shape, np.int64), np.empty(shape, np.float32)
-        task = ShardSearch(live.shard, part, queries, choice, threshold, TopK(scores, numbers, counters))
+        local = live.shard.local_queries(queries)
+        task = ShardSearch(live.shard, part, local, choice, threshold, TopK(scores, numbers, counters))
         method_of(live.shard, part, k, choice).search(task, workspaces)
         stop.check()  # a stopped kernel leaves meaningless results
         numbers[numbers >= 0] += first

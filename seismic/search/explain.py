@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from seismic.components import UsedComponents
 from seismic.params import described
 from seismic.planner import Choice
 from seismic.query import Query
@@ -92,19 +93,19 @@ class Explanation:
 
 def contributions(view: View, query: Query, numbers: Sequence[int]) -> list[tuple[Contribution, ...]]:
     """Return, for each document, what the components of the query add to its score, largest first."""
-    vectors, weights = view.vectors(numbers), np.zeros(view.manifest.dimension)
-    weights[query.components] = query.values
+    vectors, asked = view.vectors(numbers), UsedComponents(query.components)
     explained = []
     for row in range(len(vectors)):
         components, values = vectors[row]
-        shared = np.flatnonzero(weights[components])
-        products = weights[components[shared]] * values[shared]
-        order = shared[np.argsort(-products, kind="stable")]
+        rows, shared = asked.rows(components)
+        components, values, weights = components[shared], values[shared], query.values[rows[shared]].astype(np.float64)
+        products = weights * values
+        order = np.argsort(-products, kind="stable")
         explained.append(
             tuple(
                 Contribution(component, _token(view, component), weight, value, weight * value)
                 for component, weight, value in zip(
-                    components[order].tolist(), weights[components[order]].tolist(), values[order].tolist(), strict=True
+                    components[order].tolist(), weights[order].tolist(), values[order].tolist(), strict=True
                 )
             )
         )
@@ -166,8 +167,8 @@ def _terms(view: View, query: Query, choice: Choice) -> tuple[Term, ...]:
 def _blocks_of(shard: Shard, component: int) -> int:
     if shard.lists is None:
         return 0
-    lists = shard.lists.blocks.lists
-    return int(lists[component + 1]) - int(lists[component])
+    lists, row = shard.lists.blocks.lists, shard.local_component(component)
+    return 0 if row is None else int(lists[row + 1]) - int(lists[row])
 
 
 def _token(view: View, component: int) -> str | None:

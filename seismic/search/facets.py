@@ -10,10 +10,11 @@ import numpy.typing as npt
 from seismic.documents.values import to_pylist
 from seismic.kernels.matches import mark_matches
 from seismic.kernels.score import load_query, make_query_table
-from seismic.query import Query
+from seismic.query import Query, as_rows
 from seismic.search.codes import Columns
 from seismic.search.request import FacetBy
 from seismic.stop import current
+from seismic.store.shard import Shard
 from seismic.view.scope import Scope
 from seismic.view.view import View
 
@@ -33,7 +34,7 @@ def count_facets(
         current().check()
         if part.count == 0:
             continue
-        matched = matches(shard.shard.shared, part.allowed, query, view.manifest.dimension)
+        matched = matches(shard.shard, part.allowed, query)
         here = [number - first for number in query.examples if first <= number < first + len(shard)]
         matched[here] = False
         for key, total in totals.items():
@@ -51,10 +52,10 @@ def _order(entry: tuple[Any, int]) -> tuple[int, bool, Any]:
     return -count, isinstance(value, str), value  # text sorts after other values
 
 
-def matches(shared: Any, allowed: npt.NDArray[np.uint8], query: Query, dimension: int) -> npt.NDArray[np.bool_]:
+def matches(shard: Shard, allowed: npt.NDArray[np.uint8], query: Query) -> npt.NDArray[np.bool_]:
     """Return which documents of a shard match a query, bool [documents], by number."""
-    table = make_query_table(dimension)
-    load_query(table, query.components, query.values)
+    shared, table = shard.shared, make_query_table(shard.dimension)
+    load_query(table, *shard.local_queries(as_rows([query]))[0])
     marked = np.empty(len(shared.starts) - 1, np.uint8)
     mark_matches(shared, table, allowed, marked)
     matched = np.zeros(len(shared.numbers), bool)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from seismic.components import add_up
 from seismic.query import Query
 from seismic.search.request import Feedback
 from seismic.vectors import MIN_VALUE
@@ -24,12 +25,13 @@ def expand_query(
         return query
     vectors = view.vectors(numbers)
     weights = np.repeat(weights / weights.sum(), np.diff(vectors.indptr))
-    mean = np.bincount(vectors.components, vectors.values * weights, view.manifest.dimension)
+    components, mean = add_up(vectors.components, vectors.values * weights)
     heaviest = np.argsort(-mean, kind="stable")[: feedback.components]
-    heaviest = heaviest[mean[heaviest] > 0]
     mass = np.float64(query.values.sum(dtype=np.float64))
-    total = np.zeros(len(mean))
-    total[query.components] = (1 - feedback.weight) * query.values
-    total[heaviest] += feedback.weight * mass * mean[heaviest] / mean[heaviest].sum()
-    components = np.flatnonzero(total >= MIN_VALUE)
-    return query._replace(components=components.astype(np.uint32), values=total[components].astype(np.float32))
+    added = feedback.weight * mass * mean[heaviest] / mean[heaviest].sum()
+    components, total = add_up(
+        np.concatenate([query.components, components[heaviest]]),
+        np.concatenate([(1 - feedback.weight) * query.values, added]),
+    )
+    enough = total >= MIN_VALUE
+    return query._replace(components=components[enough], values=total[enough].astype(np.float32))

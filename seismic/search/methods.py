@@ -15,7 +15,7 @@ from seismic.kernels.topk import Queries, TopK
 from seismic.kernels.upper_bounds import add_upper_bounds, bound_threshold, make_bound_scratch
 from seismic.layouts import LAYOUTS
 from seismic.planner import DEFAULT_KNOBS, Choice, accumulates, accumulation_depth, scans
-from seismic.query import Query
+from seismic.query import Query, as_rows
 from seismic.search.workspaces import Workspaces
 from seismic.store.shard import Shard
 from seismic.vectors import SparseVectors
@@ -163,10 +163,11 @@ def first_document_of(shard: Shard) -> Part:
 
 def reach_of(shard: Shard, query: Query, score: float) -> Reach:
     """Add up the upper bounds of all blocks, and say which reach a score."""
-    n_blocks, terms = len(shard.shared.starts) - 1, len(query.components)
+    (components, values), n_blocks = shard.local_queries(as_rows([query]))[0], len(shard.shared.starts) - 1
+    terms = len(components)
     groups = -(-n_blocks // GROUP)
     scratch = make_bound_scratch(max(len(shard.maxima.scales), 1), groups)
-    unit = add_upper_bounds(shard.maxima, query.components, query.values, groups, scratch)
+    unit = add_upper_bounds(shard.maxima, components, values, groups, scratch)
     upper_bounds: npt.NDArray[np.uint16] = scratch.upper_bounds[:n_blocks]
     reaching = upper_bounds >= bound_threshold(score, unit, terms)
     below = upper_bounds[~reaching]

@@ -26,5 +26,5 @@ def warm_up(view: View, executor: Executor) -> None:
                 method.reach(shard.shard, query, 0.0)
     for shard in view.shards:
         if len(shard):
-            matches(shard.shard.shared, first_document_of(shard.shard).allowed, query, dimension)
+            matches(shard.shard, first_document_of(shard.shard).allowed, query)
     SortedColumn([pa.array([1])], pa.int64(), np.zeros(1, np.uint32))

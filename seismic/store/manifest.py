@@ -20,9 +20,10 @@ from seismic.version import __version__
 FORMAT_MAJOR, FORMAT_MINOR = 1, 0
 """A reader accepts any minor of its major: a minor only adds files or fields that older readers do not need."""
 
-READER_FEATURES: frozenset[str] = FEATURES
+WIDE = "components"
+READER_FEATURES: frozenset[str] = FEATURES | {WIDE}
 """Features this release can read; an index that needs another is refused. `no-tops`: shared.arrow without the largest
-value of each row. `small`: also without residuals."""
+value of each row. `small`: also without residuals. `components`: shards with a table of the components they use."""
 
 ENCODER = "encoder"
 WRITER_FEATURES: frozenset[str] = frozenset({ENCODER})

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from seismic.components import component_dtype
 from seismic.errors import CorruptIndexError, InputError
 from seismic.kernels.constants import BLOCK, GROUP, POSITION_WINDOW
 from seismic.kernels.impacts import Impacts
@@ -23,7 +24,7 @@ DOCUMENTS, FORWARD, POSTINGS, SUMMARIES = (
     "postings.arrow",
     "summaries.arrow",
 )
-MAXIMA, SHARED, IMPACTS = "maxima.arrow", "shared.arrow", "impacts.arrow"
+MAXIMA, SHARED, IMPACTS, COMPONENTS = "maxima.arrow", "shared.arrow", "impacts.arrow", "components.arrow"
 
 SHARED_RESIDUALS = ("residuals", "own_residuals")
 """Columns of shared.arrow that the layout `small` lacks."""
@@ -36,7 +37,12 @@ MAX_OFFSET = 2**31 - 1
 
 def component_type(dimension: int) -> pa.DataType:
     """Return uint16 if every component fits, else uint32."""
-    return pa.uint16() if dimension <= 1 << 16 else pa.uint32()
+    return pa.from_numpy_dtype(component_dtype(dimension))
+
+
+def components_schema() -> pa.Schema:
+    """Return the schema of components.arrow. Row = the number that the shard's other files have for a component."""
+    return pa.schema([pa.field("component", pa.uint32(), nullable=False)])
 
 
 def forward_schema(dimension: int) -> pa.Schema:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from seismic.components import UsedComponents
 from seismic.errors import CorruptIndexError
 from seismic.kernels.constants import BLOCK
 from seismic.kernels.impacts import Impacts
@@ -20,6 +21,7 @@ from seismic.store.files import map_batch, map_table, names_of
 from seismic.store.invariants import check_column, check_forward, check_impacts, check_lists, check_maxima, check_shared
 from seismic.store.manifest import FileEntry, ShardEntry
 from seismic.store.schema import (
+    COMPONENTS,
     DOCUMENTS,
     FORWARD,
     IMPACTS,
@@ -29,6 +31,7 @@ from seismic.store.schema import (
     SHARED_UNUSED,
     SUMMARIES,
     blocks_arrays,
+    components_schema,
     forward_arrays,
     forward_schema,
     impacts_arrays,
@@ -41,6 +44,7 @@ from seismic.store.schema import (
     summaries_arrays,
     summaries_schema,
 )
+from seismic.vectors import SparseVectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +66,33 @@ class Shard:
     maxima: Maxima
     impacts: Impacts | None
     lists: Lists | None
+    used: UsedComponents | None = None
+    """Set if other files have rows of this table in place of components."""
 
     def __len__(self) -> int:
         return self.entry.documents
 
-    def document_frequency(self, dimension: int) -> npt.NDArray[np.int64]:
-        """Return int64 [dimension]: the number of documents that have each component."""
-        counts = np.bincount(self.shared.own_components, minlength=dimension)
+    @property
+    def dimension(self) -> int:
+        """Number of components in the shard's files."""
+        return len(self.maxima.scales)
+
+    def document_frequency(self) -> npt.NDArray[np.int64]:
+        """Return int64 [dimension of the shard]: the number of documents that have each component."""
+        counts = np.bincount(self.shared.own_components, minlength=self.dimension)
         weights = np.bitwise_count(self.shared.documents)
-        return counts + np.bincount(self.shared.components, weights, dimension).astype(np.int64)
+        return counts + np.bincount(self.shared.components, weights, self.dimension).astype(np.int64)
+
+    def local_queries(self, queries: SparseVectors) -> SparseVectors:
+        """Return queries with the components of the shard's files, without those it does not use."""
+        return self.used.renumbered(queries, queries.dimension) if self.used is not None else queries
+
+    def local_component(self, component: int) -> int | None:
+        """Return the row of a component in the shard's files; None if it does not use the component."""
+        if self.used is None:
+            return component
+        rows, known = self.used.rows(np.array([component]))
+        return int(rows[0]) if known[0] else None
 
 
 def open_shard(generation: Path, entry: ShardEntry, layout: Layout, dimension: int) -> Shard:
@@ -85,6 +107,8 @@ def open_shard(generation: Path, entry: ShardEntry, layout: Layout, dimension: i
     documents = map_table(folder / DOCUMENTS, _entry_of(folder, entry, DOCUMENTS))
     _check_rows(folder / DOCUMENTS, documents.num_rows, entry.documents)
     _check_documents(documents, folder / DOCUMENTS)
+    used = _open_used(folder, entry, dimension)
+    dimension = dimension if used is None else len(used)
     n_blocks = -(-entry.documents // BLOCK)
     shared = shared_arrays(mapped(SHARED, shared_schema(dimension, storage.residuals), n_blocks, SHARED_UNUSED))
     check_shared(shared, dimension, f"{folder / SHARED}")
@@ -105,7 +129,18 @@ def open_shard(generation: Path, entry: ShardEntry, layout: Layout, dimension: i
         summaries = summaries_arrays(mapped(SUMMARIES, summaries_schema(dimension), dimension))
         check_lists(blocks, summaries, entry.documents, entry.most_blocks, f"{folder}")
         lists = Lists(forward, blocks, summaries)
-    return Shard(entry, documents, shared, maxima, impacts, lists)
+    return Shard(entry, documents, shared, maxima, impacts, lists, used)
+
+
+def _open_used(folder: Path, entry: ShardEntry, dimension: int) -> UsedComponents | None:
+    if COMPONENTS not in entry.files:
+        return None
+    batch = map_batch(folder / COMPONENTS, entry.files[COMPONENTS], components_schema())
+    _check_rows(folder / COMPONENTS, batch.num_rows, entry.files[COMPONENTS].rows)
+    numbers = batch.column("component").to_numpy()
+    if (numbers[1:] <= numbers[:-1]).any() or (len(numbers) and numbers[-1] >= dimension):
+        raise CorruptIndexError(f"{folder / COMPONENTS}: components do not rise to below the dimension {dimension}")
+    return UsedComponents(numbers)
 
 
 def _entry_of(folder: Path, entry: ShardEntry, name: str) -> FileEntry:

@@ -8,6 +8,7 @@ from seismic.builder.maxima import find_maxima
 from seismic.builder.order import order_documents
 from seismic.builder.quantize import quantize_vectors
 from seismic.builder.shared import share_blocks
+from seismic.components import used_components
 from seismic.layouts import LAYOUTS, Layout
 from seismic.params import BuildParams
 from seismic.store.manifest import ShardEntry
@@ -52,6 +53,8 @@ def with_documents(
 def build_delta(vectors: SparseVectors, documents: pa.Table, layout: Layout) -> Shard:
     """Build a read-only shard in memory: Numba would compile other kernels for writeable arrays."""
     storage = LAYOUTS[layout]
+    if (used := used_components(vectors)) is not None:
+        vectors = used.renumbered(vectors)
     numbers = order_documents(vectors, PARAMS, 1, _quiet)
     forward = quantize_vectors(vectors, numbers, 1, storage)
     shared = share_blocks(forward, vectors.dimension, 1, storage.residuals)
@@ -68,7 +71,7 @@ def build_delta(vectors: SparseVectors, documents: pa.Table, layout: Layout) -> 
         most_blocks=0,
         files={},
     )
-    return Shard(entry, documents.combine_chunks(), shared, maxima, None, None)
+    return Shard(entry, documents.combine_chunks(), shared, maxima, None, None, used)
 
 
 def _quiet(stage: str, share: float) -> None:

@@ -115,6 +115,8 @@ class LiveShard:
         np.cumsum(indptr, out=indptr)
         components, values = np.empty(indptr[-1], shared.components.dtype), np.empty(indptr[-1], np.float32)
         restore(shared, positions, indptr, components, values)
+        if self.shard.used is not None:
+            components = self.shard.used.numbers[components]
         return SparseVectors.trusted(indptr, components, values, dimension)
 
     def live_vectors(self, dimension: int) -> Iterator[SparseVectors]:

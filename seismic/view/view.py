@@ -16,7 +16,7 @@ from seismic.builder.order import reordered
 from seismic.changes.records import Change, Rules, decode, rules_of
 from seismic.documents.table import Documents
 from seismic.encoders import Encoded, Encoder, load_recorded
-from seismic.errors import CorruptIndexError, InputError
+from seismic.errors import CorruptIndexError, InputError, ParameterError
 from seismic.params import Verify
 from seismic.planner import Planner
 from seismic.store.collection import current_generation
@@ -30,6 +30,9 @@ from seismic.view.combine import combine
 from seismic.view.deltas import with_documents
 from seismic.view.live import LiveShard
 from seismic.vocabulary import Vocabulary, inverse_document_frequency
+
+MOST_COUNTED = 1 << 24
+"""Largest dimension for arrays with an entry for every component."""
 
 TRIAL_DOCUMENTS = 100
 """Documents of `with_trial_changes`: enough to be clustered."""
@@ -87,11 +90,22 @@ class View:
         return rules_of(self.manifest, self.base[0].shard.documents.schema, self.vocabulary)
 
     @cached_property
+    def shard_dimension(self) -> int:
+        """The largest number of components in the files of a shard."""
+        return max(shard.shard.dimension for shard in self.shards)
+
+    @cached_property
     def document_frequency(self) -> npt.NDArray[np.int64]:
         """Return int64 [dimension]: the number of live documents that have each component."""
-        counts = np.zeros(self.manifest.dimension, np.int64)
+        dimension = self.manifest.dimension
+        if dimension > MOST_COUNTED:
+            raise ParameterError(
+                f"found a dimension of {dimension:,}, expected at most {MOST_COUNTED:,} for an array of all components"
+            )
+        counts = np.zeros(dimension, np.int64)
         for shard in self.shards:
-            counts += shard.shard.document_frequency(len(counts))
+            used = shard.shard.used
+            counts[slice(None) if used is None else used.numbers] += shard.shard.document_frequency()
             if shard.live < len(shard):
                 counts -= np.bincount(shard.vectors(shard.dead(), len(counts)).components, minlength=len(counts))
         return counts

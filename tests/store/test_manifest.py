@@ -104,7 +104,7 @@ def test_edits_without_a_new_hash_are_corrupt(generation: Path, edit: Callable[.
         {"layout": "heaps"},
         {"vocabulary": []},
         {"dimension": -1},
-        {"dimension": (1 << 24) + 1},
+        {"dimension": (1 << 32) + 1},
         {"generation": "../1"},
     ],
 )
