@@ -1,4 +1,4 @@
-"""The page at `/` in headless Chromium, on a real service. Skipped where there is no Chromium."""
+"""The console in headless Chromium, on a server process. Skipped without Chromium."""
 
 import os
 import shutil
@@ -23,7 +23,7 @@ DRIVER = shutil.which("chromedriver")
 
 pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="needs Debian's chromium and chromium-driver")
 
-LARGE = (1 << 63) - 1  # beyond what JavaScript's numbers hold
+LARGE = (1 << 63) - 1  # beyond JavaScript's precision
 HOSTILE = "<img src=x onerror=\"document.title='taken'\">"
 
 
@@ -92,7 +92,7 @@ def all_of(page: webdriver.Chrome, selector: str) -> list[WebElement]:
 
 
 def search(page: webdriver.Chrome, text: str, collection: str = "papers") -> list[WebElement]:
-    """Type a query, press Enter, wait for the answer."""
+    """Type a query, press Enter and return the hits."""
     Select(one(page, "#collection")).select_by_visible_text(collection)
     box = one(page, "#query")
     box.clear()
@@ -115,11 +115,11 @@ def test_a_search(page: webdriver.Chrome, service: Server) -> None:
     assert all_of(page, "#hits mark")
     assert "10 hits in " in one(page, "#summary").text
     assert "blocks" in one(page, "#cost").text
-    # No errors, and nothing that the security policy refused.
+    # No errors, and nothing refused by the security policy.
     assert [line for line in page.get_log("browser") if line["level"] in ("SEVERE", "WARNING")] == []
 
 
-def test_why_a_hit_is_one(page: webdriver.Chrome) -> None:
+def test_contributions_of_a_hit(page: webdriver.Chrome) -> None:
     hit = search(page, "cell^2.1 protein")[0]
     hit.find_element(By.CSS_SELECTOR, "details > summary").click()
     rows = hit.find_elements(By.CSS_SELECTOR, ".bars tr")
@@ -151,7 +151,7 @@ def search_again(page: webdriver.Chrome, text: str) -> list[WebElement]:
     return answered(page)
 
 
-def test_what_documents_contain_stays_text(page: webdriver.Chrome) -> None:
+def test_documents_are_shown_as_text(page: webdriver.Chrome) -> None:
     (hit,) = search(page, "planet", "odd")
     assert hit.find_element(By.TAG_NAME, "h3").text == f"1. {HOSTILE}"
     assert not hit.find_elements(By.TAG_NAME, "img")
@@ -173,7 +173,7 @@ def test_a_collection_without_a_vocabulary_takes_components(page: webdriver.Chro
     assert values == [str(LARGE), "\u202eabc", '{"lat":1.5}', str(LARGE)]
 
 
-def test_large_integers_are_matched_as_they_are(page: webdriver.Chrome) -> None:
+def test_large_integers_keep_their_precision(page: webdriver.Chrome) -> None:
     Select(one(page, "#collection")).select_by_visible_text("numbers")
     one(page, "#add-condition").click()
     Select(one(page, "#conditions select")).select_by_visible_text("n")
@@ -181,7 +181,7 @@ def test_large_integers_are_matched_as_they_are(page: webdriver.Chrome) -> None:
     assert len(search_again(page, "7")) == 1
 
 
-def test_an_answer_that_comes_too_late_is_not_shown(page: webdriver.Chrome) -> None:
+def test_a_late_answer_is_not_shown(page: webdriver.Chrome) -> None:
     Select(one(page, "#collection")).select_by_visible_text("odd")
     page.execute_script(
         "const fetched = window.fetch;"
@@ -197,7 +197,7 @@ def test_an_answer_that_comes_too_late_is_not_shown(page: webdriver.Chrome) -> N
     assert len(answered(page)) == 1
 
 
-def test_problems_are_told_in_the_words_of_the_service(page: webdriver.Chrome) -> None:
+def test_problems_are_shown(page: webdriver.Chrome) -> None:
     page.execute_script("document.querySelector('#limit').removeAttribute('max')")
     limit = one(page, "#limit")
     limit.clear()
@@ -231,7 +231,7 @@ def test_statistics(page: webdriver.Chrome) -> None:
     assert (found["documents"], found["components"], found["state"]) == ("1,000", "30,522", "ready")
 
 
-def test_it_works_by_keyboard_and_says_what_everything_is(page: webdriver.Chrome) -> None:
+def test_accessibility(page: webdriver.Chrome) -> None:
     named = page.execute_script(
         "return [...document.querySelectorAll('input, select, button')].filter(e => e.offsetParent)"
         ".every(e => e.labels?.length || e.textContent.trim() || e.getAttribute('aria-label'))"
@@ -254,7 +254,7 @@ def test_it_fits(page: webdriver.Chrome, width: int, tmp_path: Path) -> None:
     assert overflow <= 0
 
 
-def test_it_loads_nothing_from_elsewhere(page: webdriver.Chrome, service: Server) -> None:
+def test_nothing_is_loaded_from_other_hosts(page: webdriver.Chrome, service: Server) -> None:
     loaded = page.execute_script("return performance.getEntriesByType('resource').map(entry => entry.name)")
     assert loaded
     assert all(name.startswith(service.url) for name in loaded)

@@ -1,4 +1,4 @@
-"""The image's files, without an engine to run them: linted, and its scripts run as the container would."""
+"""The image's files without a container engine: the Dockerfile linted, the scripts run as the container does."""
 
 import os
 import re
@@ -19,7 +19,7 @@ BIN = Path(sys.executable).parent
 
 
 def container(folder: Path, *command: str, **variables: str) -> subprocess.Popen[str]:
-    """The entrypoint with `command`, where `seismic` prints how it was called, if it is not to be the real one."""
+    """Start the entrypoint with `command`. The stand-in for `seismic` prints its arguments."""
     path = f"{folder}{os.pathsep}{BIN}{os.pathsep}{os.environ['PATH']}"
     environment = {"PATH": path, "SEISMIC_BAKED_CACHE": str(folder / "baked"), **variables}
     return subprocess.Popen(
@@ -40,7 +40,7 @@ def run(folder: Path, *command: str, **variables: str) -> tuple[str, str]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A stand-in for `seismic`, and a cache that came with the image."""
+    """A stand-in for `seismic` and a baked cache."""
     stub = tmp_path / "seismic"
     stub.write_text('#!/bin/sh\necho "$#:$*"\nenv | grep ^SEISMIC_ | sort\n')
     stub.chmod(0o755)
@@ -50,7 +50,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_hadolint_has_nothing_to_say():
+def test_hadolint_finds_nothing():
     done = subprocess.run([BIN / "hadolint", DOCKER / "Dockerfile"], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "")
 
@@ -88,7 +88,11 @@ def test_compose_can_write_only_where_it_must():
 def test_entrypoint_copies_the_cache_and_hands_arguments_over(folder: Path):
     cache = folder / "writable"
     out, err = run(folder, "serve", "/a b", SEISMIC_CACHE_DIR=str(cache), SEISMIC_PORT="80")
-    assert out.splitlines() == ["2:serve /a b", f"SEISMIC_CACHE_DIR={cache}", "SEISMIC_PORT=80"]  # and no unknown one
+    assert out.splitlines() == [
+        "2:serve /a b",
+        f"SEISMIC_CACHE_DIR={cache}",
+        "SEISMIC_PORT=80",
+    ]  # and no unknown variable
     assert err == ""
     assert (cache / "kernels/0123/exact.nbc").read_text() == "machine code"
     assert os.listdir(cache / "kernels") == ["0123"]
@@ -119,14 +123,14 @@ def test_entrypoint_goes_on_without_a_place_for_the_cache(folder: Path):
 
 
 def test_the_service_runs_gets_healthy_and_stops(folder: Path, scifact_index: Path, tmp_path: Path):
-    (folder / "seismic").unlink()  # the real one, then
+    (folder / "seismic").unlink()  # use the real one
     log = tmp_path / "log.jsonl"
     variables = {
         "SEISMIC_CACHE_DIR": str(tmp_path / "cache"),
         "SEISMIC_HOST": "127.0.0.1",
         "SEISMIC_LOG_FORMAT": "json",
     }
-    # Kernels that the tests compiled are the ones baked in.
+    # The kernels compiled by the tests serve as the baked ones.
     baked = os.environ.get("SEISMIC_CACHE_DIR") or str(Path.home() / ".cache/seismic")
     with log.open("w") as lines:
         process = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""A real server process on the SciFact index, and applications that run inside the test."""
+"""Fixtures: a server process over SciFact, and applications inside the test."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ from seismic_server import Settings, create_app
 from tests.conftest import Scifact
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 600  # seconds; kernels may have to be compiled first
+PATIENCE = 600  # seconds; includes compiling kernels on a busy machine
 PATIENT = ("--timeout-ms", str(1000 * PATIENCE))
 
 Running = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
@@ -36,7 +36,7 @@ class Server:
     log_file: Path
 
     def log(self) -> list[dict[str, Any]]:
-        """All lines that are complete: the last may be just being written."""
+        """Return all complete lines; the last one may still be written."""
         whole = self.log_file.read_text().rpartition("\n")[0]
         return [json.loads(line) for line in whole.splitlines()]
 
@@ -46,7 +46,7 @@ class Server:
 
 
 def wait_for(look: Callable[[], Any]) -> Any:
-    """What `look` returns once it is true."""
+    """Return the result of `look` once it is true."""
     deadline = time.monotonic() + PATIENCE
     while not (found := look()):
         assert time.monotonic() < deadline, "waited in vain"
@@ -55,7 +55,7 @@ def wait_for(look: Callable[[], Any]) -> Any:
 
 
 async def until_status(status: int, ask: Callable[[], Awaitable[httpx.Response]]) -> httpx.Response:
-    """The first answer with this status."""
+    """Return the first answer with this status."""
     deadline = time.monotonic() + PATIENCE
     while (response := await ask()).status_code != status:
         assert time.monotonic() < deadline, f"waited in vain, the last answer was {response.status_code}"
@@ -71,7 +71,7 @@ def start(directory: Path, log_file: Path, *options: str) -> Server:
 
 @pytest.fixture(scope="session")
 def lists_index(scifact: Scifact, scifact_index: Path) -> Path:
-    """A collection beside `scifact`, of its first documents, that can follow every plan."""
+    """A collection beside `scifact`, of its first documents, with every plan."""
     folder, documents = scifact_index.parent / "lists", scifact.documents.slice(0, 1000)
     params = BuildParams(layout="lists")
     vectors = scifact.vectors.slice(0, 1000)
@@ -81,7 +81,7 @@ def lists_index(scifact: Scifact, scifact_index: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def scratch_index(scifact: Scifact, scifact_index: Path) -> Path:
-    """A collection beside `scifact`, for tests that change documents and do not mind that others do."""
+    """A collection beside `scifact`, for tests that change documents and tolerate other changes."""
     folder, documents = scifact_index.parent / "scratch", scifact.documents.slice(0, 100)
     seismic.build(scifact.vectors.slice(0, 100), folder, documents=documents, vocabulary=scifact.vocabulary)
     return folder
@@ -91,7 +91,7 @@ def scratch_index(scifact: Scifact, scifact_index: Path) -> Path:
 def server(
     scifact_index: Path, lists_index: Path, scratch_index: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
-    """Serves the collections `scifact`, `lists` and `scratch`; ready."""
+    """A ready server of the collections `scifact`, `lists` and `scratch`."""
     server = start(scifact_index.parent, tmp_path_factory.mktemp("log") / "server.jsonl")
     try:
         wait_for(lambda: httpx.get(f"{server.url}/readyz").is_success)

@@ -1,4 +1,4 @@
-"""Loaded by schemathesis: makes valid requests keep the rules that JSON Schema cannot express."""
+"""Hooks of schemathesis: make generated requests obey the rules that JSON Schema cannot express."""
 
 from itertools import cycle, islice
 from typing import Any
@@ -7,7 +7,7 @@ import schemathesis
 
 DIMENSION = 30_522
 ID = "4983"
-"""Of a document in every collection."""
+"""Id of a document in every collection."""
 
 COLUMNS = {"text", "title", "n_sentences", "structured", "n_chars"}
 NUMBER, WORDS, FLAG = "n_chars", "title", "structured"
@@ -15,8 +15,8 @@ NUMBER, WORDS, FLAG = "n_chars", "title", "structured"
 
 @schemathesis.hook
 def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwargs: dict[str, Any]) -> None:
-    """A collection for every plan, integers without a point, a weight for each component, documents and
-    columns that there are, and either a recall or knobs."""
+    """Choose a collection with every plan, integers without a point, one weight per component, existing documents and
+    columns, and either a recall or explicit parameters."""
     if case.meta is None or not case.meta.generation.mode.is_positive or not isinstance(case.body, dict):
         return
     body = case.body = _without_points(case.body)
@@ -45,7 +45,7 @@ def _repair_search(body: dict[str, Any]) -> None:
     body["limit"] = body.get("limit", 10) % 1000 + 1
     body.get("params", {}).pop("timeout_ms", None)  # a short one is answered with 504
     if body.get("params", {}).get("recall") is not None:
-        body["params"] = {"recall": body["params"]["recall"]}  # it excludes the others
+        body["params"] = {"recall": body["params"]["recall"]}  # excludes all other parameters
     for facet, key in zip(body.get("facets") or [], [WORDS, NUMBER, FLAG] * 10, strict=False):
         facet["key"] = key
     if body.get("facets"):
@@ -61,12 +61,12 @@ def _repair_search(body: dict[str, Any]) -> None:
 
 
 def _repair_filter(part: dict[str, Any]) -> dict[str, Any]:
-    """Columns that there are, of the type that is asked for; at least one bound, and conditions that are one thing."""
+    """Use existing columns of the right type, at least one bound, and one kind per condition."""
     if "match" in part:
         kind, wanted = next(iter(part["match"].items()))
         values = wanted if isinstance(wanted, list) else [wanted]
         key = {str: WORDS, bool: FLAG}.get(type(values[0]), NUMBER) if values else WORDS
-        small = [value % 2**32 if key == NUMBER else value for value in values]  # it generates what is beyond 64 bits
+        small = [value % 2**32 if key == NUMBER else value for value in values]  # generated ones exceed 64 bits
         return {"key": key, "match": {kind: small if kind == "any" else small[0]}}
     if "range" in part:
         bounds = {name: bound for name, bound in part["range"].items() if isinstance(bound, int | float)}
@@ -89,7 +89,7 @@ def _repaired_vector(query: dict[str, Any]) -> dict[str, Any]:
 
 
 def _repair_change(body: dict[str, Any]) -> None:
-    """Ids are strings, each once; a document has one vector, of the vocabulary."""
+    """Use distinct string ids, and one vector per document, within the dimension."""
     if "ids" in body:
         body["ids"] = [str(one) for one in body["ids"]]
     for number, document in enumerate(body.get("documents", [])):
@@ -106,7 +106,7 @@ def _weights(given: list[float], count: int) -> list[float]:
 
 
 def _without_points(value: Any) -> Any:
-    """JSON Schema takes 7.0 for an integer, the service does not."""
+    """Return a value with 7.0 replaced by 7: an integer in JSON Schema, but not in the service."""
     if isinstance(value, dict):
         return {key: _without_points(inner) for key, inner in value.items()}
     if isinstance(value, list):

@@ -12,7 +12,7 @@ ALWAYS = {"hits", "plan", "generation", "sequence", "shards", "warnings", "unkno
 
 
 def nulls(value: Any, path: str = "") -> list[str]:
-    """Paths of null fields, except values of documents."""
+    """Return the paths of null fields, except values of documents."""
     if isinstance(value, dict):
         return [one for name, part in value.items() if name != "payload" for one in nulls(part, f"{path}.{name}")]
     if isinstance(value, list):

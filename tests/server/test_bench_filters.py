@@ -1,4 +1,4 @@
-"""What filters cost, of the engine and of a service, as the benchmark measures it."""
+"""The benchmark of filters, in process and over REST."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The command: how it starts, what it refuses to start on, how it ends, what it logs."""
+"""`seismic serve`: start, refusals to start, shutdown, logs."""
 
 import io
 import json
@@ -42,7 +42,7 @@ def run(*arguments: object) -> Result:
 
 
 def refusal(*arguments: object) -> str:
-    """The one line on stderr."""
+    """Return the only line on stderr."""
     result = run(*arguments)
     assert result.exit_code == 2
     assert result.stdout == ""
@@ -55,7 +55,7 @@ def refusal(*arguments: object) -> str:
     "arguments",
     [("seismic_server", "."), ("seismic_server.process.keys", "list"), ("seismic_tools.measure.load", "--help")],
 )
-def test_a_wrong_form_of_kernels_ends_in_one_line(arguments: tuple[str, str]):
+def test_an_invalid_simd_variable_ends_in_one_line(arguments: tuple[str, str]):
     command = [sys.executable, "-m", *arguments]
     ended = subprocess.run(command, cwd=ROOT, env={**os.environ, "SEISMIC_SIMD": "sse"}, capture_output=True, text=True)
     assert (ended.returncode, ended.stdout) == (2, "")
@@ -63,7 +63,7 @@ def test_a_wrong_form_of_kernels_ends_in_one_line(arguments: tuple[str, str]):
     assert ended.stderr.count("\n") == 1
 
 
-def test_what_the_package_has():
+def test_the_names_of_the_package():
     assert seismic_server.Settings is Settings
     with pytest.raises(AttributeError, match="no attribute 'app_factory'"):
         seismic_server.app_factory  # noqa: B018
@@ -90,7 +90,7 @@ def test_a_damaged_collection(tiny: Path, folder):
     assert "manifest.json" in refusal(tiny / folder)
 
 
-def test_no_folder_at_all():
+def test_no_directory_given():
     assert "setting 'directory' is missing" in refusal()
 
 
@@ -98,7 +98,7 @@ def test_a_wrong_option(tiny: Path):
     assert "setting 'threads'" in refusal(tiny, "--threads", 0)
 
 
-def test_a_port_that_is_taken(tiny: Path):
+def test_a_port_in_use(tiny: Path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert f"cannot listen on 127.0.0.1 port {port}: Address already in use" in refusal(tiny, "--port", port)
@@ -114,7 +114,7 @@ def test_connections_do_not_wait_for_acknowledgements():
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_in_order(tiny: Path, tmp_path: Path, number):
+def test_a_signal_shuts_it_down_gracefully(tiny: Path, tmp_path: Path, number):
     server = start(tiny, tmp_path / "log.jsonl")
     assert httpx.get(f"{server.url}/healthz").status_code == 200
     server.process.send_signal(number)
@@ -132,7 +132,7 @@ def test_one_access_line_per_request(server, client):
     def logged(wanted: str) -> list[dict[str, object]]:
         return [line for line in server.log() if line.get("request_id") == wanted]
 
-    wait_for(lambda: logged(f"{request_id}-after"))  # lines come after answers, in the order of requests
+    wait_for(lambda: logged(f"{request_id}-after"))  # lines follow answers, in the order of requests
     lines = logged(request_id)
     assert len(lines) == 1
     assert lines[0] | {"duration_ms": 1, "timestamp": ""} == {
@@ -150,7 +150,7 @@ def test_one_access_line_per_request(server, client):
 
 
 def lines_of(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> str:
-    """What a few events look like on stderr."""
+    """Return a few events as logged on stderr."""
     monkeypatch.setattr(sys, "stderr", io.StringIO())
     configure_logging(settings)
     structlog.get_logger("ours").info("hello", path=Path("x"))
@@ -164,7 +164,7 @@ def lines_of(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 @pytest.mark.parametrize("log_format", ["json", "auto"])
-def test_lines_for_machines(log_format, monkeypatch):
+def test_json_lines(log_format, monkeypatch):
     text = lines_of(Settings(directory="x", log_format=log_format), monkeypatch)
     ours, theirs, failed = map(json.loads, text.splitlines())
     assert (ours["event"], ours["level"], ours["logger"]) == ("hello", "info", "ours")
@@ -172,7 +172,7 @@ def test_lines_for_machines(log_format, monkeypatch):
     assert "ValueError: broken" in failed["exception"]
 
 
-def test_lines_for_people(monkeypatch):
+def test_readable_lines(monkeypatch):
     text = re.sub("\x1b[^m]*m", "", lines_of(Settings(directory="x", log_format="console"), monkeypatch))
     assert re.search(r"\[info +\] hello", text)
     assert "Traceback (most recent call last)" in text

@@ -32,7 +32,7 @@ async def found(client: httpx.AsyncClient, query: dict[str, Any] = QUERY) -> lis
     return [(hit["id"], hit["score"]) for hit in answer["hits"]]
 
 
-async def test_a_change_is_searched_once_it_is_answered(running, tiny):
+async def test_a_change_is_visible_once_answered(running, tiny):
     async with running(tiny) as client:
         answer = await put(client, {"id": "d", "indices": [3, 1], "values": [1.0, 5.0], "payload": {"title": "D"}})
         assert answer.status_code == 200, answer.text
@@ -92,7 +92,7 @@ async def test_a_wrong_document_changes_nothing(running, tiny, document, message
     assert not (tiny / "tiny" / "log").exists()
 
 
-async def test_requests_that_wait_are_written_together(running, tiny, monkeypatch):
+async def test_waiting_requests_are_written_together(running, tiny, monkeypatch):
     appends, append = [], seismic.changes.updates.append
     monkeypatch.setattr(seismic.changes.updates, "append", lambda *rest: appends.append(1) or append(*rest))
     async with running(tiny) as client:
@@ -156,7 +156,7 @@ async def test_tokens_and_all_types_of_payload(running, tmp_path: Path):
         assert base64.b64decode(first["raw"]) == b"\x00\xff"
 
 
-async def test_ids_of_64_bits_without_a_sign(running, tmp_path: Path):
+async def test_unsigned_64_bit_ids(running, tmp_path: Path):
     large = (1 << 64) - 1
     ids = pa.table({"id": pa.array([7, large], pa.uint64())})
     seismic.build(SparseVectors.from_dicts([{1: 1.0}, {1: 2.0}], 3), tmp_path / "tiny", documents=ids)

@@ -35,7 +35,7 @@ def test_search_under_a_filter(client: httpx.Client, index: Index, scifact: Scif
     assert ask(client, query=scifact.query(0)).matched is None
 
 
-def test_a_filter_that_leaves_few_is_warned_of(client: httpx.Client, scifact: Scifact) -> None:
+def test_a_narrow_filter_warns(client: httpx.Client, scifact: Scifact) -> None:
     ids = {"must": [{"ids": [scifact.documents["id"][0].as_py(), "elsewhere"]}]}
     answer = ask(client, query=scifact.query(0), filter=ids)
     assert answer.warnings == ["only 1 documents match the filter"]

@@ -28,7 +28,7 @@ async def refuse(request: Request, error: Exception) -> Response:
     """Answer with everything that problem documents are built from."""
     assert isinstance(error, fastapi.exceptions.RequestValidationError)
     shown = [{name: one.get(name) for name in ("type", "loc", "input", "ctx")} for one in error.errors()]
-    if shown[0]["type"] in ("json_invalid", "missing"):  # the input of these is not shown
+    if shown[0]["type"] in ("json_invalid", "missing"):  # problem documents do not show their input
         shown = [one | {"input": None} for one in shown]
     return Response(orjson.dumps([shown, error.body], default=str), 422)
 
@@ -108,7 +108,7 @@ def test_searches_of_a_batch_are_checked_as_each_alone(searches: Any) -> None:
         assert [one.model_fields_set for one in found] == [one.model_fields_set for one in expected]
     except ValidationError as error:
         found = error.errors(include_url=False)
-    assert repr(found) == repr(expected)  # exceptions are equal to themselves only
+    assert repr(found) == repr(expected)  # exceptions compare by identity
 
 
 def test_a_batch_has_searches() -> None:

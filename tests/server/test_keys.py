@@ -1,4 +1,4 @@
-"""API keys: the file, the command, and who may do what."""
+"""API keys: the file, the command, permissions."""
 
 import json
 import os
@@ -37,7 +37,7 @@ def bearer(secret: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {secret}"}
 
 
-def test_a_key_is_found_and_a_wrong_one_is_not(file):
+def test_only_valid_keys_are_found(file):
     secrets = [create_key(file, name, "read-only") for name in ("one", "two")]
     ring = Keyring(file)
     assert [ring.find(secret).name for secret in secrets] == ["one", "two"]
@@ -46,7 +46,7 @@ def test_a_key_is_found_and_a_wrong_one_is_not(file):
         assert ring.find(wrong) is None
 
 
-def test_the_file_has_no_key_in_it_and_is_its_owners(file):
+def test_the_file_holds_no_secret_and_is_private(file):
     secret = create_key(file, "one", "admin", ["b", "a", "b"])
     assert secret.rpartition("_")[2] not in file.read_text()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -68,21 +68,21 @@ def test_names_are_unique_and_revoked_by_name_or_id(file):
 
 
 @pytest.mark.parametrize("name", ["", " ", "a\nb", "\x1b[2J"])
-def test_names_that_cannot_be_read_are_refused(file, name):
+def test_unprintable_names_are_refused(file, name):
     with pytest.raises(ParameterError, match="name: found"):
         create_key(file, name, "admin")
     assert not file.exists()
 
 
 @pytest.mark.parametrize("content", [None, "", "{", '{"keys": [{"id": "x"}]}', '{"version": 2}', '{"other": 1}'])
-def test_files_that_cannot_be_read_are_refused(file, content):
+def test_unreadable_files_are_refused(file, content):
     if content is not None:
         file.write_text(content)
     with pytest.raises(ParameterError, match=re.escape(f"keys file {file}: ")):
         Keyring(file)
 
 
-def test_a_changed_file_is_read_anew_and_a_broken_one_is_not(file, monkeypatch):
+def test_a_changed_file_is_read_again_and_a_broken_one_ignored(file, monkeypatch):
     monkeypatch.setattr(keys, "LOOK_SECONDS", 0)
     secret = create_key(file, "one", "admin")
     ring = Keyring(file)
@@ -134,7 +134,7 @@ def test_the_command(file, monkeypatch):
         ([], None),
     ],
 )
-def test_where_a_key_is_taken_from(headers, secret):
+def test_sources_of_the_key(headers, secret):
     assert secret_of(headers) == secret
 
 
@@ -147,8 +147,8 @@ ADMINS = {
 }
 
 
-def test_what_changes_something_is_for_admins(client):
-    """Every route is on one side."""
+def test_changes_need_an_admin_key(client):
+    """Every route either reads or changes."""
     paths = client.get("/openapi.json").json()["paths"]
     operations = {(method.upper(), path) for path, methods in paths.items() for method in methods}
     assert {one for one in operations if not reads(one[0], one[1].replace("{name}", "a"))} == ADMINS
@@ -170,12 +170,12 @@ def test_the_collection_of_a_request(method, path, name):
     assert collection_of(method, path) == name
 
 
-def test_without_keys_nothing_is_checked_but_with_them_all_is(file):
+def test_everything_is_checked_if_keys_are_configured(file):
     with pytest.raises(SeismicError, match="found no key"):
         check(None, False, "GET", "/v1/collections")
 
 
-async def test_who_may_do_what(running, tiny, file):
+async def test_permissions(running, tiny, file):
     admin, reader = create_key(file, "admin", "admin"), create_key(file, "reader", "read-only")
     mine, others = (create_key(file, name, "admin", [name]) for name in ("tiny", "large"))
     async with running(tiny, keys_file=file) as client:

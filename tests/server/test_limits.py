@@ -1,4 +1,4 @@
-"""Limits: how often, how much, how long; and clients that go."""
+"""Limits on rate, size and time; clients that disconnect."""
 
 import asyncio
 import json
@@ -38,14 +38,14 @@ def test_a_bucket_fills_again(monkeypatch):
     assert [rates.take("a") for _ in range(4)] == [0, 0, 0, 0.5]
 
 
-def test_buckets_are_not_kept_for_ever(monkeypatch):
+def test_old_buckets_are_dropped(monkeypatch):
     monkeypatch.setattr(limits, "MOST_CALLERS", 2)
     rates = Rates(per_second=0.001, burst=1)
     assert [rates.take(one) == 0 for one in "abca"] == [True, True, True, True]
     assert rates.take("c") > 0
 
 
-def test_no_limit_keeps_no_buckets():
+def test_without_a_limit_there_are_no_buckets():
     rates = Rates(per_second=0, burst=1)
     assert [rates.take("a") for _ in range(3)] == [0, 0, 0]
 
@@ -72,7 +72,7 @@ async def test_too_many_components(running, tiny, query):
         assert "found 5, expected at most 4 (setting max_components)" in found.detail
 
 
-async def test_a_body_that_does_not_arrive(running, tiny):
+async def test_a_late_body_is_refused(running, tiny):
     async def chunks():
         yield b'{"query":'
         await asyncio.sleep(3600)
@@ -85,7 +85,7 @@ async def test_a_body_that_does_not_arrive(running, tiny):
 
 @pytest.fixture
 def endless(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
-    """Searches go on until they are stopped; set once one has begun."""
+    """Make searches run until they are stopped. The event is set once one has started."""
     began = threading.Event()
 
     def ask(*arguments: Any) -> None:
@@ -107,7 +107,7 @@ async def test_a_deadline(running, tiny, endless, setting, params):
         assert (await client.get("/healthz")).status_code == 200
 
 
-async def test_reading_payloads_counts(running, tiny, monkeypatch):
+async def test_the_deadline_includes_reading_payloads(running, tiny, monkeypatch):
     def slow(*arguments: Any) -> dict[str, Any]:
         time.sleep(0.2)
         return {}
@@ -120,7 +120,7 @@ async def test_reading_payloads_counts(running, tiny, monkeypatch):
         problem(await client.post(f"{URL}/batch", json={"searches": [body] * 2}), 504)
 
 
-async def test_waiting_counts(running, tiny, endless):
+async def test_the_deadline_includes_waiting(running, tiny, endless):
     async with running(tiny, threads=1, timeout_ms=300) as client:
         answers = await asyncio.gather(*(client.post(URL, json=BODY) for _ in range(3)))
         assert [answer.status_code for answer in answers] == [504] * 3
@@ -137,7 +137,7 @@ SCOPE = {
 }
 
 
-async def test_a_client_that_goes_before_its_body_came_is_no_failure(tiny):
+async def test_a_client_that_disconnects_early_is_not_a_failure(tiny):
     app, sent = create_app(Settings(directory=tiny)), []
 
     async def send(message: Any) -> None:
@@ -150,7 +150,7 @@ async def test_a_client_that_goes_before_its_body_came_is_no_failure(tiny):
     assert sent[0]["status"] == 499
 
 
-async def test_a_search_ends_when_its_client_goes(tiny, endless, monkeypatch):
+async def test_a_search_ends_when_its_client_disconnects(tiny, endless, monkeypatch):
     monkeypatch.setattr(middleware, "WATCH_SECONDS", 0.01)
     app = create_app(Settings(directory=tiny, timeout_ms=3_600_000))
     messages: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
@@ -186,7 +186,7 @@ async def test_a_search_ends_when_its_client_goes(tiny, endless, monkeypatch):
     ids=["brackets", "objects", "indices", "tokens", "long token", "columns"],
 )
 def test_hostile_bodies_are_refused_and_leave_nothing_behind(client, server, body):
-    """Of each, many: the process is no larger afterwards than after the first ones."""
+    """Send many of each kind: the process does not grow after the first ones."""
     import psutil
 
     process, sizes = psutil.Process(server.process.pid), []

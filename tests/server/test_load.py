@@ -1,4 +1,4 @@
-"""What the service adds to the engine, as the tool measures it."""
+"""The load tool, which measures the overhead of the service."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ from tests.conftest import DATA
 from .conftest import Server
 
 
-def test_both_are_asked_the_same(server: Server, scifact_index: Path, tmp_path: Path) -> None:
+def test_engine_and_service_get_equal_queries(server: Server, scifact_index: Path, tmp_path: Path) -> None:
     queries, output = tmp_path / "queries.parquet", tmp_path / "overhead.json"
     pq.write_table(pq.read_table(DATA / "queries.parquet").slice(0, 20), queries)
     app = Typer()
@@ -32,7 +32,7 @@ def test_both_are_asked_the_same(server: Server, scifact_index: Path, tmp_path: 
     assert names[1:-1] == ["batch", "engine_ms", "service_ms", "added_ms", "share"]
 
 
-def test_a_refusal_ends_it(server: Server, scifact_index: Path) -> None:
+def test_a_refusal_ends_the_run(server: Server, scifact_index: Path) -> None:
     app = Typer()
     app.command()(main)
     arguments = [server.url, str(scifact_index), str(DATA / "queries.parquet"), "-k", "20000"]

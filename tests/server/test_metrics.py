@@ -1,4 +1,4 @@
-"""Metrics, audits of recall, and what else is there for operators."""
+"""Metrics, audited recall, and the routes for operators."""
 
 import asyncio
 from pathlib import Path
@@ -26,15 +26,15 @@ BODY = {"query": {"indices": [1], "values": [1.0]}}
 
 
 async def values(client: httpx.AsyncClient) -> dict[tuple[str, ...], float]:
-    """(name, *values of labels, by the labels' names) -> value."""
-    await asyncio.sleep(0)  # requests are counted once their answer is sent
+    """Return samples by (name, *label values in the order of label names)."""
+    await asyncio.sleep(0)  # requests are counted after their answer
     response = await client.get("/metrics")
     assert response.headers["content-type"].startswith("text/plain")
     samples = [sample for family in text_string_to_metric_families(response.text) for sample in family.samples]
     return {(one.name, *(value for _, value in sorted(one.labels.items()))): one.value for one in samples}
 
 
-async def test_what_is_counted(running, tiny):
+async def test_counters(running, tiny):
     async with running(tiny, max_body_bytes=300) as client:
         for _ in range(3):
             await client.post(URL, json=BODY)
@@ -53,7 +53,7 @@ async def test_what_is_counted(running, tiny):
     assert found["seismic_blocks_visited_sum", "exact"] == 3
     assert found["seismic_queue_wait_seconds_count",] >= 3
     assert found["seismic_queue_depth",] == 0
-    assert found["seismic_requests_in_flight",] == 1  # this one
+    assert found["seismic_requests_in_flight",] == 1  # this request
     assert found["seismic_collection_documents", "tiny"] == 3
     assert found["seismic_collection_generation", "tiny"] == 1
     assert found["seismic_collection_ready", "tiny"] == 1
@@ -83,14 +83,14 @@ async def test_every_kind_of_metric_is_explained(running, tiny):
 
 
 async def recall(client: httpx.AsyncClient, labels: tuple[str, ...]) -> tuple[float, float]:
-    """(answers audited, sum of their recalls), once there is one."""
+    """Return (audited answers, sum of their recalls), once there is one."""
     async with asyncio.timeout(PATIENCE):
         while ("seismic_audited_recall_count", *labels) not in (found := await values(client)):
             await asyncio.sleep(0.02)
     return found["seismic_audited_recall_count", *labels], found["seismic_audited_recall_sum", *labels]
 
 
-async def test_answers_that_need_not_be_exact_are_audited(running, tiny, monkeypatch):
+async def test_approximate_answers_are_audited(running, tiny, monkeypatch):
     async with running(tiny, audit_every=1) as client:
         ask = Index.search_many
 
@@ -107,7 +107,7 @@ async def test_answers_that_need_not_be_exact_are_audited(running, tiny, monkeyp
         assert await recall(client, ("tiny", "", "")) == (1, 0.5)
 
 
-async def test_audits_are_by_the_profile_that_was_chosen(running, tiny, monkeypatch):
+async def test_audits_are_labelled_by_profile(running, tiny, monkeypatch):
     params = SearchParams(heap_factor=1.5)
     profile = Profile(
         k=10,
@@ -142,14 +142,14 @@ async def test_audits_are_by_the_profile_that_was_chosen(running, tiny, monkeypa
         (SearchParams(plan="lists"), "lists", False),
     ],
 )
-def test_what_is_exact(params, plan, exact):
+def test_exact_answers_are_recognized(params, plan, exact):
     assert is_exact(params, Answer([], plan, None, ())) == exact
 
 
-def test_one_in_so_many_is_audited_and_too_many_are_dropped(tiny: Path, monkeypatch):
+def test_one_in_n_is_audited_and_excess_dropped(tiny: Path, monkeypatch):
     monkeypatch.setattr(audit, "MOST_WAITING", 2)
     metrics = Metrics()
-    auditor = Auditor(every=3, metrics=metrics)  # not started: nothing is taken off its queue
+    auditor = Auditor(every=3, metrics=metrics)  # not started, so that its queue fills
     with seismic.open(tiny / "tiny") as index:
         request = SearchRequest(query=BODY["query"], params=SearchParams(heap_factor=2.0))
         for _ in range(12):
@@ -179,7 +179,7 @@ async def test_verifying(running, tiny, level):
 async def test_verifying_finds_damage_and_names_no_folder_of_the_machine(running, tiny):
     async with running(tiny) as client:
         path = next(tiny.rglob("maxima.arrow"))
-        with path.open("r+b") as file:  # in place: a file that gets shorter takes its mapping from those who search
+        with path.open("r+b") as file:  # in place: truncating would break the mapping of running searches
             at = path.stat().st_size // 2
             file.seek(at)
             byte = file.read(1)[0]
@@ -194,7 +194,7 @@ async def test_verifying_finds_damage_and_names_no_folder_of_the_machine(running
         assert (await client.post(URL, json=BODY)).status_code == 200
 
 
-async def test_readiness_says_how_far_it_is(running, tiny, monkeypatch):
+async def test_readiness_reports_progress(running, tiny, monkeypatch):
     seismic.build(SparseVectors.from_dicts([{0: 1.0}]), tiny / "also")
     async with running(tiny) as client:
         pass

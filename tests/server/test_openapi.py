@@ -1,4 +1,4 @@
-"""The OpenAPI description says what the service does."""
+"""The OpenAPI description matches the service."""
 
 import json
 import os
@@ -18,13 +18,13 @@ from .conftest import PATIENCE, ROOT, Server, start, wait_for
 
 @pytest.fixture
 def key(tmp_path: Path) -> str:
-    """A key that may do everything."""
+    """A key with all permissions."""
     return create_key(tmp_path / "keys.json", "schemathesis", "admin")
 
 
 @pytest.fixture
 def guarded(server: Server, scifact_index: Path, key: str, tmp_path: Path) -> Iterator[Server]:
-    """Serves what `server` does to those who have a key."""
+    """A server of the same collections that requires a key."""
     server = start(scifact_index.parent, tmp_path / "log.jsonl", "--keys-file", str(tmp_path / "keys.json"))
     try:
         wait_for(lambda: httpx.get(f"{server.url}/readyz").is_success)
@@ -35,8 +35,8 @@ def guarded(server: Server, scifact_index: Path, key: str, tmp_path: Path) -> It
 
 
 def schemathesis(server: Server, folder: Path, *options: str) -> None:
-    """Its command rather than its pytest plugin: that way all its phases and checks run."""
-    patient = ("--suppress-health-check=all", f"--request-timeout={PATIENCE}")  # a busy machine proves nothing
+    """Run the command rather than the pytest plugin, which omits some phases and checks."""
+    patient = ("--suppress-health-check=all", f"--request-timeout={PATIENCE}")  # independent of the machine's load
     options = ("--generation-deterministic", "--no-color", "--checks=all", *patient, *options)
     command = [Path(sys.executable).with_name("schemathesis"), "run", *options, f"{server.url}/openapi.json"]
     environment = os.environ | {"SCHEMATHESIS_HOOKS": "tests.server.openapi_hooks", "PYTHONPATH": str(ROOT)}
@@ -50,7 +50,7 @@ def test_schemathesis_finds_nothing(server: Server, tmp_path: Path):
 
 
 def test_schemathesis_finds_nothing_where_keys_are_needed(guarded: Server, key: str, tmp_path: Path):
-    """It asks without a key, and with a wrong one, too: the check `ignored_auth`."""
+    """Includes requests without a key and with a wrong one: the check `ignored_auth`."""
     schemathesis(
         guarded,
         tmp_path,
@@ -115,7 +115,7 @@ def test_every_field_of_an_explanation_is_described(client):
             assert schema["description"], f"{name}.{field}"
 
 
-def test_its_examples_work(client):
+def test_examples_work(client):
     schemas = client.get("/openapi.json").json()["components"]["schemas"]
     url = "/v1/collections/scratch/documents"
     assert client.put(url, json=schemas["UpsertRequest"]["examples"][0]).status_code == 200

@@ -1,4 +1,4 @@
-"""More searches than there is room for: what is refused, when, and what is told of it."""
+"""Overload: which requests are refused, when, and how they are logged."""
 
 import asyncio
 import threading
@@ -33,7 +33,7 @@ Full = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 
 @pytest.fixture
 def full(running, tiny, monkeypatch: pytest.MonkeyPatch) -> Full:
-    """`async with full(**settings) as client`: its only thread is busy until the block ends, and nothing may wait."""
+    """`async with full(**settings) as client`: its thread is busy until the block ends, and its queue is full."""
     search, started, release = Index.search_many, threading.Event(), threading.Event()
 
     def ask(*arguments: Any, **options: Any) -> Any:
@@ -58,12 +58,12 @@ def full(running, tiny, monkeypatch: pytest.MonkeyPatch) -> Full:
 
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Refusals do not wait."""
+    """Send refusals without delay."""
     monkeypatch.setattr(admission, "MOST_HELD", 0)
 
 
 @pytest.mark.parametrize("path", [URL, f"{URL}/batch", f"{COLLECTION}/count"])
-async def test_searches_are_refused_before_their_body_is_there(full: Full, at_once: None, path: str):
+async def test_searches_are_refused_before_their_body_arrives(full: Full, at_once: None, path: str):
     async def body() -> AsyncIterator[bytes]:
         raise AssertionError("was read")
         yield b""
@@ -84,7 +84,7 @@ async def test_nothing_else_is_refused(full: Full):
         assert (await client.get(URL)).status_code == 405
 
 
-async def test_who_has_no_key_is_told_so_all_the_same(full: Full, at_once: None, tmp_path):
+async def test_a_missing_key_is_reported_during_overload(full: Full, at_once: None, tmp_path):
     keys = tmp_path / "keys.json"
     good = {"Authorization": f"Bearer {create_key(keys, 'one', 'admin')}"}
     async with full(good, keys_file=keys) as client:
@@ -92,7 +92,7 @@ async def test_who_has_no_key_is_told_so_all_the_same(full: Full, at_once: None,
         assert problem(await client.post(URL, json=BODY, headers=good), 503).type == OVERLOADED
 
 
-async def test_refusals_wait_but_only_so_many(full: Full, monkeypatch: pytest.MonkeyPatch):
+async def test_refusals_are_delayed_up_to_a_number(full: Full, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(admission, "MOST_HELD", 1)
     monkeypatch.setattr(admission, "HOLD_SECONDS", (0.01, 0.02))
     held, let_go = asyncio.Event(), asyncio.Event()
@@ -111,15 +111,15 @@ async def test_refusals_wait_but_only_so_many(full: Full, monkeypatch: pytest.Mo
             assert not waiting.done()
         let_go.set()
         assert problem(await waiting, 503).type == OVERLOADED
-        assert problem(await client.post(URL, json=BODY), 503).type == OVERLOADED  # there is room to wait once more
+        assert problem(await client.post(URL, json=BODY), 503).type == OVERLOADED  # a delayed refusal has left
 
 
-def test_the_process_need_not_wait_for_them_to_end():
+def test_delays_are_shorter_than_the_shutdown():
     least, most = admission.HOLD_SECONDS
     assert 0 < least < most < CUT_SECONDS
 
 
-async def test_all_are_counted_and_few_logged(full: Full, at_once: None):
+async def test_all_refusals_are_counted_and_few_logged(full: Full, at_once: None):
     with structlog.testing.capture_logs() as lines:
         async with full() as client:
             for number in range(7):
@@ -135,7 +135,7 @@ async def test_all_are_counted_and_few_logged(full: Full, at_once: None):
     assert len([line for line in lines if line.get("status") == 404]) == 1
 
 
-async def test_a_flood_is_told_of_each_second(monkeypatch: pytest.MonkeyPatch):
+async def test_a_flood_is_logged_every_second(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(throttle, "SECONDS", 0.01)
     some = LogThrottle()
     assert not some.hides(None)
@@ -153,4 +153,4 @@ async def test_a_flood_is_told_of_each_second(monkeypatch: pytest.MonkeyPatch):
         ]
         assert not some.hides("overloaded")
         some.close()
-        assert len(lines) == 1  # there were no others
+        assert len(lines) == 1  # and no further line

@@ -1,4 +1,4 @@
-"""Payloads over REST: what answers show can be sent again, and nothing is kept otherwise than it was sent."""
+"""Payloads over REST: values in answers can be sent back, and no value is altered."""
 
 from decimal import Decimal
 from pathlib import Path
@@ -52,7 +52,7 @@ GIVEN: dict[str, Any] = {
 
 
 @pytest.mark.anyio
-async def test_what_answers_show_can_be_sent_again(running: Any, tmp_path: Path) -> None:
+async def test_values_in_answers_can_be_sent_back(running: Any, tmp_path: Path) -> None:
     nothing = {name: pa.nulls(1, kind) for name, kind in KINDS.items()}
     table = pa.table({"id": ["one"], **nothing})
     seismic.build(SparseVectors.from_dicts([{0: 1.0}], 2), tmp_path / "tiny", documents=table)
@@ -107,7 +107,7 @@ async def test_what_answers_show_can_be_sent_again(running: Any, tmp_path: Path)
         ("place", {"lat": "1.5"}),
     ],
 )
-def test_what_a_column_cannot_keep_is_refused(name: str, value: Any) -> None:
+def test_values_that_a_column_cannot_store_are_refused(name: str, value: Any) -> None:
     with pytest.raises(InputError) as error:
         to_column(name, [GIVEN[name], value, None], KINDS[name])
     assert str(error.value).startswith(f"row 1, field '{name}': found {value!r}, expected {KINDS[name]}")
@@ -129,7 +129,7 @@ def test_other_ways_to_write_a_value(name: str, value: Any, kept: Any) -> None:
     assert to_column(name, [value], KINDS[name]).to_pylist() == [kept]
 
 
-def test_times_that_say_nothing_else_are_of_utc_as_in_filters() -> None:
+def test_times_without_an_offset_are_utc_as_in_filters() -> None:
     for kind in (KINDS["at"], KINDS["nanos"]):
         texts = ["2024-02-29T12:00:00", "2024-02-29T12:00:00Z", "2024-02-29T14:00:00+02:00", "2024-02-29 12:00"]
         counts = to_column("at", texts, kind).cast(pa.int64())

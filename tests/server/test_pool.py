@@ -22,20 +22,20 @@ def pool():
     pool.shutdown()
 
 
-async def test_returns_and_raises_what_the_call_does(pool):
+async def test_outcomes_are_returned_or_raised(pool):
     assert await pool.run(max, 1, 2, key=lambda number: -number) == 1
     with pytest.raises(ZeroDivisionError):
         await pool.run(divmod, 1, 0)
 
 
-async def test_runs_elsewhere_with_the_callers_log_context(pool):
+async def test_calls_run_on_a_thread_in_the_callers_context(pool):
     with structlog.contextvars.bound_contextvars(request_id="abc"):
         thread, context = await pool.run(lambda: (threading.current_thread(), structlog.contextvars.get_contextvars()))
     assert thread is not threading.current_thread()
     assert context == {"request_id": "abc"}
 
 
-async def test_holds_threads_plus_queue_calls_and_no_more(pool):
+async def test_capacity_is_threads_plus_queue(pool):
     release = threading.Event()
     calls = [asyncio.create_task(pool.run(release.wait)) for _ in range(3)]
     await asyncio.sleep(0)

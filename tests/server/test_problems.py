@@ -1,4 +1,4 @@
-"""Every error is a problem document of one shape."""
+"""Every error is a problem document."""
 
 import gzip
 import json
@@ -249,7 +249,7 @@ def test_head_answers_as_get_without_a_body(client, path):
     assert int(head.headers["content-length"]) > 0
 
 
-def test_head_of_what_is_not_there(client):
+def test_head_of_an_unknown_path(client):
     assert client.head("/v1/collections/none").status_code == 404
     assert client.head(URL).status_code == 405
 
@@ -282,7 +282,7 @@ def test_a_request_id_is_made_and_differs(client):
     assert len(one) == 32
 
 
-def test_a_request_id_is_taken_over(client):
+def test_a_request_id_is_kept(client):
     assert client.get("/healthz", headers={"X-Request-ID": "trace-1:a.b_c"}).headers["x-request-id"] == "trace-1:a.b_c"
 
 
@@ -292,7 +292,7 @@ def test_a_request_id_that_is_not_well_formed_is_replaced(client, given):
     assert len(problem(response, 404).request_id) == 32
 
 
-def test_a_plan_the_index_is_not_made_for(client):
+def test_a_plan_that_the_layout_lacks(client):
     found = refused(client, 422, query=GOOD, params={"plan": "lists"})
     assert found.type == "urn:problem-type:seismic:invalid-parameter"
     assert "'blocks'" in found.detail

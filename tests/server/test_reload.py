@@ -1,4 +1,4 @@
-"""What other processes publish and change is served, and what is broken is not."""
+"""Generations and changes of other processes are served; damaged ones are not."""
 
 import asyncio
 from pathlib import Path
@@ -23,7 +23,7 @@ VECTOR = {"indices": [1], "values": [1.0]}
 
 
 async def until(client: httpx.AsyncClient, name: str, value: object) -> dict:
-    """Information about the collection, once this field has this value."""
+    """Return the collection's state once a field has a value."""
     async with asyncio.timeout(PATIENCE):
         while (info := (await client.get(URL)).json())[name] != value:
             await asyncio.sleep(0.02)
@@ -36,7 +36,7 @@ def publish(folder: Path, *weights: float) -> None:
     seismic.build(vectors, folder / "tiny", documents=documents, replace=True)
 
 
-async def test_generations_and_changes_of_others_are_served(running, tiny):
+async def test_generations_and_changes_of_other_processes_are_served(running, tiny):
     async with running(tiny, reload_ms=50) as client:
         seismic.delete(tiny / "tiny", ["a"])
         await until(client, "sequence", 1)
@@ -48,7 +48,7 @@ async def test_generations_and_changes_of_others_are_served(running, tiny):
         assert (await client.get("/readyz")).json()["collections"][0]["generation"] == "000002"
 
 
-async def test_a_collection_whose_documents_all_went_is_served(running, tiny):
+async def test_a_collection_without_documents_is_served(running, tiny):
     seismic.delete(tiny / "tiny", ["a", "b", "c"])
     async with running(tiny) as client:
         assert await found(client) == []
@@ -56,7 +56,7 @@ async def test_a_collection_whose_documents_all_went_is_served(running, tiny):
         assert await found(client) == [("d", 1.0)]
 
 
-async def test_reload_takes_in_what_is_new_at_once(running, tiny):
+async def test_reload_switches_immediately(running, tiny):
     async with running(tiny, reload_ms=3_600_000) as client:
         publish(tiny, 7.0)
         assert (await client.post(f"{URL}:reload")).json()["generation"] == "000002"
@@ -64,7 +64,7 @@ async def test_reload_takes_in_what_is_new_at_once(running, tiny):
         assert (await client.post("/v1/collections/none:reload")).status_code == 404
 
 
-async def test_what_was_tuned_meanwhile_counts(running, tiny):
+async def test_new_profiles_are_used(running, tiny):
     async with running(tiny, reload_ms=50) as client:
         seismic.tune(tiny / "tiny", SparseVectors.from_dicts([{1: 1.0}] * 20, 4), depths=(1,))
         body = QUERY | {"limit": 1, "params": {"recall": 0.9}}
@@ -105,7 +105,7 @@ async def test_many_changes_are_compacted(running, tiny, monkeypatch):
         assert await found(client) == before
 
 
-async def test_a_compaction_that_fails_is_told_and_tried_again(running, tiny, monkeypatch):
+async def test_a_failed_compaction_is_logged_and_retried(running, tiny, monkeypatch):
     monkeypatch.setattr(reload, "LEAST_CHANGES", 1)
     monkeypatch.setattr(reload, "RETRY_SECONDS", 0.05)
     with structlog.testing.capture_logs() as lines:
@@ -140,7 +140,7 @@ async def test_a_compaction_ends_with_the_service(running, tiny, monkeypatch):
     assert len(seismic.open(tiny / "tiny")) == 4
 
 
-async def test_collections_that_come_later_are_served(running, tiny, monkeypatch):
+async def test_new_collections_are_served(running, tiny, monkeypatch):
     monkeypatch.setattr(discovery, "LOOK_SECONDS", 0.02)
     (tiny / "broken").mkdir()
     async with running(tiny, reload_ms=50) as client:
@@ -150,7 +150,7 @@ async def test_collections_that_come_later_are_served(running, tiny, monkeypatch
         response = await until_status(200, lambda: client.get(url))
         assert response.json()["state"] == "ready"
         assert (await client.put(f"{url}/documents", json={"documents": [{"id": "n", **VECTOR}]})).status_code == 200
-        seismic.delete(tiny / "more", ["m"])  # as another process would
+        seismic.delete(tiny / "more", ["m"])  # as another process does
         async with asyncio.timeout(PATIENCE):
             while (await client.get(url)).json()["sequence"] < 2:
                 await asyncio.sleep(0.02)

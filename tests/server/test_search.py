@@ -1,4 +1,4 @@
-"""Search through a real process gives what the engine gives."""
+"""A server process returns the same answers as the engine."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -216,7 +216,7 @@ def test_groups_facets_feedback_and_explanations(client, index, scifact):
 
 
 def without_none(value: Any) -> Any:
-    """JSON of a value as answers have it."""
+    """Return a value as JSON without null."""
     value = to_jsonable_python(value)
     if isinstance(value, dict):
         return {name: without_none(part) for name, part in value.items() if part is not None}

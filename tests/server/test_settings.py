@@ -1,4 +1,4 @@
-"""Settings: where they come from, which wins, and what is refused."""
+"""Settings: sources, precedence, refusals."""
 
 import re
 from pathlib import Path
@@ -113,12 +113,12 @@ def test_variables_of_the_engine_are_not_settings(monkeypatch):
     load_settings(directory="data")
 
 
-def test_the_page_of_settings_is_up_to_date():
+def test_the_settings_page_is_up_to_date():
     assert (ROOT / "docs" / "settings.md").read_text() == page()
 
 
 def test_every_route_is_in_the_page_of_operation_or_the_api(client):
-    """What operators need has a page; the rest is in /docs."""
+    """Operators' routes are documented on a page, the others in /docs."""
     text = (ROOT / "docs" / "operations.md").read_text()
     paths = client.get("/openapi.json").json()["paths"]
     for path in ("/healthz", "/readyz", "/metrics", *(one for one in paths if ":" in one.partition("}")[2])):

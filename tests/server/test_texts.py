@@ -1,4 +1,4 @@
-"""Texts over REST: queries, and documents to put in."""
+"""Texts over REST: queries and documents."""
 
 import shutil
 from pathlib import Path
@@ -28,7 +28,7 @@ def encoder(tmp_path: Path) -> Encoder:
 
 @pytest.fixture
 def words(tmp_path: Path, encoder: Encoder) -> Path:
-    """A folder with one collection, `words`, of which titles and texts are encoded."""
+    """A folder with one collection, `words`, whose titles and texts are encoded."""
     folder = tmp_path / "collections"
     documents = pa.table({"id": ["a", "b", "c"], "title": ["A", None, "C"], "text": TEXTS, "year": [1, 2, 3]})
     vectors = encoder.encode_documents(TEXTS).vectors
@@ -130,7 +130,7 @@ async def test_collections_without_an_encoder(running, tiny):
         assert "encoder" not in (await client.get(url)).json()
 
 
-async def test_an_encoder_that_is_not_here(running, words, encoder, caplog):
+async def test_a_missing_encoder(running, words, encoder, caplog):
     shutil.rmtree(encoder.name)
     async with running(words) as client:
         found = await client.post(f"{URL}/search", json={"query": {"tokens": {"word3": 1.0}}})
@@ -141,7 +141,7 @@ async def test_an_encoder_that_is_not_here(running, words, encoder, caplog):
 
 
 async def test_texts_encoded_for_another_encoder_are_refused(running, words, encoder, tmp_path):
-    """A collection that is built again between encoding and writing."""
+    """A collection that is rebuilt between encoding and writing."""
     async with running(words, reload_ms=3_600_000) as client:
         other = load_encoder(str(write_encoder(tmp_path / "other", max_length=9, idf={"word1": 1.0})))
         documents = pa.table({"id": ["a"], "title": ["A"], "text": ["x"], "year": [1]})

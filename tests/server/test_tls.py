@@ -1,4 +1,4 @@
-"""HTTPS, with certificates made here: the service, the client of this project, and the container's health check."""
+"""HTTPS with generated certificates: the service, the project's client, the container's health check."""
 
 import os
 import ssl
@@ -29,7 +29,7 @@ def authority() -> trustme.CA:
 
 @pytest.fixture
 def trusting(authority: trustme.CA) -> ssl.SSLContext:
-    """What a client has that trusts the authority."""
+    """The TLS context of a client that trusts the authority."""
     context = ssl.create_default_context()
     authority.configure_trust(context)
     return context
@@ -37,7 +37,7 @@ def trusting(authority: trustme.CA) -> ssl.SSLContext:
 
 @pytest.fixture
 def serve(tiny: Path, tmp_path: Path, authority: trustme.CA) -> Iterator[Serve]:
-    """`serve(options)`: a service with a certificate of the authority."""
+    """`serve(options)`: a service whose certificate the authority signed."""
     certificate, servers = authority.issue_cert("127.0.0.1"), []
     certificate.cert_chain_pems[0].write_to_path(tmp_path / "service.pem")
     certificate.private_key_pem.write_to_path(tmp_path / "service.key")
@@ -92,7 +92,7 @@ def test_clients_may_have_to_show_a_certificate(
     assert (ill.returncode, ill.stderr) == (1, "")
 
 
-def test_what_is_no_certificate_ends_in_one_line(tiny: Path, tmp_path: Path, authority: trustme.CA) -> None:
+def test_an_invalid_certificate_ends_in_one_line(tiny: Path, tmp_path: Path, authority: trustme.CA) -> None:
     authority.issue_cert("127.0.0.1").private_key_pem.write_to_path(tmp_path / "service.key")
     for certificate in (tmp_path / "nothing.pem", tmp_path / "service.key"):
         server = start(tiny, tmp_path / "log.txt", "--ssl-certfile", str(certificate))

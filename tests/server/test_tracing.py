@@ -18,7 +18,7 @@ TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 
 @pytest.fixture
 def spans(monkeypatch: pytest.MonkeyPatch) -> InMemorySpanExporter:
-    """Where the spans of services go that the test starts."""
+    """The exporter that receives the spans of services started by the test."""
     exporter = InMemorySpanExporter()
     monkeypatch.setattr(service, "OpenTelemetryTracer", lambda: OpenTelemetryTracer(exporter))
     return exporter

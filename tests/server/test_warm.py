@@ -1,4 +1,4 @@
-"""A service that is ready compiles nothing any more."""
+"""A ready service compiles nothing."""
 
 import json
 import subprocess
@@ -12,8 +12,8 @@ from tests.conftest import Scifact
 from .conftest import ROOT
 
 
-def test_no_kernel_is_left_for_requests_to_compile(scifact: Scifact, tmp_path: Path):
-    """In a process of its own, as tests before this one have compiled what they needed."""
+def test_requests_compile_no_kernel(scifact: Scifact, tmp_path: Path):
+    """Run in a separate process, because earlier tests have compiled kernels in this one."""
     for layout in ("shared", "small", "lists"):
         documents, params = scifact.documents.slice(0, 200), BuildParams(layout=layout)
         vectors, folder = scifact.vectors.slice(0, 200), tmp_path / layout

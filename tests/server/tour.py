@@ -1,5 +1,7 @@
-"""Asks a service of everything there is, once its collections are warm, and prints the kernels that were compiled or
-loaded only then: `python -m tests.server.tour FOLDER`."""
+"""Send every kind of request to a warm service, and print the kernels compiled or loaded since the warm-up.
+
+Run `python -m tests.server.tour FOLDER`.
+"""
 
 import asyncio
 import importlib
@@ -48,7 +50,7 @@ DOCUMENT = {"id": "new", "tokens": {"planet": 1.0, "mars": 2.0}, "payload": {"ti
 
 
 def signatures() -> dict[str, int]:
-    """Kernel to the number of its signatures, compiled or loaded."""
+    """Return the number of compiled or loaded signatures of each kernel."""
     names = [module.name for module in pkgutil.iter_modules(seismic.kernels.__path__)]
     modules = [importlib.import_module(f"seismic.kernels.{name}") for name in names]
     return {
@@ -60,13 +62,13 @@ def signatures() -> dict[str, int]:
 
 
 async def ask(client: httpx.AsyncClient, method: str, path: str, body: Any = None) -> None:
-    """A request that has to succeed."""
+    """Send a request that must succeed."""
     response = await client.request(method, path, json=body)
     assert response.is_success, (path, body, response.text)
 
 
 async def tour(client: httpx.AsyncClient, name: str, plans: list[str]) -> None:
-    """All routes of a collection, its documents unchanged and changed."""
+    """Use all routes of a collection before and after changes."""
     url = f"/v1/collections/{name}"
     for changed in (False, True):
         if changed:
@@ -84,7 +86,7 @@ async def tour(client: httpx.AsyncClient, name: str, plans: list[str]) -> None:
 
 
 async def main(folder: Path) -> tuple[int, dict[str, int]]:
-    """How many kernels had signatures before the tour; kernel to its signatures after it, of those that had fewer."""
+    """Return the number of warm kernels, and the signatures that the tour added by kernel."""
     app = create_app(Settings(directory=folder, timeout_ms=600_000))
     transport = httpx.ASGITransport(app)
     async with (
@@ -93,7 +95,7 @@ async def main(folder: Path) -> tuple[int, dict[str, int]]:
     ):
         while (await client.get("/readyz")).status_code != 200:
             await asyncio.sleep(0.05)
-        for collection in app.state.service.collections:  # as the service does later, by and by
+        for collection in app.state.service.collections:  # as the service does in the background
             await asyncio.to_thread(collection.index.warm_up, changes=True)
         before = signatures()
         for collection in app.state.service.collections:

@@ -1,4 +1,4 @@
-"""What needs a hand inside the process: limits, failures, warming up, column types."""
+"""Tests that reach into the application: limits, failures, warm-up, column types."""
 
 import asyncio
 import base64
@@ -134,7 +134,7 @@ async def test_a_full_pool_refuses_and_the_event_loop_goes_on(held):
         (CorruptIndexError("/secret/path is damaged"), "urn:problem-type:seismic:storage"),
     ],
 )
-async def test_failures_are_told_to_the_log_and_not_to_the_client(running, tiny, monkeypatch, error, kind):
+async def test_failures_are_logged_and_hidden_from_the_client(running, tiny, monkeypatch, error, kind):
     def fail(*arguments, **options):
         raise error
 
@@ -196,13 +196,13 @@ async def test_the_hits_of_a_batch_are_bounded_together(running, tiny):
 PAGE = "https://example.org"
 
 
-async def test_pages_of_other_origins_may_ask_if_they_are_named(running, tiny, tmp_path):
+async def test_configured_origins_are_allowed(running, tiny, tmp_path):
     keys = tmp_path / "keys.json"
     create_key(keys, "page", "read-only")
     asks = {"Origin": PAGE, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "api-key"}
     async with running(tiny, keys_file=keys, cors_origins=f"https://elsewhere.org, {PAGE}") as client:
         before = await client.options(URL, headers=asks)
-        assert before.status_code == 200  # without a key: browsers have none yet
+        assert before.status_code == 200  # preflights carry no key
         assert before.headers["access-control-allow-origin"] == PAGE
         assert "Api-Key" in before.headers["access-control-allow-headers"]
         answer = await client.post(URL, json=BODY, headers={"Origin": PAGE})
@@ -212,7 +212,7 @@ async def test_pages_of_other_origins_may_ask_if_they_are_named(running, tiny, t
         assert "access-control-allow-origin" not in other.headers
 
 
-async def test_pages_of_other_origins_may_not_ask_otherwise(running, tiny):
+async def test_other_origins_are_not_allowed(running, tiny):
     async with running(tiny) as client:
         answer = await client.post(URL, json=BODY, headers={"Origin": PAGE})
         assert answer.status_code == 200

@@ -1,4 +1,4 @@
-"""The process: how it ends, and connections that bring no request."""
+"""The process: graceful shutdown, and connections without a complete request."""
 
 import signal
 import socket
@@ -23,7 +23,7 @@ def connect(server: Server) -> socket.socket:
 
 
 def answer(connection: socket.socket) -> str:
-    """All there is until the other side closes."""
+    """Return everything until the other side closes."""
     parts = []
     while part := connection.recv(1 << 16):
         parts.append(part)
@@ -32,7 +32,7 @@ def answer(connection: socket.socket) -> str:
 
 @pytest.fixture
 def begin(tiny: Path, tmp_path: Path):
-    """`begin(options)`: a server that is ready."""
+    """`begin(options)`: a ready server."""
     servers = []
 
     def begin(*options: str) -> Server:
@@ -83,7 +83,7 @@ def test_the_wait_for_running_requests_is_bounded(begin):
     assert any(line["event"] == "requests are cut" for line in server.log())
 
 
-def test_connections_that_bring_no_request_are_closed(begin):
+def test_connections_without_a_request_are_closed(begin):
     server = begin("--receive-seconds", "0.2")
     with connect(server) as silent, connect(server) as slow, connect(server) as again:
         slow.sendall(HEAD)
