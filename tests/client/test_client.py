@@ -32,7 +32,7 @@ from seismic.errors import (
 from seismic_server.http.errors import KINDS
 from seismic_server.schemas import answers, bodies
 from seismic_server.schemas.search import SearchRequest
-from tests.server.conftest import Server, start, wait_for
+from tests.server.conftest import PATIENCE, Server, start, wait_for
 
 AT_ONCE = Retries(attempts=3, first_wait=0.0, longest_wait=0.0)
 QUERY = {"tokens": {"planet": 2.1, "orbit": 0.7}}
@@ -44,7 +44,7 @@ Ask = Callable[..., Any]
 def service(changing_index: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     server = start(changing_index, tmp_path_factory.mktemp("log") / "log.jsonl")
     try:
-        with httpx.Client(base_url=server.url) as http:
+        with httpx.Client(base_url=server.url, timeout=PATIENCE) as http:
             wait_for(lambda: http.get("/readyz").is_success)
         yield server
     finally:

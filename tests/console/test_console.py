@@ -16,7 +16,7 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import Select
 
 import seismic
-from tests.server.conftest import Server, start, wait_for
+from tests.server.conftest import PATIENCE, Server, start, wait_for
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
@@ -50,12 +50,12 @@ def service(scifact: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     seismic.build(seismic.SparseVectors.from_dicts([{7: 2.0}], 10), folder / "numbers", documents=numbers)
     server = start(folder, folder.parent / "log.jsonl")
     try:
-        with httpx.Client(base_url=server.url) as http:
+        with httpx.Client(base_url=server.url, timeout=PATIENCE) as http:
             wait_for(lambda: http.get("/readyz").is_success)
         yield server
     finally:
         server.process.terminate()
-        server.process.wait(60)
+        server.process.wait(PATIENCE)
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +108,7 @@ def answered(page: webdriver.Chrome) -> list[WebElement]:
 def test_a_search(page: webdriver.Chrome, service: Server) -> None:
     hits = search(page, "cell^2.1 protein")
     asked = {"query": {"tokens": {"cell": 2.1, "protein": 1.0}}, "with_payload": ["title"]}
-    expected = httpx.post(f"{service.url}/v1/collections/papers/search", json=asked).json()["hits"]
+    expected = httpx.post(f"{service.url}/v1/collections/papers/search", json=asked, timeout=PATIENCE).json()["hits"]
     assert [hit.find_element(By.TAG_NAME, "h3").text for hit in hits] == [
         f"{rank}. {hit['payload']['title']}" for rank, hit in enumerate(expected, 1)
     ]

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from tests.reader import ROOT
-from tests.server.conftest import wait_for
+from tests.server.conftest import PATIENCE, wait_for
 
 DOCKER = ROOT / "docker"
 DOCKERFILE = (DOCKER / "Dockerfile").read_text()
@@ -33,7 +33,7 @@ def container(folder: Path, *command: str, **variables: str) -> subprocess.Popen
 
 def run(folder: Path, *command: str, **variables: str) -> tuple[str, str]:
     process = container(folder, *command, **variables)
-    out, err = process.communicate(timeout=300)
+    out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, err
     return out, err
 
@@ -110,7 +110,7 @@ def test_entrypoint_starts_several_containers_on_one_cache(folder: Path):
     cache = str(folder / "writable")
     processes = [container(folder, "serve", SEISMIC_CACHE_DIR=cache) for _ in range(8)]
     for process in processes:
-        _, err = process.communicate(timeout=300)
+        _, err = process.communicate(timeout=PATIENCE)
         assert (process.returncode, err) == (0, "")
     assert os.listdir(folder / "writable/kernels") == ["0123"]
 

@@ -49,7 +49,7 @@ def wait_for(look: Callable[[], Any]) -> Any:
     """Return the result of `look` once it is true."""
     deadline = time.monotonic() + PATIENCE
     while not (found := look()):
-        assert time.monotonic() < deadline, "waited in vain"
+        assert time.monotonic() < deadline, f"still not so after {PATIENCE} seconds"
         time.sleep(0.05)
     return found
 
@@ -58,7 +58,7 @@ async def until_status(status: int, ask: Callable[[], Awaitable[httpx.Response]]
     """Return the first answer with this status."""
     deadline = time.monotonic() + PATIENCE
     while (response := await ask()).status_code != status:
-        assert time.monotonic() < deadline, f"waited in vain, the last answer was {response.status_code}"
+        assert time.monotonic() < deadline, f"the last of many answers was {response.status_code}"
         await asyncio.sleep(0.01)
     return response
 
@@ -94,7 +94,7 @@ def server(
     """A ready server of the collections `scifact`, `lists` and `scratch`."""
     server = start(scifact_index.parent, tmp_path_factory.mktemp("log") / "server.jsonl")
     try:
-        wait_for(lambda: httpx.get(f"{server.url}/readyz").is_success)
+        wait_for(lambda: httpx.get(f"{server.url}/readyz", timeout=PATIENCE).is_success)
         yield server
     finally:
         server.process.terminate()

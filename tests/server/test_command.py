@@ -116,7 +116,7 @@ def test_connections_do_not_wait_for_acknowledgements():
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_shuts_it_down_gracefully(tiny: Path, tmp_path: Path, number):
     server = start(tiny, tmp_path / "log.jsonl")
-    assert httpx.get(f"{server.url}/healthz").status_code == 200
+    assert httpx.get(f"{server.url}/healthz", timeout=PATIENCE).status_code == 200
     server.process.send_signal(number)
     assert server.process.wait(PATIENCE) == (0 if number == signal.SIGINT else -signal.SIGTERM)
     events = [line["event"] for line in server.log()]

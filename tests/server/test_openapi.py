@@ -27,7 +27,7 @@ def guarded(server: Server, scifact_index: Path, key: str, tmp_path: Path) -> It
     """A server of the same collections that requires a key."""
     server = start(scifact_index.parent, tmp_path / "log.jsonl", "--keys-file", str(tmp_path / "keys.json"))
     try:
-        wait_for(lambda: httpx.get(f"{server.url}/readyz").is_success)
+        wait_for(lambda: httpx.get(f"{server.url}/readyz", timeout=PATIENCE).is_success)
         yield server
     finally:
         server.process.terminate()

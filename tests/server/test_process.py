@@ -37,7 +37,7 @@ def begin(tiny: Path, tmp_path: Path):
 
     def begin(*options: str) -> Server:
         servers.append(start(tiny, tmp_path / "log.jsonl", *options))
-        wait_for(lambda: httpx.get(f"{servers[0].url}/readyz").is_success)
+        wait_for(lambda: httpx.get(f"{servers[0].url}/readyz", timeout=PATIENCE).is_success)
         return servers[0]
 
     yield begin
@@ -52,18 +52,19 @@ def send_for_ever(connection: socket.socket, head: bytes) -> None:
 
 
 def running(server: Server) -> int:
-    return int(httpx.get(f"{server.url}/metrics").text.partition("\nseismic_requests_in_flight ")[2].split(".")[0])
+    metrics = httpx.get(f"{server.url}/metrics", timeout=PATIENCE).text
+    return int(metrics.partition("\nseismic_requests_in_flight ")[2].split(".")[0])
 
 
 def test_running_requests_finish_and_new_ones_are_refused(begin):
     server = begin("--shutdown-seconds", "600")
-    with connect(server) as slow, httpx.Client(base_url=server.url) as client:
+    with connect(server) as slow, httpx.Client(base_url=server.url, timeout=PATIENCE) as client:
         slow.sendall(HEAD + f"Content-Length: {len(BODY)}\r\n\r\n".encode() + BODY[:9])
         wait_for(lambda: running(server) == 2)
         assert client.get("/healthz").status_code == 200
         server.process.send_signal(signal.SIGTERM)
         wait_for(lambda: client.get("/readyz").status_code == 503)
-        refused = httpx.get(f"{server.url}/v1/collections")
+        refused = httpx.get(f"{server.url}/v1/collections", timeout=PATIENCE)
         assert refused.status_code == 503
         assert refused.json()["type"] == "urn:problem-type:seismic:draining"
         assert refused.headers["connection"] == "close"
@@ -100,7 +101,7 @@ def test_heads_that_are_too_large_are_refused(begin, head):
     server = begin()
     with connect(server) as connection, pytest.raises(ConnectionError):
         send_for_ever(connection, b"GET / HTTP/1.1\r\n" + head)
-    assert httpx.get(f"{server.url}/healthz").status_code == 200
+    assert httpx.get(f"{server.url}/healthz", timeout=PATIENCE).status_code == 200
 
 
 def test_an_open_service_on_a_public_address_warns(begin):

@@ -62,7 +62,7 @@ def healthcheck(server: Server, certificate: Path, **more: str) -> subprocess.Co
 
 def test_the_service_speaks_https(serve: Serve, trusting: ssl.SSLContext, tmp_path: Path) -> None:
     server = serve()
-    wait_for(lambda: httpx.get(f"{server.url}/readyz", verify=trusting).is_success)
+    wait_for(lambda: httpx.get(f"{server.url}/readyz", verify=trusting, timeout=PATIENCE).is_success)
     with Client(server.url, verify=trusting, timeout=PATIENCE) as client:
         assert [hit.id for hit in client.search("tiny", QUERY).hits] == ["a", "b"]
     with Client(server.url, retries=ONCE) as client, pytest.raises(ServiceError, match="CERTIFICATE_VERIFY_FAILED"):
@@ -81,9 +81,9 @@ def test_clients_may_have_to_show_a_certificate(
     authority.cert_pem.write_to_path(tmp_path / "authority.pem")
     server = serve("--ssl-ca-certs", str(tmp_path / "authority.pem"))
     with pytest.raises(httpx.TransportError):
-        httpx.get(f"{server.url}/healthz", verify=trusting)
+        httpx.get(f"{server.url}/healthz", verify=trusting, timeout=PATIENCE)
     authority.issue_cert("someone@example.org").configure_cert(trusting)
-    assert httpx.get(f"{server.url}/healthz", verify=trusting).is_success
+    assert httpx.get(f"{server.url}/healthz", verify=trusting, timeout=PATIENCE).is_success
     more = {"SEISMIC_SSL_KEYFILE": str(tmp_path / "service.key"), "SEISMIC_SSL_CA_CERTS": "any"}
     wait_for(lambda: healthcheck(server, tmp_path / "service.pem", **more).returncode == 0)
     ill = healthcheck(server, tmp_path / "service.pem")
