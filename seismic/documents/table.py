@@ -10,6 +10,10 @@ import pyarrow as pa
 from seismic.documents.ids import find_repeat
 from seismic.documents.values import reader_of
 from seismic.errors import InputError, ParameterError
+from seismic.stop import current
+
+ROWS_PER_CHECK = 64
+"""Rows read between two looks at the deadline."""
 
 FEW_ROWS = 16
 """Up to this many rows, reading one by one is faster than array operations."""
@@ -73,7 +77,12 @@ class Documents:
             if name not in self.columns:
                 known = ", ".join(self.columns) or "no payload columns"
                 raise ParameterError(f"unknown payload column '{name}'; this collection has {known}")
-        return [self._payload(number, names) for number in numbers]
+        rows = []
+        for at, number in enumerate(numbers):
+            if at % ROWS_PER_CHECK == 0:
+                current().check()
+            rows.append(self._payload(number, names))
+        return rows
 
     def _locate(self, number: int) -> tuple[int, int]:
         """Return (batch, row) of a document number. `Table.take` would concatenate all chunks of text columns."""

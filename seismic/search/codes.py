@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from seismic.errors import ParameterError
 from seismic.filters.bits import count_documents, from_mask
 from seismic.filters.columns import element_of, is_list, is_text, is_time
+from seismic.stop import current
 from seismic.view.live import Address, LiveShard
 from seismic.view.scope import Part, Scope
 from seismic.view.view import View
@@ -28,17 +29,31 @@ class Codes(NamedTuple):
     documents: npt.NDArray[np.int64] | None
 
 
+class Unified(NamedTuple):
+    """The distinct values of a column over all shards of a view.
+
+    ``values`` (Arrow). ``ranks`` int64: the rank of each value in ascending order. ``of_shard``: for each shard, int64,
+    the index in ``values`` of each of its codes.
+    """
+
+    values: pa.Array
+    ranks: npt.NDArray[np.int64]
+    of_shard: list[npt.NDArray[np.int64]]
+
+
 ByColumn: TypeAlias = dict[str, Codes]
 
 
 class Columns:
     """Codes of columns, made at the first use and cached as long as their shard lives. Safe to use from many threads.
 
-    They take 4 bytes per document, or 12 per list value, plus the distinct values.
+    They take 4 bytes per document, or 12 per list value, plus the distinct values. The unified values of a column are
+    cached for the last shards they were asked for.
     """
 
     def __init__(self) -> None:
         self._cache: WeakKeyDictionary[Address, ByColumn] = WeakKeyDictionary()
+        self._unified: dict[str, tuple[tuple[int, ...], Unified]] = {}
 
     def of(self, shard: LiveShard, key: str) -> Codes:
         """Return the codes of a column that passed `check_key`."""
@@ -46,6 +61,18 @@ class Columns:
         if key not in columns:
             columns[key] = _codes(shard.shard.documents[key])
         return columns[key]
+
+    def unified(self, view: View, key: str) -> Unified:
+        """Return the distinct values of a column over all shards. Raises StoppedError if the time is up."""
+        serials = tuple(shard.address.serial for shard in view.shards)
+        cached = self._unified.get(key)
+        if cached is None or cached[0] != serials:
+            parts = []
+            for shard in view.shards:
+                current().check()
+                parts.append(self.of(shard, key).values)
+            cached = self._unified[key] = serials, _unify(parts)
+        return cached[1]
 
 
 def check_key(view: View, key: str, where: str, *, lists: bool) -> None:
@@ -96,6 +123,20 @@ def _encoded(chunks: list[pa.Array], kind: pa.DataType) -> tuple[pa.Array, npt.N
         return pa.array([], element), np.zeros(0, np.int32)
     codes = [pc.fill_null(chunk.indices, -1).to_numpy() for chunk in encoded.chunks]
     return encoded.chunk(0).dictionary, np.concatenate(codes).astype(np.int32)
+
+
+def _unify(parts: list[pa.Array]) -> Unified:
+    if len(parts) == 1:
+        values, of_shard = parts[0], [np.arange(len(parts[0]))]
+    else:
+        encoded = pa.chunked_array(parts).dictionary_encode().unify_dictionaries()
+        values = encoded.chunk(0).dictionary
+        of_shard = [chunk.indices.to_numpy().astype(np.int64) for chunk in encoded.chunks]
+    current().check()
+    sortable = values.cast(pa.uint8()) if pa.types.is_boolean(values.type) else values
+    ranks = np.empty(len(values), np.int64)
+    ranks[pc.sort_indices(sortable).to_numpy()] = np.arange(len(values))
+    return Unified(values, ranks, of_shard)
 
 
 def value_at(view: View, columns: Columns, key: str, number: int) -> pa.Scalar | None:

@@ -15,8 +15,12 @@ from seismic.query import Query
 from seismic.search.execute import SearchStats
 from seismic.search.methods import Method, MethodName, method_of
 from seismic.search.task import Result, Task
+from seismic.stop import current
 from seismic.store.shard import Shard
 from seismic.view.view import View
+
+ROWS_PER_CHECK = 64
+"""Hits explained between two looks at the deadline."""
 
 
 @described
@@ -96,6 +100,8 @@ def contributions(view: View, query: Query, numbers: Sequence[int]) -> list[tupl
     vectors, asked = view.vectors(numbers), UsedComponents(query.components)
     explained = []
     for row in range(len(vectors)):
+        if row % ROWS_PER_CHECK == 0:
+            current().check()
         components, values = vectors[row]
         rows, shared = asked.rows(components)
         components, values, weights = components[shared], values[shared], query.values[rows[shared]].astype(np.float64)
@@ -141,6 +147,7 @@ def _reach(view: View, task: Task, result: Result, methods: Sequence[Method]) ->
     """Return `reachable` and `best_skipped` of an explanation."""
     if result.kth is None or task.choice.plan != "exact":
         return None, None
+    current().check()
     reaches = [
         method.reach(shard.shard, task.query, task.choice.heap_factor * result.kth)
         for shard, part, method in zip(view.shards, task.scope.parts, methods, strict=True)

@@ -1,6 +1,5 @@
 """Count the values of columns among the documents that match a query."""
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
@@ -15,7 +14,8 @@ from seismic.search.codes import Columns
 from seismic.search.request import FacetBy
 from seismic.stop import current
 from seismic.store.shard import Shard
-from seismic.view.scope import Scope
+from seismic.view.live import LiveShard
+from seismic.view.scope import Part, Scope
 from seismic.view.view import View
 
 Counts: TypeAlias = list[tuple[Any, int]]
@@ -27,29 +27,46 @@ def count_facets(
 ) -> dict[str, Counts]:
     """Count, by column, the documents of the scope that share a component with the query, except its examples.
 
-    Scans the components of every block with a document in the scope.
+    Scans the components of every block with a document in the scope. Raises StoppedError if the time is up.
     """
-    totals: dict[str, Counter[Any]] = {facet.key: Counter() for facet in facets}
-    for shard, part, first in zip(view.shards, scope.parts, view.firsts, strict=False):
+    matched = [_matched(*place, query) for place in zip(view.shards, scope.parts, view.firsts, strict=False)]
+    return {facet.key: _count_values(view, columns, facet, matched) for facet in facets}
+
+
+def _matched(shard: LiveShard, part: Part, first: int, query: Query) -> npt.NDArray[np.bool_] | None:
+    """Return which documents of a shard match, bool [documents]; None if its scope is empty."""
+    current().check()
+    if part.count == 0:
+        return None
+    matched = matches(shard.shard, part.allowed, query)
+    matched[[number - first for number in query.examples if first <= number < first + len(shard)]] = False
+    return matched
+
+
+def _count_values(
+    view: View, columns: Columns, facet: FacetBy, matched: Sequence[npt.NDArray[np.bool_] | None]
+) -> Counts:
+    """Count codes first: only the values that are returned become Python objects."""
+    unified = columns.unified(view, facet.key)
+    totals = np.zeros(len(unified.values), np.int64)
+    for shard, of_shard, which in zip(view.shards, unified.of_shard, matched, strict=True):
         current().check()
-        if part.count == 0:
-            continue
-        matched = matches(shard.shard, part.allowed, query)
-        here = [number - first for number in query.examples if first <= number < first + len(shard)]
-        matched[here] = False
-        for key, total in totals.items():
-            codes = columns.of(shard, key)
-            chosen = codes.codes[matched] if codes.documents is None else codes.codes[matched[codes.documents]]
-            counts = np.bincount(chosen[chosen >= 0], minlength=len(codes.values))
-            occurring = np.flatnonzero(counts)
-            values = to_pylist(codes.values.take(occurring))
-            total.update(dict(zip(values, counts[occurring].tolist(), strict=True)))
-    return {facet.key: sorted(totals[facet.key].items(), key=_order)[: facet.limit] for facet in facets}
+        if which is not None:
+            codes = columns.of(shard, facet.key)
+            chosen = codes.codes[which] if codes.documents is None else codes.codes[which[codes.documents]]
+            totals[of_shard] += np.bincount(chosen[chosen >= 0], minlength=len(of_shard))
+    best = _most_frequent(totals, unified.ranks, facet.limit)
+    return list(zip(to_pylist(unified.values.take(best)), totals[best].tolist(), strict=True))
 
 
-def _order(entry: tuple[Any, int]) -> tuple[int, bool, Any]:
-    value, count = entry
-    return -count, isinstance(value, str), value  # text sorts after other values
+def _most_frequent(totals: npt.NDArray[np.int64], ranks: npt.NDArray[np.int64], limit: int) -> npt.NDArray[np.int64]:
+    """Return the indices of the largest totals above 0, ties by rank."""
+    occurring = np.flatnonzero(totals)
+    keys = ranks[occurring] - totals[occurring] * len(totals)
+    if len(keys) > limit:
+        some = np.argpartition(keys, limit - 1)[:limit]
+        occurring, keys = occurring[some], keys[some]
+    return occurring[np.argsort(keys)]
 
 
 def matches(shard: Shard, allowed: npt.NDArray[np.uint8], query: Query) -> npt.NDArray[np.bool_]:

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from seismic.documents.values import to_python
 from seismic.search.codes import Columns, narrowed, value_at
 from seismic.search.request import GroupBy
+from seismic.stop import current
 from seismic.view.scope import Scope
 from seismic.view.view import View
 
@@ -52,6 +53,7 @@ def _with_values(
     """Narrow a scope to documents with one of these values (None: any value), or, with `invert`, to any other value."""
     masks = []
     for shard in view.shards:
+        current().check()
         codes = columns.of(shard, key)
         chosen = np.ones(len(codes.values) + 1, bool) if values is None else _are_in(codes.values, values)
         if invert:
