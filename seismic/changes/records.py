@@ -17,6 +17,7 @@ import numpy.typing as npt
 import orjson
 import pyarrow as pa
 
+from seismic.documents.casting import cast_column
 from seismic.documents.table import check_documents
 from seismic.encoders import EncoderEntry
 from seismic.errors import InputError, VectorError
@@ -168,7 +169,7 @@ def check_delete(ids: pa.Array | Sequence[Any], rules: Rules) -> Delete:
     field = rules.schema.field("id")
     if not isinstance(ids, pa.Array | pa.ChunkedArray):
         ids = _ids(ids, field.type)
-    column = _cast(pa.chunked_array(ids) if isinstance(ids, pa.ChunkedArray) else pa.chunked_array([ids]), field)
+    column = cast_column(ids if isinstance(ids, pa.ChunkedArray) else pa.chunked_array([ids]), field, "ids")
     if column.null_count:
         raise InputError("ids: found null, expected an id")
     return Delete(column.combine_chunks())
@@ -240,34 +241,8 @@ def _column(table: pa.Table, field: pa.Field) -> pa.ChunkedArray:
     if field.name not in table.column_names:
         column = pa.chunked_array([pa.nulls(table.num_rows, field.type)])
     else:
-        column = _cast(table[field.name], field)
+        column = cast_column(table[field.name], field, "documents")
     if column.null_count and not field.nullable:
         row = int(np.flatnonzero(column.is_null().to_numpy())[0])
         raise InputError(f"documents: row {row}, field '{field.name}': found null, expected {field.type}")
     return column
-
-
-def _cast(column: pa.ChunkedArray, field: pa.Field) -> pa.ChunkedArray:
-    """Cast the column to the collection's type: numbers may change width, but nothing becomes text or is rounded."""
-    found = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
-    if column.type == field.type:
-        return column
-    try:
-        pa.unify_schemas([pa.schema([("", found)]), pa.schema([("", field.type)])], promote_options="permissive")
-    except pa.ArrowException:
-        raise InputError(f"documents: field '{field.name}': found {found}, expected {field.type}") from None
-    try:
-        return column.cast(field.type)
-    except pa.ArrowException:
-        row = next(row for row in range(len(column)) if not _fits(column.slice(row, 1), field.type))
-        raise InputError(
-            f"documents: row {row}, field '{field.name}': found {column[row].as_py()!r}, expected {field.type}"
-        ) from None
-
-
-def _fits(column: pa.ChunkedArray, kind: pa.DataType) -> bool:
-    try:
-        column.cast(kind)
-    except pa.ArrowException:
-        return False
-    return True

@@ -1,15 +1,14 @@
 """The calls of the HTTP API: method, path, body and answer type. Independent of connections."""
 
-import base64
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any, Generic, Literal, TypeVar
 from urllib.parse import quote
 
 import orjson
 
 from seismic.client.models import Change, CollectionInfo, Count, Document, NewDocument, SearchAnswer, SearchOptions
+from seismic.conversion.plain import to_json
 from seismic.errors import InputError
 
 T = TypeVar("T")
@@ -38,7 +37,7 @@ class Call(Generic[T]):
         JSON cannot represent.
         """
         try:
-            return None if self.body is None else orjson.dumps(self.body, _plain, orjson.OPT_SERIALIZE_NUMPY)
+            return None if self.body is None else orjson.dumps(self.body, to_json, orjson.OPT_SERIALIZE_NUMPY)
         except orjson.JSONEncodeError as error:
             raise InputError(f"cannot encode the request as JSON: {error}") from None
 
@@ -88,14 +87,6 @@ def collections() -> Call[list[CollectionInfo]]:
 def ready() -> Call[bool]:
     """Check that every collection answers searches."""
     return Call("GET", "/readyz", lambda answer: bool(answer["status"] == "ready"))
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, bytes):
-        return base64.b64encode(value).decode()
-    if isinstance(value, Decimal):
-        return str(value)
-    raise TypeError
 
 
 def _path(collection: str, below: str = "") -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from seismic.conversion.tables import TableLike, to_table
 from seismic.documents.ids import find_repeat
 from seismic.documents.values import reader_of
 from seismic.errors import InputError, ParameterError
@@ -101,26 +102,29 @@ def check_numbers(least: int, largest: int, count: int) -> None:
         raise ParameterError(f"found document number {wrong}, expected 0 to {count - 1}")
 
 
-def check_documents(documents: pa.Table | None, count: int) -> pa.Table:
+def check_documents(documents: TableLike | None, count: int) -> pa.Table:
     """Return a table of `count` rows with `id` as first column.
 
     Raises InputError if ids are missing, null, duplicate or neither strings nor integers.
     """
     if documents is None:
         return pa.table({"id": pa.array(np.arange(count))})
-    if documents.num_rows != count:
-        raise InputError(f"documents: found {documents.num_rows} rows and {count} vectors, expected equal numbers")
-    if "id" not in documents.column_names:
-        raise InputError(f"documents: found columns {', '.join(documents.column_names)}, expected a column 'id'")
-    ids = documents["id"]
+    table = to_table(documents, "documents")
+    if table.num_rows != count:
+        raise InputError(f"documents: found {table.num_rows} rows and {count} vectors, expected equal numbers")
+    if "id" not in table.column_names:
+        raise InputError(f"documents: found columns {', '.join(table.column_names)}, expected a column 'id'")
+    ids = table["id"]
+    if pa.types.is_dictionary(ids.type):
+        ids = ids.cast(ids.type.value_type)
     if not (pa.types.is_string(ids.type) or pa.types.is_large_string(ids.type) or pa.types.is_integer(ids.type)):
         raise InputError(f"documents: found column 'id' of type {ids.type}, expected string or integer")
     if ids.null_count:
         row = int(np.flatnonzero(ids.is_null().to_numpy())[0])
         raise InputError(f"documents: row {row}, field 'id': found null, expected a unique id")
     _check_unique(ids)
-    names = ["id", *(name for name in documents.column_names if name != "id")]
-    return documents.select(names).unify_dictionaries()  # a file holds one dictionary per column
+    payload = table.select([name for name in table.column_names if name != "id"])
+    return payload.add_column(0, "id", ids).unify_dictionaries()  # a file holds one dictionary per column
 
 
 def _check_unique(ids: pa.ChunkedArray) -> None:

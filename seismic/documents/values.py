@@ -1,15 +1,13 @@
 """Convert values of Arrow columns to Python."""
 
 from collections.abc import Callable
-from decimal import Decimal
 from operator import methodcaller
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
-"""Time unit -> units per second."""
+from seismic.conversion.plain import duration_text
 
 
 def reader_of(kind: pa.DataType) -> Callable[[pa.Scalar], Any]:
@@ -69,5 +67,5 @@ def _as_text(value: pa.Scalar) -> str:
     if pa.types.is_date(kind):
         return str(np.datetime64(value.value, "D" if pa.types.is_date32(kind) else "ms").astype("M8[D]"))
     if pa.types.is_duration(kind):
-        return f"PT{Decimal(value.value) / PER_SECOND[kind.unit]:f}S"
+        return duration_text(value.value, kind.unit)
     return str(value.cast(pa.string()))

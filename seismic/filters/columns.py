@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from seismic.documents.values import PER_SECOND
+from seismic.conversion.plain import PER_SECOND
 from seismic.filters.range_ends import highest, lowest
 
 

@@ -1,5 +1,7 @@
 """What a filter may say, and how it is told that it may not."""
 
+from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 from seismic import FilterError
 from seismic.filters.bind import bind
 from seismic.filters.columns import columns_of
+from seismic.filters.instants import seconds_of_day, seconds_of_duration, seconds_since_epoch
 from seismic.filters.language import MAX_CONDITIONS, MAX_DEPTH, MAX_VALUES, parse_filter
 from seismic.filters.predicates import NOTHING, Between
 
@@ -154,3 +157,49 @@ def test_the_same_filter_written_otherwise_is_the_same() -> None:
     other = {"must": [{"key": "lang", "match": {"any": ["de", "en"]}}]}
     assert bind(parse_filter(one), COLUMNS) == bind(parse_filter(other), COLUMNS)
     assert hash(bind(parse_filter(one), COLUMNS)) == hash(bind(parse_filter(other), COLUMNS))
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("1970-01-01T00:00:00.5", "1/2"),
+        ("1970-01-01 00:00:00,123456789Z", "123456789/1000000000"),
+        ("19700101T000001.25+00:00", "5/4"),
+        ("1970-01-01T02:00:00+02:00:00.5", "-1/2"),
+        ("1970-01-01T00:00-02:00:00.5", "14401/2"),
+    ],
+)
+def test_instants_are_exact(text: str, seconds: str) -> None:
+    assert seconds_since_epoch(text) == Fraction(seconds)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("12:00", "43200"), ("00:00:00.123456789", "123456789/1000000000"), ("000001", "1")]
+)
+def test_times_of_day_are_exact(text: str, seconds: str) -> None:
+    assert seconds_of_day(text) == Fraction(seconds)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("PT1.5S", "3/2"), ("-P1DT2H3M", "-93780"), ("P2W", "1209600"), ("PT0,000000001S", "1/1000000000")],
+)
+def test_durations_are_exact(text: str, seconds: str) -> None:
+    assert seconds_of_duration(text) == Fraction(seconds)
+
+
+@pytest.mark.parametrize(
+    ("parse", "text"),
+    [
+        (seconds_since_epoch, "1970-01-01T00:00:00." + "1" * 100),
+        (seconds_of_day, "12:00:00+02:00"),
+        (seconds_of_day, "12:00Z"),
+        (seconds_of_duration, "P"),
+        (seconds_of_duration, "P1DT"),
+        (seconds_of_duration, "P1Y"),
+        (seconds_of_duration, "P" + "9" * 100 + "D"),
+    ],
+)
+def test_other_texts_are_refused(parse: Callable[[str], Fraction], text: str) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        parse(text)

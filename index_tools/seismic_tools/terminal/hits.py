@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from seismic import Answer, Hit, Index, InputError, Ranked, Run
+from seismic.conversion.plain import to_json
 from seismic_tools.terminal.sanitize import sanitize
 
 TITLE_COLUMNS = ("title", "text")
@@ -41,7 +42,7 @@ def print_json(index: Index, lines: Sequence[Line]) -> None:
             shown["group"] = group[0]
         if hit.explanation is not None:
             shown["explanation"] = hit.explanation
-        typer.echo(orjson.dumps(shown, default=str))  # str: for decimals and the like
+        typer.echo(orjson.dumps(shown, default=to_json))
 
 
 def print_table(index: Index, lines: Sequence[Line], group: str | None) -> None:

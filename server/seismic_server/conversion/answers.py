@@ -4,8 +4,9 @@ They are written by hand, because validating ten thousand hits by a model takes 
 are None or were not requested are left out.
 """
 
-import base64
 from collections.abc import Sequence
+from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -13,6 +14,7 @@ from pydantic import TypeAdapter
 from pydantic_core import to_jsonable_python
 
 from seismic import Answer, Hit, Index, ParameterError
+from seismic.conversion.plain import to_json
 from seismic.search.explain import Contribution, Explanation
 from seismic_server.observe import tracing
 from seismic_server.schemas.answers import ChosenProfile
@@ -88,4 +90,4 @@ def vectors(index: Index, numbers: Sequence[int], form: bool | str) -> list[dict
 
 def _plain(value: Any) -> Any:
     """Return a value without a JSON type as one that has it."""
-    return base64.b64encode(value).decode() if isinstance(value, bytes) else to_jsonable_python(value)
+    return to_json(value) if isinstance(value, bytes | Decimal | timedelta) else to_jsonable_python(value)
