@@ -38,7 +38,7 @@ def write_ciff(path: Path, parts: Parts, writing: Writing) -> list[str]:
     records = writing.scratch / "records"
     with inversion(writing.scratch) as turned, path.open("wb") as out:
         read = _invert(turned, records, parts, writing)
-        terms = _terms(read.frequency, writing)
+        terms = _terms(read.components, writing)
         write_message(out, _header(parts.rows, len(terms), read.total, writing.scale))
         for term, component in terms:
             write_message(out, _postings_list(term, turned, component))
@@ -53,25 +53,25 @@ def write_ciff(path: Path, parts: Parts, writing: Writing) -> list[str]:
 class Read(NamedTuple):
     """Totals: documents per component, int64 [dimension]; sum of impacts; number of impacts raised to 1."""
 
-    frequency: Integers
+    components: npt.NDArray[np.uint32]
     total: int
     raised: int
 
 
 def _invert(turned: Inversion, records: Path, parts: Parts, writing: Writing) -> Read:
     """Add all postings by component, and write the document records that end the file."""
-    frequency = np.zeros(parts.dimension, np.int64)
+    components = np.zeros(0, np.uint32)
     total = raised = first = 0
     with records.open("wb") as file:
         for vectors, documents in _pieces(writing.chunks(parts)):
             impacts = _impacts(vectors, documents["id"], writing.scale)
             raised += int(np.count_nonzero(vectors.values * writing.scale < 0.5))
-            frequency += np.bincount(vectors.components, minlength=parts.dimension)
+            components = np.union1d(components, vectors.components)
             numbers = np.repeat(np.arange(first, first + len(vectors)), np.diff(vectors.indptr))
             turned.add(vectors.components.astype(np.uint32), numbers.astype(np.uint32), impacts.astype(np.uint32))
             total += _write_records(file, vectors, documents["id"], impacts, first)
             first += len(vectors)
-    return Read(frequency, total, raised)
+    return Read(components, total, raised)
 
 
 def _pieces(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
@@ -102,10 +102,9 @@ def _write_records(file: BinaryIO, vectors: SparseVectors, ids: pa.ChunkedArray,
     return int(ends[-1])
 
 
-def _terms(frequency: Integers, writing: Writing) -> list[tuple[str, int]]:
+def _terms(components: npt.NDArray[np.uint32], writing: Writing) -> list[tuple[str, int]]:
     """Return (term, component) of the components in use, sorted by term."""
-    used = np.flatnonzero(frequency).tolist()
-    return sorted((writing.tokens[number] if writing.tokens else str(number), number) for number in used)
+    return sorted((writing.tokens[one] if writing.tokens else str(one), one) for one in components.tolist())
 
 
 def _header(documents: int, terms: int, total: int, scale: float) -> Message:
