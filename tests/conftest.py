@@ -1,6 +1,7 @@
 """Fixtures for all tests: the SciFact collection, and an index of it built once."""
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,3 +83,10 @@ def scifact_index(scifact: Scifact, tmp_path_factory: pytest.TempPathFactory) ->
     folder = tmp_path_factory.mktemp("collections") / "scifact"
     seismic.build(scifact.vectors, folder, documents=scifact.documents, vocabulary=scifact.vocabulary)
     return folder
+
+
+@pytest.fixture(scope="module")
+def wrapping_hash() -> Iterator[None]:
+    """Silence NumPy, which warns of hashes that wrap around on purpose when the JIT is off."""
+    with np.errstate(over="ignore"):
+        yield

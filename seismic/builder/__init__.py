@@ -1,1 +1,1 @@
-"""Building one shard: order -> quantize -> prune -> cluster -> summarize, each a wrapper of the kernels of its name."""
+"""Building collections: a shard is ordered, quantized, pruned and summarized, each by the kernels of that name."""

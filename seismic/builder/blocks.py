@@ -1,4 +1,4 @@
-"""Posting lists cut into blocks: what a list has of a shared block."""
+"""Posting lists cut into list blocks: the part of a list in one shared block."""
 
 import numpy as np
 
@@ -8,10 +8,10 @@ from seismic.kernels.lists import Blocks
 
 
 def cut_lists(postings: Postings) -> Blocks:
-    """Posting lists cut into blocks.
+    """Cut posting lists into list blocks.
 
-    Neighbouring positions mean the same already, so a list's postings in one shared block are a block. K-means of
-    each list (Seismic, SIGIR 2024, section 5.2) takes time, and its blocks' documents lie apart in memory.
+    Similar documents are neighbours already. Clustering each list by k-means (Seismic, SIGIR 2024, section 5.2) takes
+    longer, and the documents of its blocks lie apart in memory.
     """
     lengths = np.diff(postings.starts)
     block = postings.positions >> np.uint32(BLOCK.bit_length() - 1)
@@ -27,5 +27,5 @@ def cut_lists(postings: Postings) -> Blocks:
 
 
 def no_blocks(dimension: int) -> Blocks:
-    """Blocks of empty lists."""
+    """Return the list blocks of empty lists."""
     return Blocks(np.zeros(dimension + 1, np.int32), np.zeros(0, np.uint32))

@@ -1,4 +1,4 @@
-"""Building a collection: vectors and documents in, a published generation out."""
+"""Building a collection from vectors and documents, and publishing it as a generation."""
 
 import threading
 from collections import defaultdict
@@ -43,10 +43,10 @@ from seismic.version import __version__
 from seismic.vocabulary import Vocabulary, inverse_document_frequency
 
 COUNTED = 1 << 24
-"""Components counted at once."""
+"""Components counted together."""
 
 Progress: TypeAlias = Callable[[str, int, int], None]
-"""progress(stage, done, total), in documents; called from any thread, one call at a time."""
+"""progress(stage, done, total) in documents. Called from any thread, one call at a time."""
 
 
 def build(
@@ -66,23 +66,22 @@ def build(
     keep: int = KEEP,
     progress: Progress | None = None,
 ) -> Path:
-    """Build an index and publish it as a generation of the collection `out`; the generation's folder.
+    """Build an index, publish it as a generation of the collection `out`, and return the generation's folder.
 
     `vectors`: SparseVectors, a scipy CSR matrix [n, dimension], or an Arrow table with `indices` and `values`.
     `documents`: a table of n rows with a column `id` (strings or integers, unique) and payload columns; None numbers
-    the documents from 0. `vocabulary`: the tokens of the components, for queries by token. `encoder`: what makes
-    vectors of queries, and of documents that come without; the vocabulary is its own then. `queries`: real ones, by
-    which to measure what the layout `small` keeps of exact answers; None: they are made of documents.
+    the documents from 0. `vocabulary`: the tokens of the components, for queries by token. `encoder`: encodes texts of
+    queries, and of documents without vectors; it brings its own vocabulary. `queries`: real queries for measuring which
+    share of the exact answers the layout `small` keeps; None makes them from documents.
 
-    Documents are split into `shards` equal ranges; `workers` threads build them, with the same bytes whatever their
-    number. `memory`: bytes of anonymous memory that building may take; shards are made more, and so smaller, and fewer
-    are built at once, so that it is enough. `resume`: shards that are finished stay if the build is interrupted, even
-    by `kill -9`, and the next one with `resume`, the same input and parameters goes on with them; the bytes are the
-    same. `replace` publishes a new generation into an existing collection, of which the
-    `keep` newest stay (more, as long as someone has them open).
+    `shards`: equal ranges of documents. `workers`: threads; the bytes do not depend on them. `memory`: limit of
+    anonymous memory in bytes; if needed, shards become smaller and fewer are built at once. `resume`: finished shards
+    survive an interruption, even by `kill -9`, and the next build with `resume` and the same input and parameters
+    continues with them; the bytes are the same. `replace`: publish a new generation into an existing collection. The
+    `keep` newest generations stay, and older ones while they are open.
 
-    Raises InputError, ParameterError, or StorageError (OutputExistsError, LockedError); nothing half-written is served,
-    nor, without `resume`, left.
+    Raises InputError, ParameterError, or StorageError (OutputExistsError, LockedError). Nothing half-written is ever
+    served, and nothing is left behind without `resume`.
     """
     vectors, params = as_vectors(vectors), params or BuildParams()
     if encoder is not None:
@@ -132,8 +131,7 @@ def write_shards(
     progress: Progress | None,
     before: Checkpoint | None = None,
 ) -> list[ShardEntry]:
-    """Build the shards of a generation into its folder, but for those that were finished `before`; their entries for
-    the manifest."""
+    """Build the shards of a generation into its folder, except those finished `before`, and return their entries."""
     reports = _Progress(len(vectors), progress)
 
     def build_range(numbered_range: tuple[int, tuple[int, int]]) -> ShardEntry:
@@ -206,7 +204,7 @@ def _tell(progress: Progress | None, stage: str, done: int, total: int) -> None:
 
 
 class _Progress:
-    """Adds up the shares of the shards' stages and passes them on as documents."""
+    """Adds the shares of the shards' stages and reports them as documents."""
 
     def __init__(self, total: int, progress: Progress | None) -> None:
         self._total, self._progress = total, progress
@@ -226,7 +224,7 @@ class _Progress:
 
 def _write_vocabulary(path: Path, vocabulary: Vocabulary, vectors: SparseVectors) -> FileEntry:
     frequency = np.zeros(vectors.dimension, np.int64)
-    for first in range(0, vectors.nnz, COUNTED):  # NumPy counts copies of 64 bits
+    for first in range(0, vectors.nnz, COUNTED):  # bounded, because NumPy copies them to 64 bits
         frequency += np.bincount(vectors.components[first : first + COUNTED], minlength=vectors.dimension)
     idf = inverse_document_frequency(frequency, len(vectors))
     batch = pa.record_batch([vocabulary.tokens, pa.array(frequency), pa.array(idf)], schema=vocabulary_schema())

@@ -1,4 +1,4 @@
-"""Impacts: every posting, which exact search adds up where that is cheaper than to bound blocks."""
+"""Impacts: every posting, for term-at-a-time accumulation."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from seismic.kernels.score import Forward
 
 
 def find_impacts(forward: Forward, dimension: int) -> Impacts:
-    """Every posting of the forward index."""
+    """Return the impacts of every posting of the forward index."""
     windows = -(-len(forward.scales) // POSITION_WINDOW)
     counts = np.zeros(dimension * windows, np.int64)
     impacts.count_impacts(forward, windows, counts)

@@ -1,4 +1,4 @@
-"""Maxima of shared blocks: what exact search adds up to bound every block."""
+"""Maxima of shared blocks, from which exact search computes upper bounds."""
 
 from collections.abc import Callable
 
@@ -17,7 +17,7 @@ from seismic.threads import in_order
 def find_maxima(
     forward: Forward, dimension: int, threads: int, report: Report, storage: Storage = LAYOUTS[DEFAULT]
 ) -> Maxima:
-    """Every component's maxima over the shared blocks of the forward index; threads share its windows."""
+    """Return the maxima of every component over the shared blocks. The windows are split between threads."""
     n_blocks, windows = -(-len(forward.scales) // BLOCK), block_windows(len(forward.scales))
     padded = -(-n_blocks // GROUP) * GROUP
     spans = [(window * BLOCK_WINDOW, min(window * BLOCK_WINDOW + BLOCK_WINDOW, n_blocks)) for window in range(windows)]

@@ -16,35 +16,33 @@ from seismic.threads import in_order
 from seismic.vectors import SparseVectors
 
 ORDER_HEAD = 10
-"""Heaviest components by which a document finds its cluster of the order."""
+"""Heaviest components by which a document is assigned to a cluster."""
 
 CENTROID_HEAD = 24
-"""Heaviest components kept of a centroid of the order."""
+"""Heaviest components kept of a centroid."""
 
 DOCUMENTS_PER_CLUSTER = 80
-"""By default. On 319,203 documents exact search for 10 visits 79 blocks; with clusters of 40 documents 77 and of 160
-documents 82, for twice and half the time of k-means. Documents in input order, packed, would do with 120."""
+"""By default. Smaller clusters hardly save visits, and take k-means longer."""
 
 SAMPLED = 4
-"""All rounds of k-means but the last look at one document of so many: the centroids are as good in half the time."""
+"""All rounds of k-means except the last use every SAMPLED-th document: as good centroids in half the time."""
 
 ONE_LEVEL = 500_000
-"""Shards of more documents are cut by k-means into parts, and these into clusters."""
+"""Larger shards are cut by k-means into parts, and these into clusters."""
 
 PART = 80_000
-"""Documents of a part. So a document is compared with 1,000 centroids and some, and not with one for every 80 of its
-shard: 1,050,000 documents of 119 components take 5.3 us of CPU each for 25.6. Exact search for 10 then visits 134
-blocks for 125, for 1,000 hits 5,237 for 5,220; with parts of 20,000 documents 135, of 300,000 136."""
+"""Documents in a part. A document is then compared with about 1,000 centroids instead of one for every 80 documents of
+the shard. Visits hardly grow."""
 
 PART_HEAD = 200
 """Heaviest components kept of the centroid of a part."""
 
 ORDER_STREAM = 2**32
-"""The random stream of the order; posting lists use their component's number."""
+"""Random stream of the document order."""
 
 
 def take_heads(vectors: SparseVectors, cut: int, threads: int) -> Heads:
-    """The `cut` heaviest components of every vector."""
+    """Return the `cut` heaviest components of every vector."""
     shape = (len(vectors), cut)
     heads = Heads(
         np.empty(shape, vectors.components.dtype),
@@ -62,9 +60,9 @@ def take_heads(vectors: SparseVectors, cut: int, threads: int) -> Heads:
 def order_documents(
     vectors: SparseVectors, params: BuildParams, threads: int, report: Report
 ) -> npt.NDArray[np.uint32]:
-    """uint32 [n]: position -> document number, by k-means on the documents' heads.
+    """Order documents by k-means on their heads: position -> document number, uint32 [n].
 
-    Clusters stand in random order; windows of neighbours are then packed into shared blocks.
+    The clusters follow each other in random order. Windows of neighbours are then packed into shared blocks.
     """
     n = len(vectors)
     wanted = max(1, n // DOCUMENTS_PER_CLUSTER) if params.order_clusters is None else params.order_clusters
@@ -87,7 +85,7 @@ def order_documents(
 def cluster_documents(
     vectors: SparseVectors, n_clusters: int, params: BuildParams, threads: int, report: Report
 ) -> npt.NDArray[np.uint32]:
-    """uint32 [n]: document numbers, cluster by cluster; a large shard is cut into parts first."""
+    """Return the document numbers, cluster by cluster, uint32 [n]. A large shard is cut into parts first."""
     n, heads = len(vectors), take_heads(vectors, ORDER_HEAD, threads)
     n_parts = 1 if n <= ONE_LEVEL else math.ceil(n / PART)
     work = (1 if n_parts == 1 else 2) * _assignments(n, params)
@@ -115,7 +113,7 @@ def cluster_documents(
 
 
 def _assignments(n: int, params: BuildParams) -> int:
-    """Documents that all rounds of k-means look at."""
+    """Return the number of documents that all rounds of k-means assign."""
     return n + (params.order_rounds - 1) * math.ceil(n / SAMPLED)
 
 
@@ -130,7 +128,7 @@ def _k_means(
     stream: int,
     threads: int,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32]]:
-    """(starts, members) of clusters of the documents `numbers`, whose heads are `heads`; calls done(documents)."""
+    """Cluster the documents `numbers`, whose heads are `heads`, and return (starts, members). Calls done(documents)."""
     chosen = np.empty(n_clusters, np.uint32)
     sample(len(numbers), params.seed, stream, chosen, np.empty(len(numbers), np.uint32))
     centroids = take_heads(reordered(vectors, numbers[chosen]), head, 1)
@@ -146,7 +144,7 @@ def _k_means(
 def _assign(
     heads: Heads, centroids: Heads, dimension: int, threads: int, done: Callable[[int], None]
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32]]:
-    """(starts, members) of the clusters of the nearest centroids; calls done(documents)."""
+    """Assign documents to their nearest centroids, and return the clusters (starts, members). Calls done(documents)."""
     inverted = order.invert_centroids(centroids, dimension)
     n_clusters, cluster_of = len(centroids.counts), np.empty(len(heads.counts), np.int32)
 
@@ -179,7 +177,7 @@ def _update_centroids(
 
 
 def reordered(vectors: SparseVectors, numbers: npt.NDArray[np.uint32], threads: int = 1) -> SparseVectors:
-    """The vectors `numbers`, in that order."""
+    """Return the vectors `numbers` in that order."""
     indptr = np.concatenate([[0], np.cumsum(np.diff(vectors.indptr)[numbers])])
     components = np.empty(indptr[-1], vectors.components.dtype)
     values = np.empty(indptr[-1], np.float32)

@@ -1,4 +1,4 @@
-"""How a build is cut into shards, and how many of them are built at once, within the memory it may take."""
+"""The plan of a build: its shards, and how many are built at once within the memory limit."""
 
 import math
 from typing import NamedTuple
@@ -14,22 +14,22 @@ from seismic.threads import even_ranges
 from seismic.vectors import SparseVectors
 
 PROCESS, PER_DOCUMENT = 300_000_000, 40
-"""Bytes that a build takes aside from its shards: code and what the libraries hold, and for each document of the
-collection the start of its vector, a hash of its id and the like."""
+"""Bytes of a build outside its shards: the process with its libraries, and per document of the collection the start of
+its vector, a hash of its id and the like."""
 
 ORDER_DOCUMENT, SHARD_DOCUMENT = 140, 40
-"""Bytes for a document of a shard while it finds its place, and afterwards, beside its values."""
+"""Bytes per document of a shard while documents are ordered, and afterwards, in addition to its values."""
 
 SHARD_COMPONENT, MAXIMA_COMPONENT, IMPACTS_COMPONENT = 120, 20, 24
-"""Bytes for a component of the vocabulary, and for each window of a shard's maxima, and of its impacts."""
+"""Bytes per component of the vocabulary, and per window of a shard's maxima and of its impacts."""
 
 WIDE_VALUE = 3.5
-"""Bytes more for a value if components have 32 bits: 3.0, 0.9 and 2.0 were measured (`shared`, `small`, `lists`)."""
+"""Additional bytes per value if components have 32 bits."""
 
 
 class ShardPlan(NamedTuple):
-    """``ranges``: documents (first, last + 1) of each shard; ``side_by_side``: shards built at once; ``threads`` of
-    each."""
+    """``ranges``: documents (first, last + 1) of each shard; ``side_by_side``: shards built at once; ``threads`` per
+    shard."""
 
     ranges: list[tuple[int, int]]
     side_by_side: int
@@ -39,10 +39,10 @@ class ShardPlan(NamedTuple):
 def plan_shards(
     vectors: SparseVectors, params: BuildParams, shards: int, workers: int, memory: int | None = None
 ) -> ShardPlan:
-    """Equal ranges: `shards` of them, or the fewest above that one of which, being built, stays within `memory` bytes
-    of anonymous memory; None: no limit. As many are built at once as stay within it.
+    """Cut a build into `shards` equal ranges, or more if building one would exceed `memory` bytes of anonymous memory.
 
-    The ranges do not depend on `workers`. ParameterError if not even shards of one document would do.
+    As many shards are built at once as fit `memory` (None: no limit) and `workers`. The ranges do not depend on
+    `workers`. Raises ParameterError if even shards of one document would exceed it.
     """
     ranges = even_ranges(len(vectors), shards)
     if memory is None:
@@ -72,7 +72,7 @@ def _most_bytes(vectors: SparseVectors, params: BuildParams, ranges: list[tuple[
 
 
 def shard_bytes(documents: int, values: int, dimension: int, storage: Storage) -> int:
-    """Anonymous memory that building a shard takes at most."""
+    """Return an upper bound of the anonymous memory that building a shard takes."""
     used = dimension if dimension <= NARROW_DIMENSION else min(dimension, values)
     windows = math.ceil(documents / POSITION_WINDOW) if storage.has_impacts(small=documents <= POSITION_WINDOW) else 0
     of_windows = MAXIMA_COMPONENT * block_windows(documents) + IMPACTS_COMPONENT * windows

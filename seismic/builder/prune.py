@@ -1,4 +1,4 @@
-"""Static pruning: which postings an index keeps."""
+"""Static pruning of postings."""
 
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ from seismic.params import BuildParams
 from seismic.vectors import SparseVectors
 
 WHOLE_FRACTION = 0.25
-"""Global pruning leaves lists below this multiple of the average whole: rare components tell most, and cost least."""
+"""Global pruning keeps lists below this multiple of the average whole: rare components tell most and cost least."""
 
 
 class Postings(NamedTuple):
@@ -23,10 +23,9 @@ class Postings(NamedTuple):
 
 
 def postings_per_list(params: BuildParams, documents: int) -> int:
-    """The parameter, or its default: 400 at 319,203 documents, growing with their 0.7th power to 4,000 at 8.8 million.
+    """Return the parameter or its default, which grows with documents^0.7: 400 at 319,203, 4,000 at 8.8 million.
 
-    Neighbours of a query thicken slower than its collection: Seismic keeps 45 % of all postings in the former case
-    and 11 % in the latter, for the same recall.
+    Larger collections need a smaller share of their postings for the same recall.
     """
     if params.postings_per_list is not None:
         return params.postings_per_list
@@ -34,7 +33,7 @@ def postings_per_list(params: BuildParams, documents: int) -> int:
 
 
 def prune_postings(vectors: SparseVectors, params: BuildParams, report: Report) -> Postings:
-    """The postings that static pruning keeps."""
+    """Return the postings that static pruning keeps."""
     average = postings_per_list(params, len(vectors))
     frequency = np.bincount(vectors.components, minlength=vectors.dimension)
     thresholds, cap = np.zeros(vectors.dimension, np.float32), average
@@ -55,7 +54,7 @@ def prune_postings(vectors: SparseVectors, params: BuildParams, report: Report) 
 
 
 def _global_threshold(vectors: SparseVectors, budget: int) -> float:
-    """The largest value, in steps of 1/256 of it, that `budget` values reach; 0 if there are no more."""
+    """Return the largest value, to within 1/256, that `budget` values reach, or 0 if there are no more values."""
     if vectors.nnz <= budget:
         return 0.0
     histogram = np.zeros(1 << 16, np.int64)

@@ -1,4 +1,4 @@
-"""The forward index of vectors in position order: what a layout stores of them."""
+"""The forward index: what a layout stores of vectors, in position order."""
 
 import numpy as np
 import numpy.typing as npt
@@ -14,10 +14,10 @@ from seismic.vectors import SparseVectors
 def quantize_vectors(
     vectors: SparseVectors, numbers: npt.NDArray[np.uint32], threads: int, storage: Storage = LAYOUTS[DEFAULT]
 ) -> Forward:
-    """The forward index of the vectors `numbers`, in that order."""
-    n, least, residuals = len(numbers), storage.least_code, storage.residuals
+    """Return the forward index of the vectors `numbers` in that order."""
+    n, least_code, residuals = len(numbers), storage.least_code, storage.residuals
     csr, counts = (vectors.indptr, vectors.components, vectors.values), np.empty(n, np.int64)
-    run_even(lambda span: quantize.count_kept(csr[0], csr[2], numbers, *span, least, counts), n, threads)
+    run_even(lambda span: quantize.count_kept(csr[0], csr[2], numbers, *span, least_code, counts), n, threads)
     starts = np.concatenate([[0], np.cumsum(counts)])
     check_offset(int(starts[-1]), "values")
     found = Forward(
@@ -25,15 +25,15 @@ def quantize_vectors(
         starts.astype(np.int32),
         np.empty(starts[-1], vectors.components.dtype),
         np.empty(starts[-1], np.uint8),
-        np.zeros(starts[-1], np.int8),  # untouched, it takes no memory
+        np.zeros(starts[-1], np.int8),  # takes no memory while untouched
         np.empty(n, np.float32),
     )
-    run_even(lambda span: quantize.quantize(*csr, *span, least, residuals, found), n, threads)
+    run_even(lambda span: quantize.quantize(*csr, *span, least_code, residuals, found), n, threads)
     return found
 
 
 def stored_vectors(vectors: SparseVectors, storage: Storage) -> SparseVectors:
-    """What a layout stores of vectors, as values."""
+    """Return the vectors as a layout stores them."""
     found = quantize_vectors(vectors, np.arange(len(vectors), dtype=np.uint32), 1, storage)
     scales = np.repeat(found.scales, np.diff(found.starts)).astype(np.float64)
     values = (scales * (found.codes + found.residuals / 256)).astype(np.float32)

@@ -1,5 +1,7 @@
-"""Shards that an interrupted build had finished, in the folder it leaves: trusted if all they depend on, and their own
-bytes, are what they were."""
+"""Checkpoints: shards that an interrupted build has finished.
+
+A later build reuses them if their input, parameters and bytes are unchanged.
+"""
 
 import json
 import os
@@ -25,7 +27,7 @@ HASHED_ROWS = 1 << 16
 
 
 class Checkpoint:
-    """What is finished in `folder`. All that is there goes if it was made of something else than `fingerprint` says."""
+    """The finished shards in `folder`. It is emptied if it has another fingerprint."""
 
     def __init__(self, folder: Path, fingerprint: str) -> None:
         self.folder = folder
@@ -36,7 +38,7 @@ class Checkpoint:
             _write(mark, fingerprint)
 
     def finished(self, name: str) -> ShardEntry | None:
-        """The entry of a shard, if it was finished and is intact; else what is there of it goes."""
+        """Return the entry of a shard if it is finished and intact; otherwise remove its files."""
         path, inner = self._mark(name), self.folder / name
         try:
             entry = ShardEntry.model_validate(orjson.loads(path.read_bytes()))
@@ -49,14 +51,14 @@ class Checkpoint:
         return None
 
     def finish(self, entry: ShardEntry) -> None:
-        """Remember a shard, once its files are on disk."""
+        """Mark a shard as finished once its files are on disk."""
         inner = self.folder / entry.folder
         for path in (*inner.iterdir(), inner):
             fsync(path)
         _write(self._mark(entry.folder), json.dumps(entry.model_dump(mode="json")))
 
     def forget(self) -> None:
-        """Remove all marks: the folder is about to be published."""
+        """Remove all marks before the folder is published."""
         for path in (*self.folder.glob("shard-*.json"), self.folder / MARK):
             path.unlink()
 
@@ -67,7 +69,7 @@ class Checkpoint:
 def fingerprint(
     vectors: SparseVectors, documents: pa.Table, params: BuildParams, ranges: Sequence[tuple[int, int]]
 ) -> str:
-    """xxh3-128 of all that the bytes of shards depend on."""
+    """Return the xxh3-128 of everything that the bytes of shards depend on."""
     versions = [f"{FORMAT_MAJOR}.{FORMAT_MINOR}", __version__, *map(version, ("numba", "numpy", "pyarrow"))]
     about = [params.model_dump(), versions, vectors.dimension, list(ranges)]
     digest = xxhash.xxh3_128(orjson.dumps(about, option=orjson.OPT_SORT_KEYS))
@@ -82,7 +84,7 @@ def fingerprint(
 
 
 def _write(path: Path, text: str) -> None:
-    """Whole, or not at all."""
+    """Write a file atomically."""
     partial = path.with_suffix(".partial")
     partial.write_text(text)
     fsync(partial)

@@ -1,4 +1,4 @@
-"""Building one shard, step by step, each file written as soon as its arrays are there."""
+"""Building one shard: each file is written as soon as its arrays are ready."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,7 +42,7 @@ from seismic.store.schema import (
 from seismic.vectors import SparseVectors
 
 DOCUMENT_ROWS = 1 << 16
-"""Rows of a record batch of documents.arrow."""
+"""Rows in a record batch of documents.arrow."""
 
 
 def build_shard(
@@ -54,7 +54,7 @@ def build_shard(
     threads: int,
     report: Report,
 ) -> ShardEntry:
-    """Write a shard's files into `folder`; its entry for the manifest."""
+    """Write a shard's files into `folder`, and return its entry for the manifest."""
     check_offset(vectors.nnz, "values")
 
     def write(name: str, batch: pa.RecordBatch) -> None:
@@ -78,7 +78,7 @@ def build_shard(
         write(IMPACTS, impacts_batch(find_impacts(forward, vectors.dimension), len(vectors)))
     if storage.lists:
         write(FORWARD, forward_batch(forward, vectors.dimension))
-    del forward, maxima  # from here on memory goes to the lists
+    del forward, maxima  # frees memory for the lists
     lists = no_blocks(vectors.dimension)
     if storage.lists:
         ordered = reordered(vectors, numbers, threads)
@@ -99,6 +99,6 @@ def build_shard(
 
 
 def _document_batches(documents: pa.Table) -> Iterator[pa.RecordBatch]:
-    """The same batches however the input was cut: each costs time when an index is opened."""
+    """Yield batches that do not depend on the input's. Each batch costs time when an index is opened."""
     for first in range(0, documents.num_rows, DOCUMENT_ROWS):
         yield from documents.slice(first, DOCUMENT_ROWS).combine_chunks().to_batches()

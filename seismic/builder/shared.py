@@ -1,4 +1,4 @@
-"""Shared blocks: the vectors of every 8 neighbours, with what they have in common first."""
+"""Shared blocks: the vectors of every 8 neighbours, shared components first."""
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,7 @@ from seismic.store.schema import check_offset
 
 
 def share_blocks(forward: Forward, dimension: int, threads: int, residuals: bool = True) -> Shared:
-    """The shared blocks of a forward index. `residuals`: whether they are stored; if not, they must be 0."""
+    """Return the shared blocks of a forward index. `residuals`: whether they are stored; if not, they must be 0."""
     n, n_blocks = len(forward.scales), -(-len(forward.scales) // BLOCK)
     rows, codes, own = (np.empty(n_blocks, np.int64) for _ in range(3))
     run_even(lambda span: shared.count_shared(forward, *span, dimension, rows, codes, own), n_blocks, threads)

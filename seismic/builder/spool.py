@@ -1,4 +1,4 @@
-"""Arrays that grow on disk, so that a build's memory does not grow with its output."""
+"""Arrays that grow on disk, so that the memory of a build does not grow with its output."""
 
 import tempfile
 from pathlib import Path
@@ -9,19 +9,19 @@ import numpy.typing as npt
 
 
 class Spool:
-    """An array appended to piece by piece; it lives in an unnamed temporary file, which goes with the object."""
+    """An array to append to, in an unnamed temporary file that lives as long as the object."""
 
     def __init__(self, dtype: npt.DTypeLike, folder: Path) -> None:
         self._dtype, self._length = np.dtype(dtype), 0
         self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 (closed with the object)
 
     def append(self, array: npt.NDArray[Any]) -> None:
-        """Add to the end."""
+        """Append an array."""
         self._file.write(np.ascontiguousarray(array, self._dtype).data)
         self._length += len(array)
 
     def array(self) -> npt.NDArray[Any]:
-        """Everything appended, memory-mapped and read-only. Ends the growing."""
+        """Return the whole array, memory-mapped and read-only. Nothing can be appended afterwards."""
         if self._length == 0:
             self._file.close()
             return np.zeros(0, self._dtype)
@@ -31,7 +31,7 @@ class Spool:
         return mapped
 
     def close(self) -> None:
-        """Let go of the file; what is mapped stays."""
+        """Close the file. Mapped arrays stay valid."""
         self._file.close()
 
     def __len__(self) -> int:

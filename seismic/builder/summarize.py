@@ -1,4 +1,4 @@
-"""Summaries of blocks, inverted."""
+"""Inverted summaries of list blocks."""
 
 from pathlib import Path
 
@@ -17,16 +17,16 @@ from seismic.threads import in_order
 from seismic.vectors import SparseVectors
 
 ENTRIES = 1 << 21
-"""Summary entries one range may need scratch for, unless a single list needs more."""
+"""Summary entries in the scratch arrays of a range, unless a single list has more."""
 
 RARE = 1 / 200
-"""Components that fewer of a list's blocks have are left out of its summaries: a sixth of them, and hardly missed."""
+"""Components in a smaller share of a list's blocks are left out of its summaries; they are hardly missed."""
 
 
 def summarize_lists(
     vectors: SparseVectors, blocks: Blocks, params: BuildParams, folder: Path, threads: int, report: Report
 ) -> Summaries:
-    """The blocks' summaries, inverted; the arrays by run and by entry lie in temporary files in `folder`."""
+    """Return the inverted summaries of list blocks. Large arrays are mapped from temporary files in `folder`."""
     scales = _scales(vectors)
     cut = _cut_vectors(vectors, scales, params.summary_energy, threads)
     work = _work_by_list(cut, blocks)
@@ -52,7 +52,7 @@ def summarize_lists(
 
 
 def _scales(vectors: SparseVectors) -> npt.NDArray[np.float32]:
-    """float32 [dimension]: a component's largest value / MAX_CODE."""
+    """Return each component's largest value / MAX_CODE, float32 [dimension]."""
     largest = np.zeros(vectors.dimension, np.float32)
     np.maximum.at(largest, vectors.components, vectors.values)
     return largest / np.float32(summarize.MAX_CODE)
@@ -74,7 +74,7 @@ def _cut_vectors(vectors: SparseVectors, scales: npt.NDArray[np.float32], energy
 
 
 def _work_by_list(cut: Cut, blocks: Blocks) -> npt.NDArray[np.int64]:
-    """int64 [dimension]: components of a list's cut documents, which bound its summary entries."""
+    """Count the components of each list's cut documents, an upper bound of its entries; int64 [dimension]."""
     by_block = np.zeros((-(-len(cut.counts) // BLOCK), BLOCK), np.int32)
     by_block.reshape(-1)[: len(cut.counts)] = cut.counts
     running = np.zeros(len(blocks.members) + 1, np.int64)

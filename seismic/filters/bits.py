@@ -8,8 +8,8 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from seismic.kernels.bitmaps import count_bits
 from seismic.kernels.constants import BLOCK
-from seismic.kernels.windows import count_bits
 
 Bits: TypeAlias = npt.NDArray[np.uint8]
 

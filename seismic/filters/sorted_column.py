@@ -9,8 +9,8 @@ import pyarrow as pa
 
 from seismic.filters.bits import Bits
 from seismic.filters.columns import values_of
+from seismic.kernels.bitmaps import flip
 from seismic.kernels.constants import BLOCK
-from seismic.kernels.windows import flip
 
 PREFIXES = 32
 """Prefixes of the order with a stored bitmap. They take as much memory as the positions."""

@@ -1,1 +1,1 @@
-"""Numba kernels on plain arrays. They import numpy and numba only, check nothing and never raise."""
+"""Numba kernels on plain arrays. They import NumPy and Numba only, check nothing and raise nothing."""

@@ -1,7 +1,7 @@
-"""Arrays by the type of their elements.
+"""Array types, named by their elements.
 
-To mypy they hold anything: Numba checks these types when it compiles, and what a kernel takes out of an array is a
-machine word, not the NumPy scalar that mypy would see.
+To mypy they are arrays of Any: Numba checks the types when it compiles, and an element that a kernel reads is a machine
+word, not the NumPy scalar that mypy would see.
 """
 
 from typing import Any, TypeAlias
@@ -20,7 +20,7 @@ U64: TypeAlias = npt.NDArray[Any]
 Bool: TypeAlias = npt.NDArray[Any]
 
 Ids: TypeAlias = npt.NDArray[Any]
-"""Components: uint16, or uint32 where the vocabulary has more than 65,536."""
+"""Components: uint16, or uint32 if the dimension exceeds 65,536."""
 
 Numeric: TypeAlias = npt.NDArray[Any]
-"""Any number type: the kernel is compiled for each."""
+"""Any numeric type; the kernel is compiled for each."""

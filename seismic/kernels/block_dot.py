@@ -1,6 +1,6 @@
-"""Scoring the documents of a shared block together: sums of weight x numerator, for each of the eight at once.
+"""Scores of a shared block's eight documents: sums of weight x numerator.
 
-With AVX-512 a row's codes are spread over eight lanes; the other form runs anywhere.
+With AVX-512 the codes of a row are expanded to eight lanes. The other form runs on any CPU.
 """
 
 from collections.abc import Callable, Iterator
@@ -39,7 +39,7 @@ def _to_float(builder: Any, value: Any, kind: Any, signed: bool) -> Any:
 def _each_hit(
     builder: Any, width: int, ids: Any, first: Any, last: Any, marks: Any, on_chunk: Callable[[Any, Any], None]
 ) -> Iterator[tuple[Any, Any]]:
-    """Emit a loop over the components that may be in the query: (where their 64 start, lane among them)."""
+    """Emit a loop over the components that may be in the query, as (start of a chunk of 64, lane within the chunk)."""
     pending = cgutils.alloca_once(builder, I64)
     with cgutils.for_range_slice(builder, first, last, I64(64)) as (chunk, _):
         hits, valid = emit_mask_64(builder, width, ids, chunk, builder.sub(last, chunk), marks)
@@ -53,7 +53,7 @@ def _each_hit(
 
 
 def _prefix_sums(builder: Any, counts: Any) -> Any:
-    """Inclusive, of eight lanes."""
+    """Return the inclusive prefix sums of eight lanes."""
     for step in (1, 2, 4):
         lanes = ir.Constant(_W8, [lane - step if lane >= step else 8 for lane in range(8)])
         counts = builder.add(counts, builder.shuffle_vector(counts, ir.Constant(_Q8, [0] * 8), lanes))
@@ -74,7 +74,7 @@ def _add_rows_by_signature(
     scales: Any,
     sums: Any,
 ) -> Any:
-    """float32: see `_add_rows_by_matches`."""
+    """The form of `_add_rows_by_matches` for AVX-512; returns float32."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         ids, bitmaps, values, table, query, units, out = (
@@ -88,7 +88,7 @@ def _add_rows_by_signature(
         words, places = cgutils.alloca_once(builder, _Q8), cgutils.alloca_once(builder, _Q8)
 
         def on_chunk(chunk: Any, valid: Any) -> None:
-            """Where the numerators of every eighth row begin."""
+            """Store where the numerators of every eighth row of the chunk begin."""
             eight = builder.bitcast(masked_load(builder, bitmaps, chunk, valid, B64), _Q8)
             counts = call(builder, "llvm.ctpop.v8i64", _Q8, [eight])
             running, base = _prefix_sums(builder, counts), builder.load(start)
@@ -135,7 +135,7 @@ def _add_own_by_signature(
     marks: Any,
     sums: Any,
 ) -> Any:
-    """See `_add_own_by_matches`."""
+    """The form of `_add_own_by_matches` for AVX-512."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         ids, values, limits, table, query, out = (
@@ -173,9 +173,11 @@ def _add_rows_by_matches(
     scales: F32,
     sums: F32,
 ) -> float:
-    """Put the sums of weight x numerator over rows first .. last - 1, whose numerators begin at `place`, into `sums`
-    float32 [BLOCK]; the sum, over rows, of the largest weight x numerator x scale of a document, `scales` float32
-    [BLOCK]."""
+    """Write the sums of weight x numerator over rows first .. last - 1 to `sums` float32 [BLOCK].
+
+    The rows' numerators begin at `place`. Returns the sum, over rows, of the largest weight x numerator x scale of any
+    document; `scales` float32 [BLOCK].
+    """
     sums[:] = 0
     largest, one, counted, table = np.float32(0), np.uint64(1), first, QueryTable(weights, signature)
     for chunk in range(first, last, 64):
@@ -186,15 +188,15 @@ def _add_rows_by_matches(
             while counted < row:
                 place += ones(np.uint64(documents[counted]))
                 counted += 1
-            weight, bits, at = weights[components[row]], np.uint64(documents[row]), np.uint64(place)
+            weight, bits, entry = weights[components[row]], np.uint64(documents[row]), np.uint64(place)
             top = np.float32(0)
             while bits != 0:
                 document = trailing_zeros(bits)
-                product = weight * np.float32(numerators[at])
+                product = weight * np.float32(numerators[entry])
                 sums[document] += product
                 top = max(top, product * scales[document])
                 bits &= bits - one
-                at += one
+                entry += one
             largest += top
     return largest
 
@@ -211,17 +213,19 @@ def _add_own_by_matches(
     signature: U8,
     sums: F32,
 ) -> None:
-    """Add weight x numerator of own components first .. last - 1 to the sums of their documents, whose `ends` count
-    from `start`."""
+    """Add weight x numerator of own components first .. last - 1 to the sums of their documents.
+
+    `ends` uint32 [BLOCK]: where each document's own components end, counted from `start`.
+    """
     one, document, table = np.uint64(1), 0, QueryTable(weights, signature)
     for chunk in range(first, last, 64):
         mask = matches(components, chunk, last, table)
         while mask != 0:
-            at = chunk + trailing_zeros(mask)
+            entry = chunk + trailing_zeros(mask)
             mask &= mask - one
-            while at - start >= np.int64(ends[document]):
+            while entry - start >= np.int64(ends[document]):
                 document += 1
-            sums[document] += weights[components[at]] * np.float32(numerators[at])
+            sums[document] += weights[components[entry]] * np.float32(numerators[entry])
 
 
 add_rows = _add_rows_by_signature if FORM == "avx512" else _add_rows_by_matches
@@ -230,8 +234,10 @@ add_own = _add_own_by_signature if FORM == "avx512" else _add_own_by_matches
 
 @jit(inline=True)
 def full_sums(shared: Shared, block: int, wanted: int, table: QueryTable, totals: F64) -> None:
-    """By document of a block [BLOCK], for those whose bit of `wanted` is set: weight x value in 1 / 256 of its scale,
-    added up in float64, as `full_score` does."""
+    """Write the full scores of the documents whose bit of `wanted` is set to `totals` [BLOCK], in 1/256 of the scale.
+
+    They are added in float64, in the order of `full_score`, so that a document has one score.
+    """
     totals[:] = 0
     one, first, last = np.uint64(1), np.int64(shared.starts[block]), np.int64(shared.starts[block + 1])
     place, counted = np.int64(shared.code_starts[block]), first
@@ -247,25 +253,25 @@ def full_sums(shared: Shared, block: int, wanted: int, table: QueryTable, totals
             chosen = bits & np.uint64(wanted)
             while chosen != 0:
                 lane = trailing_zeros(chosen)
-                at = np.uint64(place + ones(bits & ((one << np.uint64(lane)) - one)))
-                totals[lane] += weight * fine(shared.codes, shared.residuals, at)
+                entry = np.uint64(place + ones(bits & ((one << np.uint64(lane)) - one)))
+                totals[lane] += weight * fine(shared.codes, shared.residuals, entry)
                 chosen &= chosen - one
     start, last, document = np.int64(shared.own_starts[block]), np.int64(shared.own_starts[block + 1]), block * BLOCK
     for chunk in range(start, last, 64):
         mask = matches(shared.own_components, chunk, last, table)
         while mask != 0:
-            at = np.uint64(chunk + trailing_zeros(mask))
+            entry = np.uint64(chunk + trailing_zeros(mask))
             mask &= mask - one
-            while np.int64(at) - start >= np.int64(shared.own_ends[document]):
+            while np.int64(entry) - start >= np.int64(shared.own_ends[document]):
                 document += 1
             if wanted >> (document - block * BLOCK) & 1:
-                weight = np.float64(table.weights[shared.own_components[at]])
-                totals[document - block * BLOCK] += weight * fine(shared.own_codes, shared.own_residuals, at)
+                weight = np.float64(table.weights[shared.own_components[entry]])
+                totals[document - block * BLOCK] += weight * fine(shared.own_codes, shared.own_residuals, entry)
 
 
 @jit(inline=True)
 def wanted_of(positions: U32, at: int, count: int) -> int:
-    """A bit for each document of the block of positions[at] that positions[at:count], which ascend, name in a row."""
+    """Return a bit for each of positions[at:count] in the block of positions[at]; a block's positions are adjacent."""
     block, wanted = np.int64(positions[at]) // BLOCK, 0
     while at < count and np.int64(positions[at]) // BLOCK == block:
         wanted |= 1 << (np.int64(positions[at]) % BLOCK)

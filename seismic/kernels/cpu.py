@@ -1,4 +1,4 @@
-"""What this CPU can do, and which form of the kernels follows from it."""
+"""CPU features, and the form of the kernels that they allow."""
 
 import os
 import platform
@@ -20,19 +20,21 @@ NEEDED: dict[Form, tuple[str, ...]] = {
 }
 if ARM:
     NEEDED = {"shuffle": ("neon",), "portable": ()}
-"""The forms of this architecture, the best first, and the features of the CPU that each needs, by LLVM's names."""
+"""Forms of the kernels on this architecture, best first, and the CPU features each needs, in LLVM's names."""
 
 
 def features() -> frozenset[str]:
-    """What Numba compiles for: the features of this CPU, or those that NUMBA_CPU_FEATURES lists."""
+    """Return the features that Numba compiles for: those of this CPU, or of NUMBA_CPU_FEATURES."""
     listed = numba.config.CPU_FEATURES
     listed = codegen.get_host_cpu_features() if listed is None else listed
     found = {feature[1:] for feature in listed.split(",") if feature.startswith("+")}
-    return frozenset(found | {"neon"} if ARM else found)  # every 64-bit Arm has it, and LLVM does not always say so
+    return frozenset(
+        found | {"neon"} if ARM else found
+    )  # every 64-bit Arm CPU has it, but LLVM does not always report it
 
 
 def runnable() -> list[Form]:
-    """The forms that this CPU can run, the best first."""
+    """Return the forms that this CPU can run, best first."""
     if JIT_DISABLED:
         return ["portable"]
     return [form for form, needed in NEEDED.items() if features().issuperset(needed)]
@@ -52,9 +54,9 @@ def _choose() -> Form:
 
 
 def _wrong(message: str) -> ImportError:
-    """Nothing can be imported then, not even a class of errors: commands know it by its name."""
+    """Return the error for a bad setting. Nothing can be imported then, so commands recognise it by `name`."""
     return ImportError(message, name="SEISMIC_SIMD")
 
 
 FORM: Form = _choose()
-"""The form in use: the best one that the CPU can run, or that of SEISMIC_SIMD."""
+"""The form in use: the best that the CPU can run, or the one that SEISMIC_SIMD names."""

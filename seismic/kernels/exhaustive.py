@@ -1,4 +1,4 @@
-"""Scoring every document for many queries at once: what a search finds by looking at few of them."""
+"""Exhaustive search: score every document for many queries at once. A reference for measuring recall."""
 
 from typing import NamedTuple
 
@@ -10,11 +10,11 @@ from seismic.kernels.jit import jit
 
 
 class Best(NamedTuple):
-    """Queries, inverted, and the k best documents of each so far.
+    """Inverted queries, and the k best documents of each so far.
 
-    By component: ``starts`` int64 [dimension + 1] of ``rows`` int64 and ``weights`` float32, the queries that have it.
-    By query: ``sums`` float64, 0 between documents; ``sizes`` int64 of the heaps ``scores`` float32 and ``numbers``
-    int64 [queries, k].
+    ``starts`` int64 [dimension + 1]: component -> the queries that have it, ``rows`` int64 and ``weights`` float32. By
+    query: ``sums`` float64, 0 between documents; ``sizes`` int64 of the heaps ``scores`` float32 and ``numbers`` int64
+    [queries, k].
     """
 
     starts: I64
@@ -28,11 +28,11 @@ class Best(NamedTuple):
 
 @jit
 def add_documents(best: Best, indptr: I64, components: Ids, values: F32, first: int) -> None:
-    """Score the documents of a CSR triple, which are numbered from `first`."""
+    """Score the documents of a CSR triple, numbered from `first`."""
     k = best.scores.shape[1]
     for document in range(len(indptr) - 1):
-        for at in range(indptr[document], indptr[document + 1]):
-            component, value = np.int64(components[at]), np.float64(values[at])
+        for place in range(indptr[document], indptr[document + 1]):
+            component, value = np.int64(components[place]), np.float64(values[place])
             for entry in range(best.starts[component], best.starts[component + 1]):
                 best.sums[best.rows[entry]] += np.float64(best.weights[entry]) * value
         for row in range(len(best.sums)):
@@ -44,6 +44,6 @@ def add_documents(best: Best, indptr: I64, components: Ids, values: F32, first: 
 
 @jit
 def sort_best(best: Best) -> None:
-    """Order every heap, best first; what is left of it becomes score 0, number -1."""
+    """Sort every heap, best first, padded with score 0 and number -1."""
     for row in range(len(best.sizes)):
         heap.sort_best_first(best.scores[row], best.numbers[row], best.sizes[row])

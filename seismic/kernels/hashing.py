@@ -1,4 +1,4 @@
-"""Hashes of ids, to find documents by."""
+"""Hashes of document ids."""
 
 import numpy as np
 
@@ -8,8 +8,10 @@ from seismic.kernels.jit import jit
 
 @jit
 def hash_texts(starts: I64, text: U8, hashes: U64) -> None:
-    """FNV-1a, 64 bits, of the bytes starts[row] .. starts[row + 1] - 1 of each row, mixed once more so that ids that
-    differ in their last byte differ in all bits."""
+    """Write the 64-bit FNV-1a hash of text[starts[row] : starts[row + 1]] for each row.
+
+    A final mix makes ids that differ in their last byte differ in all bits.
+    """
     for row in range(len(starts) - 1):
         value = np.uint64(0xCBF29CE484222325)
         for at in range(starts[row], starts[row + 1]):

@@ -11,7 +11,7 @@ from seismic.kernels.jit import jit
 class Heads(NamedTuple):
     """The heaviest components of each document, heaviest first.
 
-    ``components`` uint16 or uint32 [n, cut], ``values`` float32 [n, cut]; ``counts`` int32 [n] says how many are there.
+    ``components`` uint16 or uint32 and ``values`` float32 [n, cut], of which row r has ``counts`` int32 [n].
     """
 
     components: Ids
@@ -21,9 +21,9 @@ class Heads(NamedTuple):
 
 @jit
 def select_heaviest(values: F32, start: int, stop: int, chosen: I64) -> int:
-    """Fill `chosen` with the places of the largest values[start:stop], largest first, earlier first among equals.
+    """Write the places of the largest of values[start:stop] to `chosen`, largest first, and return their number.
 
-    Insertion into a short sorted run: for a cut of 15 of 100 values it beats sorting them all. Returns how many.
+    Among equal values the earlier ranks first. Insertion into a short sorted run beats sorting all values.
     """
     cut, size = len(chosen), 0
     for place in range(start, stop):
@@ -32,18 +32,18 @@ def select_heaviest(values: F32, start: int, stop: int, chosen: I64) -> int:
             if value <= values[chosen[size - 1]]:
                 continue
             size -= 1
-        at = size
-        while at > 0 and values[chosen[at - 1]] < value:
-            chosen[at] = chosen[at - 1]
-            at -= 1
-        chosen[at] = place
+        rank = size
+        while rank > 0 and values[chosen[rank - 1]] < value:
+            chosen[rank] = chosen[rank - 1]
+            rank -= 1
+        chosen[rank] = place
         size += 1
     return size
 
 
 @jit
 def take_heads(indptr: I64, components: Ids, values: F32, first: int, last: int, heads: Heads) -> None:
-    """Fill `heads` for documents first .. last - 1 of a CSR triple."""
+    """Fill the heads of documents first .. last - 1 of a CSR triple."""
     chosen = np.empty(heads.components.shape[1], np.int64)
     for document in range(first, last):
         count = select_heaviest(values, indptr[document], indptr[document + 1], chosen)

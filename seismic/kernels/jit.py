@@ -1,4 +1,4 @@
-"""The decorator every kernel wears, and the folder where machine code is kept between processes."""
+"""The decorator of all kernels, and the folder that caches machine code between processes."""
 
 import os
 import warnings
@@ -16,7 +16,8 @@ F = TypeVar("F", bound=Callable[..., object])
 
 
 def _cache_folder() -> Path:
-    """One folder per state of the kernels' source: Numba does not see that a callee in another file changed."""
+    """Return the cache folder for this state of the kernels' source. Numba does not notice changes of callees in other
+    files."""
     digest = blake2b(FORM.encode(), digest_size=8)
     for source in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(source.read_bytes())
@@ -34,7 +35,7 @@ def _writable(folder: Path) -> bool:
         probe.unlink()
     except OSError as error:
         message = (
-            f"kernels will be compiled anew in every process: {folder} is not writable ({error}); set SEISMIC_CACHE_DIR"
+            f"kernels are compiled again in every process: {folder} is not writable ({error}); set SEISMIC_CACHE_DIR"
         )
         warnings.warn(message, RuntimeWarning, stacklevel=2)
         return False
@@ -47,7 +48,7 @@ CACHING = not JIT_DISABLED and _writable(CACHE_FOLDER)
 
 @contextmanager
 def _numba_cache_in(folder: Path) -> Iterator[None]:
-    """Numba reads its cache folder when a function is decorated; other users of Numba keep theirs."""
+    """Set the cache folder while a function is decorated, when Numba reads it. Other users of Numba keep theirs."""
     before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(folder)
     try:
         yield
@@ -60,11 +61,10 @@ def jit(function: F) -> F: ...
 @overload
 def jit(*, inline: bool = ..., allocates: bool = ...) -> Callable[[F], F]: ...
 def jit(function: F | None = None, *, inline: bool = False, allocates: bool = True) -> F | Callable[[F], F]:
-    """Compile without the GIL; NumPy's rules for division.
+    """Compile a kernel that runs without the GIL and divides by NumPy's rules.
 
-    `inline`: for what runs once per document or block. A call that passes a NamedTuple counts references of all its
-    arrays, which costs 300 ns; inlined, little of that is left. `allocates=False`: for what makes no arrays; it counts
-    no references at all.
+    `inline`: for functions called per document or block. A call that passes a NamedTuple counts references of all its
+    arrays; inlined, it hardly does. `allocates=False`: for functions that make no arrays; they count no references.
     """
 
     def compiled(function: F) -> F:

@@ -1,4 +1,4 @@
-"""Document order: k-means on documents' heads, so that neighbours in memory are neighbours in meaning."""
+"""Document order: k-means on the documents' heads, so that similar documents become neighbours."""
 
 from typing import NamedTuple
 
@@ -9,11 +9,11 @@ from seismic.kernels.heaviest import Heads, select_heaviest
 from seismic.kernels.jit import jit
 
 CHUNK = 64
-"""Scores compared at once."""
+"""Scores compared together."""
 
 
 class CentroidLists(NamedTuple):
-    """Centroids, inverted: ``starts`` int64 [dimension + 1] into ``clusters`` int32 and ``values`` float32."""
+    """Inverted centroids: ``starts`` int64 [dimension + 1] into ``clusters`` int32 and ``values`` float32."""
 
     starts: I64
     clusters: I32
@@ -22,7 +22,7 @@ class CentroidLists(NamedTuple):
 
 @jit
 def invert_centroids(centroids: Heads, dimension: int) -> CentroidLists:
-    """Component -> (cluster, value), clusters ascending, of centroids scaled to unit length."""
+    """Invert the centroids, scaled to unit length: component -> (cluster, value), clusters ascending."""
     starts = np.zeros(dimension + 1, np.int64)
     for cluster in range(len(centroids.counts)):
         for rank in range(centroids.counts[cluster]):
@@ -53,37 +53,39 @@ def assign_documents(
     last: int,
     cluster_of: I32,
 ) -> None:
-    """The nearest centroid, by inner product of heads, of documents first .. last - 1; ties: the lower cluster."""
+    """Assign documents first .. last - 1 to the centroid with the largest inner product, ties to the lower cluster."""
     scores = np.zeros(-(-n_clusters // CHUNK) * CHUNK, np.float32)
     bits = scores.view(np.int32)
     for document in range(first, last):
         scores[:] = 0
         for rank in range(heads.counts[document]):
             component, value = heads.components[document, rank], heads.values[document, rank]
-            for at in range(lists.starts[component], lists.starts[np.int64(component) + 1]):
-                scores[lists.clusters[at]] += value * lists.values[at]
+            for place in range(lists.starts[component], lists.starts[np.int64(component) + 1]):
+                scores[lists.clusters[place]] += value * lists.values[place]
         cluster_of[document] = _first_largest(bits)
 
 
 @jit
 def _first_largest(bits: I32) -> int:
-    """Where the largest of some floats >= 0 stands first, given their bits, which order as they do: LLVM vectorises a
-    maximum of integers, not of floats."""
-    largest, at = np.int32(-1), 0
+    """Return the first index of the largest of some floats >= 0, given as bits.
+
+    Bits of such floats order as the floats do, and LLVM vectorises a maximum of integers, not of floats.
+    """
+    largest, place = np.int32(-1), 0
     for chunk in range(0, len(bits), CHUNK):
         here = np.int32(0)
         for lane in range(CHUNK):
             here = max(here, bits[chunk + lane])
         if here > largest:
-            largest, at = here, chunk
-    while bits[at] != largest:
-        at += 1
-    return at
+            largest, place = here, chunk
+    while bits[place] != largest:
+        place += 1
+    return place
 
 
 @jit
 def group_by_cluster(cluster_of: I32, n_clusters: int) -> tuple[I64, U32]:
-    """(starts int64 [n_clusters + 1], documents uint32 [n]): members of each cluster, ascending."""
+    """Return the members of each cluster, ascending: starts int64 [n_clusters + 1] into documents uint32 [n]."""
     starts = np.zeros(n_clusters + 1, np.int64)
     for cluster in cluster_of:
         starts[cluster + 1] += 1
@@ -109,7 +111,7 @@ def update_centroids(
     last: int,
     centroids: Heads,
 ) -> None:
-    """Centroids first .. last - 1 become the heaviest components of the sum of their unit-length members.
+    """Set centroids first .. last - 1 to the heaviest components of the sum of their members, scaled to unit length.
 
     A cluster without members keeps its centroid.
     """
@@ -119,17 +121,17 @@ def update_centroids(
         count = 0
         for member in members[starts[cluster] : starts[cluster + 1]]:
             squares = np.float32(0)
-            for at in range(indptr[member], indptr[np.int64(member) + 1]):
-                squares += values[at] ** 2
+            for place in range(indptr[member], indptr[np.int64(member) + 1]):
+                squares += values[place] ** 2
             scale = np.float32(1) / np.sqrt(squares) if squares > 0 else np.float32(0)
-            for at in range(indptr[member], indptr[np.int64(member) + 1]):
-                if sums[components[at]] == 0:
-                    touched[count] = components[at]
+            for place in range(indptr[member], indptr[np.int64(member) + 1]):
+                if sums[components[place]] == 0:
+                    touched[count] = components[place]
                     count += 1
-                sums[components[at]] += values[at] * scale
-        for at in range(count):
-            weights[at] = sums[touched[at]]
-            sums[touched[at]] = 0
+                sums[components[place]] += values[place] * scale
+        for place in range(count):
+            weights[place] = sums[touched[place]]
+            sums[touched[place]] = 0
         if count > 0:
             centroids.counts[cluster] = select_heaviest(weights, 0, count, chosen)
             for rank in range(centroids.counts[cluster]):
@@ -149,9 +151,9 @@ def gather_vectors(
     out_components: Ids,
     out_values: F32,
 ) -> None:
-    """Copy vectors chosen[first:last] of a CSR triple, in that order, to where `out_indptr` says."""
+    """Copy vectors chosen[first:last] of a CSR triple to rows first .. last - 1 of another."""
     for row in range(first, last):
         start, length = indptr[chosen[row]], out_indptr[row + 1] - out_indptr[row]
-        for at in range(length):
-            out_components[out_indptr[row] + at] = components[start + at]
-            out_values[out_indptr[row] + at] = values[start + at]
+        for place in range(length):
+            out_components[out_indptr[row] + place] = components[start + place]
+            out_values[out_indptr[row] + place] = values[start + place]

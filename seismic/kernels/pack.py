@@ -1,13 +1,8 @@
-"""Shared blocks: which 8 documents of a window of neighbours go together.
+"""Packing: group the documents of a window of neighbours into blocks of 8.
 
-A block is visited when its bound reaches the k-th best score, so bounds should be low where no document scores high:
-the aim is the least sum of squared *masses*, a block's mass being the sum of its squared maxima. Squares keep any one
-block from collecting heavy documents: each holds one or two, and lighter ones that hide below their maxima.
-
-Blocks visited for the best 10 of 319,203 documents, packed within windows of 512 clustered ones: 79. Without packing,
-in random order within clusters of 40: 131; nearest to the centroid first: 127; longest first: 158. Blocks grown one by
-one by their least increase: 152; the least sum of masses: 184; recursive graph bisection of windows: 163 to 205. Swaps
-between packed blocks save another 2%, and 5% for the best 1,000, for ten times the time.
+A block is visited if its upper bound reaches the k-th score, so upper bounds should be low. Packing minimises the sum
+of squared *masses*, where the mass of a block is the sum of its squared maxima. The square keeps a single block from
+collecting the heavy documents: each block holds one or two, and lighter ones that hide below their maxima.
 """
 
 import numpy as np
@@ -17,16 +12,16 @@ from seismic.kernels.constants import BLOCK
 from seismic.kernels.jit import jit
 
 LANES = 128
-"""Blocks of a window, whose increases are added up side by side."""
+"""Blocks in a window, whose increases are added together."""
 
 PACKING_WINDOW = LANES * BLOCK
-"""Documents of a window. Windows of 128 let exact search visit 89 blocks, of 512 79, of 1,024 77, of 4,096 75."""
+"""Documents in a window. Larger windows hardly save visits."""
 
 FULL = 65535
-"""The mass of a window's heaviest document, in integer steps: sums of squares fit 16 bits."""
+"""The mass of a window's heaviest document in integer units, so that sums of squares fit 16 bits."""
 
 UNSEEN, ALONE = -1, -2
-"""In place of a component's row: not met so far in this window; met in one document, which needs no row."""
+"""In place of a component's row: not seen in this window; seen in a single document, which needs no row."""
 
 
 @jit
@@ -55,11 +50,11 @@ def pack_blocks(
         rows[:n_rows], masses[:], counts[:] = 0, 0, 0
         lightness = _lightness(indptr, values, documents)
         unit = FULL / max(-lightness.min(), 1e-300)
-        for at in np.argsort(lightness, kind="mergesort"):
-            begin, end = indptr[documents[at]], indptr[np.int64(documents[at]) + 1]
+        for rank in np.argsort(lightness, kind="mergesort"):
+            begin, end = indptr[documents[rank]], indptr[np.int64(documents[rank]) + 1]
             _find_increases(components, values, begin, end, unit, row_of, rows, increases)
             block = _cheapest(masses, increases, counts, len(documents))
-            packed[start + block * BLOCK + counts[block]] = documents[at]
+            packed[start + block * BLOCK + counts[block]] = documents[rank]
             counts[block] += 1
             masses[block] += increases[block]
             for place in range(begin, end):
@@ -76,7 +71,7 @@ def _square(value: float, unit: float) -> int:
 
 @jit
 def _number_rows(indptr: I64, components: Ids, documents: U32, row_of: I32) -> int:
-    """Give each component that some of the documents share a row; how many there are."""
+    """Give a row to each component that several documents share, and return the number of rows."""
     count = 0
     for document in documents:
         for place in range(indptr[document], indptr[np.int64(document) + 1]):
@@ -98,11 +93,11 @@ def _forget_rows(indptr: I64, components: Ids, documents: U32, row_of: I32) -> N
 
 @jit
 def _lightness(indptr: I64, values: F32, documents: U32) -> F64:
-    """Minus the mass of each document."""
+    """Return the negative mass of each document."""
     lightness = np.zeros(len(documents), np.float64)
-    for at in range(len(documents)):
-        for place in range(indptr[documents[at]], indptr[np.int64(documents[at]) + 1]):
-            lightness[at] -= np.float64(values[place]) * np.float64(values[place])
+    for rank in range(len(documents)):
+        for place in range(indptr[documents[rank]], indptr[np.int64(documents[rank]) + 1]):
+            lightness[rank] -= np.float64(values[place]) * np.float64(values[place])
     return lightness
 
 
@@ -110,22 +105,25 @@ def _lightness(indptr: I64, values: F32, documents: U32) -> F64:
 def _find_increases(
     components: Ids, values: F32, begin: int, end: int, unit: float, row_of: I32, rows: U16, increases: U16
 ) -> None:
-    """By how much a document would increase the mass of each block."""
+    """Compute by how much a document would increase the mass of each block.
+
+    increases[block] = sum over the document's components of max(0, its square - the block's square)
+    """
     increases[:], alone = 0, 0
     for place in range(begin, end):
         row, square = row_of[components[place]], _square(values[place], unit)
         if row < 0:
             alone += square
             continue
-        at = np.uint64(row)
+        unsigned = np.uint64(row)
         for lane in range(LANES):
-            increases[lane] += np.uint16(max(rows[at, lane], square) - rows[at, lane])
+            increases[lane] += np.uint16(max(rows[unsigned, lane], square) - rows[unsigned, lane])
     increases += np.uint16(alone)
 
 
 @jit
 def _cheapest(masses: I64, increases: U16, counts: I64, documents: int) -> int:
-    """The block with room, of a window of so many documents, whose squared mass increases least; ties: the first."""
+    """Return the non-full block whose squared mass grows least, the first of equals; the window has `documents`."""
     cheapest, least = -1, np.iinfo(np.int64).max
     for block in range(-(-documents // BLOCK)):
         if counts[block] < min(BLOCK, documents - block * BLOCK):

@@ -1,8 +1,8 @@
-"""The vectors of a shard's documents, by shared blocks of 8 neighbours.
+"""The vectors of a shard, in shared blocks of 8 neighbours.
 
-Neighbours are similar: of a block's components about a fifth are had by two or more of its documents, and most of a
-query's matches fall on those. They come first, row by row, with a code for each document that has them. The rest, each
-document's own components, are read only if one of the block's documents can still reach the top k.
+Neighbours are similar: several documents of a block share some of its components, and most matches of a query fall on
+those. The shared components come first, row by row, with a code for each document that has them. The others, each
+document's own components, are read only if a document of the block can still reach the top k.
 """
 
 from typing import NamedTuple
@@ -17,17 +17,17 @@ from seismic.kernels.simd import ones, prefetch, trailing_zeros
 
 
 class Shared(NamedTuple):
-    """Shared blocks. `value = scale x (code + residual / 256)`, as in the forward index. The layout `small` stores no
-    residuals: they are 0, and their arrays empty.
+    """Shared blocks: value = scale x (code + residual / 256), as in the forward index. A layout without residuals has
+    empty arrays of them.
 
-    By position: ``numbers`` uint32 document number within the shard, ``scales`` float32.
+    By position: ``numbers`` uint32: document number within the shard; ``scales`` float32.
 
     Shared components, row by row: ``starts`` int32 [blocks + 1], block -> rows. ``components`` uint16 or uint32,
     ascending within a block. ``documents`` uint8: bit i is set if document i of the block has the component.
-    ``code_starts`` int32 [blocks + 1] into ``codes`` uint8 and ``residuals`` int8: row by row, one for each set bit.
+    ``code_starts`` int32 [blocks + 1] into ``codes`` uint8 and ``residuals`` int8: row by row, one per set bit.
 
     Own components, document by document: ``own_starts`` int32 [blocks + 1] into ``own_components``, ``own_codes`` and
-    ``own_residuals``. ``own_ends`` uint32 [8 x blocks]: where those of each document end, from the block's start.
+    ``own_residuals``. ``own_ends`` uint32 [8 x blocks]: where each document's end, counted from the block's start.
     """
 
     numbers: U32
@@ -63,7 +63,7 @@ def count_shared(forward: Forward, first: int, last: int, dimension: int, rows: 
 
 @jit
 def fill_shared(forward: Forward, first: int, last: int, dimension: int, shared: Shared) -> None:
-    """Fill blocks first .. last - 1, given their starts; no residuals if there is no room for them."""
+    """Fill blocks first .. last - 1, given their starts. Residuals are left out if there is no room for them."""
     documents, touched = np.zeros(dimension, np.uint8), np.empty(dimension, np.int64)
     rows, places = np.empty(dimension, np.int64), np.empty(dimension, np.int64)
     for block in range(first, last):
@@ -82,13 +82,13 @@ def fill_shared(forward: Forward, first: int, last: int, dimension: int, shared:
 
 @jit
 def _fill_codes(forward: Forward, block: int, rows: I64, places: I64, shared: Shared) -> None:
-    """Deal out a block's codes to rows, or to own components where the row is -1."""
+    """Write a block's codes to their rows, or to own components where the row is -1."""
     first, last = block * BLOCK, min(block * BLOCK + BLOCK, len(forward.scales))
     own, whole = np.int64(shared.own_starts[block]), rounding_of(shared) > 0
     for position in range(first, last):
         shared.numbers[position], shared.scales[position] = forward.numbers[position], forward.scales[position]
-        for at in range(forward.starts[position], forward.starts[position + 1]):
-            component, code, residual = forward.components[at], forward.codes[at], forward.residuals[at]
+        for entry in range(forward.starts[position], forward.starts[position + 1]):
+            component, code, residual = forward.components[entry], forward.codes[entry], forward.residuals[entry]
             row = rows[component]
             if row < 0:
                 shared.own_components[own] = component
@@ -108,11 +108,11 @@ def _fill_codes(forward: Forward, block: int, rows: I64, places: I64, shared: Sh
 
 @jit
 def _mark_documents(forward: Forward, block: int, documents: U8, touched: I64) -> int:
-    """Set a bit for each of the block's documents in `documents` [dimension]; how many components were touched."""
+    """Set the bits of the block's documents in `documents` [dimension], and return the number of components touched."""
     count, first = 0, block * BLOCK
     for position in range(first, min(first + BLOCK, len(forward.scales))):
-        for at in range(forward.starts[position], forward.starts[position + 1]):
-            component = forward.components[at]
+        for entry in range(forward.starts[position], forward.starts[position + 1]):
+            component = forward.components[entry]
             if documents[component] == 0:
                 touched[count] = component
                 count += 1
@@ -122,7 +122,7 @@ def _mark_documents(forward: Forward, block: int, documents: U8, touched: I64) -
 
 @jit
 def bits_match(documents: U8, starts: I32, code_starts: I32) -> bool:
-    """Whether every block has as many bits in its rows of `documents` as it has codes."""
+    """Return whether every block has one code per bit set in its rows of `documents`."""
     for block in range(len(starts) - 1):
         bits = 0
         for row in range(starts[block], starts[block + 1]):
@@ -134,26 +134,26 @@ def bits_match(documents: U8, starts: I32, code_starts: I32) -> bool:
 
 @jit
 def count_components(shared: Shared, positions: U32, counts: I64) -> None:
-    """How many components each document at `positions` has, into `counts` int64 [n]."""
-    for at in range(len(positions)):
-        block, document = np.int64(positions[at]) // BLOCK, np.int64(positions[at]) % BLOCK
+    """Count the components of each document at `positions` in `counts` int64 [n]."""
+    for entry in range(len(positions)):
+        block, document = np.int64(positions[entry]) // BLOCK, np.int64(positions[entry]) % BLOCK
         ends = shared.own_ends[block * BLOCK : block * BLOCK + BLOCK]
-        counts[at] = np.int64(ends[document]) - (np.int64(ends[document - 1]) if document > 0 else 0)
+        counts[entry] = np.int64(ends[document]) - (np.int64(ends[document - 1]) if document > 0 else 0)
         for row in range(shared.starts[block], shared.starts[block + 1]):
-            counts[at] += (shared.documents[row] >> document) & 1
+            counts[entry] += (shared.documents[row] >> document) & 1
 
 
 @jit
 def restore(shared: Shared, positions: U32, indptr: I64, components: Ids, values: F32) -> None:
-    """The vectors at `positions` as float32 values, which `quantize` turns into the same codes, residuals and scales.
+    """Write the vectors at `positions` as float32 values, which `quantize` turns into the same codes and scales again.
 
-    So nothing is lost however often a vector is taken out of one index and put into another.
+    So nothing is lost when a vector moves from one index to another.
     """
-    for at in range(len(positions)):
-        position = np.int64(positions[at])
+    for entry in range(len(positions)):
+        position = np.int64(positions[entry])
         block, document = position // BLOCK, position % BLOCK
         scale = shared.scales[position]
-        largest = scale * np.float32(255)  # the value whose 255th part is the scale, which rounding may have missed
+        largest = scale * np.float32(255)  # divided by 255, it may miss the scale by a rounding error
         while largest / np.float32(255) < scale:
             largest = np.nextafter(largest, np.float32(np.inf))
         while largest / np.float32(255) > scale:
@@ -162,7 +162,7 @@ def restore(shared: Shared, positions: U32, indptr: I64, components: Ids, values
         end = own + np.int64(shared.own_ends[position])
         own += np.int64(shared.own_ends[position - 1]) if document > 0 else 0
         row, place = np.int64(shared.starts[block]), np.int64(shared.code_starts[block])
-        for target in range(indptr[at], indptr[at + 1]):
+        for target in range(indptr[entry], indptr[entry + 1]):
             while row < shared.starts[block + 1] and not (shared.documents[row] >> document) & 1:
                 place += ones(np.uint64(shared.documents[row]))
                 row += 1
@@ -182,18 +182,20 @@ def restore(shared: Shared, positions: U32, indptr: I64, components: Ids, values
 
 @jit(inline=True)
 def rounding_of(shared: Shared) -> float:
-    """What a stored value may differ from its code by, in units of the scale."""
+    """Return the largest difference of a stored value from its code, in units of the scale."""
     whole = len(shared.residuals) == len(shared.codes) and len(shared.own_residuals) == len(shared.own_codes)
     return 0.5 if whole else 0.0
 
 
 @jit(inline=True)
 def own_span(shared: Shared, block: int, mask: int) -> tuple[int, int]:
-    """Where own components begin and end, of the documents of a block whose bits of `mask` are set, of one at least,
-    and of those between them."""
+    """Return where the own components of some of a block's documents begin and end.
+
+    The documents are those from the lowest to the highest bit of `mask`, which is not 0.
+    """
     upto = mask | mask >> 1
     upto |= upto >> 2
-    upto |= upto >> 4  # all bits up to the highest that is set
+    upto |= upto >> 4  # all bits up to the highest one set
     first, start = block * BLOCK, np.int64(shared.own_starts[block])
     lowest, highest = np.int64(trailing_zeros(np.uint64(mask))), np.int64(ones(np.uint64(upto))) - 1
     before = np.int64(shared.own_ends[first + lowest - 1]) if lowest > 0 else 0
@@ -202,7 +204,7 @@ def own_span(shared: Shared, block: int, mask: int) -> tuple[int, int]:
 
 @jit(inline=True)
 def prefetch_rows(shared: Shared, block: int) -> None:
-    """Ask for every cache line of a block's shared components and codes, and what is said of its documents."""
+    """Prefetch a block's shared components and codes, and its documents' scales and ends."""
     prefetch(shared.scales, block * BLOCK)
     prefetch(shared.own_ends, block * BLOCK)
     first, last = np.int64(shared.starts[block]), np.int64(shared.starts[block + 1])
@@ -212,14 +214,14 @@ def prefetch_rows(shared: Shared, block: int) -> None:
 
 @jit(inline=True)
 def prefetch_own(shared: Shared, block: int, mask: int) -> None:
-    """Ask for every cache line of the own components and codes of some documents, as `own_span` says."""
+    """Prefetch the own components and codes of some documents; see `own_span`."""
     first, last = own_span(shared, block, mask)
     prefetch_vector(shared.own_components, shared.own_codes, first, last)
 
 
 @jit(inline=True)
 def prefetch_block(shared: Shared, block: int) -> None:
-    """Ask for all of a block, residuals included."""
+    """Prefetch all of a block, residuals included."""
     prefetch_rows(shared, block)
     prefetch_own(shared, block, 255)
     prefetch_bytes(shared.residuals, np.int64(shared.code_starts[block]), np.int64(shared.code_starts[block + 1]))

@@ -1,13 +1,12 @@
-"""Which of 64 components may be in the query: a filter that touches no memory but theirs.
+"""Signatures: which of 64 components may be in the query, a filter that reads no memory except the components.
 
-A component's hash is the low 16 bits of FACTOR x component; the lowest 3 bits choose a bit, the others a byte in each
-of two or three small tables, which hold that bit for every component of the query. What has its bit in all tables may
-be in the query; a few others pass, too: of a document's 85 components 0.3 (`avx512`) or 0.8 (`shuffle`) for a query of
-22. One signature of 1024 bits lets 1.7 pass.
+A component's hash is the low 16 bits of FACTOR x component. Its lowest 3 bits choose a bit, the others a byte in each
+of two or three small tables, where the bits of the query's components are set. A component whose bit is set in all
+tables may be in the query. False positives are rarer than with a single signature of 1,024 bits.
 
 - `avx512`: two tables of 64 bytes, by `vpermb`.
 - `shuffle`: three tables of 16 bytes, by `pshufb` or, on Arm, `tbl`. LLVM widens the former to AVX2 or AVX-512.
-- `portable`: none; a document's components are looked up.
+- `portable`: no tables; every component is looked up.
 """
 
 from collections.abc import Callable
@@ -24,7 +23,7 @@ from seismic.kernels.ir import I8, I16, I32, I64, call, data, load, masked_load,
 from seismic.kernels.jit import jit
 
 FACTOR = 40503
-"""Odd, so that all 16 bits of a component count; 2^16 / the golden ratio, as Knuth has it."""
+"""Odd, so that all 16 bits of a component count: 2^16 / the golden ratio (Knuth)."""
 
 LANES = 64
 
@@ -36,7 +35,7 @@ B16, B64, S32, S64 = (ir.VectorType(*kind) for kind in ((I8, 16), (I8, LANES), (
 
 @jit(inline=True)
 def _mark_64(signature: U8, component: int) -> None:
-    """Two tables of 64 bytes: bits 2-7 and 8-13 of the hash."""
+    """Mark a component in two tables of 64 bytes, by bits 2-7 and 8-13 of the hash."""
     hashed = (component * FACTOR) & 0xFFFF
     bit = 1 << (hashed & 7)
     signature[(hashed >> 2) & 63] |= bit
@@ -45,7 +44,7 @@ def _mark_64(signature: U8, component: int) -> None:
 
 @jit(inline=True)
 def _mark_16(signature: U8, component: int) -> None:
-    """Three tables of 16 bytes: bits 4-7, 8-11 and 12-15 of the hash."""
+    """Mark a component in three tables of 16 bytes, by bits 4-7, 8-11 and 12-15 of the hash."""
     hashed = (component * FACTOR) & 0xFFFF
     bit = 1 << (hashed & 7)
     signature[(hashed >> 4) & 15] |= bit
@@ -55,27 +54,27 @@ def _mark_16(signature: U8, component: int) -> None:
 
 @jit(inline=True)
 def _mark_nothing(signature: U8, component: int) -> None:
-    """Looking up needs no signature."""
+    """Do nothing: lookups need no signature."""
 
 
 # ---- matching ----------------------------------------------------------------------------------------------------
 
 
 def _hash(builder: Any, ids: Any) -> tuple[Any, Any]:
-    """Low and high bytes of the hashes of 64 components."""
+    """Return the low and high bytes of the hashes of 64 components."""
     short = builder.trunc(ids, S64) if ids.type.element.width > 16 else ids
     hashed = builder.mul(short, splat(S64, FACTOR))
     return builder.trunc(hashed, B64), builder.trunc(builder.lshr(hashed, splat(S64, 8)), B64)
 
 
 def _shift(builder: Any, octets: Any, bits: int) -> Any:
-    """Shift bytes to the right in pairs, as CPUs do: bits of a neighbour come in from above."""
+    """Shift bytes to the right in pairs, as CPUs do: bits of the neighbour come in from above."""
     pairs = builder.bitcast(octets, S32)
     return builder.bitcast(builder.lshr(pairs, splat(S32, bits)), B64)
 
 
 def _hits_64(builder: Any, ids: Any, table: Any) -> Any:
-    """`vpermb` reads the lowest 6 bits of an index, so that none needs to be cut off."""
+    """Test 64 components. `vpermb` reads only the lowest 6 bits of an index, so indices need no mask."""
 
     def look_up(octets: Any, index: Any) -> Any:
         return call(builder, "llvm.x86.avx512.permvar.qi.512", B64, [octets, index])
@@ -98,7 +97,7 @@ def _hits_16(builder: Any, ids: Any, table: Any) -> Any:
 
 
 def _look_up_16(builder: Any, octets: Any, index: Any) -> Any:
-    """octets[index % 16] in 64 lanes, by the instruction that does 16."""
+    """Return octets[index % 16] in 64 lanes, by an instruction that handles 16."""
     name = "llvm.aarch64.neon.tbl1.v16i8" if ARM else "llvm.x86.ssse3.pshuf.b.128"
     index = builder.and_(index, splat(B64, 15))
     parts = [call(builder, name, B16, [octets, part]) for part in _split(builder, index)]
@@ -122,11 +121,11 @@ def _lanes(numbers: range) -> ir.Constant:
 
 
 def _to_word(builder: Any, found: Any) -> Any:
-    """Bit b of the word: whether byte b is not 0."""
+    """Return a word whose bit b says whether byte b is not 0."""
     hits = builder.icmp_unsigned("!=", found, splat(B64, 0))
     if not ARM:
         return builder.bitcast(hits, I64)
-    # Arm has no instruction for it: give each byte its bit of eight, then add up neighbours three times.
+    # Arm has no instruction for this: give each byte its bit of eight, then add neighbours three times.
     bits = builder.and_(builder.sext(hits, B64), ir.Constant(B64, [1 << (lane % 8) for lane in range(LANES)]))
     parts = _split(builder, bits)
     while len(parts) > 1:
@@ -137,14 +136,13 @@ def _to_word(builder: Any, found: Any) -> Any:
 
 
 def _valid(builder: Any, remaining: Any) -> Any:
-    """A word of `remaining` ones, 64 at most."""
+    """Return a word whose lowest `remaining` bits are set, at most 64."""
     tail = builder.sub(builder.shl(I64(1), remaining), I64(1))
     return builder.select(builder.icmp_signed(">=", remaining, I64(LANES)), I64(-1), tail)
 
 
 def emit_mask_64(builder: Any, width: int, base: Any, at: Any, left: Any, table: Any) -> tuple[Any, Any]:
-    """Two words: which of the components at base[at], `width` bits each, may be in the query; which of them there
-    are."""
+    """Return two words: which of the components at base[at] of `width` bits may be in the query, and which exist."""
     valid = _valid(builder, left)
     ids = masked_load(builder, base, at, valid, ir.VectorType(ir.IntType(width), LANES))
     return builder.and_(_hits_64(builder, ids, table), valid), valid
@@ -152,7 +150,7 @@ def emit_mask_64(builder: Any, width: int, base: Any, at: Any, left: Any, table:
 
 @intrinsic
 def _mask_64(typingctx: Any, components: Any, start: Any, remaining: Any, signature: Any) -> Any:
-    """Loads are masked, so that nothing beyond `remaining` is touched."""
+    """The form for AVX-512: masked loads read nothing beyond `remaining`."""
 
     def codegen(context: Any, builder: Any, typed: Any, arguments: Any) -> Any:
         base, table = (data(context, builder, typed.args[at], arguments[at]) for at in (0, 3))
@@ -163,7 +161,7 @@ def _mask_64(typingctx: Any, components: Any, start: Any, remaining: Any, signat
 
 @intrinsic
 def _mask_16(typingctx: Any, components: Any, start: Any, remaining: Any, signature: Any) -> Any:
-    """Without masked loads: what is too near to the array's end is copied first."""
+    """The form without masked loads: components near the array's end are copied first."""
 
     def codegen(context: Any, builder: Any, typed: Any, arguments: Any) -> Any:
         array, at, left, table = arguments
@@ -186,9 +184,8 @@ def _mask_16(typingctx: Any, components: Any, start: Any, remaining: Any, signat
 MARKS: dict[Form, Callable[[U8, int], None]] = {"avx512": _mark_64, "shuffle": _mark_16, "portable": _mark_nothing}
 
 mark = MARKS[FORM]
-"""mark(signature, component): put a component of the query into its signature, uint8 [128], at first all 0."""
+"""mark(signature, component): add a component to the query's signature uint8 [128], which starts as all 0."""
 
 signature_mask: Callable[[Any, int, int, U8], int] = _mask_64 if FORM == "avx512" else _mask_16
 """signature_mask(components, start, remaining, signature): uint64 with bit b set if components[start + b] may be in
-the query, b < min(64, remaining). Reads nothing beyond the array, whatever follows it in memory. The form
-portable has no use for it."""
+the query, for b < min(64, remaining). Reads nothing beyond the array. The form `portable` does not use it."""

@@ -1,4 +1,4 @@
-"""The few instructions Numba has no words for, each with a form in plain Python."""
+"""Instructions that Numba cannot express, each with a form in plain Python."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,9 +14,8 @@ from seismic.kernels.ir import I1, I8, I16, I32, I64, broadcast, call, data, lar
 B32, S32, W32 = (ir.VectorType(element, 32) for element in (I8, I16, I32))
 F8 = ir.VectorType(ir.FloatType(), 8)
 
-AHEAD = 384
-"""Bytes of a row that are prefetched before they are added: CPUs follow fewer rows at once than a query has. Bounds of
-319,203 documents take 32 us for 39, those of 2,000,000 217 for 249; 256 bytes do as well, 640 less, 1,024 nothing."""
+BYTES_AHEAD = 384
+"""Bytes of a row prefetched before they are added. A query has more rows than the CPU's prefetcher follows."""
 
 
 def _emit_prefetch(builder: Any, address: Any) -> None:
@@ -36,7 +35,7 @@ def _prefetch(typingctx: Any, array: Any, index: Any) -> Any:
 @intrinsic
 def _stopped(typingctx: Any, flag: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        # Atomic, so that LLVM loads it anew each time; it is an ordinary load of the CPU.
+        # Atomic, so that LLVM loads it again each time. For the CPU it is an ordinary load.
         loaded = builder.load_atomic(data(context, builder, signature.args[0], arguments[0]), "monotonic", 1)
         return builder.icmp_unsigned("!=", loaded, I8(0))
 
@@ -60,18 +59,18 @@ def _ones(typingctx: Any, word: Any) -> Any:
 
 
 @intrinsic
-def _add_rows(typingctx: Any, bounds: Any, start: Any, codes: Any, offsets: Any, weights: Any, n_rows: Any) -> Any:
-    """uint16: see `add_rows`. Plain vector IR: LLVM finds the instructions of any CPU for it."""
+def _add_rows(typingctx: Any, sums: Any, start: Any, codes: Any, offsets: Any, weights: Any, n_rows: Any) -> Any:
+    """The compiled form of `add_rows`, uint16: plain vector IR, which LLVM translates for any CPU."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        sums, rows, places, factors = (data(context, builder, signature.args[i], arguments[i]) for i in (0, 2, 3, 4))
+        totals, rows, places, factors = (data(context, builder, signature.args[i], arguments[i]) for i in (0, 2, 3, 4))
         halves = [cgutils.alloca_once(builder, S32) for _ in range(2)]
         for half, total in enumerate(halves):
             at = builder.add(arguments[1], I64(32 * half))
-            builder.store(load(builder, sums, at, S32), total)
+            builder.store(load(builder, totals, at, S32), total)
         with cgutils.for_range_slice(builder, I64(0), arguments[5], I64(1)) as (row, _):
             place = builder.add(builder.load(builder.gep(places, [row])), arguments[1])
-            _emit_prefetch(builder, builder.gep(rows, [builder.add(place, I64(AHEAD))]))
+            _emit_prefetch(builder, builder.gep(rows, [builder.add(place, I64(BYTES_AHEAD))]))
             factor = builder.zext(broadcast(builder, builder.load(builder.gep(factors, [row])), S32), W32)
             for half, total in enumerate(halves):
                 narrow = load(builder, rows, builder.add(place, I64(32 * half)), B32)
@@ -80,30 +79,30 @@ def _add_rows(typingctx: Any, bounds: Any, start: Any, codes: Any, offsets: Any,
                 builder.store(builder.add(builder.load(total), builder.trunc(product, S32)), total)
         for half, total in enumerate(halves):
             at = builder.add(arguments[1], I64(32 * half))
-            target = builder.bitcast(builder.gep(sums, [at]), S32.as_pointer())
+            target = builder.bitcast(builder.gep(totals, [at]), S32.as_pointer())
             builder.store(builder.load(total), target).align = 2
         larger = call(builder, "llvm.umax.v32i16", S32, [builder.load(total) for total in halves])
         return call(builder, "llvm.vector.reduce.umax.v32i16", I16, [larger])
 
-    return types.uint16(bounds, types.int64, codes, offsets, weights, types.int64), codegen
+    return types.uint16(sums, types.int64, codes, offsets, weights, types.int64), codegen
 
 
 @intrinsic
-def _at_least(typingctx: Any, bounds: Any, start: Any, least: Any) -> Any:
-    """uint64: see `at_least`."""
+def _at_least(typingctx: Any, values: Any, start: Any, threshold: Any) -> Any:
+    """The compiled form of `at_least`, uint64."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         lanes = ir.VectorType(I16, 64)
-        values = load(builder, data(context, builder, signature.args[0], arguments[0]), arguments[1], lanes)
+        loaded = load(builder, data(context, builder, signature.args[0], arguments[0]), arguments[1], lanes)
         wanted = broadcast(builder, arguments[2], lanes)
-        return builder.bitcast(builder.icmp_unsigned(">=", values, wanted), I64)
+        return builder.bitcast(builder.icmp_unsigned(">=", loaded, wanted), I64)
 
-    return types.uint64(bounds, types.int64, types.uint16), codegen
+    return types.uint64(values, types.int64, types.uint16), codegen
 
 
 @intrinsic
-def _reaching(typingctx: Any, sums: Any, start: Any, scales: Any, first: Any, least: Any) -> Any:
-    """uint64: see `reaching`, which takes 16 at a time."""
+def _reaching(typingctx: Any, sums: Any, start: Any, scales: Any, first: Any, threshold: Any) -> Any:
+    """The compiled form of `reaching`, uint64; 16 lanes at a time."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         doubles, floats = ir.VectorType(ir.DoubleType(), 16), ir.VectorType(ir.FloatType(), 16)
@@ -122,7 +121,7 @@ def _reaching(typingctx: Any, sums: Any, start: Any, scales: Any, first: Any, le
 
 @intrinsic
 def _largest_of_eight(typingctx: Any, values: Any) -> Any:
-    """float32: see `largest_of_eight`."""
+    """The compiled form of `largest_of_eight`, float32."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return largest_lane(
@@ -133,8 +132,10 @@ def _largest_of_eight(typingctx: Any, values: Any) -> Any:
 
 
 @intrinsic
-def _eight_reaching(typingctx: Any, scales: Any, sums: Any, half: Any, rest: Any, factor: Any, least: Any) -> Any:
-    """int64: see `eight_reaching`."""
+def _eight_reaching(
+    typingctx: Any, scales: Any, sums: Any, code_error: Any, rest: Any, factor: Any, threshold: Any
+) -> Any:
+    """The compiled form of `eight_reaching`, int64."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         each, totals = (
@@ -150,11 +151,11 @@ def _eight_reaching(typingctx: Any, scales: Any, sums: Any, half: Any, rest: Any
 
 
 def _no_prefetch(array: Any, index: Any) -> None:
-    """Without JIT there is nothing to prefetch into."""
+    """Do nothing: plain Python cannot prefetch."""
 
 
 prefetch: Callable[[Any, int], None] = _no_prefetch if JIT_DISABLED else _prefetch
-"""prefetch(array, index): ask for the cache line of array[index]; any index is safe."""
+"""prefetch(array, index): prefetch the cache line of array[index]; any index is safe."""
 
 
 def _stopped_plainly(flag: Any) -> bool:
@@ -162,31 +163,35 @@ def _stopped_plainly(flag: Any) -> bool:
 
 
 stopped: Callable[[Any], bool] = _stopped_plainly if JIT_DISABLED else _stopped
-"""stopped(flag): whether flag[0] of a uint8 array is set, which any thread may do meanwhile."""
+"""stopped(flag): whether flag[0] of a uint8 array is set. Any thread may set it meanwhile."""
 
 
-def _add_rows_plainly(bounds: Any, start: int, codes: Any, offsets: Any, weights: Any, n_rows: int) -> int:
+def _add_rows_plainly(sums: Any, start: int, codes: Any, offsets: Any, weights: Any, n_rows: int) -> int:
     group = slice(start, start + 64)
     for offset, weight in zip(offsets[:n_rows], weights[:n_rows], strict=True):
         row = codes[offset + start : offset + start + 64].astype("uint32")
-        bounds[group] += (row * int(weight) >> 8).astype("uint16")
-    return int(bounds[group].max())
+        sums[group] += (row * int(weight) >> 8).astype("uint16")
+    return int(sums[group].max())
 
 
-def _at_least_plainly(bounds: Any, start: int, least: int) -> int:
-    return sum(1 << bit for bit in range(64) if bounds[start + bit] >= least)
+def _at_least_plainly(values: Any, start: int, threshold: int) -> int:
+    return sum(1 << bit for bit in range(64) if values[start + bit] >= threshold)
 
 
-def _reaching_plainly(sums: Any, start: int, scales: Any, first: int, least: float) -> int:
-    return sum(1 << bit for bit in range(64) if sums[start + bit] * float(scales[first + bit]) >= least)
+def _reaching_plainly(sums: Any, start: int, scales: Any, first: int, threshold: float) -> int:
+    return sum(1 << bit for bit in range(64) if sums[start + bit] * float(scales[first + bit]) >= threshold)
 
 
 def _largest_of_eight_plainly(values: Any) -> float:
     return values[:8].max()
 
 
-def _eight_reaching_plainly(scales: Any, sums: Any, half: float, rest: float, factor: float, least: float) -> int:
-    return sum(1 << lane for lane in range(8) if (scales[lane] * (sums[lane] + half) + rest) * factor >= least)
+def _eight_reaching_plainly(
+    scales: Any, sums: Any, code_error: float, rest: float, factor: float, threshold: float
+) -> int:
+    return sum(
+        1 << lane for lane in range(8) if (scales[lane] * (sums[lane] + code_error) + rest) * factor >= threshold
+    )
 
 
 def _trailing_zeros_plainly(word: int) -> int:
@@ -198,27 +203,27 @@ def _ones_plainly(word: int) -> int:
 
 
 ones: Callable[[int], int] = _ones_plainly if JIT_DISABLED else _ones
-"""ones(word): how many bits of a uint64 are set."""
+"""ones(word): number of set bits of a uint64."""
 
 trailing_zeros: Callable[[int], int] = _trailing_zeros_plainly if JIT_DISABLED else _trailing_zeros
 """trailing_zeros(word): position of the lowest set bit of a non-zero uint64."""
 
 add_rows: Callable[[Any, int, Any, Any, Any, int], int] = _add_rows_plainly if JIT_DISABLED else _add_rows
-"""add_rows(bounds, start, codes, offsets, weights, n_rows): bounds[start + i] += weights[r] x codes[offsets[r] +
-start + i] >> 8 for each row r and i < 64; the largest of these 64 bounds."""
+"""add_rows(sums, start, codes, offsets, weights, n_rows): for each row r and i < 64, sums[start + i] += weights[r] *
+codes[offsets[r] + start + i] >> 8. Returns the largest of these 64 sums."""
 
 at_least: Callable[[Any, int, int], int] = _at_least_plainly if JIT_DISABLED else _at_least
-"""at_least(bounds, start, least): uint64 with bit i set if bounds[start + i] >= least, i < 64."""
+"""at_least(values, start, threshold): uint64 with bit i set if values[start + i] >= threshold, for i < 64; uint16."""
 
 reaching: Callable[[Any, int, Any, int, float], int] = _reaching_plainly if JIT_DISABLED else _reaching
-"""reaching(sums, start, scales, first, least): uint64 with bit i set if sums[start + i] x scales[first + i] >= least,
-i < 64; float64 and float32."""
+"""reaching(sums, start, scales, first, threshold): uint64 with bit i set if sums[start + i] * scales[first + i] >=
+threshold, for i < 64; float64 and float32."""
 
 largest_of_eight: Callable[[Any], float] = _largest_of_eight_plainly if JIT_DISABLED else _largest_of_eight
-"""largest_of_eight(values): of the first eight of a float32 array, none of which is NaN."""
+"""largest_of_eight(values): largest of the first eight elements of a float32 array without NaN."""
 
 eight_reaching: Callable[[Any, Any, float, float, float, float], int] = (
     _eight_reaching_plainly if JIT_DISABLED else _eight_reaching
 )
-"""eight_reaching(scales, sums, half, rest, factor, least): int64 with bit i set if (scales[i] x (sums[i] + half) +
-rest) x factor >= least, i < 8; all float32."""
+"""eight_reaching(scales, sums, code_error, rest, factor, threshold): int64 with bit i set if (scales[i] * (sums[i] +
+code_error) + rest) * factor >= threshold, for i < 8; all float32."""

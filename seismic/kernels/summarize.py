@@ -1,4 +1,4 @@
-"""Summaries: what a query reads to estimate a list's blocks, cut to most of their mass, inverted list by list."""
+"""Summaries of list blocks, from which a query estimates them: cut to most of their mass, inverted list by list."""
 
 from typing import NamedTuple
 
@@ -10,23 +10,24 @@ from seismic.kernels.jit import jit
 from seismic.kernels.simd import trailing_zeros
 
 BUCKETS = 256
+"""Steps of value in which a document's mass is added."""
 
 CODE_BITS = 3
-"""Bits of a summary's code: 8 do not order blocks any better."""
+"""Bits of a code in a summary. More bits do not order blocks better."""
 
 MAX_CODE = (1 << CODE_BITS) - 1
 
 MAX_BLOCKS = 1 << (16 - CODE_BITS)
-"""Blocks of one list: an entry has 16 bits for its block's number and its code."""
+"""Largest number of blocks in a list: the 16 bits of an entry hold the block's number and the code."""
 
 MAX_SHAPES = 48
-"""Padded lengths of runs: 1 to MAX_BLOCKS."""
+"""Number of different padded lengths, from 1 to MAX_BLOCKS."""
 
 
 class Cut(NamedTuple):
-    """Vectors cut to their heaviest components: document -> counts[document] components from indptr[document] on.
+    """Vectors cut to their heaviest components: a document has counts[document] of them from indptr[document] on.
 
-    ``counts`` int32 [n]; ``components`` uint16 or uint32 and ``codes`` uint8 [nnz], of which the rest is not used.
+    ``counts`` int32 [n]; ``components`` uint16 or uint32 and ``codes`` uint8 [nnz], unused in between.
     """
 
     counts: I32
@@ -37,8 +38,8 @@ class Cut(NamedTuple):
 class Inverted(NamedTuple):
     """Inverted summaries of consecutive lists.
 
-    By list: ``shapes``, ``runs`` and ``entries`` int64 count. By shape: ``lengths`` uint16 and ``counts`` uint32. By
-    run: ``components``. By entry: ``values`` uint16, block within the list << CODE_BITS | code.
+    By list: the numbers of ``shapes``, ``runs`` and ``entries``, int64. By shape: ``lengths`` uint16 and ``counts``
+    uint32. By run: ``components``. By entry: ``values`` uint16, block within the list << CODE_BITS | code.
     """
 
     shapes: I64
@@ -51,8 +52,11 @@ class Inverted(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """By component: ``codes`` uint8 and ``fill`` int64 [dimension], 0 between lists; ``touched`` int64 [dimension].
-    By entry of a list: ``components`` int64, ``values`` uint16. By padded length: ``counts`` and ``places`` int64."""
+    """Scratch arrays of one range of lists.
+
+    By component: ``codes`` uint8 and ``fill`` int64 [dimension], 0 between lists; ``touched`` int64 [dimension]. By
+    entry of a list: ``components`` int64, ``values`` uint16. By padded length: ``counts`` and ``places`` int64.
+    """
 
     codes: U8
     fill: I64
@@ -65,7 +69,7 @@ class Scratch(NamedTuple):
 
 @jit
 def make_scratch(dimension: int, entries: int) -> Scratch:
-    """Scratch for lists of at most `entries` summary entries."""
+    """Make scratch arrays for lists of at most `entries` summary entries."""
     return Scratch(
         np.zeros(dimension, np.uint8),
         np.zeros(dimension, np.int64),
@@ -81,20 +85,20 @@ def make_scratch(dimension: int, entries: int) -> Scratch:
 def cut_vectors(
     indptr: I64, components: Ids, values: F32, scales: F32, first: int, last: int, energy: float, cut: Cut
 ) -> None:
-    """Cut documents first .. last - 1 to their heaviest components that hold `energy` of their L1 mass.
+    """Cut documents first .. last - 1 to the heaviest components that hold the share `energy` of their L1 mass.
 
-    Components within 1/256 of the document's largest value of each other stay or go together. A value becomes the
-    nearest multiple of its component's scale, at least one.
+    Components whose values fall in the same 1/256 of the document's largest value are kept or cut together. A value
+    becomes the nearest multiple of its component's scale, at least one.
     """
     mass = np.empty(BUCKETS, np.float32)
     for document in range(first, last):
         start, stop = indptr[document], indptr[document + 1]
         least, unit = _energy_bucket(values, start, stop, energy, mass)
         place = start
-        for at in range(start, stop):
-            if min(BUCKETS - 1, np.int64(values[at] * unit)) >= least:
-                cut.components[place] = components[at]
-                code = np.int64(np.rint(values[at] / scales[components[at]]))
+        for item in range(start, stop):
+            if min(BUCKETS - 1, np.int64(values[item] * unit)) >= least:
+                cut.components[place] = components[item]
+                code = np.int64(np.rint(values[item] / scales[components[item]]))
                 cut.codes[place] = min(max(code, 1), MAX_CODE)
                 place += 1
         cut.counts[document] = place - start
@@ -102,15 +106,15 @@ def cut_vectors(
 
 @jit
 def _energy_bucket(values: F32, start: int, stop: int, energy: float, mass: F32) -> tuple[int, float]:
-    """(The highest bucket such that it and those above hold `energy` of the mass, buckets per unit of value)."""
+    """Return the highest bucket that holds `energy` of the mass with those above it, and the buckets per unit."""
     largest, total = np.float32(0), np.float32(0)
-    for at in range(start, stop):
-        largest = max(largest, values[at])
+    for item in range(start, stop):
+        largest = max(largest, values[item])
     unit = np.float32(BUCKETS) / largest if largest > 0 else np.float32(0)
     mass[:] = 0
-    for at in range(start, stop):
-        mass[min(BUCKETS - 1, np.int64(values[at] * unit))] += values[at]
-        total += values[at]
+    for item in range(start, stop):
+        mass[min(BUCKETS - 1, np.int64(values[item] * unit))] += values[item]
+        total += values[item]
     kept, bucket = np.float32(0), BUCKETS
     while bucket > 0 and kept < np.float32(energy) * total:
         bucket -= 1
@@ -130,10 +134,10 @@ def summarize_lists(
     scratch: Scratch,
     out: Inverted,
 ) -> tuple[int, int, int]:
-    """Summarise the blocks of lists first .. last - 1 into `out`; (shapes, runs, entries) written.
+    """Summarise the blocks of lists first .. last - 1 into `out`, and return the shapes, runs and entries written.
 
-    A summary is the coordinate-wise maximum of its documents, as they are cut. Without components that fewer than
-    `rare` of a list's blocks have.
+    A summary is the coordinate-wise maximum of the block's cut documents. Components in less than the share `rare` of a
+    list's blocks are left out.
     """
     shapes, runs, entries = 0, 0, 0
     for component in range(first, last):
@@ -150,28 +154,28 @@ def summarize_lists(
 
 @jit
 def _summarize(indptr: I64, cut: Cut, member: int, number: int, scratch: Scratch, count: int) -> int:
-    """Append one block's summary to the list's entries; the new count."""
+    """Append a block's summary to the list's entries, and return their new number."""
     codes, begin = scratch.codes, count
     documents = np.uint64(member & 255)
     while documents != 0:
         document = (np.int64(member) >> 8) * BLOCK + np.int64(trailing_zeros(documents))
         documents &= documents - np.uint64(1)
-        for at in range(indptr[document], indptr[document] + cut.counts[document]):
-            component = cut.components[at]
+        for item in range(indptr[document], indptr[document] + cut.counts[document]):
+            component = cut.components[item]
             if codes[component] == 0:
                 scratch.components[count] = component
                 count += 1
-            codes[component] = max(codes[component], cut.codes[at])
-    for at in range(begin, count):
-        component = scratch.components[at]
-        scratch.values[at] = (number << CODE_BITS) | np.int64(codes[component])
+            codes[component] = max(codes[component], cut.codes[item])
+    for item in range(begin, count):
+        component = scratch.components[item]
+        scratch.values[item] = (number << CODE_BITS) | np.int64(codes[component])
         codes[component] = 0
     return count
 
 
 @jit
 def padded_length(length: int) -> tuple[int, int]:
-    """(Which of the padded lengths, that length): 1 to 8, then four to a doubling."""
+    """Return the index of the padded length, and the length: 1 to 8, then four per doubling."""
     if length <= 8:
         return length - 1, length
     step, which = 2, 8
@@ -186,10 +190,10 @@ def padded_length(length: int) -> tuple[int, int]:
 def _invert(
     count: int, least: int, scratch: Scratch, out: Inverted, row: int, shapes: int, runs: int, entries: int
 ) -> None:
-    """Write one list's runs of at least `least` entries, sorted by padded length, blocks ascending."""
+    """Write a list's runs of at least `least` entries, sorted by padded length, blocks ascending."""
     fill, touched, distinct = scratch.fill, scratch.touched, 0
-    for at in range(count):
-        component = scratch.components[at]
+    for item in range(count):
+        component = scratch.components[item]
         if fill[component] == 0:
             touched[distinct] = component
             distinct += 1
@@ -202,27 +206,29 @@ def _invert(
         out.values[entry + fill[component] : entry + padded] = 0
         fill[component] = entry
         entry += padded
-    for at in range(count):
-        place = fill[scratch.components[at]]
+    for item in range(count):
+        place = fill[scratch.components[item]]
         if place >= 0:
-            out.values[place] = scratch.values[at]
-            fill[scratch.components[at]] = place + 1
-    for at in range(distinct):
-        fill[touched[at]] = 0
+            out.values[place] = scratch.values[item]
+            fill[scratch.components[item]] = place + 1
+    for item in range(distinct):
+        fill[touched[item]] = 0
     out.entries[row] = entry - entries
 
 
 @jit
 def _place_runs(distinct: int, least: int, scratch: Scratch, out: Inverted, shapes: int, runs: int) -> tuple[int, int]:
-    """Counting sort of the touched components by padded length; (shapes, runs) written. `fill` becomes -1 where a run
-    is too short."""
+    """Sort the touched components by padded length, and return the shapes and runs written.
+
+    `fill` becomes -1 where a run is too short.
+    """
     fill, touched, counts, places = scratch.fill, scratch.touched, scratch.counts, scratch.places
     counts[:] = 0
-    for at in range(distinct):
-        if fill[touched[at]] < least:
-            fill[touched[at]] = -1
+    for item in range(distinct):
+        if fill[touched[item]] < least:
+            fill[touched[item]] = -1
         else:
-            counts[padded_length(fill[touched[at]])[0]] += 1
+            counts[padded_length(fill[touched[item]])[0]] += 1
     shape, run = shapes, runs
     for which in range(MAX_SHAPES):
         places[which] = run
@@ -231,15 +237,15 @@ def _place_runs(distinct: int, least: int, scratch: Scratch, out: Inverted, shap
             out.counts[shape] = counts[which]
             shape += 1
     shape, upto = shapes - 1, runs
-    for at in range(distinct):
-        length = fill[touched[at]]
+    for item in range(distinct):
+        length = fill[touched[item]]
         if length >= 0:
             which = padded_length(length)[0]
-            out.components[places[which]] = touched[at]
+            out.components[places[which]] = touched[item]
             places[which] += 1
-    for at in range(runs, run):
-        if at == upto:
+    for item in range(runs, run):
+        if item == upto:
             shape += 1
             upto += np.int64(out.counts[shape])
-            out.lengths[shape] = padded_length(fill[out.components[at]])[1]
+            out.lengths[shape] = padded_length(fill[out.components[item]])[1]
     return shape + 1 - shapes, run - runs

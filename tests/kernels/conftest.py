@@ -1,6 +1,6 @@
-"""Fixtures of the kernels' tests. All of them also pass with NUMBA_DISABLE_JIT=1, where kernels are plain Python."""
+"""Helpers of the kernels' tests, which also pass with NUMBA_DISABLE_JIT=1, where kernels are plain Python."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import FunctionType
 from typing import Any
 
@@ -22,7 +22,7 @@ def needs(form: Form) -> pytest.MarkDecorator:
 
 
 def in_forms(lookup: Callable[..., Any], by_signature: Callable[..., Any]) -> pytest.MarkDecorator:
-    """A kernel in every form that this CPU can run, and what marks that form's signatures, as `form` and `mark`."""
+    """Parametrise a test with each form that this CPU can run: the kernel as `form`, its marking function as `mark`."""
     cases = [pytest.param(lookup, signature.MARKS["portable"], id="portable")]
     for form in VECTOR_FORMS:
         cases.append(pytest.param(rebuilt(by_signature, form), signature.MARKS[form], id=form, marks=needs(form)))
@@ -30,7 +30,7 @@ def in_forms(lookup: Callable[..., Any], by_signature: Callable[..., Any]) -> py
 
 
 def rebuilt(kernel: Callable[..., Any], form: Form) -> Callable[..., Any]:
-    """`kernel` compiled with the `signature_mask` of another form; never cached, for its name in the cache is taken."""
+    """Compile `kernel` with the `signature_mask` of another form. Not cached, as its name in the cache is taken."""
     plain = getattr(kernel, "py_func", kernel)
     names = {**plain.__globals__, "signature_mask": VECTOR_FORMS[form]}
     compiled: Callable[..., Any] = numba.njit(error_model="numpy")(FunctionType(plain.__code__, names))
@@ -38,15 +38,8 @@ def rebuilt(kernel: Callable[..., Any], form: Form) -> Callable[..., Any]:
 
 
 def signed(mark: Callable[..., None], components: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    """The signature of a query's components."""
+    """Return the signature of a query's components."""
     signature = np.zeros(128, np.uint8)
     for component in components:
         mark(signature, component)
     return signature
-
-
-@pytest.fixture(scope="module")
-def wrapping_hash() -> Iterator[None]:
-    """Without the JIT, NumPy warns where hashes wrap around on purpose."""
-    with np.errstate(over="ignore"):
-        yield

@@ -11,7 +11,7 @@ from seismic.kernels.scan import search_scan_batch
 from seismic.kernels.topk import Queries, TopK
 from seismic.kernels.upper_bounds import add_upper_bounds, restrict
 from tests import naive, samples
-from tests.kernels.test_exact import ALL_DENSE, SOME_DENSE, Found, Shard, search, shard_of
+from tests.kernels.shards import ALL_DENSE, SOME_DENSE, Found, Shard, search, shard_of
 from tests.naive import Row
 
 

@@ -13,7 +13,7 @@ from seismic.kernels.score import Forward
 from seismic.kernels.shared import Shared, rounding_of
 from seismic.layouts import LAYOUTS
 from tests import naive, samples
-from tests.kernels.test_exact import Shard, assert_exact, search
+from tests.kernels.shards import Shard, assert_exact, search
 from tests.kernels.test_shared import restored
 
 ANY_SIZE = st.floats(2.0**-49, 2.0**49, width=32)

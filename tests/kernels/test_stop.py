@@ -12,7 +12,7 @@ from seismic.kernels.cpu import JIT_DISABLED
 from seismic.kernels.lists import make_workspace, padded
 from seismic.kernels.topk import Queries, TopK
 from tests import naive, samples
-from tests.kernels.test_exact import ALL, SOME_DENSE, shard_of
+from tests.kernels.shards import ALL, SOME_DENSE, shard_of
 from tests.kernels.test_traverse import Case
 
 VECTORS = samples.random_vectors(400, per_vector=8)

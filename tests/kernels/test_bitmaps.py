@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seismic.kernels.windows import count_bits, flip
+from seismic.kernels.bitmaps import count_bits, flip
 
 
 @given(documents=st.integers(1, 300), data=st.data())

@@ -9,7 +9,7 @@ from seismic.kernels.simd import ones
 
 @jit(allocates=False)
 def flip(positions: U32, first: int, last: int, bits: U8) -> None:
-    """Turn the bits of the documents at positions[first:last], of uint8 [blocks]."""
+    """Flip the bits of the documents at positions[first:last] in `bits` uint8 [blocks]."""
     for at in range(first, last):
         position = positions[at]
         bits[position >> np.uint32(3)] ^= np.uint8(1) << np.uint8(position & np.uint32(7))
@@ -17,7 +17,7 @@ def flip(positions: U32, first: int, last: int, bits: U8) -> None:
 
 @jit(allocates=False)
 def count_bits(bits: U8) -> int:
-    """How many are set."""
+    """Return the number of set bits."""
     total = 0
     for byte in bits:
         total += ones(np.uint64(byte))
