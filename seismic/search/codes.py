@@ -129,9 +129,9 @@ def _unify(parts: list[pa.Array]) -> Unified:
     if len(parts) == 1:
         values, of_shard = parts[0], [np.arange(len(parts[0]))]
     else:
-        encoded = pa.chunked_array(parts).dictionary_encode().unify_dictionaries()
-        values = encoded.chunk(0).dictionary
-        of_shard = [chunk.indices.to_numpy().astype(np.int64) for chunk in encoded.chunks]
+        encoded = pa.concat_arrays(parts).dictionary_encode()
+        values, ends = encoded.dictionary, np.cumsum([len(part) for part in parts])
+        of_shard = np.split(encoded.indices.to_numpy().astype(np.int64), ends[:-1])
     current().check()
     sortable = values.cast(pa.uint8()) if pa.types.is_boolean(values.type) else values
     ranks = np.empty(len(values), np.int64)

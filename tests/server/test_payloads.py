@@ -76,6 +76,7 @@ async def test_values_in_answers_can_be_sent_back(running: Any, tmp_path: Path) 
         request = {"query": {"indices": [1], "values": [1.0]}}
         request |= {"group_by": {"key": "nanos"}, "facets": [{"key": "nanos"}]}
         answer = await client.post(f"{url}/search", json=request)
+        assert answer.status_code == 200, answer.text
         assert answer.json()["facets"] == {"nanos": [{"value": GIVEN["nanos"], "count": 1}]}
         assert answer.json()["groups"][0]["value"] == GIVEN["nanos"]
         wrong = {**document, "payload": {"year": 2020.5}}
