@@ -14,7 +14,7 @@ from starlette.routing import Mount
 
 import seismic
 from seismic_server.access.admission import Admission
-from seismic_server.discovery import discover_collections, warm_up
+from seismic_server.discovery import Discovery, warm_up
 from seismic_server.http.direct import direct_routes
 from seismic_server.http.errors import HANDLERS
 from seismic_server.http.head import Head
@@ -104,7 +104,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     service.pool.start()
     background = [asyncio.create_task(_warm_up(service))]
     background += [asyncio.create_task(refresher.run()) for refresher in service.refreshers.values()]
-    background += [asyncio.create_task(discover_collections(service))]
+    background += [asyncio.create_task(Discovery(service).run())]
     yield
     for task in background:
         task.cancel()

@@ -1,44 +1,85 @@
-"""Discovery of collections that appear while the service runs. They are warmed up before they are served."""
+"""Discovery of collections that appear, change their folder or become readable while the service runs."""
 
 import asyncio
+import time
 from pathlib import Path
 
 import structlog
 
-import seismic
-from seismic import EncoderError, Index
-from seismic_server.collections.served import Collection, folders_in
+from seismic import EncoderError, Index, IndexNotFoundError
+from seismic_server.collections.folders import collection_folders
+from seismic_server.collections.served import Collection, open_collection
 from seismic_server.service import Service
 
 LOOK_SECONDS = 1.0
-"""Interval between two looks at the folder of collections."""
+"""Interval between two looks at the directory, and before the first retry of a collection that cannot be opened."""
+
+LONGEST_PAUSE = 60.0
+"""Longest interval between two retries, which double."""
 
 log = structlog.get_logger("server")
 
 
-async def discover_collections(service: Service) -> None:
-    """Look for new collections forever, and refresh those that were found.
+class Discovery:
+    """Looks for collections to open: new ones, links that point elsewhere now, and earlier failures.
 
-    A collection that cannot be opened, perhaps because it is still being copied, is tried again.
+    A collection is warmed up before it is served.
     """
-    directory, broken, refreshers = service.settings.directory, set[Path](), list[asyncio.Task[None]]()
-    try:
-        while True:
-            await asyncio.sleep(LOOK_SECONDS)
-            for folder in await service.threads.run(_new_folders, service, directory):
-                try:
-                    index = await service.threads.run(_opened, service, folder)
-                except Exception as error:
-                    if folder not in broken:
-                        log.error("new collection cannot be served", collection=folder.name, reason=str(error))
-                    broken.add(folder)
-                else:
-                    broken.discard(folder)
-                    refreshers.append(asyncio.create_task(service.serve(Collection(index, "ready")).run()))
-                    log.info("collection is ready", collection=index.name, generation=index.generation)
-    finally:
-        for refresher in refreshers:
-            refresher.cancel()
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._retries = {name: (time.monotonic(), LOOK_SECONDS) for name in service.collections.unavailable}
+        self._refreshers: list[asyncio.Task[None]] = []
+
+    async def run(self) -> None:
+        """Look forever, and refresh the collections that were found."""
+        try:
+            while True:
+                await asyncio.sleep(LOOK_SECONDS)
+                for name, folder in (await self._service.threads.run(self._to_open)).items():
+                    await self._open(name, folder)
+        finally:
+            for refresher in self._refreshers:
+                refresher.cancel()
+
+    def _to_open(self) -> dict[str, Path]:
+        """Return the collections to open: name to folder."""
+        collections = self._service.collections
+        try:
+            folders = collection_folders(self._service.settings.directory)
+        except (OSError, IndexNotFoundError):  # the directory is being moved, or its disk is gone for a while
+            return {}
+        for name in collections.unavailable.keys() - folders.keys():
+            collections.forget(name)
+        now, wanted = time.monotonic(), {}
+        for name, folder in folders.items():
+            served = collections.get(name)
+            due, _ = self._retries.get(name, (now, LOOK_SECONDS))
+            if due <= now and (served is None or served.folder != folder):
+                wanted[name] = folder
+        return wanted
+
+    async def _open(self, name: str, folder: Path) -> None:
+        service = self._service
+        try:
+            index = await service.threads.run(self._warm_index, name, folder)
+        except Exception as error:  # perhaps still being copied
+            _, pause = self._retries.get(name, (0.0, LOOK_SECONDS))
+            self._retries[name] = (time.monotonic() + pause, min(2 * pause, LONGEST_PAUSE))
+            if service.collections.get(name) is None:
+                service.collections.set_unavailable(name, error)
+            else:
+                log.error("link points to a folder that cannot be opened", collection=name, reason=str(error))
+            return
+        self._retries.pop(name, None)
+        self._refreshers.append(asyncio.create_task(service.serve(Collection(index, "ready")).run()))
+        log.info("collection is ready", collection=name, generation=index.generation)
+
+    def _warm_index(self, name: str, folder: Path) -> Index:
+        index = open_collection(name, folder, self._service.settings.verify)
+        warm_up(index)
+        index.warm_up(changes=True)
+        return index
 
 
 def warm_up(index: Index) -> None:
@@ -52,17 +93,3 @@ def warm_up(index: Index) -> None:
             index.encoder.encode_queries(["warm up"])
         except EncoderError as error:
             log.warning("encoder cannot be loaded; texts are refused", collection=index.name, reason=str(error))
-
-
-def _new_folders(service: Service, directory: Path) -> list[Path]:
-    try:
-        return [folder for folder in folders_in(directory) if folder.name not in service.collections]
-    except OSError:  # the folder is being moved, or its disk is gone for a while
-        return []
-
-
-def _opened(service: Service, folder: Path) -> Index:
-    index = seismic.open(folder, verify=service.settings.verify)
-    warm_up(index)
-    index.warm_up(changes=True)
-    return index

@@ -77,10 +77,13 @@ class Service:
         return service
 
     def serve(self, collection: Collection) -> Refresher:
-        """Add a collection, and return its refresher, which the caller runs."""
-        name, folder = collection.index.name, collection.index.view.collection
+        """Add or replace a collection, and return its refresher, which the caller runs."""
+        name = collection.name
+        if name in self.refreshers:
+            self.refreshers[name].retire()
         refresher = self.refreshers[name] = Refresher(collection, self.settings, self.threads, self.metrics)
-        self.committers[name] = Committer(partial(Writer, folder), refresher, self.threads, self.settings.queue)
+        writer = partial(Writer, collection.folder)
+        self.committers[name] = Committer(writer, refresher, self.threads, self.settings.queue)
         self.collections.add(collection)
         return refresher
 

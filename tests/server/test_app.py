@@ -50,6 +50,8 @@ async def test_collections(running, tiny):
         assert (await client.get("/v1/collections/tiny")).json() == listed[1]
         assert (await client.get("/readyz")).json() == {
             "status": "ready",
+            "ready": 2,
+            "unavailable": 0,
             "collections": [{"name": one, "generation": "000001"} for one in ("also", "tiny")],
         }
 

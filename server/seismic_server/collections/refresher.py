@@ -36,12 +36,13 @@ class Refresher:
         self._collection, self._settings, self._threads = collection, settings, threads
         self._reloads = metrics.reloads
         self._folder = collection.index.view.collection
+        self._retired = False
         self._seen: Any = None
         self._compaction: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
-        """Look for changes a few times a second, forever."""
-        while True:
+        """Look for changes a few times a second, until another collection replaces this one."""
+        while not self._retired:
             await asyncio.sleep(self._settings.reload_ms / 1000)
             if (stamp := _stamp(self._folder, self._collection.index.generation)) != self._seen:
                 await self._threads.run(self.refresh)
@@ -96,6 +97,10 @@ class Refresher:
             await asyncio.sleep(RETRY_SECONDS)
         else:
             log.info("compacted", collection=self._collection.index.name)
+
+    def retire(self) -> None:
+        """End `run` soon."""
+        self._retired = True
 
     async def stop(self) -> None:
         """Cancel a running compaction."""

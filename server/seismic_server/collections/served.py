@@ -1,20 +1,24 @@
-"""The served collections."""
+"""The served collections, and those that cannot be opened."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
+
+import structlog
 
 import seismic
 from seismic import Index, IndexNotFoundError
 from seismic.errors import NotReadyError
 from seismic.params import Verify
-from seismic.store.collection import is_collection
+from seismic_server.collections.folders import collection_folders
 
 State: TypeAlias = Literal["warming", "ready", "failed"]
 
+log = structlog.get_logger("server")
+
 _WHY_NOT = {
-    "warming": "is warming up; try again shortly, or wait for /readyz",
+    "warming": "is warming up; retry shortly, or wait for /readyz",
     "failed": "failed to warm up; the server's log has the cause",
 }
 
@@ -28,45 +32,85 @@ class Collection:
     problem: str | None = None
     """Why the index is not up to date. Searches are answered from what is open."""
 
+    @property
+    def name(self) -> str:
+        """The name of its entry in the served directory, which may be a symbolic link."""
+        return self.index.name
+
+    @property
+    def folder(self) -> Path:
+        """The real folder."""
+        return self.index.view.collection
+
 
 class Collections:
-    """Collections by name."""
+    """Collections by name. `unavailable` has the others: name to the reason why it cannot be opened."""
 
-    def __init__(self, indexes: list[Index]) -> None:
-        self._by_name = {index.name: Collection(index) for index in indexes}
+    def __init__(self) -> None:
+        self._by_name: dict[str, Collection] = {}
+        self.unavailable: Mapping[str, str] = {}
 
     @classmethod
     def open(cls, directory: Path, verify: Verify) -> "Collections":
-        """Open every collection in `directory`, or `directory` itself if it is a collection. Raises StorageError."""
-        return cls([seismic.open(folder, verify=verify) for folder in _collection_folders(directory)])
+        """Open every collection in `directory`, or `directory` itself. Raises IndexNotFoundError if there is none."""
+        collections = cls()
+        for name, folder in collection_folders(directory).items():
+            try:
+                collections.add(Collection(open_collection(name, folder, verify)))
+            except Exception as error:
+                collections.set_unavailable(name, error)
+        return collections
 
     def add(self, collection: Collection) -> None:
-        """Add a collection. Running iterations do not see it."""
-        self._by_name = dict(sorted((self._by_name | {collection.index.name: collection}).items()))
+        """Add a collection, or replace the one of its name. Running iterations do not see it."""
+        self._by_name = dict(sorted((self._by_name | {collection.name: collection}).items()))
+        self.unavailable = {name: why for name, why in self.unavailable.items() if name != collection.name}
 
-    def __contains__(self, name: str) -> bool:
-        return name in self._by_name
+    def set_unavailable(self, name: str, error: Exception) -> None:
+        """Note that a collection cannot be opened, and log a new reason."""
+        why = f"cannot be opened ({type(error).__name__}; the server's log has the cause)"
+        if self.unavailable.get(name) != why:
+            log.error("collection cannot be opened", collection=name, reason=str(error))
+        self.unavailable = dict(sorted({**self.unavailable, name: why}.items()))
+
+    def forget(self, name: str) -> None:
+        """Drop an unavailable collection whose folder is gone."""
+        self.unavailable = {other: why for other, why in self.unavailable.items() if other != name}
+
+    def get(self, name: str) -> Collection | None:
+        """Return an opened collection, or None."""
+        return self._by_name.get(name)
 
     def __iter__(self) -> Iterator[Collection]:
         return iter(self._by_name.values())
 
     def __getitem__(self, name: str) -> Collection:
-        if name not in self._by_name:
-            raise IndexNotFoundError(f"found no collection '{name}'; GET /v1/collections lists those served")
-        return self._by_name[name]
+        if name in self._by_name:
+            return self._by_name[name]
+        if name in self.unavailable:
+            raise NotReadyError(f"collection '{name}' {self.unavailable[name]}")
+        raise IndexNotFoundError(f"found no collection '{name}'; GET /v1/collections lists those served")
 
     def ready(self, name: str) -> Index:
         """Return the index of a ready collection. Raises IndexNotFoundError and NotReadyError."""
-        return _ready(self[name])
+        collection = self[name]
+        if collection.state != "ready":
+            raise NotReadyError(f"collection '{name}' {_WHY_NOT[collection.state]}")
+        return collection.index
 
-    def check_ready(self) -> None:
-        """Raise NotReadyError, with the number of ready ones, for the first collection that is not ready."""
-        ready = sum(collection.state == "ready" for collection in self)
-        for collection in self:
-            try:
-                _ready(collection)
-            except NotReadyError as error:
-                raise NotReadyError(f"{ready} of {len(self._by_name)} collections are ready; {error}") from None
+    def check_ready(self, *, named: bool) -> None:
+        """Raise NotReadyError while a collection is warming up, or if none of them is ready.
+
+        Otherwise one damaged collection would keep traffic from the others. `named`: whether the error may name them.
+        """
+        opened = list(self)
+        ready, total = sum(one.state == "ready" for one in opened), len(opened) + len(self.unavailable)
+        if ready == total or (ready and not any(one.state == "warming" for one in opened)):
+            return
+        why = [f"'{one.name}' {_WHY_NOT[one.state]}" for one in opened if one.state != "ready"]
+        why += [f"'{name}' {reason}" for name, reason in self.unavailable.items()]
+        detail = f"; collection {why[0]}" if named else ""
+        raise NotReadyError(f"{ready} of {total} collections are ready{detail}")
 
     def close(self) -> None:
         """Close every index. No search may be running."""
@@ -74,23 +118,8 @@ class Collections:
             collection.index.close()
 
 
-def _ready(collection: Collection) -> Index:
-    if collection.state == "ready":
-        return collection.index
-    raise NotReadyError(f"collection '{collection.index.name}' {_WHY_NOT[collection.state]}")
-
-
-def folders_in(directory: Path) -> list[Path]:
-    """Return the collections in a folder, ordered by name."""
-    return [folder for folder in sorted(directory.iterdir()) if is_collection(folder)]
-
-
-def _collection_folders(directory: Path) -> list[Path]:
-    if not directory.is_dir():
-        raise IndexNotFoundError(f"{directory}: no such folder, expected a collection or a folder of them")
-    if is_collection(directory):
-        return [directory.resolve()]
-    found = folders_in(directory)
-    if not found:
-        raise IndexNotFoundError(f"{directory}: found no collection there; make one with `seismic build`")
-    return found
+def open_collection(name: str, folder: Path, verify: Verify) -> Index:
+    """Open the collection in a folder under a name. Raises StorageError."""
+    index = seismic.open(folder, verify=verify)
+    index.name = name
+    return index

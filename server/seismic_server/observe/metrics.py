@@ -1,7 +1,7 @@
 """Prometheus metrics of requests, searches, the queue and the collections."""
 
 import resource
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Protocol
 
@@ -30,6 +30,16 @@ class CollectionState(Protocol):
     @property
     def problem(self) -> str | None:
         """Why it is not up to date."""
+
+
+class CollectionStates(Protocol):
+    """What metrics read of all collections."""
+
+    @property
+    def unavailable(self) -> Mapping[str, str]:
+        """Collections that cannot be opened: name to reason."""
+
+    def __iter__(self) -> Iterator[CollectionState]: ...
 
 
 class Metrics:
@@ -85,7 +95,7 @@ class Metrics:
         self.requests_of = cache(self.requests.labels)
         self._by_plan = cache(self._labelled)
 
-    def watch_collections(self, collections: Iterable[CollectionState]) -> None:
+    def watch_collections(self, collections: CollectionStates) -> None:
         """Export the state of collections."""
         self.registry.register(_States(collections))
 
@@ -116,13 +126,13 @@ class _Faults(Collector):
 class _States(Collector):
     """The state of the served collections at the time of the request."""
 
-    def __init__(self, collections: Iterable[CollectionState]) -> None:
+    def __init__(self, collections: CollectionStates) -> None:
         self._collections = collections
 
     def collect(self) -> Iterator[Metric]:
         names = {
             "seismic_collection_ready": "Whether the collection answers searches",
-            "seismic_collection_problem": "Whether a newer generation or change cannot be served",
+            "seismic_collection_problem": "Whether the collection, or a newer generation or change, cannot be served",
             "seismic_collection_generation": "Served generation",
             "seismic_collection_sequence": "Last change served",
             "seismic_collection_documents": "Documents, except deleted ones",
@@ -141,4 +151,7 @@ class _States(Collector):
             )
             for family, value in zip(families.values(), values, strict=True):
                 family.add_metric([index.name], value)
+        for name in self._collections.unavailable:
+            families["seismic_collection_ready"].add_metric([name], False)
+            families["seismic_collection_problem"].add_metric([name], True)
         yield from families.values()

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Request
 from seismic_server.collections.served import Collection
 from seismic_server.http.strict_route import StrictRoute
 from seismic_server.openapi import problems
-from seismic_server.schemas.bodies import CollectionInfo, CollectionList
+from seismic_server.schemas.bodies import CollectionInfo, CollectionList, Unavailable
 from seismic_server.service import ServiceDep
 
 router = APIRouter(prefix="/v1/collections", tags=["collections"], route_class=StrictRoute)
@@ -23,11 +23,16 @@ async def list_collections(request: Request, service: ServiceDep) -> CollectionL
     """List all collections that the key permits."""
     key = request.state.key
     allowed = None if key is None else key.collections
-    permitted = [one for one in service.collections if allowed is None or one.index.name in allowed]
-    return CollectionList(collections=[_describe(collection) for collection in permitted])
+    permitted = [one for one in service.collections if allowed is None or one.name in allowed]
+    unavailable = [
+        Unavailable(name=name, problem=problem)
+        for name, problem in service.collections.unavailable.items()
+        if allowed is None or name in allowed
+    ]
+    return CollectionList(collections=[_describe(collection) for collection in permitted], unavailable=unavailable)
 
 
-@router.post("/{name}:reload", responses=problems(404, 422), **BARE)
+@router.post("/{name}:reload", responses=problems(404, 422, 503), **BARE)
 async def reload_collection(name: Name, service: ServiceDep) -> CollectionInfo:
     """Switch to changes and generations of other processes now. The service does so a few times a second anyway.
 
@@ -38,7 +43,7 @@ async def reload_collection(name: Name, service: ServiceDep) -> CollectionInfo:
     return _describe(collection)
 
 
-@router.get("/{name}", responses=problems(404, 422), **BARE)
+@router.get("/{name}", responses=problems(404, 422, 503), **BARE)
 async def get_collection(name: Name, service: ServiceDep) -> CollectionInfo:
     """Return the state of a collection."""
     return _describe(service.collections[name])

@@ -47,7 +47,7 @@ async def warm_up(name: Name, service: ServiceDep) -> WarmUpAnswer:
     )
 
 
-@router.post("/v1/collections/{name}:verify", responses=problems(404, 422), response_model_exclude_none=True)
+@router.post("/v1/collections/{name}:verify", responses=problems(404, 422, 503), response_model_exclude_none=True)
 async def verify(name: Name, service: ServiceDep, verify: Hashes = "full") -> VerifyAnswer:
     """Look for damage in the files of the current generation and in the log. By default every byte is read."""
     started = time.perf_counter()

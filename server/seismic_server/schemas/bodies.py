@@ -155,10 +155,20 @@ class CollectionInfo(Schema):
     shards: int
 
 
+class Unavailable(Schema):
+    """A collection that cannot be opened."""
+
+    name: str
+    problem: str
+    """Why it cannot be opened. The service retries, first after a second, then less often."""
+
+
 class CollectionList(Schema):
     """All collections, ordered by name."""
 
     collections: list[CollectionInfo]
+    unavailable: list[Unavailable]
+    """Collections that cannot be opened."""
 
 
 class Health(Schema):
@@ -168,16 +178,20 @@ class Health(Schema):
 
 
 class Served(Schema):
-    """A ready collection and its generation."""
+    """A collection and its generation."""
 
     name: str
-    generation: str
-    problem: str | None
-    """Why a newer generation or change is not served. Missing if the collection is up to date."""
+    generation: str | None = None
+    """Served generation. Missing if the collection cannot be served."""
+    problem: str | None = None
+    """Why the collection, or a newer generation or change, is not served. Missing if it is up to date."""
 
 
 class Readiness(Schema):
-    """Every collection answers searches."""
+    """The service answers searches; `unavailable` counts the collections that it cannot open or warm up."""
 
     status: Literal["ready"]
+    ready: int
+    unavailable: int
     collections: list[Served]
+    """All collections, if the service has no keys."""

@@ -1,0 +1,39 @@
+"""The folders of collections in the served directory."""
+
+import os
+from pathlib import Path
+
+from seismic.errors import IndexNotFoundError
+from seismic.store.collection import CURRENT, generation_names
+
+IGNORED = frozenset({"lost+found"})
+"""Folders that file systems create; hidden ones are ignored as well."""
+
+
+def collection_folders(directory: Path) -> dict[str, Path]:
+    """Return the collections in a directory, or the directory itself if it is one: name to real folder.
+
+    A symbolic link has its own name and the folder it points to now. Everything that cannot be a collection is ignored.
+    Raises IndexNotFoundError if there is no directory.
+    """
+    if not directory.is_dir():
+        raise IndexNotFoundError(f"{directory}: no such folder, expected a collection or a folder of collections")
+    if _may_be_collection(directory):
+        return {Path(os.path.abspath(directory)).name: directory.resolve()}
+    entries = sorted(entry.name for entry in os.scandir(directory) if not _is_ignored(entry.name))
+    return {name: (directory / name).resolve() for name in entries if _may_be_collection(directory / name)}
+
+
+def _is_ignored(name: str) -> bool:
+    return name.startswith(".") or name in IGNORED
+
+
+def _may_be_collection(folder: Path) -> bool:
+    """Return whether a folder is a collection, perhaps a damaged or unreadable one."""
+    try:
+        if not folder.is_dir():
+            return False
+        os.listdir(folder)
+        return os.path.lexists(folder / CURRENT) or bool(generation_names(folder))
+    except OSError:  # not readable, or a loop of links: opening it says why
+        return True
