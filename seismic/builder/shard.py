@@ -74,7 +74,7 @@ def build_shard(
     del shared
     maxima = find_maxima(forward, vectors.dimension, threads, report, storage)
     write(MAXIMA, maxima_batch(maxima, len(vectors)))
-    if storage.has_impacts(small=len(vectors) <= POSITION_WINDOW):
+    if len(vectors) and storage.has_impacts(small=len(vectors) <= POSITION_WINDOW):
         write(IMPACTS, impacts_batch(find_impacts(forward, vectors.dimension), len(vectors)))
     if storage.lists:
         write(FORWARD, forward_batch(forward, vectors.dimension))

@@ -9,43 +9,78 @@ import numpy as np
 import pyarrow as pa
 
 from seismic.builder.build import Progress, write_manifest, write_shards
-from seismic.builder.plan import plan_shards
+from seismic.builder.memory import memory_limit
+from seismic.builder.plan import ShardPlan, plan_shards
 from seismic.builder.spool import Spool
 from seismic.components import component_dtype
+from seismic.errors import ParameterError
 from seismic.store.collection import GENERATIONS
 from seismic.store.garbage import STAGING
-from seismic.store.publish import staging, tidy_log
+from seismic.store.manifest import Manifest
+from seismic.store.publish import KEEP, staging, tidy_log
 from seismic.vectors import SparseVectors
 from seismic.view.view import View, open_view
 
+LEAST_DOCUMENTS = 1 << 16
+"""A shard has no fewer documents than this, unless it is the only one: every shard costs each search a bit."""
 
-def compact(path: str | Path, *, workers: int = 1, progress: Progress | None = None) -> Path | None:
-    """Publish a generation of the current documents and return its folder; None if there is nothing to do.
+
+def compact(
+    path: str | Path,
+    *,
+    workers: int = 1,
+    memory: int | None = None,
+    keep: int = KEEP,
+    progress: Progress | None = None,
+) -> Path | None:
+    """Publish a generation of the current documents and return its folder; None if there are no changes.
 
     Documents keep their order and their stored values bit by bit; document numbers change. Changes may be made
-    meanwhile, and a crash loses nothing. Does nothing without changes, or without documents.
+    meanwhile, and a crash loses nothing. Files of the generation are checked against their hashes first, so that damage
+    does not get new hashes.
 
-    Raises LockedError if another writer is active, or another StorageError.
+    The generation keeps its number of shards, except that small ones are merged, and that shards are split which need
+    more than `memory` bytes to build; None: half the memory of the machine or container. `keep`: generations that
+    remain. Deleted documents are gone from disk once no generation before this one remains: at once with `keep=1`,
+    unless a reader has one open. If no document is left, the new generation is empty.
+
+    Raises LockedError if another writer is active, CorruptIndexError for damage, or another StorageError.
     """
     collection = Path(path)
-    if not _is_worth_it(open_view(collection)):
+    if not _has_changes(open_view(collection)):
         return None
-    with staging(collection, replace=True, what="compaction") as (folder, generation):
-        view = open_view(collection)  # again, now that nobody else can publish
+    with staging(collection, replace=True, keep=keep, what="compaction") as (folder, generation):
+        view = open_view(collection, "full")  # again, now that nobody else can publish
         manifest = view.manifest
         with tempfile.TemporaryDirectory(dir=collection / GENERATIONS, prefix=STAGING) as scratch:
             vectors, table = _vectors(view, Path(scratch)), _documents(view, Path(scratch) / "documents.arrow")
-            shards = max(1, round(len(manifest.shards) * view.live / manifest.documents))
-            plan = plan_shards(vectors, manifest.build_params, shards, workers)
+            plan = _plan(vectors, manifest, workers, memory)
             entries = write_shards(folder, vectors, table, manifest.build_params, plan, progress)
             state = (manifest.build_params, entries, manifest.kept, view.log_end.sequence)
             write_manifest(folder, generation, vectors, view.vocabulary, manifest.encoder, *state)
+        del view  # releases the generation, so that it can be removed
     tidy_log(collection)
     return collection / GENERATIONS / generation
 
 
-def _is_worth_it(view: View) -> bool:
-    return view.changed > 0 and view.live > 0
+def _has_changes(view: View) -> bool:
+    """Return whether the log holds changes, even if none is left in the end: deleted texts are in it."""
+    return view.log_end.sequence > view.manifest.sequence
+
+
+def _plan(vectors: SparseVectors, manifest: Manifest, workers: int, memory: int | None) -> ShardPlan:
+    """Plan the shards by size and memory, whatever the growth since the generation was built."""
+    most = max(1, len(vectors) // LEAST_DOCUMENTS)
+    shards, params = min(len(manifest.shards), most), manifest.build_params
+    try:
+        plan = plan_shards(vectors, params, shards, workers, memory or memory_limit() // 2)
+    except ParameterError:
+        if memory is not None:
+            raise
+    else:
+        if len(plan.ranges) <= most:
+            return plan
+    return plan_shards(vectors, params, most, workers)
 
 
 def _vectors(view: View, folder: Path) -> SparseVectors:

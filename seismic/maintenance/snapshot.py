@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 import xxhash
 
-from seismic.errors import CorruptIndexError, InputError
+from seismic.errors import CorruptIndexError
 from seismic.maintenance.compaction import compact
 from seismic.store.archive import Member, extract_archive, write_archive
 from seismic.store.collection import CURRENT, GENERATIONS, current_generation
@@ -20,7 +20,6 @@ from seismic.store.log import LOG, appending, segment_path, segments
 from seismic.store.manifest import FILE_NAME, read_manifest
 from seismic.store.opening import hold_current
 from seismic.store.publish import KEEP, staging, tidy_log, void_changes
-from seismic.view.view import open_view
 
 
 def create_snapshot(path: str | Path, file: str | Path, *, compress: bool = False) -> int:
@@ -99,8 +98,4 @@ def _unpacked(file: Path, scratch: Path) -> Path:
     manifest = read_manifest(folder)
     manifest.model_copy(update={"generation": folder.name}).write(folder)
     (scratch / CURRENT).write_text(f"{folder.name}\n")
-    view = open_view(scratch)
-    if view.changed and not view.live:
-        raise InputError(f"{file}: the changes leave no document, so there is nothing to restore")
-    del view  # releases the files
     return compact(scratch) or folder

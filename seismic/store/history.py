@@ -9,7 +9,7 @@ from seismic.store.collection import GENERATIONS, current_generation, generation
 from seismic.store.garbage import remove_leftovers, remove_old
 from seismic.store.lock import try_exclusive, writing
 from seismic.store.manifest import FILE_NAME, read_manifest
-from seismic.store.publish import KEEP
+from seismic.store.publish import KEEP, tidy_log
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +51,17 @@ def previous_generation(collection: Path) -> str:
 def collect_garbage(path: str | Path, *, keep: int = KEEP) -> list[str]:
     """Remove the remains of killed writers and all generations except the `keep` newest; return the removed names.
 
-    A generation that an index in any process has open stays. Raises LockedError if a writer is active.
+    Also removes the part of the log that only those needed. A generation that an index in any process has open stays.
+    Raises LockedError if a writer is active.
     """
     if keep < 1:
         raise ParameterError(f"keep is {keep}, expected at least 1, the served generation")
     collection = Path(path)
     current_generation(collection)
     with writing(collection, "garbage collection"):
-        return [*remove_leftovers(collection), *remove_old(collection, keep)]
+        removed = [*remove_leftovers(collection), *remove_old(collection, keep)]
+    tidy_log(collection)
+    return removed
 
 
 def _describe(folder: Path, current: bool) -> GenerationInfo:

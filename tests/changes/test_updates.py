@@ -20,6 +20,7 @@ from seismic import (
     VectorError,
     Vocabulary,
 )
+from seismic.builder import plan
 from seismic.changes.records import Change, Rules, check_delete, check_upsert
 from seismic.changes.updates import Writer
 from seismic.layouts import Layout
@@ -325,10 +326,71 @@ def test_the_log_stays_as_long_as_a_generation_needs_it(books: Path) -> None:
     assert len(list((books / "log").glob("*.log"))) <= 3
 
 
-def test_without_documents_there_is_nothing_to_compact(books: Path) -> None:
-    seismic.delete(books, ["a", "b", "c"])
-    assert seismic.compact(books) is None
-    assert len(seismic.open(books)) == 0
+def on_disk(path: Path, text: str) -> list[str]:
+    """Return the files below a folder that hold a text."""
+    return [str(file) for file in path.rglob("*") if file.is_file() and text.encode() in file.read_bytes()]
+
+
+@pytest.mark.parametrize("layout", ["shared", "small", "full", "lists"])
+def test_a_collection_can_be_compacted_to_nothing(tmp_path: Path, layout: Layout) -> None:
+    documents = pa.table({"id": ["a", "b"], "title": ["secret one", "secret two"]})
+    vectors, path = SparseVectors.from_dicts([{0: 1.0}, {1: 2.0}], 4), tmp_path / "index"
+    seismic.build(vectors, path, documents=documents, params=BuildParams(layout=layout))
+    put(path, {"c": {0: 3.0}}, title=["secret three"])
+    with seismic.open(path) as index:
+        seismic.delete(path, ["a", "b", "c"])
+        index.refresh()
+        seismic.compact(path)
+        assert on_disk(path, "secret") != []  # the previous generation is kept
+        index.refresh()
+        assert (len(index), index.generation, hits(index)) == (0, "000002", [])
+        assert seismic.compact(path) is None
+        seismic.collect_garbage(path, keep=1)
+        assert on_disk(path, "secret") == []
+        assert seismic.verify(path).damages == []
+        index.warm_up()
+        put(path, {"d": {0: 4.0}}, title=["D"])
+        index.refresh()
+        assert (hits(index), index.payloads([0])) == ([("d", 4)], [{"title": "D"}])
+    seismic.compact(path)
+    assert hits(seismic.open(path)) == [("d", 4)]
+
+
+def test_deleted_changes_are_gone_from_the_log(books: Path) -> None:
+    put(books, {"d": {0: 3.0}}, title=["secret"])
+    seismic.delete(books, ["d"])
+    assert seismic.compact(books, keep=1)
+    assert on_disk(books, "secret") == []
+    assert hits(seismic.open(books)) == [("b", 2), ("a", 1)]
+
+
+def test_compaction_does_not_multiply_shards(tmp_path: Path) -> None:
+    path = tmp_path / "index"
+    seismic.build(SparseVectors.from_dicts([{0: 1.0}], 4), path, documents=pa.table({"id": ["seed"]}))
+    put(path, {f"d{number}": {0: 1.0 + number} for number in range(1000)})
+    seismic.compact(path)
+    with seismic.open(path) as index:
+        assert (len(index.manifest.shards), len(index)) == (1, 1001)
+
+
+def test_compaction_merges_small_shards_and_splits_large_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, rows = tmp_path / "index", [{number % 4: 1.0 + number} for number in range(60)]
+    seismic.build(SparseVectors.from_dicts(rows, 4), path, shards=6)
+    seismic.delete(path, [0])
+    seismic.compact(path)
+    shards = [len(seismic.open(path).manifest.shards)]
+    monkeypatch.setattr(compaction, "LEAST_DOCUMENTS", 5)
+    monkeypatch.setattr(plan, "PROCESS", 0)
+    for memory in (8_000, 1 << 30):
+        seismic.upsert(path, SparseVectors.from_dicts([{0: 1.0 + memory}], 4), pa.table({"id": [0]}))
+        seismic.compact(path, memory=memory)
+        shards.append(len(seismic.open(path).manifest.shards))
+    assert shards[0] == 1
+    assert 1 < shards[1] <= 12
+    assert shards[2] == shards[1]
+    seismic.delete(path, [1])
+    with pytest.raises(ParameterError, match="memory is 0 MB, expected at least"):
+        seismic.compact(path, memory=100)
 
 
 def test_dictionaries_stay_dictionaries(tmp_path: Path) -> None:

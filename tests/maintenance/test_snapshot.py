@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 import seismic
-from seismic import CorruptIndexError, FormatError, InputError, OutputExistsError, SparseVectors, StorageError
+from seismic import CorruptIndexError, FormatError, OutputExistsError, SparseVectors, StorageError
 from seismic.store import archive
 from seismic.store.archive import INDEX
 from tests import samples
@@ -77,9 +77,14 @@ def test_changes_are_in_it(collection: Path, tmp_path: Path) -> None:
 def test_changes_that_leave_nothing(collection: Path, tmp_path: Path) -> None:
     seismic.delete(collection, ["a", "b", "c"])
     seismic.create_snapshot(collection, tmp_path / "file")
-    with pytest.raises(InputError, match="changes leave no document"):
-        seismic.restore_snapshot(tmp_path / "file", tmp_path / "copy")
-    assert names(tmp_path) == ["file", "index"]
+    seismic.restore_snapshot(tmp_path / "file", tmp_path / "copy")
+    assert ids(tmp_path / "copy") == []
+    seismic.compact(tmp_path / "copy")
+    seismic.create_snapshot(tmp_path / "copy", tmp_path / "empty")
+    seismic.restore_snapshot(tmp_path / "empty", tmp_path / "again")
+    assert ids(tmp_path / "again") == []
+    seismic.upsert(tmp_path / "again", SparseVectors.from_dicts([{5: 1.0}], 10), pa.table({"id": ["d"]}))
+    assert ids(tmp_path / "again") == ["d"]
 
 
 def test_a_collection_that_is_open_takes_it_up(collection: Path, snapshot: Path) -> None:

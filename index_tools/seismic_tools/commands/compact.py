@@ -6,7 +6,9 @@ from typing import Annotated
 import typer
 
 import seismic
+from seismic.store.publish import KEEP
 from seismic_tools.terminal.progress import progress
+from seismic_tools.terminal.sizes import parse_bytes
 
 app = typer.Typer(add_completion=False)
 
@@ -15,6 +17,10 @@ app = typer.Typer(add_completion=False)
 def compact(
     collection: Annotated[Path, typer.Argument(metavar="COLLECTION", help="Folder of the collection.")],
     workers: Annotated[int, typer.Option(help="Threads. The result does not depend on their number.")] = 1,
+    memory: Annotated[
+        str | None, typer.Option(metavar="BYTES", help="Memory to use, such as 8GB. Default: half of the machine's.")
+    ] = None,
+    keep: Annotated[int, typer.Option("--keep-generations", help="Generations to keep, including the new one.")] = KEEP,
 ) -> None:
     """Merge all changes into a new generation.
 
@@ -22,12 +28,18 @@ def compact(
     can be searched and changed while it is compacted. A running service
     compacts its collections automatically.
 
+    Deleted documents are gone from disk once no older generation is kept:
+    with --keep-generations 1, unless a process has one open.
+
     Examples:
 
         seismic compact scifact --workers 2
+
+        seismic compact scifact --keep-generations 1
     """
+    limit = parse_bytes(memory) if memory else None
     with progress() as report:
-        generation = seismic.compact(collection, workers=workers, progress=report)
+        generation = seismic.compact(collection, workers=workers, memory=limit, keep=keep, progress=report)
     typer.echo(
         f"generation {generation.name} in {generation}"
         if generation
