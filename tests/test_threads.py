@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seismic.threads import even_ranges, in_order
-from tests import samples  # noqa: F401 (sets the Hypothesis profile)
 
 
 @given(st.lists(st.integers()), st.integers(1, 4))
@@ -15,7 +14,7 @@ def test_results_come_in_the_order_of_items(items: list[int], threads: int) -> N
 
 
 def test_threads_work_side_by_side() -> None:
-    together = threading.Barrier(3, timeout=60)
+    together = threading.Barrier(3, timeout=600)
     assert len(set(in_order(lambda _: together.wait(), range(3), 3))) == 3
 
 

@@ -49,7 +49,7 @@ def service(changing_index: Path, tmp_path_factory: pytest.TempPathFactory) -> I
         yield server
     finally:
         server.process.terminate()
-        server.process.wait(60)
+        server.process.wait(PATIENCE)
 
 
 @pytest.fixture(scope="module")

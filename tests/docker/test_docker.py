@@ -143,7 +143,7 @@ def test_the_service_runs_gets_healthy_and_stops(folder: Path, scifact_index: Pa
         wait_for(lambda: healthcheck(found[1]).returncode == 0)
     finally:
         process.send_signal(signal.SIGTERM)
-        code = process.wait(60)
+        code = process.wait(PATIENCE)
     assert code == -signal.SIGTERM
     ill = healthcheck(found[1])
     assert ill.returncode == 1

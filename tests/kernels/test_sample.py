@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seismic.kernels.sample import mix, sample
-from tests import naive, samples  # noqa: F401 (samples sets the Hypothesis profile)
+from tests import naive
 
 pytestmark = pytest.mark.usefixtures("wrapping_hash")
 

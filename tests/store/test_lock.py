@@ -22,7 +22,7 @@ from seismic.store.lock import writing
 
 with writing(Path(sys.argv[1]), "compaction"):
     print("held", flush=True)
-    time.sleep(60)
+    time.sleep(3600)
 """
 
 
@@ -58,7 +58,7 @@ def test_waiting_for_a_process_that_ends(tmp_path: Path) -> None:
     process = holder(tmp_path)
     timer = threading.Timer(0.2, process.terminate)
     timer.start()
-    with writing(tmp_path, "build", timeout=60):
+    with writing(tmp_path, "build", timeout=600):
         assert process.wait() == -signal.SIGTERM
 
 
@@ -76,7 +76,7 @@ def test_threads_take_turns(tmp_path: Path) -> None:
     def add() -> None:
         nonlocal total
         for _ in range(50):
-            with exclusive(tmp_path / "lock", "add", timeout=60):
+            with exclusive(tmp_path / "lock", "add", timeout=600):
                 before = total
                 time.sleep(0)
                 total = before + 1

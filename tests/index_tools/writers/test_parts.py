@@ -154,7 +154,7 @@ app(sys.argv[1:])
 
 def test_killed(run: Run, tmp_path: Path) -> None:
     inputs, out = lines(tmp_path), tmp_path / "x.parquet"
-    done = subprocess.run([sys.executable, "-c", KILLED, "convert", *map(str, inputs), str(out)], timeout=120)
+    done = subprocess.run([sys.executable, "-c", KILLED, "convert", *map(str, inputs), str(out)], timeout=600)
     assert done.returncode == -signal.SIGKILL
     assert not out.exists()
     result = run("convert", *inputs, out, "--resume")
