@@ -1,5 +1,6 @@
 """Run queries over the shards of a view and merge the results."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -8,19 +9,25 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from seismic.builder.order import reordered
 from seismic.kernels.topk import TopK
 from seismic.params import described
 from seismic.planner import Choice
 from seismic.search.methods import ShardSearch, method_of
 from seismic.search.workspaces import Workspaces
 from seismic.stop import current, stoppable_by
+from seismic.store.shard import Shard
 from seismic.threads import even_ranges, in_order
 from seismic.vectors import SparseVectors
-from seismic.view.scope import Scope
+from seismic.view.live import LiveShard
+from seismic.view.scope import Part, Scope
 from seismic.view.view import View
 
 Arrays: TypeAlias = tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]
 """Document numbers and scores [n, k], best first; -1 and 0 pad."""
+
+Rows: TypeAlias = "slice | npt.NDArray[np.uint32]"
+_ALL = slice(None)
 
 PARTS_PER_THREAD = 4
 """Parts of a batch for each thread: short parts keep all threads busy to the end."""
@@ -103,27 +110,80 @@ def _search_shards(
     min_scores: npt.NDArray[np.float32] | None,
     workspaces: Workspaces,
 ) -> BatchResult:
-    stop, n = current(), len(queries)
-    counters = np.zeros((n, 4), np.int64)
+    """Search each shard to the depth where its share of the top k ends, and again where that was not deep enough."""
+    search = _ShardSearch(queries, choice, np.zeros((len(queries), 4), np.int64), workspaces)
+    places = [place for place in zip(view.shards, scope.parts, view.firsts, strict=False) if place[1].count]
+    depths = [_first_depth(shard.shard, part, k, scope.count, choice) for shard, part, _ in places]
     # Rises to the k-th score of the shards searched so far.
-    threshold = np.zeros(n, np.float32) if min_scores is None else min_scores
+    threshold = np.zeros(len(queries), np.float32) if min_scores is None else min_scores
+    results: list[Arrays] = []
     best: Arrays | None = None
-    for live, part, first in zip(view.shards, scope.parts, view.firsts, strict=False):
-        if not part.count:
-            continue
-        stop.check()
-        shape = (n, min(k, part.count))
-        numbers, scores = np.empty(shape, np.int64), np.empty(shape, np.float32)
-        local = live.shard.local_queries(queries)
-        task = ShardSearch(live.shard, part, local, choice, threshold, TopK(scores, numbers, counters))
-        method_of(live.shard, part, k, choice).search(task, workspaces)
-        stop.check()  # a stopped kernel leaves meaningless results
-        numbers[numbers >= 0] += first
-        best = (numbers, scores) if best is None else merge([best, (numbers, scores)], k)
+    for place, depth in zip(places, depths, strict=True):
+        results.append(search.run(*place, depth, threshold))
+        best = results[-1] if best is None else merge([best, results[-1]], k)
         if best[1].shape[1] == k:
             threshold = np.maximum(threshold, best[1][:, -1])  # 0 where there are fewer than k hits
     assert best is not None  # since the scope has k documents
-    return BatchResult(*best, counters)
+    deeper = [search.deepened(*each, k, threshold) for each in zip(places, results, strict=True)]
+    if any(one is not None for one in deeper):
+        best = merge([new or old for new, old in zip(deeper, results, strict=True)], k)
+    return BatchResult(*best, search.counters)
+
+
+def _first_depth(shard: Shard, part: Part, k: int, count: int, choice: Choice) -> int:
+    """Return the number of hits to ask of a shard first.
+
+    Of k hits over all shards, a shard with a share p of the documents has about kp, and rarely more than
+    kp + 3 sqrt(kp), unless similar documents are in one shard. Only the cost of block bounds depends on the depth; and
+    a pruned search compares with the k-th score, so it must not see that of another depth.
+    """
+    limit = min(k, part.count)
+    if choice.prunes or part.count == count or method_of(shard, part, limit, choice).name != "bounds":
+        return limit
+    expected = k * part.count / count
+    return min(limit, math.ceil(expected + 3 * math.sqrt(expected)))
+
+
+@dataclass(frozen=True, slots=True)
+class _ShardSearch:
+    """A batch of queries, searched shard by shard."""
+
+    queries: SparseVectors
+    choice: Choice
+    counters: npt.NDArray[np.int64]
+    workspaces: Workspaces
+
+    def run(
+        self, live: LiveShard, part: Part, first: int, k: int, threshold: npt.NDArray[np.float32], rows: Rows = _ALL
+    ) -> Arrays:
+        """Return the k best documents of a shard for the queries `rows`; those below the threshold may be missing."""
+        stop = current()
+        stop.check()
+        queries = self.queries if isinstance(rows, slice) else reordered(self.queries, rows)
+        shape = (len(queries), k)
+        top = TopK(np.empty(shape, np.float32), np.empty(shape, np.int64), self.counters[rows])
+        task = ShardSearch(live.shard, part, live.shard.local_queries(queries), self.choice, threshold, top)
+        method_of(live.shard, part, k, self.choice).search(task, self.workspaces)
+        stop.check()  # a stopped kernel leaves meaningless results
+        if not isinstance(rows, slice):
+            self.counters[rows] = top.counters
+        top.numbers[top.numbers >= 0] += first
+        return top.numbers, top.scores
+
+    def deepened(
+        self, place: tuple[LiveShard, Part, int], result: Arrays, k: int, threshold: npt.NDArray[np.float32]
+    ) -> Arrays | None:
+        """Search a shard again for the queries whose last hit reaches the k-th score, so that others may, too; None if
+        there are none."""
+        (numbers, scores), limit = result, min(k, place[1].count)
+        depth = scores.shape[1]
+        rows = np.flatnonzero((scores[:, -1] > 0) & (scores[:, -1] >= threshold)).astype(np.uint32)
+        if depth == limit or len(rows) == 0:
+            return None
+        padding = ((0, 0), (0, limit - depth))
+        numbers, scores = np.pad(numbers, padding, constant_values=-1), np.pad(scores, padding)
+        numbers[rows], scores[rows] = self.run(*place, limit, threshold[rows], rows)
+        return numbers, scores
 
 
 def _empty(queries: int) -> BatchResult:

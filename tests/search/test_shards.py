@@ -1,0 +1,81 @@
+"""Several shards answer as one does, whatever the depth at which each is searched first."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import seismic
+from seismic import BuildParams, Index, SparseVectors
+from seismic.builder.order import reordered
+from seismic.search import execute
+from tests import samples
+
+DOCUMENTS, DIMENSION = 900, 40
+SMALL = BuildParams(layout="small")
+"""The layout without impacts: its shards are searched by upper bounds."""
+
+
+def vectors_in(order: str) -> SparseVectors:
+    vectors = samples.random_vectors(DOCUMENTS, DIMENSION, per_vector=6)
+    if order == "random":
+        return vectors
+    heads = [int(vectors[row][0][0]) if len(vectors[row][0]) else DIMENSION for row in range(len(vectors))]
+    return reordered(vectors, np.argsort(heads, kind="stable").astype(np.uint32))
+
+
+@pytest.fixture(scope="module", params=["random", "sorted"])
+def pair(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Index, Index, str]]:
+    folder = tmp_path_factory.mktemp("shards")
+    vectors = vectors_in(request.param)
+    for shards in (1, 4):
+        seismic.build(vectors, folder / str(shards), params=SMALL, shards=shards)
+    with seismic.open(folder / "1") as one, seismic.open(folder / "4") as four:
+        yield one, four, request.param
+
+
+@pytest.mark.parametrize("k", [1, 3, 20, 200, 2000])
+def test_shards_answer_as_one(pair: tuple[Index, Index, str], k: int) -> None:
+    one, four, _ = pair
+    queries = samples.random_vectors(60, DIMENSION, per_vector=4, seed=7)
+    for expected, found in zip(one.search_batch(queries, k), four.search_batch(queries, k), strict=True):
+        np.testing.assert_array_equal(found, expected)
+    for expected, found in zip(one.search_batch(queries, k), four.search_batch(queries, k, threads=2), strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_a_shard_is_searched_again_only_where_its_hits_may_end_too_early(
+    pair: tuple[Index, Index, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, four, order = pair
+    depths: list[tuple[int, int]] = []
+    run = execute._ShardSearch.run
+
+    def counted(self: execute._ShardSearch, *given: object) -> execute.Arrays:
+        numbers, scores = run(self, *given)  # type: ignore[arg-type]
+        depths.append(scores.shape)
+        return numbers, scores
+
+    monkeypatch.setattr(execute._ShardSearch, "run", counted)
+    queries = samples.random_vectors(60, DIMENSION, per_vector=4, seed=7)
+    four.search_batch(queries, 100)
+    assert depths[:4] == [(60, 40)] * 4  # 25 + 3 x 5
+    again = sum(rows for rows, _ in depths[4:])
+    assert all(width == 100 for _, width in depths[4:])
+    assert (again > 0) == (order == "sorted")
+
+
+def test_filters_and_changes(tmp_path: Path) -> None:
+    vectors = vectors_in("sorted")
+    for shards in (1, 3):
+        path = tmp_path / str(shards)
+        seismic.build(vectors, path, params=SMALL, shards=shards)
+        seismic.delete(path, range(5, 700, 7))
+    queries = samples.random_vectors(40, DIMENSION, per_vector=4, seed=8)
+    with seismic.open(tmp_path / "1") as one, seismic.open(tmp_path / "3") as three:
+        for k in (5, 60):
+            for expected, found in zip(one.search_batch(queries, k), three.search_batch(queries, k), strict=True):
+                np.testing.assert_array_equal(found, expected)
