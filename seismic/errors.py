@@ -88,6 +88,9 @@ class FilterError(InputError):
         self.problem, self.path = problem, path
         super().__init__(f"{path}: {problem}")
 
+    def __reduce__(self) -> tuple[type["FilterError"], tuple[str, str]]:
+        return type(self), (self.problem, self.path)
+
 
 class StoppedError(SeismicError):
     """A search was stopped before it finished."""

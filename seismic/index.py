@@ -1,7 +1,7 @@
 """An open index: the entry point of searches in Python."""
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeAlias
@@ -24,6 +24,7 @@ from seismic.search.respond import Responder
 from seismic.search.warm import warm_up
 from seismic.stop import current, time_limit
 from seismic.store.manifest import Manifest
+from seismic.threads import reset_after_fork
 from seismic.vectors import SparseVectors, VectorsLike, as_vectors
 from seismic.view.view import View, open_view
 from seismic.vocabulary import Vocabulary
@@ -46,6 +47,23 @@ class Index:
         self._current: View | None = view
         self._refreshing = threading.Lock()
         self._responder: Responder = like._responder if like else Responder()
+        reset_after_fork(self)
+
+    def after_fork(self) -> None:
+        """Replace the lock, which another thread may have held while it refreshed."""
+        self._refreshing = threading.Lock()
+
+    def __copy__(self) -> "Index":
+        """Return an index that shares the open files; either can be closed or refreshed independently."""
+        return self.frozen()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Index":
+        """Return a copy as `copy.copy` does: the files are read-only."""
+        return self.frozen()
+
+    def __reduce__(self) -> tuple[Callable[[Path, Verify], "Index"], tuple[Path, Verify]]:
+        """Pickle the path: unpickling opens the collection as it is then."""
+        return _open_again, (self.view.collection.absolute(), self.view.verify)
 
     @property
     def view(self) -> View:
@@ -267,4 +285,8 @@ def open_index(path: str | Path, *, verify: Verify = "none") -> Index:
     IndexNotFoundError, FormatError, CorruptIndexError or ParameterError.
     """
     check_verify(verify)
-    return Index(open_view(Path(path), verify))
+    return Index(open_view(Path(path).absolute(), verify))  # a relative path would not survive a change of directory
+
+
+def _open_again(path: Path, verify: Verify) -> Index:
+    return open_index(path, verify=verify)

@@ -10,6 +10,7 @@ from contextvars import ContextVar
 import numpy as np
 
 from seismic.errors import DeadlineError, StoppedError
+from seismic.threads import reset_after_fork
 
 
 class Stop:
@@ -93,15 +94,28 @@ class _Watch:
     """A thread that sets the flag of every Stop whose deadline passes. The first deadline starts it."""
 
     def __init__(self) -> None:
-        self._changed = threading.Condition()
         self._waiting: dict[Stop, None] = {}
+        self._start_anew()
+        reset_after_fork(self)
+
+    def _start_anew(self) -> None:
+        self._changed = threading.Condition()
         self._wakes = math.inf
         self._thread: threading.Thread | None = None
+
+    def after_fork(self) -> None:
+        """Watch the deadline of the forking thread only; the other threads and their searches are gone."""
+        self._start_anew()
+        stop = current()
+        watched = stop in self._waiting
+        self._waiting = {}
+        if watched:
+            self.add(stop)
 
     def add(self, stop: Stop) -> None:
         with self._changed:
             self._waiting[stop] = None
-            if self._thread is None or not self._thread.is_alive():  # none yet, or lost in a fork
+            if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="deadlines", daemon=True)
                 self._thread.start()
             if stop.deadline < self._wakes:  # rare if timeouts are equal

@@ -1,11 +1,39 @@
-"""Parallel execution on threads. Kernels release the GIL."""
+"""Parallel execution on threads, and objects that survive a fork. Kernels release the GIL."""
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Protocol, TypeVar
+from weakref import WeakSet
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+
+class ForkAware(Protocol):
+    """An object whose locks, threads or connections a forked child cannot use."""
+
+    def after_fork(self) -> None:
+        """Replace them. Called in the child, which has only the forking thread."""
+
+
+_FORK_AWARE: WeakSet[ForkAware] = WeakSet()
+
+
+def reset_after_fork(owner: ForkAware) -> None:
+    """Call `owner.after_fork()` in every child that this process forks from now on, as long as the owner lives.
+
+    Another thread may hold a lock at the time of the fork; in the child nobody would release it.
+    """
+    _FORK_AWARE.add(owner)
+
+
+def _after_fork() -> None:
+    for owner in list(_FORK_AWARE):
+        owner.after_fork()
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 def in_order(task: Callable[[T], R], items: Sequence[T], threads: int) -> Iterator[R]:

@@ -154,6 +154,10 @@ class SparseVectors:
         shape = (len(self), self.dimension)
         return scipy.sparse.csr_array((self.values, self.components.astype(np.int32), self.indptr), shape=shape)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Pickling and copying the arrays alone would make them writable.
+        return self.trusted, (self.indptr, self.components, self.values, self.dimension)
+
     @property
     def nnz(self) -> int:
         """The number of stored values."""

@@ -1,6 +1,7 @@
 """The blocking client."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
@@ -9,6 +10,7 @@ import tenacity
 
 from seismic.client import calls
 from seismic.client.calls import AsVector, Call, Query
+from seismic.client.connections import PerProcess
 from seismic.client.models import (
     Change,
     CollectionInfo,
@@ -25,7 +27,7 @@ T = TypeVar("T")
 
 
 class Client:
-    """A client of a Seismic service. Safe to use from many threads.
+    """A client of a Seismic service. Safe to use from many threads and in forked processes.
 
     `url` of the service; `api_key` if the service requires one; `timeout` of one attempt in seconds; `retries`: number
     and timing of attempts. Other keywords go to httpx (`verify`, `limits`, `proxy` ...). A request that the service
@@ -43,7 +45,20 @@ class Client:
         **options: Any,
     ) -> None:
         self._retries = retries
-        self._http = httpx.Client(base_url=url, headers=headers(api_key), timeout=timeout, **options)
+        settings = {"base_url": url, "headers": headers(api_key), "timeout": timeout, **options}
+        self._arguments = (url, {"api_key": api_key, "timeout": timeout, "retries": retries, **options})
+        self._connections = PerProcess(lambda: httpx.Client(**settings))
+        self._connections.get()  # reports wrong options at once
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the arguments: unpickling makes a client with connections of its own."""
+        url, options = self._arguments
+        return partial(type(self), **options), (url,)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Return a client with connections of its own and the same options."""
+        url, options = self._arguments
+        return type(self)(url, **options)
 
     def search(self, collection: str, query: Query, **options: Unpack[SearchOptions]) -> SearchAnswer:
         """Return the documents with the largest inner products with the query, best first.
@@ -88,7 +103,7 @@ class Client:
 
     def close(self) -> None:
         """Close the connections."""
-        self._http.close()
+        self._connections.get().close()
 
     def __enter__(self) -> Self:
         return self
@@ -100,11 +115,11 @@ class Client:
 
     def _send(self, call: Call[T]) -> T:
         def attempt() -> T:
-            return read(call, self._http.request(call.method, call.path, content=call.content))
+            return read(call, self._connections.get().request(call.method, call.path, content=call.content))
 
         try:
             return tenacity.Retrying(**self._retries.keywords())(attempt)
         except TemporaryError as problem:
             raise error_of(problem.response) from None
         except httpx.TransportError as error:
-            raise unreachable(self._http.base_url, error) from error
+            raise unreachable(self._connections.get().base_url, error) from error

@@ -5,6 +5,8 @@ The weights of idf.json encode queries; the model then encodes documents only.
 
 import os
 import threading
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -26,6 +28,14 @@ CONFIG, TOKENIZER, MODEL, WEIGHTS = FILES = "encoder.json", "tokenizer.json", "m
 
 _loaded: dict[Path, Encoder] = {}
 _loading = threading.Lock()
+
+
+def _after_fork() -> None:
+    global _loading
+    _loading = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 class Config(BaseModel):
@@ -104,14 +114,11 @@ def _load(name: str, folder: Path) -> Encoder:
     if queries is None:
         raise EncoderError(f"{folder}: found neither {MODEL} nor {WEIGHTS}, expected at least one")
     entry = EncoderEntry(name=name, hash=_hash(folder))
-    return Encoder(entry, vocabulary, pieces, model or _no_model(name), queries)
+    return Encoder(entry, vocabulary, pieces, model or partial(_refuse_documents, name), queries)
 
 
-def _no_model(name: str) -> Encode:
-    def encode(_: object) -> Encoded:
-        raise EncoderError(f"encoder '{name}' has no {MODEL} and encodes queries only; pass document vectors")
-
-    return encode
+def _refuse_documents(name: str, _: Sequence[str]) -> Encoded:
+    raise EncoderError(f"encoder '{name}' has no {MODEL} and encodes queries only; pass document vectors")
 
 
 def _config(path: Path) -> Config:

@@ -5,6 +5,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple, TypeVar
 
+from seismic.threads import reset_after_fork
+
 T = TypeVar("T")
 
 
@@ -19,6 +21,13 @@ class Cache:
     def __init__(self, capacity: int) -> None:
         self._capacity, self._bytes = capacity, 0
         self._entries: OrderedDict[Hashable, _Entry] = OrderedDict()
+        self._lock = threading.Lock()
+        reset_after_fork(self)
+
+    def after_fork(self) -> None:
+        """Start empty if another thread was changing the entries."""
+        if not self._lock.acquire(blocking=False):
+            self._entries, self._bytes = OrderedDict(), 0
         self._lock = threading.Lock()
 
     def get(self, key: Hashable, make: Callable[[], tuple[T, int]]) -> T:

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from errno import EAGAIN
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn, Self
 
 import orjson
 
@@ -63,6 +63,16 @@ class Lease:
         if not is_same_file(self._descriptor, path):
             self.close()
             raise FileNotFoundError(f"{path} was removed")
+
+    def __copy__(self) -> Self:
+        """Return the same lease: two objects must not close one descriptor."""
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("an open lock cannot be pickled; pickle the Index, which opens its collection again")
 
     def close(self) -> None:
         """Release the lock."""
