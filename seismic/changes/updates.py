@@ -1,6 +1,7 @@
 """Upserts and deletes by id: durable when the call returns, visible to searches after the next refresh."""
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -105,16 +106,19 @@ class Writer:
     def append(self, check: Callable[[Rules], Sequence[Change]]) -> int:
         """Append the changes that `check` returns as one atomic record, and return its sequence.
 
-        `check` is called again if another generation, perhaps with other rules, was published meanwhile. Without
-        changes nothing is written.
+        `check` is called again if another generation, perhaps with other rules, was published meanwhile; its refusal
+        counts only under the current rules. Without changes nothing is written.
         """
         while True:
-            body = encode(check(self.rules), self.rules)
-            if not body:
-                return self._position.sequence
-            with appending(self._collection):
+            try:
+                body = encode(check(self.rules), self.rules)
+            except InputError:
                 if self._is_current():
-                    return self._append(body)
+                    raise
+            else:
+                with appending(self._collection) if body else nullcontext():
+                    if self._is_current():
+                        return self._append(body) if body else self._position.sequence
             self._open()
 
     def _is_current(self) -> bool:

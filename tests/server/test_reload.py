@@ -158,4 +158,8 @@ async def test_new_collections_are_served(running, tiny, monkeypatch):
         assert [hit["id"] for hit in answer["hits"]] == ["n"]
         assert 'seismic_collection_documents{collection="more"} 1' in (await client.get("/metrics")).text
         served = (await client.get("/readyz")).json()["collections"]
-        assert [one["name"] for one in served] == ["more", "tiny"]
+        assert [(one["name"], "problem" in one) for one in served] == [
+            ("broken", True),
+            ("more", False),
+            ("tiny", False),
+        ]
