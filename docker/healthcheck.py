@@ -26,7 +26,8 @@ def tls(variables: Mapping[str, str]) -> ssl.SSLContext | None:
 def main() -> int:
     """Return the exit code."""
     scheme = "https" if "SEISMIC_SSL_CERTFILE" in os.environ else "http"
-    url = f"{scheme}://127.0.0.1:{os.environ.get('SEISMIC_PORT', '8000')}/readyz"
+    port = os.environ.get("SEISMIC_PORT", "")
+    url = f"{scheme}://127.0.0.1:{port if port.isdecimal() else 8000}/readyz"  # Kubernetes sets it to tcp://...
     try:
         with urlopen(url, timeout=SECONDS, context=tls(os.environ)) as answer:
             print(answer.read().decode())

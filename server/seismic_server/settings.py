@@ -1,6 +1,7 @@
 """Settings of the service. Options override environment variables, and these override the TOML file."""
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -8,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
+    EnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -21,11 +23,25 @@ ENGINE_VARIABLES = frozenset({"SEISMIC_CACHE_DIR", "SEISMIC_ENCODERS", "SEISMIC_
 """Variables that the engine itself reads. Every other variable with the prefix must be a setting."""
 
 
+INJECTED = re.compile(
+    r"SEISMIC_(?:\w+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)"
+)
+"""Variables that Kubernetes sets for a Service whose name starts with `seismic`, as do Docker's links."""
+
+INJECTED_PORT, ADDRESS = re.compile(r"SEISMIC_(?:\w+_)?PORT"), re.compile(r"(?:tcp|udp|sctp)://")
+"""One more of them, and how its value starts."""
+
+
 class Settings(BaseSettings):
     """Settings of the service. Each is also the variable `SEISMIC_` followed by its name in capitals."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, extra="forbid", frozen=True, use_attribute_docstrings=True, validate_default=True
+        env_prefix=PREFIX,
+        env_ignore_empty=True,
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
+        validate_default=True,
     )
 
     directory: Path
@@ -134,6 +150,9 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Return options, environment and file, in order of precedence. The first two may name the file."""
+        assert isinstance(env_settings, EnvSettingsSource)
+        ignored = {name.lower() for name in injected_variables()}
+        env_settings.env_vars = {name: value for name, value in env_settings.env_vars.items() if name not in ignored}
         config = {**env_settings(), **init_settings()}.get("config")
         if config is None:
             return init_settings, env_settings
@@ -159,9 +178,18 @@ def _toml(settings_cls: type[BaseSettings], path: Path) -> TomlConfigSettingsSou
         raise ParameterError(f"settings file {path}: {error}") from None
 
 
+def injected_variables() -> list[str]:
+    """Return the variables in the environment that orchestrators set, and that are ignored therefore."""
+    return sorted(
+        name
+        for name, value in os.environ.items()
+        if INJECTED.fullmatch(name) or (INJECTED_PORT.fullmatch(name) and ADDRESS.match(value))
+    )
+
+
 def _check_environment() -> None:
     known = {PREFIX + name.upper() for name in Settings.model_fields} | ENGINE_VARIABLES
-    unknown = {name for name in os.environ if name.startswith(PREFIX)} - known
+    unknown = {name for name in os.environ if name.startswith(PREFIX)} - known - set(injected_variables())
     if unknown:
         found = f"unknown setting {_listed(unknown)} in the environment"
         raise ParameterError(f"{found}, expected one of {_listed(known)}")

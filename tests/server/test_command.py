@@ -166,3 +166,15 @@ def test_readable_lines(monkeypatch):
     assert re.search(r"\[info +\] hello", text)
     assert "Traceback (most recent call last)" in text
     assert "hidden" not in text
+
+
+def test_ignored_variables_are_logged(tiny: Path, tmp_path: Path, clean_environment: pytest.MonkeyPatch):
+    clean_environment.setenv("SEISMIC_PORT", "tcp://10.0.171.239:8000")
+    server = start(tiny, tmp_path / "log.jsonl", "--log-format", "json")
+    try:
+        assert httpx.get(f"{server.url}/healthz", timeout=PATIENCE).status_code == 200
+        (line,) = [line for line in server.log() if "variables" in line]
+        assert (line["level"], line["variables"]) == ("warning", ["SEISMIC_PORT"])
+    finally:
+        server.process.kill()
+        server.process.wait(PATIENCE)

@@ -10,7 +10,7 @@ import seismic
 from seismic import ParameterError
 from seismic_server.process.serve import cli
 from seismic_server.process.settings_page import page
-from seismic_server.settings import ENGINE_VARIABLES, Settings, load_settings
+from seismic_server.settings import ENGINE_VARIABLES, Settings, injected_variables, load_settings
 
 from .conftest import ROOT
 
@@ -103,6 +103,48 @@ def test_an_unknown_variable_is_refused(monkeypatch):
     monkeypatch.setenv("SEISMIC_PROT", "8001")
     with pytest.raises(ParameterError, match="unknown setting SEISMIC_PROT in the environment, expected one of"):
         load_settings(directory="data")
+
+
+SERVICE_LINKS = {  # of Services `seismic` and `seismic-search`, as Kubernetes sets them
+    "SEISMIC_SERVICE_HOST": "10.0.171.239",
+    "SEISMIC_SERVICE_PORT": "8000",
+    "SEISMIC_SERVICE_PORT_HTTP": "8000",
+    "SEISMIC_PORT": "tcp://10.0.171.239:8000",
+    "SEISMIC_PORT_8000_TCP": "tcp://10.0.171.239:8000",
+    "SEISMIC_PORT_8000_TCP_PROTO": "tcp",
+    "SEISMIC_PORT_8000_TCP_PORT": "8000",
+    "SEISMIC_PORT_8000_TCP_ADDR": "10.0.171.239",
+    "SEISMIC_SEARCH_SERVICE_HOST": "10.0.0.7",
+    "SEISMIC_SEARCH_SERVICE_PORT": "80",
+    "SEISMIC_SEARCH_PORT": "udp://10.0.0.7:80",
+    "SEISMIC_SEARCH_PORT_80_UDP_ADDR": "10.0.0.7",
+}
+
+
+def test_variables_of_kubernetes_are_ignored(clean_environment: pytest.MonkeyPatch):
+    for name, value in SERVICE_LINKS.items():
+        clean_environment.setenv(name, value)
+    clean_environment.setenv("SEISMIC_THREADS", "3")
+    settings = load_settings(directory="x")
+    assert (settings.host, settings.port, settings.threads) == ("127.0.0.1", 8000, 3)
+    assert injected_variables() == sorted(SERVICE_LINKS)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("SEISMIC_PORT", "80a"), ("SEISMIC_SERVICE", "x"), ("SEISMIC_PORT_X", "1"), ("SEISMIC_SEARCH_PORT", "80")],
+)
+def test_other_variables_are_still_checked(clean_environment: pytest.MonkeyPatch, name, value):
+    clean_environment.setenv(name, value)
+    with pytest.raises(ParameterError, match=name):
+        load_settings(directory="x")
+
+
+def test_an_empty_variable_counts_as_unset(clean_environment: pytest.MonkeyPatch):
+    clean_environment.setenv("SEISMIC_KEYS_FILE", "")
+    clean_environment.setenv("SEISMIC_PORT", "")
+    settings = load_settings(directory="x")
+    assert (settings.keys_file, settings.port) == (None, 8000)
 
 
 def test_variables_of_the_engine_are_not_settings(monkeypatch):

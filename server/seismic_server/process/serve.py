@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import structlog
 import typer
 
 from seismic import SeismicError
@@ -9,7 +10,9 @@ from seismic_server.app import create_app
 from seismic_server.observe.logs import configure_logging
 from seismic_server.process.options import with_settings
 from seismic_server.process.server import listen, run
-from seismic_server.settings import load_settings
+from seismic_server.settings import injected_variables, load_settings
+
+log = structlog.get_logger("server")
 
 cli = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -33,6 +36,8 @@ def serve(given: dict[str, Any]) -> None:
     try:
         settings = load_settings(**given)
         configure_logging(settings)
+        if ignored := injected_variables():
+            log.warning("variables set by an orchestrator are ignored", variables=ignored)
         app = create_app(settings)
         run(app, settings, listen(settings))
     except SeismicError as error:
