@@ -2,18 +2,28 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+TOOLS := .venv/tools
+UV := $(TOOLS)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 QUICK := tests/kernels tests/filters tests/test_query.py tests/test_planner.py
 
-.PHONY: help setup demo serve lint type quick test bench clean
+.PHONY: help setup demo serve lint type quick test bench lock audit clean
 
 help:  ## print this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 setup: $(INSTALLED)  ## install the project and its test dependencies
 
-$(INSTALLED): pyproject.toml
+# What is locked is installed by hash; the project itself is built with the locked build tools.
+$(INSTALLED): pyproject.toml requirements/dev.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(TOOLS)/.installed: requirements/tools.txt
+	$(PYTHON) -m venv $(TOOLS)
+	$(TOOLS)/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/tools.txt
 	touch $@
 
 demo: setup  ## build a real index, serve it, search it, print an evaluation
@@ -38,6 +48,15 @@ test: setup  ## every test; then the plans in each SIMD form, and the kernels wi
 
 bench: setup  ## compare with rivals at equal recall: make bench COLLECTION=FOLDER [ARGS="--engines ours"]
 	$(BIN)/seismic bench $(or $(COLLECTION),tests/data/scifact) --output results $(ARGS)
+
+lock: $(TOOLS)/.installed  ## renew the locked requirements: make lock [ARGS=--upgrade]
+	$(UV) pyproject.toml requirements/build.in --extra dev --output-file requirements/dev.txt $(ARGS)
+	$(UV) pyproject.toml requirements/build.in --extra text --constraints requirements/dev.txt \
+	  --output-file requirements/image.txt $(ARGS)
+	$(UV) requirements/tools.in --output-file requirements/tools.txt $(ARGS)
+
+audit: $(TOOLS)/.installed  ## compare the locked requirements with known vulnerabilities
+	$(TOOLS)/bin/python requirements/audit.py
 
 clean:  ## remove what the targets above made, except .venv
 	rm -rf demo results .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 import yaml
 
@@ -85,6 +86,50 @@ def test_compose_can_write_only_where_it_must():
     assert any(mount.startswith(cache[1] + ":") for mount in service["tmpfs"])
 
 
+def test_compose_limits_memory_and_processes():
+    service = yaml.safe_load((DOCKER / "compose.yaml").read_text())["services"]["seismic"]
+    assert service["mem_limit"]
+    assert service["pids_limit"] < 1000
+
+
+def test_the_image_is_made_of_what_is_locked():
+    assert re.search(r"^ARG BASE=python:[\w.-]+@sha256:[0-9a-f]{64}$", DOCKERFILE, re.MULTILINE)
+    assert re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE) == ["${BASE}", "${BASE}"]
+    installs = re.findall(r"pip install (\S+)", DOCKERFILE)
+    assert installs == ["--require-hashes", "--no-deps"]
+
+
+def test_the_image_requires_a_key():
+    service = yaml.safe_load((DOCKER / "compose.yaml").read_text())["services"]["seismic"]
+    keys = re.search(r"SEISMIC_KEYS_FILE=(/var/lib/seismic)/keys.json", DOCKERFILE)
+    assert keys is not None
+    assert re.search(rf'^VOLUME .*"{keys[1]}"', DOCKERFILE, re.MULTILINE)
+    assert f"keys:{keys[1]}" in service["volumes"]
+
+
+def test_entrypoint_makes_a_key_at_the_first_start(folder: Path):
+    keys, cache = folder / "keys.json", str(folder / "writable")
+    stub = folder / "seismic"
+    stub.write_text(f'#!/bin/sh\n[ "$1" = keys ] && touch "{keys}" && echo the-key && exit\n{stub.read_text()}')
+    out, err = run(folder, "serve", SEISMIC_CACHE_DIR=cache, SEISMIC_KEYS_FILE=str(keys))
+    assert f"created the admin key the-key in {keys}" in err
+    assert f"SEISMIC_KEYS_FILE={keys}" in out.splitlines()
+    out, err = run(folder, "serve", SEISMIC_CACHE_DIR=cache, SEISMIC_KEYS_FILE=str(keys))
+    assert err == ""
+    out, err = run(folder, "serve", SEISMIC_CACHE_DIR=cache, SEISMIC_KEYS_FILE="none")
+    assert ("SEISMIC_KEYS_FILE" in out, err) == (False, "")
+    out, err = run(folder, "build", SEISMIC_CACHE_DIR=cache, SEISMIC_KEYS_FILE=str(folder / "other.json"))
+    assert err == ""  # other commands need none
+
+
+def test_entrypoint_serves_nothing_without_a_place_for_keys(folder: Path):
+    (folder / "seismic").write_text("#!/bin/sh\nexit 2\n")
+    process = container(folder, "serve", SEISMIC_KEYS_FILE="/proc/keys.json", SEISMIC_CACHE_DIR=str(folder / "cache"))
+    out, err = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, out) == (1, "")
+    assert "mount a volume there, or set SEISMIC_KEYS_FILE=none" in err
+
+
 def test_entrypoint_copies_the_cache_and_hands_arguments_over(folder: Path):
     cache = folder / "writable"
     out, err = run(folder, "serve", "/a b", SEISMIC_CACHE_DIR=str(cache), SEISMIC_PORT="80")
@@ -127,6 +172,7 @@ def test_the_service_runs_gets_healthy_and_stops(folder: Path, scifact_index: Pa
     log = tmp_path / "log.jsonl"
     variables = {
         "SEISMIC_CACHE_DIR": str(tmp_path / "cache"),
+        "SEISMIC_KEYS_FILE": str(tmp_path / "keys.json"),
         "SEISMIC_HOST": "127.0.0.1",
         "SEISMIC_LOG_FORMAT": "json",
     }
@@ -141,6 +187,11 @@ def test_the_service_runs_gets_healthy_and_stops(folder: Path, scifact_index: Pa
     try:
         found = wait_for(lambda: re.search(r'"url": ?"http://127.0.0.1:(\d+)"', log.read_text()))
         wait_for(lambda: healthcheck(found[1]).returncode == 0)
+        key = re.search(r"created the admin key (\S+) in", log.read_text())
+        assert key is not None
+        url = f"http://127.0.0.1:{found[1]}/v1/collections"
+        assert httpx.get(url).status_code == 401
+        assert httpx.get(url, headers={"Api-Key": key[1]}).is_success
     finally:
         process.send_signal(signal.SIGTERM)
         code = process.wait(PATIENCE)
