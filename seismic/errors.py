@@ -21,6 +21,9 @@ SeismicError
     ├── IndexNotFoundError    no collection or generation at the path
     ├── OutputExistsError     the output already exists
     ├── LockedError           another process is writing to the collection
+    ├── FullDiskError         the disk or a quota is full
+    ├── ReadOnlyError         the file system or a permission forbids it
+    ├── TooManyFilesError     the limit of open files is reached
     ├── EncoderError          an encoder is missing, damaged or cannot run here
     ├── FormatError           the format version or a feature is not supported by this release
     └── CorruptIndexError     a file is damaged, missing or does not match its manifest
@@ -155,6 +158,18 @@ class OutputExistsError(StorageError):
 
 class LockedError(StorageError):
     """Another process or thread is writing to the collection."""
+
+
+class FullDiskError(StorageError):
+    """The disk or a quota is full."""
+
+
+class ReadOnlyError(StorageError):
+    """The file system is read-only, or a permission is missing."""
+
+
+class TooManyFilesError(StorageError):
+    """The process or the machine has reached its limit of open files."""
 
 
 class EncoderError(StorageError):

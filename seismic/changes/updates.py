@@ -11,6 +11,7 @@ from seismic.changes.records import Change, Rules, check_delete, check_upsert, e
 from seismic.encoders import Encoder, EncoderEntry
 from seismic.errors import InputError
 from seismic.store.collection import GENERATIONS, current_generation
+from seismic.store.failures import file_errors
 from seismic.store.files import map_table
 from seismic.store.log import append, appending, position_after, segment_path
 from seismic.store.manifest import FILE_NAME, Manifest, read_manifest
@@ -74,8 +75,9 @@ class Writer:
         """Read the rules of the current generation."""
         folder, lease = hold_current(self._collection)
         try:
-            self.generation, self._file = folder.name, _file_of(folder)
-            self._manifest = read_manifest(folder)
+            with file_errors("read", folder):
+                self._file = _file_of(folder)
+            self.generation, self._manifest = folder.name, read_manifest(folder)
             self.rules = read_rules(folder, self._manifest)
         finally:
             lease.close()
@@ -116,7 +118,8 @@ class Writer:
                 if self._is_current():
                     raise
             else:
-                with appending(self._collection) if body else nullcontext():
+                locked = appending(self._collection) if body else nullcontext()
+                with locked, file_errors("change", self._collection):
                     if self._is_current():
                         return self._append(body) if body else self._position.sequence
             self._open()
@@ -124,7 +127,10 @@ class Writer:
     def _is_current(self) -> bool:
         """Return whether the generation is served, and is not a later one that got the number of a removed one."""
         folder = self._collection / GENERATIONS / self.generation
-        return current_generation(self._collection) == self.generation and _file_of(folder) == self._file
+        try:
+            return current_generation(self._collection) == self.generation and _file_of(folder) == self._file
+        except FileNotFoundError:
+            return False
 
     def _append(self, body: bytes) -> int:
         contained = self._manifest.sequence

@@ -14,6 +14,7 @@ from seismic.errors import (
     EncoderError,
     FilterError,
     ForbiddenError,
+    FullDiskError,
     IndexNotFoundError,
     InputError,
     LockedError,
@@ -22,10 +23,12 @@ from seismic.errors import (
     ParameterError,
     QueryError,
     RateLimitError,
+    ReadOnlyError,
     SeismicError,
     ServiceError,
     StoppedError,
     StorageError,
+    TooManyFilesError,
     UnauthorizedError,
     UnavailableError,
 )
@@ -39,6 +42,7 @@ ERRORS: dict[str, type[SeismicError]] = {
     "deadline": DeadlineError,
     "draining": DrainingError,
     "forbidden": ForbiddenError,
+    "full-disk": FullDiskError,
     "invalid-filter": FilterError,
     "invalid-input": InputError,
     "invalid-parameter": ParameterError,
@@ -49,7 +53,9 @@ ERRORS: dict[str, type[SeismicError]] = {
     "not-ready": NotReadyError,
     "overloaded": OverloadedError,
     "rate-limit": RateLimitError,
+    "read-only": ReadOnlyError,
     "storage": StorageError,
+    "too-many-files": TooManyFilesError,
     "unauthorized": UnauthorizedError,
 }
 """Problem type (without the prefix TYPE) -> the engine's error."""

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from seismic.errors import CorruptIndexError, FormatError
 from seismic.store.collection import GENERATIONS, current_generation
+from seismic.store.failures import read_error
 from seismic.store.garbage import STAGING
 from seismic.store.manifest import FILE_NAME, FORMAT_MAJOR, FORMAT_MINOR, read_manifest
 from seismic.store.publish import KEEP, staging
@@ -51,7 +52,9 @@ def format_of(folder: Path) -> str:
     """Return the format of a generation, known or not."""
     try:
         return str(json.loads((folder / FILE_NAME).read_bytes())["format"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except OSError as error:
+        raise read_error(folder / FILE_NAME, error, "restore it or roll back") from None
+    except (ValueError, KeyError, TypeError) as error:
         raise CorruptIndexError(f"{folder / FILE_NAME} names no format: {error}; restore it or roll back") from None
 
 

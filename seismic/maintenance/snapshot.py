@@ -5,21 +5,28 @@ are compacted into it first, because the target collection has its own log.
 """
 
 import tempfile
+import time
 from contextlib import ExitStack
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
 import xxhash
 
-from seismic.errors import CorruptIndexError
+from seismic.errors import CorruptIndexError, LockedError
 from seismic.maintenance.compaction import compact
 from seismic.store.archive import Member, extract_archive, write_archive
 from seismic.store.collection import CURRENT, GENERATIONS, current_generation
+from seismic.store.failures import file_errors, read_error
 from seismic.store.garbage import STAGING
-from seismic.store.log import LOG, appending, segment_path, segments
+from seismic.store.log import LOG, position_after, read_to_end, segment_path, segments
 from seismic.store.manifest import FILE_NAME, read_manifest
 from seismic.store.opening import hold_current
 from seismic.store.publish import KEEP, staging, tidy_log, void_changes
+from seismic.store.watermark import check_watermark, read_watermark
+
+ATTEMPTS, PAUSE = 10, 0.01
+"""Attempts to read one state while writers are active, and how much longer each pause between them is, in seconds."""
 
 
 def create_snapshot(path: str | Path, file: str | Path, *, compress: bool = False) -> int:
@@ -30,7 +37,8 @@ def create_snapshot(path: str | Path, file: str | Path, *, compress: bool = Fals
     """
     with ExitStack() as held:
         write_archive(Path(file), _members(Path(path), held), compress=compress)
-    return Path(file).stat().st_size
+    with file_errors("read", file):
+        return Path(file).stat().st_size
 
 
 def restore_snapshot(file: str | Path, path: str | Path, *, keep: int = KEEP) -> Path:
@@ -54,13 +62,25 @@ def restore_snapshot(file: str | Path, path: str | Path, *, keep: int = KEEP) ->
 
 
 def _members(collection: Path, held: ExitStack) -> list[tuple[Member, BinaryIO]]:
-    """Open all files of one consistent state; `held` keeps them open, and so on disk."""
-    while True:
+    """Open all files of one consistent state; `held` keeps them open, and so on disk.
+
+    Takes no lock of writers, so that a read-only copy can be backed up. Changes follow the generation that is served
+    when they are made: as long as it is still served after they were read, they belong to it.
+    """
+    for attempt in range(ATTEMPTS):
         folder, lease = hold_current(collection)
         held.callback(lease.close)
-        with appending(collection):  # no change may come in between
-            if current_generation(collection) == folder.name:
-                return [*_files(folder, held), *_changes(collection, held)]
+        try:
+            members = [*_files(folder, held), *_changes(collection, read_manifest(folder).sequence, held)]
+        except CorruptIndexError:
+            # A writer may just have been truncating a torn record, or removing segments after a publish.
+            if attempt + 1 == ATTEMPTS:
+                raise
+            time.sleep(PAUSE * attempt)
+            continue
+        if current_generation(collection) == folder.name:
+            return members
+    raise LockedError(f"{collection}: other writers published {ATTEMPTS} generations meanwhile; try again later")
 
 
 def _files(folder: Path, held: ExitStack) -> list[tuple[Member, BinaryIO]]:
@@ -69,9 +89,22 @@ def _files(folder: Path, held: ExitStack) -> list[tuple[Member, BinaryIO]]:
     return [_whole(FILE_NAME, _open(folder / FILE_NAME, held)), *opened]
 
 
-def _changes(collection: Path, held: ExitStack) -> list[tuple[Member, BinaryIO]]:
-    paths = [segment_path(collection, segment) for segment in segments(collection)]
-    return [_whole(f"{LOG}/{path.name}", _open(path, held)) for path in paths]
+def _changes(collection: Path, sequence: int, held: ExitStack) -> list[tuple[Member, BinaryIO]]:
+    """Return the records of the log that follow a sequence, checked up to the last acknowledged one."""
+    acknowledged, start = read_watermark(collection), position_after(collection, sequence)
+    end = read_to_end(collection, start)
+    check_watermark(collection, max(end.sequence, sequence), acknowledged)
+    if end.sequence <= sequence:
+        return []
+    members: list[tuple[Member, BinaryIO]] = []
+    for segment in segments(collection):
+        if start.segment <= segment <= end.segment:
+            path = segment_path(collection, segment)
+            with _open(path, held) as file:
+                content = file.read(end.offset if segment == end.segment else -1)
+            name = f"{LOG}/{path.name}"
+            members.append((Member(name, len(content), xxhash.xxh3_128_hexdigest(content)), BytesIO(content)))
+    return members
 
 
 def _whole(name: str, file: BinaryIO) -> tuple[Member, BinaryIO]:
@@ -85,7 +118,7 @@ def _open(path: Path, held: ExitStack) -> BinaryIO:
     try:
         return held.enter_context(path.open("rb"))
     except OSError as error:
-        raise CorruptIndexError(f"{path} cannot be read: {error.strerror}; see `seismic verify`") from None
+        raise read_error(path, error, "see `seismic verify`") from None
 
 
 def _unpacked(file: Path, scratch: Path) -> Path:

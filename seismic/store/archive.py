@@ -14,7 +14,8 @@ import orjson
 import pyarrow as pa
 import xxhash
 
-from seismic.errors import CorruptIndexError, FormatError, OutputExistsError, StorageError
+from seismic.errors import CorruptIndexError, FormatError, OutputExistsError
+from seismic.store.failures import DAMAGES, storage_error
 from seismic.store.files import fsync
 from seismic.version import __version__
 
@@ -24,7 +25,7 @@ LARGEST_INDEX = 1 << 30
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 CHUNK = 1 << 20
 
-_NAME = re.compile(r"(shard-\d{5,}/|log/)?[a-z0-9_]+\.(json|arrow|log)")
+_NAME = re.compile(r"(shard-\d{5,}/)?[a-z0-9_]+\.(json|arrow)|log/\d{20}\.log")
 
 
 class Member(NamedTuple):
@@ -56,7 +57,7 @@ def write_archive(target: Path, members: list[tuple[Member, BinaryIO]], *, compr
         temporary.rename(target)
         fsync(target.parent)
     except OSError as error:
-        raise StorageError(f"cannot write {target}: {error}") from error
+        raise storage_error("write", target, error) from error
     finally:
         with suppress(OSError):
             temporary.unlink()
@@ -100,6 +101,8 @@ class _Reading:
         try:
             yield
         except (tarfile.TarError, EOFError, OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
+            if isinstance(error, OSError) and error.errno is not None and error.errno not in DAMAGES:
+                raise storage_error("read", self._file, error) from error
             raise self.error(str(error) or "it ends early") from None
 
     @contextmanager

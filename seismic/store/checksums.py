@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from seismic.params import Verify
+from seismic.store.failures import DAMAGES, storage_error
 from seismic.store.files import hash_file
 from seismic.store.manifest import FILE_NAME, FileEntry, Manifest
 from seismic.store.sections import FRAMING, Damage, Section, damaged_sections, placed
@@ -41,6 +42,8 @@ def _check_file(path: Path, name: str, entry: FileEntry, verify: Verify) -> Iter
     except FileNotFoundError:
         yield Damage(name, None, "is missing")
     except OSError as error:
+        if error.errno not in DAMAGES:
+            raise storage_error("read", path, error) from error
         yield Damage(name, None, f"cannot be read: {error.strerror or error}")
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from seismic.errors import CorruptIndexError, IndexNotFoundError
+from seismic.store.failures import read_error
 
 CURRENT = "CURRENT"
 GENERATIONS = "generations"
@@ -15,7 +16,7 @@ def current_generation(collection: Path) -> str:
     except (FileNotFoundError, NotADirectoryError):
         raise IndexNotFoundError(f"{collection}: no index there (no {CURRENT} file); build one first") from None
     except OSError as error:
-        raise CorruptIndexError(f"{collection / CURRENT} cannot be read: {error.strerror or error}") from None
+        raise read_error(collection / CURRENT, error, "roll back to a generation") from None
     name = text.strip()
     if not (name.isascii() and name.isdecimal()):
         raise CorruptIndexError(
@@ -35,6 +36,8 @@ def generation_names(collection: Path) -> list[str]:
         names = [entry.name for entry in (collection / GENERATIONS).iterdir() if entry.name.isdecimal()]
     except (FileNotFoundError, NotADirectoryError):
         return []
+    except OSError as error:
+        raise read_error(collection / GENERATIONS, error, "restore the collection") from None
     return sorted(names, key=int)
 
 

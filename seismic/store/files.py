@@ -10,6 +10,7 @@ import pyarrow as pa
 import xxhash
 
 from seismic.errors import CorruptIndexError, StorageError
+from seismic.store.failures import read_error
 from seismic.store.manifest import FileEntry
 from seismic.store.sections import hash_sections
 
@@ -92,7 +93,9 @@ def map_table(path: Path, entry: FileEntry) -> pa.Table:
         raise CorruptIndexError(
             f"{path} is missing, although the manifest lists it; restore it or build again"
         ) from None
-    except (pa.ArrowException, OSError, ValueError) as error:
+    except OSError as error:
+        raise read_error(path, error, "restore it or build again", "is not a readable Arrow file") from None
+    except (pa.ArrowException, ValueError) as error:
         raise CorruptIndexError(f"{path} is not a readable Arrow file: {error}") from None
     if table.num_rows != entry.rows:
         raise CorruptIndexError(f"{path}: found {table.num_rows} rows, expected {entry.rows}")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from seismic.errors import IndexNotFoundError, ParameterError, StorageError
 from seismic.store.collection import GENERATIONS, current_generation, generation_names
+from seismic.store.failures import file_errors
 from seismic.store.garbage import remove_leftovers, remove_old
 from seismic.store.lock import try_exclusive, writing
 from seismic.store.manifest import FILE_NAME, read_manifest
@@ -58,7 +59,7 @@ def collect_garbage(path: str | Path, *, keep: int = KEEP) -> list[str]:
         raise ParameterError(f"keep is {keep}, expected at least 1, the served generation")
     collection = Path(path)
     current_generation(collection)
-    with writing(collection, "garbage collection"):
+    with writing(collection, "garbage collection"), file_errors("write", collection):
         removed = [*remove_leftovers(collection), *remove_old(collection, keep)]
     tidy_log(collection)
     return removed
@@ -74,5 +75,6 @@ def _describe(folder: Path, current: bool) -> GenerationInfo:
             is_open = not exclusive
     except (OSError, StorageError) as error:
         problem, is_open = str(error), False
-    written = datetime.fromtimestamp(folder.stat().st_mtime, UTC).isoformat(timespec="seconds")
+    with file_errors("read", folder):
+        written = datetime.fromtimestamp(folder.stat().st_mtime, UTC).isoformat(timespec="seconds")
     return GenerationInfo(folder.name, current, documents, size, written, is_open, problem)

@@ -14,6 +14,7 @@ from typing import Any, NoReturn, Self
 import orjson
 
 from seismic.errors import LockedError, StorageError
+from seismic.store.failures import file_errors, storage_error
 
 LOCK = "LOCK"
 LONGEST_PAUSE = 0.05
@@ -40,8 +41,9 @@ def exclusive(path: Path, what: str, *, timeout: float = 0.0) -> Iterator[None]:
     """
     descriptor = _acquire(path, time.monotonic() + timeout)
     try:
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, _holder(what))
+        with file_errors("write", path):
+            os.ftruncate(descriptor, 0)
+            os.write(descriptor, _holder(what))
         yield
     finally:
         with suppress(OSError):  # removed with its folder, or no longer writable: only the lock matters
@@ -129,7 +131,7 @@ def _open(path: Path) -> int:
     try:
         return os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
-        raise StorageError(f"cannot write {path}: {error}") from None
+        raise storage_error("write", path, error) from None
 
 
 def is_same_file(descriptor: int, path: Path) -> bool:

@@ -7,6 +7,7 @@ which was never acknowledged: readers stop before it, and the next append trunca
 """
 
 import os
+import re
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,15 +17,18 @@ from typing import NamedTuple
 
 import xxhash
 
-from seismic.errors import CorruptIndexError, FormatError, StorageError
+from seismic.errors import CorruptIndexError, FormatError
+from seismic.store.failures import file_errors, read_error, storage_error
 from seismic.store.files import fsync
 from seismic.store.lock import LOCK, exclusive
+from seismic.store.watermark import check_watermark, prepare_watermark, raise_watermark, read_watermark
 
 LOG = "log"
 FORMAT = 1
 MAGIC = b"SLOG"
 _HEADER = struct.Struct("<4sIQQQQ")
 _HASHED = _HEADER.size - 8
+_SEGMENT = re.compile(r"([0-9]{20})\.log")
 
 SEGMENT_BYTES = 1 << 24
 """Size at which a new segment begins; compaction removes whole segments."""
@@ -68,7 +72,9 @@ def segments(collection: Path) -> list[int]:
         names = os.listdir(collection / LOG)
     except FileNotFoundError:
         return []
-    return sorted(int(name.removesuffix(".log")) for name in names if name.endswith(".log"))
+    except OSError as error:
+        raise read_error(collection / LOG, error, "restore the collection") from None
+    return sorted(int(match[1]) for match in map(_SEGMENT.fullmatch, names) if match)  # others are not ours
 
 
 def segment_path(collection: Path, segment: int) -> Path:
@@ -101,9 +107,10 @@ def read_log(collection: Path, position: LogPosition) -> tuple[list[Record], Log
 def appending(collection: Path) -> Iterator[None]:
     """Hold the append lock of the log. Raises LockedError after PATIENCE seconds."""
     folder = collection / LOG
-    if not folder.exists():
-        folder.mkdir(exist_ok=True)
-        fsync(collection)
+    with file_errors("write", folder):
+        if not folder.is_dir():
+            folder.mkdir(exist_ok=True)
+            fsync(collection)
     with exclusive(folder / LOCK, "append", timeout=PATIENCE):
         yield
 
@@ -113,19 +120,23 @@ def append(collection: Path, body: bytes, position: LogPosition, after: int = 0)
 
     The caller holds `appending`. `position`: any known position; the closer to the end, the faster. `after`: a sequence
     that is taken, whether or not the log holds it. Raises StorageError if the record cannot be written; the log is
-    unchanged then.
+    unchanged then. Raises CorruptIndexError if the log has lost acknowledged changes.
     """
+    acknowledged = read_watermark(collection)
     position = read_to_end(collection, position)
     sequence = max(position.sequence, after) + 1
+    check_watermark(collection, sequence - 1, acknowledged)
     if position.segment == 0 or position.offset >= SEGMENT_BYTES or sequence > position.sequence + 1:
         position = LogPosition(sequence, 0, sequence - 1)
     path = segment_path(collection, position.segment)
     header = _HEADER.pack(MAGIC, FORMAT, sequence, len(body), xxhash.xxh3_64_intdigest(body), 0)[:_HASHED]
     data = header + _hash_bytes(header) + body
     try:
+        prepare_watermark(collection)
         _write(path, position.offset, data)
     except OSError as error:
-        raise StorageError(f"cannot append to {path}: {error.strerror}; the change was not made") from error
+        raise storage_error("append to", path, error, "the change was not made") from error
+    raise_watermark(collection, sequence)
     return LogPosition(position.segment, position.offset + len(data), sequence)
 
 
@@ -216,6 +227,8 @@ def _parse(path: Path, position: LogPosition) -> _Part:
             data = source.read()
     except FileNotFoundError:
         raise CorruptIndexError(f"{path} is missing; restore the collection") from None
+    except OSError as error:
+        raise read_error(path, error, "restore the collection") from None
     if size < position.offset:
         return _Part([], size, f"found {size} bytes, expected {position.offset} or more", False)
     records: list[Record] = []

@@ -13,6 +13,7 @@ from seismic.encoders import EncoderEntry
 from seismic.errors import CorruptIndexError, FormatError
 from seismic.layouts import FEATURES, Layout
 from seismic.params import BuildParams
+from seismic.store.failures import read_error
 from seismic.store.sections import Section
 from seismic.vectors import MAX_DIMENSION
 from seismic.version import __version__
@@ -154,7 +155,7 @@ def read_manifest(folder: Path) -> Manifest:
     except FileNotFoundError:
         raise CorruptIndexError(f"{path} is missing; publish the index again or restore it") from None
     except OSError as error:
-        raise CorruptIndexError(f"{path} cannot be read: {error}") from None
+        raise read_error(path, error, "publish the index again or restore it") from None
     if not isinstance(content, dict):
         raise CorruptIndexError(f"{path}: found a JSON {type(content).__name__}, expected an object")
     _check_format(path, content)

@@ -8,6 +8,7 @@ from seismic.errors import CorruptIndexError
 from seismic.params import Verify
 from seismic.store.checksums import check_files
 from seismic.store.collection import GENERATIONS, current_generation
+from seismic.store.failures import read_error
 from seismic.store.files import map_batch
 from seismic.store.invariants import check_column
 from seismic.store.lock import Lease
@@ -56,9 +57,10 @@ def hold_current(collection: Path) -> tuple[Path, Lease]:
         try:
             return folder, Lease(folder / FILE_NAME)
         except OSError as error:
-            problem = f"{folder / FILE_NAME} cannot be opened: {error.strerror or error}"
+            remedy = "publish the index again, restore it or roll back"
+            problem = read_error(folder / FILE_NAME, error, remedy, "cannot be opened")
         time.sleep(0.001 * attempt)
-    raise CorruptIndexError(f"{problem}; publish the index again, restore it or roll back")
+    raise problem
 
 
 def open_vocabulary(folder: Path, manifest: Manifest) -> Vocabulary | None:

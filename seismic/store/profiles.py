@@ -13,9 +13,10 @@ from typing import Any
 import orjson
 import xxhash
 
-from seismic.errors import CorruptIndexError, FormatError, ParameterError, StorageError
+from seismic.errors import CorruptIndexError, FormatError, ParameterError
 from seismic.params import Profile
 from seismic.store.collection import GENERATIONS
+from seismic.store.failures import file_errors
 from seismic.store.files import fsync, hash_file
 from seismic.store.manifest import FILE_NAME
 
@@ -41,6 +42,12 @@ def profiles_stamp(collection: Path, generation: str) -> tuple[int, int] | None:
 
 def write_profiles(collection: Path, generation: str, profiles: Sequence[Profile]) -> Path:
     """Replace the profiles of a generation atomically and return the file. Raises StorageError."""
+    path = profiles_file(collection, generation)
+    with file_errors("write", path):
+        return _write(path, collection, generation, profiles)
+
+
+def _write(path: Path, collection: Path, generation: str, profiles: Sequence[Profile]) -> Path:
     content: dict[str, Any] = {
         "format": f"{FORMAT_MAJOR}.{FORMAT_MINOR}",
         "generation": generation,
@@ -48,12 +55,8 @@ def write_profiles(collection: Path, generation: str, profiles: Sequence[Profile
         "profiles": [profile.model_dump(mode="json") for profile in profiles],
     }
     content["hash"] = _hash(content)
-    path = profiles_file(collection, generation)
-    try:
-        path.parent.mkdir(exist_ok=True)
-        _replace(path, json.dumps(content, indent=1) + "\n")
-    except OSError as error:
-        raise StorageError(f"cannot write {path}: {error.strerror}") from error
+    path.parent.mkdir(exist_ok=True)
+    _replace(path, json.dumps(content, indent=1) + "\n")
     return path
 
 

@@ -13,12 +13,14 @@ from pathlib import Path
 
 from seismic.errors import CorruptIndexError, IndexNotFoundError, OutputExistsError, ParameterError, StorageError
 from seismic.store.collection import CURRENT, GENERATIONS, current_generation, generation_names, is_collection
+from seismic.store.failures import file_errors, storage_error
 from seismic.store.files import fsync
 from seismic.store.garbage import RESUMABLE, STAGING, TRASH, remove_leftovers, remove_old
 from seismic.store.lock import LOCK, exclusive, writing
 from seismic.store.log import appending, last_sequence, prune_log
 from seismic.store.manifest import check_writable, read_manifest
 from seismic.store.verify import find_damage
+from seismic.store.watermark import read_watermark
 
 FIRST = "000001"
 POINTER, POINTER_LOCK = f".{CURRENT}-next", f".{CURRENT}-lock"
@@ -35,7 +37,8 @@ def void_changes(collection: Path, held: ExitStack) -> int:
     if not is_collection(collection):
         return 0
     held.enter_context(appending(collection))
-    return max(last_sequence(collection), _sequence(collection / GENERATIONS / current_generation(collection)))
+    contained = _sequence(collection / GENERATIONS / current_generation(collection))
+    return max(last_sequence(collection), contained, read_watermark(collection))
 
 
 def least_sequence(collection: Path) -> int:
@@ -59,8 +62,9 @@ def _sequence(generation: Path) -> int:
 
 def check_output(collection: Path, *, replace: bool) -> None:
     """Raise OutputExistsError if the folder is in use and `replace` is False, or if it is not a collection."""
-    if not collection.exists() or (collection.is_dir() and _is_unused(collection)):
-        return
+    with file_errors("read", collection):
+        if not collection.exists() or (collection.is_dir() and _is_unused(collection)):
+            return
     if not replace:
         raise OutputExistsError(
             f"{collection} exists; choose another folder, or publish a new generation into it with replace (--replace)"
@@ -123,7 +127,7 @@ def staging(
             with suppress(OSError):  # another writer uses it
                 path.rmdir()
         if isinstance(error, OSError):
-            raise StorageError(f"cannot write {collection}: {error}") from error
+            raise storage_error("write", collection, error) from error
         raise
 
 
@@ -186,7 +190,7 @@ def point_to(collection: Path, name: str) -> None:
         except OSError as error:
             with suppress(OSError):
                 pointer.unlink()
-            raise StorageError(f"cannot write {collection / CURRENT}: {error}") from error
+            raise storage_error("write", collection / CURRENT, error) from error
 
 
 def _is_current(collection: Path, name: str) -> bool:

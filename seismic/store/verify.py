@@ -14,12 +14,14 @@ from seismic.kernels.constants import BLOCK
 from seismic.params import Verify, check_verify
 from seismic.store.checksums import check_files, check_names
 from seismic.store.collection import current_generation, generation_folder
+from seismic.store.failures import file_errors
 from seismic.store.log import LOG, position_after, read_to_end
 from seismic.store.manifest import FILE_NAME, VOCABULARY, Manifest, read_manifest
 from seismic.store.opening import open_vocabulary
 from seismic.store.schema import FORWARD, SHARED
 from seismic.store.sections import Damage
 from seismic.store.shard import Shard, open_shard
+from seismic.store.watermark import check_watermark, read_watermark
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,11 @@ def verify(path: str | Path, *, generation: str | None = None, verify: Verify = 
     check, and ParameterError.
     """
     check_verify(verify)
-    collection = Path(path)
+    with file_errors("read", path):
+        return _verify(Path(path), generation, verify)
+
+
+def _verify(collection: Path, generation: str | None, verify: Verify) -> Verification:
     folder = generation_folder(collection, generation or current_generation(collection))
     try:
         manifest = read_manifest(folder)
@@ -52,7 +58,9 @@ def verify(path: str | Path, *, generation: str | None = None, verify: Verify = 
     if manifest.generation != folder.name:
         damages.append(Damage(FILE_NAME, None, f"says generation {manifest.generation}"))
     try:
-        read_to_end(collection, position_after(collection, manifest.sequence))
+        acknowledged = read_watermark(collection)
+        end = read_to_end(collection, position_after(collection, manifest.sequence))
+        check_watermark(collection, max(end.sequence, manifest.sequence), acknowledged)
     except CorruptIndexError as error:
         damages.append(Damage(LOG, None, str(error)))
     return Verification(str(collection), folder.name, verify, len(manifest.files), manifest.bytes, damages)

@@ -25,6 +25,7 @@ from seismic.store.log import LogPosition, Record, position_after, read_log, seg
 from seismic.store.manifest import Manifest
 from seismic.store.opening import open_generation
 from seismic.store.profiles import profiles_stamp, read_profiles
+from seismic.store.watermark import check_watermark, read_watermark
 from seismic.vectors import SparseVectors
 from seismic.view.combine import combine
 from seismic.view.deltas import with_documents
@@ -166,10 +167,11 @@ class View:
 
     def advanced(self) -> "View":
         """Return the view with all changes of the log applied; itself if there are no new ones."""
-        view = self
+        view, acknowledged = self, read_watermark(self.collection)
         while True:
             records, end = read_log(self.collection, view.log_end)
             if not records:
+                check_watermark(self.collection, max(end.sequence, self.manifest.sequence), acknowledged)
                 return view
             view = replace(view._with(records), log_end=end)
 

@@ -24,6 +24,7 @@ _MEANINGS = {
     500: "The server failed; its log has the cause",
     503: "Not ready, overloaded, or shutting down; retry after Retry-After seconds",
     504: "The deadline passed",
+    507: "The disk is full",
 }
 _REF = "#/components/schemas/{model}"
 

@@ -123,9 +123,8 @@ async def test_a_full_disk_is_a_problem_and_not_a_change(running, tiny, monkeypa
 
         with monkeypatch.context() as patch:
             patch.setattr(log, "_write", full)
-            assert problem(await put(client, {"id": "d", "indices": [1], "values": [1.0]}), 500).type.endswith(
-                "storage"
-            )
+            answer = problem(await put(client, {"id": "d", "indices": [1], "values": [1.0]}), 507)
+            assert answer.type.endswith("full-disk")
         assert len(await found(client)) == 2
         assert (await put(client, {"id": "d", "indices": [1], "values": [1.0]})).status_code == 200
 

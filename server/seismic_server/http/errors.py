@@ -33,9 +33,12 @@ from seismic.errors import (
     DocumentNotFoundError,
     DrainingError,
     ForbiddenError,
+    FullDiskError,
     NotReadyError,
     OverloadedError,
     RateLimitError,
+    ReadOnlyError,
+    TooManyFilesError,
     UnauthorizedError,
     UnavailableError,
 )
@@ -112,6 +115,9 @@ KINDS: dict[type[SeismicError], Kind] = {
     NotReadyError: Kind(503, "not-ready", "Not ready yet", retry_after=1),
     OverloadedError: Kind(503, "overloaded", "The service is overloaded", retry_after=1),
     EncoderError: Kind(500, "encoder", "The collection's encoder cannot be used"),
+    FullDiskError: Kind(507, "full-disk", "The disk is full"),
+    ReadOnlyError: Kind(503, "read-only", "The collection cannot be written"),
+    TooManyFilesError: Kind(503, "too-many-files", "Too many files are open", retry_after=1),
     StorageError: Kind(500, "storage", "The files of the collection cannot be read"),
     SeismicError: Kind.of_status(500),
 }
@@ -166,6 +172,10 @@ def internal_error(request: Request, kind: Kind = KINDS[SeismicError]) -> Respon
 async def _on_seismic_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, SeismicError)
     kind = kind_of(error)
+    if isinstance(error, FullDiskError | ReadOnlyError | TooManyFilesError):
+        log.error("request failed", exc_info=error)  # the message names files of this machine
+        detail = f"{kind.title}; the server's log names the file under request id {request.state.request_id}"
+        return problem_response(request, kind, detail)
     if kind.status != 500:
         return error_response(request, error)
     log.error("request failed", exc_info=error)  # the message may name files of this machine

@@ -33,7 +33,7 @@ AsVector = Annotated[
 ]
 
 
-@changes.put("", responses=problems(400, 404, 413, 415, 422, 503))
+@changes.put("", responses=problems(400, 404, 413, 415, 422, 503, 507))
 async def upsert_documents(name: Name, body: UpsertRequest, service: ServiceDep) -> ChangeAnswer:
     """Insert documents, or replace those with the same ids. If one document is invalid, none is written.
 
@@ -50,7 +50,7 @@ async def upsert_documents(name: Name, body: UpsertRequest, service: ServiceDep)
     return await _commit(service, name, check, len(body.documents), started, encoded.warnings)
 
 
-@changes.post("/delete", responses=problems(400, 404, 413, 415, 422, 503))
+@changes.post("/delete", responses=problems(400, 404, 413, 415, 422, 503, 507))
 async def delete_documents(name: Name, body: DeleteRequest, service: ServiceDep) -> ChangeAnswer:
     """Delete documents. Unknown ids are ignored.
 
