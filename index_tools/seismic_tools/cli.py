@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from seismic_tools.terminal.compiling import announce_compiling
 from seismic_tools.terminal.errors import errors_in_one_line
 
 VERBS = {
@@ -22,6 +23,7 @@ VERBS = {
     "keys": "Create, list and revoke API keys of the service.",
     "evaluate": "Measure recall, effectiveness, latency and size.",
     "tune": "Find the fastest settings that reach a recall.",
+    "warmup": "Compile all search kernels, once per machine.",
     "inspect": "Show the contents of an index, or the features of this CPU.",
     "verify": "Check an index for damage.",
     "generations": "List the generations of a collection.",
@@ -48,6 +50,8 @@ class Verbs(TyperGroup):
         name, command, rest = super().resolve_command(ctx, args)
         if name is not None:
             command = typer.main.get_command(import_module(f"seismic_tools.commands.{name}").app)
+            if "seismic" in sys.modules:
+                announce_compiling()
         return name, command, rest
 
     def invoke(self, ctx: Any) -> Any:

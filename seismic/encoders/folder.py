@@ -19,6 +19,7 @@ from seismic.encoders.model import MaskedLanguageModel
 from seismic.encoders.pieces import Pieces
 from seismic.encoders.weights import TokenWeights, read_weights
 from seismic.errors import EncoderError
+from seismic.lines import without_mark
 from seismic.vocabulary import Vocabulary
 
 BUNDLED = Path(__file__).parent / "models"
@@ -123,7 +124,7 @@ def _refuse_documents(name: str, _: Sequence[str]) -> Encoded:
 
 def _config(path: Path) -> Config:
     try:
-        return Config.model_validate_json(path.read_bytes())
+        return Config.model_validate_json(without_mark(path.read_bytes()))
     except OSError as error:
         raise EncoderError(f'{path}: {error.strerror}, expected JSON such as {{"max_length": 256}}') from None
     except ValidationError as error:

@@ -10,6 +10,7 @@ import orjson
 from seismic.encoders.encoded import Encoded
 from seismic.encoders.pieces import Pieces
 from seismic.errors import EncoderError
+from seismic.lines import without_mark
 from seismic.vectors import MAX_VALUE, MIN_VALUE, SparseVectors
 
 
@@ -38,7 +39,7 @@ class TokenWeights:
 def read_weights(path: Path, tokens: Sequence[str]) -> npt.NDArray[np.float32]:
     """Read float32 [len(tokens)] from a JSON object of token to weight; 0 for missing tokens."""
     try:
-        content = orjson.loads(path.read_bytes())
+        content = orjson.loads(without_mark(path.read_bytes()))
     except (OSError, orjson.JSONDecodeError) as error:
         raise EncoderError(f"{path}: cannot be read as JSON: {error}") from None
     if not isinstance(content, dict):

@@ -111,7 +111,10 @@ def test_the_command(file, monkeypatch):
     secret = command("create", "--keys-file", file, "--name", "shop", "--collection", "a", "--collection", "b").strip()
     assert Keyring(file).find(secret).collections == ["a", "b"]
     monkeypatch.setenv("SEISMIC_KEYS_FILE", str(file))
+    command("create", "--name", "[/]")
     shown = command("list")
+    assert "[/]" in shown
+    command("revoke", "[/]")
     assert "shop" in shown
     assert "a, b" in shown
     assert secret not in shown

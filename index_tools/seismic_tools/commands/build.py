@@ -29,6 +29,7 @@ from seismic_tools.readers import (
     read_vocabulary,
     with_times,
 )
+from seismic_tools.readers.ids import read_ids
 from seismic_tools.readers.quality import batches, select
 from seismic_tools.readers.queries import read_queries
 from seismic_tools.terminal.options import with_params
@@ -82,6 +83,13 @@ def build(
             show_default="generated from the documents",
         ),
     ] = None,
+    id_field: Annotated[
+        str | None, typer.Option(help="Field with the id of a document.", show_default="id, or _id")
+    ] = None,
+    ids: Annotated[
+        Path | None,
+        typer.Option(help="File with one id per line, for formats without ids: .npz, .csr, .bin.", show_default=False),
+    ] = None,
     repair: Annotated[bool, typer.Option("--repair", help="Sort components, sum duplicates, drop zeros.")] = False,
     shards: Annotated[int, typer.Option(help="Number of shards, each an equal range of the documents.")] = 1,
     workers: Annotated[int, typer.Option(help="Threads. The result does not depend on their number.")] = 1,
@@ -123,6 +131,10 @@ def build(
 
         seismic build corpus.jsonl scifact --encoder splade-tiny --text-fields title,text
 
+        zcat corpus.jsonl.gz | seismic build - scifact --encoder splade-tiny
+
+        seismic build vectors.npz scifact --ids ids.txt
+
         seismic build documents.parquet scifact --vocabulary vocab.txt
 
         seismic build news.jsonl news --encoder splade-tiny --dates published --times changed
@@ -148,7 +160,9 @@ def build(
         fields = field_names(text_fields)
         texts = Texts(own.encode_documents, fields, threads=workers, report=report) if own else None
         width = len(tokens) if known and dimension is None else dimension
-        reading = Reading(tokens, width, repair, scratch=folder_for(out), texts=texts)
+        named = read_ids(ids) if ids else None
+        scratch = folder_for(out)
+        reading = Reading(tokens, width, repair, scratch=scratch, texts=texts, id_field=id_field, ids=named)
         read = with_times(read_collection(inputs, reading, partial(report, "read")), kinds_of(dates, times))
         with _collected(read, out, keep, quality_column) as (collection, left_out):
             if own and texts:

@@ -15,6 +15,7 @@ from xxhash import xxh3_64_hexdigest
 
 from seismic import InputError, OutputExistsError, ParameterError, StorageError, __version__
 from seismic_tools.readers import INPUTS, Reading, Tokens, find_files, read_collection, read_vocabulary
+from seismic_tools.readers.ids import read_ids
 from seismic_tools.readers.neighbours import read_neighbours
 from seismic_tools.terminal.progress import Report, progress
 from seismic_tools.writers import WRITERS, Writer, Writing, write_vocabulary
@@ -41,6 +42,13 @@ def convert(
     ] = None,
     dimension: Annotated[
         int | None, typer.Option(help="Size of the vocabulary. Components beyond it are errors.")
+    ] = None,
+    id_field: Annotated[
+        str | None, typer.Option(help="Field with the id of a document.", show_default="id, or _id")
+    ] = None,
+    ids: Annotated[
+        Path | None,
+        typer.Option(help="File with one id per line, for formats without ids: .npz, .csr, .bin.", show_default=False),
     ] = None,
     repair: Annotated[bool, typer.Option("--repair", help="Sort components, sum duplicates, drop zeros.")] = False,
     scale: Annotated[float, typer.Option(help="CIFF: factor for weights before they are rounded to integers.")] = 100.0,
@@ -70,7 +78,7 @@ def convert(
     if out.exists() and not replace:
         raise OutputExistsError(f"{out} exists; choose another name, or add --replace")
     ending = _ending(source)
-    if any((ending or path.name).endswith(NEIGHBOURS) for path in inputs):
+    if any((ending or path.name.lower()).endswith(NEIGHBOURS) for path in inputs):
         _check_run(inputs, out, _ending(target))
         done, remarks = convert_neighbours(inputs[0], out)
     else:
@@ -78,7 +86,9 @@ def convert(
         files = _distinct(find_files(inputs, ending))
         known = read_vocabulary(vocabulary).tokens.to_pylist() if vocabulary else None
         tokens = Tokens(known, growing=False) if known else Tokens()
-        reading = Reading(tokens, len(known) if known and dimension is None else dimension, repair)
+        named = read_ids(ids) if ids else None
+        width = len(known) if known and dimension is None else dimension
+        reading = Reading(tokens, width, repair, id_field=id_field, ids=named)
         with progress() as report, kept_parts(out, _job(files, ending, reading), files, tokens, resume=resume) as parts:
             _read(parts, reading, ending, report)
             done, remarks = _write(parts, out, writer, known, scale, report)
@@ -155,12 +165,12 @@ def _distinct(files: list[Path]) -> list[Path]:
 
 
 def _check_run(inputs: Sequence[Path], out: Path, ending: str | None) -> None:
-    if len(inputs) > 1 or not (ending or out.name).endswith(RUNS):
+    if len(inputs) > 1 or not (ending or out.name.lower()).endswith(RUNS):
         raise ParameterError(f"{inputs[0]}: ground truth; expected a single input and {' or '.join(RUNS)} as output")
 
 
 def _writer(out: Path, ending: str | None) -> Writer:
-    known = ending or next((each for each in WRITERS if out.name.endswith(each)), None)
+    known = ending or next((each for each in WRITERS if out.name.lower().endswith(each)), None)
     if known not in WRITERS:
         raise ParameterError(f"{out}: cannot write {ending or 'this format'}; expected {', '.join(WRITERS)}")
     return WRITERS[known]
@@ -168,7 +178,7 @@ def _writer(out: Path, ending: str | None) -> Writer:
 
 def _ending(name: str | None) -> str | None:
     """ "csr" or ".csr" as ".csr"."""
-    return name and f".{name.removeprefix('.')}"
+    return name and f".{name.removeprefix('.').lower()}"
 
 
 def _job(files: Sequence[Path], ending: str | None, reading: Reading) -> dict[str, Any]:
@@ -183,4 +193,6 @@ def _job(files: Sequence[Path], ending: str | None, reading: Reading) -> dict[st
         "vocabulary": xxh3_64_hexdigest("\n".join(reading.tokens).encode()),
         "dimension": reading.dimension,
         "repair": reading.repair,
+        "id_field": reading.id_field,
+        "ids": None if reading.ids is None else xxh3_64_hexdigest("\n".join(reading.ids.to_pylist()).encode()),
     }

@@ -8,6 +8,7 @@ import typer
 
 import seismic
 from seismic import InputError
+from seismic_tools.readers.ids import read_ids, typed_ids
 
 app = typer.Typer(add_completion=False)
 
@@ -29,23 +30,13 @@ def delete(
 
         seismic delete scifact --ids gone.txt
     """
-    wanted = [*(ids or []), *(_lines(file) if file else [])]
-    if not wanted:
-        raise InputError("found no ids; expected --id or --ids")
     with seismic.open(collection) as index:
         kind = index.view.rules.schema.field("id").type
-        try:
-            column = pa.array(wanted).cast(kind)
-        except pa.ArrowException as error:
-            raise InputError(f"ids: expected {kind} ({error})") from None
+        listed = read_ids(file, kind) if file else pa.array([], kind)
+        wanted = pa.concat_arrays([typed_ids(ids or [], kind, ["--id"] * len(ids or [])), listed])
+        if len(wanted) == 0:
+            raise InputError("found no ids; expected --id or --ids")
         before = len(index)
-        sequence = seismic.delete(collection, column)
+        sequence = seismic.delete(collection, wanted)
         index.refresh()
         typer.echo(f"documents {before - len(index):,}: change {sequence} of generation {index.generation}")
-
-
-def _lines(file: Path) -> list[str]:
-    try:
-        return file.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{file}: cannot be read as lines of text: {error}") from None

@@ -27,6 +27,9 @@ def encode(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Parquet file to write.")],
     encoder: Annotated[str, typer.Option(help="Encoder: splade-tiny, or ./FOLDER.")] = "splade-tiny",
     text_fields: Annotated[str, typer.Option(help="Columns to join and encode, separated by commas.")] = ",".join(TEXT),
+    id_field: Annotated[
+        str | None, typer.Option(help="Field with the id of a document.", show_default="id, or _id")
+    ] = None,
     queries: Annotated[bool, typer.Option("--queries", help="Encode as queries instead of documents.")] = False,
     workers: Annotated[int, typer.Option(help="Threads. The result does not depend on their number.")] = 1,
 ) -> None:
@@ -52,8 +55,11 @@ def encode(
             always=True,
             report=report,
         )
-        reading = Reading(Tokens(), len(own.vocabulary), texts=texts)
-        with collect(read_collection(inputs, reading, partial(report, "read")), beside=out) as collection:
+        reading = Reading(Tokens(), len(own.vocabulary), texts=texts, id_field=id_field)
+        with collect(
+            read_collection(inputs, reading, partial(report, "read"), role="queries" if queries else "corpus"),
+            beside=out,
+        ) as collection:
             try:
                 _write(out, collection)
             except OSError as error:

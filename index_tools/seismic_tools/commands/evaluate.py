@@ -15,15 +15,16 @@ from seismic import Index, InputError, ParameterError, SearchParams
 from seismic_tools.measure.bench.results import Results
 from seismic_tools.measure.evaluate.building import build_first
 from seismic_tools.measure.evaluate.dataset import Dataset, load_dataset
-from seismic_tools.measure.evaluate.measure import Measured, Request, measure
+from seismic_tools.measure.evaluate.measure import Request, measure
 from seismic_tools.measure.evaluate.report import report as report_of
 from seismic_tools.measure.report import make_folder
 from seismic_tools.measure.results import read_json
 from seismic_tools.readers import Texts
-from seismic_tools.readers.queries import Queries, query_texts, read_queries
+from seismic_tools.readers.qrels import read_qrels
+from seismic_tools.readers.queries import Queries, Topics, query_texts, read_queries
 from seismic_tools.terminal.options import with_params
 from seismic_tools.terminal.progress import progress
-from seismic_tools.writers.runs import read_qrels, write_run
+from seismic_tools.writers.runs import check_word, check_words, write_run
 
 app = typer.Typer(add_completion=False)
 
@@ -51,7 +52,25 @@ def evaluate(
             show_default="that of the collection, for queries without vectors",
         ),
     ] = None,
-    qrels: Annotated[Path | None, typer.Option(help="Judgements in TREC format.", show_default=False)] = None,
+    topics: Annotated[
+        Topics | None,
+        typer.Option(
+            help="Texts of --queries are plain `text`, or pre-tokenised `tokens` whose count is their weight.",
+            show_default="text, unless it looks pre-tokenised",
+        ),
+    ] = None,
+    id_field: Annotated[
+        str | None, typer.Option(help="Field of --queries with the id.", show_default="id, or _id")
+    ] = None,
+    qrels: Annotated[
+        Path | None,
+        typer.Option(help="Judgements in the format of TREC or BEIR, or a BEIR folder.", show_default=False),
+    ] = None,
+    judged_only: Annotated[bool, typer.Option("--judged-only", help="Use only queries with judgements.")] = False,
+    ignore_same_id: Annotated[
+        bool,
+        typer.Option("--ignore-same-id", help="Do not judge the document with the id of the query (ArguAna, Quora)."),
+    ] = False,
     where: Annotated[
         list[str] | None,
         typer.Option(
@@ -104,6 +123,8 @@ def evaluate(
 
         seismic evaluate scifact --queries queries.parquet --where split=test -k 10
 
+        seismic evaluate arguana --queries arguana/ --qrels arguana/ --judged-only --ignore-same-id
+
         seismic evaluate scifact --queries queries.tsv --query-encoder idf
 
         seismic evaluate scifact --queries queries.parquet --recall 0.95
@@ -115,20 +136,34 @@ def evaluate(
     depths, counts = _counts("-k", k, [10, 100, 1000]), _counts("--threads", threads, [1, os.cpu_count() or 1])
     fronts = read_json(rivals, Results, "seismic bench").rival_fronts() if rivals else {}
     source = load_dataset(dataset) if dataset else None
+    judgements = read_qrels(qrels) if qrels else source.qrels if source else []  # before anything is encoded
+    if not judgements and (beside or judged_only):
+        option = "--beside" if beside else "--judged-only"
+        raise ParameterError(f"{option} needs judgements: --qrels or --dataset")
+    if output:
+        make_folder(output)
     cost = build_first(build, collection, build_options) if build else None
-    request = Request(depths, params, counts, curve=output is not None)
+    request = Request(depths, params, counts, output is not None, ignore_same_id)
     with seismic.open(collection) as index, progress() as show:
-        texts = query_texts(index, query_encoder, show)
-        selected = _queries(index, queries, source, where or (), texts)
-        judgements = _judgements(selected, qrels, source)
-        if beside and not judgements:
-            raise ParameterError("--beside compares effectiveness and needs judgements: --qrels or --dataset")
+        if output:
+            check_words(index)
+        texts = query_texts(index, query_encoder, show, topics)
+        selected = _queries(index, queries, source, where or (), texts, id_field)
+        if judgements:
+            judgements, unsearched = _judged(selected, judgements, str(qrels or dataset))
+            selected = _only(selected, judgements) if judged_only else selected
+        else:
+            unsearched = []
+        if output:
+            for name in selected.ids:
+                check_word(name, "query")
         with seismic.open(beside) if beside else nullcontext() as other:
             measured = measure(
                 index,
                 selected,
                 request,
                 judgements,
+                unsearched=unsearched,
                 beside=other,
                 dataset=dataset,
                 build=cost,
@@ -136,7 +171,8 @@ def evaluate(
             )
     report = report_of(measured.evaluation, fronts)
     if output:
-        _write_runs(output, measured)
+        for name, run in measured.runs.items():
+            write_run(output / f"{name}.trec", run, tag=f"seismic-{name}")
         report.write(output, "report.json", "report.md")
     if texts and texts.documents:
         typer.echo(texts, err=True)
@@ -151,32 +187,36 @@ def _counts(option: str, given: list[int] | None, default: list[int]) -> list[in
 
 
 def _queries(
-    index: Index, path: Path | None, dataset: Dataset | None, where: Sequence[str], texts: Texts | None
+    index: Index,
+    path: Path | None,
+    dataset: Dataset | None,
+    where: Sequence[str],
+    texts: Texts | None,
+    id_field: str | None,
 ) -> Queries:
     if path is None and dataset and texts:
         return Queries(dataset.ids, texts.vectors(pa.table({"text": dataset.texts})))
     if path is None:
-        raise ParameterError(
-            "--queries is missing: expected a file of queries, or --dataset and an encoder for its texts"
-        )
-    queries = read_queries(path, index.vocabulary, where, texts)
+        raise ParameterError("--queries is missing: expected a file of queries, or an encoder for those of --dataset")
+    queries = read_queries(path, index.vocabulary, where, texts, id_field)
     return dataset.encoded(queries, str(path)) if dataset else queries
 
 
-def _judgements(queries: Queries, path: Path | None, dataset: Dataset | None) -> list[Qrel]:
-    """Return the judgements of these queries; InputError if there are judgements, but none of these queries."""
-    qrels, where = (read_qrels(path), str(path)) if path else (dataset.qrels if dataset else [], "")
+def _judged(queries: Queries, qrels: Sequence[Qrel], source: str) -> tuple[list[Qrel], list[str]]:
+    """Return the judgements of these queries, and the ids of judged queries that are missing.
+
+    InputError if there are no judgements of these queries.
+    """
     known = set(queries.ids)
     judged = [qrel for qrel in qrels if qrel.query_id in known]
-    if qrels and not judged:
+    if not judged:
         raise InputError(
-            f"{where}: no judgements of these queries; found query ids such as {qrels[0].query_id!r}, "
+            f"{source}: no judgements of these queries; found query ids such as {qrels[0].query_id!r}, "
             f"expected ids such as {queries.ids[0]!r}"
         )
-    return judged
+    return judged, list(dict.fromkeys(qrel.query_id for qrel in qrels if qrel.query_id not in known))
 
 
-def _write_runs(folder: Path, measured: Measured) -> None:
-    make_folder(folder)
-    for name, run in measured.runs.items():
-        write_run(folder / f"{name}.trec", run, tag=f"seismic-{name}")
+def _only(queries: Queries, qrels: Sequence[Qrel]) -> Queries:
+    judged = {qrel.query_id for qrel in qrels}
+    return queries.take([row for row, name in enumerate(queries.ids) if name in judged])

@@ -4,7 +4,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
-import orjson
 import typer
 from rich.console import Console
 from rich.filesize import decimal
@@ -12,6 +11,7 @@ from rich.table import Table
 
 import seismic
 from seismic import GenerationInfo
+from seismic_tools.terminal.sanitize import json_text, sanitize
 
 app = typer.Typer(add_completion=False)
 
@@ -34,7 +34,7 @@ def generations(
     """
     found = seismic.generations(collection)
     if as_json:
-        typer.echo(orjson.dumps([asdict(info) for info in found], option=orjson.OPT_INDENT_2))
+        typer.echo(json_text([asdict(info) for info in found], indent=True))
         return
     table = Table("generation", "documents", "size", "written", "state", box=None, pad_edge=False)
     for info in found:
@@ -44,4 +44,4 @@ def generations(
 
 def _state(info: GenerationInfo) -> str:
     states = [name for name, holds in (("served", info.current), ("open", info.open)) if holds]
-    return ", ".join([*states, *([info.problem] if info.problem else [])])
+    return ", ".join([*states, *([sanitize(info.problem)] if info.problem else [])])

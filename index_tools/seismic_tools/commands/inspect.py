@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
-import orjson
 import pyarrow as pa
 import typer
 from rich.console import Console
@@ -20,6 +19,7 @@ from seismic.store.manifest import VOCABULARY, Manifest
 from seismic.store.schema import DOCUMENTS, MAXIMA, POSTINGS
 from seismic_tools.terminal.cpu import describe_cpu
 from seismic_tools.terminal.profiles import profile_table
+from seismic_tools.terminal.sanitize import json_text, sanitize
 
 app = typer.Typer(add_completion=False)
 
@@ -54,7 +54,7 @@ def inspect(
     else:
         raise ParameterError("inspect: expected the folder of a collection, or --cpu")
     if as_json:
-        typer.echo(orjson.dumps(report, option=orjson.OPT_INDENT_2))
+        typer.echo(json_text(report, indent=True))
     else:
         show(report)
 
@@ -180,6 +180,6 @@ def _print_cpu(report: dict[str, Any]) -> None:
 def _print_rows(console: Console, title: str, rows: list[tuple[str, Any]]) -> None:
     table = Table(title=title, box=None, show_header=False, title_justify="left", title_style="bold", pad_edge=False)
     for name, value in rows:
-        table.add_row(name, ", ".join(value) if isinstance(value, list) else str(value))
+        table.add_row(sanitize(name), sanitize(", ".join(value) if isinstance(value, list) else value))
     console.print(table)
     console.print()

@@ -19,9 +19,11 @@ from seismic import (
     SearchParams,
     SearchRequest,
 )
+from seismic_tools.readers.run import read_run
 from seismic_tools.terminal.explanation import print_explanation, print_facets
-from seismic_tools.terminal.hits import lines_of, print_json, print_table, read_run
+from seismic_tools.terminal.hits import lines_of, print_json, print_table
 from seismic_tools.terminal.options import with_params
+from seismic_tools.terminal.sanitize import sanitize
 
 app = typer.Typer(add_completion=False)
 
@@ -30,7 +32,11 @@ app = typer.Typer(add_completion=False)
 @with_params
 def search(
     collection: Annotated[Path, typer.Argument(metavar="COLLECTION", help="Folder of the collection.")],
-    text: Annotated[str | None, typer.Option(help="Query as text, for the encoder of the collection.")] = None,
+    words: Annotated[
+        str | None,
+        typer.Argument(metavar="TEXT", show_default=False, help="Query as text, for the encoder of the collection."),
+    ] = None,
+    text: Annotated[str | None, typer.Option(help="The same as TEXT.")] = None,
     tokens: Annotated[str | None, typer.Option(help="Query as a JSON object from token to weight.")] = None,
     vector: Annotated[str | None, typer.Option(help="Query as JSON with `indices` and `values`.")] = None,
     like: Annotated[
@@ -76,7 +82,7 @@ def search(
 
     Examples:
 
-        seismic search scifact --text "do planets orbit stars"
+        seismic search scifact "do planets orbit stars"
 
         seismic search scifact --tokens '{"planet": 2.1, "orbit": 0.7}'
 
@@ -98,7 +104,7 @@ def search(
     """
     if k < 1:
         raise ParameterError(f"k is {k}, expected at least 1")
-    query = _query(text, tokens, vector, like)
+    query = _query(words, text, tokens, vector, like)
     wanted = None if filter is None else _parse("--filter", filter)
     request: dict[str, Any] = {"params": params, "filter": wanted, "explain": explain}
     request["facets"] = [FacetBy(key=column) for column in facet or []] or None
@@ -120,9 +126,9 @@ def search(
             print_facets(answer)
             print_explanation(answer)
     for warning in answer.warnings:
-        typer.echo(warning, err=True)
+        typer.echo(sanitize(warning), err=True)
     if answer.unknown:
-        typer.echo(f"not in the index: {', '.join(map(str, answer.unknown))}", err=True)
+        typer.echo(f"not in the index: {', '.join(map(sanitize, answer.unknown))}", err=True)
     typer.echo(_summary(answer), err=as_json)
 
 
@@ -137,13 +143,15 @@ def _page(k: int, offset: int, group_by: str | None, group_size: int | None) -> 
     return {"group_by": GroupBy(key=group_by, limit=k, size=1 if group_size is None else group_size)}
 
 
-def _query(text: str | None, tokens: str | None, vector: str | None, like: str | None) -> dict[str, Any]:
-    options = {"--text": text, "--tokens": tokens, "--vector": vector, "--like": like}
+def _query(
+    words: str | None, text: str | None, tokens: str | None, vector: str | None, like: str | None
+) -> dict[str, Any]:
+    options = {"TEXT": words, "--text": text, "--tokens": tokens, "--vector": vector, "--like": like}
     given = [option for option, value in options.items() if value is not None]
     if len(given) != 1:
         raise QueryError(f"found {' and '.join(given) or 'none'}, expected one of {', '.join(options)}")
-    if text is not None:
-        return {"text": text}
+    if words is not None or text is not None:
+        return {"text": text if words is None else words}
     if like is not None:
         return {"id": like}
     return {"tokens": _parse("--tokens", tokens)} if tokens is not None else _parse("--vector", vector or "")

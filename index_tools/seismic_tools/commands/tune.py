@@ -3,16 +3,16 @@
 from pathlib import Path
 from typing import Annotated
 
-import orjson
 import typer
 from rich.console import Console
 
 import seismic
 from seismic import ParameterError, SparseVectors
 from seismic.maintenance.tune import DEPTHS, TARGETS
-from seismic_tools.readers.queries import query_texts, read_queries
+from seismic_tools.readers.queries import Topics, query_texts, read_queries
 from seismic_tools.terminal.profiles import profile_table
 from seismic_tools.terminal.progress import progress
+from seismic_tools.terminal.sanitize import json_text
 
 app = typer.Typer(add_completion=False)
 
@@ -31,6 +31,16 @@ def tune(
     targets: Annotated[
         str, typer.Option(help="Target recalls, separated by commas. Exact search is always measured.")
     ] = ",".join(map(str, TARGETS)),
+    topics: Annotated[
+        Topics | None,
+        typer.Option(
+            help="Texts of --queries are plain `text`, or pre-tokenised `tokens` whose count is their weight.",
+            show_default="text, unless it looks pre-tokenised",
+        ),
+    ] = None,
+    id_field: Annotated[
+        str | None, typer.Option(help="Field of --queries with the id.", show_default="id, or _id")
+    ] = None,
     sample: Annotated[int, typer.Option(help="Maximum number of queries, drawn at random.")] = 1000,
     seed: Annotated[int, typer.Option(min=0, help="Seed for drawing the queries.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -56,12 +66,12 @@ def tune(
     """
     recalls = _recalls(targets)
     with progress() as report:
-        vectors = _vectors(collection, queries) if queries else None
+        vectors = _vectors(collection, queries, topics, id_field) if queries else None
         profiles = seismic.tune(
             collection, vectors, depths=k or DEPTHS, targets=recalls, sample=sample, seed=seed, progress=report
         )
     if as_json:
-        typer.echo(orjson.dumps([profile.model_dump() for profile in profiles], option=orjson.OPT_INDENT_2))
+        typer.echo(json_text([profile.model_dump() for profile in profiles], indent=True))
     else:
         Console(highlight=False).print(profile_table(profiles))
 
@@ -73,6 +83,7 @@ def _recalls(text: str) -> list[float]:
         raise ParameterError(f"--targets: found {text!r}, expected recalls such as 0.9,0.95") from None
 
 
-def _vectors(collection: Path, queries: Path) -> SparseVectors:
+def _vectors(collection: Path, queries: Path, topics: Topics | None, id_field: str | None) -> SparseVectors:
     with seismic.open(collection) as index:
-        return read_queries(queries, index.vocabulary, texts=query_texts(index)).vectors
+        texts = query_texts(index, topics=topics)
+        return read_queries(queries, index.vocabulary, texts=texts, id_field=id_field).vectors

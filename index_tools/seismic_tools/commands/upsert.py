@@ -11,6 +11,7 @@ from seismic.changes.updates import Writer
 from seismic.encoders import EncoderEntry, load_recorded
 from seismic.filters.columns import is_time
 from seismic_tools.readers import INPUTS, Reading, Texts, Tokens, collect, folder_for, read_collection, with_times
+from seismic_tools.readers.ids import read_ids
 from seismic_tools.terminal.progress import Report, progress
 
 app = typer.Typer(add_completion=False)
@@ -23,6 +24,13 @@ ROWS = 1 << 12
 def upsert(
     collection: Annotated[Path, typer.Argument(metavar="COLLECTION", help="Folder of the collection.")],
     inputs: Annotated[list[Path], typer.Argument(metavar="INPUT", help=INPUTS)],
+    id_field: Annotated[
+        str | None, typer.Option(help="Field with the id of a document.", show_default="id, or _id")
+    ] = None,
+    ids: Annotated[
+        Path | None,
+        typer.Option(help="File with one id per line, for formats without ids: .npz, .csr, .bin.", show_default=False),
+    ] = None,
     repair: Annotated[bool, typer.Option("--repair", help="Sort components, sum duplicates, drop zeros.")] = False,
     workers: Annotated[int, typer.Option(help="Threads for encoding texts.")] = 1,
 ) -> None:
@@ -44,7 +52,16 @@ def upsert(
         texts = _texts(writer.rules.encoder, workers, report)
         rules, scratch = writer.rules, folder_for(collection)
         known = rules.vocabulary.tokens.to_pylist() if rules.vocabulary else []
-        reading = Reading(Tokens(known, growing=False), rules.dimension, repair, scratch=scratch, texts=texts)
+        named = read_ids(ids, rules.schema.field("id").type) if ids else None
+        reading = Reading(
+            Tokens(known, growing=False),
+            rules.dimension,
+            repair,
+            scratch=scratch,
+            texts=texts,
+            id_field=id_field,
+            ids=named,
+        )
         kinds = {field.name: field.type for field in rules.schema if is_time(field.type)}
         read = with_times(read_collection(inputs, reading, partial(report, "read")), kinds, complete=False)
         with collect(read, beside=collection) as found:

@@ -4,12 +4,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
-import orjson
 import typer
 from rich.filesize import decimal
 
 import seismic
 from seismic.params import Verify
+from seismic_tools.terminal.sanitize import json_text, sanitize
 
 app = typer.Typer(add_completion=False)
 
@@ -39,10 +39,10 @@ def verify(
     found = seismic.verify(collection, generation=generation, verify=level)
     if as_json:
         report = {**asdict(found), "damages": [damage._asdict() for damage in found.damages]}
-        typer.echo(orjson.dumps(report, option=orjson.OPT_INDENT_2))
+        typer.echo(json_text(report, indent=True))
     else:
         for damage in found.damages:
-            typer.echo(f"{damage}")
+            typer.echo(sanitize(damage))
         state = f"{len(found.damages)} damages" if found.damages else "no damage"
         typer.echo(f"generation {found.generation}: {found.files} files, {decimal(found.bytes)}, {state}")
     if found.damages:

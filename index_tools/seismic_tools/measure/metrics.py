@@ -35,10 +35,14 @@ def recall(found: npt.NDArray[np.int64], exact: npt.NDArray[np.int64]) -> float:
 
 
 def effectiveness(qrels: Sequence[Qrel], run: Callable[[int], Sequence[ScoredDoc]]) -> dict[str, float]:
-    """Return the means of MEASURES over the queries of `qrels`. `run(k)` returns the hits of searches for k hits."""
+    """Return the means of MEASURES over the queries of `qrels`.
+
+    `run(k)` returns the hits of searches for k hits, best first. They are judged in that order: libraries would sort
+    them by score and break ties by id.
+    """
     results = {}
     for measure in MEASURES:
-        hits = run(measure["cutoff"])
+        hits = [ScoredDoc(hit.query_id, hit.doc_id, -float(rank)) for rank, hit in enumerate(run(measure["cutoff"]))]
         results[str(measure)] = float(ir_measures.calc_aggregate([measure], qrels, hits)[measure])
     return results
 

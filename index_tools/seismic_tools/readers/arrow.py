@@ -84,7 +84,7 @@ def _read(
         try:
             _check_intact(batch)
             field = vector_field(_vector_columns(batch), reading.texts)
-            documents = _documents(batch)
+            documents = _documents(batch, reading.id_field)
             vectors = _vectors(batch, field, reading, documents)
         except VectorError as error:
             raise rows.placed(error) from None
@@ -118,13 +118,13 @@ def _vector_columns(batch: pa.RecordBatch) -> frozenset[str]:
     return VECTOR_FIELDS.intersection(batch.schema.names) - ({"tokens"} & lists)
 
 
-def _documents(batch: pa.RecordBatch) -> pa.Table:
+def _documents(batch: pa.RecordBatch, id_field: str | None) -> pa.Table:
     """Return the other columns. Dictionaries are decoded, because they may change between batches."""
     columns, vector = {}, _vector_columns(batch)
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
         if name not in vector:
             columns[name] = column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
-    return document_table(columns)
+    return document_table(columns, id_field)
 
 
 def _vectors(batch: pa.RecordBatch, field: str, reading: Reading, documents: pa.Table) -> SparseVectors:

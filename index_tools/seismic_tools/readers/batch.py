@@ -19,6 +19,9 @@ BATCH_NNZ = 1 << 20
 """Maximum components per batch in formats with rows of any length; a longer row is a batch of its own."""
 
 NO_DOCUMENTS = pa.table({})
+DEEPEST = 48
+"""Maximum nesting of metadata. Arrow files can hold 64 levels."""
+
 BY_TOKEN = frozenset({"vector", "tokens"})
 VECTOR_FIELDS = BY_TOKEN | {"indices", "values"}
 
@@ -42,7 +45,8 @@ class Reading(NamedTuple):
 
     `dimension`: None accepts any component; `repair`: as in SparseVectors; `skip`: rows to skip at the start of the
     file; `scratch`: folder for temporary files of formats that must be inverted (None: that of the system); `texts`
-    encodes documents without a vector.
+    encodes documents without a vector; `id_field`: name of the field with the id (None: `id` or `_id`); `ids`: ids of
+    the rows of all files, for formats without ids.
     """
 
     tokens: Tokens
@@ -51,6 +55,8 @@ class Reading(NamedTuple):
     skip: int = 0
     scratch: Path | None = None
     texts: Texts | None = None
+    id_field: str | None = None
+    ids: pa.Array | None = None
 
 
 class Rows(NamedTuple):
@@ -131,10 +137,34 @@ def token_vectors(
         raise VectorError(error.problem, row=error.row, field=field) from None
 
 
-def document_table(columns: Mapping[str, pa.Array]) -> pa.Table:
+def id_column(names: Collection[str], id_field: str | None) -> str:
+    """Return the name of the field with the id: `id_field`, or else `id` or `_id`; VectorError if it is missing."""
+    if id_field is None:
+        name = "_id" if "id" not in names and "_id" in names else "id"
+    elif id_field != "id" and "id" in names:
+        raise VectorError(f"found 'id' in addition to --id-field {id_field}; rename or remove one of them", field="id")
+    else:
+        name = id_field
+    if name not in names:
+        raise VectorError(f"field is missing (found {', '.join(names) or 'no others'}); see --id-field", field=name)
+    return name
+
+
+def _depth(kind: pa.DataType) -> int:
+    """Return how deep a type is nested; 0 for plain values. Stops beyond DEEPEST."""
+    depth, level = 0, [kind]
+    while (level := [one.field(at).type for one in level for at in range(one.num_fields)]) and depth <= DEEPEST:
+        depth += 1
+    return depth
+
+
+def document_table(columns: Mapping[str, pa.Array], id_field: str | None = None) -> pa.Table:
     """Return documents from columns. `id` must be strings or integers without nulls, `text` must be strings."""
-    if "id" not in columns:
-        raise VectorError(f"column is missing (found {', '.join(columns) or 'no others'})", field="id")
+    name = id_column(columns, id_field)
+    columns = {"id" if column == name else column: columns[column] for column in columns}
+    for column, values in columns.items():
+        if _depth(values.type) > DEEPEST:
+            raise VectorError(f"nested more than {DEEPEST} deep, expected flatter metadata", field=column)
     ids = columns["id"]
     if ids.null_count:
         row = ids.is_null().to_pylist().index(True)

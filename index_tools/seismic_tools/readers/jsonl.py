@@ -1,6 +1,6 @@
-"""JSON lines: one document per line; plain, gzipped or compressed by Zstandard.
+"""JSON lines: one document per line; plain or compressed with gzip or Zstandard.
 
-`content` (the Rust reference) and `contents` (Anserini) are other names of `text`.
+`content` (the Rust reference) and `contents` (Anserini) are other names of `text`, and `_id` (BEIR) is one of `id`.
 """
 
 import gzip
@@ -19,9 +19,11 @@ import orjson
 import pyarrow as pa
 
 from seismic import InputError, SparseVectors, VectorError
+from seismic.lines import lines
 from seismic_tools.readers.batch import (
     BATCH_ROWS,
     BY_TOKEN,
+    DEEPEST,
     TO_ENCODE,
     VECTOR_FIELDS,
     Batch,
@@ -29,6 +31,7 @@ from seismic_tools.readers.batch import (
     Rows,
     common_type,
     document_table,
+    id_column,
     readable,
     token_vectors,
     vector_field,
@@ -40,12 +43,12 @@ TEXT_NAMES = ("text", "content", "contents")
 
 
 def read_jsonl(path: Path, reading: Reading, compression: Compression | None = None) -> Iterator[Batch]:
-    """Batches of JSON lines; VectorError names line and field, InputError a broken file."""
+    """Yield the batches of JSON lines. VectorError names line and field, InputError a damaged file."""
     size = path.stat().st_size
     columns: dict[str, pa.DataType] = {}
     field: str | None = None
     with readable(path, "JSON lines"), path.open("rb") as raw:
-        file = decompressed(raw, compression)  # whose end would close `raw`
+        file = decompressed(raw, compression)  # closing it would close `raw`
         numbered = islice(numbered_lines(file, path, compression), reading.skip, None)
         while some := list(islice(numbered, BATCH_ROWS)):
             rows = Rows(path, "line", array("q", (number for number, _ in some)))
@@ -58,23 +61,30 @@ def read_jsonl(path: Path, reading: Reading, compression: Compression | None = N
                 vectors = collector.vectors(documents)
             except VectorError as error:
                 raise rows.placed(error) from None
-            yield Batch(rows, vectors, documents, field in BY_TOKEN, raw.tell() / size)
+            yield Batch(rows, vectors, documents, field in BY_TOKEN, share_read(raw, size))
+
+
+def share_read(raw: BinaryIO, size: int) -> float:
+    """Return the share of a file that was read; 0 for pipes, which have no size."""
+    return raw.tell() / size if size else 0.0
 
 
 def numbered_lines(file: Iterable[bytes], path: Path, compression: Compression | None) -> Iterator[tuple[int, bytes]]:
-    """(number from 1, line), blank lines left out."""
+    """Yield (number from 1, line) without blank lines."""
     number = 0
     try:
-        for number, line in enumerate(file, 1):
+        for number, line in enumerate(lines(file), 1):
             if line.strip():
-                yield number, line.rstrip(b"\r\n")
+                yield number, line
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
     except (OSError, EOFError, zlib.error) as error:
         kind = f"{compression} data is damaged or cut off" if compression else "cannot be read"
         raise InputError(f"{path}, after line {number}: {kind} ({error})") from None
 
 
 def decompressed(raw: BinaryIO, compression: Compression | None) -> Iterable[bytes]:
-    """The file's content, line by line."""
+    """Return the content of a file as lines."""
     if compression == "gzip":
         return gzip.GzipFile(fileobj=raw)
     if compression == "zstd":
@@ -87,25 +97,27 @@ _SPACED_KEY = re.compile(rb'"\s+:')
 
 
 def parse(line: bytes) -> dict[str, Any]:
-    """The JSON object of a line. A repeated key, which most parsers let pass, is a VectorError too."""
+    """Parse the JSON object of a line; VectorError also for repeated keys, which most parsers accept."""
     try:
         document = orjson.loads(line)
     except orjson.JSONDecodeError as error:
         raise VectorError(f"not valid JSON: {error.msg} at character {error.pos + 1}") from None
     if not isinstance(document, dict):
         raise VectorError(f"found a JSON {type(document).__name__}, expected an object")
-    # Every key ends in `":`, unless space comes between. If there are no more of them than keys that were kept,
-    # none was dropped: that spares nearly all lines the slow parser.
+    # Every key ends in `":`, or in `"` and white space before the colon. If their number equals that of the keys kept,
+    # no key was repeated, and the slow parser is not needed.
     if line.count(b'":') != _pairs(document) or _SPACED_KEY.search(line):
         json.loads(line, object_pairs_hook=_unique)
     return document
 
 
-def _pairs(value: Any) -> int:
-    """Keys in a parsed value, at any depth."""
+def _pairs(value: Any, depth: int = 1) -> int:
+    """Count the keys in a parsed value at all depths; VectorError if it is nested too deep."""
+    if depth > DEEPEST:
+        raise VectorError(f"nested more than {DEEPEST} deep, expected flatter metadata")
     keys, children = (len(value), value.values()) if isinstance(value, dict) else (0, value)
-    if not _NESTED.isdisjoint(map(type, children)):  # mostly it is: hundreds of numbers
-        keys += sum(_pairs(child) for child in children if type(child) in _NESTED)
+    if not _NESTED.isdisjoint(map(type, children)):  # usually true, for lists of numbers
+        keys += sum(_pairs(child, depth + 1) for child in children if type(child) in _NESTED)
     return keys
 
 
@@ -119,7 +131,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 class _Collector:
-    """Rows of one batch on their way into arrays. `field`: what holds the vectors of this file, if known yet."""
+    """Collects the rows of one batch in arrays. `field`: the vector field of this file, if known."""
 
     def __init__(self, reading: Reading, field: str | None) -> None:
         self.reading, self.field = reading, field
@@ -128,7 +140,7 @@ class _Collector:
         self.count = 0
 
     def add(self, line: bytes) -> None:
-        """One more row; VectorError names it."""
+        """Add a row; VectorError names it."""
         try:
             self._add(parse(line))
         except VectorError as error:
@@ -146,7 +158,7 @@ class _Collector:
             self._add_map(document[field], field)
         self.starts.append(len(self.components))
         _rename_text(document)
-        _check_id(document)
+        _rename_id(document, self.reading.id_field)
         for name, value in document.items():
             if name not in VECTOR_FIELDS:
                 column = self.columns.setdefault(name, [])
@@ -181,7 +193,7 @@ class _Collector:
         self.weights.extend(weights.values())
 
     def vectors(self, documents: pa.Table) -> SparseVectors:
-        """The vectors, checked, or those of the texts in `documents`; errors name the row of the batch."""
+        """Return the checked vectors, or those of the encoded texts; errors name the row of the batch."""
         if self.reading.texts and self.field == TO_ENCODE:
             return self.reading.texts.vectors(documents)
         starts, components = np.frombuffer(self.starts, np.int64), np.frombuffer(self.components, np.int64)
@@ -192,7 +204,7 @@ class _Collector:
         return SparseVectors.from_arrays(starts, components, weights, dimension, repair=repair)
 
     def documents(self, known: dict[str, pa.DataType]) -> pa.Table:
-        """The other fields as columns. `known`: columns of the file so far and their types; brought up to date."""
+        """Return the other fields as columns. `known`: columns of the file so far and their types; updated."""
         arrays = {}
         for name in [*known, *(name for name in self.columns if name not in known)]:
             values = self.columns.get(name, [])
@@ -208,7 +220,7 @@ _NUMBERS = {"indices": "an integer", "values": "a number"}
 def _rename_text(document: dict[str, Any]) -> None:
     found = [name for name in TEXT_NAMES if name in document]
     if len(found) > 1:
-        raise VectorError(f"found {' and '.join(found)}, which all mean the text; keep one of them")
+        raise VectorError(f"found {' and '.join(found)}, which are names of the same field; expected one of them")
     if found:
         text = document.pop(found[0])
         if not (text is None or isinstance(text, str)):
@@ -216,20 +228,21 @@ def _rename_text(document: dict[str, Any]) -> None:
         document["text"] = text
 
 
-def _check_id(document: dict[str, Any]) -> None:
-    if "id" not in document:
-        raise VectorError(f"field is missing (found {', '.join(document)})", field="id")
-    if type(document["id"]) not in (str, int):
-        raise VectorError(f"found {_excerpt(document['id'])}, expected a string or an integer", field="id")
+def _rename_id(document: dict[str, Any], id_field: str | None) -> None:
+    name = id_column(document, id_field)
+    if type(document[name]) not in (str, int):
+        raise VectorError(f"found {_excerpt(document[name])}, expected a string or an integer", field=name)
+    if name != "id":
+        document["id"] = document.pop(name)
 
 
 def _column(name: str, values: list[Any], known: pa.DataType) -> pa.Array:
-    """`values` as an array, of the common type of `known` and what they are themselves."""
+    """Return `values` as an array of the common type of `known` and their own."""
     try:
         array = pa.array(values)
         return array.cast(common_type(known, array.type))
     except (pa.ArrowException, OverflowError):
-        pass  # now find the value to blame
+        pass  # the loop finds the value that does not fit
     kind = known
     for row, value in enumerate(values):
         try:

@@ -1,7 +1,7 @@
-"""Documents that come as texts: their vectors are made while they are read."""
+"""Encode documents that come as texts while they are read."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pyarrow as pa
 
@@ -10,20 +10,20 @@ from seismic.encoders import Encode, joined
 from seismic_tools.terminal.progress import Report
 
 TEXT = ("text",)
-"""The column that is encoded unless others are named."""
+"""The column that is encoded by default."""
 
 
 def field_names(text: str | None) -> tuple[str, ...]:
-    """Columns, as an option lists them; None: not given."""
+    """Return columns from a comma-separated option; None gives the default."""
     return TEXT if text is None else tuple(name.strip() for name in text.split(","))
 
 
 class Texts:
-    """Makes vectors of the columns `fields`, joined, and counts ``documents``, ``blank`` ones among them, ``cut`` word
-    pieces of each of those that were too long, and ``seconds``.
+    """Encodes the joined columns `fields`. Counts ``documents``, ``blank`` ones, truncated word pieces per text in
+    ``cut``, and ``seconds``.
 
-    `always`: of documents that have vectors, too, which are not used then. `complete`: every field has to be there, not
-    only one of them. `report` is told how many documents are encoded.
+    `always`: also encode documents that have vectors, which are then unused. `complete`: require every field, not only
+    one of them. `report` is called with the number of encoded documents, `check` with the texts before.
     """
 
     def __init__(
@@ -35,17 +35,21 @@ class Texts:
         always: bool = False,
         complete: bool = True,
         report: Report | None = None,
+        check: Callable[[Sequence[str]], None] | None = None,
     ) -> None:
         self.fields = tuple(fields)
         self.always = always
-        self._encode, self._threads, self._complete, self._report = encode, threads, complete, report
+        self._encode, self._threads, self._complete = encode, threads, complete
+        self._report, self._check = report, check
         self.documents, self.blank, self.seconds = 0, 0, 0.0
         self.cut: list[int] = []
 
     def vectors(self, documents: pa.Table) -> SparseVectors:
-        """The vectors of some documents; VectorError for a field that is missing or no text."""
+        """Return the vectors of documents; VectorError for a field that is missing or not text."""
         columns = [_strings(documents, field) for field in self.fields if self._is_there(documents, field)]
         texts = [joined(row) for row in zip(*columns, strict=True)]
+        if self._check:
+            self._check(texts)
         began = time.perf_counter()
         encoded = encode_texts(self._encode, texts, self._threads, self._count)
         self.seconds += time.perf_counter() - began
@@ -63,16 +67,15 @@ class Texts:
             return True
         if self._complete or not any(one in documents.column_names for one in self.fields):
             raise VectorError(
-                f"column is missing, so there is neither a vector nor a text to make one of (found "
-                f"{', '.join(documents.column_names)})",
+                f"column is missing; expected a vector or a text to encode (found {', '.join(documents.column_names)})",
                 field=field,
             )
         return False
 
     def __str__(self) -> str:
-        """What was encoded, and cut."""
+        """Return a summary for the user."""
         rate = self.documents / self.seconds if self.seconds else 0.0
-        parts = [f"encoded {self.documents:,} texts ({', '.join(self.fields)}), {rate:.1f} a second"]
+        parts = [f"encoded {self.documents:,} texts ({', '.join(self.fields)}), {rate:.1f} per second"]
         if self.cut:
             parts.append(f"{len(self.cut):,} too long: {sum(self.cut):,} word pieces were cut off")
         if self.blank:
@@ -81,7 +84,7 @@ class Texts:
 
 
 def is_text(kind: pa.DataType) -> bool:
-    """Whether a column is of strings."""
+    """Return whether a column holds strings."""
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 

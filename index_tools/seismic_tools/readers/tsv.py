@@ -1,4 +1,4 @@
-"""Tab-separated lines of an id and a text, as MS MARCO's collections and queries come."""
+"""Tab-separated lines of an id and a text, the format of the collections and queries of MS MARCO."""
 
 from array import array
 from collections.abc import Iterator
@@ -9,14 +9,14 @@ import pyarrow as pa
 
 from seismic import VectorError
 from seismic_tools.readers.batch import BATCH_ROWS, Batch, Reading, Rows, document_table, readable, vector_field
-from seismic_tools.readers.jsonl import Compression, decompressed, numbered_lines
+from seismic_tools.readers.jsonl import Compression, decompressed, numbered_lines, share_read
 
 
 def read_tsv(path: Path, reading: Reading, compression: Compression | None = None) -> Iterator[Batch]:
-    """Batches of lines, which have no vectors; VectorError names the line, InputError a broken file."""
+    """Yield the batches of lines, which have no vectors. VectorError names the line, InputError a damaged file."""
     size = path.stat().st_size
     with readable(path, "tab-separated lines"), path.open("rb") as raw:
-        file = decompressed(raw, compression)  # whose end would close `raw`
+        file = decompressed(raw, compression)  # closing it would close `raw`
         numbered = islice(numbered_lines(file, path, compression), reading.skip, None)
         while some := list(islice(numbered, BATCH_ROWS)):
             rows = Rows(path, "line", array("q", (number for number, _ in some)))
@@ -26,7 +26,7 @@ def read_tsv(path: Path, reading: Reading, compression: Compression | None = Non
                 ids, texts = zip(*fields, strict=True)
                 documents = document_table({"id": pa.array(ids), "text": pa.array(texts)})
                 assert reading.texts  # or there would be no field
-                yield Batch(rows, reading.texts.vectors(documents), documents, False, raw.tell() / size)
+                yield Batch(rows, reading.texts.vectors(documents), documents, False, share_read(raw, size))
             except VectorError as error:
                 raise rows.placed(error) from None
 

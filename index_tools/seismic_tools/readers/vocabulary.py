@@ -3,20 +3,17 @@
 from pathlib import Path
 
 from seismic import InputError, Vocabulary
+from seismic.lines import read_lines
+from seismic_tools.readers.files import given
 
 
 def read_vocabulary(path: Path) -> Vocabulary:
-    """The vocabulary in a text file; InputError if it is missing, empty, not UTF-8 or repeats a token."""
-    try:
-        # Split at line feeds only: real vocabularies contain other characters that end lines.
-        lines = path.read_bytes().decode("utf-8").removesuffix("\n").split("\n")
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}, expected a vocabulary with one token per line") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: byte {error.start} is not UTF-8") from None
-    tokens = [line.removesuffix("\r") for line in lines]
-    if "" in tokens:
-        raise InputError(f"{path}, line {tokens.index('') + 1}: found an empty line, expected one token per line")
+    """Read a vocabulary; InputError if it is missing, empty, not UTF-8 or repeats a token."""
+    tokens = read_lines(given(path), "a vocabulary with one token per line")
+    if "" in tokens or not tokens:
+        raise InputError(
+            f"{path}, line {tokens.index('') + 1 if tokens else 1}: found an empty line, expected one token per line"
+        )
     vocabulary = Vocabulary(tokens)
     try:
         vocabulary.check_unique()

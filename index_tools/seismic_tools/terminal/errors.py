@@ -8,20 +8,37 @@ from typing import NoReturn
 
 import typer
 
+from seismic_tools.terminal.sanitize import one_line
+
 
 @contextmanager
 def errors_in_one_line() -> Iterator[None]:
-    """End with one line and code 2 on errors that the project raises on purpose; others keep their traceback."""
+    """End with one line and code 2 on errors of the project, of the system and of missing packages.
+
+    Other errors keep their traceback.
+    """
     try:
         yield
     except ImportError as error:
         if error.name != "SEISMIC_SIMD":
             raise
-        _refuse(error)
+        _refuse(str(error))
+    except MemoryError as error:
+        _refuse(f"not enough memory: {error or 'an allocation failed'}")
+    except BrokenPipeError:
+        raise  # click ends silently when the reader of a pipe has gone
+    except OSError as error:
+        _refuse(_describe(error))
     except import_module("seismic").SeismicError as error:  # evaluated, and so imported, on an exception only
-        _refuse(error)
+        _refuse(str(error))
 
 
-def _refuse(error: Exception) -> NoReturn:
-    typer.echo(f"error: {error}", err=True)
+def _describe(error: OSError) -> str:
+    """Return the file and the reason: a full disk, a read-only mount, missing permissions, too many open files."""
+    names = [str(name) for name in (error.filename, error.filename2) if name is not None]
+    return ": ".join([*names, error.strerror or str(error)])
+
+
+def _refuse(message: str) -> NoReturn:
+    typer.echo(f"error: {one_line(message)}", err=True)
     sys.exit(2)

@@ -16,7 +16,7 @@ SHOWN = 8
 def print_facets(answer: Answer) -> None:
     """Print the requested facets, if any."""
     for column, facets in (answer.facets or {}).items():
-        table = _table(column, ("matches", True))
+        table = _table(sanitize(column), ("matches", True))
         for facet in facets:
             table.add_row(sanitize(facet.value), f"{facet.count:,}")
         _print(table)
@@ -67,7 +67,7 @@ def _facts(explanation: Explanation) -> list[tuple[str, str]]:
 
 
 def _name(part: Contribution | Term) -> str:
-    return str(part.component) if part.token is None else part.token
+    return sanitize(part.component if part.token is None else part.token)
 
 
 def _more(count: int) -> str:

@@ -1,17 +1,15 @@
 """Hits of a search as a table and as JSON lines, which another search can be fused with."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
-import orjson
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from seismic import Answer, Hit, Index, InputError, Ranked, Run
+from seismic import Answer, Hit, Index
 from seismic.conversion.plain import to_json
-from seismic_tools.terminal.sanitize import sanitize
+from seismic_tools.terminal.sanitize import json_text, sanitize
 
 TITLE_COLUMNS = ("title", "text")
 """Payload columns that identify a document to a reader, in order of preference."""
@@ -42,7 +40,7 @@ def print_json(index: Index, lines: Sequence[Line]) -> None:
             shown["group"] = group[0]
         if hit.explanation is not None:
             shown["explanation"] = hit.explanation
-        typer.echo(orjson.dumps(shown, default=to_json))
+        typer.echo(json_text(shown, default=to_json))
 
 
 def print_table(index: Index, lines: Sequence[Line], group: str | None) -> None:
@@ -52,7 +50,7 @@ def print_table(index: Index, lines: Sequence[Line], group: str | None) -> None:
     table.add_column("rank", justify="right")
     table.add_column("score", justify="right")
     for column in (*([group] if group else []), "id"):
-        table.add_column(column)
+        table.add_column(sanitize(column))
     if title:
         table.add_column(title, ratio=1, no_wrap=True)  # takes the remaining width
     titles = index.payloads([line.hit.number for line in lines], [title] if title else [])
@@ -60,19 +58,3 @@ def print_table(index: Index, lines: Sequence[Line], group: str | None) -> None:
         excerpt = [sanitize(payload[title] or "")] if title else []
         table.add_row(str(rank), f"{hit.score:.4f}", *map(sanitize, value), sanitize(hit.id), *excerpt)
     Console(markup=False, emoji=False, highlight=False).print(table)  # texts may contain markup
-
-
-def read_run(path: Path) -> Run:
-    """Hits of another search: JSON lines with `id` and `score`, as `--json` prints them. Raises InputError."""
-    hits = []
-    try:
-        for number, line in enumerate(path.read_bytes().splitlines(), 1):
-            try:
-                found = orjson.loads(line)
-                hits.append(Ranked(id=found["id"], score=float(found["score"])))
-            except (ValueError, TypeError, KeyError):  # ParameterError is a ValueError
-                shown = line[:60].decode(errors="replace")
-                raise InputError(f"{path}, line {number}: found {shown}, expected JSON with id and score") from None
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from None
-    return Run(hits=hits)

@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from seismic_tools.readers.jsonl import Compression
 from seismic_tools.writers.base import Writing
 from seismic_tools.writers.ciff import write_ciff
 from seismic_tools.writers.csr import write_csr
@@ -29,11 +30,19 @@ class Writer(NamedTuple):
     tokens: bool
 
 
+def _lines(ending: str) -> dict[str, Writer]:
+    """JSON lines, plain and compressed."""
+    kinds: dict[str, Compression | None] = {"": None, ".gz": "gzip", ".zst": "zstd"}
+    return {
+        f"{ending}{suffix}": Writer(partial(write_jsonl, compression=kind), ids=True, payload=True, tokens=True)
+        for suffix, kind in kinds.items()
+    }
+
+
 WRITERS: dict[str, Writer] = {
     ".parquet": Writer(write_parquet, ids=True, payload=True, tokens=True),
-    ".jsonl": Writer(write_jsonl, ids=True, payload=True, tokens=True),
-    ".jsonl.gz": Writer(partial(write_jsonl, compression="gzip"), ids=True, payload=True, tokens=True),
-    ".jsonl.zst": Writer(partial(write_jsonl, compression="zstd"), ids=True, payload=True, tokens=True),
+    **_lines(".jsonl"),
+    **_lines(".ndjson"),
     ".ciff": Writer(write_ciff, ids=True, payload=False, tokens=True),
     ".csr": Writer(write_csr, ids=False, payload=False, tokens=False),
     ".bin": Writer(write_inner, ids=False, payload=False, tokens=False),

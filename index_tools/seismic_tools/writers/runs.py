@@ -1,43 +1,49 @@
-"""TREC files: judgements (qrels) in, runs out."""
+"""TREC runs."""
 
 from collections.abc import Iterable
 from pathlib import Path
 
-from ir_measures import Qrel, ScoredDoc
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from ir_measures import ScoredDoc
 
-from seismic import InputError
+from seismic import Index, InputError
 
-
-def read_qrels(path: Path) -> list[Qrel]:
-    """Judgements, a line each: query id, an ignored field, document id, relevance. InputError names the line."""
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read as qrels: {error}") from None
-    qrels = []
-    for number, line in enumerate(lines, 1):
-        fields = line.split()
-        if not fields:
-            continue
-        try:
-            query, _, document, relevance = fields
-            qrels.append(Qrel(query, document, int(relevance)))
-        except ValueError:
-            raise InputError(
-                f"{path}, line {number}: found {line!r}, expected query id, 0, document id, relevance (an integer)"
-            ) from None
-    if not qrels:
-        raise InputError(f"{path}: no judgements in it")
-    return qrels
+DIGITS = 9
+"""Significant digits that identify a float32."""
 
 
 def write_run(path: Path, run: Iterable[ScoredDoc], tag: str) -> None:
-    """A TREC run. `run` is in order: queries one after another, each with its best document first."""
+    """Write a TREC run. `run` is in order: queries one after another, each with its best document first.
+
+    TREC tools sort by score, read it as float32, and break ties by id. The scores written therefore descend strictly:
+    the score of a tie is the next smaller number.
+    """
     with path.open("w", encoding="utf-8") as file:
-        query, rank = None, 0
+        query, rank, before = None, 0, np.float32(np.inf)
         for hit in run:
-            rank = rank + 1 if hit.query_id == query else 1
-            query = hit.query_id
-            if len(hit.doc_id.split()) != 1:
-                raise InputError(f"document id {hit.doc_id!r} is not one word, which a TREC run needs")
-            file.write(f"{query} Q0 {hit.doc_id} {rank} {hit.score:.6f} {tag}\n")
+            if hit.query_id != query:
+                query, rank, before = hit.query_id, 0, np.float32(np.inf)
+            check_word(hit.query_id, "query")
+            check_word(hit.doc_id, "document")
+            rank += 1
+            before = min(np.float32(hit.score), np.nextafter(before, np.float32(-np.inf)))
+            file.write(f"{query} Q0 {hit.doc_id} {rank} {before:.{DIGITS}g} {tag}\n")
+
+
+def check_word(identity: str, kind: str) -> None:
+    """Raise InputError for an id that a TREC run cannot hold."""
+    if len(identity.split()) != 1:
+        raise InputError(f"{kind} id {identity!r}: expected one word without blanks, as TREC runs need it")
+
+
+def check_words(index: Index) -> None:
+    """Check the ids of all documents of an index as `check_word` does, in one pass over the column."""
+    for shard in index.view.shards:
+        ids = shard.shard.documents["id"]
+        if pa.types.is_integer(ids.type):
+            continue
+        wrong = pc.filter(ids, pc.invert(pc.match_substring_regex(ids, r"^\S+$")))
+        if len(wrong):
+            check_word(wrong[0].as_py(), "document")

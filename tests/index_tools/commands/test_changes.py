@@ -61,7 +61,7 @@ def test_wrong_documents_change_nothing(run: Run, planets_index: Path, line: dic
 def test_wrong_ids(run: Run, planets_index: Path, tmp_path: Path) -> None:
     for arguments, message in (
         ([], "found no ids; expected --id or --ids"),
-        (["--ids", tmp_path / "missing"], "cannot be read as lines of text"),
+        (["--ids", tmp_path / "missing"], "expected one id per line"),
     ):
         result = run("delete", planets_index, *arguments)
         assert result.exit_code == 2

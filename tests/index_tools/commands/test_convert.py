@@ -198,9 +198,9 @@ def test_ground_truth_becomes_a_run(run: Run, tmp_path: Path, ending: str) -> No
     assert result.exit_code == 0, result.output
     assert "queries 2" in result.stdout
     assert (tmp_path / "x.trec").read_text().splitlines() == [
-        "0 Q0 3 1 2.500000 truth",
-        "0 Q0 1 2 1.000000 truth",
-        "1 Q0 0 1 0.250000 truth",
+        "0 Q0 3 1 2.5 truth",
+        "0 Q0 1 2 1 truth",
+        "1 Q0 0 1 0.25 truth",
     ]
     assert names(tmp_path) == sorted([f"x{ending}", "x.trec"])
 

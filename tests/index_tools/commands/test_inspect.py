@@ -70,4 +70,4 @@ def test_what_a_small_index_lost(run: Run, tmp_path: Path) -> None:
     assert "top 10  0.500 (0.000 to " in run("inspect", tmp_path / "out").stdout
     refused = run("build", path, tmp_path / "other", "--queries", queries)
     assert refused.exit_code == 2
-    assert "queries measure what the layout 'small' keeps; 'shared' keeps all: leave them out" in refused.stderr
+    assert "'shared' keeps everything: leave them out" in refused.stderr

@@ -74,7 +74,7 @@ def test_search_without_payload(run: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ([], "found none, expected one of --text, --tokens, --vector"),
+        ([], "found none, expected one of TEXT, --text, --tokens, --vector"),
         (["--tokens", "{}", "--vector", "{}"], "found --tokens and --vector"),
         (["--tokens", "{"], "--tokens: not valid JSON"),
         (["--vector", "[1]"], "--vector: found a JSON list, expected an object"),

@@ -1,14 +1,11 @@
 import math
-from pathlib import Path
 
 import ir_measures
 import numpy as np
 import pytest
 from ir_measures import Qrel, R, ScoredDoc
 
-from seismic import InputError
 from seismic_tools.measure.metrics import effectiveness, latencies, recall, summary
-from seismic_tools.writers.runs import read_qrels, write_run
 
 
 def test_recall_by_hand() -> None:
@@ -63,43 +60,11 @@ def test_summary_of_times() -> None:
     assert (result.p50, result.p95, result.p99, result.mean) == (50, 95, 99, 50)
 
 
-def test_qrels(tmp_path: Path) -> None:
-    path = tmp_path / "qrels.tsv"
-    path.write_text("1\t0\ta\t1\n\n2 Q0 b 0\n")
-    assert read_qrels(path) == [Qrel("1", "a", 1), Qrel("2", "b", 0)]
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (
-            b"1 0 a 1\nquery-id corpus-id score\n",
-            r"qrels\.tsv, line 2: found 'query-id corpus-id score', expected query id",
-        ),
-        (b"1 0 a high\n", r"line 1: found '1 0 a high'"),
-        (b"\n", "no judgements in it"),
-        (b"1 0 \xff 1\n", "cannot be read as qrels"),
-        (None, "cannot be read as qrels: .*No such file"),
-    ],
-)
-def test_broken_qrels(tmp_path: Path, content: bytes | None, message: str) -> None:
-    path = tmp_path / "qrels.tsv"
-    if content is not None:
-        path.write_bytes(content)
-    with pytest.raises(InputError, match=message):
-        read_qrels(path)
-
-
-def test_runs_are_read_back_by_ir_measures(tmp_path: Path) -> None:
-    path = tmp_path / "run.trec"
-    run = [ScoredDoc("1", "a", 2.5), ScoredDoc("1", "b", 1.25), ScoredDoc("2", "a", 0.5)]
-    write_run(path, run, tag="seismic")
-    assert path.read_text().splitlines()[1] == "1 Q0 b 2 1.250000 seismic"
-    assert path.read_text().splitlines()[2] == "2 Q0 a 1 0.500000 seismic"
-    assert list(ir_measures.read_trec_run(str(path))) == run
-
-
-@pytest.mark.parametrize("name", ["two words", ""])
-def test_ids_that_a_run_cannot_hold(tmp_path: Path, name: str) -> None:
-    with pytest.raises(InputError, match="is not one word, which a TREC run needs"):
-        write_run(tmp_path / "run.trec", [ScoredDoc("1", name, 1.0)], tag="seismic")
+def test_the_order_of_hits_is_judged_and_not_that_of_ids() -> None:
+    """Libraries sort by score and break ties by id, which would put "z", the relevant one, first or last."""
+    qrels = [Qrel("1", "a", 0), Qrel("1", "m", 1), Qrel("1", "z", 0)]
+    for place, order in enumerate(("maz", "amz", "zam"), 1):
+        run = [ScoredDoc("1", document, 2.0) for document in order]
+        found = effectiveness(qrels, lambda k, run=run: run[:k])
+        assert found["RR@10"] == pytest.approx(1 / place)
+        assert found["nDCG@10"] == pytest.approx(1 / math.log2(place + 1))

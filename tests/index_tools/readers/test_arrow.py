@@ -129,7 +129,7 @@ BROKEN_TEXT = pa.Array.from_buffers(
 )
 
 WRONG: dict[str, tuple[dict[str, Any], int | None, str | None, str]] = {
-    "no id": ({"id": None}, None, "id", "column is missing"),
+    "no id": ({"id": None}, None, "id", "field is missing"),
     "null id": ({"id": ["a", None, "c"]}, 1, "id", "found null"),
     "fractions as ids": ({"id": [0.5, 1.5, 2.5]}, None, "id", "found double, expected strings or integers"),
     "numbers as text": ({"text": [1, 2, 3]}, None, "text", "found int64, expected strings"),

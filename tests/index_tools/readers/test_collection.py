@@ -203,7 +203,7 @@ def test_vocabulary(tmp_path: Path) -> None:
         (None, "No such file"),
         (b"", "line 1: found an empty line"),
         (b"mars\n\nsun\n", "line 2: found an empty line"),
-        (b"mars\n\xff\n", "byte 5 is not UTF-8"),
+        (b"mars\n\xff\n", "line 2: byte 0 is not UTF-8"),
         (b"mars\nsun\nmars\n", "token 'mars' of component 2 is a duplicate"),
     ],
 )

@@ -104,7 +104,7 @@ def test_texts_come_into_a_collection_with_its_encoder(run: Run, index: Path) ->
         assert opened.search({"text": "is pluto a planet"})[0].id == "f"
     wrong = write_lines(index.with_name("wrong.jsonl"), {"id": "f", "year": 7})
     result = run("upsert", index, wrong)
-    assert "wrong.jsonl, field 'title': column is missing, so there is neither a vector nor a text" in result.stderr
+    assert "wrong.jsonl, field 'title': column is missing; expected a vector or a text" in result.stderr
 
 
 def test_inspect_tells_of_the_encoder(run: Run, index: Path) -> None:

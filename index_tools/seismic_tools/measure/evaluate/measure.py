@@ -32,12 +32,14 @@ CUTS, BLOCK_FACTORS = (4, 8, 15), (0.6, 0.8, 1.0)
 
 class Request(NamedTuple):
     """What to measure. ``depths``: hits per query, the first also for throughput and samples; ``params``: a setting to
-    compare with exact search; ``threads``: for throughput; ``curve``: whether to measure a range of settings."""
+    compare with exact search; ``threads``: for throughput; ``curve``: whether to measure a range of settings;
+    ``ignore_same_id``: whether to judge runs without the document that has the id of the query."""
 
     depths: Sequence[int]
     params: SearchParams = EXACT
     threads: Sequence[int] = (1,)
     curve: bool = False
+    ignore_same_id: bool = False
 
 
 class Measured(NamedTuple):
@@ -53,6 +55,7 @@ def measure(
     request: Request,
     qrels: Sequence[Qrel] = (),
     *,
+    unsearched: Sequence[str] = (),
     beside: Index | None = None,
     dataset: str | None = None,
     build: BuildCost | None = None,
@@ -60,10 +63,11 @@ def measure(
 ) -> Measured:
     """Measure `request.params` and exact search.
 
-    `qrels`: judgements of these queries; `beside`: another collection to judge with them.
+    `qrels`: judgements of these queries; `unsearched`: ids of judged queries that are missing; `beside`: another
+    collection to judge with them.
     """
-    exact = Trial(index, queries, EXACT)
-    chosen = Trial(index, queries, _named(index, queries, request.params))
+    exact = Trial(index, queries, EXACT, request.ignore_same_id)
+    chosen = Trial(index, queries, _named(index, queries, request.params), request.ignore_same_id)
     trials = {"exact": exact} if chosen.params == exact.params else {"exact": exact, "chosen": chosen}
     steps = len(trials) + request.curve
     measured = []
@@ -86,8 +90,9 @@ def measure(
         dataset=dataset,
         queries=len(queries.ids),
         judged=len({qrel.query_id for qrel in qrels}),
+        unsearched=list(unsearched),
         missing=_missing(index, qrels),
-        beside=_beside(beside, queries, qrels) if beside else None,
+        beside=_beside(Trial(beside, queries, EXACT, request.ignore_same_id), qrels) if beside else None,
         settings=[setting for setting, _ in measured],
         curve=curve,
         samples=measured[-1][1],
@@ -97,8 +102,9 @@ def measure(
     return Measured(evaluation, runs)
 
 
-def _beside(index: Index, queries: Queries, qrels: Sequence[Qrel]) -> Beside:
-    return Beside(index.name, len(index), index.manifest.bytes, effectiveness(qrels, Trial(index, queries, EXACT).run))
+def _beside(trial: Trial, qrels: Sequence[Qrel]) -> Beside:
+    index = trial.index
+    return Beside(index.name, len(index), index.manifest.bytes, effectiveness(qrels, trial.run))
 
 
 def _named(index: Index, queries: Queries, params: SearchParams) -> SearchParams:

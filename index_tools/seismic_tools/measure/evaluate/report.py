@@ -15,6 +15,9 @@ Fronts = dict[int, dict[str, list[Point]]]
 GROUPS = 10
 """Groups of queries of similar length."""
 
+NAMED = 10
+"""Missing queries that are named."""
+
 BINS = 50
 """Steps of a histogram."""
 
@@ -40,9 +43,18 @@ def _introduction(evaluation: Evaluation) -> str:
     if evaluation.build:
         cost = evaluation.build
         lines.append(f"Built in {cost.seconds:,.1f} s, with a peak memory of {decimal(cost.peak_memory)}.")
+    if evaluation.unsearched:
+        count = len(evaluation.unsearched)
+        lines.append(f"Judged queries without a query, not averaged: {count:,} ({_some(evaluation)}).")
     if evaluation.missing:
         lines.append(f"{evaluation.missing:.1%} of the relevant documents are not in the collection.")
     return "\n".join(lines) + "\n"
+
+
+def _some(evaluation: Evaluation) -> str:
+    """The first ids of judged queries without a query."""
+    ids = evaluation.unsearched
+    return ", ".join(ids[:NAMED]) + (", ..." if len(ids) > NAMED else "")
 
 
 def _cells(setting: Setting) -> dict[str, str]:

@@ -72,8 +72,9 @@ class Beside:
 class Evaluation:
     """Settings measured on the same queries, and the machine they ran on.
 
-    ``sizes``: file name -> bytes, over all shards; ``missing``: share of the relevant documents that are missing in
-    the collection; ``samples``: of the last setting; ``peak_memory``: as in `BuildCost`.
+    ``sizes``: file name -> bytes, over all shards; ``unsearched``: ids of judged queries without a query; ``missing``:
+    share of the relevant documents that are missing in the collection; ``samples``: of the last setting;
+    ``peak_memory``: as in `BuildCost`.
     """
 
     collection: str
@@ -85,6 +86,7 @@ class Evaluation:
     dataset: str | None
     queries: int
     judged: int
+    unsearched: list[str]
     missing: float | None
     beside: Beside | None
     settings: list[Setting]

@@ -18,11 +18,15 @@ Found = tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """Searches for `queries` with `params`, run once per depth."""
+    """Searches for `queries` with `params`, run once per depth.
+
+    `ignore_same_id`: leave the document with the id of the query out of runs, where queries are documents.
+    """
 
     index: Index
     queries: Queries
     params: SearchParams
+    ignore_same_id: bool = False
     _found: dict[int, Found] = field(default_factory=dict)
 
     def search(self, k: int) -> Found:
@@ -33,12 +37,13 @@ class Trial:
 
     def run(self, k: int) -> list[ScoredDoc]:
         """Return the hits as a run: queries in order, best documents first, ids as text."""
-        numbers, scores = self.search(k)
-        return [
-            ScoredDoc(query, str(document), score)
-            for query, row, row_scores in zip(self.queries.ids, numbers, scores.tolist(), strict=True)
-            for document, score in zip(self.index.document_ids(row[row >= 0].tolist()), row_scores, strict=False)
-        ]
+        numbers, scores = self.search(k + self.ignore_same_id)
+        hits = []
+        for query, row, row_scores in zip(self.queries.ids, numbers, scores.tolist(), strict=True):
+            ids = map(str, self.index.document_ids(row[row >= 0].tolist()))
+            found = [ScoredDoc(query, name, score) for name, score in zip(ids, row_scores, strict=False)]
+            hits += [hit for hit in found if not (self.ignore_same_id and hit.doc_id == query)][:k]
+        return hits
 
     def measure(
         self, depths: Sequence[int], truth: "Trial", qrels: Sequence[Qrel], threads: Sequence[int]

@@ -55,7 +55,7 @@ def list_keys(keys_file: File) -> None:
     for key in read_keys(keys_file):
         collections = "all" if key.collections is None else ", ".join(key.collections)
         table.add_row(key.id, key.name, key.role, collections, key.created.isoformat())
-    Console().print(table)
+    Console(markup=False, emoji=False, highlight=False).print(table)  # names may look like markup
 
 
 @cli.command()
