@@ -61,7 +61,7 @@ def count(collection: str, filter: Mapping[str, Any] | None) -> Call[Count]:
 def document(collection: str, id: str | int, with_vector: AsVector) -> Call[Document]:
     """Get one document."""
     parameters = f"?with_vector={str(with_vector).lower()}" if with_vector else ""
-    return Call("GET", _path(collection, f"documents/{quote(str(id), safe='')}{parameters}"), Document.model_validate)
+    return Call("GET", _path(collection, f"documents/{_segment(str(id))}{parameters}"), Document.model_validate)
 
 
 def upsert(collection: str, documents: Sequence[NewDocument]) -> Call[Change]:
@@ -90,7 +90,12 @@ def ready() -> Call[bool]:
 
 
 def _path(collection: str, below: str = "") -> str:
-    return "/".join(filter(None, ("/v1/collections", quote(collection, safe=""), below)))
+    return f"/v1/collections/{_segment(collection)}" + (f"/{below}" if below else "")
+
+
+def _segment(text: str) -> str:
+    """Encode a text as one segment of a path. Unencoded, `.` and `..` would lead to other routes."""
+    return text.replace(".", "%2E") if text in (".", "..") else quote(text, safe="")
 
 
 def _read_batch(answer: Any) -> list[SearchAnswer]:

@@ -10,12 +10,11 @@ from fastapi_offline import FastAPIOffline
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.routing import Mount
 
 import seismic
 from seismic_server.access.admission import Admission
 from seismic_server.discovery import Discovery, warm_up
-from seismic_server.http.direct import direct_routes
+from seismic_server.http.direct import Otherwise, direct_routes
 from seismic_server.http.errors import HANDLERS
 from seismic_server.http.head import Head
 from seismic_server.http.middleware import BodyLimit, CatchFailures, Deadline, RequestContext
@@ -48,7 +47,7 @@ def create_app(settings: Settings) -> Starlette:
             Middleware(Deadline, milliseconds=settings.timeout_ms, running=service.running),
             Middleware(Head),
         ],
-        routes=[*direct_routes(search.router), Mount("/", _described_api(service, settings))],
+        routes=[*direct_routes(search.router), Otherwise(_described_api(service, settings))],
         exception_handlers=HANDLERS,
         lifespan=_lifespan,
     )

@@ -6,8 +6,8 @@ from typing import Any, cast
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
-from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.routing import BaseRoute, Match, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from seismic_server.http.json_body import check_type, parse_body
 from seismic_server.http.strict_route import refuse_unknown
@@ -26,6 +26,21 @@ def direct_routes(router: APIRouter) -> list[Route]:
         for route in router.routes
         if isinstance(route, APIRoute)
     ]
+
+
+class Otherwise(BaseRoute):
+    """The route of all remaining paths. Starlette's Mount does not match those with line feeds."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Match every request."""
+        return (Match.FULL if scope["type"] == "http" else Match.NONE), {}
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on unchanged."""
+        await self.app(scope, receive, send)
 
 
 class _Direct:

@@ -85,7 +85,7 @@ def _route_of(scope: Scope) -> str:
     route = scope.get("route")
     if route is None:
         route = next((one for one in scope["app"].routes if one.matches(scope)[0] is Match.FULL), None)
-    return getattr(route, "path", "") or "none"  # the mount of all other routes has an empty path
+    return getattr(route, "path", "none")
 
 
 class CatchFailures:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 import pyarrow as pa
 from fastapi import APIRouter, Path, Query, Response
+from starlette.convertors import Convertor, register_url_convertor
 
 from seismic import Index
 from seismic.changes.records import Change, Rules, check_delete
@@ -20,6 +21,23 @@ from seismic_server.routes.collections import Name
 from seismic_server.schemas.answers import DocumentAnswer
 from seismic_server.schemas.bodies import ChangeAnswer, DeleteRequest, UpsertRequest
 from seismic_server.service import Service, ServiceDep
+
+
+class AnyText(Convertor[str]):
+    """The rest of a path, line feeds included, which Starlette's own `path` does not match."""
+
+    regex = r"[\s\S]*"
+
+    def convert(self, value: str) -> str:
+        """Return the text itself."""
+        return value
+
+    def to_string(self, value: str) -> str:
+        """Return the text itself."""
+        return value
+
+
+register_url_convertor("any", AnyText())
 
 PREFIX = "/v1/collections/{name}/documents"
 
@@ -61,7 +79,7 @@ async def delete_documents(name: Name, body: DeleteRequest, service: ServiceDep)
     return await _commit(service, name, lambda rules: [check_delete(body.ids, rules)], len(body.ids), started)
 
 
-@router.get("/{id:path}", response_model=DocumentAnswer, responses=problems(404, 422, 503, 504))
+@router.get("/{id:any}", response_model=DocumentAnswer, responses=problems(404, 422, 503, 504))
 async def get_document(name: Name, id: Id, service: ServiceDep, with_vector: AsVector = "false") -> Response:
     """Return a document."""
     content = await service.pool.run(_get, service.collections.ready(name).frozen(), id, with_vector)
