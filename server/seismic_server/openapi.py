@@ -22,7 +22,7 @@ _MEANINGS = {
     422: "The request is not valid",
     429: "Too many requests; retry after Retry-After seconds",
     500: "The server failed; its log has the cause",
-    503: "Not ready, overloaded, or shutting down; retry after Retry-After seconds",
+    503: "Not ready, overloaded, read-only, or shutting down; retry after Retry-After seconds",
     504: "The deadline passed",
     507: "The disk is full",
 }

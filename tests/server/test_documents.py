@@ -3,6 +3,9 @@
 import asyncio
 import base64
 import datetime
+import errno
+import os
+import pkgutil
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,7 +16,6 @@ import pytest
 
 import seismic
 from seismic import SparseVectors, Vocabulary
-from seismic.store import log
 
 from .test_problems import problem
 
@@ -115,18 +117,45 @@ async def test_too_many_changes_are_refused(running, tiny):
         assert len(await found(client, {**QUERY, "limit": 100})) == 2 + statuses.count(200)
 
 
-async def test_a_full_disk_is_a_problem_and_not_a_change(running, tiny, monkeypatch):
-    async with running(tiny) as client:
+@pytest.mark.parametrize(
+    ("number", "status", "kind"),
+    [
+        (errno.ENOSPC, 507, "full-disk"),
+        (errno.EDQUOT, 507, "full-disk"),
+        (errno.EROFS, 503, "read-only"),
+        (errno.EACCES, 503, "read-only"),
+        (errno.EIO, 500, "storage"),
+    ],
+)
+@pytest.mark.parametrize("place", ["seismic.store.log._write", "seismic.store.lock.os.open", "os.mkdir"])
+async def test_a_failing_disk_is_a_problem_and_not_a_change(running, tiny, monkeypatch, number, status, kind, place):
+    """At any place: while writing, where the lock is taken, and where the folder of the log is made."""
+    fails = []
+    module, _, name = place.rpartition(".")
+    original = pkgutil.resolve_name(place)
 
-        def full(*rest: Any) -> None:
-            raise OSError(28, "No space left on device")
+    def fail(*arguments: Any, **options: Any) -> Any:
+        if fails and (name != "open" or arguments[1] & os.O_CREAT):
+            raise OSError(number, os.strerror(number), "/secret/path")
+        return original(*arguments, **options)
 
-        with monkeypatch.context() as patch:
-            patch.setattr(log, "_write", full)
-            answer = problem(await put(client, {"id": "d", "indices": [1], "values": [1.0]}), 507)
-            assert answer.type.endswith("full-disk")
+    monkeypatch.setattr(pkgutil.resolve_name(module), name, fail)
+    document = {"id": "d", "indices": [1], "values": [1.0]}
+    async with running(tiny, reload_ms=3_600_000) as client:
+        fails.append(True)
+        refused = await put(client, document)
+        fails.clear()
+        assert refused.status_code == status
+        assert (refused.json()["type"], "secret" in refused.text) in (
+            (f"urn:problem-type:seismic:{kind}", False),
+            ("about:blank", False),  # an EIO outside of the engine's own writes
+        )
+        if status != 500:
+            detail = problem(refused, status).detail
+            assert "the server's log names the file" in detail
         assert len(await found(client)) == 2
-        assert (await put(client, {"id": "d", "indices": [1], "values": [1.0]})).status_code == 200
+        assert (await put(client, document)).status_code == 200
+        assert len(await found(client)) == 3
 
 
 async def test_tokens_and_all_types_of_payload(running, tmp_path: Path):

@@ -295,7 +295,7 @@ def test_a_request_id_that_is_not_well_formed_is_replaced(client, given):
 def test_a_plan_that_the_layout_lacks(client):
     found = refused(client, 422, query=GOOD, params={"plan": "lists"})
     assert found.type == "urn:problem-type:seismic:invalid-parameter"
-    assert "'blocks'" in found.detail
+    assert "plan 'lists'" in found.detail
 
 
 def test_a_depth_above_the_setting(client):

@@ -43,6 +43,7 @@ from seismic.errors import (
     UnavailableError,
 )
 from seismic.params import flattened
+from seismic.store.failures import storage_error
 
 MEDIA_TYPE = "application/problem+json"
 MAX_LISTED = 20
@@ -182,6 +183,14 @@ async def _on_seismic_error(request: Request, error: Exception) -> Response:
     return internal_error(request, kind)
 
 
+async def _on_system_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, OSError)
+    named = storage_error("use", "a file", error)
+    if kind_of(named) is KINDS[StorageError]:
+        raise error  # a failure like any other
+    return await _on_seismic_error(request, named)
+
+
 async def _on_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     detail = error.detail
@@ -219,6 +228,7 @@ HANDLERS: dict[Any, Callable[[Request, Exception], Awaitable[Response]]] = {
     HTTPException: _on_http_error,
     RequestValidationError: _on_invalid_request,
     ClientDisconnect: _on_client_gone,
+    OSError: _on_system_error,
 }
 """Exception handlers that answer with problem documents."""
 

@@ -1,7 +1,9 @@
 """Prometheus metrics of requests, searches, the queue and the collections."""
 
 import resource
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from typing import Protocol
 
@@ -137,6 +139,7 @@ class _States(Collector):
             "seismic_collection_sequence": "Last change served",
             "seismic_collection_documents": "Documents, except deleted ones",
             "seismic_collection_changed": "Documents changed since the generation was published",
+            "seismic_collection_free_bytes": "Free space for changes on the collection's file system",
         }
         families = {name: GaugeMetricFamily(name, help, labels=["collection"]) for name, help in names.items()}
         for collection in self._collections:
@@ -149,8 +152,11 @@ class _States(Collector):
                 len(index),
                 index.view.changed,
             )
-            for family, value in zip(families.values(), values, strict=True):
+            for family, value in zip(families.values(), values, strict=False):
                 family.add_metric([index.name], value)
+            with suppress(OSError):  # the folder is gone
+                free = shutil.disk_usage(index.view.collection).free
+                families["seismic_collection_free_bytes"].add_metric([index.name], free)
         for name in self._collections.unavailable:
             families["seismic_collection_ready"].add_metric([name], False)
             families["seismic_collection_problem"].add_metric([name], True)
