@@ -73,9 +73,16 @@ def merge(parts: Sequence[Sequence[tuple[int, float]]], k: int) -> list[tuple[in
 # ---- forward index -----------------------------------------------------------------------------------------------
 
 
-def quantize(values: Sequence[float]) -> tuple[float, list[int], list[int]]:
-    """(scale, codes, residuals): the nearest multiple of scale / 256 above 0, as one of scale and the rest."""
+def scale_of(values: Sequence[float], exact: int = 65280) -> float:
+    """The largest value / 255; for integers up to `exact` the smallest power of 2 that is not below that."""
     scale = float(np.float32(max(values, default=0)) / np.float32(255))
+    integers = all(value == int(value) for value in values)
+    return 2.0 ** math.ceil(math.log2(max(values) / 255)) if values and integers and max(values) <= exact else scale
+
+
+def quantize(values: Sequence[float], exact: int = 65280) -> tuple[float, list[int], list[int]]:
+    """(scale, codes, residuals): the nearest multiple of scale / 256 above 0, as one of scale and the rest."""
+    scale = scale_of(values, exact)
     fine = [max(1, round(value / scale * 256)) for value in values]
     codes = [(number + 128) // 256 for number in fine]
     return scale, codes, [number - 256 * code for number, code in zip(fine, codes, strict=True)]
@@ -95,8 +102,10 @@ def small(documents: Sequence[Row]) -> list[Row]:
     """The vectors that an index of the layout `small` holds."""
     result = []
     for row in documents:
-        scale, codes, _ = quantize(list(row.values()))
-        result.append({component: scale * code for component, code in zip(row, codes, strict=True) if code >= 34})
+        _, all_codes, _ = quantize(list(row.values()), exact=0)
+        kept = {component: row[component] for component, code in zip(row, all_codes, strict=True) if code >= 34}
+        scale, codes, _ = quantize(list(kept.values()), 255)
+        result.append({component: scale * code for component, code in zip(kept, codes, strict=True)})
     return result
 
 

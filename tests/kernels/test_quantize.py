@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seismic import SparseVectors
-from seismic.builder.quantize import quantize_vectors
-from seismic.kernels.quantize import quantize
+from seismic.builder.quantize import quantize_vectors, stored_vectors
+from seismic.kernels.quantize import count_raised, quantize
 from seismic.kernels.score import Forward
 from seismic.layouts import LAYOUTS, Layout
 from tests import naive, samples
@@ -56,8 +56,57 @@ def test_extreme_values_are_stored(value: float) -> None:
 
 
 def test_empty_documents_have_scale_zero() -> None:
-    forward = quantized(SparseVectors.from_dicts([{}, {3: 1.0}, {}], 4))
-    assert forward.scales.tolist() == [0, np.float32(1) / np.float32(255), 0]
+    forward = quantized(SparseVectors.from_dicts([{}, {3: 1.5}, {}], 4))
+    assert forward.scales.tolist() == [0, np.float32(1.5) / np.float32(255), 0]
+
+
+@given(samples.sparse_vectors(values=st.integers(1, 65280).map(float)))
+def test_integers_are_stored_exactly(vectors: SparseVectors) -> None:
+    np.testing.assert_array_equal(stored_vectors(vectors, LAYOUTS["shared"]).values, vectors.values)
+
+
+@given(samples.sparse_vectors(values=st.integers(1, 255).map(float)))
+def test_integers_are_stored_exactly_without_residuals(vectors: SparseVectors) -> None:
+    for found, given_row in zip(
+        naive.rows(stored_vectors(vectors, LAYOUTS["small"])), naive.rows(vectors), strict=True
+    ):
+        assert found == {component: given_row[component] for component in found}
+
+
+@pytest.mark.parametrize(
+    ("row", "scale"),
+    [
+        ({0: 1.0}, 2**-7),
+        ({0: 255.0, 1: 1.0}, 1),
+        ({0: 256.0}, 2),
+        ({0: 65280.0, 1: 1.0}, 256),
+        ({0: 65281.0, 1: 1.0}, np.float32(65281) / np.float32(255)),
+        ({0: 2.0, 1: 0.5}, np.float32(2) / np.float32(255)),
+    ],
+)
+def test_scales_of_integers_are_powers_of_two(row: naive.Row, scale: float) -> None:
+    assert quantized(SparseVectors.from_dicts([row])).scales.tolist() == [scale]
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([{0: 1e6, 1: 1.0}], (1, 1, 1)),
+        ([{0: 1e6, 1: 20.0}], (0, 0, -1)),
+        ([{0: 65280.0, 1: 1.0}], (0, 0, -1)),
+        ([{}, {0: 1.0}, {0: 1.0, 1: 1e-9, 2: 1e-8}, {0: 1e4, 1: 0.01, 2: 0.02}], (2, 4, 5)),
+    ],
+)
+def test_values_too_light_for_16_bits_are_counted(rows: list[naive.Row], expected: tuple[int, int, int]) -> None:
+    vectors = SparseVectors.from_dicts(rows)
+    assert count_raised(vectors.indptr, vectors.values, 0, len(vectors)) == expected
+
+
+@given(samples.sparse_vectors(values=st.floats(2.0**-30, 2.0**30, width=32)))
+def test_raised_values_are_those_stored_more_than_twice_as_large(vectors: SparseVectors) -> None:
+    stored = stored_vectors(vectors, LAYOUTS["shared"]).values.astype(np.float64)
+    raised = stored > 2 * vectors.values.astype(np.float64) * (1 + 1e-6)
+    assert count_raised(vectors.indptr, vectors.values, 0, len(vectors))[1] == raised.sum()
 
 
 @pytest.mark.parametrize("layout", ["shared", "small"])
@@ -76,7 +125,7 @@ def test_rows_come_in_the_order_asked_for(layout: Layout, vectors: SparseVectors
 
 
 def test_a_range_leaves_the_others_alone() -> None:
-    vectors = SparseVectors.from_dicts([{0: 1.0}, {0: 2.0}, {0: 3.0}])
+    vectors = SparseVectors.from_dicts([{0: 1.5}, {0: 2.5}, {0: 3.5}])
     forward = Forward(
         np.arange(3, dtype=np.uint32),
         np.arange(4, dtype=np.int32),
@@ -87,4 +136,4 @@ def test_a_range_leaves_the_others_alone() -> None:
     )
     quantize(vectors.indptr, vectors.components, vectors.values, 1, 2, 0, True, forward)
     assert forward.codes.tolist() == [0, 255, 0]
-    assert forward.scales.tolist() == [0, naive.quantize([2.0])[0], 0]
+    assert forward.scales.tolist() == [0, naive.quantize([2.5])[0], 0]

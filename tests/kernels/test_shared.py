@@ -64,6 +64,6 @@ def test_restored_vectors_get_the_same_codes_again(vectors: SparseVectors, data:
 
 def test_a_scale_that_no_quantisation_makes_is_restored_to_the_next() -> None:
     scales = np.arange(100, dtype=np.float32) + np.float32(0.3)
-    shared = shared_of(SparseVectors.from_dicts([{0: 1.0}] * 100))._replace(scales=scales)
+    shared = shared_of(SparseVectors.from_dicts([{0: 1.5}] * 100))._replace(scales=scales)
     again = quantize_vectors(restored(shared, list(range(100)), 1), np.arange(100, dtype=np.uint32), 1)
     assert (np.abs(again.scales - scales) <= np.spacing(scales)).all()

@@ -19,6 +19,7 @@ from seismic import (
     SparseVectors,
     Vocabulary,
 )
+from seismic.layouts import Layout
 from seismic.planner import accumulates
 from seismic.search.execute import merge
 from tests import naive, samples
@@ -303,3 +304,21 @@ def test_tokens_and_indices_ask_the_same(scifact: Scifact, scifact_index: Path) 
     index = seismic.open(scifact_index)
     for row in range(3):
         assert index.search(scifact.tokens(row)) == index.search(scifact.query(row))
+
+
+@pytest.mark.parametrize("layout", ["shared", "small", "full"])
+def test_equal_scores_of_integer_weights_tie(layout: Layout, tmp_path: Path) -> None:
+    """Documents with other heaviest weights, and so other scales, have the same score, and rank by number."""
+    rng = np.random.default_rng(0)
+    rows = [{0: float(weight), 1: 100.0 - weight, 2: float(heavy)} for weight, heavy in rng.integers(40, 60, (300, 2))]
+    params = BuildParams(layout=layout)
+    seismic.build(SparseVectors.from_dicts(rows), tmp_path / "built", params=params)
+    seismic.build(SparseVectors.from_dicts(rows[:1]), tmp_path / "grown", params=params)
+    documents = pa.table({"id": range(1, len(rows))})
+    seismic.upsert(tmp_path / "grown", SparseVectors.from_dicts(rows[1:]), documents)
+    for name in ("built", "grown"):
+        with seismic.open(tmp_path / name) as index:
+            for k in (10, 100):
+                answer = index.search({"indices": [0, 1], "values": [7, 7]}, k)
+                assert [hit.id for hit in answer] == list(range(k))
+                assert {hit.score for hit in answer} == {700.0}
