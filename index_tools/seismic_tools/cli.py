@@ -2,6 +2,7 @@
 
 import signal
 import sys
+import warnings
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -88,7 +89,8 @@ def seismic(
 
 
 def main() -> None:
-    """Run the command; SIGTERM unwinds it like an exception."""
+    """Run the command; SIGTERM unwinds it like an exception, and warnings take one line."""
+    warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # so that temporary folders are removed
     app(prog_name="seismic")
 

@@ -1,6 +1,7 @@
 """Building a collection from vectors and documents, and publishing it as a generation."""
 
 import threading
+import warnings
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -19,7 +20,7 @@ from seismic.builder.shard import build_shard
 from seismic.components import NARROW_DIMENSION
 from seismic.documents.table import check_documents
 from seismic.encoders import Encoder, EncoderEntry
-from seismic.errors import InputError, ParameterError
+from seismic.errors import InputError, ParameterError, RangeWarning
 from seismic.layouts import LAYOUTS, LOSSY
 from seismic.params import BuildParams
 from seismic.store.collection import GENERATIONS
@@ -41,6 +42,7 @@ from seismic.threads import in_order
 from seismic.vectors import SparseVectors, VectorsLike, as_vectors
 from seismic.version import __version__
 from seismic.vocabulary import Vocabulary, inverse_document_frequency
+from seismic.weight_range import range_problem
 
 COUNTED = 1 << 24
 """Components counted together."""
@@ -81,9 +83,12 @@ def build(
     `keep` newest generations stay, and older ones while they are open.
 
     Raises InputError, ParameterError, or StorageError (OutputExistsError, LockedError). Nothing half-written is ever
-    served, and nothing is left behind without `resume`.
+    served, and nothing is left behind without `resume`. Warns (RangeWarning) of weights that 16 bits cannot hold beside
+    the heaviest one of their document.
     """
     vectors, params = as_vectors(vectors), params or BuildParams()
+    if problem := range_problem(vectors, params.layout):
+        warnings.warn(problem, RangeWarning, stacklevel=2)
     if encoder is not None:
         if vocabulary is not None and not vocabulary.tokens.equals(encoder.vocabulary.tokens):
             raise InputError(f"found another vocabulary than that of encoder '{encoder.name}'; leave it out")

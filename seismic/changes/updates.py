@@ -1,5 +1,6 @@
 """Upserts and deletes by id: durable when the call returns, visible to searches after the next refresh."""
 
+import warnings
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -9,7 +10,7 @@ import pyarrow as pa
 
 from seismic.changes.records import Change, Rules, check_delete, check_upsert, encode, rules_of
 from seismic.encoders import Encoder, EncoderEntry
-from seismic.errors import InputError
+from seismic.errors import InputError, RangeWarning
 from seismic.store.collection import GENERATIONS, current_generation
 from seismic.store.failures import file_errors
 from seismic.store.files import map_table
@@ -19,6 +20,7 @@ from seismic.store.opening import hold_current, open_vocabulary
 from seismic.store.schema import DOCUMENTS
 from seismic.vectors import VectorsLike, as_vectors
 from seismic.vocabulary import Vocabulary
+from seismic.weight_range import range_problem
 
 
 def upsert(
@@ -35,7 +37,7 @@ def upsert(
     `id` and payload columns of the collection's types. Missing columns are null; with the column `id` alone, documents
     keep the payload they have. `vocabulary`, `encoder`: what the vectors were made with; the change is refused if the
     collection has been rebuilt with another. Returns the sequence of the change. Raises InputError, which names row and
-    field, or StorageError.
+    field, or StorageError. Warns (RangeWarning) of weights that 16 bits cannot hold beside the heaviest one.
     """
     return Writer(path).upsert(vectors, documents, vocabulary, encoder.entry if encoder else None)
 
@@ -94,6 +96,9 @@ class Writer:
         given = as_vectors(vectors)
         if len(given) == 0:
             raise InputError("found no vectors, expected at least one document")
+
+        if problem := range_problem(given, self._manifest.layout):
+            warnings.warn(problem, RangeWarning, stacklevel=3)
 
         def check(rules: Rules) -> list[Change]:
             rules.check_origin(vocabulary, encoder)

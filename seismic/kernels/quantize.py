@@ -51,8 +51,8 @@ def quantize(
 
 
 @jit
-def count_raised(indptr: I64, values: F32, first: int, last: int) -> tuple[int, int, int]:
-    """Count the values of documents first .. last - 1 that are too light for 16 bits, and so are stored too large.
+def count_raised(indptr: I64, values: F32, first: int, last: int, tolerated: float) -> tuple[int, int, int]:
+    """Count the values of documents first .. last - 1 that 16 bits store more than twice, and `tolerated`, too large.
 
     Returns the number of documents that have some, the number of values, and the entry whose value grows most, or -1.
     """
@@ -61,7 +61,7 @@ def count_raised(indptr: I64, values: F32, first: int, last: int) -> tuple[int, 
         largest, before = _largest(values, indptr[document], indptr[document + 1]), raised
         step = np.float64(largest) / MAX_FINE
         for entry in range(indptr[document], indptr[document + 1]):
-            if values[entry] < step / 2:
+            if values[entry] < step / 2 and step - values[entry] > tolerated:
                 raised += 1
                 if step - values[entry] > most:
                     worst, most = entry, step - values[entry]

@@ -99,14 +99,14 @@ def test_scales_of_integers_are_powers_of_two(row: naive.Row, scale: float) -> N
 )
 def test_values_too_light_for_16_bits_are_counted(rows: list[naive.Row], expected: tuple[int, int, int]) -> None:
     vectors = SparseVectors.from_dicts(rows)
-    assert count_raised(vectors.indptr, vectors.values, 0, len(vectors)) == expected
+    assert count_raised(vectors.indptr, vectors.values, 0, len(vectors), 0.0) == expected
 
 
 @given(samples.sparse_vectors(values=st.floats(2.0**-30, 2.0**30, width=32)))
 def test_raised_values_are_those_stored_more_than_twice_as_large(vectors: SparseVectors) -> None:
     stored = stored_vectors(vectors, LAYOUTS["shared"]).values.astype(np.float64)
     raised = stored > 2 * vectors.values.astype(np.float64) * (1 + 1e-6)
-    assert count_raised(vectors.indptr, vectors.values, 0, len(vectors))[1] == raised.sum()
+    assert count_raised(vectors.indptr, vectors.values, 0, len(vectors), 0.0)[1] == raised.sum()
 
 
 @pytest.mark.parametrize("layout", ["shared", "small"])

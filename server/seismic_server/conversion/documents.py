@@ -12,8 +12,8 @@ from seismic_server.conversion.payloads import to_column
 from seismic_server.schemas.bodies import DocumentIn
 
 
-def to_upserts(documents: Sequence[DocumentIn], rules: Rules) -> list[Upsert]:
-    """Return the upserts of a request; `rules` map the tokens to components. Raises InputError.
+def to_upserts(documents: Sequence[DocumentIn], rules: Rules) -> tuple[list[Upsert], SparseVectors]:
+    """Return the upserts of a request, and all its vectors; `rules` map the tokens to components. Raises InputError.
 
     Documents without a payload keep the one they have.
     """
@@ -29,7 +29,7 @@ def to_upserts(documents: Sequence[DocumentIn], rules: Rules) -> list[Upsert]:
         for field in list(rules.schema)[1:]
     }
     upsert = check_upsert(_vectors(documents, rules.vocabulary), pa.table({"id": ids, **columns}), rules)
-    return split_by_payload(upsert, np.array([payload is not None for payload in payloads]))
+    return split_by_payload(upsert, np.array([payload is not None for payload in payloads])), upsert.vectors
 
 
 def _payload(row: int, document: DocumentIn, rules: Rules) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ from starlette.convertors import Convertor, register_url_convertor
 from seismic import Index
 from seismic.changes.records import Change, Rules, check_delete
 from seismic.errors import DocumentNotFoundError
+from seismic.weight_range import range_problem
 from seismic_server.conversion.answers import encode, vectors
 from seismic_server.conversion.documents import to_upserts
 from seismic_server.conversion.texts import encode_documents
@@ -60,12 +61,16 @@ async def upsert_documents(name: Name, body: UpsertRequest, service: ServiceDep)
     started = time.perf_counter()
     index = service.collections.ready(name).frozen()
     encoded = await service.pool.run(encode_documents, index, body.documents)
+    warnings = list(encoded.warnings)
 
     def check(rules: Rules) -> list[Change]:
         encoded.check(rules)
-        return [*to_upserts(encoded.documents, rules)]
+        upserts, vectors = to_upserts(encoded.documents, rules)
+        problem = range_problem(vectors, index.manifest.layout)
+        warnings[:] = [*encoded.warnings, *([problem] if problem else [])]
+        return [*upserts]
 
-    return await _commit(service, name, check, len(body.documents), started, encoded.warnings)
+    return await _commit(service, name, check, len(body.documents), started, warnings)
 
 
 @changes.post("/delete", responses=problems(400, 404, 413, 415, 422, 503, 507))
