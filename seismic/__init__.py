@@ -21,7 +21,6 @@ from seismic.errors import (
     OutputExistsError,
     ParameterError,
     QueryError,
-    RangeWarning,
     SeismicError,
     StoppedError,
     StorageError,
@@ -45,6 +44,7 @@ from seismic.store.verify import Verification, verify
 from seismic.vectors import SparseVectors
 from seismic.version import __version__
 from seismic.vocabulary import Vocabulary
+from seismic.weight_range import RangeWarning
 
 __all__ = [
     "Answer",

@@ -43,10 +43,6 @@ class InputError(SeismicError, ValueError):
     """The caller's input is wrong."""
 
 
-class RangeWarning(UserWarning):
-    """The weights of a document differ by more than 16 bits can hold, so that light ones are stored too large."""
-
-
 class VectorError(InputError):
     """A sparse vector breaks a rule.
 

@@ -13,6 +13,10 @@ LIGHTEST, NEGLIGIBLE = 0.01, 0.1
 """An increase below this share (the second) of the weight at this quantile (the first) is not reported."""
 
 
+class RangeWarning(UserWarning):
+    """The weights of a document differ by more than 16 bits can hold, so that light ones are stored too large."""
+
+
 def range_problem(vectors: SparseVectors, layout: Layout) -> str | None:
     """Describe the weights that would be stored more than twice as large as given, or return None if there are none.
 

@@ -20,7 +20,7 @@ from seismic.builder.shard import build_shard
 from seismic.components import NARROW_DIMENSION
 from seismic.documents.table import check_documents
 from seismic.encoders import Encoder, EncoderEntry
-from seismic.errors import InputError, ParameterError, RangeWarning
+from seismic.errors import InputError, ParameterError
 from seismic.layouts import LAYOUTS, LOSSY
 from seismic.params import BuildParams
 from seismic.store.collection import GENERATIONS
@@ -42,7 +42,7 @@ from seismic.threads import in_order
 from seismic.vectors import SparseVectors, VectorsLike, as_vectors
 from seismic.version import __version__
 from seismic.vocabulary import Vocabulary, inverse_document_frequency
-from seismic.weight_range import range_problem
+from seismic.weight_range import RangeWarning, range_problem
 
 COUNTED = 1 << 24
 """Components counted together."""

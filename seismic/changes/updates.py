@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from seismic.changes.records import Change, Rules, check_delete, check_upsert, encode, rules_of
 from seismic.encoders import Encoder, EncoderEntry
-from seismic.errors import InputError, RangeWarning
+from seismic.errors import InputError
 from seismic.store.collection import GENERATIONS, current_generation
 from seismic.store.failures import file_errors
 from seismic.store.files import map_table
@@ -20,7 +20,7 @@ from seismic.store.opening import hold_current, open_vocabulary
 from seismic.store.schema import DOCUMENTS
 from seismic.vectors import VectorsLike, as_vectors
 from seismic.vocabulary import Vocabulary
-from seismic.weight_range import range_problem
+from seismic.weight_range import RangeWarning, range_problem
 
 
 def upsert(
