@@ -32,7 +32,9 @@ def service(scifact: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     folder = tmp_path_factory.mktemp("console") / "collections"
     vectors, documents = scifact.vectors.slice(0, 1000), scifact.documents.slice(0, 1000)
     seismic.build(vectors, folder / "papers", documents=documents, vocabulary=scifact.vocabulary)
-    odd = pa.table({"id": ["1"], "title": [HOSTILE], "text": ["The planet's planets, not explanations."]})
+    odd = pa.table(
+        {"id": ["1"], "title": [HOSTILE], "text": ["The planet's planets, not explanations of PLANET9 or the plánet."]}
+    )
     planet = scifact.vocabulary.component("planet")
     seismic.build(
         seismic.SparseVectors.from_dicts([{planet: 2.0}], 30522),
@@ -48,6 +50,8 @@ def service(scifact: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         {"id": pa.array([LARGE], pa.uint64()), "name": ["\u202eabc"], "place": [{"lat": 1.5}], "n": [LARGE]}
     )
     seismic.build(seismic.SparseVectors.from_dicts([{7: 2.0}], 10), folder / "numbers", documents=numbers)
+    seismic.build(seismic.SparseVectors.from_dicts([{7: 2.0}], 10), folder / "damaged")
+    (folder / "damaged" / "CURRENT").write_text("000009\n")
     server = start(folder, folder.parent / "log.jsonl")
     try:
         with httpx.Client(base_url=server.url, timeout=PATIENCE) as http:
@@ -155,7 +159,7 @@ def test_documents_are_shown_as_text(page: webdriver.Chrome) -> None:
     (hit,) = search(page, "planet", "odd")
     assert hit.find_element(By.TAG_NAME, "h3").text == f"1. {HOSTILE}"
     assert not hit.find_elements(By.TAG_NAME, "img")
-    assert [mark.text for mark in hit.find_elements(By.TAG_NAME, "mark")] == ["planet", "planets"]
+    assert [mark.text for mark in hit.find_elements(By.TAG_NAME, "mark")] == ["planet", "plánet"]
     assert page.title == "Seismic"
 
 
@@ -213,6 +217,81 @@ def test_problems_are_shown(page: webdriver.Chrome) -> None:
 def test_nothing_found(page: webdriver.Chrome) -> None:
     assert search(page, "zzzzz") == []
     assert "knows none of the query's components" in one(page, "#summary").text
+
+
+def test_changing_the_collection_clears_the_answer(page: webdriver.Chrome) -> None:
+    assert search(page, "planet", "odd")
+    Select(one(page, "#collection")).select_by_visible_text("words")
+    assert all_of(page, "#hits > li") == []
+    assert (one(page, "#summary").text, one(page, "#cost").is_displayed()) == ("", False)
+
+
+def test_an_answer_of_another_collection_is_not_shown(page: webdriver.Chrome) -> None:
+    Select(one(page, "#collection")).select_by_visible_text("odd")
+    page.execute_script(
+        "const fetched = window.fetch;"
+        "window.fetch = (...given) => {"
+        "  window.fetch = fetched;"
+        "  const wait = new Promise(done => { window.letGo = done; });"
+        "  return window.late = fetched(...given).then(async response => { await wait; return response; });"
+        "};"
+    )
+    one(page, "#query").send_keys("planet", Keys.ENTER)
+    Select(one(page, "#collection")).select_by_visible_text("words")
+    page.execute_async_script("late.then(() => setTimeout(arguments[0], 200)); letGo();")
+    assert all_of(page, "#hits > li") == []
+    assert not all_of(page, "[aria-busy]")
+
+
+def test_words_of_several_pieces_are_marked_whole(page: webdriver.Chrome) -> None:
+    marks = page.execute_async_script(
+        "const done = arguments[0];"
+        "import('/console/render.js').then(render => {"
+        "  const explanation = ['photo', '##synth', '##esis', '##']"
+        "    .map(token => ({ token, product: 1, weight: 1, value: 1 }));"
+        "  const payload = { text: 'Photosynthesis, photo; photos photosynth synthesis' };"
+        "  const found = { id: 1, score: 1, explanation, payload };"
+        "  done([...render.hit(found, 1).querySelectorAll('.text mark')].map(mark => mark.textContent));"
+        "});"
+    )
+    assert marks == ["Photosynthesis", "photo", "photosynth"]
+
+
+def test_back_and_forward_restore_the_whole_search(page: webdriver.Chrome) -> None:
+    assert len(search(page, "cell")) == 10
+    first = page.current_url
+    limit = one(page, "#limit")
+    limit.clear()
+    limit.send_keys("3")
+    Select(one(page, "#recall")).select_by_visible_text("0.97")
+    one(page, "#add-condition").click()
+    column, operator = (Select(select) for select in all_of(page, "#conditions select"))
+    column.select_by_visible_text("n_sentences")
+    operator.select_by_visible_text("at least")
+    one(page, "#conditions input").send_keys("12")
+    hits = [hit.text.partition("Score")[0] for hit in search(page, "protein")]
+    assert 0 < len(hits) <= 3
+    second = page.current_url
+
+    page.back()
+    wait_for(lambda: one(page, "#query").get_attribute("value") == "cell" and len(answered(page)) == 10)
+    assert page.current_url == first
+    assert not all_of(page, "#conditions li")
+    page.forward()
+    wait_for(lambda: one(page, "#query").get_attribute("value") == "protein" and answered(page))
+    open_page(page, second)  # a bookmark
+    wait_for(
+        lambda: [hit.text.partition("Score")[0] for hit in answered(page)] == [h.partition("Score")[0] for h in hits]
+    )
+    assert one(page, "#limit").get_attribute("value") == "3"
+    assert one(page, "#recall").get_attribute("value") == "0.97"
+    values = [field.get_attribute("value") for field in all_of(page, "#conditions select, #conditions input")]
+    assert values == ["n_sentences", "at least", "12"]
+
+
+def test_damaged_collections_are_named(page: webdriver.Chrome) -> None:
+    assert one(page, "#unavailable").text.startswith("damaged cannot be opened (")
+    assert "damaged" not in [option.text for option in Select(one(page, "#collection")).options]
 
 
 def test_the_address_leads_back(page: webdriver.Chrome, service: Server) -> None:

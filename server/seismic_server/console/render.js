@@ -68,19 +68,26 @@ function bar(share) {
   return node;
 }
 
-/** Return text with every word that starts with a token highlighted. */
+/** Return text with every word that consists of the tokens highlighted. */
 function marked(text, tokens) {
-  const words = tokens.map((token) => token.replace(/^##/, "")).filter((token) => token.length > 1);
-  if (!words.length) return [text];
-  const escaped = words.map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
-  const pattern = new RegExp(`(?<![\\p{L}\\p{N}])(?:${escaped.join("|")})\\p{L}*`, "giu");
+  const whole = tokens.filter((token) => !token.startsWith("##")).map(bare);
+  const pieces = tokens.filter((token) => /^##./.test(token)).map((token) => bare(token.slice(2)));
   const parts = [];
   let end = 0;
-  for (const match of text.matchAll(pattern)) {
+  for (const match of text.matchAll(/[\p{L}\p{N}\p{M}]+/gu)) {
+    if (!consists(bare(match[0]), whole, pieces)) continue;
     parts.push(text.slice(end, match.index), element("mark", {}, match[0]));
     end = match.index + match[0].length;
   }
   return [...parts, text.slice(end)];
+}
+
+/** Return text without case and accents, as vocabularies have it. */
+const bare = (text) => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
+
+/** Return whether a word is a whole token followed by any number of pieces. */
+function consists(word, starts, pieces) {
+  return starts.some((start) => word.startsWith(start) && (word === start || consists(word.slice(start.length), pieces, pieces)));
 }
 
 function shortened(text) {
@@ -109,6 +116,11 @@ export function cost({ plan, explanation }) {
   }
   if (selectivity < 1) lines.push(`The filter matches ${number(selectivity * 100, 2)} % of the documents.`);
   return lines.map((line) => element("div", {}, line));
+}
+
+/** Render the collections that cannot be opened. */
+export function unavailable(collections) {
+  return collections.map(({ name, problem }) => element("p", { class: "unavailable" }, element("b", {}, name), ` ${problem}`));
 }
 
 /** Render the statistics of a collection. */

@@ -16,7 +16,7 @@ export function setKey(key) {
 }
 
 export async function collections() {
-  return (await ask("GET", "v1/collections")).collections;
+  return ask("GET", "v1/collections");
 }
 
 export function search(collection, body) {
