@@ -145,6 +145,8 @@ class Index:
         language of `seismic.filters.language`. Ties are ordered by document number. Raises QueryError, ParameterError,
         FilterError or EncoderError.
         """
+        if filter is None and type(k) is int and k >= 1:
+            return self._responder.search(self.view, query, k, _with_recall(params, recall))
         return self.answer(query, k, recall=recall, params=params, filter=filter).hits
 
     def answer(

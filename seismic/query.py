@@ -197,10 +197,11 @@ def _check_weights(values: Any) -> npt.NDArray[np.float32]:
 def known_components(vectors: SparseVectors, dimension: int) -> SparseVectors:
     """Return queries as kernels take them: uint32 components, without those beyond `dimension`."""
     indptr, components, values = vectors.indptr, vectors.components, vectors.values
-    for row in np.flatnonzero(np.diff(indptr) > MAX_COMPONENTS):
-        _check_length(int(indptr[row + 1] - indptr[row]), f"query {row}")
+    if len(components) > MAX_COMPONENTS:
+        for row in np.flatnonzero(np.diff(indptr) > MAX_COMPONENTS):
+            _check_length(int(indptr[row + 1] - indptr[row]), f"query {row}")
     if vectors.dimension > dimension:
         known = components < dimension
         indptr = np.concatenate([[0], np.cumsum(known)])[indptr]
         components, values = components[known], values[known]
-    return SparseVectors.trusted(indptr, components.astype(np.uint32), values, QUERY_DIMENSION)
+    return SparseVectors.trusted(indptr, components.astype(np.uint32, copy=False), values, QUERY_DIMENSION)

@@ -101,8 +101,10 @@ for path in sys.argv[1:]:
 
 def test_each_search_kernel_is_compiled_once_per_kind_of_index(tmp_path: Path) -> None:
     paths = []
-    for name, dimension in (("narrow", 60), ("other", 1000), ("wide", 70_000)):
-        samples.opened(tmp_path / name, [{0: 1.0}, {1: 1.0}], dimension, shards=2, params=BuildParams(layout="lists"))
+    few: list[dict[int, float]] = [{0: 1.0}, {1: 1.0}]
+    many = [dict.fromkeys(range(1000 * row, 1000 * row + 1000), 1.0) for row in range(66)]  # more than 16 bits of them
+    for name, rows, dimension, shards in (("narrow", few, 60, 2), ("other", few, 70_000, 2), ("wide", many, 70_000, 1)):
+        samples.opened(tmp_path / name, rows, dimension, shards=shards, params=BuildParams(layout="lists"))
         paths.append(str(tmp_path / name / "index"))
     command = [sys.executable, "-c", SIGNATURES, *paths]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

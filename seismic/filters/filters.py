@@ -14,7 +14,7 @@ from seismic.filters.predicates import Between, Leaf, Predicate, values_in
 from seismic.filters.sorted_column import SortedColumn
 from seismic.stop import current
 from seismic.view.live import Address, LiveShard
-from seismic.view.scope import Part, Scope, everything
+from seismic.view.scope import Part, Scope
 from seismic.view.view import View
 
 CACHE_BYTES = 64 << 20
@@ -44,7 +44,7 @@ class Filters:
         Raises FilterError.
         """
         if wanted is None:
-            return everything(view)
+            return view.everything
         predicate = self._predicate(view, wanted)
         return Scope(tuple(self._part(predicate, shard) for shard in view.shards))
 

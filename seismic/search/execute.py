@@ -95,7 +95,7 @@ class Executor:
         except IndexError:
             workspaces = Workspaces()
         try:
-            workspaces.fit(view.shard_dimension, max(map(len, view.shards)), current().flag)
+            workspaces.fit(view.shard_dimension, view.largest_shard, current().flag)
             return _search_shards(view, scope, queries, k, choice, min_scores, workspaces)
         finally:
             self._workspaces.append(workspaces)
@@ -113,6 +113,12 @@ def _search_shards(
     """Search each shard to the depth where its share of the top k ends, and again where that was not deep enough."""
     search = _ShardSearch(queries, choice, np.zeros((len(queries), 4), np.int64), workspaces)
     places = [place for place in zip(view.shards, scope.parts, view.firsts, strict=False) if place[1].count]
+    if len(places) == 1:
+        depth, start = (
+            min(k, places[0][1].count),
+            np.zeros(len(queries), np.float32) if min_scores is None else min_scores,
+        )
+        return BatchResult(*search.run(*places[0], depth, start), search.counters)
     depths = [_first_depth(shard.shard, part, k, scope.count, choice) for shard, part, _ in places]
     # Rises to the k-th score of the shards searched so far.
     threshold = np.zeros(len(queries), np.float32) if min_scores is None else min_scores
@@ -144,8 +150,7 @@ def _first_depth(shard: Shard, part: Part, k: int, count: int, choice: Choice) -
     return min(limit, math.ceil(expected + 3 * math.sqrt(expected)))
 
 
-@dataclass(frozen=True, slots=True)
-class _ShardSearch:
+class _ShardSearch(NamedTuple):
     """A batch of queries, searched shard by shard."""
 
     queries: SparseVectors

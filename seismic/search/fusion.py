@@ -5,7 +5,6 @@ brought to one scale within each run, as in OpenSearch's min-max normalisation.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -54,7 +53,7 @@ def fuse(view: View, task: Task, result: Result) -> Result:
     least = task.request.score_threshold or 0.0
     best = sorted((hit for hit in totals.items() if hit[1] >= least), key=lambda hit: (-hit[1], hit[0]))
     numbers, scores = np.array([number for number, _ in best], np.int64), np.array([score for _, score in best])
-    return replace(result, numbers=numbers, scores=scores, warnings=tuple(warnings))
+    return result._replace(numbers=numbers, scores=scores, warnings=tuple(warnings))
 
 
 def _shares(scores: npt.NDArray[np.float64], fusion: Fusion) -> npt.NDArray[np.float64]:

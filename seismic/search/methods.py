@@ -19,7 +19,7 @@ from seismic.query import Query, as_rows
 from seismic.search.workspaces import Workspaces
 from seismic.store.shard import Shard
 from seismic.vectors import SparseVectors
-from seismic.view.scope import Part, Scope, everything
+from seismic.view.scope import Part, Scope
 from seismic.view.view import View
 
 MethodName: TypeAlias = Literal["lists", "scan", "impacts", "bounds"]
@@ -138,7 +138,7 @@ def _is_narrow(part: Part) -> bool:
 
 def _try_lists(view: View) -> Iterator[Trial]:
     if "lists" in LAYOUTS[view.manifest.layout].plans:
-        yield Trial(everything(view), 1, DEFAULT_KNOBS["lists"])
+        yield Trial(view.everything, 1, DEFAULT_KNOBS["lists"])
 
 
 def _try_scan(view: View) -> Iterator[Trial]:
@@ -146,12 +146,12 @@ def _try_scan(view: View) -> Iterator[Trial]:
 
 
 def _try_impacts(view: View) -> Iterator[Trial]:
-    yield Trial(everything(view), accumulation_depth(max(map(len, view.shards))), DEFAULT_KNOBS["exact"])
+    yield Trial(view.everything, accumulation_depth(view.largest_shard), DEFAULT_KNOBS["exact"])
 
 
 def _try_bounds(view: View) -> Iterator[Trial]:
     pruned = DEFAULT_KNOBS["exact"]._replace(heap_factor=2.0)  # unpruned, a small shard would accumulate
-    yield Trial(everything(view), 1, pruned)
+    yield Trial(view.everything, 1, pruned)
 
 
 def first_document_of(shard: Shard) -> Part:

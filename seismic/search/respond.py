@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -11,8 +10,9 @@ import numpy.typing as npt
 
 from seismic.errors import FilterError, InputError
 from seismic.filters.filters import Filters
+from seismic.params import SearchParams
 from seismic.planner import Choice
-from seismic.query import Query, as_rows, parse_plain
+from seismic.query import Query, QueryLike, as_rows, parse_plain
 from seismic.search.answer import Answer, Facet, Group, Hit, cut_text, few_hits
 from seismic.search.codes import Columns, check_key
 from seismic.search.examples import resolve_query
@@ -25,7 +25,7 @@ from seismic.search.grouping import Ranked, best_groups
 from seismic.search.request import SearchRequest
 from seismic.search.task import Counters, Result, Task, no_work
 from seismic.stop import time_limit
-from seismic.view.scope import Scope, everything
+from seismic.view.scope import Scope
 from seismic.view.view import View
 
 _MAKE_HIT: Callable[[Iterable[Any]], Hit] = partial(tuple.__new__, Hit)
@@ -51,8 +51,18 @@ class Responder:
             hits = _hits(view, tasks, pages)
             return [self._answer(view, *answered) for answered in zip(tasks, results, hits, strict=True)]
 
+    def search(self, view: View, query: QueryLike, k: int, params: SearchParams) -> list[Hit]:
+        """Return the hits that `respond` finds for a query without other options, at a fraction of its overhead."""
+        with time_limit(params.timeout_ms):
+            parsed, scope = resolve_query(view, query), view.everything
+            depth = k + len(parsed.examples)
+            result = self._find(view, scope, parsed, depth, view.planner.choose(depth, params))
+            numbers, scores = result.numbers[:k].tolist(), result.scores[:k].tolist()
+            fields = zip(view.documents.ids(numbers), scores, numbers, itertools.repeat(None), strict=False)
+            return list(map(_MAKE_HIT, fields))
+
     def _tasks(self, view: View, requests: Sequence[SearchRequest]) -> list[Task]:
-        every, tasks = everything(view), []
+        every, tasks = view.everything, []
         for at, (request, query) in enumerate(zip(requests, _plain_queries(view, requests), strict=True)):
             try:
                 scope = every if request.filter is None else self.filters.scope(view, request.filter)
@@ -69,7 +79,7 @@ class Responder:
             task = tasks[at]
             assert task.request.feedback is not None
             query = expand_query(view, task.query, result.numbers, result.scores, task.request.feedback)
-            tasks[at] = replace(task, query=query, spent=result.counters)
+            tasks[at] = task._replace(query=query, spent=result.counters)
         return tasks
 
     def _results(self, view: View, tasks: Sequence[Task], threads: int) -> list[Result | None]:
@@ -84,6 +94,10 @@ class Responder:
 
     def _search(self, view: View, tasks: Sequence[Task], threads: int = 1) -> list[Result]:
         """Find the hits of each task. Tasks of the same scope, depth and choice are searched together."""
+        if len(tasks) == 1:
+            (task,) = tasks
+            result = self._find(view, task.scope, task.query, task.depth, task.choice, task.min_score)
+            return [result._replace(counters=task.spent + result.counters)]
         alike: dict[tuple[tuple[int, ...], int, Choice], list[int]] = {}
         for at, task in enumerate(tasks):  # equal filters share the parts of their scope
             alike.setdefault((tuple(map(id, task.scope.parts)), task.depth, task.choice), []).append(at)
@@ -95,8 +109,22 @@ class Responder:
             found = self.executor.run(view, scope, queries, k, choice, _rounded_down(min_scores), threads)
             sizes = ((found.numbers >= 0) & (found.scores >= min_scores[:, None])).sum(axis=1).tolist()
             for row, (at, size) in enumerate(zip(places, sizes, strict=True)):
-                results[at] = _result(tasks[at], found, row, size)
+                result = _result(found, row, size, depth, tasks[at].query)
+                results[at] = result._replace(counters=tasks[at].spent + result.counters)
         return [results[at] for at in range(len(tasks))]
+
+    def _find(
+        self, view: View, scope: Scope, query: Query, depth: int, choice: Choice, min_score: float = 0.0
+    ) -> Result:
+        """Find the hits of one query."""
+        k, least = min(depth, scope.count), None
+        if min_score:
+            least = _rounded_down(np.array([min_score]))
+        found = self.executor.run(view, scope, as_rows([query]), k, choice, least)
+        size = k
+        if k and (min_score or found.numbers[0, -1] < 0):  # the latter is padding
+            size = int(np.count_nonzero((found.numbers[0] >= 0) & (found.scores[0] >= np.float64(min_score))))
+        return _result(found, 0, size, depth, query)
 
     def _answer(self, view: View, task: Task, result: Result | None, hits: list[Hit]) -> Answer:
         groups = None
@@ -123,7 +151,7 @@ class Responder:
         counters = task.spent.copy()
 
         def search(scope: Scope, k: int) -> Ranked:
-            one = replace(task, scope=scope, depth=k + len(task.query.examples), spent=no_work())
+            one = task._replace(scope=scope, depth=k + len(task.query.examples), spent=no_work())
             (result,) = self._search(view, [one])
             counters[:] += result.counters
             return list(zip(result.numbers[:k].tolist(), result.scores[:k].tolist(), strict=True))
@@ -154,13 +182,13 @@ def _task(view: View, scope: Scope, request: SearchRequest, query: Query | None)
     query = query or resolve_query(view, request.query)
     depth = request.depth + len(query.examples)
     min_score = 0.0 if request.fusion else request.score_threshold or 0.0  # fused scores have a threshold of their own
-    return Task(request, query, query, scope, _choice(view, request, depth), depth, min_score)
+    return Task(request, query, query, scope, _choice(view, request, depth), depth, min_score, no_work())
 
 
 def _feedback_task(view: View, task: Task) -> Task:
     assert task.request.feedback is not None
     depth = task.request.feedback.documents + len(task.query.examples)
-    return replace(task, depth=depth, choice=_choice(view, task.request, depth), min_score=0.0)
+    return task._replace(depth=depth, choice=_choice(view, task.request, depth), min_score=0.0)
 
 
 def _choice(view: View, request: SearchRequest, depth: int) -> Choice:
@@ -168,13 +196,13 @@ def _choice(view: View, request: SearchRequest, depth: int) -> Choice:
     return choice.under_filter() if request.narrow else choice
 
 
-def _result(task: Task, found: BatchResult, row: int, size: int) -> Result:
+def _result(found: BatchResult, row: int, size: int, depth: int, query: Query) -> Result:
     numbers, scores = found.numbers[row, :size], found.scores[row, :size]
-    kth = float(scores[-1]) if size == task.depth else None
-    if task.query.examples:
-        hits = ~np.isin(numbers, task.query.examples)
+    kth = float(scores[-1]) if size == depth else None
+    if query.examples:
+        hits = ~np.isin(numbers, query.examples)
         numbers, scores = numbers[hits], scores[hits]
-    return Result(numbers, scores, kth, task.spent + found.counters[row])
+    return Result(numbers, scores, kth, found.counters[row])
 
 
 def _located(error: InputError, where: str) -> InputError:

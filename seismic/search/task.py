@@ -1,7 +1,6 @@
 """A request on its way through a search: the task, and the result apart from it."""
 
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -20,8 +19,7 @@ def no_work() -> Counters:
     return np.zeros(4, np.int64)
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(NamedTuple):
     """What to search for, where and how.
 
     ``asked`` is the query as parsed, ``query`` the one to search with: they differ after feedback. ``depth`` is the
@@ -35,11 +33,10 @@ class Task:
     choice: Choice
     depth: int
     min_score: float
-    spent: Counters = field(default_factory=no_work)
+    spent: Counters
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """The hits of a task, best first: document numbers int64 [n] and scores [n].
 
     ``kth`` is the score of the last hit that was needed, None if there are fewer. ``counters`` include ``spent``.

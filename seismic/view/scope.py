@@ -5,8 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from seismic.view.view import View
-
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -30,8 +28,3 @@ class Scope:
     def count(self) -> int:
         """The number of documents that may be returned."""
         return sum(part.count for part in self.parts)
-
-
-def everything(view: View) -> Scope:
-    """Return the scope of all documents except deleted ones."""
-    return Scope(tuple(Part(shard.allowed, shard.live) for shard in view.shards))

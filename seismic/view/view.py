@@ -30,6 +30,7 @@ from seismic.vectors import SparseVectors
 from seismic.view.combine import combine
 from seismic.view.deltas import with_documents
 from seismic.view.live import LiveShard
+from seismic.view.scope import Part, Scope
 from seismic.vocabulary import Vocabulary, inverse_document_frequency
 
 MOST_COUNTED = 1 << 24
@@ -89,6 +90,16 @@ class View:
     def rules(self) -> Rules:
         """Return the rules for changes."""
         return rules_of(self.manifest, self.base[0].shard.documents.schema, self.vocabulary)
+
+    @cached_property
+    def everything(self) -> Scope:
+        """The scope of all documents except deleted ones."""
+        return Scope(tuple(Part(shard.allowed, shard.live) for shard in self.shards))
+
+    @cached_property
+    def largest_shard(self) -> int:
+        """Documents of the largest shard, deleted ones included."""
+        return max(map(len, self.shards))
 
     @cached_property
     def shard_dimension(self) -> int:

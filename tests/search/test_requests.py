@@ -179,3 +179,17 @@ def test_replacing_keeps_what_was_given() -> None:
     assert request.explain
     assert request.group_by is not None
     assert request.model_fields_set == {"query", "group_by", "explain"}
+
+
+def test_the_short_way_finds_the_hits_of_the_long_way(there: Changed) -> None:
+    rows: list[Any] = [*map(samples.as_query, QUERIES), {"indices": [], "values": []}, {"id": "d4"}]
+    rows += [{"positive": ["d4", "d9"], "negative": ["d2"]}, samples.as_query({1000: 1.0})]
+    for query in rows:
+        for k in (1, 7, 500):
+            for params in (
+                None,
+                SearchParams(bound_share=0.7),
+                SearchParams(recall=0.9),
+                SearchParams(timeout_ms=600_000),
+            ):
+                assert there.index.search(query, k, params=params) == there.index.answer(query, k, params=params).hits
