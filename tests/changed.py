@@ -1,4 +1,4 @@
-"""A collection in shards, some of whose documents were replaced, deleted or added since, beside a naive copy of it."""
+"""A collection in shards with documents replaced, deleted and added since, and a naive copy of it."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ SOURCES = ["paper", "movie", "paper", "wordnet", None, "paper", "pypi"]
 
 @dataclass(frozen=True)
 class Changed:
-    """``rows``: id -> stored vector, ``payloads``: id -> payload, of the documents that are there."""
+    """A changed collection. ``rows``: id -> stored vector, ``payloads``: id -> payload, of its current documents."""
 
     index: Index
     rows: dict[str, Row]
@@ -26,14 +26,14 @@ class Changed:
         return int(self.index.find([id])[0])
 
     def ranking(self, query: Row, without: frozenset[str] = frozenset()) -> list[tuple[str, float]]:
-        """(id, score) of all matches, best first."""
+        """Return (id, score) of all matches, best first."""
         scores = {id: naive.dot(row, query) for id, row in self.rows.items() if row.keys() & query.keys()}
         hits = [(id, score) for id, score in scores.items() if id not in without]
         return sorted(hits, key=lambda hit: (-hit[1], self.number(hit[0])))
 
 
 def changed(folder: Path, count: int = 300, layout: Any = "lists", vocabulary: Any = None) -> Changed:
-    """A fifth of the documents is new, as many were replaced, some of all kinds are gone."""
+    """Build a collection; then add a fifth of the documents, replace another fifth, and delete some of each kind."""
     vectors = samples.random_vectors(count, per_vector=12, seed=3, empty=0.05)
     old, new = vectors.slice(0, count * 4 // 5), vectors.slice(count * 3 // 5, count)
     params = BuildParams(layout=layout, postings_per_list=100_000, summary_energy=1.0)
@@ -41,7 +41,7 @@ def changed(folder: Path, count: int = 300, layout: Any = "lists", vocabulary: A
     table = documents(range(len(old)))
     seismic.build(old, folder / "index", documents=table, params=params, shards=3, vocabulary=vocabulary)
     first = count * 3 // 5
-    replaced = range(first, count)  # some of them are new
+    replaced = range(first, count)  # the later ones are new
     seismic.upsert(folder / "index", new, documents(replaced, "new "))
     gone = [f"d{number}" for number in (*range(0, 40, 7), first + 1, count - 1)]
     seismic.delete(folder / "index", gone)

@@ -1,6 +1,6 @@
 """A slow, obvious oracle for every kernel.
 
-A vector is a dict component -> value and sums are float64, but where float32 arithmetic is the definition.
+A vector is a dict component -> value. Sums are float64, except where float32 arithmetic is the definition.
 """
 
 import itertools
@@ -35,12 +35,12 @@ def dot(one: Mapping[int, float], other: Mapping[int, float]) -> float:
 
 
 def best_first(scored: Iterable[tuple[int, float]], k: int) -> list[tuple[int, float]]:
-    """The k best of (number, score): higher scores first, then lower numbers."""
+    """Return the k best of (number, score): higher scores first, then lower numbers."""
     return sorted(scored, key=lambda hit: (-hit[1], hit[0]))[:k]
 
 
 def matches(documents: Sequence[Row], query: Row) -> dict[int, float]:
-    """Number -> score of the documents that share a component with the query."""
+    """Score the documents that share a component with the query: number -> score."""
     return {number: dot(row, query) for number, row in enumerate(documents) if row.keys() & query.keys()}
 
 
@@ -51,7 +51,7 @@ def top_k(documents: Sequence[Row], query: Row, k: int) -> list[tuple[int, float
 def assert_top_k(
     numbers: npt.NDArray[np.int64], scores: npt.NDArray[np.float32], documents: Sequence[Row], query: Row
 ) -> None:
-    """These are the best len(numbers) documents; those whose scores float32 cannot tell apart may change places."""
+    """Check for the best len(numbers) documents; those whose scores are equal in float32 may swap places."""
     truth = matches(documents, query)
     size = min(len(numbers), len(truth))
     found = numbers[:size].tolist()
@@ -66,7 +66,7 @@ def assert_top_k(
 
 
 def merge(parts: Sequence[Sequence[tuple[int, float]]], k: int) -> list[tuple[int, float]]:
-    """The k best of several shards' hits."""
+    """Return the k best hits of several shards."""
     return best_first([hit for part in parts for hit in part], k)
 
 
@@ -74,14 +74,14 @@ def merge(parts: Sequence[Sequence[tuple[int, float]]], k: int) -> list[tuple[in
 
 
 def scale_of(values: Sequence[float], exact: int = 65280) -> float:
-    """The largest value / 255; for integers up to `exact` the smallest power of 2 that is not below that."""
+    """Return the largest value / 255; for integers up to `exact` the smallest power of 2 not below that."""
     scale = float(np.float32(max(values, default=0)) / np.float32(255))
     integers = all(value == int(value) for value in values)
     return 2.0 ** math.ceil(math.log2(max(values) / 255)) if values and integers and max(values) <= exact else scale
 
 
 def quantize(values: Sequence[float], exact: int = 65280) -> tuple[float, list[int], list[int]]:
-    """(scale, codes, residuals): the nearest multiple of scale / 256 above 0, as one of scale and the rest."""
+    """Split values into (scale, codes, residuals): the nearest positive multiple of scale / 256 each."""
     scale = scale_of(values, exact)
     fine = [max(1, round(value / scale * 256)) for value in values]
     codes = [(number + 128) // 256 for number in fine]
@@ -89,7 +89,7 @@ def quantize(values: Sequence[float], exact: int = 65280) -> tuple[float, list[i
 
 
 def stored(documents: Sequence[Row]) -> list[Row]:
-    """The vectors that the forward index holds."""
+    """Return the vectors as the forward index stores them."""
     result = []
     for row in documents:
         scale, codes, residuals = quantize(list(row.values()))
@@ -99,7 +99,7 @@ def stored(documents: Sequence[Row]) -> list[Row]:
 
 
 def small(documents: Sequence[Row]) -> list[Row]:
-    """The vectors that an index of the layout `small` holds."""
+    """Return the vectors as the layout `small` stores them."""
     result = []
     for row in documents:
         _, all_codes, _ = quantize(list(row.values()), exact=0)
@@ -110,7 +110,7 @@ def small(documents: Sequence[Row]) -> list[Row]:
 
 
 def shared_maxima(documents: Sequence[Row], block: int) -> dict[int, Row]:
-    """Component -> block number -> maximum over `block` neighbouring documents."""
+    """Take the maxima of blocks of `block` documents: component -> block number -> maximum."""
     result: dict[int, Row] = {}
     for first in range(0, len(documents), block):
         for component, value in maximum(documents[first : first + block]).items():
@@ -119,12 +119,12 @@ def shared_maxima(documents: Sequence[Row], block: int) -> dict[int, Row]:
 
 
 def heaviest(values: Sequence[float], cut: int) -> list[int]:
-    """Places of the largest values, largest first, earlier first among equals."""
+    """Return the indices of the largest values, largest first, earlier first among equals."""
     return sorted(range(len(values)), key=lambda place: (-values[place], place))[:cut]
 
 
 def head(row: Row, cut: int) -> Row:
-    """The heaviest components, heaviest first."""
+    """Return the heaviest components, heaviest first."""
     components = list(row)
     return {components[place]: row[components[place]] for place in heaviest(list(row.values()), cut)}
 
@@ -135,14 +135,14 @@ GAMMA, WORD = 0x9E3779B97F4A7C15, 2**64 - 1
 
 
 def mix(state: int) -> int:
-    """SplitMix64's output function."""
+    """Apply SplitMix64's output function."""
     state = ((state ^ state >> 30) * 0xBF58476D1CE4E5B9) & WORD
     state = ((state ^ state >> 27) * 0x94D049BB133111EB) & WORD
     return state ^ state >> 31
 
 
 def sample(population: int, size: int, seed: int, stream: int) -> list[int]:
-    """The first `size` of a Fisher-Yates shuffle, ascending."""
+    """Return the first `size` numbers of a Fisher-Yates shuffle, ascending."""
     state = mix(seed ^ mix(stream + GAMMA & WORD))
     pool = list(range(population))
     for at in range(size):
@@ -156,13 +156,13 @@ def sample(population: int, size: int, seed: int, stream: int) -> list[int]:
 
 
 def unit(row: Row) -> Row:
-    """Scaled to length 1."""
+    """Scale to length 1."""
     length = math.sqrt(dot(row, row))
     return {component: value / length for component, value in row.items()}
 
 
 def mean_direction(members: Sequence[Row]) -> Row:
-    """The sum of unit vectors."""
+    """Add up the unit vectors of members."""
     total: Row = {}
     for member in map(unit, members):
         for component, value in member.items():
@@ -171,15 +171,18 @@ def mean_direction(members: Sequence[Row]) -> Row:
 
 
 def group(labels: Sequence[int], n_clusters: int) -> list[list[int]]:
-    """Members of each cluster, ascending."""
+    """Return the members of each cluster, ascending."""
     return [[at for at, label in enumerate(labels) if label == cluster] for cluster in range(n_clusters)]
 
 
 def k_means(
     documents: Sequence[Row], numbers: Sequence[int], centroids: list[Row], cuts: tuple[int, int], rounds: int
 ) -> list[list[int]]:
-    """The clusters of the documents `numbers`: `cuts` are the components of a document's and of a centroid's head; all
-    rounds but the last look at every fourth document."""
+    """Cluster the documents `numbers`.
+
+    `cuts`: number of components of a document's head and of a centroid's. All rounds except the last use every fourth
+    document.
+    """
     for left in range(rounds - 1, -1, -1):
         some, directions = numbers[:: 4 if left else 1], [unit(centroid) for centroid in centroids]
         scores = [[dot(head(documents[number], cuts[0]), one) for one in directions] for number in some]
@@ -191,9 +194,10 @@ def k_means(
 
 
 def pack(window: Sequence[Row], size: int, full: int) -> list[int]:
-    """Places of a window's documents, block by block: heaviest first, each goes where the squared mass grows least.
+    """Return the indices of a window's documents, block by block.
 
-    A mass is a sum of squares in whole steps, `full` of which are the heaviest document's mass.
+    The heaviest document comes first; each goes into the non-full block whose squared mass grows least. A mass is a sum
+    of squares in whole steps; the heaviest document's mass is `full` steps.
     """
     masses = [dot(row, row) for row in window]
     unit = full / (max(masses) or 1)
@@ -218,7 +222,7 @@ def pack(window: Sequence[Row], size: int, full: int) -> list[int]:
 
 
 def invert(documents: Sequence[Row], thresholds: Mapping[int, float] | None = None) -> Postings:
-    """The postings with value >= thresholds[component], or all of them."""
+    """Return the postings with value >= thresholds[component], or all of them."""
     postings: Postings = {}
     for position, row in enumerate(documents):
         for component, value in row.items():
@@ -228,7 +232,7 @@ def invert(documents: Sequence[Row], thresholds: Mapping[int, float] | None = No
 
 
 def prune(postings: Postings, cap: int) -> dict[int, list[int]]:
-    """Positions of each list's `cap` heaviest postings, ascending; lower positions first among equals."""
+    """Keep the positions of each list's `cap` heaviest postings, ascending; lower positions first among equals."""
     return {
         component: sorted(position for position, _ in best_first(entries, cap))
         for component, entries in postings.items()
@@ -236,7 +240,7 @@ def prune(postings: Postings, cap: int) -> dict[int, list[int]]:
 
 
 def in_blocks(positions: Sequence[int], block: int) -> list[list[int]]:
-    """What a posting list has of each run of `block` positions."""
+    """Cut a posting list into its list blocks: positions that share a block of `block`."""
     return [list(group) for _, group in itertools.groupby(positions, lambda position: position // block)]
 
 
@@ -244,7 +248,7 @@ def in_blocks(positions: Sequence[int], block: int) -> list[list[int]]:
 
 
 def maximum(block: Sequence[Mapping[int, float]]) -> Row:
-    """The coordinate-wise maximum."""
+    """Return the coordinate-wise maximum."""
     total: Row = {}
     for row in block:
         for component, value in row.items():
@@ -253,7 +257,7 @@ def maximum(block: Sequence[Mapping[int, float]]) -> Row:
 
 
 def energy_buckets(summary: Row) -> list[Row]:
-    """The summary's components by size, in 256 equal steps of its maximum, largest first."""
+    """Sort a summary's components into 256 equal steps of its maximum, largest first."""
     largest = np.float32(max(summary.values(), default=0))
     steps: list[Row] = [{} for _ in range(BUCKETS)]
     for component, value in summary.items():
@@ -263,7 +267,7 @@ def energy_buckets(summary: Row) -> list[Row]:
 
 
 def cut(row: Row, energy: float) -> Row:
-    """Cut to the heaviest steps that hold `energy` of its mass."""
+    """Keep the heaviest steps that hold the fraction `energy` of the mass."""
     kept: Row = {}
     for step in energy_buckets(row):
         if sum(kept.values()) >= energy * sum(row.values()):
@@ -273,18 +277,18 @@ def cut(row: Row, energy: float) -> Row:
 
 
 def summary_scales(documents: Sequence[Row]) -> Row:
-    """By component, what one unit of a summary's code means: 7 is the component's largest value."""
+    """Return the value of one unit of a summary's code, by component; code 7 is the component's largest value."""
     return {component: float(np.float32(value) / np.float32(7)) for component, value in maximum(documents).items()}
 
 
 def summarize(block: Sequence[Row], scales: Row) -> Codes:
-    """The coordinate-wise maximum of some documents' codes, 1 to 7."""
+    """Return the coordinate-wise maximum of the documents' codes, 1 to 7."""
     codes = [{c: round(float(np.float32(value) / np.float32(scales[c]))) for c, value in row.items()} for row in block]
     return {component: min(max(int(code), 1), 7) for component, code in maximum(codes).items()}
 
 
 def invert_summaries(summaries: Sequence[Codes], rare: float = 0) -> dict[int, list[tuple[int, int]]]:
-    """Component -> (block, code) of one list's summaries, of the components that enough of its blocks have."""
+    """Invert one list's summaries: component -> (block, code), for components in enough of its blocks."""
     runs: dict[int, list[tuple[int, int]]] = {}
     for block, summary in enumerate(summaries):
         for component, code in summary.items():
@@ -293,12 +297,12 @@ def invert_summaries(summaries: Sequence[Codes], rare: float = 0) -> dict[int, l
 
 
 def estimates(summaries: Sequence[Codes], scales: Row, query: Row) -> list[float]:
-    """Query x summary of each block of a list."""
+    """Return query x summary for each block of a list."""
     return [dot({component: code * scales[component] for component, code in row.items()}, query) for row in summaries]
 
 
 def hash_text(text: bytes) -> int:
-    """FNV-1a of 64 bits, its halves folded and multiplied."""
+    """Return the 64-bit FNV-1a hash with folded halves, multiplied."""
     value = 0xCBF29CE484222325
     for byte in text:
         value = (value ^ byte) * 0x100000001B3 % 2**64

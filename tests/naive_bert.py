@@ -1,4 +1,4 @@
-"""A masked language model of BERT's shape, slow and obvious, as an oracle of encoders."""
+"""A slow, obvious masked language model like BERT: the oracle of encoders."""
 
 import math
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ Weights = Mapping[str, npt.NDArray[Any]]
 
 
 def naive_splade(weights: Weights, pieces: list[int], heads: int, layers: int) -> npt.NDArray[np.float64]:
-    """float64 [dimension]: max over the pieces of log(1 + relu(logit))."""
+    """Return the vector float64 [dimension]: max over the pieces of log(1 + relu(logit))."""
     logits = _logits(weights, pieces, heads, layers)
     return np.log1p(np.maximum(logits, 0)).max(axis=0)
 

@@ -1,4 +1,4 @@
-"""A slow, obvious reading of filters: does one document, as a dict of columns, meet one?"""
+"""A slow, obvious evaluation of filters on one document, a dict of columns: the oracle of filters."""
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def meets(document: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    """Whether a document meets a filter or a condition."""
+    """Return whether a document satisfies a filter or a condition."""
     if "ids" in wanted:
         return document["id"] in wanted["ids"]
     if "exists" in wanted:

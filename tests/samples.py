@@ -25,7 +25,7 @@ NARROW, WIDE = 60, 105_879
 """Dimensions whose components are uint16 and uint32."""
 
 SPREAD = {NARROW: 1, WIDE: 1024}
-"""Distance of the components in use; those of WIDE share their low 10 bits, and so those of their hashes."""
+"""Distance of the components in use; those of WIDE share their low 10 bits, and so do their hashes."""
 
 COMPONENTS = 24
 
@@ -41,7 +41,7 @@ eighths = st.integers(1, 64).map(lambda number: number / 8)
 def sparse_rows(
     draw: st.DrawFn, dimension: int, values: st.SearchStrategy[float] = weights, min_size: int = 0, max_size: int = 20
 ) -> list[Row]:
-    """Vectors with few distinct components, so that they meet; some are empty."""
+    """Draw vectors with few distinct components, so that they overlap; some are empty."""
     components = st.integers(0, COMPONENTS - 1).map(lambda number: number * SPREAD[dimension])
     vector = st.dictionaries(components, values, max_size=COMPONENTS)
     return [dict(sorted(row.items())) for row in draw(st.lists(vector, min_size=min_size, max_size=max_size))]
@@ -51,7 +51,7 @@ def sparse_rows(
 def sparse_vectors(
     draw: st.DrawFn, values: st.SearchStrategy[float] = weights, min_size: int = 1, max_size: int = 20
 ) -> SparseVectors:
-    """Vectors of uint16 or uint32 components."""
+    """Draw vectors of uint16 or uint32 components."""
     dimension = draw(dimensions)
     return SparseVectors.from_dicts(draw(sparse_rows(dimension, values, min_size, max_size)), dimension)
 
@@ -59,7 +59,7 @@ def sparse_vectors(
 def random_vectors(
     count: int, dimension: int = NARROW, per_vector: int = 8, seed: int = 0, empty: float = 0.1
 ) -> SparseVectors:
-    """Vectors whose components follow Zipf's law, a share of them empty."""
+    """Return vectors whose components follow Zipf's law; the fraction `empty` of them is empty."""
     rng = np.random.default_rng(seed)
     frequency = 1 / np.arange(1, dimension + 1)
     rows: list[Row] = []
@@ -71,7 +71,7 @@ def random_vectors(
 
 
 def opened(folder: Path, rows: list[Row], dimension: int | None = None, **options: Any) -> Index:
-    """A collection of a few documents, called `index`."""
+    """Build and open a collection of a few documents, called `index`."""
     seismic.build(SparseVectors.from_dicts(rows, dimension), folder / "index", **options)
     return seismic.open(folder / "index")
 
@@ -81,7 +81,7 @@ def as_query(row: Mapping[int, float]) -> dict[str, list[Any]]:
 
 
 def readonly(arrays: T) -> T:
-    """The same NamedTuple with read-only arrays, the type that Numba sees for memory maps."""
+    """Return the NamedTuple with read-only arrays, the type that Numba sees for memory maps."""
     for array in arrays:
         array.flags.writeable = False
     return arrays
@@ -92,12 +92,12 @@ def csr(vectors: SparseVectors) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt
 
 
 def queries(rows: Sequence[Row]) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]:
-    """The CSR triple that search kernels take: uint32 components whatever the index has."""
+    """Return the CSR triple that search kernels take: uint32 components, whatever the index stores."""
     return csr(SparseVectors.from_dicts(rows).widened(1 << 24))
 
 
 def empty_heads(vectors: SparseVectors, cut: int) -> Heads:
-    """Room for the heads of some vectors."""
+    """Allocate the heads of some vectors."""
     shape = (len(vectors), cut)
     return Heads(
         np.zeros(shape, vectors.components.dtype), np.zeros(shape, np.float32), np.zeros(len(vectors), np.int32)
@@ -115,7 +115,7 @@ def heads(vectors: SparseVectors, cut: int) -> Heads:
 
 
 def forward(vectors: SparseVectors) -> Forward:
-    """A forward index whose positions are document numbers."""
+    """Build a forward index whose positions are document numbers."""
     parts = [naive.quantize(list(row.values())) for row in naive.rows(vectors)]
     return readonly(
         Forward(
@@ -130,7 +130,7 @@ def forward(vectors: SparseVectors) -> Forward:
 
 
 def shared(vectors: SparseVectors) -> Shared:
-    """Shared blocks whose positions are document numbers."""
+    """Build blocks whose positions are document numbers."""
     index, rows, own = forward(vectors), [], []
     documents = [
         {
@@ -181,7 +181,7 @@ def offsets(lengths: npt.ArrayLike, dtype: type[np.signedinteger[Any]] = np.int3
 def row_offsets(
     rows: Mapping[int, Sized], dimension: int, dtype: type[np.signedinteger[Any]] = np.int32
 ) -> npt.NDArray[Any]:
-    """Offsets of the rows of all components; those not in `rows` are empty."""
+    """Return the offsets of the rows of all components; those not in `rows` are empty."""
     lengths = np.zeros(dimension, np.int64)
     for component, row in rows.items():
         lengths[component] = len(row)
@@ -189,7 +189,7 @@ def row_offsets(
 
 
 def maxima(documents: Sequence[Row], dimension: int, dense: Collection[int]) -> Maxima:
-    """Maxima over shared blocks; the components `dense` have a code for every block."""
+    """Build maxima over blocks; the components `dense` have a code for every block."""
     found = naive.shared_maxima(documents, BLOCK)
     padded = -(-len(documents) // (BLOCK * GROUP)) * GROUP
     scales = np.zeros(dimension, np.float32)
@@ -216,7 +216,7 @@ def maxima(documents: Sequence[Row], dimension: int, dense: Collection[int]) -> 
 
 
 def blocks(lists: Mapping[int, Sequence[Sequence[int]]], dimension: int) -> Blocks:
-    """From component -> blocks -> positions."""
+    """Build list blocks from component -> blocks -> positions."""
     members = [
         (block[0] // BLOCK) << 8 | sum(1 << position % BLOCK for position in block)
         for component in sorted(lists)
@@ -226,7 +226,7 @@ def blocks(lists: Mapping[int, Sequence[Sequence[int]]], dimension: int) -> Bloc
 
 
 def summaries(lists: Mapping[int, Sequence[Codes]], scales: Row, dimension: int) -> Summaries:
-    """From component -> the summary of each block; some runs are padded."""
+    """Build summaries from component -> the summary of each block; some runs are padded."""
     shapes: dict[int, list[tuple[int, int]]] = {}
     runs: dict[int, list[int]] = {}
     entries: dict[int, list[int]] = {}

@@ -24,19 +24,19 @@ PLANNER = Planner("lists", (LOOSE_10, TIGHT_10, BLOCKS_100, EXACT_100))
 @pytest.mark.parametrize(
     ("recall", "k", "chosen"),
     [
-        (0.9, 10, LOOSE_10),  # what was measured at that depth is known best
+        (0.9, 10, LOOSE_10),  # measured at this depth
         (0.91, 10, TIGHT_10),
         (0.97, 10, TIGHT_10),
-        (0.98, 10, EXACT_100),  # what is exact is exact at any k
-        (0.91, 9, EXACT_100),  # `exact` with a heap factor finds less at smaller k
+        (0.98, 10, EXACT_100),  # exact answers are exact at any k
+        (0.91, 9, EXACT_100),  # `exact` with a heap factor has a lower recall at smaller k
         (0.9, 9, BLOCKS_100),
-        (0.9, 50, BLOCKS_100),  # the nearest, of those that hold
+        (0.9, 50, BLOCKS_100),  # the nearest that holds
         (0.9, 20, LOOSE_10),
         (0.91, 50, TIGHT_10),
         (0.91, 5000, TIGHT_10),
-        (0.9, 1, BLOCKS_100),  # `lists` finds more at smaller k
+        (0.9, 1, BLOCKS_100),  # `lists` has a higher recall at smaller k
         (0.9, 100, BLOCKS_100),
-        (0.9, 101, LOOSE_10),  # and less at larger k
+        (0.9, 101, LOOSE_10),  # and a lower one at larger k
         (1.0, 7, EXACT_100),
     ],
 )
@@ -94,7 +94,7 @@ SMALL = Planner("small", (LOOSE_10, TIGHT_10, EXACT_100), (kept(10, 0.95), kept(
 @pytest.mark.parametrize(
     ("recall", "k", "chosen"),
     [
-        (0.85, 10, LOOSE_10),  # at most 0.05 is missing of what is given, and 0.10 of what is stored
+        (0.85, 10, LOOSE_10),  # at most 0.05 was lost by the layout, and 0.10 by the search
         (0.9, 10, TIGHT_10),
         (0.93, 10, EXACT_100),
         (0.95, 10, EXACT_100),

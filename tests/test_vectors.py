@@ -18,7 +18,7 @@ TRIPLE = ([0, 2, 2, 5], [1, 4, 0, 2, 4], [0.5, 2.0, 1.5, 0.25, 1.0])
 
 
 def table(indices: Sequence[Any], values: Sequence[Any], ids: Any = None, weights: Any = None) -> pa.Table:
-    """Columns of lists of int32 and float32, unless told otherwise."""
+    """Return columns of lists, of int32 and float32 by default."""
     return pa.table(
         {
             "indices": pa.array(indices, ids or pa.list_(pa.int32())),
