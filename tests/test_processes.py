@@ -36,10 +36,10 @@ def collection(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def exit_code(task: Callable[[], object]) -> int:
-    """Run a task in a fork and return its exit code; it is killed after a minute."""
+    """Run a task in a fork and return its exit code; it is killed after ten minutes."""
     child = os.fork()
     if child == 0:
-        signal.alarm(60)
+        signal.alarm(600)
         code = 1
         try:
             task()
