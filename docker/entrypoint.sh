@@ -2,7 +2,7 @@
 # Start `seismic` with the kernels that were compiled into the image, and with an API key.
 set -eu
 
-# The image listens on every address, so it must not serve without keys unless it is told to: the first start makes one.
+# The image listens on every address, so it must not serve without a key by default: the first start creates one.
 if [ "${1:-}" = serve ]; then
   keys=${SEISMIC_KEYS_FILE:-none}
   if [ "$keys" = none ]; then

@@ -58,7 +58,7 @@ class Choice(NamedTuple):
         return self.plan == "exact" and (self.heap_factor, self.bound_share) != (1.0, 1.0)
 
     def under_filter(self) -> "Choice":
-        """Return the choice for a search of few documents: exact, unless knobs of `exact` were asked for.
+        """Return the choice for a search of few documents: exact, unless the request sets knobs of `exact`.
 
         Profiles were measured without a filter. Under one, `lists` loses recall and takes longer than `exact`: lists
         were pruned for the best documents of all, and it has to read further and further down.

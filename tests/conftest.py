@@ -18,8 +18,8 @@ from seismic.kernels.cpu import JIT_DISABLED
 
 settings.register_profile(
     "seismic",
-    deadline=None,  # a busy machine is no fault
-    suppress_health_check=list(HealthCheck),  # they judge by the clock, too
+    deadline=None,  # verdicts must not depend on load
+    suppress_health_check=list(HealthCheck),  # they depend on time as well
     max_examples=10 if JIT_DISABLED else 30,
     derandomize="CI" in os.environ,  # CI judges every change by the same examples; at home new ones are tried
 )
@@ -43,12 +43,12 @@ class Scifact:
     qrels: dict[str, dict[str, int]]  # query id -> document id -> relevance
 
     def query(self, row: int) -> dict[str, list[float]]:
-        """One query as indices and values."""
+        """Return a query as indices and values."""
         components, values = self.query_vectors[row]
         return {"indices": components.tolist(), "values": values.tolist()}
 
     def tokens(self, row: int) -> dict[str, dict[str, float]]:
-        """One query as tokens."""
+        """Return a query as tokens."""
         components, values = self.query_vectors[row]
         tokens = (self.vocabulary.token(component) for component in components.tolist())
         return {"tokens": dict(zip(tokens, values.tolist(), strict=True))}

@@ -61,13 +61,13 @@ def blocks(page: Path) -> list[Block]:
 
 
 def agrees(shown: str, said: str) -> bool:
-    """Whether output is what a page shows: `...` stands for anything, and white space does not count."""
+    """Return whether output is what a page shows: `...` stands for anything, and white space does not count."""
     parts = ["".join(part.split()) for part in shown.split("...")]
     return bool(re.fullmatch(".*".join(map(re.escape, parts)), "".join(said.split())))
 
 
 def shows(block: Block, said: str) -> bool:
-    """Whether a page shows what a block printed, if it shows any output."""
+    """Return whether a page shows what a block printed, or shows no output."""
     return block.output is None or agrees(block.output, said)
 
 

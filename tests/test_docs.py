@@ -50,7 +50,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 def slug(heading: str) -> str:
-    """The anchor that GitHub makes of a heading."""
+    """Return the anchor that GitHub gives a heading."""
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 

@@ -193,7 +193,7 @@ class Filter(_Part):
     must: "list[Condition]" = Field(default_factory=list)
     """Conditions that must all match."""
     should: "list[Condition]" = Field(default_factory=list)
-    """Conditions of which at least one must match."""
+    """Conditions; at least one must match."""
     must_not: "list[Condition]" = Field(default_factory=list)
     """Conditions that must not match."""
 

@@ -107,7 +107,7 @@ def test_documents_without_components(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("shards", [1, 3])
 def test_changes_and_compaction(tmp_path: Path, shards: int) -> None:
-    """What is stored never changes, however often it is taken out and put in; changes lose what others lost."""
+    """Check that compaction never changes stored values, and that changed documents lose as much as built ones."""
     vectors = samples.random_vectors(60, per_vector=12)
     collection = built(tmp_path, vectors, shards=shards)
     expected = dict(enumerate(naive.small(naive.rows(vectors))))

@@ -47,7 +47,7 @@ def build(
 
 
 def killed(out: Path, after: int) -> None:
-    """A build whose process kills itself once so many shards have their maxima: the last of them is not finished."""
+    """Run a build that kills its process once N shards have their maxima; the last of these is unfinished."""
     child = os.fork()
     if child == 0:
         seen = 0
@@ -68,7 +68,7 @@ def staged(out: Path) -> Path:
 
 
 def inodes(out: Path) -> dict[str, int]:
-    """Of the files of shards that are finished."""
+    """Return the hashes of the finished shards' files."""
     marks = staged(out).glob("shard-*.json")
     return {str(path): path.stat().st_ino for mark in marks for path in mark.with_suffix("").iterdir()}
 

@@ -40,7 +40,7 @@ def test_children_do_not_share_connections(service: Server, method: str) -> None
 
 
 def test_a_client_of_the_parent_works_in_a_fork_and_after_it(service: Server) -> None:  # noqa: F811
-    """The children inherit the client, instead of unpickling it."""
+    """Start children that inherit the client instead of unpickling it."""
     global _CLIENT
     with Client(service.url, retries=AT_ONCE, timeout=60) as _CLIENT:
         ids = [str(hit.id) for hit in _CLIENT.search("papers", {"tokens": {"cell": 1.0}}, limit=20).hits]

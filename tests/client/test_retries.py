@@ -1,4 +1,4 @@
-"""Both clients against services that misbehave as told: what is asked again, when, and what is given up."""
+"""Both clients against services that fail as scripted: what they retry, when, and when they give up."""
 
 from collections.abc import Callable
 from typing import Any

@@ -30,7 +30,7 @@ def vectors(count: int, seed: int) -> SparseVectors:
 
 
 def freeze(folder: Path, layout: Layout) -> None:
-    """A collection of two shards with a vocabulary, payload of several kinds, and changes in its log."""
+    """Build a collection of two shards with a vocabulary, payloads of several types, and changes in its log."""
     shutil.rmtree(folder, ignore_errors=True)
     numbers = range(DOCUMENTS)
     documents = pa.table(

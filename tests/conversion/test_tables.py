@@ -114,7 +114,7 @@ try:
 except InputError as error:
     print(error, flush=True)
 import os
-os._exit(0)  # freeing the array may recurse, too
+os._exit(0)  # freeing the array may recurse as well
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

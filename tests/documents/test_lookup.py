@@ -12,7 +12,7 @@ KINDS = [pa.string(), pa.large_string(), pa.int64(), pa.uint32()]
 
 
 def table(ids: list, kind: pa.DataType, rows: int) -> pa.Table:
-    """Some ids in record batches of so many rows."""
+    """Cut ids into record batches of the given sizes."""
     batches = pa.table({"id": pa.array(ids, kind)}).to_batches(rows)
     return pa.Table.from_batches(batches, pa.schema({"id": kind}))
 

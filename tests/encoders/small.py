@@ -28,7 +28,7 @@ CONFIG = {
 
 
 def write_tokenizer(folder: Path) -> None:
-    """A word a piece, [CLS] before and [SEP] after them; texts are cut at 512 unless told otherwise, as usual."""
+    """Make a tokenizer of whole words between [CLS] and [SEP] that truncates at 512 pieces by default."""
     tokenizer = Tokenizer(models.WordLevel({token: number for number, token in enumerate(TOKENS)}, unk_token="[UNK]"))
     tokenizer.add_special_tokens(SPECIAL)
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
@@ -39,7 +39,7 @@ def write_tokenizer(folder: Path) -> None:
 
 
 def write_encoder(folder: Path, max_length: int = PLACES, **files: Any) -> Path:
-    """A folder with a tokenizer, encoder.json and, by `model` and `idf`, the other two files."""
+    """Write an encoder's folder: tokenizer, encoder.json and, by `model` and `idf`, the other two files."""
     folder.mkdir(parents=True, exist_ok=True)
     write_tokenizer(folder)
     (folder / "encoder.json").write_text(json.dumps({"max_length": max_length}))
@@ -83,7 +83,7 @@ def random_bert(seed: int = 0) -> dict[str, npt.NDArray[np.float32]]:
 
 
 def write_bert(folder: Path, weights: dict[str, npt.NDArray[np.float32]]) -> Path:
-    """The folder of a model, as its authors publish it."""
+    """Write the folder of a model as authors publish it."""
     folder.mkdir()
     save_file(weights, folder / "model.safetensors")
     (folder / "config.json").write_text(json.dumps({**CONFIG, "more": 1}))

@@ -102,7 +102,7 @@ def test_packages_that_are_not_installed(package: str, tmp_path: Path, monkeypat
 
 
 def write_encoder_files(folder: Path) -> Path:
-    """A bundled encoder's files at another place, where it was not loaded before."""
+    """Copy a bundled encoder to a place where it was not loaded before."""
     bundled = Path(sys.modules["seismic.encoders"].__path__[0]) / "models" / "splade-tiny"
     return Path(shutil.copytree(bundled, folder / "copy"))
 

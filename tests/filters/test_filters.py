@@ -1,4 +1,4 @@
-"""Filters against a naive reading of them; searches under filters against the naive top k of what they let through."""
+"""Filters against a naive evaluation; filtered searches against the naive top k of the matches."""
 
 import shutil
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What a filter may say, and how it is told that it may not."""
+"""The filter language: what is valid, and the errors for the rest."""
 
 from collections.abc import Callable
 from fractions import Fraction

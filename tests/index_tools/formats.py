@@ -24,13 +24,13 @@ VECTORS = SparseVectors.from_dicts(ROWS, len(TOKENS))
 
 
 def read(*paths: Path, tokens: Sequence[str] | None = TOKENS, ending: str | None = None, **options: Any) -> list[Batch]:
-    """All batches; `tokens` None numbers tokens as they appear."""
+    """Read all batches; `tokens` None numbers tokens in order of appearance."""
     known = Tokens() if tokens is None else Tokens(tokens, growing=False)
     return list(read_collection(paths, Reading(known, **options), ending=ending))
 
 
 def write_csr(path: Path, vectors: SparseVectors = VECTORS, **changes: int) -> Path:
-    """As big-ann-benchmarks defines it, with a header that may lie."""
+    """Write the format that big-ann-benchmarks defines, with a header that may lie."""
     header = {"rows": len(vectors), "columns": vectors.dimension, "nnz": vectors.nnz} | changes
     arrays = (vectors.indptr.astype("<i8"), vectors.components.astype("<i4"), vectors.values.astype("<f4"))
     data = b"".join(array.tobytes() for array in (np.array(list(header.values()), "<i8"), *arrays))

@@ -31,7 +31,7 @@ def rows(vectors: SparseVectors) -> list[tuple[list[int], list[float]]]:
 
 
 def filled(vectors: SparseVectors) -> SparseVectors:
-    """Those of the vectors that have components, and one more."""
+    """Return the vectors that have components, and one more."""
     some = [vectors.slice(row, row + 1) for row in np.flatnonzero(np.diff(vectors.indptr)).tolist()]
     return SparseVectors.concatenate([*some, SparseVectors.from_dicts([{3: 1.0}], vectors.dimension)])
 

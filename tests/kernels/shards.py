@@ -50,7 +50,7 @@ def search(
     allowed: np.ndarray = ALL,
     least_score: float = 0.0,
 ) -> Found:
-    """(numbers, scores) [queries, k]; the workspace must come back clean."""
+    """Return (numbers, scores) [queries, k], and check that the workspace comes back clean."""
     workspace = workspace or shard.workspace()
     numbers, scores = np.full((len(queries), k), -7), np.full((len(queries), k), np.nan, np.float32)
     counters = np.zeros((len(queries), 4), np.int64)

@@ -14,7 +14,7 @@ SCORES = st.one_of(
 
 
 def best_of(scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """(scores, numbers) [k] of documents 0 .. len(scores) - 1, collected as searches do."""
+    """Return (scores, numbers) [k] of documents 0 .. len(scores) - 1, collected as searches do."""
     best, count, least = make_best(room_for(k, 0)), 0, np.float32(0)
     for number, score in enumerate(scores):
         if score >= least:

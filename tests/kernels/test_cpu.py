@@ -10,7 +10,7 @@ SKYLAKE_X = "+avx512f,+avx512bw,+avx512vl,-avx512vbmi,+avx2,+ssse3"
 
 
 def pretend(monkeypatch: pytest.MonkeyPatch, features: str, setting: str = "auto", jit_disabled: bool = False) -> None:
-    """An x86 CPU with these features."""
+    """Pretend to run on an x86 CPU with these features."""
     monkeypatch.setattr(cpu, "ARM", False)
     monkeypatch.setattr(cpu, "NEEDED", X86)
     monkeypatch.setattr(numba.config, "CPU_FEATURES", None)

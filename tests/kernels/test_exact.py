@@ -39,7 +39,7 @@ def test_documents_that_score_nothing_do_not_end_a_bound_share() -> None:
 def test_a_bound_share_finds_documents_with_their_scores(
     dense: range, vectors: SparseVectors, k: int, data: st.DataObject, share: float
 ) -> None:
-    """Perhaps not the best, but as many as there are, each with its score."""
+    """Check for k documents with their true scores, not necessarily the best ones."""
     shard = shard_of(vectors, dense)
     queries = data.draw(samples.sparse_rows(vectors.dimension, max_size=4))
     found, exact = search(shard, queries, k, bound_share=share), search(shard, queries, k)

@@ -19,14 +19,14 @@ def quiet(stage: str, share: float) -> None:
 
 
 def counted(forward: Forward, dimension: int, first: int, last: int) -> tuple[I32, F32]:
-    """What `count_maxima` adds to counts and largest values of nothing."""
+    """Return what `count_maxima` adds to counts and largest values of zero."""
     counts, largest = np.zeros(dimension, np.int32), np.zeros(dimension, np.float32)
     count_maxima(forward, first, last, counts, largest)
     return counts, largest
 
 
 def found(vectors: SparseVectors, dense: range, cut: int = 0) -> Maxima:
-    """The maxima, where the components `dense` have a code for every block, found in two ranges of blocks."""
+    """Find the maxima in two ranges of blocks; the components `dense` have a code for every block."""
     forward, n_blocks = samples.forward(vectors), -(-len(vectors) // BLOCK)
     counts, largest = counted(forward, vectors.dimension, 0, n_blocks)
     is_dense = np.isin(np.arange(vectors.dimension), dense).astype(np.uint8)
@@ -88,7 +88,7 @@ def test_a_block_is_eight_neighbours() -> None:
 @needs_jit
 @pytest.mark.parametrize("threads", [1, 2, 3])
 def test_blocks_are_numbered_within_windows(threads: int) -> None:
-    """Documents of one component each, in a shard of a window and a bit; the first one is dense."""
+    """Return documents of one component each, slightly more than a window of them; the first component is dense."""
     n, dimension = BLOCK * (BLOCK_WINDOW + 3), 16
     components = (np.arange(n) // BLOCK % (dimension - 1) + 1).astype(np.uint16)
     components[: n // BLOCK // 4 * BLOCK] = 0

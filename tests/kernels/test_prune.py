@@ -10,7 +10,7 @@ Inverted = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 def invert(vectors: SparseVectors, thresholds: np.ndarray) -> Inverted:
-    """(starts, positions, weights)."""
+    """Return (starts, positions, weights)."""
     counts = np.zeros(vectors.dimension, np.int64)
     prune.count_postings(vectors.components, vectors.values, thresholds, counts)
     starts = samples.offsets(counts, np.int64)

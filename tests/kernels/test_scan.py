@@ -16,7 +16,7 @@ from tests.naive import Row
 
 
 def scanned(shard: Shard, queries: list[Row], k: int, allowed: np.ndarray, least_score: float = 0.0) -> Found:
-    """The workspace must come back clean."""
+    """Search, and check that the workspace comes back clean."""
     workspace = shard.workspace()
     numbers, scores = np.full((len(queries), k), -7), np.full((len(queries), k), np.nan, np.float32)
     counters, least_scores = np.zeros((len(queries), 4), np.int64), np.full(len(queries), least_score, np.float32)

@@ -14,7 +14,7 @@ from tests.naive import Row
 
 
 def loaded(query: Row, dimension: int, mark: Callable[..., None] = signature.mark) -> tuple[QueryTable, float]:
-    """A table with a query, and the query's weight sum."""
+    """Return a table with a query, and the sum of the query's weights."""
     table = QueryTable(np.zeros(dimension, np.float32), np.zeros(128, np.uint8))
     _, components, values = samples.queries([query])
     weight_sum = score.load_query(table, components, values)

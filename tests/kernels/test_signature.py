@@ -28,7 +28,7 @@ MASKS: dict[Form, Callable[..., int]] = {form: rebuilt(mask_of, form) for form i
 
 
 def places(form: Form, component: int) -> list[tuple[int, int]]:
-    """The bytes and the bit of a signature that a component has by the form's definition."""
+    """Return the bytes and the bit of a component in a signature, by the form's definition."""
     hashed = component * 40503 % 65536
     if form == "avx512":
         return [(hashed // 4 % 64, hashed % 8), (64 + hashed // 256 % 64, hashed % 8)]
@@ -100,7 +100,7 @@ def test_few_others_pass(form: Form) -> None:
 
 
 def test_the_shuffle_form_compiles_for_arm(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What can be seen of Arm on other CPUs: its instructions."""
+    """Check Arm's instructions, which is all that other CPUs can show."""
     monkeypatch.setattr(signature, "ARM", True)
     triple = "aarch64-unknown-linux-gnu"
     module = ir.Module()

@@ -41,7 +41,7 @@ def eight_reaching(scales: Any, sums: Any, half: float, rest: float, factor: flo
 
 
 def forms(compiled: Callable[..., Any], plain: Callable[..., Any]) -> pytest.MarkDecorator:
-    """The form for the JIT and the one for plain Python."""
+    """Return the compiled form and the plain Python form."""
     return pytest.mark.parametrize("form", [pytest.param(compiled, marks=needs_jit, id="vector"), plain])
 
 

@@ -32,7 +32,7 @@ class Countdown:
 
 
 def search(plan: str, stop: Any) -> tuple[np.ndarray, list[np.ndarray]]:
-    """(document numbers, -7 where none were written; arrays that must be all zero)."""
+    """Return (document numbers, -7 where none were written; arrays that must be all zero)."""
     numbers, scores = np.full((len(QUERIES), K), -7), np.zeros((len(QUERIES), K), np.float32)
     csr, least_scores = Queries(*samples.queries(QUERIES)), np.zeros(len(QUERIES), np.float32)
     top = TopK(scores, numbers, np.zeros((len(QUERIES), 4), np.int64))

@@ -66,7 +66,7 @@ def test_bounds_of_several_windows() -> None:
 
 @given(data=st.data(), share=st.floats(0.01, 1))
 def test_the_heaviest_components(data: st.DataObject, share: float) -> None:
-    """As few as make up a share, but for those of equal weight."""
+    """Check for the fewest components that make up the share, up to ties."""
     (query,) = data.draw(samples.sparse_rows(samples.WIDE, min_size=1, max_size=1))
     assume(query)
     _, components, values = samples.queries([query])

@@ -95,7 +95,7 @@ def test_blocks_below_the_threshold_are_not_visited() -> None:
 
 
 def test_rescoring_settles_what_codes_leave_open() -> None:
-    """Two documents whose codes are equal, and whose residuals are not."""
+    """Return two documents with equal codes and different residuals."""
     shard = shard_of(SparseVectors.from_dicts([{0: 1.0, 1: 255.0}, {0: 1.25, 1: 255.0}]), range(0))
     workspace, counters = loaded(shard, {0: 1.0}), np.zeros(4, np.int64)
     reach = reach_of(shard, {0: 1.0})

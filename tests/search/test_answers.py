@@ -58,7 +58,7 @@ def test_groups(there: Changed, key: str, limit: int, size: int) -> None:
 
 
 def test_groups_of_a_value_that_crowds_out_all_others(tmp_path: Any) -> None:
-    """The second group stands behind a hundred hits of the first."""
+    """Check groups whose second one comes after a hundred hits of the first."""
     import pyarrow as pa
 
     import seismic
@@ -211,7 +211,7 @@ def test_ids_that_are_not_there_are_reported(there: Changed) -> None:
 
 
 def test_fusion_leaves_examples_out(there: Changed) -> None:
-    """Dense engines, asked for documents like one, rank it first."""
+    """Check that an example is no hit, even if a dense engine ranks it first."""
     hits = [{"id": id, "score": score} for id, score in (("d10", 1.0), ("d11", 0.5))]
     answer = ask(there, {"id": "d10"}, fusion={"runs": [{"hits": hits}]})
     assert "d10" not in {hit.id for hit in answer.hits}

@@ -42,7 +42,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Index:
 
 
 def checks(index: Index, use: Any) -> int:
-    """How often a call looks at the deadline; it stops wherever it looks."""
+    """Count how often a call checks the deadline, and stop it at each check."""
     for count in range(1, 1000):
         with stoppable_by(StopAt(count)):
             try:

@@ -23,7 +23,7 @@ def ask(there: Changed, query: Any, **options: Any) -> Answer:
 
 
 def assert_hits(answer: Answer, expected: list[tuple[str, float]]) -> None:
-    """As many hits, of these scores; documents may only change places where float32 cannot tell scores apart."""
+    """Check for the same scores; documents may only swap places where their scores are equal in float32."""
     assert [hit.score for hit in answer.hits] == pytest.approx([score for _, score in expected], rel=1e-5)
     for hit, (id, score) in zip(answer.hits, expected, strict=True):
         assert hit.id == id or hit.score == pytest.approx(score, rel=1e-6)

@@ -151,7 +151,7 @@ ADMINS = {
 
 
 def test_changes_need_an_admin_key(client):
-    """Every route either reads or changes."""
+    """Check that every route is classed as reading or changing."""
     paths = client.get("/openapi.json").json()["paths"]
     operations = {(method.upper(), path) for path, methods in paths.items() for method in methods}
     assert {one for one in operations if not reads(one[0], one[1].replace("{name}", "a"))} == ADMINS

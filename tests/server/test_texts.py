@@ -141,7 +141,7 @@ async def test_a_missing_encoder(running, words, encoder, caplog):
 
 
 async def test_texts_encoded_for_another_encoder_are_refused(running, words, encoder, tmp_path):
-    """A collection that is rebuilt between encoding and writing."""
+    """Rebuild a collection between encoding and writing."""
     async with running(words, reload_ms=3_600_000) as client:
         other = load_encoder(str(write_encoder(tmp_path / "other", max_length=9, idf={"word1": 1.0})))
         documents = pa.table({"id": ["a"], "title": ["A"], "text": ["x"], "year": [1]})

@@ -106,7 +106,7 @@ def test_places_that_cannot_be_written(run: Run, planets: Path) -> None:
 
 
 def writer_once_read(fifo: Path, process: subprocess.Popen[bytes]) -> BinaryIO:
-    """The writing end, as soon as the process has opened the other one."""
+    """Return the writing end as soon as the process has opened the other one."""
     while process.poll() is None:
         try:
             return os.fdopen(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK), "wb")

@@ -185,7 +185,7 @@ def test_what_becomes_integers(tmp_path_factory: pytest.TempPathFactory, vectors
 
 
 def write_neighbours(path: Path, numbers: list[list[int]], scores: list[list[float]]) -> Path:
-    """As big-ann-benchmarks defines it."""
+    """Write the format that big-ann-benchmarks defines."""
     found = np.array(numbers, "<i4")
     path.write_bytes(np.array(found.shape, "<u4").tobytes() + found.tobytes() + np.array(scores, "<f4").tobytes())
     return path

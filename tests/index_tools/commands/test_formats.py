@@ -12,7 +12,7 @@ from tests.index_tools.formats import FORMATS
 
 
 def test_build_and_evaluate(run: Run, some_file: Path, tmp_path: Path) -> None:
-    """Documents are queries, too: the best of most is the document itself, but not of all."""
+    """Search with documents as queries: for most, but not all, the best hit is the document itself."""
     collection = tmp_path / "collection"
     assert run("build", some_file, collection).exit_code == 0
     with seismic.open(collection) as index:

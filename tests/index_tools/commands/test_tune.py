@@ -53,7 +53,7 @@ def test_what_was_tuned_is_shown_stored_and_chosen(collection: Path, run: Run, t
 
 
 def chosen(profiles: list[dict[str, float]], recall: float) -> dict[str, float]:
-    """What the planner takes for k = 10."""
+    """Return the profile that the planner takes for k = 10."""
     keeping = [profile for profile in profiles if profile["lower"] >= recall]
     return min(keeping, key=lambda profile: profile["microseconds"] / profile["exact_microseconds"])
 

@@ -33,7 +33,7 @@ def encoded(tmp_path: Path) -> Path:
 
 
 def evaluate(home: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """A process of its own: ir_datasets reads where its home is when it is imported."""
+    """Run in a process of its own: ir_datasets looks up its home when it is imported."""
     command = [sys.executable, "-m", "seismic_tools.cli", "evaluate", *map(str, arguments)]
     environment = {**os.environ, "IR_DATASETS_HOME": str(home), "IR_DATASETS_DL_TRIES": "1"}
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)

@@ -80,7 +80,7 @@ def test_large_and_dictionary_types(write: Callable[..., Path]) -> None:
 
 
 def test_text_views(tmp_path: Path) -> None:
-    """What Polars writes."""
+    """Return a table as Polars writes it."""
     path = tmp_path / "x.arrow"
     views = pa.array(["a", "b", "a longer text than fits into a view"], pa.string_view())
     write_ipc(pa.table({"id": views, "text": views, "indices": INDICES, "values": VALUES}), path)

@@ -11,7 +11,7 @@ from tests.index_tools.formats import DATA, FORMATS, read
 
 
 def attempt(path: Path, data: bytes) -> bool:
-    """Whether it could be read; anything but documents or a SeismicError fails the test."""
+    """Return whether a file could be read; anything but documents or a SeismicError fails the test."""
     path.write_bytes(data)
     problem = ""
     try:
@@ -69,7 +69,7 @@ def test_checksums_of_zips(tmp_path: Path) -> None:
 
 def test_conversions_of_damaged_files_leave_nothing(run: Run, some_file: Path) -> None:
     data = some_file.read_bytes()
-    for cut in (0, len(data) // 2, len(data) - 3):  # inside a line, too
+    for cut in (0, len(data) // 2, len(data) - 3):  # also inside a line
         some_file.write_bytes(data[:cut])
         result = run("convert", some_file, some_file.with_name("out.parquet"))
         assert result.exit_code == 2, result.output

@@ -29,7 +29,7 @@ def ids_of(batches: list[Batch]) -> list[str | int]:
 
 
 def as_read(path: Path) -> list[Row]:
-    """What this file must hold: in CIFF, integers."""
+    """Return the rows that a file must hold; in CIFF, with integer values."""
     if ".ciff" not in path.name:
         return ROWS
     return [{component: 64 * value for component, value in row.items()} for row in ROWS]
@@ -106,7 +106,7 @@ def test_datasets_that_are_not_whole(tmp_path: Path, name: str, content: bytes |
 
 
 def test_progress_while_postings_are_turned(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Batches without rows, which make no difference to what is made of them."""
+    """Add batches without rows, which must make no difference."""
     monkeypatch.setattr(ciff_reader, "LISTS", 2)
     batches = read(DATA / "documents.ciff")
     assert [len(batch.vectors) for batch in batches] == [0, 0, 0, 0, 12]

@@ -199,7 +199,7 @@ def test_no_room_for_parts(run: Run, tmp_path: Path, source: str) -> None:
 
 
 def test_no_room_for_runs(tmp_path: Path) -> None:
-    """What is read is fine, so the message does not blame it."""
+    """Check that the message does not blame the input, which is fine."""
     numbers = np.arange(inversion.ROOM, dtype=np.uint32)
     with small_disk(), inversion.inversion(tmp_path) as turned, pytest.raises(StorageError, match="cannot write to"):
         turned.add(numbers, numbers, numbers)

@@ -16,7 +16,7 @@ SHAPE = Shape(documents=319_203, dimension=30_522, nnz=27_000_000, longest=438)
 
 
 def made_up() -> Results:
-    """Two engines at k = 10, of which the first has two calls."""
+    """Return results of two engines at k = 10; the first one has two calls."""
 
     def measured(engine: str, recall: float, exact: bool, **cpu: float) -> Measured:
         timings = {call: Timing(time / 1e6, 2 * time / 1e6, [], [], None) for call, time in cpu.items()}
