@@ -24,16 +24,18 @@ def range_problem(vectors: SparseVectors, layout: Layout) -> str | None:
     Encoders compute noise of that size in a few documents, so increases are reported only if they are not negligible
     beside the lightest percent of all weights. A lossy layout leaves light weights out instead.
     """
-    if LAYOUTS[layout].lossy or vectors.nnz == 0:
+    if LAYOUTS[layout].lossy or count_raised(vectors.indptr, vectors.values, 0, len(vectors), 0.0)[0] == 0:
         return None
-    drawn = np.random.default_rng(0).integers(0, vectors.nnz, SAMPLE)
-    light = float(np.quantile(vectors.values[drawn], LIGHTEST, method="lower"))
-    documents, weights, worst = count_raised(vectors.indptr, vectors.values, 0, len(vectors), NEGLIGIBLE * light)
+    weights = vectors.values
+    if len(weights) > SAMPLE:
+        weights = weights[np.random.default_rng(0).integers(0, len(weights), SAMPLE)]
+    tolerated = NEGLIGIBLE * float(np.quantile(weights, LIGHTEST, method="lower"))
+    documents, raised, worst = count_raised(vectors.indptr, vectors.values, 0, len(vectors), tolerated)
     if documents == 0:
         return None
     row = int(np.searchsorted(vectors.indptr, worst, side="right")) - 1
     heaviest = vectors[row][1].max()
-    others = f" (so are {weights} weights of {documents} documents)" if weights > 1 else ""
+    others = f" (so are {raised} weights of {documents} documents)" if raised > 1 else ""
     return (
         f"row {row}, field 'values': found {vectors.values[worst]:g} for component {vectors.components[worst]} beside "
         f"{heaviest:g}, expected at least 1/{2 * MAX_FINE:,} of a document's heaviest weight: with 16 bits it is "
