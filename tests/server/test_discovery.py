@@ -179,6 +179,26 @@ async def test_other_entries_are_ignored(running, tiny, monkeypatch):
     assert [one["name"] for one in listed["unavailable"]] == ["sealed"]  # it may be one: named, not fatal
 
 
+async def test_stray_entries_inside_a_collection_are_ignored(running, tiny):
+    """The collection is a volume of its own, shown by a file manager and opened in an editor."""
+    async with running(tiny) as client:
+        put = {"documents": [{"id": "n", "indices": [1], "values": [9.0]}]}
+        assert (await client.put("/v1/collections/tiny/documents", json=put)).status_code == 200
+    inside = [tiny / "tiny", *(path for path in (tiny / "tiny").rglob("*") if path.is_dir())]
+    for folder in inside:
+        for name in (".DS_Store", "notes~", "._CURRENT", ".manifest.json.swp"):
+            (folder / name).write_bytes(b"\0" * 10)
+        (folder / "lost+found").mkdir()
+    async with running(tiny / "tiny") as client:
+        assert (await client.post("/v1/collections/tiny/search", json=BODY)).json()["hits"][0]["id"] == "n"
+        assert (await client.put("/v1/collections/tiny/documents", json=put)).status_code == 200
+        damages = (await client.post("/v1/collections/tiny:verify")).json()["damages"]
+        assert {one["problem"] for one in damages} == {"is not in the manifest; remove it"}  # named
+        assert (await client.post("/v1/collections/tiny:warmup")).status_code == 200
+    seismic.compact(tiny / "tiny")
+    assert len(seismic.open(tiny / "tiny", verify="full")) == 4
+
+
 async def test_links_have_their_own_names_and_can_be_switched(running, tiny, tmp_path):
     elsewhere = tmp_path / "versions"
     build(elsewhere / "tiny", "one")  # has the name of another collection

@@ -1,8 +1,10 @@
 """Metrics, audited recall, and the routes for operators."""
 
 import asyncio
+import shutil
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -211,3 +213,10 @@ async def test_readiness_reports_progress(running, tiny, monkeypatch):
         assert "1 of 2 collections are ready; collection 'tiny' is warming up" in refused
         proceed.set()
         await until_status(200, lambda: client.get("/readyz"))
+
+
+async def test_free_space_of_a_collection(running, tiny, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=4096 if folder.name == "tiny" else 0))
+    async with running(tiny) as client:
+        found = await values(client)
+    assert found["seismic_collection_free_bytes", "tiny"] == 4096

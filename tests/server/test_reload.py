@@ -9,7 +9,7 @@ import pytest
 import structlog
 
 import seismic
-from seismic import SparseVectors
+from seismic import CorruptIndexError, Index, SparseVectors
 from seismic_server import discovery
 from seismic_server.collections import refresher as reload
 
@@ -163,3 +163,24 @@ async def test_new_collections_are_served(running, tiny, monkeypatch):
             ("more", False),
             ("tiny", False),
         ]
+
+
+async def test_writes_warn_while_they_cannot_be_searched(running, tiny, monkeypatch):
+    def fail(index: Index) -> bool:
+        raise CorruptIndexError("/secret is damaged")
+
+    async with running(tiny, reload_ms=3_600_000) as client:
+        url = f"{URL}/documents"
+        documents = {"documents": [{"id": "d", **VECTOR}]}
+        with monkeypatch.context() as patch:
+            patch.setattr(Index, "refresh", fail)
+            for response in (
+                await client.put(url, json=documents),
+                await client.post(f"{url}/delete", json={"ids": ["a"]}),
+            ):
+                assert response.status_code == 200
+                (warning,) = response.json()["warnings"]
+                assert warning.startswith("the change is durable, but not searched: cannot serve a newer generation")
+                assert "secret" not in warning
+        answer = (await client.put(url, json=documents)).json()
+        assert answer["warnings"] == []
