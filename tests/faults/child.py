@@ -5,6 +5,7 @@ compiled kernels, so a crash costs milliseconds. The product has no hooks for th
 calls of a wrapped fsync.
 """
 
+import errno
 import json
 import os
 import resource
@@ -18,11 +19,14 @@ from pathlib import Path
 import pyarrow as pa
 
 import seismic
-from seismic import SparseVectors, StorageError
+from seismic import Profile, SearchParams, SparseVectors, StorageError
+from seismic.store.profiles import write_profiles
 
 OLD, NEW = ("old", 1.0), ("new", 2.0)
 DONE, REFUSED, BROKEN = 0, 3, 4
 STEPS = {"open", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.chmod", "os.fsync", "os.truncate", "fcntl.flock"}
+READS = {"os.listdir", "os.scandir", "mmap.__new__"}
+NO_PATH = {"os.fsync", "fcntl.flock", "mmap.__new__"}
 
 LOCKS = {"LOCK", ".CURRENT-lock"}
 """Lock files, which block nobody once their holder is gone. They remain if their removal failed."""
@@ -43,7 +47,25 @@ def prepare(folder: Path) -> Path:
     seismic.create_snapshot(folder / "fresh", folder / "new.snapshot")
     build(folder / "base", OLD)
     build(folder / "base", OLD)
+    upsert(folder / "base", "changed")
     return folder / "base"
+
+
+def upsert(collection: Path, id: str) -> None:
+    """Change a document that `found` does not find."""
+    seismic.upsert(collection, SparseVectors.from_dicts([{2: 1.0}], 4), pa.table({"id": [id]}))
+
+
+def store_profile(collection: Path) -> None:
+    measured = {"recall": 1.0, "lower": 1.0, "upper": 1.0, "microseconds": 1.0, "exact_microseconds": 1.0, "queries": 9}
+    profile = Profile(k=10, target=1.0, params=SearchParams(plan="exact"), **measured)
+    write_profiles(collection, "000002", [profile])
+
+
+def check_sound(collection: Path) -> None:
+    """Verify; a failure to read is not reported as damage of the files."""
+    damages = seismic.verify(collection).damages
+    assert not damages or "disk may be failing" in str(damages) or "Input/output error" in str(damages), damages
 
 
 def found(collection: Path) -> str:
@@ -60,6 +82,14 @@ ACTIONS: dict[str, Action] = {
     "rollback": seismic.rollback,
     "gc": lambda collection: seismic.collect_garbage(collection, keep=1),
     "snapshot": lambda collection: seismic.create_snapshot(collection, collection.parent / "made.snapshot"),
+    "upsert": lambda collection: upsert(collection, "more"),
+    "delete": lambda collection: seismic.delete(collection, ["changed"]),
+    "compact": seismic.compact,
+    "verify": check_sound,
+    "open": found,
+    "generations": seismic.generations,
+    "profile": store_profile,
+    "migrate": seismic.migrate,
 }
 
 
@@ -69,9 +99,9 @@ def at_step(number: int, collection: Path, happens: Callable[[], None]) -> Calla
 
     def step(event: str, arguments: tuple[object, ...]) -> None:
         nonlocal steps
-        if event not in STEPS or not (happens is kill or needs_space(event, arguments)):
+        if not CONCERNS[happens](event, arguments):
             return
-        if event in ("os.fsync", "fcntl.flock") or folder in str(arguments[0]):
+        if event in NO_PATH or folder in str(arguments[0]):
             steps += 1
             if steps == number:
                 happens()
@@ -108,7 +138,7 @@ def in_fork(action: Action, collection: Path, prepared: Callable[[], None]) -> i
 def needs_space(event: str, arguments: tuple[object, ...]) -> bool:
     """Return whether a full disk can fail a step."""
     reads = event == "open" and not int(str(arguments[2])) & (os.O_WRONLY | os.O_RDWR)
-    return not reads and event not in ("os.remove", "os.rmdir")
+    return event in STEPS and not reads and event not in ("os.remove", "os.rmdir")
 
 
 def count_steps(action: str, collection: Path, happens: Callable[[], None]) -> int:
@@ -125,8 +155,12 @@ def count_steps(action: str, collection: Path, happens: Callable[[], None]) -> i
 
 
 def each_step(action: str, folder: Path, happens: Callable[[], None], stride: int) -> dict[str, int]:
-    """Call `happens` at every `stride`-th step and check the served state after each; count the outcomes."""
+    """Call `happens` at every `stride`-th step and check the served state after each; count the outcomes.
+
+    A fault of reading can hit the clean-up of an action; the next writer removes what it leaves.
+    """
     base, ended = prepare(folder), {"ended": 0, "refused": 0, "killed": 0, "old": 0, "new": 0}
+    ACTIONS[action](copied(base, folder / "warm"))  # compiles kernels before the forks
     steps = count_steps(action, copied(base, folder / "whole"), happens)
     for number in range(1, steps + 1, stride):
         collection = copied(base, folder / f"case-{number}")
@@ -136,7 +170,8 @@ def each_step(action: str, folder: Path, happens: Callable[[], None], stride: in
         ended[{DONE: "ended", REFUSED: "refused"}.get(code, "killed")] += 1
         ended[state] += 1
         assert code != DONE or state == ("new" if action in ("build", "restore") else "old"), (action, number)
-        assert code != REFUSED or not set(left(collection)) - LOCKS, (action, number, left(collection))
+        unremoved = [] if happens is no_space else [name for name in left(collection) if name[:5] in (".stag", ".tras")]
+        assert code != REFUSED or not {*left(collection)} - {*LOCKS, *unremoved}, (action, number, left(collection))
         snapshot = collection.with_name("made.snapshot")
         assert snapshot.exists() or action != "snapshot" or code != DONE
         if snapshot.exists():  # whole
@@ -166,7 +201,25 @@ def kill() -> None:
 
 
 def no_space() -> None:
-    raise OSError(28, "No space left on device")
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def disk_fails() -> None:
+    raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
+def no_descriptor() -> None:
+    raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+
+FAULTS = {"kill": kill, "fail": no_space, "io": disk_fails, "files": no_descriptor}
+CONCERNS: dict[Callable[[], None], Callable[[str, tuple[object, ...]], bool]] = {
+    kill: lambda event, _: event in STEPS,
+    no_space: needs_space,
+    disk_fails: lambda event, _: event in STEPS | READS and event not in ("os.remove", "os.rmdir"),
+    no_descriptor: lambda event, _: event in {"open", "os.listdir", "os.scandir"},
+}
+"""Which steps a fault can happen at."""
 
 
 def short_writes(folder: Path) -> dict[str, int]:
@@ -233,7 +286,7 @@ def main(case: str, folder: Path, stride: int) -> None:
     elif kind == "writers":
         result = writers(folder)
     else:
-        result = each_step(action, folder, kill if kind == "kill" else no_space, stride)
+        result = each_step(action, folder, FAULTS[kind], stride)
     print(json.dumps(result))
 
 

@@ -36,6 +36,23 @@ def test_steps_that_fail_for_want_of_space(tmp_path: Path, action: str, stride: 
     assert counts["refused"] >= 1
 
 
+FAULTS = [
+    *[("fail-upsert", 2), ("fail-compact", 13), ("fail-profile", 3)],
+    *[("io-upsert", 4), ("io-compact", 29), ("io-verify", 9), ("io-restore", 37), ("io-snapshot", 7)],
+    *[("files-delete", 4), ("files-compact", 31), ("files-open", 7), ("files-generations", 2), ("files-build", 31)],
+    *[("files-rollback", 13), ("files-gc", 7), ("files-migrate", 1)],
+]
+"""A full disk, a failing disk and exhausted descriptors, by action, each at every `stride`-th step."""
+
+
+@pytest.mark.parametrize(("case", "stride"), FAULTS)
+def test_steps_that_fail_once(tmp_path: Path, case: str, stride: int) -> None:
+    """Whatever the file system refuses, it is a StorageError, and nothing is lost."""
+    counts = run("child", case, tmp_path, stride)
+    assert counts["refused"] + counts["ended"] == len(range(1, counts["steps"] + 1, stride))
+    assert counts["refused"] >= 1
+
+
 def test_short_writes(tmp_path: Path) -> None:
     counts = run("child", "limits", tmp_path, 1)
     assert counts["refused"] >= 15
