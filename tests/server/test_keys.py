@@ -1,7 +1,9 @@
 """API keys: the file, the command, permissions."""
 
+import errno
 import json
 import os
+import pkgutil
 import re
 import stat
 from pathlib import Path
@@ -9,7 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from seismic import ParameterError, SeismicError
+from seismic import ParameterError, SeismicError, StorageError
 from seismic.errors import UnauthorizedError
 from seismic_server.access import keys
 from seismic_server.access.admission import AdmissionControl
@@ -229,14 +231,35 @@ def test_paths_below_a_proxy(file):
         admission.admit(scope | {"path": "/search/v1/collections"})
 
 
+@pytest.mark.parametrize("place", ["tempfile.mkstemp", "os.fsync", "os.replace", "os.open"])
+def test_a_read_only_folder_ends_the_command_in_one_line(file, monkeypatch, place):
+    create_key(file, "one", "admin")
+    module, _, name = place.rpartition(".")
+
+    def fail(*arguments: object, **options: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(pkgutil.resolve_name(module), name, fail)
+    with pytest.raises(StorageError, match="Read-only file system"):
+        create_key(file, "two", "admin")
+
+
+def test_names_may_look_like_markup(file):
+    create_key(file, "[/]", "admin", ["[red]x"])
+    listed = CliRunner().invoke(cli, ["list", "--keys-file", str(file)])
+    assert listed.exit_code == 0
+    assert "[/]" in listed.stdout
+    assert "[red]x" in listed.stdout
+
+
 def test_a_full_disk_leaves_the_old_file(file, monkeypatch):
     create_key(file, "one", "admin")
 
     def fail(*arguments: object) -> None:
-        raise OSError("no space")
+        raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "replace", fail)
-    with pytest.raises(OSError, match="no space"):
+    with pytest.raises(StorageError, match=f"cannot write {file}: No space left on device; free some space"):
         create_key(file, "two", "admin")
     assert [key.name for key in read_keys(file)] == ["one"]
     assert [path.name for path in file.parent.iterdir()] == ["keys.json"]

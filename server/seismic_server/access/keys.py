@@ -17,6 +17,7 @@ import structlog
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from seismic import ParameterError
+from seismic.store.failures import file_errors
 from seismic.store.lock import exclusive
 
 Role: TypeAlias = Literal["admin", "read-only"]
@@ -94,22 +95,28 @@ def revoke_key(path: Path, name: str) -> None:
 
 @contextmanager
 def _changing(path: Path) -> Iterator[list[Key]]:
-    """Yield the keys for changes, then replace the file atomically, readable by its owner only."""
+    """Yield the keys for changes, then replace the file. Raises ParameterError or StorageError."""
     if not path.parent.is_dir():
         raise ParameterError(f"keys file {path}: folder {path.parent} does not exist")
     with exclusive(path.with_name(f".{path.name}.lock"), "keys", timeout=LOCK_SECONDS):
         keys = read_keys(path) if path.exists() else []
         yield keys
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 0600
-        try:
-            with os.fdopen(descriptor, "w") as file:
-                file.write(_File(keys=keys).model_dump_json(indent=2) + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(name, path)
-        except BaseException:
-            os.unlink(name)
-            raise
+        with file_errors("write", path):
+            _replace(path, _File(keys=keys).model_dump_json(indent=2) + "\n")
+
+
+def _replace(path: Path, text: str) -> None:
+    """Replace a file atomically and durably by one of mode 0600."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise
 
 
 def _hash(secret: str) -> str:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from seismic import SeismicError
 from seismic_server.access.keys import Role, create_key, read_keys, revoke_key
@@ -54,7 +55,8 @@ def list_keys(keys_file: File) -> None:
     table = Table("id", "name", "role", "collections", "created", box=None)
     for key in read_keys(keys_file):
         collections = "all" if key.collections is None else ", ".join(key.collections)
-        table.add_row(key.id, key.name, key.role, collections, key.created.isoformat())
+        cells = (key.id, key.name, key.role, collections, key.created.isoformat())
+        table.add_row(*map(Text, cells))  # as text: a name may look like markup
     Console(markup=False, emoji=False, highlight=False).print(table)  # names may look like markup
 
 
