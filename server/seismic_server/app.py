@@ -43,7 +43,12 @@ def create_app(settings: Settings) -> Starlette:
             Middleware(CatchFailures),
             *_cors(settings),
             Middleware(Admission, admission=service.admission),
-            Middleware(BodyLimit, max_bytes=settings.max_body_bytes, seconds=settings.receive_seconds),
+            Middleware(
+                BodyLimit,
+                max_bytes=settings.max_body_bytes,
+                seconds=settings.receive_seconds,
+                memory=service.memory,
+            ),
             Middleware(Deadline, milliseconds=settings.timeout_ms, running=service.running),
             Middleware(Head),
         ],
@@ -101,7 +106,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     service: Service = app.state.service
     service.auditor.start()
     service.pool.start()
-    background = [asyncio.create_task(_warm_up(service))]
+    background = [asyncio.create_task(_warm_up(service)), asyncio.create_task(service.memory.watch())]
     background += [asyncio.create_task(refresher.run()) for refresher in service.refreshers.values()]
     background += [asyncio.create_task(Discovery(service).run())]
     yield

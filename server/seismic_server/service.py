@@ -16,6 +16,7 @@ from seismic_server.access.limits import Rates
 from seismic_server.collections.committer import Committer
 from seismic_server.collections.refresher import Refresher
 from seismic_server.collections.served import Collection, Collections
+from seismic_server.memory.budget import MemoryBudget
 from seismic_server.observe.audit import Auditor
 from seismic_server.observe.metrics import Metrics
 from seismic_server.observe.throttle import LogThrottle
@@ -47,6 +48,7 @@ class Service:
     throttle: LogThrottle
     maintenance: Threads
     running: set[Stop]
+    memory: MemoryBudget
 
     @classmethod
     def start(cls, settings: Settings) -> "Service":
@@ -54,7 +56,8 @@ class Service:
         keyring = Keyring(settings.keys_file) if settings.keys_file else None
         tracer, metrics = OpenTelemetryTracer() if settings.tracing else Tracer(), Metrics()
         pool, auditor = SearchPool(settings.threads, settings.queue, metrics), Auditor(settings.audit_every, metrics)
-        admission = AdmissionControl(keyring, Rates(settings.rate_limit, settings.rate_burst), pool)
+        memory = MemoryBudget(settings.request_memory_bytes)
+        admission = AdmissionControl(keyring, Rates(settings.rate_limit, settings.rate_burst), pool, memory)
         collections, threads = Collections.open(settings.directory, settings.verify), Threads(CHANGE_THREADS, "change")
         metrics.watch_collections(collections)
         service = cls(
@@ -71,6 +74,7 @@ class Service:
             LogThrottle(),
             maintenance=Threads(1, "maintenance"),
             running=set(),
+            memory=memory,
         )
         for collection in collections:
             service.serve(collection)

@@ -71,14 +71,31 @@ class Settings(BaseSettings):
     max_batch_hits: Annotated[int, Field(ge=1)] = 100_000
     """Most hits of all searches in a batch together."""
 
+    max_answer_values: Annotated[int, Field(ge=1)] = 500_000
+    """Most hits, facet values and explained contributions of all searches in a request together."""
+
+    max_answer_bytes: Annotated[int, Field(ge=1)] = 64 << 20
+    """Largest answer to a request in bytes; larger ones are refused with 422."""
+
     max_body_bytes: Annotated[int, Field(ge=1)] = 1 << 20
     """Largest request body in bytes; larger ones are refused with 413."""
 
     max_components: Annotated[int, Field(ge=1)] = 4096
     """Most components or tokens in a query."""
 
+    request_memory_bytes: Annotated[int, Field(ge=0)] = 0
+    """Memory of the bodies and answers of all requests in progress together, in bytes; more are refused with 503. 0:
+    half of what the machine, its container and `ulimit` leave."""
+
     receive_seconds: Annotated[float, Field(gt=0, le=3600)] = 10.0
     """Seconds within which a request's head, and then its body, must arrive; late ones are refused with 408."""
+
+    send_seconds: Annotated[float, Field(gt=0, le=3600)] = 30.0
+    """Seconds in which a client must read the next part of an answer; slower clients are disconnected."""
+
+    max_connections: Annotated[int, Field(ge=1)] = 4096
+    """Most open connections. A new one replaces the one that waits for its client longest; if none does, it is refused
+    with 503, except for probes."""
 
     keep_alive_seconds: Annotated[int, Field(ge=1)] = 65
     """Seconds after which an idle connection is closed; set it above the timeout of a proxy in front."""

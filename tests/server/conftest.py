@@ -3,10 +3,11 @@
 import asyncio
 import json
 import os
+import resource
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,10 +64,16 @@ async def until_status(status: int, ask: Callable[[], Awaitable[httpx.Response]]
     return response
 
 
-def start(directory: Path, log_file: Path, *options: str) -> Server:
+def start(directory: Path, log_file: Path, *options: str, limits: Mapping[int, int] | None = None) -> Server:
+    """Start a server process. `limits`: soft and hard limit by resource, such as RLIMIT_NOFILE."""
     command = [sys.executable, "-m", "seismic_server", str(directory), "--port", "0", *PATIENT, *options]
+
+    def set_limits() -> None:
+        for kind, most in (limits or {}).items():
+            resource.setrlimit(kind, (most, most))
+
     with log_file.open("wb") as log:
-        return Server(subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log), log_file)
+        return Server(subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, preexec_fn=set_limits), log_file)
 
 
 @pytest.fixture(scope="session")

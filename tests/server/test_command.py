@@ -95,7 +95,7 @@ def test_a_port_in_use(tiny: Path):
 
 def test_connections_do_not_wait_for_acknowledgements():
     with (
-        listen(Settings(directory=Path("x"), port=0)) as listener,
+        listen(Settings(directory=Path("x"), port=0), 5) as listener,
         socket.create_connection(listener.getsockname()),
         listener.accept()[0] as accepted,
     ):

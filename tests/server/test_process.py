@@ -1,8 +1,11 @@
 """The process: graceful shutdown, and connections without a complete request."""
 
+import http.client
 import signal
 import socket
+import threading
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -35,8 +38,8 @@ def begin(tiny: Path, tmp_path: Path):
     """`begin(options)`: a ready server."""
     servers = []
 
-    def begin(*options: str) -> Server:
-        servers.append(start(tiny, tmp_path / "log.jsonl", *options))
+    def begin(*options: str, **limits: Any) -> Server:
+        servers.append(start(tiny, tmp_path / "log.jsonl", *options, **limits))
         wait_for(lambda: httpx.get(f"{servers[0].url}/readyz", timeout=PATIENCE).is_success)
         return servers[0]
 
@@ -57,7 +60,7 @@ def running(server: Server) -> int:
 
 
 def test_running_requests_finish_and_new_ones_are_refused(begin):
-    server = begin("--shutdown-seconds", "600")
+    server = begin("--shutdown-seconds", "600", "--receive-seconds", "600")
     with connect(server) as slow, httpx.Client(base_url=server.url, timeout=PATIENCE) as client:
         slow.sendall(HEAD + f"Content-Length: {len(BODY)}\r\n\r\n".encode() + BODY[:9])
         wait_for(lambda: running(server) == 2)
@@ -102,6 +105,49 @@ def test_heads_that_are_too_large_are_refused(begin, head):
     with connect(server) as connection, pytest.raises(ConnectionError):
         send_for_ever(connection, b"GET / HTTP/1.1\r\n" + head)
     assert httpx.get(f"{server.url}/healthz", timeout=PATIENCE).status_code == 200
+
+
+@pytest.mark.parametrize("head", [b"X: " + b"x" * (1 << 16), b"X: x\r\n" * 20_000])
+def test_heads_that_are_too_large_are_refused_even_if_they_arrive_at_once(begin, head):
+    server = begin()
+    with connect(server) as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n" + head.rstrip() + b"\r\n\r\n")
+        found = answer(connection)
+    assert found.startswith("HTTP/1.1 431 ")
+    assert "expected at most 65536 bytes" in found
+    assert found.count("HTTP/1.1") == 1
+
+
+def test_busy_connections_are_all_answered_during_a_shutdown(begin):
+    """Each client sends request after request over one connection, until an answer says that it closes."""
+    server = begin("--shutdown-seconds", "600", "--threads", "1")
+    url, cut, begun = httpx.URL(server.url), [], threading.Barrier(17)
+
+    def ask() -> None:
+        connection = http.client.HTTPConnection(url.host, url.port, timeout=PATIENCE)
+        path, headers = "/v1/collections/tiny/search", {"Content-Type": "application/json"}
+        try:
+            for number in range(1_000_000):
+                if number == 5:
+                    begun.wait(PATIENCE)
+                connection.request("POST", path, BODY, headers)
+                response = connection.getresponse()
+                content = response.read()
+                assert response.status in (200, 503), content
+                if response.getheader("connection") == "close":
+                    return
+        except Exception as error:
+            cut.append(error)
+
+    clients = [threading.Thread(target=ask) for _ in range(16)]
+    for client in clients:
+        client.start()
+    begun.wait(PATIENCE)
+    server.process.send_signal(signal.SIGTERM)
+    for client in clients:
+        client.join(PATIENCE)
+    assert not cut
+    assert server.process.wait(PATIENCE) == -signal.SIGTERM
 
 
 def test_an_open_service_on_a_public_address_warns(begin):

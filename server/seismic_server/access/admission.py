@@ -12,6 +12,7 @@ from seismic_server.access import auth
 from seismic_server.access.keys import Key, Keyring
 from seismic_server.access.limits import Rates
 from seismic_server.http.errors import error_response
+from seismic_server.memory.budget import MemoryBudget
 from seismic_server.pool import SearchPool
 
 HOLD_SECONDS = 0.25, 0.5
@@ -28,9 +29,9 @@ MOST_HELD = 1024
 class AdmissionControl:
     """Decides on every request before its body is read. `closing` is set when shutdown starts."""
 
-    def __init__(self, keyring: Keyring | None, rates: Rates, pool: SearchPool) -> None:
+    def __init__(self, keyring: Keyring | None, rates: Rates, pool: SearchPool, memory: MemoryBudget) -> None:
         self.closing = False
-        self._keyring, self._rates, self._pool = keyring, rates, pool
+        self._keyring, self._rates, self._pool, self._memory = keyring, rates, pool, memory
         self._held = 0
 
     def admit(self, scope: Scope) -> Key | None:
@@ -55,6 +56,7 @@ class AdmissionControl:
             raise error
         if self._pool.full and auth.searches(scope["method"], path):  # before any work is done for it
             raise self._pool.overloaded()
+        self._memory.check()
         return key
 
     async def hold(self) -> None:

@@ -13,12 +13,19 @@ import orjson
 from pydantic import TypeAdapter
 from pydantic_core import to_jsonable_python
 
-from seismic import Answer, Hit, Index, ParameterError
+from seismic import Answer, Group, Hit, Index, ParameterError
 from seismic.conversion.plain import to_json
 from seismic.search.explain import Contribution, Explanation
+from seismic_server.conversion.body import Body
 from seismic_server.observe import tracing
 from seismic_server.schemas.answers import ChosenProfile
 from seismic_server.schemas.search import SearchRequest
+
+FIRST_HITS = 16
+"""Hits that are written before the mean size of a hit is known."""
+
+PART_BYTES = 1 << 20
+"""JSON of hits that are written together."""
 
 _PROFILE = set(ChosenProfile.model_fields)
 _EXPLANATION = TypeAdapter(Explanation)
@@ -41,22 +48,51 @@ def state_of(index: Index) -> dict[str, Any]:
     }
 
 
-def content_of(index: Index, search: SearchRequest, answer: Answer, state: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields of a `SearchAnswer`, except the time it took."""
-    hits = orjson.dumps(_hits(index, search, answer.hits), default=_plain)  # now, while they are in the CPU's cache
-    content: dict[str, Any] = {"hits": orjson.Fragment(hits), "plan": answer.plan}
+def write_found(body: Body, index: Index, search: SearchRequest, answer: Answer) -> None:
+    """Write the first fields of a `SearchAnswer`, its hits and groups. Raises ParameterError and OverloadedError."""
+    body.add(b'{"hits":')
+    _write_hits(body, index, search, answer.hits)
+    if answer.groups is not None:
+        _write_groups(body, index, search, answer.groups)
+
+
+def write_rest(body: Body, answer: Answer, state: dict[str, Any]) -> None:
+    """Write the other fields of a `SearchAnswer`, which include `state`. Raises like `write_found`."""
+    content: dict[str, Any] = {"plan": answer.plan}
     if answer.profile is not None:
         content["profile"] = answer.profile.model_dump(include=_PROFILE)
     content |= {**state, "warnings": answer.warnings, "unknown_tokens": answer.unknown}
     if answer.matched is not None:
         content["matched"] = {"value": answer.matched, "relation": "eq"}
-    if answer.groups is not None:
-        content["groups"] = [{"value": one.value, "hits": _hits(index, search, one.hits)} for one in answer.groups]
     if answer.facets is not None:
         content["facets"] = answer.facets
     if answer.explanation is not None:
         content["explanation"] = _EXPLANATION.dump_python(answer.explanation, mode="json", exclude_none=True)
-    return content
+    body.add(b"," + orjson.dumps(content, default=_plain)[1:])
+
+
+def _write_groups(body: Body, index: Index, search: SearchRequest, groups: Sequence[Group]) -> None:
+    body.add(b',"groups":[')
+    for at, group in enumerate(groups):
+        value = orjson.dumps(group.value, default=_plain)
+        body.add(b'%b{"value":%b,"hits":' % (b"," if at else b"", value))
+        _write_hits(body, index, search, group.hits)
+        body.add(b"}")
+    body.add(b"]")
+
+
+def _write_hits(body: Body, index: Index, search: SearchRequest, hits: list[Hit]) -> None:
+    """Write hits, a few at a time, because Python's objects take many times the memory of their JSON."""
+    if len(hits) <= FIRST_HITS:
+        body.add(orjson.dumps(_hits(index, search, hits), default=_plain))
+        return
+    at, count, before = 0, FIRST_HITS, body.size
+    while at < len(hits):
+        part = orjson.dumps(_hits(index, search, hits[at : at + count]), default=_plain)
+        body.add((b"," if at else b"[") + memoryview(part)[1:-1])
+        at += count
+        count = max(1, PART_BYTES * at // (body.size - before))
+    body.add(b"]")
 
 
 def _hits(index: Index, search: SearchRequest, hits: list[Hit]) -> list[dict[str, Any]]:

@@ -44,6 +44,7 @@ from seismic.errors import (
 )
 from seismic.params import flattened
 from seismic.store.failures import storage_error
+from seismic_server.http.shortage import shortage_of
 
 MEDIA_TYPE = "application/problem+json"
 MAX_LISTED = 20
@@ -164,8 +165,12 @@ def kind_of(error: Exception) -> Kind:
     return next(KINDS[ancestor] for ancestor in type(error).__mro__ if ancestor in KINDS)
 
 
-def internal_error(request: Request, kind: Kind = KINDS[SeismicError]) -> Response:
-    """Return the answer to an error whose message belongs in the server's log only."""
+def failure_response(request: Request, error: Exception, kind: Kind = KINDS[SeismicError]) -> Response:
+    """Log an error whose message may name files of this machine, and return its answer."""
+    if short := shortage_of(error):
+        log.error("request refused", problem=str(short), exc_info=error)
+        return error_response(request, short)
+    log.error("request failed", exc_info=error)
     detail = f"the server failed; its log has the cause under request id {request.state.request_id}"
     return problem_response(request, kind, detail)
 
@@ -179,8 +184,7 @@ async def _on_seismic_error(request: Request, error: Exception) -> Response:
         return problem_response(request, kind, detail)
     if kind.status != 500:
         return error_response(request, error)
-    log.error("request failed", exc_info=error)  # the message may name files of this machine
-    return internal_error(request, kind)
+    return failure_response(request, error, kind)
 
 
 async def _on_system_error(request: Request, error: Exception) -> Response:

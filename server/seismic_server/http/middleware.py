@@ -12,7 +12,8 @@ from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from seismic.stop import Stop, stoppable_by
-from seismic_server.http.errors import internal_error
+from seismic_server.http.errors import failure_response
+from seismic_server.memory.budget import MemoryBudget
 from seismic_server.observe.metrics import Metrics
 from seismic_server.observe.throttle import LogThrottle
 from seismic_server.observe.tracing import Tracer, traced
@@ -22,6 +23,9 @@ _SAFE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 
 WATCH_SECONDS = 0.05
 """Requests that take longer are watched, and stopped when their client disconnects."""
+
+PARSED_SIZE = 24
+"""Bytes of Python objects per byte of JSON, at most: an empty object takes 72 bytes in a list, and 3 in JSON."""
 
 log = structlog.get_logger("seismic_server.access")
 
@@ -89,7 +93,7 @@ def _route_of(scope: Scope) -> str:
 
 
 class CatchFailures:
-    """Log every exception that nothing else handled, and answer it with 500."""
+    """Log every exception that nothing else handled, and answer it with 500, or with 503 if something ran out."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -100,19 +104,19 @@ class CatchFailures:
             return
         try:
             await self.app(scope, receive, send)
-        except Exception:
-            log.exception("request failed")
+        except Exception as error:
+            response = failure_response(Request(scope), error)
             if scope["state"]["status"]:  # part of an answer is sent: let the server close the connection
                 raise
-            await internal_error(Request(scope))(scope, receive, send)
+            await response(scope, receive, send)
 
 
 class BodyLimit:
     """Refuse bodies above `max_bytes`, by their declared length or as they arrive, and bodies that take longer than
-    `seconds` to arrive."""
+    `seconds` to arrive. Bodies count towards `memory`, where every request has a lease."""
 
-    def __init__(self, app: ASGIApp, max_bytes: int, seconds: float) -> None:
-        self.app, self.max_bytes, self.seconds = app, max_bytes, seconds
+    def __init__(self, app: ASGIApp, max_bytes: int, seconds: float, memory: MemoryBudget) -> None:
+        self.app, self.max_bytes, self.seconds, self.memory = app, max_bytes, seconds, memory
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: D102
         if scope["type"] != "http":
@@ -136,12 +140,15 @@ class BodyLimit:
                 raise HTTPException(
                     408, f"{found}, expected all of it (setting receive_seconds)", {"Connection": "close"}
                 ) from None
-            received += len(message.get("body", b""))
+            arrived = len(message.get("body", b""))
+            received += arrived
             complete = not message.get("more_body", False)
             self._check(received)
+            lease.grow(arrived * PARSED_SIZE)
             return message
 
-        await self.app(scope, receive_limited, send)
+        with self.memory.lease() as lease:
+            await self.app(scope, receive_limited, send)
 
     def _check(self, size: int) -> None:
         if size > self.max_bytes:

@@ -8,6 +8,7 @@ import asyncio
 from typing import Any
 
 import httptools
+import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 MOST_HEAD_BYTES = 1 << 16
@@ -15,6 +16,15 @@ MOST_HEAD_BYTES = 1 << 16
 
 OFFERS = frozenset({b"upgrade", b"http2-settings"})
 """Headers that offer another protocol, and their names as options of the header Connection."""
+
+DETAILS = {
+    "400 Bad Request": "found no HTTP request that can be read",
+    "405 Method Not Allowed": "found CONNECT, expected GET, HEAD, OPTIONS, POST or PUT",
+    "408 Request Timeout": "the request's head did not arrive in time (setting receive_seconds)",
+    "431 Request Header Fields Too Large": f"found a longer head, expected at most {MOST_HEAD_BYTES} bytes",
+    "503 Service Unavailable": "found too many connections (setting max_connections); retry shortly",
+}
+"""Why a connection is closed, by the status that it is told."""
 
 
 def protocol(head_seconds: float) -> type[HttpToolsProtocol]:
@@ -125,7 +135,7 @@ def protocol(head_seconds: float) -> type[HttpToolsProtocol]:
             if self._closing():
                 return
             if self.cycle is None or self.cycle.response_complete or (self.cycle.more_body and not self.pipeline):
-                self.transport.write(f"HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n".encode())
+                self.transport.write(_refusal(status))
                 self.transport.close()
             else:
                 self._ended, self.cycle.keep_alive = True, False
@@ -134,3 +144,12 @@ def protocol(head_seconds: float) -> type[HttpToolsProtocol]:
             return self._ended or self.transport.is_closing()
 
     return Protocol
+
+
+def _refusal(status: str) -> bytes:
+    """Return a response with a problem document. It has no request id, because there is no request yet."""
+    code, _, title = status.partition(" ")
+    body = orjson.dumps({"type": "about:blank", "title": title, "status": int(code), "detail": DETAILS[status]})
+    head = f"HTTP/1.1 {status}\r\ncontent-type: application/problem+json\r\ncontent-length: {len(body)}\r\n"
+    retry = "retry-after: 1\r\n" if code == "503" else ""
+    return f"{head}{retry}connection: close\r\n\r\n".encode() + body

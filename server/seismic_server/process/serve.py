@@ -8,6 +8,7 @@ import typer
 from seismic import SeismicError
 from seismic_server.app import create_app
 from seismic_server.observe.logs import configure_logging
+from seismic_server.process.files import capacity
 from seismic_server.process.options import with_settings
 from seismic_server.process.server import listen, run
 from seismic_server.settings import injected_variables, load_settings
@@ -39,7 +40,10 @@ def serve(given: dict[str, Any]) -> None:
         if ignored := injected_variables():
             log.warning("variables set by an orchestrator are ignored", variables=ignored)
         app = create_app(settings)
-        run(app, settings, listen(settings))
+        room = capacity(settings.max_connections)
+        listener = listen(settings, room.backlog)
+        room.log(settings.max_connections)
+        run(app, settings, listener, room.connections)
     except SeismicError as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(2) from None

@@ -14,7 +14,8 @@ import uvicorn
 from starlette.applications import Starlette
 
 from seismic import ParameterError
-from seismic_server.http.protocol import protocol
+from seismic_server.http.connections import Connections
+from seismic_server.http.limited import limited_protocol
 from seismic_server.service import Service
 from seismic_server.settings import Settings
 
@@ -24,14 +25,18 @@ YOUNG_OBJECTS = 50_000
 CUT_SECONDS = 1
 """Time that stopped requests have to answer."""
 
+LINGER_SECONDS = 1.0
+"""Time during a shutdown in which requests may still arrive over open connections, which are refused in words."""
+
 log = structlog.get_logger("server")
 
 
-def run(app: Starlette, settings: Settings, listener: socket.socket) -> None:
+def run(app: Starlette, settings: Settings, listener: socket.socket, most_connections: int) -> None:
     """Serve until a signal, then shut down gracefully. Raises ParameterError."""
+    connections = Connections(most_connections)
     config = uvicorn.Config(
         app,
-        http=protocol(settings.receive_seconds),
+        http=limited_protocol(settings.receive_seconds, settings.send_seconds, connections),
         ws="none",
         log_config=None,
         access_log=False,
@@ -49,7 +54,7 @@ def run(app: Starlette, settings: Settings, listener: socket.socket) -> None:
         raise ParameterError(f"settings ssl_certfile, ssl_keyfile, ssl_ca_certs: {error}") from None
     _log_address(settings, listener)
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it again after its shutdown
-        _Server(config, app.state.service).run(sockets=[listener])
+        _Server(config, app.state.service, connections).run(sockets=[listener])
 
 
 def tune_garbage_collector() -> None:
@@ -66,16 +71,18 @@ def tune_garbage_collector() -> None:
 class _Server(uvicorn.Server):
     """A server that keeps listening after the first signal, to refuse requests in words until running ones end."""
 
-    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+    def __init__(self, config: uvicorn.Config, service: Service, connections: Connections) -> None:
         super().__init__(config)
-        self._service, self._ends, self._tuned = service, 0.0, False
+        self._service, self._connections = service, connections
+        self._signalled, self._tuned = 0.0, False
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Start the shutdown; end at once on a second signal."""
         super().handle_exit(sig, frame)
         if not self._service.admission.closing and self.started:
             self._service.admission.closing = True
-            self._ends = time.monotonic() + self._service.settings.shutdown_seconds
+            self._connections.drain()
+            self._signalled = time.monotonic()
             self.should_exit = False
 
     async def on_tick(self, counter: int) -> bool:
@@ -84,21 +91,29 @@ class _Server(uvicorn.Server):
             self._tuned = True
             tune_garbage_collector()
         if self._service.admission.closing:
-            running = self._service.running
-            if not running or time.monotonic() >= self._ends:
-                self.should_exit = True
-                if running:
-                    log.warning("requests are cut", requests=len(running))
-                for stop in list(running):
-                    stop.set()
+            self.should_exit = self._is_drained() or self._is_cut()
         return await super().on_tick(counter)
 
+    def _is_drained(self) -> bool:
+        """Return whether no request is in progress, nor on its way over an open connection."""
+        late = time.monotonic() >= self._signalled + LINGER_SECONDS
+        return not self.server_state.tasks and (late or not len(self._connections))
 
-def listen(settings: Settings) -> socket.socket:
+    def _is_cut(self) -> bool:
+        """Return whether running requests have had their time, and stop them if so."""
+        if time.monotonic() < self._signalled + self._service.settings.shutdown_seconds:
+            return False
+        log.warning("requests are cut", requests=len(self.server_state.tasks))
+        for stop in list(self._service.running):
+            stop.set()
+        return True
+
+
+def listen(settings: Settings, backlog: int) -> socket.socket:
     """Return a listening socket. Its backlog holds clients that connect before the service accepts."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
-        listener = socket.create_server((settings.host, settings.port), family=family, backlog=2048)
+        listener = socket.create_server((settings.host, settings.port), family=family, backlog=backlog)
     except OSError as error:
         place = f"{settings.host} port {settings.port}"
         raise ParameterError(f"cannot listen on {place}: {error.strerror}") from None

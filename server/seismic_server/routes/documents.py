@@ -13,9 +13,11 @@ from seismic.changes.records import Change, Rules, check_delete
 from seismic.errors import DocumentNotFoundError
 from seismic.weight_range import range_problem
 from seismic_server.conversion.answers import encode, vectors
+from seismic_server.conversion.body import Body
 from seismic_server.conversion.documents import to_upserts
 from seismic_server.conversion.texts import encode_documents
 from seismic_server.http.json_body import JsonRoute
+from seismic_server.http.parts import JsonParts
 from seismic_server.http.strict_route import StrictRoute
 from seismic_server.openapi import problems
 from seismic_server.routes.collections import Name
@@ -87,8 +89,9 @@ async def delete_documents(name: Name, body: DeleteRequest, service: ServiceDep)
 @router.get("/{id:any}", response_model=DocumentAnswer, responses=problems(404, 422, 503, 504))
 async def get_document(name: Name, id: Id, service: ServiceDep, with_vector: AsVector = "false") -> Response:
     """Return a document."""
-    content = await service.pool.run(_get, service.collections.ready(name).frozen(), id, with_vector)
-    return Response(encode(content), media_type="application/json")
+    index, body = service.collections.ready(name).frozen(), Body(service.settings.max_answer_bytes)
+    body.add(encode(await service.pool.run(_get, index, id, with_vector)))
+    return JsonParts(body.parts)
 
 
 async def _commit(

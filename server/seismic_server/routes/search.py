@@ -2,14 +2,17 @@
 
 import time
 from collections.abc import Sequence
-from typing import Any
 
+import orjson
 from fastapi import APIRouter, Response
 
-from seismic import Index, ParameterError
+from seismic import Answer, Index, ParameterError
 from seismic_server.access.limits import begin_deadline, check_query
+from seismic_server.access.values import check_values
 from seismic_server.conversion import answers
+from seismic_server.conversion.body import Body
 from seismic_server.http.json_body import JsonRoute
+from seismic_server.http.parts import JsonParts
 from seismic_server.observe import tracing
 from seismic_server.openapi import problems
 from seismic_server.routes.collections import Name
@@ -37,8 +40,8 @@ async def search(name: Name, body: SearchRequest, service: ServiceDep) -> Respon
     index = service.collections.ready(name)
     _check(body, service.settings, index)
     begin_deadline([body.params], arrived)
-    content = await service.pool.run(_search, service, index, body, started)
-    return Response(content, media_type="application/json")
+    check_values([body], service.settings)
+    return await service.pool.run(_search, service, index, body, started)
 
 
 @router.post("/batch", response_model=BatchAnswer, responses=PROBLEMS)
@@ -55,34 +58,43 @@ async def search_batch(name: Name, body: BatchRequest, service: ServiceDep) -> R
     if hits > most:
         raise ParameterError(f"searches: found {hits} hits requested, expected at most {most} (setting max_batch_hits)")
     begin_deadline([one.params for one in body.searches], arrived)
-    content = await service.pool.run(_search_batch, service, index, body, started)
-    return Response(content, media_type="application/json")
+    check_values(body.searches, service.settings)
+    return await service.pool.run(_search_batch, service, index, body.searches, started)
 
 
-def _search(service: Service, index: Index, body: SearchRequest, started: float) -> bytes:
+def _search(service: Service, index: Index, search: SearchRequest, started: float) -> Response:
     """Return a `SearchAnswer`."""
-    (content,) = _answer(service, index, [body], threads=1)
-    return answers.encode(content | {"took_ms": _since(started)})
+    index, body = index.frozen(), Body(service.settings.max_answer_bytes)  # frozen: hits and payloads from one view
+    (answer,) = _answers(service, index, [search], threads=1)
+    with tracing.current().span("payloads"):
+        answers.write_found(body, index, search, answer)
+    with tracing.current().span("encode"):
+        answers.write_rest(body, answer, answers.state_of(index) | {"took_ms": _since(started)})
+    return JsonParts(body.parts)
 
 
-def _search_batch(service: Service, index: Index, body: BatchRequest, started: float) -> bytes:
+def _search_batch(service: Service, index: Index, searches: Sequence[SearchRequest], started: float) -> Response:
     """Return a `BatchAnswer`."""
-    threads = 1 + service.pool.spare() if len(body.searches) >= LARGE_BATCH else 1
-    contents = _answer(service, index, body.searches, threads)
-    took = _since(started)
-    return answers.encode({"answers": [content | {"took_ms": took} for content in contents], "took_ms": took})
+    index, body = index.frozen(), Body(service.settings.max_answer_bytes)
+    threads = 1 + service.pool.spare() if len(searches) >= LARGE_BATCH else 1
+    found = _answers(service, index, searches, threads)
+    state = answers.state_of(index) | {"took_ms": _since(started)}
+    with tracing.current().span("payloads"):
+        for at, (search, answer) in enumerate(zip(searches, found, strict=True)):
+            body.add(b"," if at else b'{"answers":[')
+            answers.write_found(body, index, search, answer)
+            answers.write_rest(body, answer, state)
+        body.add(b'],"took_ms":%b}' % orjson.dumps(_since(started)))
+    return JsonParts(body.parts)
 
 
-def _answer(service: Service, index: Index, searches: Sequence[SearchRequest], threads: int) -> list[dict[str, Any]]:
-    """Search on up to `threads` threads, and return the answers without the time they took."""
-    index, tracer = index.frozen(), tracing.current()  # frozen: hits and payloads come from one view
+def _answers(service: Service, index: Index, searches: Sequence[SearchRequest], threads: int) -> list[Answer]:
+    """Search on up to `threads` threads. `index` must be frozen."""
     began = time.perf_counter()
-    with tracer.span("search"):
+    with tracing.current().span("search"):
         found = index.search_many(searches, threads)
     service.count_answers(index, searches, found, time.perf_counter() - began)
-    with tracer.span("payloads"):
-        state = answers.state_of(index)
-        return [answers.content_of(index, one, answer, state) for one, answer in zip(searches, found, strict=True)]
+    return found
 
 
 def _check(body: SearchRequest, settings: Settings, index: Index, where: str = "") -> None:

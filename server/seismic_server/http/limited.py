@@ -1,0 +1,87 @@
+"""uvicorn's HTTP protocol with a limit on connections, and an end for those whose client does not read."""
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from seismic_server.http.connections import Connections, Place
+from seismic_server.http.protocol import protocol
+
+PROBES = frozenset({b"/healthz", b"/readyz"})
+"""Paths that are answered even if there are too many connections."""
+
+TOO_MANY = "503 Service Unavailable"
+
+
+def limited_protocol(head_seconds: float, send_seconds: float, connections: Connections) -> type[HttpToolsProtocol]:
+    """Return `protocol(head_seconds)` with these limits."""
+
+    class Limited(protocol(head_seconds)):  # type: ignore[misc]
+        """`_stuck` is the timer of an answer that its client does not read. Most fit the socket's buffer."""
+
+        _stuck: asyncio.TimerHandle | None = None
+        _place: Place = "any"
+
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(transport)
+            self._place = connections.enter(self)
+            if self._place == "none":
+                self._refuse(TOO_MANY)
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            connections.leave(self)
+            self._unstick()
+            super().connection_lost(exc)
+
+        def on_headers_complete(self) -> None:
+            if self._place == "probes" and connections.exceeded and self.url not in PROBES:
+                self._refuse(TOO_MANY)
+                raise ValueError  # ends parsing
+            super().on_headers_complete()
+            if connections.draining:
+                self.end_soon()
+
+        def on_message_complete(self) -> None:
+            super().on_message_complete()
+            self._account()
+
+        def on_response_complete(self) -> None:
+            super().on_response_complete()
+            self._account()
+
+        def pause_writing(self) -> None:
+            super().pause_writing()
+            connections.waits(self)
+            self._stuck = self.loop.call_later(send_seconds, self.transport.abort)
+
+        def resume_writing(self) -> None:
+            super().resume_writing()
+            self._account()
+            self._unstick()
+
+        def give_way(self) -> None:
+            """Close the connection for the sake of a new one."""
+            if not self.cycle:
+                self._refuse(TOO_MANY)
+            else:
+                self.transport.abort()
+
+        def end_soon(self) -> None:
+            """Close the connection after its next answer."""
+            if self.cycle:
+                self.cycle.keep_alive = False
+
+        def _account(self) -> None:
+            """Note whether the service or the client has to act next."""
+            if not self.cycle or self.cycle.more_body or self.cycle.response_complete:
+                connections.waits(self)
+            else:
+                connections.works(self)
+
+        def _unstick(self) -> None:
+            if self._stuck:
+                self._stuck.cancel()
+                self._stuck = None
+
+    return Limited

@@ -1,0 +1,1 @@
+"""Memory: what is left of it, and the budget of all requests."""

@@ -1,0 +1,125 @@
+"""Memory of requests: a lease for each, a budget for all together, and a watch over the whole process."""
+
+import asyncio
+import ctypes
+import gc
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+import structlog
+
+from seismic.errors import OverloadedError
+from seismic_server.memory.left import memory_left
+
+WATCH_SECONDS = 0.1
+"""Interval between two looks at the memory of the process."""
+
+LEAST_LEFT = 0.1
+"""Share of a memory limit that stays free: below it, requests are refused while others run."""
+
+LARGE = 16 << 20
+"""Bytes of a lease whose memory is returned to the operating system at its end."""
+
+log = structlog.get_logger("server")
+
+
+class MemoryBudget:
+    """The memory that all requests in progress may use together. Safe to use from many threads.
+
+    `total` in bytes; 0 follows the memory that is left: half of it may be leased.
+    """
+
+    def __init__(self, total: int) -> None:
+        self._fixed = total > 0
+        self._lock = threading.Lock()
+        self._short = False
+        self.leases, self.used, self.total = 0, 0, total
+        if not self._fixed:
+            self.look()
+
+    @contextmanager
+    def lease(self) -> Iterator["Lease"]:
+        """Open the lease of a request, which `current` returns inside the block, and end it afterwards."""
+        lease = Lease(self)
+        self.leases += 1
+        token = _CURRENT.set(lease)
+        try:
+            yield lease
+        finally:
+            _CURRENT.reset(token)
+            self.leases -= 1
+            with self._lock:
+                self.used -= lease.bytes
+            if lease.bytes >= LARGE:
+                asyncio.get_running_loop().call_later(WATCH_SECONDS, _give_back)  # once the request is freed
+
+    def take(self, count: int) -> None:
+        """Lease `count` more bytes. Raises OverloadedError if they exceed the budget."""
+        with self._lock:
+            if self.used + count > self.total:
+                raise OverloadedError(
+                    f"the requests in progress use {self.used} bytes of memory, expected at most {self.total} with "
+                    f"{count} more (setting request_memory_bytes); retry shortly, or request less"
+                )
+            self.used += count
+
+    def check(self) -> None:
+        """Raise OverloadedError if the process is short of memory, unless the request would be alone."""
+        if self._short and self.leases:
+            raise OverloadedError("the service is short of memory; retry shortly")
+
+    def look(self) -> None:
+        """Compare the memory of the process with its limits."""
+        left, limit = memory_left()
+        short = left < LEAST_LEFT * limit
+        if short and not self._short:
+            log.warning("memory is short", left_bytes=left, limit_bytes=limit)
+            gc.collect()
+        self._short = short
+        if not self._fixed:
+            with self._lock:
+                self.total = self.used + max(0, left) // 2
+
+    async def watch(self) -> None:
+        """Look at the memory of the process forever."""
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            self.look()
+
+
+class Lease:
+    """The memory of one request, in bytes. It only grows; the request's end frees it."""
+
+    __slots__ = ("_budget", "bytes")
+
+    def __init__(self, budget: MemoryBudget | None) -> None:
+        self._budget, self.bytes = budget, 0
+
+    def grow(self, count: int) -> None:
+        """Add bytes. Raises OverloadedError if the requests in progress exceed the budget."""
+        if self._budget:
+            self._budget.take(count)
+            self.bytes += count
+
+
+_CURRENT: ContextVar[Lease] = ContextVar("lease", default=Lease(None))  # noqa: B039 (never changes)
+
+
+def current() -> Lease:
+    """Return the lease of this request. Outside of a request it has no budget."""
+    return _CURRENT.get()
+
+
+def _malloc_trim() -> Callable[[int], int]:
+    trim: Callable[[int], int] = getattr(ctypes.CDLL(None), "malloc_trim", lambda _: 0)  # glibc only
+    return trim
+
+
+_TRIM = _malloc_trim()
+
+
+def _give_back() -> None:
+    """Return freed memory to the operating system, on a thread, because it may take long."""
+    asyncio.get_running_loop().run_in_executor(None, _TRIM, 0)
