@@ -23,7 +23,7 @@ from seismic.encoders import Encoder, EncoderEntry
 from seismic.errors import InputError, ParameterError
 from seismic.layouts import LAYOUTS, LOSSY
 from seismic.params import BuildParams
-from seismic.store.collection import GENERATIONS
+from seismic.store.collection import GENERATIONS, current_generation
 from seismic.store.files import write_batches
 from seismic.store.manifest import (
     ENCODER,
@@ -36,7 +36,7 @@ from seismic.store.manifest import (
     Manifest,
     ShardEntry,
 )
-from seismic.store.publish import KEEP, staging, tidy_log, void_changes
+from seismic.store.publish import KEEP, forget_resumed, mark_resumed, resumed_build, staging, tidy_log, void_changes
 from seismic.store.schema import vocabulary_schema
 from seismic.threads import in_order
 from seismic.vectors import SparseVectors, VectorsLike, as_vectors
@@ -112,8 +112,11 @@ def build(
     _check_counts(len(vectors), shards, workers)
     out = Path(out)
     plan = plan_shards(vectors, params, shards, workers, memory)
+    identity = fingerprint(vectors, table, params, plan.ranges) if resume else ""
+    if resume and not replace and resumed_build(out) == identity:  # killed after it was published
+        return out / GENERATIONS / current_generation(out)
     with ExitStack() as published, staging(out, replace=replace, keep=keep, resume=resume) as (folder, generation):
-        before = Checkpoint(folder, fingerprint(vectors, table, params, plan.ranges)) if resume else None
+        before = Checkpoint(folder, identity) if resume else None
         entries = write_shards(folder, vectors, table, params, plan, progress, before)
         kept = []
         if storage.lossy:
@@ -123,7 +126,9 @@ def build(
         write_manifest(folder, generation, vectors, vocabulary, entry, params, entries, kept, sequence)
         if before:
             before.forget()
+            mark_resumed(out, generation, identity)
     tidy_log(out)
+    forget_resumed(out)
     return out / GENERATIONS / generation
 
 

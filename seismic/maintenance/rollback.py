@@ -9,6 +9,7 @@ from seismic.store.collection import GENERATIONS, generation_folder
 from seismic.store.history import previous_generation
 from seismic.store.log import appending, position_after, read_log
 from seismic.store.manifest import read_manifest
+from seismic.store.profiles import PROFILES
 from seismic.store.publish import point_to
 from seismic.store.verify import verify
 
@@ -21,10 +22,10 @@ def rollback(path: str | Path, generation: str | None = None) -> str:
     """
     collection = Path(path)
     name = generation_folder(collection, generation).name if generation else previous_generation(collection)
-    found = verify(collection, generation=name)
-    if found.damages:
+    damages = [one for one in verify(collection, generation=name).damages if not one.file.startswith(PROFILES)]
+    if damages:  # damaged profiles only make searches exact
         raise StorageError(
-            f"{collection}: generation {name} is damaged, so nothing was changed: {found.damages[0]}; see "
+            f"{collection}: generation {name} is damaged, so nothing was changed: {damages[0]}; see "
             f"`seismic verify --generation {name}`, and choose another"
         )
     with appending(collection):  # writers check changes against the served generation

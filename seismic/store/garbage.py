@@ -9,6 +9,8 @@ from seismic.store.manifest import FILE_NAME
 
 STAGING, TRASH = ".staging-", ".trash-"
 RESUMABLE = f"{STAGING}resumable"
+RESUMED = f"{STAGING}resumed.json"
+"""Names the resumable build of a generation while it is published: a process killed just after that may run again."""
 
 
 def remove_leftovers(collection: Path, spare: str = "") -> list[str]:
@@ -16,7 +18,10 @@ def remove_leftovers(collection: Path, spare: str = "") -> list[str]:
     generations = collection / GENERATIONS
     found = [path for path in generations.iterdir() if path.name.startswith((STAGING, TRASH)) and path.name != spare]
     for path in found:
-        shutil.rmtree(path, ignore_errors=True)
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
     return [path.name for path in found]
 
 

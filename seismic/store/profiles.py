@@ -6,6 +6,7 @@ They lie beside the generation because generations are immutable and the same bu
 import json
 import os
 import tempfile
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,18 @@ def read_profiles(collection: Path, generation: str) -> tuple[Profile, ...]:
         return tuple(_profile(fields) for fields in content["profiles"])
     except (KeyError, TypeError, AttributeError, OSError, ParameterError) as error:
         raise _damaged(path, f"it does not hold profiles ({error})") from None
+
+
+def usable_profiles(collection: Path, generation: str) -> tuple[Profile, ...]:
+    """Return the profiles of a generation; none, with a warning, if the file is damaged or not for this release.
+
+    Searches are exact without profiles, so that damage costs speed and nothing else.
+    """
+    try:
+        return read_profiles(collection, generation)
+    except (CorruptIndexError, FormatError) as error:
+        warnings.warn(str(error), RuntimeWarning, stacklevel=2)
+        return ()
 
 
 def _profile(fields: dict[str, Any]) -> Profile:

@@ -4,6 +4,7 @@ A writer fills generations/.staging-*, syncs it, re-reads it against its hashes,
 atomically. The remains of a killed writer are never served; the next writer removes them.
 """
 
+import json
 import os
 import shutil
 import tempfile
@@ -15,7 +16,7 @@ from seismic.errors import CorruptIndexError, IndexNotFoundError, OutputExistsEr
 from seismic.store.collection import CURRENT, GENERATIONS, current_generation, generation_names, is_collection
 from seismic.store.failures import file_errors, storage_error
 from seismic.store.files import fsync
-from seismic.store.garbage import RESUMABLE, STAGING, TRASH, remove_leftovers, remove_old
+from seismic.store.garbage import RESUMABLE, RESUMED, STAGING, TRASH, remove_leftovers, remove_old
 from seismic.store.lock import LOCK, exclusive, writing
 from seismic.store.log import appending, last_sequence, prune_log
 from seismic.store.manifest import check_writable, read_manifest
@@ -60,8 +61,35 @@ def _sequence(generation: Path) -> int:
         return 0
 
 
-def check_output(collection: Path, *, replace: bool) -> None:
-    """Raise OutputExistsError if the folder is in use and `replace` is False, or if it is not a collection."""
+def mark_resumed(collection: Path, generation: str, fingerprint: str) -> None:
+    """Note which build the generation about to be published is of, for a process that is killed just after that."""
+    path = collection / GENERATIONS / RESUMED
+    path.write_text(json.dumps({"generation": generation, "fingerprint": fingerprint}))
+    fsync(path)
+
+
+def forget_resumed(collection: Path) -> None:
+    """Remove the note of `mark_resumed`, if any, at the end of a build."""
+    with suppress(OSError):  # the next writer will
+        (collection / GENERATIONS / RESUMED).unlink()
+
+
+def resumed_build(collection: Path) -> str | None:
+    """Return the fingerprint of the resumable build that made the served generation; None if another writer did."""
+    try:
+        mark = json.loads((collection / GENERATIONS / RESUMED).read_bytes())
+        return str(mark["fingerprint"]) if mark["generation"] == current_generation(collection) else None
+    except (OSError, ValueError, KeyError, TypeError, StorageError):
+        return None
+
+
+def check_output(collection: Path, *, replace: bool, resume: bool = False) -> None:
+    """Raise OutputExistsError if the folder is in use and `replace` is False, or if it is not a collection.
+
+    `resume`: allow a folder that a resumable build has published, which may be this one.
+    """
+    if resume and resumed_build(collection):
+        return
     with file_errors("read", collection):
         if not collection.exists() or (collection.is_dir() and _is_unused(collection)):
             return

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from seismic.errors import CorruptIndexError
+from seismic.errors import CorruptIndexError, FormatError
 from seismic.kernels.constants import BLOCK
 from seismic.params import Verify, check_verify
 from seismic.store.checksums import check_files, check_names
@@ -18,6 +18,7 @@ from seismic.store.failures import file_errors
 from seismic.store.log import LOG, position_after, read_to_end
 from seismic.store.manifest import FILE_NAME, VOCABULARY, Manifest, read_manifest
 from seismic.store.opening import open_vocabulary
+from seismic.store.profiles import PROFILES, read_profiles
 from seismic.store.schema import FORWARD, SHARED
 from seismic.store.sections import Damage
 from seismic.store.shard import Shard, open_shard
@@ -63,6 +64,10 @@ def _verify(collection: Path, generation: str | None, verify: Verify) -> Verific
         check_watermark(collection, max(end.sequence, manifest.sequence), acknowledged)
     except CorruptIndexError as error:
         damages.append(Damage(LOG, None, str(error)))
+    try:
+        read_profiles(collection, folder.name)
+    except (CorruptIndexError, FormatError) as error:
+        damages.append(Damage(f"{PROFILES}/{folder.name}.json", None, str(error)))
     return Verification(str(collection), folder.name, verify, len(manifest.files), manifest.bytes, damages)
 
 

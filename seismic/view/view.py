@@ -24,7 +24,7 @@ from seismic.store.lock import Lease
 from seismic.store.log import LogPosition, Record, position_after, read_log, segment_path
 from seismic.store.manifest import Manifest
 from seismic.store.opening import open_generation
-from seismic.store.profiles import profiles_stamp, read_profiles
+from seismic.store.profiles import profiles_stamp, usable_profiles
 from seismic.store.watermark import check_watermark, read_watermark
 from seismic.vectors import SparseVectors
 from seismic.view.combine import combine
@@ -172,7 +172,7 @@ class View:
                 view = self.advanced()
                 if tuned == self.tuned:
                     return view
-                profiles = read_profiles(self.collection, generation)
+                profiles = usable_profiles(self.collection, generation)
                 return replace(view, planner=replace(self.planner, profiles=profiles), tuned=tuned)
         return open_view(self.collection, self.verify)
 
@@ -241,7 +241,7 @@ def open_view(collection: Path, verify: Verify = "none") -> View:
             end = position_after(collection, opened.manifest.sequence)
             base = tuple(map(LiveShard, opened.shards))
             tuned = profiles_stamp(collection, opened.manifest.generation)
-            profiles = read_profiles(collection, opened.manifest.generation)
+            profiles = usable_profiles(collection, opened.manifest.generation)
             planner = Planner(opened.manifest.layout, profiles, tuple(opened.manifest.kept))
             view = View(
                 collection, opened.manifest, opened.vocabulary, base, (), end, opened.lease, verify, planner, tuned

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 import seismic
-from seismic import BuildParams, SparseVectors
+from seismic import BuildParams, OutputExistsError, SparseVectors
 from seismic.builder.plan import PER_DOCUMENT, PROCESS, shard_bytes
 from seismic.layouts import LAYOUTS
 from seismic.store.garbage import RESUMABLE
@@ -61,6 +61,27 @@ def killed(out: Path, after: int) -> None:
         seismic.build(VECTORS, out, documents=DOCUMENTS, shards=SHARDS, resume=True, progress=progress)
         os._exit(1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+
+
+def test_a_build_that_was_killed_just_after_publishing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "index"
+
+    def kill(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("seismic.store.publish.remove_old", kill)
+        with pytest.raises(KeyboardInterrupt):
+            seismic.build(VECTORS, out, documents=DOCUMENTS, shards=SHARDS, resume=True)
+    done = seismic.build(VECTORS, out, documents=DOCUMENTS, shards=SHARDS, resume=True)
+    assert done == out / "generations/000001"
+    with pytest.raises(OutputExistsError, match="exists; choose another folder"):
+        seismic.build(VECTORS.slice(0, 9), out, documents=DOCUMENTS.slice(0, 9), resume=True)
+    seismic.delete(out, ["d1"])
+    seismic.compact(out)
+    with pytest.raises(OutputExistsError):
+        seismic.build(VECTORS, out, documents=DOCUMENTS, shards=SHARDS, resume=True)
+    assert sorted(path.name for path in (out / "generations").iterdir()) == ["000001", "000002"]
 
 
 def staged(out: Path) -> Path:

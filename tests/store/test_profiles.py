@@ -74,10 +74,23 @@ def test_a_write_that_fails_leaves_the_old_profiles(
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", "null", "\0\1\2"])
-def test_damage_is_named_with_what_to_do(collection: Path, file: Path, content: str) -> None:
-    file.write_text(content)
-    with pytest.raises(CorruptIndexError, match=r"000001\.json is damaged: .*; delete it .* run `seismic tune` again"):
-        seismic.open(collection)
+def test_damage_is_named_and_searches_are_exact(collection: Path, file: Path, content: str) -> None:
+    with seismic.open(collection) as before:
+        file.write_text(content)
+        message = r"000001\.json is damaged: .*; delete it .* run `seismic tune` again"
+        with pytest.warns(RuntimeWarning, match=message):
+            opened = seismic.open(collection)
+        with opened as index:
+            query = samples.as_query({0: 1.0})
+            answer = index.answer(query, 5, recall=0.5)
+            assert (index.profiles, answer.profile, answer.plan) == ((), None, "exact")
+            assert answer.hits == index.search(query, 5)
+        with pytest.warns(RuntimeWarning, match=message):
+            assert before.refresh()
+        assert before.profiles == ()
+    (damage,) = seismic.verify(collection).damages
+    assert damage.file == "profiles/000001.json"
+    assert seismic.rollback(collection, "1") == "000001"
 
 
 def test_every_changed_byte_is_noticed(collection: Path, file: Path) -> None:

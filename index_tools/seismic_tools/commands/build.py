@@ -150,7 +150,7 @@ def build(
         seismic build documents.parquet scifact --keep 0.75 --quality-column clicks
     """
     began, limit = time.perf_counter(), parse_bytes(memory) if memory else None
-    check_output(out, replace=replace)  # before hours of reading
+    check_output(out, replace=replace, resume=resume)  # before hours of reading
     _check_options(encoder, {"--vocabulary": vocabulary, "--dimension": dimension}, wanted=False)
     _check_options(encoder, {"--text-fields": text_fields, "--query-encoder": query_encoder}, wanted=True)
     own = seismic.load_encoder(encoder) if encoder else None
