@@ -3,10 +3,13 @@
 import asyncio
 import time
 from pathlib import Path
+from typing import TypeAlias
 
 import structlog
 
 from seismic import EncoderError, Index, IndexNotFoundError
+from seismic.store.collection import GENERATIONS
+from seismic.store.manifest import FILE_NAME
 from seismic_server.collections.folders import collection_folders
 from seismic_server.collections.served import Collection, open_collection
 from seismic_server.service import Service
@@ -16,6 +19,8 @@ LOOK_SECONDS = 1.0
 
 LONGEST_PAUSE = 60.0
 """Longest interval between two retries, which double."""
+
+Stamp: TypeAlias = tuple[int, int]
 
 log = structlog.get_logger("server")
 
@@ -30,6 +35,9 @@ class Discovery:
         self._service = service
         self._retries = {name: (time.monotonic(), LOOK_SECONDS) for name in service.collections.unavailable}
         self._refreshers: list[asyncio.Task[None]] = []
+        self._manifests: dict[str, tuple[str, Stamp]] = {}
+        for collection in service.collections:
+            self._is_replaced(collection)  # notes what is served
 
     async def run(self) -> None:
         """Look forever, and refresh the collections that were found."""
@@ -55,9 +63,19 @@ class Discovery:
         for name, folder in folders.items():
             served = collections.get(name)
             due, _ = self._retries.get(name, (now, LOOK_SECONDS))
-            if due <= now and (served is None or served.folder != folder):
+            if due <= now and (served is None or served.folder != folder or self._is_replaced(served)):
                 wanted[name] = folder
         return wanted
+
+    def _is_replaced(self, served: Collection) -> bool:
+        """Return whether the folder was removed and made again, with a generation of the same number."""
+        generation = served.index.generation
+        stamp = _stamp(served.folder / GENERATIONS / generation / FILE_NAME)
+        known = self._manifests.get(served.name)
+        if stamp is not None and (known is None or known[0] != generation):
+            self._manifests[served.name] = generation, stamp
+            return False
+        return stamp is not None and known is not None and known[1] != stamp
 
     async def _open(self, name: str, folder: Path) -> None:
         service = self._service
@@ -72,7 +90,10 @@ class Discovery:
                 log.error("link points to a folder that cannot be opened", collection=name, reason=str(error))
             return
         self._retries.pop(name, None)
-        self._refreshers.append(asyncio.create_task(service.serve(Collection(index, "ready")).run()))
+        self._manifests.pop(name, None)
+        collection = Collection(index, "ready")
+        self._is_replaced(collection)
+        self._refreshers.append(asyncio.create_task(service.serve(collection).run()))
         log.info("collection is ready", collection=name, generation=index.generation)
 
     def _warm_index(self, name: str, folder: Path) -> Index:
@@ -80,6 +101,14 @@ class Discovery:
         warm_up(index)
         index.warm_up(changes=True)
         return index
+
+
+def _stamp(path: Path) -> Stamp | None:
+    try:
+        found = path.stat()
+    except OSError:  # the folder is gone
+        return None
+    return found.st_ino, found.st_mtime_ns
 
 
 def warm_up(index: Index) -> None:

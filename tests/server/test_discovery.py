@@ -226,6 +226,20 @@ async def test_links_have_their_own_names_and_can_be_switched(running, tiny, tmp
         assert len(seismic.open(elsewhere / "tiny")) == len(seismic.open(elsewhere / "second")) == 2
 
 
+async def test_a_collection_that_is_removed_and_built_again_is_served(running, tiny):
+    """It has a generation of the same number, in other files."""
+    async with running(tiny, reload_ms=20) as client:
+        shutil.rmtree(tiny / "tiny")
+        build(tiny / "tiny", "again")
+        async with asyncio.timeout(PATIENCE):
+            while (await client.post("/v1/collections/tiny/search", json=BODY)).json()["hits"][0]["id"] != "again":
+                await asyncio.sleep(0.02)
+        put = {"documents": [{"id": "n", "indices": [1], "values": [9.0]}]}
+        assert (await client.put("/v1/collections/tiny/documents", json=put)).json()["warnings"] == []
+        hits = (await client.post("/v1/collections/tiny/search", json=BODY)).json()["hits"]
+        assert [hit["id"] for hit in hits] == ["n", "again"]
+
+
 async def test_looking_leaks_no_descriptors(running, tiny, tmp_path):
     build(tmp_path / "versions" / "other", "x")
     (tiny / "link").symlink_to(tmp_path / "versions" / "other")

@@ -124,6 +124,29 @@ def test_a_body_after_an_offer_is_never_a_request(tiny_server):
     assert [ids(answer) for answer in answers] == [["x"]] * 4
 
 
+def test_a_refused_expectation_ends_the_connection(tiny_server):
+    """The client need not send the body then, so what it sends next is not the body."""
+    expecting = request(b"Expect: 100-continue\r\n", path=b"/nowhere")
+    head = expecting[: expecting.index(b"\r\n\r\n") + 4]
+    answers = exchange(tiny_server, head, request(), answers=9)
+    assert [status for status, _ in answers] == [404]
+
+
+def test_an_expectation_that_is_met_keeps_the_connection(tiny_server):
+    expecting = request(b"Expect: 100-continue\r\n")
+    head = expecting.index(b"\r\n\r\n") + 4
+    url = httpx.URL(tiny_server.url)
+    with socket.create_connection((url.host, url.port), PATIENCE) as connection:
+        for _ in range(2):
+            connection.sendall(expecting[:head])
+            assert connection.recv(1 << 16) == b"HTTP/1.1 100 Continue\r\n\r\n"
+            connection.sendall(expecting[head:])
+            data = b""
+            while b'"took_ms"' not in data:
+                data += connection.recv(1 << 16)
+            assert data.startswith(b"HTTP/1.1 200 ")
+
+
 def test_connect_is_refused(tiny_server):
     (answer,) = exchange(tiny_server, b"CONNECT example.org:80 HTTP/1.1\r\nHost: example.org\r\n\r\n" + request())
     assert answer[0] == 405

@@ -9,7 +9,8 @@ from typing import Any
 
 import httptools
 import orjson
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn._types import ASGIReceiveEvent
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 MOST_HEAD_BYTES = 1 << 16
 """Largest head of a request, in bytes; httptools itself has no limit."""
@@ -25,6 +26,20 @@ DETAILS = {
     "503 Service Unavailable": "found too many connections (setting max_connections); retry shortly",
 }
 """Why a connection is closed, by the status that it is told."""
+
+
+def _close_unless_read(cycle: RequestResponseCycle) -> None:
+    """Close the connection after the response unless the body was asked for by "100 Continue".
+
+    A client that was refused at once need not send the body, and its next request would be taken for it.
+    """
+    receive, keep_alive, cycle.keep_alive = cycle.receive, cycle.keep_alive, False
+
+    async def receive_and_keep() -> ASGIReceiveEvent:
+        cycle.keep_alive = keep_alive
+        return await receive()
+
+    cycle.receive = receive_and_keep  # type: ignore[method-assign]
 
 
 def protocol(head_seconds: float) -> type[HttpToolsProtocol]:
@@ -116,6 +131,8 @@ def protocol(head_seconds: float) -> type[HttpToolsProtocol]:
             self._offered = self.parser.should_upgrade()
             if not self._offered:
                 super().on_headers_complete()
+                if self.expect_100_continue:
+                    _close_unless_read(self.cycle)
 
         def on_message_complete(self) -> None:
             if not self._offered:
