@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,14 +15,21 @@ import orjson
 import pyarrow as pa
 import xxhash
 
-from seismic.errors import CorruptIndexError, FormatError, OutputExistsError
-from seismic.store.failures import DAMAGES, storage_error
+from seismic.errors import CorruptIndexError, FormatError, FullDiskError, OutputExistsError
+from seismic.store.failures import DAMAGES, file_errors, storage_error
 from seismic.store.files import fsync
+from seismic.store.manifest import FileEntry, read_manifest
 from seismic.version import __version__
 
 FORMAT_MAJOR, FORMAT_MINOR = 1, 0
 INDEX = "snapshot.json"
-LARGEST_INDEX = 1 << 30
+LARGEST_INDEX = 1 << 26
+"""Bytes of the first member; a file takes about 100."""
+
+EXPANSION, ALLOWANCE = 1000, 1 << 26
+"""A compressed snapshot may unpack to at most EXPANSION times its size plus ALLOWANCE bytes. Vectors and ids compress
+less than tenfold; only a file made for the purpose reaches the limit."""
+
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 CHUNK = 1 << 20
 
@@ -41,8 +49,9 @@ def write_archive(target: Path, members: list[tuple[Member, BinaryIO]], *, compr
 
     Raises OutputExistsError if the file exists, CorruptIndexError if a member does not match its hash, or StorageError.
     """
-    if target.exists():
-        raise OutputExistsError(f"{target} exists; choose another name for the snapshot")
+    with file_errors("write", target):
+        if target.exists():
+            raise OutputExistsError(f"{target} exists; choose another name for the snapshot")
     temporary = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         with _writer(temporary, compress) as sink, tarfile.open(fileobj=sink, mode="w|") as tar:
@@ -66,14 +75,22 @@ def write_archive(target: Path, members: list[tuple[Member, BinaryIO]], *, compr
 def extract_archive(file: Path, folder: Path) -> None:
     """Write the members below a folder and check each against its hash.
 
-    Raises CorruptIndexError if the file is truncated, damaged or not a snapshot, FormatError if its format is newer,
-    and OSError if the folder cannot be written.
+    Sizes are checked before anything is written: those listed against the size of the snapshot, the disk's free space,
+    the tar and the manifest. Raises CorruptIndexError if the file is truncated, damaged or not a snapshot, FormatError
+    if its format is newer, FullDiskError if it needs more space than there is, and OSError if the folder cannot be
+    written.
     """
     reading = _Reading(file)
     with reading.open() as tar:
         members = reading.members(tar)
-        for member in members:
-            source = reading.next(tar, member.name)
+        folder.mkdir(parents=True, exist_ok=True)
+        reading.check_total(sum(member.bytes for member in members), folder)
+        expected: dict[str, FileEntry] = {}
+        for number, member in enumerate(members):
+            source = reading.next(tar, member)
+            if number and not member.name.startswith("log/"):
+                expected = expected or read_manifest(folder).files  # the manifest comes first
+                reading.check_listed(member, expected.get(member.name))
             digest, size = xxhash.xxh3_128(), 0
             path = folder / member.name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -90,7 +107,7 @@ class _Reading:
     """Reader of an untrusted file: every failure becomes one kind of error."""
 
     def __init__(self, file: Path) -> None:
-        self._file = file
+        self._file, self._compressed = file, False
 
     def error(self, problem: object) -> CorruptIndexError:
         """Return the error that reports the file as damaged."""
@@ -112,19 +129,40 @@ class _Reading:
             source: Any = self._file.open("rb")
         with source:
             with self._checked():
-                compressed = source.read(4) == ZSTD_MAGIC
+                self._compressed = source.read(4) == ZSTD_MAGIC
                 source.seek(0)
-                stream = pa.CompressedInputStream(source, "zstd") if compressed else source
+                stream = pa.CompressedInputStream(source, "zstd") if self._compressed else source
                 tar = tarfile.open(fileobj=stream, mode="r|")  # noqa: SIM115 (owns only the stream)
             yield tar
 
-    def next(self, tar: tarfile.TarFile, name: str) -> Any:
-        """Return a reader of the next member, which must be a plain file of this name."""
+    def next(self, tar: tarfile.TarFile, member: Member) -> Any:
+        """Return a reader of the next member, which must be a plain file of this name and size."""
         with self._checked():
-            info = tar.next()
-            if info is None or info.name != name or not info.isfile():
-                raise ValueError(f"found {info.name if info else 'the end'}, expected {name}")
+            info = self._next(tar, member.name)
+            if info.size != member.bytes:
+                raise ValueError(f"{member.name} has {info.size} bytes and does not match its hash, of {member.bytes}")
             return tar.extractfile(info)
+
+    def _next(self, tar: tarfile.TarFile, name: str) -> tarfile.TarInfo:
+        info = tar.next()
+        if info is None or info.name != name or not info.isfile():
+            raise ValueError(f"found {info.name if info else 'the end'}, expected {name}")
+        return info
+
+    def check_listed(self, member: Member, entry: FileEntry | None) -> None:
+        """Check that a member is a file of the manifest."""
+        if entry is None or (entry.bytes, entry.xxh3_128) != (member.bytes, member.xxh3_128):
+            raise self.error(f"{member.name} does not match the manifest")
+
+    def check_total(self, total: int, folder: Path) -> None:
+        """Check the bytes to unpack against the size of the file, and against the free space of a folder's disk."""
+        with file_errors("read", self._file):
+            size, free = self._file.stat().st_size, shutil.disk_usage(folder).free
+        most = EXPANSION * size + ALLOWANCE if self._compressed else size
+        if total > most:
+            raise self.error(f"it lists {total} bytes, expected at most {most} in {size} bytes")
+        if total > free:
+            raise FullDiskError(f"{self._file} unpacks to {total} bytes, found {free} free below {folder}")
 
     def read(self, source: Any) -> bytes:
         """Return the next bytes of a member; none at its end."""
@@ -134,9 +172,12 @@ class _Reading:
 
     def members(self, tar: tarfile.TarFile) -> list[Member]:
         """Return the members that the first one lists."""
-        source = self.next(tar, INDEX)
         with self._checked():
-            content = orjson.loads(source.read(LARGEST_INDEX))
+            info: Any = self._next(tar, INDEX)
+            if info.size > LARGEST_INDEX:
+                raise ValueError(f"{INDEX} has {info.size} bytes, expected at most {LARGEST_INDEX}")
+            source: Any = tar.extractfile(info)
+            content = orjson.loads(source.read())
         if not isinstance(content, dict):
             raise self.error(f"{INDEX} is not a JSON object")
         found = content.get("format")

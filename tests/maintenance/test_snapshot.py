@@ -7,6 +7,7 @@ from pathlib import Path
 import orjson
 import pyarrow as pa
 import pytest
+import xxhash
 
 import seismic
 from seismic import CorruptIndexError, FormatError, OutputExistsError, SparseVectors, StorageError
@@ -205,6 +206,52 @@ def test_lists_that_do_not_fit(
 ) -> None:
     rewritten(snapshot, change)
     assert re.search(problem, refused(snapshot, tmp_path / "copy"))
+
+
+def test_a_small_file_that_unpacks_to_much_is_refused_before_it_is_written(tmp_path: Path) -> None:
+    size = 1 << 28
+    zeros = xxhash.xxh3_128(bytes(size)).hexdigest()
+    bomb, index = tmp_path / "bomb", {"format": "1.0", "seismic": "0", "members": [["manifest.json", size, zeros]]}
+    with archive._writer(bomb, compress=True) as sink, tarfile.open(fileobj=sink, mode="w|") as tar:
+        listed = orjson.dumps({**index, "hash": archive._hash(index)})
+        tar.addfile(archive._info(INDEX, len(listed)), BytesIO(listed))
+        tar.addfile(archive._info("manifest.json", size), BytesIO(bytes(size)))
+    assert bomb.stat().st_size < 50_000
+    assert f"it lists {size} bytes, expected at most" in refused(bomb, tmp_path / "copy")
+
+
+def test_lists_that_differ_from_the_manifest(snapshot: Path, tmp_path: Path) -> None:
+    with tarfile.open(snapshot) as tar:
+        files = {info.name: tar.extractfile(info).read() for info in tar}  # type: ignore[union-attr]
+    name = next(name for name in files if name.endswith("shared.arrow"))
+    files[name] += bytes(10)
+    index = orjson.loads(files.pop(INDEX))
+    members = [[name, len(content), xxhash.xxh3_128_hexdigest(content)] for name, content in files.items()]
+    del index["hash"]
+    index["members"] = members
+    with tarfile.open(snapshot, "w") as tar:
+        for name, content in {INDEX: orjson.dumps({**index, "hash": archive._hash(index)}), **files}.items():
+            tar.addfile(archive._info(name, len(content)), BytesIO(content))
+    assert "shared.arrow does not match the manifest" in refused(snapshot, tmp_path / "copy")
+
+
+def test_segments_have_twenty_digits(snapshot: Path, tmp_path: Path) -> None:
+    rewritten(snapshot, lambda index: index["members"].append(["log/abc.log", 1, ""]))
+    assert "it lists 'log/abc.log'" in refused(snapshot, tmp_path / "copy")
+
+
+def test_a_snapshot_does_not_write_to_its_source(collection: Path, tmp_path: Path) -> None:
+    seismic.upsert(collection, SparseVectors.from_dicts([{5: 1.0}], 10), pa.table({"id": ["d"]}))
+
+    def state() -> dict[Path, tuple[int, int]]:
+        return {path: (path.stat().st_mtime_ns, path.stat().st_size) for path in [collection, *collection.rglob("*")]}
+
+    before = state()
+    seismic.create_snapshot(collection, tmp_path / "file")
+    assert state() == before
+    (collection / "log/notes.log").touch()  # not ours
+    seismic.restore_snapshot(tmp_path / "file", tmp_path / "copy")
+    assert ids(tmp_path / "copy") == ids(collection) == ["a", "b", "c", "d"]
 
 
 def test_members_in_another_order(snapshot: Path, tmp_path: Path) -> None:
