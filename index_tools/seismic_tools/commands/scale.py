@@ -71,18 +71,18 @@ def scale(
     growth = Growth(source.resolve().name, queries.name, machine, {**options, "workers": workers, "seed": seed}, [])
     scratch = output / "scratch"
     scratch.mkdir()
-    with progress() as report:
-        vectors = read_source(source, scratch, report)
-        recipe = fit(vectors, nnz_mean, copies, seed, workers, report)
-        del vectors
-        for first, count in zip([0, *counts], counts, strict=False):
-            part = scratch / f"documents-{count:012}.parquet"
-            batches = recipe.stream(first, count, workers)
-            about: dict[str, object] = {"from": growth.source, "first": first, **options}
-            write_documents(part, batches, range(first, count), recipe.dimension, about, report)
-            growth.steps.append(_measure(scratch, build, tune))
-            report_of(growth).write(output, "scale.json", "scale.md")  # stays if a larger size fails
-    shutil.rmtree(scratch)
+    try:
+        with progress() as report:
+            recipe = fit(read_source(source, scratch, report), nnz_mean, copies, seed, workers, report)
+            for first, count in zip([0, *counts], counts, strict=False):
+                part = scratch / f"documents-{count:012}.parquet"
+                batches = recipe.stream(first, count, workers)
+                about: dict[str, object] = {"from": growth.source, "first": first, **options}
+                write_documents(part, batches, range(first, count), recipe.dimension, about, report)
+                growth.steps.append(_measure(scratch, build, tune))
+                report_of(growth).write(output, "scale.json", "scale.md")  # stays if a larger size fails
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
     typer.echo(report_of(growth).text, nl=False)
 
 

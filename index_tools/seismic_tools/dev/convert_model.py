@@ -11,14 +11,21 @@ from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
-import onnx
 import typer
-from onnx import TensorProto, helper, numpy_helper
 from pydantic import BaseModel, ValidationError
-from safetensors import SafetensorError
-from safetensors.numpy import load_file
 
 from seismic import InputError
+from seismic_tools.terminal.errors import errors_in_one_line
+
+try:
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+except ImportError as error:
+    raise SystemExit(
+        f"error: converting models needs the package {error.name}; pip install 'seismic-search[convert]'"
+    ) from None
 
 OPSET, IR_VERSION = 20, 9
 """The first opset with Gelu, and the IR version it requires."""
@@ -188,4 +195,5 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    with errors_in_one_line():
+        typer.run(main)

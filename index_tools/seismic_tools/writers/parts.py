@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import orjson
 import pyarrow as pa
 
-from seismic import CorruptIndexError, InputError, OutputExistsError, SparseVectors, StorageError
+from seismic import CorruptIndexError, InputError, LockedError, OutputExistsError, SparseVectors, StorageError
 from seismic.store.files import fsync
 from seismic.store.lock import exclusive
 from seismic_tools.readers import BEGINNING, Batch, Rows, Start, Tokens
@@ -183,15 +183,17 @@ def kept_parts(
         )
     try:
         folder.mkdir(exist_ok=True)
-        with exclusive(folder / LOCK, "convert"):
-            _check_job(folder / JOB, orjson.dumps(job))
-            try:
+        try:
+            with exclusive(folder / LOCK, "convert"):
+                _check_job(folder / JOB, orjson.dumps(job))
                 yield Parts(folder, files, tokens)
-            except BaseException as error:
-                if isinstance(error, InputError) or not any(folder.glob("part-*.arrow")):
-                    shutil.rmtree(folder)
-                raise
-            shutil.rmtree(folder)
+        except (LockedError, OutputExistsError):
+            raise  # these parts belong to another conversion
+        except BaseException as error:
+            if isinstance(error, InputError) or not any(folder.glob("part-*.arrow")):
+                shutil.rmtree(folder)
+            raise
+        shutil.rmtree(folder)
     except OSError as error:
         raise StorageError(f"cannot write {out}: {error}") from None
 

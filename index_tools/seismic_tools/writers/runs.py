@@ -1,6 +1,6 @@
 """TREC runs."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from ir_measures import ScoredDoc
 
-from seismic import Index, InputError
+from seismic import Index, InputError, StorageError
 
 DIGITS = 9
 """Significant digits that identify a float32."""
@@ -20,16 +20,23 @@ def write_run(path: Path, run: Iterable[ScoredDoc], tag: str) -> None:
     TREC tools sort by score, read it as float32, and break ties by id. The scores written therefore descend strictly:
     the score of a tie is the next smaller number.
     """
-    with path.open("w", encoding="utf-8") as file:
-        query, rank, before = None, 0, np.float32(np.inf)
-        for hit in run:
-            if hit.query_id != query:
-                query, rank, before = hit.query_id, 0, np.float32(np.inf)
-            check_word(hit.query_id, "query")
-            check_word(hit.doc_id, "document")
-            rank += 1
-            before = min(np.float32(hit.score), np.nextafter(before, np.float32(-np.inf)))
-            file.write(f"{query} Q0 {hit.doc_id} {rank} {before:.{DIGITS}g} {tag}\n")
+    try:
+        with path.open("w", encoding="utf-8") as file:
+            file.writelines(_lines(run, tag))
+    except OSError as error:
+        raise StorageError(f"cannot write {path}: {error.strerror}") from None
+
+
+def _lines(run: Iterable[ScoredDoc], tag: str) -> Iterator[str]:
+    query, rank, before = None, 0, np.float32(np.inf)
+    for hit in run:
+        if hit.query_id != query:
+            query, rank, before = hit.query_id, 0, np.float32(np.inf)
+        check_word(hit.query_id, "query")
+        check_word(hit.doc_id, "document")
+        rank += 1
+        before = min(np.float32(hit.score), np.nextafter(before, np.float32(-np.inf)))
+        yield f"{query} Q0 {hit.doc_id} {rank} {before:.{DIGITS}g} {tag}\n"
 
 
 def check_word(identity: str, kind: str) -> None:
