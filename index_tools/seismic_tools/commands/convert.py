@@ -13,7 +13,8 @@ from ir_measures import ScoredDoc
 from rich.filesize import decimal
 from xxhash import xxh3_64_hexdigest
 
-from seismic import InputError, OutputExistsError, ParameterError, StorageError, __version__
+from seismic import InputError, OutputExistsError, ParameterError, __version__
+from seismic.store.failures import file_errors
 from seismic_tools.readers import INPUTS, Reading, Tokens, find_files, read_collection, read_vocabulary
 from seismic_tools.readers.ids import read_ids
 from seismic_tools.readers.neighbours import read_neighbours
@@ -108,11 +109,9 @@ def convert_neighbours(path: Path, out: Path) -> tuple[str, list[str]]:
         if number >= 0
     )
     unfinished = out.with_name(f".{out.name}.tmp")
-    try:
+    with file_errors("write", out):
         write_run(unfinished, run, tag="truth")
         put_in_place(unfinished, out)
-    except OSError as error:
-        raise StorageError(f"cannot write {out}: {error.strerror}") from None
     return f"queries {len(numbers):,}", ["queries and documents are named by their numbers, from 0"]
 
 

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import typer
 
 from seismic import OutputExistsError, StorageError, load_encoder
+from seismic.store.failures import file_errors
 from seismic_tools.readers import TEXT, Collection, Reading, Texts, Tokens, collect, field_names, read_collection
 from seismic_tools.terminal.progress import progress
 
@@ -60,23 +61,24 @@ def encode(
             read_collection(inputs, reading, partial(report, "read"), role="queries" if queries else "corpus"),
             beside=out,
         ) as collection:
-            try:
-                _write(out, collection)
-            except OSError as error:
-                out.unlink(missing_ok=True)
-                raise StorageError(f"cannot write {out}: {error.strerror or error}") from None
+            _write(out, collection)
     typer.echo(texts)
 
 
 def _write(path: Path, collection: Collection) -> None:
     """Write one row group at a time, because the collection may exceed the memory."""
     writer: pq.ParquetWriter | None = None
-    for first in range(0, len(collection.vectors), ROWS):
-        vectors = collection.vectors.slice(first, min(first + ROWS, len(collection.vectors)))
-        table = collection.documents.slice(first, ROWS)
-        for name, values in (("indices", vectors.components), ("values", vectors.values)):
-            table = table.append_column(name, pa.LargeListArray.from_arrays(vectors.indptr, values))
-        writer = writer or pq.ParquetWriter(path, table.schema, compression="zstd")
-        writer.write_table(table)
-    if writer:
-        writer.close()
+    try:
+        with file_errors("write", path):
+            for first in range(0, len(collection.vectors), ROWS):
+                vectors = collection.vectors.slice(first, min(first + ROWS, len(collection.vectors)))
+                table = collection.documents.slice(first, ROWS)
+                for name, values in (("indices", vectors.components), ("values", vectors.values)):
+                    table = table.append_column(name, pa.LargeListArray.from_arrays(vectors.indptr, values))
+                writer = writer or pq.ParquetWriter(path, table.schema, compression="zstd")
+                writer.write_table(table)
+            if writer:
+                writer.close()
+    except StorageError:
+        path.unlink(missing_ok=True)
+        raise

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from seismic import StorageError
+from seismic.store.failures import file_errors
 from seismic_tools.measure.plots import Picture, draw
 from seismic_tools.measure.results import to_json
 
@@ -30,12 +30,10 @@ class Report:
         Results are written first: without matplotlib only the pictures are missing, with a note on standard error.
         """
         make_folder(folder)
-        try:
+        with file_errors("write to", folder):
             (folder / json).write_bytes(to_json(self.results))
             links = "".join(f"\n![{title}]({file})\n" for title, file in self._draw(folder))
             (folder / markdown).write_text(self.text + links, encoding="utf-8")
-        except OSError as error:
-            raise StorageError(f"cannot write to {folder}: {error.strerror}") from None
 
     def _draw(self, folder: Path) -> list[tuple[str, str]]:
         try:
@@ -47,10 +45,8 @@ class Report:
 
 def make_folder(folder: Path) -> None:
     """Create the folder of a report; StorageError if that fails. Commands call it before they measure."""
-    try:
+    with file_errors("write to", folder):
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageError(f"cannot write to {folder}: {error.strerror}") from None
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:

@@ -6,7 +6,8 @@ from typing import Any, TypeVar
 import orjson
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from seismic import InputError, StorageError
+from seismic import InputError
+from seismic.store.failures import file_errors
 
 T = TypeVar("T")
 
@@ -28,10 +29,8 @@ def _plain(value: Any) -> Any:
 
 def write_json(path: Path, results: object) -> None:
     """Write results to a file; StorageError if that fails."""
-    try:
+    with file_errors("write", path):
         path.write_bytes(to_json(results))
-    except OSError as error:
-        raise StorageError(f"cannot write {path}: {error.strerror}") from None
 
 
 def read_json(path: Path, kind: type[T], written_by: str) -> T:

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import numpy.typing as npt
 
-from seismic import StorageError
+from seismic.store.failures import file_errors
 
 Columns = npt.NDArray[np.uint32]
 """uint32 [3, n]: key, other number, and the 32 bits of a value."""
@@ -40,10 +40,8 @@ class Inversion:
         run = _sorted(self._waiting)
         self._waiting, self._count = [], 0
         path = self._folder / f"run-{len(self._runs):05d}"
-        try:
+        with file_errors("write to", self._folder):
             run.tofile(path)
-        except OSError as error:
-            raise StorageError(f"cannot write to {self._folder}: {error}") from None
         self._runs.append(np.asarray(np.memmap(path, np.uint32, mode="r", shape=run.shape)))
 
     def between(self, first: int, last: int) -> Columns:
@@ -62,10 +60,8 @@ class Inversion:
 @contextmanager
 def inversion(scratch: Path | None) -> Iterator[Inversion]:
     """Yield an inversion whose runs are in a temporary folder in `scratch`, or in that of the system."""
-    try:
+    with file_errors("write to", scratch or "the folder for temporary files"):
         folder = TemporaryDirectory(prefix=".seismic-", dir=scratch)
-    except OSError as error:
-        raise StorageError(f"cannot write to {scratch or 'the folder for temporary files'}: {error}") from None
     with folder as name:
         yield Inversion(Path(name))
 

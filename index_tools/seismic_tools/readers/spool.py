@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from seismic import InputError, SparseVectors, StorageError
+from seismic import InputError, SparseVectors
 from seismic.builder.spool import Spool
+from seismic.store.failures import file_errors
 from seismic_tools.readers.batch import Batch, check_unique
 
 
@@ -30,10 +31,8 @@ def collect(batches: Iterable[Batch], beside: Path) -> Iterator[Collection]:
     Raises the errors of the batches, VectorError for a repeated id, and StorageError if the files cannot be written.
     """
     parent = folder_for(beside)
-    try:
+    with file_errors("write to", parent):  # errors of the files read are InputError
         collection = _gather(batches, parent)
-    except OSError as error:  # errors of the files read are InputError
-        raise StorageError(f"cannot write to {parent}: {error.strerror or error}") from None
     pa.default_memory_pool().release_unused()  # decoding needs more memory than the vectors
     yield collection
 

@@ -28,15 +28,10 @@ def errors_in_one_line() -> Iterator[None]:
     except BrokenPipeError:
         raise  # click ends silently when the reader of a pipe has gone
     except OSError as error:
-        _refuse(_describe(error))
+        failures = import_module("seismic.store.failures")
+        _refuse(str(failures.storage_error("use", "a file", error)))
     except import_module("seismic").SeismicError as error:  # evaluated, and so imported, on an exception only
         _refuse(str(error))
-
-
-def _describe(error: OSError) -> str:
-    """Return the file and the reason: a full disk, a read-only mount, missing permissions, too many open files."""
-    names = [str(name) for name in (error.filename, error.filename2) if name is not None]
-    return ": ".join([*names, error.strerror or str(error)])
 
 
 def _refuse(message: str) -> NoReturn:

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import orjson
 import pyarrow as pa
 
-from seismic import CorruptIndexError, InputError, LockedError, OutputExistsError, SparseVectors, StorageError
+from seismic import CorruptIndexError, InputError, LockedError, OutputExistsError, SparseVectors
+from seismic.store.failures import file_errors
 from seismic.store.files import fsync
 from seismic.store.lock import exclusive
 from seismic_tools.readers import BEGINNING, Batch, Rows, Start, Tokens
@@ -181,7 +182,7 @@ def kept_parts(
         raise OutputExistsError(
             f"{folder}: found parts of an interrupted conversion; add --resume to continue, or remove the folder"
         )
-    try:
+    with file_errors("write", out):
         folder.mkdir(exist_ok=True)
         try:
             with exclusive(folder / LOCK, "convert"):
@@ -194,8 +195,6 @@ def kept_parts(
                 shutil.rmtree(folder)
             raise
         shutil.rmtree(folder)
-    except OSError as error:
-        raise StorageError(f"cannot write {out}: {error}") from None
 
 
 def _check_job(path: Path, job: bytes) -> None:

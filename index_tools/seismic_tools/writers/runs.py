@@ -8,7 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from ir_measures import ScoredDoc
 
-from seismic import Index, InputError, StorageError
+from seismic import Index, InputError
+from seismic.store.failures import file_errors
 
 DIGITS = 9
 """Significant digits that identify a float32."""
@@ -20,11 +21,8 @@ def write_run(path: Path, run: Iterable[ScoredDoc], tag: str) -> None:
     TREC tools sort by score, read it as float32, and break ties by id. The scores written therefore descend strictly:
     the score of a tie is the next smaller number.
     """
-    try:
-        with path.open("w", encoding="utf-8") as file:
-            file.writelines(_lines(run, tag))
-    except OSError as error:
-        raise StorageError(f"cannot write {path}: {error.strerror}") from None
+    with file_errors("write", path), path.open("w", encoding="utf-8") as file:
+        file.writelines(_lines(run, tag))
 
 
 def _lines(run: Iterable[ScoredDoc], tag: str) -> Iterator[str]:
