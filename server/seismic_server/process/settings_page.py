@@ -18,7 +18,7 @@ override variables, and variables override the file. Unknown names are refused.
 """
 
 _TAIL = """
-The engine itself reads {engine}; ARCHITECTURE.md describes them.
+The engine itself reads {engine}: see [CPUs and environment variables](machine.md).
 An empty variable counts as unset. Variables that Kubernetes sets for a Service named `seismic`, such as
 `SEISMIC_SERVICE_HOST` and `SEISMIC_PORT=tcp://10.0.0.7:8000`, are ignored with a line in the log.
 """
