@@ -98,7 +98,7 @@ def _csr(columns: dict[str, Column], rows: int, width: int) -> Matrix:
 def _offsets(columns: dict[str, Column], count: int) -> npt.NDArray[np.int64]:
     if columns["indptr"].length != count + 1 or columns["indices"].length != columns["data"].length:
         counts = ", ".join(f"{columns[name].length:,} {name}" for name in ("indptr", "indices", "data"))
-        raise BrokenFileError(f"found {counts}, expected {count + 1:,} indptr, and as many indices as data")
+        raise BrokenFileError(f"found {counts}, expected {count + 1:,} indptr, and equal numbers of indices and data")
     return columns["indptr"].take(count + 1).astype(np.int64)
 
 
