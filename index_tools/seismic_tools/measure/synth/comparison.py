@@ -58,7 +58,7 @@ class Reference:
         self.vectors, self.index, self.scratch, self.threads, self.report = vectors, index, scratch, threads, report
 
     def near_copies(self) -> float:
-        """Return the share of documents to repeat for the share of near-copies of the real collection; each makes two."""
+        """Return the share of documents to repeat: half the share of near-copies, because each repeat makes two."""
         return float((neighbour_cosines(self.index, self.vectors) >= NEAR_COPY).mean() / 2)
 
     def queries(self, given: SparseVectors | None, seed: int) -> SparseVectors:
