@@ -107,7 +107,7 @@ def build(
             f"queries measure what a lossy layout ({', '.join(LOSSY)}) keeps; '{params.layout}' keeps everything: "
             "leave them out"
         )
-    asked = None if queries is None else as_vectors(queries)
+    given_queries = None if queries is None else as_vectors(queries)
     table = check_documents(documents, len(vectors))
     _check_counts(len(vectors), shards, workers)
     out = Path(out)
@@ -120,7 +120,9 @@ def build(
         entries = write_shards(folder, vectors, table, params, plan, progress, before)
         kept = []
         if storage.lossy:
-            kept = measure_kept(vectors, storage, asked, workers, lambda *done: _tell(progress, "measure", *done))
+            kept = measure_kept(
+                vectors, storage, given_queries, workers, lambda *done: _tell(progress, "measure", *done)
+            )
         sequence = void_changes(out, published)
         entry = encoder.entry if encoder else None
         write_manifest(folder, generation, vectors, vocabulary, entry, params, entries, kept, sequence)

@@ -14,11 +14,11 @@ def find_impacts(forward: Forward, dimension: int) -> Impacts:
     counts = np.zeros(dimension * windows, np.int64)
     impacts.count_impacts(forward, windows, counts)
     ends = np.cumsum(counts.reshape(dimension, windows), axis=1)
-    found = Impacts(
+    result = Impacts(
         np.concatenate([[0], np.cumsum(ends[:, -1])]).astype(np.int32),
         np.empty(len(forward.components), np.uint16),
         np.empty(len(forward.components), np.uint16),
         ends.astype(np.uint32).ravel(),
     )
-    impacts.fill_impacts(forward, found)
-    return found
+    impacts.fill_impacts(forward, result)
+    return result

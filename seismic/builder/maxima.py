@@ -34,7 +34,7 @@ def find_maxima(
     block_starts = np.concatenate([[0], np.cumsum(ends[-1])])
     code_starts = np.concatenate([[0], np.cumsum(np.where(dense, padded, totals))])
     check_offset(int(code_starts[-1]), "maxima")
-    found = Maxima(
+    result = Maxima(
         block_starts.astype(np.int32),
         np.empty(block_starts[-1], np.uint16),
         ends.T.astype(np.uint32).ravel(),
@@ -45,11 +45,11 @@ def find_maxima(
 
     def fill(window: int) -> None:
         before = ends[window] - counts[window]
-        maxima.fill_maxima(forward, *spans[window], dense.astype(np.uint8), before, found)
+        maxima.fill_maxima(forward, *spans[window], dense.astype(np.uint8), before, result)
 
     _run(fill, windows, threads)
     report("maxima", 1.0)
-    return found
+    return result
 
 
 def _run(task: Callable[[int], None], windows: int, threads: int) -> None:

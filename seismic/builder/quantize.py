@@ -20,7 +20,7 @@ def quantize_vectors(
     run_even(lambda span: quantize.count_kept(csr[0], csr[2], numbers, *span, least_code, counts), n, threads)
     starts = np.concatenate([[0], np.cumsum(counts)])
     check_offset(int(starts[-1]), "values")
-    found = Forward(
+    forward = Forward(
         numbers,
         starts.astype(np.int32),
         np.empty(starts[-1], vectors.components.dtype),
@@ -28,13 +28,13 @@ def quantize_vectors(
         np.zeros(starts[-1], np.int8),  # takes no memory while untouched
         np.empty(n, np.float32),
     )
-    run_even(lambda span: quantize.quantize(*csr, *span, least_code, residuals, found), n, threads)
-    return found
+    run_even(lambda span: quantize.quantize(*csr, *span, least_code, residuals, forward), n, threads)
+    return forward
 
 
 def stored_vectors(vectors: SparseVectors, storage: Storage) -> SparseVectors:
     """Return the vectors as a layout stores them."""
-    found = quantize_vectors(vectors, np.arange(len(vectors), dtype=np.uint32), 1, storage)
-    scales = np.repeat(found.scales, np.diff(found.starts)).astype(np.float64)
-    values = (scales * (found.codes + found.residuals / 256)).astype(np.float32)
-    return SparseVectors.trusted(found.starts.astype(np.int64), found.components, values, vectors.dimension)
+    forward = quantize_vectors(vectors, np.arange(len(vectors), dtype=np.uint32), 1, storage)
+    scales = np.repeat(forward.scales, np.diff(forward.starts)).astype(np.float64)
+    values = (scales * (forward.codes + forward.residuals / 256)).astype(np.float32)
+    return SparseVectors.trusted(forward.starts.astype(np.int64), forward.components, values, vectors.dimension)

@@ -18,7 +18,7 @@ def share_blocks(forward: Forward, dimension: int, threads: int, residuals: bool
     run_even(lambda span: shared.count_shared(forward, *span, dimension, rows, codes, own), n_blocks, threads)
     starts, code_starts, own_starts = (_starts(counts) for counts in (rows, codes, own))
     n_rows, n_codes, n_own = starts[-1], code_starts[-1], own_starts[-1]
-    found = Shared(
+    result = Shared(
         np.empty(n, np.uint32),
         np.empty(n, np.float32),
         starts,
@@ -33,8 +33,8 @@ def share_blocks(forward: Forward, dimension: int, threads: int, residuals: bool
         np.empty(n_own if residuals else 0, np.int8),
         np.empty(n_blocks * BLOCK, np.uint32),
     )
-    run_even(lambda span: shared.fill_shared(forward, *span, dimension, found), n_blocks, threads)
-    return found
+    run_even(lambda span: shared.fill_shared(forward, *span, dimension, result), n_blocks, threads)
+    return result
 
 
 def _starts(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:

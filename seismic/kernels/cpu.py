@@ -27,9 +27,9 @@ def features() -> frozenset[str]:
     """Return the features that Numba compiles for: those of this CPU, or of NUMBA_CPU_FEATURES."""
     listed = numba.config.CPU_FEATURES
     listed = codegen.get_host_cpu_features() if listed is None else listed
-    found = {feature[1:] for feature in listed.split(",") if feature.startswith("+")}
+    enabled = {feature[1:] for feature in listed.split(",") if feature.startswith("+")}
     return frozenset(
-        found | {"neon"} if ARM else found
+        enabled | {"neon"} if ARM else enabled
     )  # every 64-bit Arm CPU has it, but LLVM does not always report it
 
 

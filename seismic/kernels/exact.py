@@ -99,8 +99,8 @@ def visit_best_first(
     if len(allowed) > 0:
         restrict(maxima, allowed, groups, scratch)
     size, n_candidates, ceiling = 0, 0, 1 << 16
-    least = bound_threshold(np.float32(reach.heap_factor * reach.min_score), reach.unit, reach.terms)
-    threshold = max(1 if reach.terms <= TERMS else 0, least)
+    threshold = bound_threshold(np.float32(reach.heap_factor * reach.min_score), reach.unit, reach.terms)
+    threshold = max(1 if reach.terms <= TERMS else 0, threshold)
     wanted = max(1, min(FIRST_GROUPS + k, groups * 3 // 4))
     while ceiling > threshold and not stopped(workspace.stop):
         # Falls from round to round, because every round wants more groups.

@@ -124,10 +124,10 @@ def _find_increases(
 @jit
 def _cheapest(masses: I64, increases: U16, counts: I64, documents: int) -> int:
     """Return the non-full block whose squared mass grows least, the first of equals; the window has `documents`."""
-    cheapest, least = -1, np.iinfo(np.int64).max
+    cheapest, lowest = -1, np.iinfo(np.int64).max
     for block in range(-(-documents // BLOCK)):
         if counts[block] < min(BLOCK, documents - block * BLOCK):
             cost = np.int64(increases[block]) * (2 * masses[block] + np.int64(increases[block]))
-            if cost < least:
-                cheapest, least = block, cost
+            if cost < lowest:
+                cheapest, lowest = block, cost
     return cheapest

@@ -68,10 +68,10 @@ def prune_postings(
                 positions[out] = positions[posting]
                 out += 1
             continue
-        least, ties = _threshold_of(weights, start, stop, cap)
+        threshold, ties = _threshold_of(weights, start, stop, cap)
         for posting in range(start, stop):
-            if weights[posting] > least or (weights[posting] == least and ties > 0):
-                ties -= weights[posting] == least
+            if weights[posting] > threshold or (weights[posting] == threshold and ties > 0):
+                ties -= weights[posting] == threshold
                 positions[out] = positions[posting]
                 out += 1
     kept_starts[len(starts) - 1] = out
@@ -83,10 +83,10 @@ def _threshold_of(weights: F32, start: int, stop: int, cap: int) -> tuple[float,
     if cap <= 32:
         chosen = np.empty(cap, np.int64)
         select_heaviest(weights, start, stop, chosen)
-        least = weights[chosen[cap - 1]]
+        threshold = weights[chosen[cap - 1]]
     else:
-        least = np.partition(weights[start:stop], stop - start - cap)[stop - start - cap]
+        threshold = np.partition(weights[start:stop], stop - start - cap)[stop - start - cap]
     above = 0
     for posting in range(start, stop):
-        above += weights[posting] > least
-    return least, cap - above
+        above += weights[posting] > threshold
+    return threshold, cap - above

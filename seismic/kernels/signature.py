@@ -82,18 +82,18 @@ def _hits_64(builder: Any, ids: Any, table: Any) -> Any:
     low, high = _hash(builder, ids)
     one, other = (load(builder, table, I64(at), B64) for at in (0, 64))
     bits = look_up(ir.Constant(B64, [1 << (lane % 8) for lane in range(LANES)]), low)
-    found = builder.and_(look_up(one, _shift(builder, low, 2)), look_up(other, high))
-    return _to_word(builder, builder.and_(found, bits))
+    matching = builder.and_(look_up(one, _shift(builder, low, 2)), look_up(other, high))
+    return _to_word(builder, builder.and_(matching, bits))
 
 
 def _hits_16(builder: Any, ids: Any, table: Any) -> Any:
     low, high = _hash(builder, ids)
     nibbles = [_shift(builder, low, 4), high, _shift(builder, high, 4)]
-    found = _look_up_16(builder, ir.Constant(B16, [1 << (lane % 8) for lane in range(16)]), low)
+    matching = _look_up_16(builder, ir.Constant(B16, [1 << (lane % 8) for lane in range(16)]), low)
     for at, nibble in enumerate(nibbles):
         octets = load(builder, table, I64(16 * at), B16)
-        found = builder.and_(found, _look_up_16(builder, octets, nibble))
-    return _to_word(builder, found)
+        matching = builder.and_(matching, _look_up_16(builder, octets, nibble))
+    return _to_word(builder, matching)
 
 
 def _look_up_16(builder: Any, octets: Any, index: Any) -> Any:
@@ -120,9 +120,9 @@ def _lanes(numbers: range) -> ir.Constant:
     return ir.Constant(ir.VectorType(I32, len(numbers)), list(numbers))
 
 
-def _to_word(builder: Any, found: Any) -> Any:
+def _to_word(builder: Any, matching: Any) -> Any:
     """Return a word whose bit b says whether byte b is not 0."""
-    hits = builder.icmp_unsigned("!=", found, splat(B64, 0))
+    hits = builder.icmp_unsigned("!=", matching, splat(B64, 0))
     if not ARM:
         return builder.bitcast(hits, I64)
     # Arm has no instruction for this: give each byte its bit of eight, then add neighbours three times.

@@ -93,10 +93,10 @@ def cut_vectors(
     mass = np.empty(BUCKETS, np.float32)
     for document in range(first, last):
         start, stop = indptr[document], indptr[document + 1]
-        least, unit = _energy_bucket(values, start, stop, energy, mass)
+        lowest, unit = _energy_bucket(values, start, stop, energy, mass)
         place = start
         for item in range(start, stop):
-            if min(BUCKETS - 1, np.int64(values[item] * unit)) >= least:
+            if min(BUCKETS - 1, np.int64(values[item] * unit)) >= lowest:
                 cut.components[place] = components[item]
                 code = np.int64(np.rint(values[item] / scales[components[item]]))
                 cut.codes[place] = min(max(code, 1), MAX_CODE)
@@ -142,10 +142,10 @@ def summarize_lists(
     shapes, runs, entries = 0, 0, 0
     for component in range(first, last):
         start, stop = list_starts[component], list_starts[component + 1]
-        row, count, least = component - first, 0, np.int64((stop - start) * rare)
+        row, count, shortest = component - first, 0, np.int64((stop - start) * rare)
         for block in range(start, stop):
             count = _summarize(indptr, cut, members[block], block - start, scratch, count)
-        _invert(count, least, scratch, out, row, shapes, runs, entries)
+        _invert(count, shortest, scratch, out, row, shapes, runs, entries)
         shapes += out.shapes[row]
         runs += out.runs[row]
         entries += out.entries[row]
@@ -188,9 +188,9 @@ def padded_length(length: int) -> tuple[int, int]:
 
 @jit
 def _invert(
-    count: int, least: int, scratch: Scratch, out: Inverted, row: int, shapes: int, runs: int, entries: int
+    count: int, shortest: int, scratch: Scratch, out: Inverted, row: int, shapes: int, runs: int, entries: int
 ) -> None:
-    """Write a list's runs of at least `least` entries, sorted by padded length, blocks ascending."""
+    """Write a list's runs of at least `shortest` entries, sorted by padded length, blocks ascending."""
     fill, touched, distinct = scratch.fill, scratch.touched, 0
     for item in range(count):
         component = scratch.components[item]
@@ -198,7 +198,7 @@ def _invert(
             touched[distinct] = component
             distinct += 1
         fill[component] += 1
-    out.shapes[row], out.runs[row] = _place_runs(distinct, least, scratch, out, shapes, runs)
+    out.shapes[row], out.runs[row] = _place_runs(distinct, shortest, scratch, out, shapes, runs)
     entry = entries
     for run in range(runs, runs + out.runs[row]):
         component = out.components[run]
@@ -217,7 +217,9 @@ def _invert(
 
 
 @jit
-def _place_runs(distinct: int, least: int, scratch: Scratch, out: Inverted, shapes: int, runs: int) -> tuple[int, int]:
+def _place_runs(
+    distinct: int, shortest: int, scratch: Scratch, out: Inverted, shapes: int, runs: int
+) -> tuple[int, int]:
     """Sort the touched components by padded length, and return the shapes and runs written.
 
     `fill` becomes -1 where a run is too short.
@@ -225,7 +227,7 @@ def _place_runs(distinct: int, least: int, scratch: Scratch, out: Inverted, shap
     fill, touched, counts, places = scratch.fill, scratch.touched, scratch.counts, scratch.places
     counts[:] = 0
     for item in range(distinct):
-        if fill[touched[item]] < least:
+        if fill[touched[item]] < shortest:
             fill[touched[item]] = -1
         else:
             counts[padded_length(fill[touched[item]])[0]] += 1

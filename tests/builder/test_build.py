@@ -51,7 +51,7 @@ def test_any_number_of_workers_writes_the_same_bytes(tmp_path: Path, shards: int
 
 def test_the_seed_decides(tmp_path: Path) -> None:
     written = []
-    vectors = samples.random_vectors(2000)  # fewer would be one window of the order
+    vectors = samples.random_vectors(2000)  # more than one packing window
     for number, seed in enumerate((0, 0, 7)):
         seismic.build(vectors, tmp_path / str(number), params=LISTS.replace(seed=seed))
         written.append(files(tmp_path / str(number))["generations/000001/shard-00000/postings.arrow"])
@@ -167,7 +167,7 @@ def test_the_vocabulary_counts_documents(tmp_path: Path) -> None:
     assert found["document_frequency"].to_pylist() == [1, 0, 2, 0]
     assert found["idf"].to_pylist() == inverse_document_frequency(np.array([1, 0, 2, 0]), 3).tolist()
     with seismic.open(tmp_path / "out") as index:
-        assert index.dimension == 4  # that of the vocabulary, if it is larger
+        assert index.dimension == 4  # the size of the vocabulary, if that is larger
 
 
 def test_every_component_needs_a_token(tmp_path: Path) -> None:

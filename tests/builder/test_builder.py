@@ -20,7 +20,7 @@ def no_report(stage: str, share: float) -> None:
 
 
 def pruned(vectors: SparseVectors, **params: Any) -> dict[int, list[int]]:
-    """Component -> positions kept."""
+    """Return the positions kept, by component."""
     starts, positions = Postings(*prune_postings(vectors, BuildParams(**params), no_report))
     return {c: positions[starts[c] : starts[c + 1]].tolist() for c in np.flatnonzero(np.diff(starts)).tolist()}
 
@@ -94,7 +94,7 @@ def test_similar_documents_become_neighbours() -> None:
 
 @pytest.fixture
 def two_levels(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As in a large shard, with parts of 100 documents."""
+    """Clusters of a large shard, with parts of 100 documents."""
     for name, size in (("ONE_LEVEL", 120), ("PART", 100), ("PART_HEAD", 8), ("CENTROID_HEAD", 5), ("ORDER_HEAD", 4)):
         monkeypatch.setattr(order, name, size)
 

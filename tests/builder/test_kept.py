@@ -1,4 +1,4 @@
-"""The layout `small`, and what is known of what it loses."""
+"""The layout `small`, and the measured share of exact answers that it keeps."""
 
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ SMALL = BuildParams(layout="small")
 
 
 def silent(done: int, total: int) -> None:
-    """Nobody watches."""
+    """Ignore progress."""
 
 
 def built(folder: Path, vectors: SparseVectors, **options: Any) -> Path:

@@ -23,7 +23,7 @@ def cost(first: int, last: int) -> int:
 ALL = cost(0, len(VECTORS))
 
 
-def test_without_a_limit_shards_are_what_is_asked_for() -> None:
+def test_without_a_memory_limit_the_number_of_shards_is_as_given() -> None:
     assert plan_shards(VECTORS, PARAMS, 3, 1).ranges == [(0, 100), (100, 200), (200, 300)]
     assert plan_shards(VECTORS, PARAMS, 3, 2)[1:] == (2, 1)
     assert plan_shards(VECTORS, PARAMS, 2, 7)[1:] == (2, 3)

@@ -1,4 +1,4 @@
-"""Builds that are killed, and go on where they were."""
+"""Builds that are killed, and resumed."""
 
 import os
 import shutil
@@ -30,7 +30,7 @@ def build(
     documents: pa.Table = DOCUMENTS,
     params: BuildParams | None = None,
 ) -> set[str]:
-    """Build, and tell at which stages."""
+    """Build, and return the stages reported."""
     stages = set()
     seismic.build(
         vectors,

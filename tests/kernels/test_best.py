@@ -1,4 +1,4 @@
-"""The best k, collected and thinned out, against a sort of all."""
+"""The k best documents, collected and thinned out, against a full sort."""
 
 import numpy as np
 import pytest

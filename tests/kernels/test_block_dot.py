@@ -121,7 +121,7 @@ def span_of(shared: Shared, block: int, mask: int) -> tuple[int, int]:
 
 
 def tops_of(shared: Shared, block: int) -> dict[int, float]:
-    """Shared component -> the largest code x scale of a document."""
+    """Return the largest code x scale of a document for each shared component."""
     tops, place = {}, shared.code_starts[block]
     scales = shared.scales[block * 8 : block * 8 + 8].astype(np.float64)
     for row in range(*shared.starts[block : block + 2]):

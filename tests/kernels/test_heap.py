@@ -33,7 +33,7 @@ def test_the_root_is_the_worst_kept(offered: list[tuple[int, float]], capacity: 
 
 
 @given(st.permutations(range(12)))
-def test_ties_go_to_the_lower_number_whatever_the_order(numbers: list[int]) -> None:
+def test_ties_go_to_the_lower_number_in_any_order(numbers: list[int]) -> None:
     scores, kept, size = keep([(number, 1.0) for number in numbers], 5)
     heap.sort_best_first(scores, kept, size)
     assert kept.tolist() == [0, 1, 2, 3, 4]

@@ -33,7 +33,7 @@ def test_matches_are_the_oracles(data: st.DataObject, vectors: SparseVectors) ->
 
 @pytest.mark.parametrize("per_vector", [3, 200])
 def test_blocks_of_many_components(per_vector: int) -> None:
-    """More than 64 shared components of a block, and own ones, are looked through in several steps."""
+    """More than 64 shared components of a block, or own ones, take several steps."""
     vectors = samples.random_vectors(100, dimension=5000, per_vector=per_vector, seed=2)
     rows = naive.rows(vectors)
     for query in ({4000: 1.0}, {0: 1.0, 4999: 1.0}, {17: 1.0, 2500: 2.0, 1024: 1.0}):

@@ -76,7 +76,7 @@ def test_centroids_become_the_heads_of_their_members_sum(vectors: SparseVectors,
 
 
 @given(samples.sparse_vectors(), st.data())
-def test_gathers_vectors_in_the_order_asked_for(vectors: SparseVectors, data: st.DataObject) -> None:
+def test_gathers_vectors_in_the_given_order(vectors: SparseVectors, data: st.DataObject) -> None:
     chosen = data.draw(st.lists(st.integers(0, len(vectors) - 1)))
     rows = naive.rows(vectors)
     indptr = samples.offsets([len(rows[number]) for number in chosen], np.int64)

@@ -46,7 +46,7 @@ def test_lists_keep_their_heaviest_postings(vectors: SparseVectors, cap: int) ->
 
 
 def test_long_lists_keep_lower_positions_among_equals() -> None:
-    values = np.tile([1.0, 2.0], 100)  # a cap above 32 takes another way to the threshold
+    values = np.tile([1.0, 2.0], 100)  # a cap above 32 finds the threshold by a partition
     vectors = SparseVectors.from_arrays(np.arange(201), np.zeros(200, np.int64), values)
     starts, positions, weights = invert(vectors, no_thresholds(vectors))
     kept = np.zeros(2, np.int64)

@@ -28,7 +28,7 @@ def test_stored_values_are_close_and_never_zero(vectors: SparseVectors) -> None:
     stored = scale * (forward.codes + forward.residuals / 256)
     assert (stored > 0).all()
     error = np.abs(stored - vectors.values)
-    # Half a step, or, for values that would become zero, a whole one.
+    # Half a step, or a whole one for values that would become 0.
     allowed = np.where(vectors.values < scale / 512, scale / 256, scale / 512)
     assert (error <= allowed * (1 + 1e-6)).all()
 
@@ -111,7 +111,7 @@ def test_raised_values_are_those_stored_more_than_twice_as_large(vectors: Sparse
 
 @pytest.mark.parametrize("layout", ["shared", "small"])
 @given(vectors=samples.sparse_vectors(), data=st.data())
-def test_rows_come_in_the_order_asked_for(layout: Layout, vectors: SparseVectors, data: st.DataObject) -> None:
+def test_rows_have_the_given_order(layout: Layout, vectors: SparseVectors, data: st.DataObject) -> None:
     numbers = np.array(data.draw(st.lists(st.integers(0, len(vectors) - 1))), np.uint32)
     rows, storage = [naive.rows(vectors)[number] for number in numbers], LAYOUTS[layout]
     expected = quantize_vectors(

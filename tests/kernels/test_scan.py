@@ -1,4 +1,4 @@
-"""Scoring whatever may be returned finds what bounding all finds, bit for bit."""
+"""A scan of the allowed documents finds the hits of the search by upper bounds, bit for bit."""
 
 import numpy as np
 import pytest

@@ -59,7 +59,7 @@ def test_the_mask_has_the_bits_of_passing_components(
 ) -> None:
     rng = np.random.default_rng(data.draw(st.integers(0, 1000)))
     components = rng.integers(0, np.iinfo(kind).max, 200, kind, endpoint=True)
-    components = np.frombuffer(b"." + components.tobytes(), kind, offset=1)  # as little aligned as Arrow may have it
+    components = np.frombuffer(b"." + components.tobytes(), kind, offset=1)  # the weakest alignment that Arrow allows
     ones = rng.random((128, 8)) < data.draw(st.sampled_from([0, 0.1, 0.5, 1]))
     table = np.packbits(ones, axis=1, bitorder="little").ravel()
     query = rng.choice(components, 10)
@@ -80,11 +80,11 @@ def test_the_mask_reads_nothing_beyond_the_array(form: Form, kind: type[np.unsig
         array = np.frombuffer(pages, kind, mmap.PAGESIZE // np.dtype(kind).itemsize)
         beyond = ctypes.c_void_p(array.ctypes.data + mmap.PAGESIZE)
         libc = ctypes.CDLL(None, use_errno=True)
-        assert libc.mprotect(beyond, ctypes.c_size_t(mmap.PAGESIZE), 0) == 0  # a read there would be fatal
+        assert libc.mprotect(beyond, ctypes.c_size_t(mmap.PAGESIZE), 0) == 0  # reads there end the process
         table = np.full(128, 255, np.uint8)
         for remaining in (1, 31, 63, 64):
             assert MASKS[form](array, len(array) - remaining, remaining, table) == (1 << remaining) - 1
-        short = array[-5:]  # an array of less than a vector
+        short = array[-5:]  # shorter than a vector
         assert MASKS[form](short, 2, 3, table) == 0b111
         del array, short
 
@@ -100,7 +100,7 @@ def test_few_others_pass(form: Form) -> None:
 
 
 def test_the_shuffle_form_compiles_for_arm(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Check Arm's instructions, which is all that other CPUs can show."""
+    """Check Arm's instructions, all that other CPUs can check."""
     monkeypatch.setattr(signature, "ARM", True)
     triple = "aarch64-unknown-linux-gnu"
     module = ir.Module()
@@ -116,4 +116,4 @@ def test_the_shuffle_form_compiles_for_arm(monkeypatch: pytest.MonkeyPatch) -> N
     words = re.findall(r"^\t([a-z]\w*)", assembly, re.MULTILINE)
     assert words.count("tbl") == 16
     assert words.count("addp") == 4
-    assert len(words) < 100  # nothing was taken apart into lanes
+    assert len(words) < 100  # nothing was split into lanes

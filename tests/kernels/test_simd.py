@@ -16,13 +16,13 @@ def zeros_of(word: int) -> int:
 
 
 @numba.njit  # type: ignore[untyped-decorator]
-def add_rows(bounds: Any, start: int, codes: Any, offsets: Any, weights: Any, n_rows: int) -> int:
-    return simd.add_rows(bounds, start, codes, offsets, weights, n_rows)
+def add_rows(sums: Any, start: int, codes: Any, offsets: Any, weights: Any, n_rows: int) -> int:
+    return simd.add_rows(sums, start, codes, offsets, weights, n_rows)
 
 
 @numba.njit  # type: ignore[untyped-decorator]
-def at_least(bounds: Any, start: int, least: int) -> int:
-    return simd.at_least(bounds, start, np.uint16(least))  # type: ignore[arg-type]
+def at_least(sums: Any, start: int, least: int) -> int:
+    return simd.at_least(sums, start, np.uint16(least))  # type: ignore[arg-type]
 
 
 @numba.njit  # type: ignore[untyped-decorator]
@@ -54,7 +54,7 @@ def test_trailing_zeros(form: Callable[..., int], bit: int) -> None:
 
 @forms(add_rows, simd._add_rows_plainly)
 @pytest.mark.parametrize("n_rows", [0, 1, 7])
-def test_rows_are_added_to_one_group_of_bounds(form: Callable[..., int], n_rows: int) -> None:
+def test_rows_are_added_to_one_group_of_sums(form: Callable[..., int], n_rows: int) -> None:
     rng = np.random.default_rng(n_rows)
     codes = rng.integers(0, 256, 2000, np.uint8)
     offsets, weights = rng.integers(0, 1800, 9), rng.integers(0, 1 << 13, 9, np.uint16)
@@ -63,16 +63,16 @@ def test_rows_are_added_to_one_group_of_bounds(form: Callable[..., int], n_rows:
     expected = before.astype(np.int64)
     for offset, weight in zip(offsets[:n_rows].tolist(), weights[:n_rows].tolist(), strict=True):
         expected[64:128] += codes[offset + 64 : offset + 128].astype(np.int64) * weight // 256
-    bounds = before.copy()
-    assert form(bounds, 64, codes, offsets, weights, n_rows) == expected[64:128].max()
-    assert bounds.tolist() == expected.tolist()
+    sums = before.copy()
+    assert form(sums, 64, codes, offsets, weights, n_rows) == expected[64:128].max()
+    assert sums.tolist() == expected.tolist()
 
 
 @forms(at_least, simd._at_least_plainly)
 @pytest.mark.parametrize("least", [0, 1, 500, 32768, 65535])
 def test_a_group_is_compared_to_a_bound(form: Callable[..., int], least: int) -> None:
-    bounds = np.random.default_rng(least).choice(np.array([0, 1, 499, 500, 501, 32768, 65535], np.uint16), 192)
-    assert form(bounds, 64, least) == sum(1 << lane for lane in range(64) if bounds[64 + lane] >= least)
+    sums = np.random.default_rng(least).choice(np.array([0, 1, 499, 500, 501, 32768, 65535], np.uint16), 192)
+    assert form(sums, 64, least) == sum(1 << lane for lane in range(64) if sums[64 + lane] >= least)
 
 
 @forms(reaching, simd._reaching_plainly)

@@ -58,7 +58,7 @@ def test_stored_vectors(vectors: SparseVectors) -> None:
         strict=True,
     ):
         assert row == pytest.approx(expected, rel=1e-6)
-        assert bool(row) == bool(given_row)  # the heaviest always stays
+        assert bool(row) == bool(given_row)  # the heaviest component is kept
     for row, expected in zip(
         naive.rows(stored_vectors(vectors, LAYOUTS["shared"])), naive.stored(naive.rows(vectors)), strict=True
     ):
@@ -66,7 +66,7 @@ def test_stored_vectors(vectors: SparseVectors) -> None:
 
 
 @given(samples.sparse_vectors(max_size=30))
-def test_shared_blocks_are_the_same_but_for_residuals(vectors: SparseVectors) -> None:
+def test_shared_blocks_differ_only_in_residuals(vectors: SparseVectors) -> None:
     whole = share_blocks(forward_of(vectors), vectors.dimension, 1)
     for name, found, expected in zip(Shared._fields, shared_of(vectors), whole, strict=True):
         np.testing.assert_array_equal(found, expected[:0] if name in RESIDUALS else expected, strict=True)
@@ -101,7 +101,7 @@ def test_several_groups_of_blocks(k: int) -> None:
         assert found.counters[2] < found.counters[1] / 2
 
 
-def test_codes_are_known_to_be_exact_whatever_else_there_is() -> None:
+def test_a_layout_without_residuals_has_exact_codes() -> None:
     for rows, whole in (
         ([{0: 1.0}], 0.5),
         ([{0: 1.0}] * 2, 0.5),

@@ -1,4 +1,4 @@
-"""Searches that are stopped: they end early, and leave their workspace as clean as any other."""
+"""Stopped searches end early and leave their workspace clean."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ K = 5
 
 
 class Countdown:
-    """A flag that is set from its so-manieth look on."""
+    """A stop flag that reads as set after the first `looks` reads."""
 
     def __init__(self, looks: int) -> None:
         self.looks = looks
@@ -32,7 +32,7 @@ class Countdown:
 
 
 def search(plan: str, stop: Any) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Return (document numbers, -7 where none were written; arrays that must be all zero)."""
+    """Return the document numbers, -7 where none were written, and arrays that must be all 0."""
     numbers, scores = np.full((len(QUERIES), K), -7), np.zeros((len(QUERIES), K), np.float32)
     csr, least_scores = Queries(*samples.queries(QUERIES)), np.zeros(len(QUERIES), np.float32)
     top = TopK(scores, numbers, np.zeros((len(QUERIES), 4), np.int64))
@@ -78,6 +78,6 @@ def test_wherever_a_search_is_stopped_its_workspace_is_clean(plan: str) -> None:
         left, zeros = search(plan, flag)
         assert not any(array.any() for array in zeros), f"stopped at look {looks}"
         written = (left != -7).all(axis=1)
-        assert (left[written][:-1] == whole[written][:-1]).all()  # queries before the one that was stopped are done
+        assert (left[written][:-1] == whole[written][:-1]).all()  # queries before the stopped one are complete
         looks += 1 + looks // 4
     assert looks > len(QUERIES)

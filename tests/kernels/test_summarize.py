@@ -38,7 +38,7 @@ def cut(vectors: SparseVectors, energy: float) -> Cut:
 
 
 def kept(vectors: SparseVectors, energy: float) -> list[dict[int, int]]:
-    """Component -> code of each document."""
+    """Return each document's codes by component."""
     out = cut(vectors, energy)
     spans = [slice(start, start + count) for start, count in zip(vectors.indptr, out.counts, strict=False)]
     return [dict(zip(out.components[at].tolist(), out.codes[at].tolist(), strict=True)) for at in spans]
@@ -47,7 +47,7 @@ def kept(vectors: SparseVectors, energy: float) -> list[dict[int, int]]:
 def summarized(
     vectors: SparseVectors, lists: Lists, energy: float, rare: float = 0, first: int = 0, last: int | None = None
 ) -> dict[int, Runs]:
-    """List -> component -> (block, code), of the lists that have summaries."""
+    """Return (block, code) by list and component, for lists with summaries."""
     last = vectors.dimension if last is None else last
     room = sum(len(vectors[position][0]) for blocks in lists.values() for block in blocks for position in block)
     out = Inverted(
@@ -84,7 +84,7 @@ def summarized(
 
 @st.composite
 def vectors_in_blocks(draw: st.DrawFn) -> tuple[SparseVectors, Lists]:
-    """Vectors, and blocks of any of them for some components."""
+    """Draw vectors, and blocks of some of them for some components."""
     vectors = draw(samples.sparse_vectors(samples.eighths, max_size=40))
     postings = st.lists(st.integers(0, len(vectors) - 1), min_size=1, unique=True).map(sorted)
     lists = st.dictionaries(st.integers(0, vectors.dimension - 1), postings, max_size=4)

@@ -38,7 +38,7 @@ def test_bounds_are_never_below_a_score(dense: range, vectors: SparseVectors, da
 
 @needs_jit
 def test_bounds_of_several_windows() -> None:
-    """Against sums over all blocks, of codes drawn at random."""
+    """Compare with sums over all blocks, of random codes."""
     rng, dimension, groups = np.random.default_rng(0), 4, BLOCK_WINDOW // GROUP + 3
     n_blocks = groups * GROUP
     blocks = [np.flatnonzero(rng.random(n_blocks) < share) for share in (0.02, 0.0001, 0.0)]
