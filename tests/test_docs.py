@@ -1,6 +1,7 @@
 """Every page works: its commands and programs run in their order, print what it shows, and its links lead somewhere."""
 
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -58,6 +59,18 @@ def slug(heading: str) -> str:
 def test_files_it_names_are_there(page: Path) -> None:
     for path in _PATH.findall(page.read_text(encoding="utf-8")):
         assert (ROOT / path).exists(), path
+
+
+def test_architecture_links_every_room() -> None:
+    linked = set(_LINK.findall((ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    contracts = project["tool"]["importlinter"]["contracts"]
+    (layers,) = (one["layers"] for one in contracts if one.get("containers") == ["seismic"])
+    for room in " ".join(layers).replace("|", " ").split():
+        assert room == "version" or linked & {f"seismic/{room}", f"seismic/{room}.py"}, room
+    for folder in (*(ROOT / "server/seismic_server").iterdir(), *(ROOT / "index_tools/seismic_tools").iterdir()):
+        if (folder / "__init__.py").exists():
+            assert str(folder.relative_to(ROOT)) in linked, folder
 
 
 @pytest.mark.parametrize(("page", "lines"), LONGEST.items())
