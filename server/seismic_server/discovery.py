@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import structlog
 
-from seismic import EncoderError, Index, IndexNotFoundError
+from seismic import EncoderError, Index, StorageError
 from seismic.store.collection import GENERATIONS
 from seismic.store.manifest import FILE_NAME
 from seismic_server.collections.folders import collection_folders
@@ -55,7 +55,7 @@ class Discovery:
         collections = self._service.collections
         try:
             folders = collection_folders(self._service.settings.directory)
-        except (OSError, IndexNotFoundError):  # the directory is being moved, or its disk is gone for a while
+        except StorageError:  # the directory is being moved, or its disk is gone for a while
             return {}
         for name in collections.unavailable.keys() - folders.keys():
             collections.forget(name)

@@ -24,12 +24,16 @@ ENGINE_VARIABLES = frozenset({"SEISMIC_CACHE_DIR", "SEISMIC_ENCODERS", "SEISMIC_
 
 
 INJECTED = re.compile(
-    r"SEISMIC_(?:\w+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)"
+    r"SEISMIC_(?:\w+_)?"
+    r"(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?|ENV_\w+)"
 )
 """Variables that Kubernetes sets for a Service whose name starts with `seismic`, as do Docker's links."""
 
-INJECTED_PORT, ADDRESS = re.compile(r"SEISMIC_(?:\w+_)?PORT"), re.compile(r"(?:tcp|udp|sctp)://")
-"""One more of them, and how its value starts."""
+INJECTED_BY_VALUE = (
+    (re.compile(r"SEISMIC_(?:\w+_)?PORT"), re.compile(r"(?:tcp|udp|sctp)://.*")),
+    (re.compile(r"SEISMIC_(?:\w+_)?NAME"), re.compile(r"/[^/]+/[^/]+")),
+)
+"""More of them, which are known by their value: name and value."""
 
 
 class Settings(BaseSettings):
@@ -200,7 +204,8 @@ def injected_variables() -> list[str]:
     return sorted(
         name
         for name, value in os.environ.items()
-        if INJECTED.fullmatch(name) or (INJECTED_PORT.fullmatch(name) and ADDRESS.match(value))
+        if INJECTED.fullmatch(name)
+        or any(names.fullmatch(name) and values.fullmatch(value) for names, values in INJECTED_BY_VALUE)
     )
 
 

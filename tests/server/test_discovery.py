@@ -9,8 +9,8 @@ import pyarrow as pa
 import pytest
 
 import seismic
-from seismic import Index, SparseVectors
-from seismic_server import discovery
+from seismic import Index, SparseVectors, StorageError
+from seismic_server import Settings, create_app, discovery
 from seismic_server.access.keys import create_key
 from seismic_server.collections import folders
 
@@ -164,10 +164,10 @@ async def test_other_entries_are_ignored(running, tiny, monkeypatch):
     (tiny / "loop").symlink_to(tiny / "loop")
     (tiny / "pipe").touch()
     (tiny / "sealed").mkdir()
-    list_folder = os.listdir
+    list_folder, sealed = os.listdir, {"lost+found", "sealed"}
 
     def refuse(path):  # as for anybody but root
-        if Path(path).name in ("lost+found", "sealed"):
+        if Path(path).name in sealed:
             raise PermissionError(13, "Permission denied", str(path))
         return list_folder(path)
 
@@ -177,6 +177,9 @@ async def test_other_entries_are_ignored(running, tiny, monkeypatch):
         listed = (await client.get("/v1/collections")).json()
     assert [one["name"] for one in listed["collections"]] == ["tiny"]
     assert [one["name"] for one in listed["unavailable"]] == ["sealed"]  # it may be one: named, not fatal
+    sealed.add(tiny.name)
+    with pytest.raises(StorageError, match=f"cannot read {tiny}: Permission denied"):
+        create_app(Settings(directory=tiny))
 
 
 async def test_stray_entries_inside_a_collection_are_ignored(running, tiny):

@@ -118,6 +118,8 @@ SERVICE_LINKS = {  # of Services `seismic` and `seismic-search`, as Kubernetes s
     "SEISMIC_SEARCH_SERVICE_PORT": "80",
     "SEISMIC_SEARCH_PORT": "udp://10.0.0.7:80",
     "SEISMIC_SEARCH_PORT_80_UDP_ADDR": "10.0.0.7",
+    "SEISMIC_NAME": "/web/seismic",  # and Docker's links
+    "SEISMIC_ENV_PATH": "/usr/bin",
 }
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from seismic.errors import IndexNotFoundError
 from seismic.store.collection import CURRENT, generation_names
+from seismic.store.failures import file_errors
 
 IGNORED = frozenset({"lost+found"})
 """Folders that file systems create; hidden ones are ignored as well."""
@@ -14,13 +15,14 @@ def collection_folders(directory: Path) -> dict[str, Path]:
     """Return the collections in a directory, or the directory itself if it is one: name to real folder.
 
     A symbolic link has its own name and the folder it points to now. Everything that cannot be a collection is ignored.
-    Raises IndexNotFoundError if there is no directory.
+    Raises IndexNotFoundError if there is no directory, and StorageError if it cannot be read.
     """
-    if not directory.is_dir():
-        raise IndexNotFoundError(f"{directory}: no such folder, expected a collection or a folder of collections")
+    with file_errors("read", directory):
+        if not directory.is_dir():
+            raise IndexNotFoundError(f"{directory}: no such folder, expected a collection or a folder of collections")
+        entries = sorted(name for name in os.listdir(directory) if not _is_ignored(name))
     if _may_be_collection(directory):
         return {Path(os.path.abspath(directory)).name: directory.resolve()}
-    entries = sorted(entry.name for entry in os.scandir(directory) if not _is_ignored(entry.name))
     return {name: (directory / name).resolve() for name in entries if _may_be_collection(directory / name)}
 
 
