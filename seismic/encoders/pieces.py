@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from seismic.errors import EncoderError, InputError
+from seismic.stop import current
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -55,11 +56,13 @@ class Pieces:
         return [known.get(piece, f"[component {piece}]") for piece in range(dimension or max(known, default=-1) + 1)]
 
     def bare(self, text: str) -> list[int]:
-        """Return all pieces of a text, without special ones."""
+        """Return all pieces of a text, without special ones. Raises StoppedError if the time is up."""
+        current().check()
         return self._tokenizer.encode(_checked(text), add_special_tokens=False).ids
 
     def for_model(self, text: str) -> Cut:
-        """Return the model's input: truncated, with special pieces."""
+        """Return the model's input: truncated, with special pieces. Raises StoppedError if the time is up."""
+        current().check()
         encoding = self._tokenizer.encode(_checked(text), add_special_tokens=False)
         beyond = max(0, len(encoding.ids) - self._room)
         encoding.truncate(self._room)

@@ -19,7 +19,7 @@ from seismic_server.http.errors import HANDLERS
 from seismic_server.http.head import Head
 from seismic_server.http.middleware import BodyLimit, CatchFailures, Deadline, RequestContext
 from seismic_server.openapi import complete_openapi
-from seismic_server.routes import collections, console, count, documents, health, ops, search
+from seismic_server.routes import collections, console, count, docs, documents, health, ops, search
 from seismic_server.service import Service
 from seismic_server.settings import Settings
 
@@ -66,6 +66,7 @@ def _described_api(service: Service, settings: Settings) -> FastAPI:
         title="Seismic",
         description=DESCRIPTION,
         version=seismic.__version__,
+        docs_url=None,  # routes/docs.py has the page; this serves its files
         redoc_url=None,
         redirect_slashes=False,  # a wrong path is a 404, like any other
         middleware=[Middleware(CatchFailures)],  # before Starlette's own answer to failures, which is plain text
@@ -81,6 +82,7 @@ def _described_api(service: Service, settings: Settings) -> FastAPI:
         collections.router,
         health.router,
         console.router,
+        docs.router,
     ):
         api.include_router(router)
     api.mount("/console", console.files)

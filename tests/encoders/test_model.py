@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from onnx import helper
 
 from seismic import DeadlineError, EncoderError, InputError, SparseVectors, StoppedError, encode_texts, load_encoder
+from seismic.encoders.weights import TokenWeights
 from seismic.stop import Stop, stoppable_by, time_limit
 from seismic_tools.dev import convert_model
 from tests.encoders.small import (
@@ -210,3 +211,13 @@ def test_a_decoder_of_its_own_is_used(tmp_path: Path) -> None:
     np.testing.assert_allclose(
         found, np.log1p(np.maximum(logits[::-1] + weights["cls.predictions.bias"], 0)), atol=1e-3
     )
+
+
+def test_splitting_texts_stops_too():
+    pieces, stop = load_encoder("splade-tiny").pieces, Stop()
+    weights = TokenWeights(pieces, np.ones(len(pieces.tokens()), np.float32))
+    stop.set()
+    with stoppable_by(stop):
+        for split in (pieces.bare, pieces.for_model, lambda text: weights([text])):
+            with pytest.raises(StoppedError):
+                split("a.*b" * 1000)

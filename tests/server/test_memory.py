@@ -5,9 +5,12 @@ import errno
 import os
 import resource
 import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import orjson
+import psutil
 import pyarrow as pa
 import pytest
 
@@ -21,7 +24,7 @@ from seismic_server.memory.budget import MemoryBudget, current
 from seismic_server.memory.left import Left, memory_left
 from seismic_server.schemas.search import SearchRequest
 
-from .conftest import PATIENCE
+from .conftest import PATIENCE, Server, start, wait_for
 from .test_problems import problem
 
 pytestmark = pytest.mark.anyio
@@ -266,3 +269,45 @@ async def test_shortages_are_503(running, tiny, monkeypatch, failure, status):
             assert found.type.rpartition(":")[2] in ("overloaded", "too-many-files")
             assert response.headers["retry-after"] == "1"
         assert (await client.post(URL, json=BODY)).status_code == 200
+
+
+def test_under_a_limit_of_memory_the_service_refuses_and_never_dies(tmp_path):
+    count = 2000
+    vectors = SparseVectors.from_dicts([dict.fromkeys(range(200), 1.0 + row) for row in range(count)], dimension=200)
+    documents = pa.table({"id": range(count), "title": ["x" * 20_000] * count})
+    seismic.build(vectors, tmp_path / "served" / "tiny", documents=documents)
+    used = memory_of_a_server(tmp_path)
+    server = start(tmp_path / "served", tmp_path / "log.jsonl", limits={resource.RLIMIT_AS: used + (300 << 20)})
+    try:
+        wait_for(lambda: ready(server))
+        body = {"query": {"indices": [1], "values": [1.0]}, "limit": 1000, "with_vector": True}
+        batches = [{"searches": [body] * many} for many in (2, 3, 20)] + [{"searches": [body | {"explain": True}] * 90}]
+        with ThreadPoolExecutor(12) as clients:
+            statuses = Counter(clients.map(lambda number: post(server, batches[number % 4]), range(60)))
+        assert statuses.keys() <= {200, 422, 503}
+        assert statuses[503] or statuses[422]
+        assert server.process.poll() is None
+        wait_for(lambda: post(server, {"searches": [body | {"limit": 10}]}) == 200)
+    finally:
+        server.process.kill()
+        server.process.wait(PATIENCE)
+
+
+def memory_of_a_server(folder) -> int:
+    """Return the address space of a ready server without a limit."""
+    server = start(folder / "served", folder / "free.jsonl")
+    try:
+        wait_for(lambda: ready(server))
+        return psutil.Process(server.process.pid).memory_info().vms
+    finally:
+        server.process.kill()
+        server.process.wait(PATIENCE)
+
+
+def ready(server: Server) -> bool:
+    assert server.process.poll() is None, server.log_file.read_text()[-3000:]
+    return httpx.get(f"{server.url}/readyz", timeout=PATIENCE).is_success
+
+
+def post(server: Server, body: dict) -> int:
+    return httpx.post(f"{server.url}{URL}/batch", json=body, timeout=PATIENCE).status_code

@@ -1,14 +1,20 @@
 """Every error is a problem document."""
 
+import base64
 import gzip
+import hashlib
 import json
+import re
 from http import HTTPStatus
 from typing import Any
 
 import httpx
 import pytest
 
+from seismic.changes.updates import Writer
+from seismic.errors import IndexNotFoundError, LockedError
 from seismic_server.http.errors import Problem
+from seismic_server.observe.echo import CONTROLS, clip, escaped
 
 URL = "/v1/collections/scifact/search"
 JSON = {"content-type": "application/json"}
@@ -348,3 +354,79 @@ def test_one_wrong_search_of_a_batch_is_named(client):
     found = problem(client.post(url, json={"searches": [{"query": GOOD}] * 257}), 422)
     assert found.detail == "searches: found 257, expected at most 256 (setting max_batch)"
     assert problem(client.post(url, json={"searches": []}), 422).errors[0].pointer == "#/searches"
+
+
+HOSTILE = "\x1b[31m\u202egnp\u2066\x85"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"x" * 200_000: 1},
+        {"query": {"indices": [1], "values": [1], "y" * 200_000: 1}},
+        {"query": GOOD, "filter": {"must": [{"key": "k" * 200_000, "match": {"value": 1}}]}},
+        {"query": GOOD, "with_payload": ["p" * 200_000]},
+        {"query": GOOD, "facets": [{"key": "f" * 200_000}]},
+        {"query": GOOD, "group_by": {"key": "g" * 200_000}},
+        {"query": {"id": "i" * 200_000}},
+        {"query": GOOD, **{f"{number}" * 1000: 1 for number in range(100, 150)}},
+        {"query": GOOD, HOSTILE: 1},
+        {"query": GOOD, "facets": [{"key": HOSTILE}]},
+        {"query": GOOD, "filter": {"must": [{"key": HOSTILE, "match": {"value": 1}}]}},
+        {"query": {"id": HOSTILE}},
+    ],
+)
+def test_what_is_echoed_is_short_and_printable(client, body):
+    response = client.post(URL, json=body)
+    assert response.status_code in (404, 422)
+    found = problem(response, response.status_code)
+    assert len(response.content) < 12_000
+    assert not CONTROLS.search(json.dumps(found.model_dump(), ensure_ascii=False))
+    assert re.search("expected|unknown|found no|missing", found.detail)
+
+
+def test_long_paths_are_clipped(client):
+    response = client.get("/" + "x" * 50_000)
+    assert response.status_code == 404
+    assert len(response.content) < 3_000
+
+
+def test_clipped_text_keeps_its_end():
+    assert clip("abc", 4) == "abc"
+    assert clip("abcdefgh", 4) == "ab ... gh"
+
+
+def test_control_characters_in_logged_json_are_escaped():
+    assert json.loads(escaped('{"a":"\x85\u202eb"}')) == {"a": "\x85\u202eb"}
+    assert not CONTROLS.search(escaped('{"a":"\x85\u202eb"}'))
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("failure", "status", "slug"), [(LockedError, 503, "locked"), (IndexNotFoundError, 404, "no-such-collection")]
+)
+async def test_files_of_the_machine_are_not_named(running, tiny, monkeypatch, failure, status, slug):
+    def refuse(*arguments: Any) -> None:
+        raise failure(f"{tiny}/tiny/LOCK: process 4711 on host mars writes to the collection")
+
+    monkeypatch.setattr(Writer, "append", refuse)
+    async with running(tiny) as client:
+        found = problem(await client.post("/v1/collections/tiny/documents/delete", json={"ids": ["a"]}), status)
+    assert found.type == f"urn:problem-type:seismic:{slug}"
+    assert found.detail == f"{found.title}; the server's log names the files"
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/v1/collections", "/nope", "/docs", "/", "/openapi.json"])
+def test_answers_are_not_sniffed(client, path):
+    assert client.get(path).headers["x-content-type-options"] == "nosniff"
+
+
+def test_the_page_of_the_api_runs_its_own_scripts_only(client):
+    page = client.get("/docs")
+    policy = page.headers["content-security-policy"]
+    assert "frame-ancestors 'none'" in policy
+    (script,) = re.findall("<script>(.*?)</script>", page.text, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'self' 'sha256-{digest}'" in policy
+    for file in re.findall('(?:src|href)="([^"]+)"', page.text):
+        assert client.get(file).status_code == 200, file

@@ -45,10 +45,14 @@ from seismic.errors import (
 from seismic.params import flattened
 from seismic.store.failures import storage_error
 from seismic_server.http.shortage import shortage_of
+from seismic_server.observe.echo import clip, printable
 
 MEDIA_TYPE = "application/problem+json"
 MAX_LISTED = 20
 """Wrong fields that are listed; the rest is counted, because a hostile body can break a rule at every element."""
+
+MOST_OF_FIELD = 200
+"""Characters of a pointer, whose parts are names that the request chose."""
 
 _PARTS = re.compile(r'\w+|"(?:[^"\\]|\\.)*"')
 """The names and numbers of a path such as `filter.must[1]["a b"]`."""
@@ -138,10 +142,13 @@ def problem_response(
         type=f"urn:problem-type:seismic:{kind.slug}" if kind.slug else "about:blank",
         title=kind.title,
         status=kind.status,
-        detail=detail,
-        instance=quote(request.scope["path"], safe="/:"),
+        detail=clip(printable(detail)),
+        instance=clip(quote(request.scope["path"], safe="/:")),
         request_id=request.state.request_id,
-        errors=list(errors),
+        errors=[
+            FieldProblem(pointer=clip(printable(one.pointer), MOST_OF_FIELD), detail=clip(printable(one.detail)))
+            for one in errors
+        ],
     )
     request.state.problem = kind.slug or str(kind.status)
     retry = {} if kind.retry_after is None else {"Retry-After": str(kind.retry_after)}
@@ -182,9 +189,18 @@ async def _on_seismic_error(request: Request, error: Exception) -> Response:
         log.error("request failed", exc_info=error)  # the message names files of this machine
         detail = f"{kind.title}; the server's log names the file under request id {request.state.request_id}"
         return problem_response(request, kind, detail)
+    if isinstance(error, LockedError | IndexNotFoundError) and _names_files(request, error):
+        log.warning("request refused", problem=str(error))
+        return problem_response(request, kind, f"{kind.title}; the server's log names the files")
     if kind.status != 500:
         return error_response(request, error)
     return failure_response(request, error, kind)
+
+
+def _names_files(request: Request, error: SeismicError) -> bool:
+    """Return whether a message names the files of this machine."""
+    directory = request.app.state.service.settings.directory
+    return isinstance(error, LockedError) or str(directory) in str(error) or str(directory.resolve()) in str(error)
 
 
 async def _on_system_error(request: Request, error: Exception) -> Response:
@@ -223,7 +239,7 @@ async def _on_invalid_request(request: Request, error: Exception) -> Response:
         for problem in problems[:MAX_LISTED]
     ]
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    detail = f"{fields[0].pointer}: {fields[0].detail}{more}"
+    detail = f"{clip(fields[0].pointer, MOST_OF_FIELD)}: {fields[0].detail}{more}"
     return problem_response(request, KINDS[InputError], detail, fields)
 
 

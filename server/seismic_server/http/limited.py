@@ -18,9 +18,13 @@ def limited_protocol(head_seconds: float, send_seconds: float, connections: Conn
     """Return `protocol(head_seconds)` with these limits."""
 
     class Limited(protocol(head_seconds)):  # type: ignore[misc]
-        """`_stuck` is the timer of an answer that its client does not read. Most fit the socket's buffer."""
+        """`_stuck` is the timer of an answer that its client does not read. Most fit the socket's buffer.
+
+        `_active`: the request that is answered, where `cycle` is the last one that arrived.
+        """
 
         _stuck: asyncio.TimerHandle | None = None
+        _active: Any = None
         _place: Place = "any"
 
         def connection_made(self, transport: Any) -> None:
@@ -32,6 +36,7 @@ def limited_protocol(head_seconds: float, send_seconds: float, connections: Conn
         def connection_lost(self, exc: Exception | None) -> None:
             connections.leave(self)
             self._unstick()
+            self._disconnect()
             super().connection_lost(exc)
 
         def on_headers_complete(self) -> None:
@@ -53,7 +58,7 @@ def limited_protocol(head_seconds: float, send_seconds: float, connections: Conn
         def pause_writing(self) -> None:
             super().pause_writing()
             connections.waits(self)
-            self._stuck = self.loop.call_later(send_seconds, self.transport.abort)
+            self._stuck = self.loop.call_later(send_seconds, self._abort)
 
         def resume_writing(self) -> None:
             super().resume_writing()
@@ -65,12 +70,26 @@ def limited_protocol(head_seconds: float, send_seconds: float, connections: Conn
             if not self.cycle:
                 self._refuse(TOO_MANY)
             else:
-                self.transport.abort()
+                self._abort()
 
         def end_soon(self) -> None:
             """Close the connection after its next answer."""
             if self.cycle:
                 self.cycle.keep_alive = False
+
+        def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+            self._active = cycle
+            super()._start_asgi_task(cycle, app)
+
+        def _disconnect(self) -> None:
+            """Let the active request end without an answer. uvicorn tells the last one only."""
+            if self._active and not self._active.response_complete:
+                self._active.disconnected = True
+                self._active.message_event.set()
+
+        def _abort(self) -> None:
+            self._disconnect()
+            self.transport.abort()
 
         def _account(self) -> None:
             """Note whether the service or the client has to act next."""

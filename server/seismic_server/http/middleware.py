@@ -14,11 +14,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from seismic.stop import Stop, stoppable_by
 from seismic_server.http.errors import failure_response
 from seismic_server.memory.budget import MemoryBudget
+from seismic_server.observe.echo import clip
 from seismic_server.observe.metrics import Metrics
 from seismic_server.observe.throttle import LogThrottle
 from seismic_server.observe.tracing import Tracer, traced
 
 REQUEST_ID = b"x-request-id"
+NO_SNIFFING = b"x-content-type-options", b"nosniff"
 _SAFE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 
 WATCH_SECONDS = 0.05
@@ -54,7 +56,7 @@ class RequestContext:
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
                 state["status"] = message["status"]
-                message["headers"] = [*message.get("headers", ()), (REQUEST_ID, request_id.encode())]
+                message["headers"] = [*message.get("headers", ()), (REQUEST_ID, request_id.encode()), NO_SNIFFING]
             await send(message)
 
         self.metrics.in_flight.inc()
@@ -77,7 +79,7 @@ class RequestContext:
         self.log.info(
             "request",
             method=scope["method"],
-            path=scope["raw_path"].decode("ascii"),  # still percent-encoded, so without control characters
+            path=clip(scope["raw_path"].decode("ascii")),  # still percent-encoded, so without control characters
             status=state["status"],
             duration_ms=round(seconds * 1000, 3),
             client=client[0] if client else None,

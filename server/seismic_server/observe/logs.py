@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 import structlog
 
+from seismic_server.observe.echo import escaped, printable
 from seismic_server.settings import Settings
 
 
@@ -20,7 +21,7 @@ def configure_logging(settings: Settings) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     last: list[structlog.typing.Processor] = (
-        [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+        [_printable, structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
         if readable
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(_to_json)]
     )
@@ -50,4 +51,9 @@ class _Stderr(structlog.WriteLogger):
 
 
 def _to_json(event: Any, **_: Any) -> str:
-    return orjson.dumps(event, default=repr).decode()
+    return escaped(orjson.dumps(event, default=repr).decode())
+
+
+def _printable(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Replace control characters, of which a terminal would obey some. Tracebacks keep their lines."""
+    return {name: printable(value) if isinstance(value, str) else value for name, value in event.items()}

@@ -10,7 +10,6 @@ from starlette.types import Scope
 FOLDER = Path(__file__).parents[1] / "console"
 SAFE = {
     "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
-    "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-cache",
 }
