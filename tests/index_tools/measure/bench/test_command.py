@@ -108,7 +108,7 @@ def test_bench(source: Path, run: Run, tmp_path: Path) -> None:
     [
         (["--engines", "ours,lucene"], "--engines: found 'lucene', expected some of ours, pyseismic-lsr"),
         (["-k", 0], "-k 0: expected at least 1"),
-        (["-k", 301], "-k 301: expected at most 300, the documents of "),
+        (["-k", 301], "-k 301: expected at most 300, the number of documents in "),
         (["-k", 5, "--queries", "nowhere.parquet"], "nowhere.parquet: no such file or folder"),
     ],
 )

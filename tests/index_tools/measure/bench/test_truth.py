@@ -50,7 +50,7 @@ def test_given_answers_that_do_not_fit(tmp_path: Path) -> None:
     path = tmp_path / "groundtruth.npz"
     assert given_answers(tmp_path, ["a", "b"]) is None
     np.savez(path, query_ids=np.array(["b", "a"]), rows=np.zeros((2, 1)))
-    with pytest.raises(InputError, match="its query_ids are not those of the queries, in their order"):
+    with pytest.raises(InputError, match="query_ids differ from the ids of the queries or their order"):
         given_answers(tmp_path, ["a", "b"])
     np.savez(path, rows=np.zeros((2, 1)))
     with pytest.raises(InputError, match="found rows, expected the arrays rows and query_ids"):
@@ -64,7 +64,7 @@ def test_answers_of_bigann(tmp_path: Path) -> None:
     found = given_answers(tmp_path, ["a", "b"])
     assert found is not None
     np.testing.assert_array_equal(found, numbers)
-    with pytest.raises(InputError, match=r"groundtruth\.gt: answers 2 queries, expected 1"):
+    with pytest.raises(InputError, match=r"groundtruth\.gt: found answers to 2 queries, expected 1"):
         given_answers(tmp_path, ["a"])
 
 
