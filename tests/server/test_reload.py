@@ -1,6 +1,7 @@
 """Generations and changes of other processes are served; damaged ones are not."""
 
 import asyncio
+import shutil
 from pathlib import Path
 
 import httpx
@@ -92,6 +93,21 @@ async def test_a_bad_generation_is_not_served(running, tiny):
         (tiny / "tiny" / "CURRENT").write_text("000001\n")
         await until(client, "generation", "000001")
         assert (await client.get(URL)).json().get("problem") is None
+
+
+async def test_a_log_that_vanished_is_a_problem_and_stops_changes(running, tiny):
+    async with running(tiny, reload_ms=50) as client:
+        for number in range(3):
+            await put(client, {"id": f"e{number}", "indices": [1], "values": [3.0 + number]})
+        before = await found(client)
+        shutil.rmtree(tiny / "tiny" / "log")
+        async with asyncio.timeout(PATIENCE):
+            while (info := (await client.get(URL)).json()).get("problem") is None:
+                await asyncio.sleep(0.02)
+        assert "CorruptIndexError" in info["problem"]
+        assert (await put(client, {"id": "new", "indices": [1], "values": [9.0]})).status_code == 500
+        info = (await client.get(URL)).json()
+        assert (info["sequence"], await found(client)) == (3, before)
 
 
 async def test_many_changes_are_compacted(running, tiny, monkeypatch):

@@ -77,7 +77,7 @@ class Refresher:
         if percent == 0 or (self._compaction and not self._compaction.done()):
             return
         view = self._collection.index.view
-        if view.live and view.changed >= max(LEAST_CHANGES, view.live * percent / 100):
+        if view.changed >= max(LEAST_CHANGES, view.live * percent / 100):
             self._compaction = asyncio.create_task(self._compact())
 
     async def _compact(self) -> None:
@@ -117,5 +117,5 @@ def _stamp(folder: Path, generation: str) -> Any:
         sizes = [segment_path(folder, one).stat().st_size for one in last]
         tuned = profiles_stamp(folder, generation)
         return current.st_ino, current.st_mtime_ns, last, sizes, tuned
-    except OSError as error:  # being replaced, or gone
+    except (OSError, StorageError) as error:  # being replaced, gone, or out of reach
         return str(error)
