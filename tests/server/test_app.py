@@ -265,7 +265,7 @@ async def test_payloads_of_every_column_type(running, tmp_path):
         "time": "12:30:15.250000",
         "moment": "2024-02-29T12:30:15.250000",
         "zoned": "2024-02-29T12:30:15.250000+00:00",
-        "span": "PT1H1S",
+        "span": "PT3601S",
         "price": "1.10",
         "tags": ["a", "b"],
         "nested": {"when": "2024-02-29", "raw": "AA=="},
