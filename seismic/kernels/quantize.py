@@ -51,22 +51,28 @@ def quantize(
 
 
 @jit
-def count_raised(indptr: I64, values: F32, first: int, last: int, tolerated: float) -> tuple[int, int, int]:
-    """Count the values of documents first .. last - 1 that 16 bits store more than twice, and `tolerated`, too large.
+def count_distorted(
+    indptr: I64, values: F32, first: int, last: int, share: float, tolerated: float
+) -> tuple[int, int, int]:
+    """Count the values of documents first .. last - 1 that 16 bits store with an error above `share` and `tolerated`.
 
-    Returns the number of documents that have some, the number of values, and the entry whose value grows most, or -1.
+    `share` is relative to the value, `tolerated` absolute. Returns the number of documents that have some, the number
+    of values, and the entry with the largest error, or -1.
     """
-    documents, raised, worst, most = 0, 0, -1, np.float64(0)
+    documents, distorted, worst, most = 0, 0, -1, np.float64(0)
     for document in range(first, last):
-        largest, before = _largest(values, indptr[document], indptr[document + 1]), raised
-        step = np.float64(largest) / MAX_FINE
-        for entry in range(indptr[document], indptr[document + 1]):
-            if values[entry] < step / 2 and step - values[entry] > tolerated:
-                raised += 1
-                if step - values[entry] > most:
-                    worst, most = entry, step - values[entry]
-        documents += raised > before
-    return documents, raised, worst
+        start, stop, before = indptr[document], indptr[document + 1], distorted
+        step = np.float64(_scale(values, start, stop, _largest(values, start, stop), 0, True)) / 256
+        for entry in range(start, stop):
+            value = np.float64(values[entry])
+            if 2 * share * value < step:  # heavier values are off by half a step at most
+                error = abs(max(np.rint(value / step), 1.0) * step - value)
+                if error > share * value and error > tolerated:
+                    distorted += 1
+                    if error > most:
+                        worst, most = entry, error
+        documents += distorted > before
+    return documents, distorted, worst
 
 
 @jit(inline=True)

@@ -264,6 +264,6 @@ async def test_weights_that_16_bits_cannot_hold_are_reported(running, tiny):
     async with running(tiny) as client:
         documents = {"id": "x", "indices": [0], "values": [1.0]}, {"id": "d", "indices": [0, 1], "values": [1e6, 1.0]}
         (warning,) = (await put(client, *documents)).json()["warnings"]
-        assert warning.startswith("row 1, field 'values': found 1 for component 1 beside 1e+06, expected at least")
+        assert warning.startswith("row 1, field 'values': found 1 for component 1 beside 1e+06, expected weights")
         assert "stored as 15.3186; scale" in warning
         assert (await put(client, documents[0])).json()["warnings"] == []
