@@ -10,13 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from seismic.changes.records import check_delete
+from seismic.conversion.numbers import as_count, as_numbers, as_path
+from seismic.conversion.plain import excerpt
 from seismic.documents.table import check_numbers
-from seismic.encoders import Encoder, encode_texts
+from seismic.encoders import Encoder
 from seismic.errors import ParameterError
 from seismic.filters.language import FilterLike
 from seismic.measure.pseudo_queries import pseudo_queries
 from seismic.params import Profile, SearchParams, Verify, check_verify
-from seismic.query import QueryLike, known_components
+from seismic.query import QueryLike, parse_batch
 from seismic.search.answer import Answer, Hit
 from seismic.search.execute import Arrays
 from seismic.search.request import SearchRequest
@@ -25,11 +27,11 @@ from seismic.search.warm import warm_up
 from seismic.stop import current, time_limit
 from seismic.store.manifest import Manifest
 from seismic.threads import reset_after_fork
-from seismic.vectors import SparseVectors, VectorsLike, as_vectors
+from seismic.vectors import SparseVectors, VectorsLike
 from seismic.view.view import View, open_view
 from seismic.vocabulary import Vocabulary
 
-QueriesLike: TypeAlias = "VectorsLike | list[str]"
+QueriesLike: TypeAlias = "VectorsLike | Sequence[QueryLike]"
 
 _DEFAULTS = SearchParams()
 
@@ -140,10 +142,10 @@ class Index:
     ) -> list[Hit]:
         """Return the k best documents, best first; fewer if fewer share a component with the query.
 
-        `query`: {"indices": [...], "values": [...]}, {"tokens": {token: weight}}, {"text": "..."}, or one row of
-        SparseVectors. `recall` is short for `params=SearchParams(recall=...)`. `filter` restricts the search, in the
-        language of `seismic.filters.language`. Ties are ordered by document number. Raises QueryError, ParameterError,
-        FilterError or EncoderError.
+        `query`: a text, {"indices": [...], "values": [...]}, {"tokens": {token: weight}}, {component: weight}, or one
+        row of SparseVectors, a scipy matrix, a torch tensor or a data frame. `recall` is short for
+        `params=SearchParams(recall=...)`. `filter` restricts the search, in the language of `seismic.filters.language`.
+        Ties are ordered by document number. Raises QueryError, ParameterError, FilterError or EncoderError.
         """
         if filter is None and type(k) is int and k >= 1:
             return self._responder.search(self.view, query, k, _with_recall(params, recall))
@@ -159,8 +161,7 @@ class Index:
         filter: FilterLike | None = None,
     ) -> Answer:
         """Search, and return the plan, its profile, counters, unknown components and warnings with the hits."""
-        if k < 1:
-            raise ParameterError(f"k is {k}, expected at least 1")
+        k = as_count("k", k)
         return self.ask(SearchRequest(query=query, limit=k, params=_with_recall(params, recall), filter=filter))
 
     def ask(self, request: SearchRequest) -> Answer:
@@ -173,7 +174,14 @@ class Index:
         Requests with equal `params`, `limit`, `offset` and `filter` are searched as one batch on up to `threads`
         threads, with the GIL released. Raises QueryError, ParameterError, FilterError or EncoderError.
         """
-        return self._responder.respond(self.view, requests, threads)
+        try:
+            requests = list(requests)
+        except TypeError:
+            raise ParameterError(f"found {excerpt(requests)}, expected a list of SearchRequest") from None
+        for request in requests:
+            if not isinstance(request, SearchRequest):
+                raise ParameterError(f"found {excerpt(request)}, expected a SearchRequest")
+        return self._responder.respond(self.view, requests, as_count("threads", threads))
 
     def search_batch(
         self,
@@ -187,20 +195,17 @@ class Index:
     ) -> Arrays:
         """Return document numbers int64 [n, k] and scores float32 [n, k] of n queries, padded with -1 and 0.
 
-        `queries`: SparseVectors, a scipy CSR matrix, an Arrow table with `indices` and `values`, or a list of texts,
-        which are cut where they are too long. The GIL is released.
+        `queries`: SparseVectors, a scipy matrix, a torch tensor, a table with `indices` and `values`, or a list of
+        queries as `search` takes them. Texts are cut where they are too long. The GIL is released.
         """
-        if threads < 1:
-            raise ParameterError(f"threads is {threads}, expected at least 1")
+        k, threads = as_count("k", k), as_count("threads", threads)
         view = self.view
         params = _with_recall(params, recall)
         choice, scope = view.planner.choose(k, params), self._responder.filters.scope(view, filter)
         if filter is not None:
             choice = choice.under_filter()
         width = min(k, scope.count)
-        if isinstance(queries, list):
-            queries = encode_texts(view.encode_query, queries, threads).vectors
-        vectors = known_components(as_vectors(queries), view.manifest.dimension)
+        vectors = parse_batch(queries, view.manifest.dimension, view.vocabulary, view.encode_query, threads)
         with time_limit(params.timeout_ms):
             found = self._responder.executor.run(view, scope, vectors, width, choice, threads=threads)
         if width == k:
@@ -214,8 +219,13 @@ class Index:
         return self._responder.filters.scope(self.view, filter).count
 
     def document_ids(self, numbers: Iterable[int]) -> list[Any]:
-        """Return the ids (str or int) of document numbers; None for -1."""
-        return self.view.documents.ids(numbers)
+        """Return the ids (str or int) of document numbers; None for -1. Two axes, as `search_batch` returns, make lists
+        of ids. Raises ParameterError for an unknown document number."""
+        documents, wanted = self.view.documents, as_numbers("numbers", numbers)
+        check_numbers(wanted.min(initial=-1), wanted.max(initial=-1), documents.count, least_allowed=-1)
+        if wanted.ndim > 1:
+            return [self.document_ids(row) for row in wanted]
+        return documents.ids(np.atleast_1d(wanted).tolist())
 
     def find(self, ids: Sequence[str] | Sequence[int]) -> npt.NDArray[np.int64]:
         """Return the document numbers of ids, int64 [n], -1 for missing ones. Raises InputError for ids of the wrong
@@ -227,13 +237,13 @@ class Index:
         """Return the payloads of document numbers as dicts. `columns`: None for all. Raises ParameterError for an
         unknown column or document number."""
         current().check()  # payloads of a batch can take longer than its searches
-        return self.view.documents.payloads(numbers, columns)
+        return self.view.documents.payloads(as_numbers("numbers", numbers).ravel().tolist(), columns)
 
     def vectors(self, numbers: npt.ArrayLike) -> SparseVectors:
         """Return the stored vectors of document numbers [n], in their order, with values as stored (16 bits). Raises
         ParameterError for an unknown document number."""
         current().check()
-        view, wanted = self.view, np.asarray(numbers, np.int64)
+        view, wanted = self.view, as_numbers("numbers", numbers).ravel()
         check_numbers(wanted.min(initial=0), wanted.max(initial=-1), view.documents.count)
         return view.vectors(wanted)
 
@@ -244,6 +254,7 @@ class Index:
     def pseudo_queries(self, count: int, seed: int = 0) -> SparseVectors:
         """Make queries from random documents, for measurements without real queries."""
         view = self.view
+        count, seed = as_count("count", count), as_count("seed", seed, 0)
         return pseudo_queries(view.shards, view.manifest.dimension, count, seed)
 
     def warm_up(self, *, changes: bool = False) -> None:
@@ -275,7 +286,9 @@ class Index:
 
 
 def _with_recall(params: SearchParams | None, recall: float | None) -> SearchParams:
-    params = params or _DEFAULTS
+    params = _DEFAULTS if params is None else params
+    if not isinstance(params, SearchParams):
+        raise ParameterError(f"params is {excerpt(params)}, expected SearchParams")
     return params if recall is None else params.replace(recall=recall)
 
 
@@ -287,7 +300,7 @@ def open_index(path: str | Path, *, verify: Verify = "none") -> Index:
     IndexNotFoundError, FormatError, CorruptIndexError or ParameterError.
     """
     check_verify(verify)
-    return Index(open_view(Path(path).absolute(), verify))  # a relative path would not survive a change of directory
+    return Index(open_view(as_path(path).absolute(), verify))  # a relative path would not survive a change of directory
 
 
 def _open_again(path: Path, verify: Verify) -> Index:

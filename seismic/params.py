@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
+import numpy as np
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator, with_config
 from pydantic_core import PydanticCustomError
 
+from seismic.conversion.plain import excerpt
 from seismic.errors import ParameterError
 from seismic.layouts import DEFAULT, Layout
 
@@ -15,7 +17,8 @@ described = with_config(ConfigDict(use_attribute_docstrings=True))
 Verify = Literal["none", "sample", "full"]
 
 AskedPlan = Annotated[
-    Literal["auto", "lists", "exact"], BeforeValidator(lambda plan: "lists" if plan == "blocks" else plan)
+    Literal["auto", "lists", "exact"],
+    BeforeValidator(lambda plan: "lists" if isinstance(plan, str) and plan == "blocks" else plan),
 ]
 """The plan `lists` was once called `blocks`: requests, stored profiles and scripts may still say so."""
 
@@ -23,8 +26,8 @@ AskedPlan = Annotated[
 def check_verify(verify: str) -> None:
     """Raise ParameterError unless `verify` is a level of verification."""
     levels = get_args(Verify)
-    if verify not in levels:
-        raise ParameterError(f"verify is {verify!r}, expected one of {', '.join(levels)}")
+    if not isinstance(verify, str) or verify not in levels:
+        raise ParameterError(f"verify is {excerpt(verify)}, expected one of {', '.join(levels)}")
 
 
 class Params(BaseModel):
@@ -35,6 +38,7 @@ class Params(BaseModel):
     )
 
     def __init__(self, **values: Any) -> None:
+        values = {name: value.item() if isinstance(value, np.generic) else value for name, value in values.items()}
         try:
             super().__init__(**values)
         except ValidationError as error:
@@ -69,7 +73,7 @@ def _line(problem: Mapping[str, Any]) -> str:
         return str(problem["msg"])
     if problem["type"] == "extra_forbidden":
         return f"unknown parameter '{name}'; {problem['ctx']['known']}"
-    return f"parameter '{name}': {problem['msg'].lower()} (found {problem['input']!r})"
+    return f"parameter '{name}': {problem['msg'].lower()} (found {excerpt(problem['input'])})"
 
 
 class BuildParams(Params):

@@ -7,9 +7,12 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from seismic.encoders import Encode
+from seismic.conversion.matrices import is_matrix
+from seismic.conversion.plain import excerpt
+from seismic.conversion.tables import is_table
+from seismic.encoders import Encode, encode_texts
 from seismic.errors import InputError, QueryError, VectorError
-from seismic.vectors import MAX_VALUE, MIN_VALUE, SparseVectors
+from seismic.vectors import MAX_VALUE, MIN_VALUE, SparseVectors, as_vectors, as_weights
 from seismic.vocabulary import Vocabulary
 
 MAX_COMPONENTS = 1 << 15
@@ -20,7 +23,9 @@ QUERY_DIMENSION = 1 << 32
 
 _PLAIN = {"indices", "values"}
 
-QueryLike: TypeAlias = Mapping[str, Any] | SparseVectors
+QueryLike: TypeAlias = str | Mapping[Any, Any] | SparseVectors | Any
+"""A text; {"indices", "values"}, {"tokens"}, {"text"}; a mapping from component to weight; pairs of token or component
+and weight; or one row of anything that `as_vectors` converts."""
 
 
 class Query(NamedTuple):
@@ -44,18 +49,15 @@ def parse_query(
     vocabulary: Vocabulary | None = None,
     encode: Encode | None = None,
 ) -> Query:
-    """Parse {"indices": [...], "values": [...]}, {"tokens": {token: weight}}, {"text": "..."} or one row of
-    SparseVectors. `encode` encodes texts.
+    """Parse a query of any form, see `QueryLike`. `encode` encodes texts.
 
     Components may come in any order. Those beyond `dimension` are unknown rather than wrong, as a newer encoder may
     have more. Raises QueryError for duplicates and for weights outside 1e-15 to 1e15.
     """
-    if isinstance(query, SparseVectors):
-        if len(query) != 1:
-            raise QueryError(f"found {len(query)} vectors, expected one; search_batch takes many")
-        return _from_components(query.components, query.values, dimension)
-    if not isinstance(query, Mapping):
-        raise QueryError(f"found a {type(query).__name__}, expected indices and values, tokens, or text")
+    if isinstance(query, str):
+        return _from_text(query, dimension, encode)
+    if not isinstance(query, Mapping) or is_matrix(query):
+        return _from_other(query, dimension, vocabulary)
     fields = set(query)
     if fields == _PLAIN:
         return _from_components(query["indices"], query["values"], dimension)
@@ -63,8 +65,49 @@ def parse_query(
         return _from_tokens(query["tokens"], dimension, vocabulary)
     if fields == {"text"}:
         return _from_text(query["text"], dimension, encode)
-    found = ", ".join(sorted(map(str, fields))) or "nothing"
-    raise QueryError(f"found {found}, expected either 'indices' and 'values', or 'tokens', or 'text'")
+    if fields and all(isinstance(field, int | np.integer) for field in fields):
+        return _from_components(list(query), list(query.values()), dimension)
+    found = ", ".join(sorted(excerpt(field) if not isinstance(field, str) else field for field in fields))[:100]
+    raise QueryError(f"found {found or 'nothing'}, expected either 'indices' and 'values', or 'tokens', or 'text'")
+
+
+def _from_other(query: Any, dimension: int, vocabulary: Vocabulary | None) -> Query:
+    """Parse pairs, or one row of a matrix or table."""
+    pairs = isinstance(query, list | tuple)
+    try:
+        weights = as_weights(query) if pairs else None
+        if weights:
+            tokens = any(isinstance(key, str) for key in weights)
+            return parse_query({"tokens": weights} if tokens else weights, dimension, vocabulary)
+        if pairs or not (isinstance(query, SparseVectors) or is_matrix(query) or is_table(query)):
+            expected = "a text, indices and values, tokens, or one sparse vector; search_batch takes many"
+            raise QueryError(f"found {excerpt(query)}, expected {expected}")
+        vectors = as_vectors(query)
+    except VectorError as error:
+        raise QueryError(str(error)) from None
+    if len(vectors) != 1:
+        raise QueryError(f"found {len(vectors)} vectors, expected one; search_batch takes many")
+    return _from_components(vectors.components, vectors.values, dimension)
+
+
+def parse_batch(
+    queries: Any, dimension: int, vocabulary: Vocabulary | None, encode: Encode, threads: int = 1
+) -> SparseVectors:
+    """Parse many queries for the kernels: a list of queries of any form, or anything that `as_vectors` converts."""
+    if isinstance(queries, str | Mapping) and not is_matrix(queries):
+        raise QueryError(f"found {excerpt(queries)}, expected a list of queries; search takes one")
+    if not isinstance(queries, list | tuple):
+        return known_components(as_vectors(queries), dimension)
+    if queries and all(isinstance(one, str) for one in queries):
+        return known_components(encode_texts(encode, queries, threads).vectors, dimension)
+    parsed = list(parse_plain(queries, dimension))
+    for row, query in enumerate(queries):
+        if parsed[row] is None:
+            try:
+                parsed[row] = parse_query(query, dimension, vocabulary, encode)
+            except QueryError as error:
+                raise QueryError(f"queries[{row}]: {error}") from None
+    return as_rows([query for query in parsed if query is not None])
 
 
 def parse_plain(queries: Sequence[QueryLike], dimension: int) -> list[Query | None]:
@@ -134,8 +177,8 @@ def _from_tokens(tokens: Any, dimension: int, vocabulary: Vocabulary | None) -> 
         raise QueryError(
             "tokens: this index has no vocabulary; query it by indices and values, or build it with a vocabulary"
         )
-    if not isinstance(tokens, Mapping):
-        raise QueryError(f"tokens: found a {type(tokens).__name__}, expected a mapping from token to weight")
+    if not isinstance(tokens, Mapping) or not all(isinstance(token, str) for token in tokens):
+        raise QueryError(f"tokens: found {excerpt(tokens)}, expected a mapping from token to weight")
     _check_weights(list(tokens.values()))
     components = {token: vocabulary.component(token) for token in tokens}
     unknown = tuple(token for token, component in components.items() if component is None)
@@ -156,6 +199,8 @@ def _from_text(text: Any, dimension: int, encode: Encode | None) -> Query:
 
 def as_rows(queries: Sequence[Query]) -> SparseVectors:
     """Stack queries into the rows of one CSR matrix for the kernels."""
+    if not queries:
+        return SparseVectors.trusted(np.zeros(1), np.zeros(0), np.zeros(0), QUERY_DIMENSION)
     if len(queries) == 1:
         (query,) = queries
         return SparseVectors.trusted(np.array([0, len(query.values)]), query.components, query.values, QUERY_DIMENSION)
@@ -173,7 +218,7 @@ def _check_length(components: int, where: str = "indices") -> None:
 def _flat(field: str, numbers: Any) -> npt.NDArray[Any]:
     try:
         array = np.asarray(numbers)
-    except (ValueError, OverflowError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise QueryError(f"{field}: expected a flat list of numbers ({error})") from None
     if array.ndim != 1:
         raise QueryError(f"{field}: found {array.ndim} axes, expected a flat list of numbers")

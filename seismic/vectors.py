@@ -1,6 +1,6 @@
 """Sparse vectors in CSR form, the engine's only vector format."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
@@ -8,18 +8,43 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from seismic.conversion.csr import (
+    MAX_DIMENSION,
+    MAX_VALUE,
+    MIN_VALUE,
+    check_dimension,
+    check_order,
+    check_shape,
+    check_values,
+    floats,
+    integers,
+    repaired,
+    row_of,
+)
+from seismic.conversion.matrices import is_matrix, to_csr
+from seismic.conversion.plain import excerpt
+from seismic.conversion.tables import TableLike, is_table, to_table
 from seismic.errors import VectorError
 
 if TYPE_CHECKING:
     import scipy.sparse
 
-MAX_DIMENSION = 1 << 32
-"""Largest dimension. Kernels hold a query as one dense row of float32: at most 64 MB."""
+ComponentOf: TypeAlias = Callable[[Any], int | None]
+"""Returns the component of a token."""
 
-MIN_VALUE, MAX_VALUE = np.float32(1e-15), np.float32(1e15)
-"""Allowed values. Their sums and quotients are normal float32 numbers, so kernels do not check."""
+__all__ = [
+    "MAX_DIMENSION",
+    "MAX_VALUE",
+    "MIN_VALUE",
+    "ComponentOf",
+    "SparseVectors",
+    "VectorsLike",
+    "as_vectors",
+    "as_weights",
+]
 
-VectorsLike: TypeAlias = "SparseVectors | scipy.sparse.csr_matrix | scipy.sparse.csr_array | pa.Table | pa.RecordBatch"
+VectorsLike: TypeAlias = "SparseVectors | scipy.sparse.sparray | scipy.sparse.spmatrix | TableLike"
+"""What `as_vectors` converts."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,66 +75,54 @@ class SparseVectors:
         repair: bool = False,
     ) -> Self:
         """Build from a CSR triple. `dimension` defaults to the largest component + 1."""
-        starts = _integers(indptr, "indptr")
-        ids = _integers(components, "indices")
-        weights = _floats(values)
-        _check_shape(starts, ids, weights)
-        width = _check_dimension(starts, ids, dimension)
+        starts = integers(indptr, "indptr")
+        ids = integers(components, "indices")
+        weights = floats(values)
+        check_shape(starts, ids, weights)
+        width = check_dimension(starts, ids, dimension)
         least = np.float32(0) if repair else MIN_VALUE
-        weights = _check_values(starts, weights, least)
+        weights = check_values(starts, weights, least)
         if repair:
-            starts, ids, weights = _repair(starts, ids, weights)
-            _check_values(starts, weights, MIN_VALUE)
-        _check_order(starts, ids)
+            starts, ids, weights = repaired(starts, ids, weights)
+            check_values(starts, weights, MIN_VALUE)
+        check_order(starts, ids)
         return cls.trusted(starts, ids, weights, width)
 
     @classmethod
-    def from_scipy(cls, matrix: "scipy.sparse.csr_matrix | scipy.sparse.csr_array", *, repair: bool = False) -> Self:
-        """Build from a scipy CSR matrix or array [n, dimension]."""
-        if getattr(matrix, "format", None) != "csr":
-            raise VectorError(f"found a {type(matrix).__name__}, expected a scipy CSR matrix; call .tocsr()")
-        return cls.from_arrays(matrix.indptr, matrix.indices, matrix.data, matrix.shape[1], repair=repair)
+    def from_scipy(cls, matrix: Any, *, repair: bool = False) -> Self:
+        """Build from a scipy sparse matrix or array [n, dimension] of any format, or from a torch tensor."""
+        if not is_matrix(matrix):
+            raise VectorError(f"found a {type(matrix).__name__}, expected a scipy sparse matrix or a torch tensor")
+        return cls.from_arrays(*to_csr(matrix), repair=repair)
 
     @classmethod
-    def from_arrow(
-        cls, table: pa.Table | pa.RecordBatch, dimension: int | None = None, *, repair: bool = False
-    ) -> Self:
-        """Build from list columns `indices` (integers) and `values` (floats), one vector per row."""
-        starts, ids = _list_column(table, "indices")
-        value_starts, weights = _list_column(table, "values")
-        if not pa.types.is_integer(ids.type):
-            raise VectorError(f"found lists of {ids.type}, expected lists of integers", field="indices")
-        if not (pa.types.is_floating(weights.type) or pa.types.is_integer(weights.type)):
-            raise VectorError(f"found lists of {weights.type}, expected lists of floats", field="values")
-        lengths, value_lengths = np.diff(starts), np.diff(value_starts)
-        if not np.array_equal(lengths, value_lengths):
-            row = int(np.flatnonzero(lengths != value_lengths)[0])
-            raise VectorError(
-                f"found {lengths[row]} indices and {value_lengths[row]} values, expected equal numbers",
-                row=row,
-            )
-        for column, name in ((ids, "indices"), (weights, "values")):
-            if column.null_count:
-                entry = int(np.flatnonzero(column.is_null().to_numpy(zero_copy_only=False))[0])
-                raise VectorError("found a null in the list", row=_row_of(starts, entry), field=name)
-        return cls.from_arrays(
-            starts,
-            ids.to_numpy(zero_copy_only=False),
-            weights.to_numpy(zero_copy_only=False),
-            dimension,
-            repair=repair,
-        )
+    def from_arrow(cls, table: TableLike, dimension: int | None = None, *, repair: bool = False) -> Self:
+        """Build from list columns `indices` (integers) and `values` (floats), one vector per row.
+
+        `table`: an Arrow table or record batch, a pandas or Polars data frame, or a mapping of both columns.
+        """
+        if not isinstance(table, pa.Table | pa.RecordBatch):
+            table = to_table(table, "vectors")
+        return cls.from_arrays(*_lists(table), dimension, repair=repair)
 
     @classmethod
     def from_dicts(cls, vectors: Sequence[Mapping[int, float]], dimension: int | None = None) -> Self:
         """Build from one mapping of component to value per vector, in any order."""
+        expected = "expected a list of mappings from component to value"
+        try:
+            vectors = list(vectors)
+        except TypeError:
+            raise VectorError(f"found {excerpt(vectors)}, {expected}") from None
+        for row, vector in enumerate(vectors):
+            if not isinstance(vector, Mapping):
+                raise VectorError(f"found {excerpt(vector)}, {expected}", row=row)
         try:
             ordered = [sorted(vector.items()) for vector in vectors]
-        except TypeError as error:
+        except (TypeError, ValueError) as error:
             raise VectorError(f"expected integers ({error})", field="indices") from None
         indptr = np.concatenate([[0], np.cumsum([len(pairs) for pairs in ordered], dtype=np.int64)])
-        components = np.asarray([component for pairs in ordered for component, _ in pairs])
-        values = np.asarray([value for pairs in ordered for _, value in pairs])
+        components = integers([component for pairs in ordered for component, _ in pairs], "indices")
+        values = floats([value for pairs in ordered for _, value in pairs])
         return cls.from_arrays(indptr, components, values, dimension)
 
     @classmethod
@@ -182,13 +195,80 @@ class SparseVectors:
         return f"SparseVectors({len(self)} vectors, {self.nnz} values, dimension {self.dimension})"
 
 
-def as_vectors(vectors: VectorsLike) -> SparseVectors:
-    """Convert a scipy CSR matrix, or an Arrow table with `indices` and `values`, to SparseVectors."""
+def as_vectors(vectors: VectorsLike, component_of: ComponentOf | None = None) -> SparseVectors:
+    """Convert vectors of any kind.
+
+    A scipy sparse matrix or array, a torch tensor or a dense NumPy array [n, dimension]; an Arrow table or a data frame
+    with list columns `indices` and `values`; or a list of vectors, each one of these with one row, a mapping from
+    component to value, pairs of both, or {"indices": [...], "values": [...]}. Components may be in any order; with
+    `component_of` they may be tokens. Raises InputError.
+    """
     if isinstance(vectors, SparseVectors):
         return vectors
-    if isinstance(vectors, pa.Table | pa.RecordBatch):
-        return SparseVectors.from_arrow(vectors)
-    return SparseVectors.from_scipy(vectors)
+    if is_matrix(vectors):
+        return SparseVectors.from_scipy(vectors)
+    if is_table(vectors):
+        return _sorted(*_lists(to_table(vectors, "vectors")))
+    if isinstance(vectors, list | tuple):
+        return SparseVectors.concatenate([_one_vector(one, row, component_of) for row, one in enumerate(vectors)])
+    raise VectorError(
+        f"found a {type(vectors).__name__}, expected SparseVectors, a scipy sparse matrix, a torch tensor, a table "
+        "with the columns 'indices' and 'values', or a list of vectors"
+    )
+
+
+def _one_vector(vector: Any, row: int, component_of: ComponentOf | None) -> SparseVectors:
+    """Convert an element of a list. VectorError names its row."""
+    try:
+        if isinstance(vector, Mapping) and vector.keys() == {"indices", "values"}:
+            components = integers(vector["indices"], "indices")
+            return _sorted(np.array([0, components.size]), components, floats(vector["values"]))
+        weights = as_weights(vector)
+        if weights is not None:
+            return SparseVectors.from_dicts([_by_component(weights, component_of)])
+        if not (isinstance(vector, SparseVectors) or is_matrix(vector)):
+            expected = "a mapping from component to value, a row of a sparse matrix, or 'indices' and 'values'"
+            raise VectorError(f"found {excerpt(vector)}, expected {expected}")
+        converted = as_vectors(vector)
+        if len(converted) != 1:
+            raise VectorError(f"found {len(converted)} vectors, expected one in each element of the list")
+        return converted
+    except VectorError as error:
+        raise VectorError(error.problem, row=row, field=error.field) from None
+
+
+def as_weights(vector: Any) -> Mapping[Any, Any] | None:
+    """Return a mapping, or a list of pairs such as `SparseEncoder.decode` returns, as a mapping from component or token
+    to weight; None for other objects. Raises VectorError if a pair repeats a component."""
+    if isinstance(vector, Mapping):
+        tokens = vector.get("tokens") if len(vector) == 1 else None
+        return tokens if isinstance(tokens, Mapping) else vector
+    if not isinstance(vector, list | tuple) or not all(isinstance(pair, tuple) and len(pair) == 2 for pair in vector):
+        return None
+    weights: dict[Any, Any] = {}
+    for key, weight in vector:
+        if key in weights:
+            raise VectorError(f"found {excerpt(key)} twice, expected each once")
+        weights[key] = weight
+    return weights
+
+
+def _by_component(weights: Mapping[Any, Any], component_of: ComponentOf | None) -> Mapping[int, float]:
+    if not any(isinstance(key, str) for key in weights):
+        return weights
+    if component_of is None:
+        raise VectorError("found tokens, expected components; pass the vocabulary of the tokens", field="indices")
+    unknown = next((key for key in weights if component_of(key) is None), None)
+    if unknown is not None:
+        raise VectorError(f"found {excerpt(unknown)}, expected tokens of the vocabulary", field="indices")
+    return {component_of(key): weight for key, weight in weights.items()}  # type: ignore[misc]
+
+
+def _sorted(starts: npt.NDArray[Any], ids: npt.NDArray[Any], weights: npt.NDArray[Any]) -> SparseVectors:
+    """Sort the components of every row, and check all rules."""
+    check_shape(starts, ids, weights)
+    order = np.lexsort((ids, np.repeat(np.arange(len(starts) - 1), np.diff(starts))))
+    return SparseVectors.from_arrays(starts, ids[order], weights[order])
 
 
 def _frozen(array: npt.NDArray[Any], kind: npt.DTypeLike) -> npt.NDArray[Any]:
@@ -198,108 +278,26 @@ def _frozen(array: npt.NDArray[Any], kind: npt.DTypeLike) -> npt.NDArray[Any]:
     return view
 
 
-def _row_of(indptr: npt.NDArray[np.int64], entry: int) -> int:
-    return int(np.searchsorted(indptr, entry, side="right")) - 1
-
-
-def _integers(array: npt.ArrayLike, field: str) -> npt.NDArray[Any]:
-    result = np.asarray(array)
-    if result.size == 0:
-        return np.zeros(result.shape, np.int64)
-    if result.dtype.kind not in "iu":
-        raise VectorError(f"found {result.dtype} numbers, expected integers", field=field)
-    return result
-
-
-def _floats(array: npt.ArrayLike) -> npt.NDArray[Any]:
-    result = np.asarray(array)
-    if result.size == 0:
-        return np.zeros(result.shape, np.float32)
-    if result.dtype.kind not in "fiu":
-        raise VectorError(f"found {result.dtype} values, expected floats", field="values")
-    return result
-
-
-def _check_shape(starts: npt.NDArray[Any], ids: npt.NDArray[Any], weights: npt.NDArray[Any]) -> None:
-    if starts.ndim != 1 or ids.ndim != 1 or weights.ndim != 1:
-        raise VectorError(f"found arrays of {starts.ndim}, {ids.ndim} and {weights.ndim} axes, expected one axis each")
-    if len(ids) != len(weights):
-        raise VectorError(f"found {len(ids)} indices and {len(weights)} values, expected equal numbers")
-    if len(starts) == 0 or starts[0] != 0 or starts[-1] != len(ids):
-        raise VectorError(f"expected 0 at the start and {len(ids)}, the number of values, at the end", field="indptr")
-    steps = np.diff(starts.astype(np.int64))
-    if (steps < 0).any():
-        raise VectorError("found a decrease", row=int(np.flatnonzero(steps < 0)[0]), field="indptr")
-
-
-def _check_dimension(starts: npt.NDArray[Any], ids: npt.NDArray[Any], dimension: int | None) -> int:
-    if len(ids) and ids.min() < 0:
-        entry = int(np.argmin(ids))
-        problem = f"found component {ids[entry]}, expected components from 0"
-        raise VectorError(problem, row=_row_of(starts, entry), field="indices")
-    largest = int(ids.max()) if len(ids) else -1
-    limit = MAX_DIMENSION if dimension is None else dimension
-    if not 0 <= limit <= MAX_DIMENSION:
-        raise VectorError(f"found dimension {dimension}, expected 0 to {MAX_DIMENSION}")
-    if largest >= limit:
+def _lists(table: pa.Table | pa.RecordBatch) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any], npt.NDArray[Any]]:
+    """Return the CSR triple of the columns `indices` and `values`."""
+    starts, ids = _list_column(table, "indices")
+    value_starts, weights = _list_column(table, "values")
+    if not pa.types.is_integer(ids.type):
+        raise VectorError(f"found lists of {ids.type}, expected lists of integers", field="indices")
+    if not (pa.types.is_floating(weights.type) or pa.types.is_integer(weights.type)):
+        raise VectorError(f"found lists of {weights.type}, expected lists of floats", field="values")
+    lengths, value_lengths = np.diff(starts), np.diff(value_starts)
+    if not np.array_equal(lengths, value_lengths):
+        row = int(np.flatnonzero(lengths != value_lengths)[0])
         raise VectorError(
-            f"found component {largest}, expected components below the dimension {limit}",
-            row=_row_of(starts, int(np.argmax(ids))),
-            field="indices",
+            f"found {lengths[row]} indices and {value_lengths[row]} values, expected equal numbers",
+            row=row,
         )
-    return largest + 1 if dimension is None else dimension
-
-
-def _check_values(starts: npt.NDArray[Any], weights: npt.NDArray[Any], least: np.float32) -> npt.NDArray[np.float32]:
-    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        single = weights.astype(np.float32, copy=False)
-    good = (single >= least) & (single <= MAX_VALUE)  # NaN is neither
-    if not good.all():
-        entry = int(np.flatnonzero(~good)[0])
-        hint = "; repair drops it" if 0 <= weights[entry] < MIN_VALUE else ""
-        raise VectorError(
-            f"found {weights[entry]}, expected {MIN_VALUE:g} to {MAX_VALUE:g}{hint}",
-            row=_row_of(starts, entry),
-            field="values",
-        )
-    return single
-
-
-def _check_order(starts: npt.NDArray[Any], ids: npt.NDArray[Any]) -> None:
-    if len(ids) < 2:
-        return
-    rising = ids[1:] > ids[:-1]
-    first_of_row = np.zeros(len(ids) + 1, bool)
-    first_of_row[starts] = True
-    bad = ~(rising | first_of_row[1:-1])
-    if bad.any():
-        entry = int(np.flatnonzero(bad)[0]) + 1
-        kind = "duplicate component" if ids[entry] == ids[entry - 1] else "component"
-        raise VectorError(
-            f"found {kind} {ids[entry]} after {ids[entry - 1]}, expected strictly ascending components; repair "
-            "sorts them and sums duplicates",
-            row=_row_of(starts, entry),
-            field="indices",
-        )
-
-
-def _repair(
-    starts: npt.NDArray[Any], ids: npt.NDArray[Any], weights: npt.NDArray[np.float32]
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any], npt.NDArray[np.float32]]:
-    """Drop values below MIN_VALUE, sort by (row, component), sum duplicates."""
-    positive = weights >= MIN_VALUE
-    rows = np.repeat(np.arange(len(starts) - 1), np.diff(starts))[positive]
-    ids, weights = ids[positive], weights[positive]
-    order = np.lexsort((ids, rows))
-    rows, ids, weights = rows[order], ids[order], weights[order]
-    first = np.ones(len(ids), bool)
-    first[1:] = (rows[1:] != rows[:-1]) | (ids[1:] != ids[:-1])
-    distinct = np.flatnonzero(first)
-    counts = np.bincount(rows[distinct], minlength=len(starts) - 1)
-    summed = np.add.reduceat(weights, distinct, dtype=np.float64) if len(distinct) else weights
-    with np.errstate(over="ignore"):
-        summed = summed.astype(np.float32)
-    return np.concatenate([[0], np.cumsum(counts)]), ids[distinct], summed
+    for column, name in ((ids, "indices"), (weights, "values")):
+        if column.null_count:
+            entry = int(np.flatnonzero(column.is_null().to_numpy(zero_copy_only=False))[0])
+            raise VectorError("found a null in the list", row=row_of(starts, entry), field=name)
+    return starts, ids.to_numpy(zero_copy_only=False), weights.to_numpy(zero_copy_only=False)
 
 
 def _list_column(table: pa.Table | pa.RecordBatch, name: str) -> tuple[npt.NDArray[np.int64], pa.Array]:
@@ -310,7 +308,9 @@ def _list_column(table: pa.Table | pa.RecordBatch, name: str) -> tuple[npt.NDArr
     if isinstance(column, pa.ChunkedArray):
         column = column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
     kind = column.type
-    if not (pa.types.is_list(kind) or pa.types.is_large_list(kind)):
+    if pa.types.is_fixed_size_list(kind):
+        column = column.cast(pa.large_list(kind.value_type))
+    elif not (pa.types.is_list(kind) or pa.types.is_large_list(kind)):
         raise VectorError(f"found a column of {kind}, expected lists", field=name)
     if column.null_count:
         row = int(np.flatnonzero(column.is_null().to_numpy(zero_copy_only=False))[0])

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Mapping
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import xxhash
 
+from seismic.conversion.plain import excerpt
 from seismic.errors import InputError
 
 
@@ -15,7 +17,9 @@ class Vocabulary:
     """The tokens of all components, by component."""
 
     def __init__(self, tokens: Iterable[str] | pa.Array) -> None:
-        self.tokens = tokens if isinstance(tokens, pa.Array) else pa.array(tokens, pa.string())
+        self.tokens = tokens if isinstance(tokens, pa.Array) else _as_array(tokens)
+        if not (pa.types.is_string(self.tokens.type) or pa.types.is_large_string(self.tokens.type)):
+            raise InputError(f"vocabulary: found {self.tokens.type}, expected text for every component")
         if self.tokens.null_count:
             raise InputError("vocabulary: found a null token, expected text for every component")
 
@@ -57,6 +61,15 @@ class Vocabulary:
 
     def __len__(self) -> int:
         return len(self.tokens)
+
+
+def _as_array(tokens: Any) -> pa.Array:
+    try:
+        if isinstance(tokens, bytes):
+            raise TypeError("one text is no list")
+        return pa.array(list(tokens), pa.string())
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        raise InputError(f"vocabulary: found {excerpt(tokens)}, expected a list of tokens ({error})") from None
 
 
 def inverse_document_frequency(document_frequency: npt.NDArray[np.int64], documents: int) -> npt.NDArray[np.float32]:

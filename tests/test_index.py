@@ -1,14 +1,25 @@
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
+import scipy.sparse
 
 import seismic
-from seismic import BuildParams, Index, IndexNotFoundError, ParameterError, SearchParams, SparseVectors
+from seismic import (
+    BuildParams,
+    Index,
+    IndexNotFoundError,
+    InputError,
+    ParameterError,
+    QueryError,
+    SearchParams,
+    SparseVectors,
+)
 from tests import samples
 
 
@@ -110,3 +121,101 @@ def test_each_search_kernel_is_compiled_once_per_kind_of_index(tmp_path: Path) -
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == ["1 1 1 1 1 1", "1 1 1 1 1 1", "2 2 2 1 1 1"]
+
+
+@pytest.fixture
+def frames(tmp_path: Path) -> Iterator[Index]:
+    table = pa.table(
+        {
+            "id": pa.array(["a", "b", "c"]).dictionary_encode(),
+            "indices": [[1, 0], [1], [2]],
+            "values": [[1.0, 2.0], [3.0], [1.0]],
+            "title": pa.array(["x", None, "z"], pa.string_view()),
+            "tags": pa.array([["p"], [], None], pa.list_(pa.string_view())),
+        }
+    )
+    seismic.build(table, tmp_path / "index", vocabulary=["red", "green", "blue"])
+    with seismic.open(tmp_path / "index") as index:
+        yield index
+
+
+def test_a_table_brings_its_documents(frames: Index) -> None:
+    assert [hit.id for hit in frames.search({1: 1.0})] == ["b", "a"]
+    assert frames.payloads([0, 1, 2]) == [
+        {"title": "x", "tags": ["p"]},
+        {"title": None, "tags": []},
+        {"title": "z", "tags": None},
+    ]
+    rows = [{"id": "b", "indices": [2], "values": [9.0], "title": "new", "tags": None}]
+    path = frames.view.collection
+    seismic.upsert(path, rows)
+    seismic.upsert(path, [[("red", 5.0)]], [{"id": "d", "title": "by token"}])
+    frames.refresh()
+    assert [hit.id for hit in frames.search({2: 1.0})] == ["b", "c"]
+    assert [hit.id for hit in frames.search([("red", 1.0)])] == ["d", "a"]
+    assert frames.payloads(frames.find(["b", "d"])) == [
+        {"title": "new", "tags": None},
+        {"title": "by token", "tags": None},
+    ]
+
+
+def test_documents_without_ids_are_numbered(tmp_path: Path) -> None:
+    table = {"indices": [[0], [1]], "values": [[1.0], [1.0]], "title": ["x", "y"]}
+    seismic.build(pa.table(table), tmp_path / "index")
+    with seismic.open(tmp_path / "index") as index:
+        assert index.document_ids([0, 1]) == [0, 1]
+        assert index.payloads([1]) == [{"title": "y"}]
+
+
+def test_documents_that_come_twice_or_never_are_refused(tmp_path: Path) -> None:
+    table = pa.table({"id": ["a"], "indices": [[0]], "values": [[1.0]], "title": ["x"]})
+    with pytest.raises(
+        InputError, match=r"^vectors: found the columns id, title and separate documents, expected only"
+    ):
+        seismic.build(table, tmp_path / "index", documents={"id": ["b"]})
+    seismic.build(table, tmp_path / "index")
+    with pytest.raises(InputError, match=r"^documents: found none, expected a table with a column 'id'$"):
+        seismic.upsert(tmp_path / "index", [{0: 1.0}])
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {1: 1.0, 7: 1.0},
+        {np.int64(1): np.float32(1)},
+        [("green", 1.0)],
+        [(1, 1.0)],
+        scipy.sparse.coo_array(np.array([0, 1.0])),
+        scipy.sparse.dok_array(np.array([[0, 1.0]])),
+        np.array([0, 1.0, 0]),
+        pa.table({"indices": [[1]], "values": [[1.0]]}),
+    ],
+)
+def test_queries_of_every_kind(frames: Index, query: Any) -> None:
+    assert [hit.id for hit in frames.search(query, np.int64(3), recall=np.float32(1))] == ["b", "a"]
+    numbers, _ = frames.search_batch([query, {"tokens": {"blue": 1.0}}], np.int8(2), threads=np.int64(1))
+    assert frames.document_ids(numbers) == [["b", "a"], ["c", None]]
+
+
+def test_batches_of_queries_name_the_wrong_one(frames: Index) -> None:
+    with pytest.raises(QueryError, match=r"^queries\[1\]: found None, expected a text, indices and values"):
+        frames.search_batch([{1: 1.0}, None])
+    with pytest.raises(QueryError, match="expected a list of queries; search takes one"):
+        frames.search_batch({1: 1.0})
+    numbers, scores = frames.search_batch([])
+    assert (numbers.shape, scores.shape) == ((0, 10), (0, 10))
+
+
+def test_numpy_in_filters(frames: Index) -> None:
+    for ids in (np.array(["a", "c"]), [np.str_("a"), "c"], ("a", "c")):
+        assert frames.count({"must": [{"ids": ids}]}) == 2
+    assert frames.count({"must": [{"key": "title", "match": {"value": np.str_("x")}}]}) == 1
+    assert frames.count({"must": [{"ids": ["a\ud800"]}]}) == 0
+
+
+def test_filters_with_numpy_are_not_mixed_up(tmp_path: Path) -> None:
+    documents = pa.table({"id": [1, 2], "n": [1.0, 5.0]})
+    seismic.build(SparseVectors.from_dicts([{0: 1.0}] * 2), tmp_path / "index", documents=documents)
+    with seismic.open(tmp_path / "index") as index:
+        for bound, count in ((np.int64(5), 1), (np.float64(2.5e-323), 2), (np.uint64(5), 1), (np.int64(1), 2)):
+            assert index.count({"must": [{"key": "n", "range": {"gte": bound}}]}) == count

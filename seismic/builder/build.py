@@ -3,11 +3,11 @@
 import threading
 import warnings
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -18,7 +18,10 @@ from seismic.builder.ranges import Report
 from seismic.builder.resume import Checkpoint, fingerprint
 from seismic.builder.shard import build_shard
 from seismic.components import NARROW_DIMENSION
-from seismic.documents.table import check_documents
+from seismic.conversion.numbers import as_count, as_path
+from seismic.conversion.plain import excerpt
+from seismic.conversion.tables import TableLike
+from seismic.documents.table import check_documents, split_table
 from seismic.encoders import Encoder, EncoderEntry
 from seismic.errors import InputError, ParameterError
 from seismic.layouts import LAYOUTS, LOSSY
@@ -47,6 +50,8 @@ from seismic.weight_range import RangeWarning, range_problem
 COUNTED = 1 << 24
 """Components counted together."""
 
+T = TypeVar("T")
+
 Progress: TypeAlias = Callable[[str, int, int], None]
 """progress(stage, done, total) in documents. Called from any thread, one call at a time."""
 
@@ -55,8 +60,8 @@ def build(
     vectors: VectorsLike,
     out: str | Path,
     *,
-    documents: pa.Table | None = None,
-    vocabulary: Vocabulary | None = None,
+    documents: TableLike | None = None,
+    vocabulary: Vocabulary | Sequence[str] | None = None,
     encoder: Encoder | None = None,
     params: BuildParams | None = None,
     queries: "VectorsLike | None" = None,
@@ -70,11 +75,13 @@ def build(
 ) -> Path:
     """Build an index, publish it as a generation of the collection `out`, and return the generation's folder.
 
-    `vectors`: SparseVectors, a scipy CSR matrix [n, dimension], or an Arrow table with `indices` and `values`.
-    `documents`: a table of n rows with a column `id` (strings or integers, unique) and payload columns; None numbers
-    the documents from 0. `vocabulary`: the tokens of the components, for queries by token. `encoder`: encodes texts of
-    queries, and of documents without vectors; it brings its own vocabulary. `queries`: real queries for measuring which
-    share of the exact answers the layout `small` keeps; None makes them from documents.
+    `vectors`: SparseVectors, a scipy sparse matrix or torch tensor [n, dimension], a table (Arrow, pandas or Polars)
+    with `indices` and `values`, or a list of vectors, which may be token weights if there is a vocabulary.
+    `documents`: a table of n rows with a column `id` (strings or integers, unique) and payload columns. None takes the
+    other columns of the table of vectors, and numbers the documents from 0 if there is no `id`. `vocabulary`: the
+    tokens of the components, for queries by token. `encoder`: encodes texts of queries, and of documents without
+    vectors; it brings its own vocabulary. `queries`: real queries for measuring which share of the exact answers the
+    layout `small` keeps; None makes them from documents.
 
     `shards`: equal ranges of documents. `workers`: threads; the bytes do not depend on them. `memory`: limit of
     anonymous memory in bytes; if needed, shards become smaller and fewer are built at once. `resume`: finished shards
@@ -86,13 +93,20 @@ def build(
     served, and nothing is left behind without `resume`. Warns (RangeWarning) of weights that 16 bits cannot hold beside
     the heaviest one of their document.
     """
-    vectors, params = as_vectors(vectors), params or BuildParams()
-    if problem := range_problem(vectors, params.layout):
-        warnings.warn(problem, RangeWarning, stacklevel=2)
+    out, params = as_path(out), _checked(params, BuildParams, "params") or BuildParams()
+    shards, workers, keep = as_count("shards", shards), as_count("workers", workers), as_count("keep", keep)
+    memory = None if memory is None else as_count("memory", memory)
+    if not (vocabulary is None or isinstance(vocabulary, Vocabulary)):
+        vocabulary = Vocabulary(vocabulary)
+    _checked(encoder, Encoder, "encoder")
     if encoder is not None:
         if vocabulary is not None and not vocabulary.tokens.equals(encoder.vocabulary.tokens):
             raise InputError(f"found another vocabulary than that of encoder '{encoder.name}'; leave it out")
         vocabulary = encoder.vocabulary
+    vectors, documents = split_table(vectors, documents)
+    vectors = as_vectors(vectors, vocabulary.component if vocabulary else None)
+    if problem := range_problem(vectors, params.layout):
+        warnings.warn(problem, RangeWarning, stacklevel=2)
     if vocabulary is not None:
         vocabulary.check_unique()
         if len(vocabulary) < vectors.dimension:
@@ -109,8 +123,7 @@ def build(
         )
     given_queries = None if queries is None else as_vectors(queries)
     table = check_documents(documents, len(vectors))
-    _check_counts(len(vectors), shards, workers)
-    out = Path(out)
+    _check_counts(len(vectors), shards)
     plan = plan_shards(vectors, params, shards, workers, memory)
     identity = fingerprint(vectors, table, params, plan.ranges) if resume else ""
     if resume and not replace and resumed_build(out) == identity:  # killed after it was published
@@ -199,15 +212,19 @@ def _reader_features(params: BuildParams, vectors: SparseVectors) -> list[str]:
     return [*LAYOUTS[params.layout].reader_features, *wide]
 
 
-def _check_counts(documents: int, shards: int, workers: int) -> None:
+def _checked(value: T, kind: type, name: str) -> T:
+    if value is None or isinstance(value, kind):
+        return value
+    raise ParameterError(f"{name} is {excerpt(value)}, expected {kind.__name__}")
+
+
+def _check_counts(documents: int, shards: int) -> None:
     if documents == 0:
         raise InputError("found no vectors, expected at least one document")
     if documents > 1 << 32:
         raise InputError(f"found {documents} documents, expected at most {1 << 32}")
-    if not 1 <= shards <= documents:
+    if shards > documents:
         raise ParameterError(f"shards is {shards}, expected 1 to {documents}, the number of documents")
-    if workers < 1:
-        raise ParameterError(f"workers is {workers}, expected at least 1")
 
 
 def _tell(progress: Progress | None, stage: str, done: int, total: int) -> None:

@@ -179,12 +179,18 @@ def _ids(ids: Sequence[Any], kind: pa.DataType) -> pa.Array:
     """Return the ids as a column of that type. Raises InputError for the first that does not fit."""
     if isinstance(ids, str):  # also a sequence, of one-letter ids
         raise InputError(f"ids: found {reprlib.repr(ids)}, expected a list of ids")
+    try:
+        ids = list(ids)
+    except TypeError:
+        raise InputError(f"ids: found {reprlib.repr(ids)}, expected a list of ids") from None
     wanted, expected = (Integral, "an integer") if pa.types.is_integer(kind) else (str, "a string")
     for one in ids:
         if not (one is None or isinstance(one, wanted)) or isinstance(one, bool):
             raise InputError(f"ids: found {reprlib.repr(one)}, expected {expected}, as ids of this collection are")
     try:
         return pa.array(ids, kind)
+    except UnicodeEncodeError as error:
+        raise InputError(f"ids: found {reprlib.repr(error.object)}, expected valid Unicode") from None
     except (pa.ArrowException, OverflowError):  # of integers
         ends = np.iinfo(kind.to_pandas_dtype())
         beyond = next(one for one in ids if not (one is None or ends.min <= one <= ends.max))

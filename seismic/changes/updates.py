@@ -9,6 +9,9 @@ from typing import Any
 import pyarrow as pa
 
 from seismic.changes.records import Change, Rules, check_delete, check_upsert, encode, rules_of
+from seismic.conversion.numbers import as_path
+from seismic.conversion.tables import TableLike
+from seismic.documents.table import split_table
 from seismic.encoders import Encoder, EncoderEntry
 from seismic.errors import InputError
 from seismic.store.collection import GENERATIONS, current_generation
@@ -26,7 +29,7 @@ from seismic.weight_range import RangeWarning, range_problem
 def upsert(
     path: str | Path,
     vectors: VectorsLike,
-    documents: pa.Table,
+    documents: TableLike | None = None,
     *,
     vocabulary: Vocabulary | None = None,
     encoder: Encoder | None = None,
@@ -34,10 +37,11 @@ def upsert(
     """Insert documents, or replace those with the same id. If one document is invalid, none is written.
 
     `vectors`: as for `build`, with the collection's components. `documents`: a row per vector, with a unique column
-    `id` and payload columns of the collection's types. Missing columns are null; with the column `id` alone, documents
-    keep the payload they have. `vocabulary`, `encoder`: what the vectors were made with; the change is refused if the
-    collection has been rebuilt with another. Returns the sequence of the change. Raises InputError, which names row and
-    field, or StorageError. Warns (RangeWarning) of weights that 16 bits cannot hold beside the heaviest one.
+    `id` and payload columns of the collection's types; None takes the other columns of the table of vectors. Missing
+    columns are null; with the column `id` alone, documents keep the payload they have. `vocabulary`, `encoder`: what
+    the vectors were made with; the change is refused if the collection has been rebuilt with another. Returns the
+    sequence of the change. Raises InputError, which names row and field, or StorageError. Warns (RangeWarning) of
+    weights that 16 bits cannot hold beside the heaviest one.
     """
     return Writer(path).upsert(vectors, documents, vocabulary, encoder.entry if encoder else None)
 
@@ -70,7 +74,7 @@ class Writer:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self._collection = Path(path)
+        self._collection = as_path(path)
         self._open()
 
     def _open(self) -> None:
@@ -88,20 +92,22 @@ class Writer:
     def upsert(
         self,
         vectors: VectorsLike,
-        documents: pa.Table,
+        documents: TableLike | None = None,
         vocabulary: Vocabulary | None = None,
         encoder: EncoderEntry | None = None,
     ) -> int:
         """Insert or replace documents, as the function `upsert` does."""
-        given = as_vectors(vectors)
-        if len(given) == 0:
-            raise InputError("found no vectors, expected at least one document")
-
-        if problem := range_problem(given, self._manifest.layout):
-            warnings.warn(problem, RangeWarning, stacklevel=3)
+        vectors, documents = split_table(vectors, documents)
+        if documents is None:
+            raise InputError("documents: found none, expected a table with a column 'id'")
 
         def check(rules: Rules) -> list[Change]:
             rules.check_origin(vocabulary, encoder)
+            given = as_vectors(vectors, rules.vocabulary.component if rules.vocabulary else None)
+            if len(given) == 0:
+                raise InputError("found no vectors, expected at least one document")
+            if problem := range_problem(given, self._manifest.layout):
+                warnings.warn(problem, RangeWarning, stacklevel=5)
             return [check_upsert(given, documents, rules)]
 
         return self.append(check)

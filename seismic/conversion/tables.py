@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -95,22 +96,37 @@ def _plain_columns(table: pa.Table) -> pa.Table:
     for position, field in enumerate(table.schema):
         plain = _plain(field.type)
         if plain != field.type:
-            column = table.column(position)
-            if pa.types.is_dictionary(field.type) and not pa.types.is_dictionary(plain):
-                column = column.cast(field.type.value_type)
-            table = table.set_column(position, field.with_type(plain), _decoded(column).cast(plain))
+            chunks = [_converted(chunk, plain) for chunk in table.column(position).chunks]
+            table = table.set_column(position, field.with_type(plain), pa.chunked_array(chunks, plain))
     return table
 
 
-def _decoded(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return the column without extension types and run-end encoding on the outermost level."""
-    chunks = column.chunks
-    if isinstance(column.type, pa.BaseExtensionType):
-        chunks = [chunk.storage for chunk in chunks]
-        return pa.chunked_array(chunks, column.type.storage_type)
-    if pa.types.is_run_end_encoded(column.type):
-        return pa.chunked_array([pc.run_end_decode(chunk) for chunk in chunks], column.type.value_type)
-    return column
+def _converted(array: pa.Array, kind: pa.DataType) -> pa.Array:
+    """Convert an array to its plain type. Arrow's casts of list views return arrays with too short buffers."""
+    found = array.type
+    if found == kind:
+        return array
+    if isinstance(found, pa.BaseExtensionType):
+        return _converted(array.storage, kind)
+    if pa.types.is_run_end_encoded(found):
+        return _converted(pc.run_end_decode(array), kind)
+    if pa.types.is_dictionary(found):
+        values = _converted(array.dictionary, kind.value_type)
+        return pa.DictionaryArray.from_arrays(array.indices, values, ordered=kind.ordered)
+    if pa.types.is_struct(found):
+        parts = [_converted(pc.struct_field(array, [number]), field.type) for number, field in enumerate(kind)]
+        return pa.StructArray.from_arrays(parts, fields=list(kind), mask=array.is_null())
+    if pa.types.is_fixed_size_list(found):
+        values = array.values.slice(array.offset * kind.list_size, len(array) * kind.list_size)
+        return pa.FixedSizeListArray.from_arrays(_converted(values, kind.value_type), type=kind, mask=array.is_null())
+    if pa.types.is_nested(found):
+        ends = np.cumsum(pc.fill_null(pc.list_value_length(array), 0).to_numpy(), dtype=np.int64)
+        values = _converted(pc.list_flatten(array), kind.value_type)
+        large = pa.types.is_large_list(kind)
+        offsets = pa.array(np.concatenate([[0], ends]), pa.int64() if large else pa.int32())
+        make = pa.LargeListArray if large else pa.ListArray
+        return make.from_arrays(offsets, values, type=kind, mask=array.is_null())
+    return array.cast(kind)
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:

@@ -1,20 +1,24 @@
 """Check incoming documents, and read stored ones from documents.arrow by document number."""
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from seismic.conversion.tables import TableLike, to_table
+from seismic.conversion.plain import excerpt
+from seismic.conversion.tables import TableLike, is_table, to_table
 from seismic.documents.ids import find_repeat
 from seismic.documents.values import reader_of
 from seismic.errors import InputError, ParameterError
 from seismic.stop import current
+from seismic.vectors import VectorsLike
 
 ROWS_PER_CHECK = 64
 """Rows read between two looks at the deadline."""
+
+VECTOR_COLUMNS = {"indices", "values"}
 
 FEW_ROWS = 16
 """Up to this many rows, reading one by one is faster than array operations."""
@@ -72,12 +76,15 @@ class Documents:
         Raises ParameterError for an unknown column or number.
         """
         numbers = list(numbers)
+        if not (columns is None or isinstance(columns, list | tuple | set | frozenset)):
+            raise ParameterError(f"columns is {excerpt(columns)}, expected a list of column names")
         check_numbers(min(numbers, default=0), max(numbers, default=-1), self.count)
         names = self.columns if columns is None else list(columns)
         for name in names:
-            if name not in self.columns:
+            if not isinstance(name, str) or name not in self.columns:
                 known = ", ".join(self.columns) or "no payload columns"
-                raise ParameterError(f"unknown payload column '{name}'; this collection has {known}")
+                shown = f"'{name}'" if isinstance(name, str) else excerpt(name)
+                raise ParameterError(f"unknown payload column {shown}; this collection has {known}")
         rows = []
         for at, number in enumerate(numbers):
             if at % ROWS_PER_CHECK == 0:
@@ -95,11 +102,38 @@ class Documents:
         return {name: self._read[name](self._batches[batch].column(name)[row]) for name in names}
 
 
-def check_numbers(least: int, largest: int, count: int) -> None:
+def check_numbers(least: int, largest: int, count: int, least_allowed: int = 0) -> None:
     """Raise ParameterError unless `least` and `largest` are document numbers of `count` documents."""
-    if least < 0 or largest >= count:
-        wrong = least if least < 0 else largest
-        raise ParameterError(f"found document number {wrong}, expected 0 to {count - 1}")
+    if least < least_allowed or largest >= count:
+        wrong = least if least < least_allowed else largest
+        raise ParameterError(f"found document number {wrong}, expected {least_allowed} to {count - 1}")
+
+
+def split_table(vectors: VectorsLike, documents: TableLike | None) -> tuple[VectorsLike, TableLike | None]:
+    """Separate the vectors of a table from its other columns, which are the documents; number those without `id`.
+
+    A list of mappings with `indices`, `values` and other keys is a table, too. Raises InputError if the documents come
+    twice.
+    """
+    if not is_table(vectors):
+        rows = isinstance(vectors, list | tuple) and bool(vectors) and all(map(_has_document, vectors))
+        if not rows:
+            return vectors, documents
+    table = to_table(vectors, "vectors")
+    names = [name for name in table.column_names if name not in VECTOR_COLUMNS]
+    if not names or not set(table.column_names) >= VECTOR_COLUMNS:
+        return table, documents
+    if documents is not None:
+        found = ", ".join(names)
+        raise InputError(f"vectors: found the columns {found} and separate documents, expected only one of both")
+    columns = table.select(names)
+    if "id" not in names:
+        columns = columns.add_column(0, "id", pa.array(np.arange(len(table))))
+    return table.select(sorted(VECTOR_COLUMNS)), columns
+
+
+def _has_document(row: Any) -> bool:
+    return isinstance(row, Mapping) and row.keys() > VECTOR_COLUMNS
 
 
 def check_documents(documents: TableLike | None, count: int) -> pa.Table:

@@ -13,6 +13,7 @@ from typing import Annotated
 import xxhash
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from seismic.conversion.plain import excerpt
 from seismic.encoders.base import Encoder, EncoderEntry
 from seismic.encoders.encoded import Encode, Encoded
 from seismic.encoders.model import MaskedLanguageModel
@@ -54,6 +55,8 @@ def load_encoder(name: str) -> Encoder:
     `name`: `splade-tiny`, the name of a folder in one of the folders listed in SEISMIC_ENCODERS, or a path, which has
     a slash.
     """
+    if not isinstance(name, str) or "\0" in name:
+        raise EncoderError(f"found {excerpt(name)}, expected the name of an encoder or a path with a slash")
     folder = _find(name)
     with _loading:  # one at a time, since models are large
         if folder not in _loaded:

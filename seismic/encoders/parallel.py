@@ -4,7 +4,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from seismic.conversion.numbers import as_count
+from seismic.conversion.plain import excerpt
 from seismic.encoders.encoded import Encode, Encoded
+from seismic.errors import InputError
 from seismic.threads import even_ranges, in_order
 from seismic.vectors import SparseVectors
 
@@ -19,6 +22,13 @@ def encode_texts(
 
     `done` is called with the number of texts after each task.
     """
+    try:
+        if isinstance(texts, str):
+            raise TypeError("one text is no list")
+        texts = list(texts)
+    except TypeError:
+        raise InputError(f"found {excerpt(texts)}, expected a list of texts") from None
+    threads = as_count("threads", threads)
     spans = even_ranges(len(texts), -(-len(texts) // PART)) if len(texts) else []
     parts = []
     for part in in_order(lambda span: encode(texts[slice(*span)]), spans, threads):

@@ -58,7 +58,7 @@ def _condition(condition: Condition, columns: Columns, path: str) -> Predicate:
             if condition.ids and type(first := condition.ids[0]) is not kind:  # the others are of the same type
                 problem = f"found {reprlib.repr(first)}, expected {_NAMES[kind]}, the type of this collection's ids"
                 raise FilterError(problem, f"{path}.ids[0]")
-            return HasIds(frozenset(condition.ids))
+            return HasIds(frozenset(_encodable(condition.ids)))
 
 
 def _column(key: str, columns: Columns, path: str) -> Column:
@@ -80,7 +80,25 @@ def _match(condition: Match, column: Column, path: str) -> Predicate:
     if column.storage is not None:  # an integer outside the column's type matches nothing
         smallest, largest = column.ends
         values = [value for value in values if smallest <= value <= largest]
+    values = _encodable(values)
     return OneOf(condition.key, column.element, frozenset(values)) if values else NOTHING
+
+
+def _encodable(values: Sequence[Anything]) -> Sequence[Anything]:
+    """Return the values without texts that are no valid Unicode. No column stores them, and Arrow raises an error."""
+    try:
+        "".join(value for value in values if isinstance(value, str)).encode()
+    except UnicodeEncodeError:
+        return [value for value in values if _is_valid(value)]
+    return values
+
+
+def _is_valid(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _range(condition: InRange, column: Column, path: str) -> Predicate:

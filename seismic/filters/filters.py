@@ -4,6 +4,7 @@ import marshal
 from typing import TypeAlias
 from weakref import WeakKeyDictionary
 
+from seismic.conversion.numbers import as_plain
 from seismic.filters.bind import Columns, bind
 from seismic.filters.bits import Bits, count_documents
 from seismic.filters.cache import Cache
@@ -51,6 +52,8 @@ class Filters:
     def _predicate(self, view: View, wanted: FilterLike) -> Predicate:
         """Return the predicate of a filter. Those of dicts are cached, since parsing is as slow as evaluation."""
         generation = view.base[0].address
+        if type(wanted) is dict:
+            wanted = as_plain(wanted)  # marshal writes NumPy's scalars as mere bytes
 
         def make() -> Predicate:
             columns = self._columns.get(generation) or columns_of(view.rules.schema)

@@ -27,6 +27,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from seismic.conversion.numbers import as_plain
 from seismic.errors import FilterError
 
 MAX_DEPTH = 8
@@ -259,7 +260,7 @@ def parse_filter(content: FilterLike) -> Filter:
     if isinstance(content, Filter):
         return content
     try:
-        return _ADAPTER.validate_python(dict(content) if isinstance(content, Mapping) else content)
+        return _ADAPTER.validate_python(as_plain(content))
     except ValidationError as error:
         first, *more = error.errors()
         raise _explain(content, first, len(more)) from None

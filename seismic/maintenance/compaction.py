@@ -13,6 +13,7 @@ from seismic.builder.memory import memory_limit
 from seismic.builder.plan import ShardPlan, plan_shards
 from seismic.builder.spool import Spool
 from seismic.components import component_dtype
+from seismic.conversion.numbers import as_path
 from seismic.errors import ParameterError
 from seismic.store.collection import GENERATIONS
 from seismic.store.garbage import STAGING
@@ -46,7 +47,7 @@ def compact(
 
     Raises LockedError if another writer is active, CorruptIndexError for damage, or another StorageError.
     """
-    collection = Path(path)
+    collection = as_path(path)
     if not _has_changes(open_view(collection)):
         return None
     with staging(collection, replace=True, keep=keep, what="compaction") as (folder, generation):

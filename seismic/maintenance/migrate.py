@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
+from seismic.conversion.numbers import as_path
 from seismic.errors import CorruptIndexError, FormatError
 from seismic.store.collection import GENERATIONS, current_generation
 from seismic.store.failures import read_error
@@ -31,7 +32,7 @@ def migrate(path: str | Path, *, keep: int = KEEP) -> Path | None:
     The old generation remains for a rollback with the release that reads it. Raises FormatError if no migration leads
     from its format to this one, or another StorageError.
     """
-    collection = Path(path)
+    collection = as_path(path)
     folder = collection / GENERATIONS / current_generation(collection)
     steps = path_from(format_of(folder))
     if not steps:

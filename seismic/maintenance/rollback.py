@@ -4,6 +4,7 @@ from pathlib import Path
 
 from seismic.changes.records import decode
 from seismic.changes.updates import read_rules
+from seismic.conversion.numbers import as_path
 from seismic.errors import InputError, StorageError
 from seismic.store.collection import GENERATIONS, generation_folder
 from seismic.store.history import previous_generation
@@ -20,8 +21,8 @@ def rollback(path: str | Path, generation: str | None = None) -> str:
     Verifies it in full first. If it is damaged, or later changes do not fit it, raises StorageError and keeps the
     current generation. A running build does not block a rollback; its generation is served when it ends.
     """
-    collection = Path(path)
-    name = generation_folder(collection, generation).name if generation else previous_generation(collection)
+    collection = as_path(path)
+    name = previous_generation(collection) if generation is None else generation_folder(collection, generation).name
     damages = [one for one in verify(collection, generation=name).damages if not one.file.startswith(PROFILES)]
     if damages:  # damaged profiles only make searches exact
         raise StorageError(

@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 import xxhash
 
+from seismic.conversion.numbers import as_path
 from seismic.errors import CorruptIndexError, LockedError
 from seismic.maintenance.compaction import compact
 from seismic.store.archive import Member, extract_archive, write_archive
@@ -35,10 +36,11 @@ def create_snapshot(path: str | Path, file: str | Path, *, compress: bool = Fals
     `compress`: with zstd. Writers may continue meanwhile. Every file is checked against its hash as it is read. Raises
     OutputExistsError, IndexNotFoundError, CorruptIndexError or another StorageError, and then leaves no file.
     """
+    file = as_path(file)
     with ExitStack() as held:
-        write_archive(Path(file), _members(Path(path), held), compress=compress)
+        write_archive(file, _members(as_path(path), held), compress=compress)
     with file_errors("read", file):
-        return Path(file).stat().st_size
+        return file.stat().st_size
 
 
 def restore_snapshot(file: str | Path, path: str | Path, *, keep: int = KEEP) -> Path:
@@ -48,10 +50,10 @@ def restore_snapshot(file: str | Path, path: str | Path, *, keep: int = KEEP) ->
     CorruptIndexError if the file is not a complete snapshot, FormatError, LockedError or another StorageError, and then
     leaves nothing behind.
     """
-    out = Path(path)
+    out = as_path(path)
     with ExitStack() as published, staging(out, replace=True, keep=keep, what="restore") as (folder, generation):
         with tempfile.TemporaryDirectory(dir=out / GENERATIONS, prefix=STAGING) as scratch:
-            for inner in _unpacked(Path(file), Path(scratch)).iterdir():
+            for inner in _unpacked(as_path(file), Path(scratch)).iterdir():
                 inner.rename(folder / inner.name)
         manifest = read_manifest(folder).model_copy(
             update={"generation": generation, "sequence": void_changes(out, published)}

@@ -45,6 +45,6 @@ def generation_folder(collection: Path, name: str) -> Path:
     """Return the folder of a generation; "3" means "000003". Raises IndexNotFoundError."""
     names = generation_names(collection)
     for found in names:
-        if name.isdecimal() and int(found) == int(name):
+        if isinstance(name, str) and name.isdecimal() and found.lstrip("0") == name.lstrip("0"):
             return collection / GENERATIONS / found
     raise IndexNotFoundError(f"{collection}: found no generation {name!r}; there are {', '.join(names) or 'none'}")

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from seismic.conversion.numbers import as_path
 from seismic.errors import IndexNotFoundError, ParameterError, StorageError
 from seismic.store.collection import GENERATIONS, current_generation, generation_names
 from seismic.store.failures import file_errors
@@ -29,7 +30,7 @@ class GenerationInfo:
 
 def generations(path: str | Path) -> list[GenerationInfo]:
     """Return the generations of the collection at `path`, oldest first. Raises IndexNotFoundError if there are none."""
-    collection = Path(path)
+    collection = as_path(path)
     names = generation_names(collection)
     try:
         current = current_generation(collection)
@@ -57,7 +58,7 @@ def collect_garbage(path: str | Path, *, keep: int = KEEP) -> list[str]:
     """
     if keep < 1:
         raise ParameterError(f"keep is {keep}, expected at least 1, the served generation")
-    collection = Path(path)
+    collection = as_path(path)
     current_generation(collection)
     with writing(collection, "garbage collection"), file_errors("write", collection):
         removed = [*remove_leftovers(collection), *remove_old(collection, keep)]

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from seismic.conversion.numbers import as_path
 from seismic.errors import CorruptIndexError, FormatError
 from seismic.kernels.constants import BLOCK
 from seismic.params import Verify, check_verify
@@ -45,8 +46,9 @@ def verify(path: str | Path, *, generation: str | None = None, verify: Verify = 
     check, and ParameterError.
     """
     check_verify(verify)
-    with file_errors("read", path):
-        return _verify(Path(path), generation, verify)
+    collection = as_path(path)
+    with file_errors("read", collection):
+        return _verify(collection, generation, verify)
 
 
 def _verify(collection: Path, generation: str | None, verify: Verify) -> Verification:

@@ -55,6 +55,13 @@ def test_mappings_and_lists_are_tables_only_where_documents_are_meant() -> None:
         (pa.array([["a"], None], pa.list_(pa.string_view())), pa.list_(pa.large_string())),
         (pa.array([[1], None], pa.list_view(pa.int32())), pa.list_(pa.int32())),
         (pa.array([[1], None], pa.large_list_view(pa.int32())), pa.large_list(pa.int32())),
+        (pa.array([[1, 4], [], None, [0, 2, 4]], pa.list_view(pa.int8())), pa.list_(pa.int8())),
+        (pa.array([[1, 4], [], None, [0, 2, 4]], pa.list_view(pa.int8())).slice(1), pa.list_(pa.int8())),
+        (
+            pa.array([[["a"], None], None, [[]]], pa.list_(pa.list_view(pa.string_view()))),
+            pa.list_(pa.list_(pa.large_string())),
+        ),
+        (pa.array([["a", None], None], pa.list_(pa.string_view(), 2)).slice(1), pa.list_(pa.large_string(), 2)),
         (pa.array([[1, 2], None], pa.list_(pa.int8(), 2)), pa.list_(pa.int8(), 2)),
         (pa.array([{"a": "x"}, None], pa.struct([("a", pa.string_view())])), pa.struct([("a", pa.large_string())])),
         (pa.array(["a", None]).dictionary_encode(), pa.dictionary(pa.int32(), pa.string())),
@@ -64,6 +71,7 @@ def test_mappings_and_lists_are_tables_only_where_documents_are_meant() -> None:
 )
 def test_types_become_plain(column: pa.Array, expected: pa.DataType) -> None:
     table = to_table(pa.table({"c": column}), "documents")
+    table.validate(full=True)
     assert table.schema.field("c").type == expected
     if not isinstance(column.type, pa.BaseExtensionType):
         assert table["c"].to_pylist() == column.to_pylist()
