@@ -18,6 +18,7 @@ from seismic_server.access.admission import AdmissionControl
 from seismic_server.access.auth import check, collection_of, reads, secret_of
 from seismic_server.access.keys import Keyring, create_key, read_keys, revoke_key
 from seismic_server.access.limits import Rates
+from seismic_server.memory.budget import MemoryBudget
 from seismic_server.observe.metrics import Metrics
 from seismic_server.pool import SearchPool
 from seismic_server.process.keys.commands import cli
@@ -224,7 +225,8 @@ async def test_a_revoked_key_is_refused_soon(running, tiny, file, monkeypatch):
 
 def test_paths_below_a_proxy(file):
     create_key(file, "one", "read-only")
-    admission = AdmissionControl(Keyring(file), Rates(0, 1), SearchPool(1, 0, Metrics()))
+    pool, memory = SearchPool(1, 0, Metrics()), MemoryBudget(1 << 30)
+    admission = AdmissionControl(Keyring(file), Rates(0, 1), pool, memory)
     scope = {"method": "GET", "headers": [], "root_path": "/search"}
     assert admission.admit(scope | {"path": "/search/healthz"}) is None
     with pytest.raises(UnauthorizedError):
