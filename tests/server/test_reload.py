@@ -200,3 +200,22 @@ async def test_writes_warn_while_they_cannot_be_searched(running, tiny, monkeypa
                 assert "secret" not in warning
         answer = (await client.put(url, json=documents)).json()
         assert answer["warnings"] == []
+
+
+@pytest.mark.parametrize("failure", [MemoryError(), OSError(24, "Too many open files")], ids=["memory", "files"])
+async def test_a_shortage_during_a_refresh_is_no_end(running, tiny, monkeypatch, failure):
+    monkeypatch.setattr(reload, "SHORT_SECONDS", 0.01)
+    refresh, failed = Index.refresh, []
+
+    def fail_once(index: Index) -> bool:
+        if index.sequence == 0 and len(failed) < 3:
+            failed.append(index)
+            raise failure
+        return refresh(index)
+
+    async with running(tiny, reload_ms=20) as client:
+        monkeypatch.setattr(Index, "refresh", fail_once)
+        seismic.delete(tiny / "tiny", ["a"])
+        assert (await until(client, "sequence", 1)).get("problem") is None
+        assert await found(client) == [("b", 1.0)]
+    assert len(failed) == 3

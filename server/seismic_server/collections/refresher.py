@@ -8,6 +8,7 @@ from typing import Any
 import structlog
 
 from seismic import StorageError
+from seismic.errors import TooManyFilesError
 from seismic.store.collection import CURRENT
 from seismic.store.log import segment_path, segments
 from seismic.store.profiles import profiles_stamp
@@ -20,6 +21,9 @@ log = structlog.get_logger("server")
 
 LEAST_CHANGES = 1000
 """Fewest changed documents that are worth a compaction process."""
+
+SHORT_SECONDS = 5.0
+"""Pause after a refresh for which memory or descriptors were short."""
 
 RETRY_SECONDS = 60.0
 """Pause after a failed compaction; another writer may hold the lock for long."""
@@ -38,6 +42,7 @@ class Refresher:
         self._folder = collection.index.view.collection
         self._retired = False
         self._seen: Any = None
+        self._short = False
         self._compaction: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
@@ -46,16 +51,20 @@ class Refresher:
             await asyncio.sleep(self._settings.reload_ms / 1000)
             if (stamp := _stamp(self._folder, self._collection.index.generation)) != self._seen:
                 await self._threads.run(self.refresh)
-                self._seen = stamp  # from before the refresh, so that later changes are not missed
+                if self._short:
+                    await asyncio.sleep(SHORT_SECONDS)
+                else:
+                    self._seen = stamp  # from before the refresh, so that later changes are not missed
             self._compact_if_due()
 
     def refresh(self) -> bool:
         """Switch to the newest generation and changes, and return whether that worked. Blocks."""
         collection, index = self._collection, self._collection.index
-        before = index.generation
+        before, self._short = index.generation, False
         try:
             changed = index.refresh()
-        except StorageError as error:
+        except (StorageError, OSError, MemoryError) as error:
+            self._short = isinstance(error, OSError | MemoryError | TooManyFilesError)
             collection.problem = (
                 f"cannot serve a newer generation or change ({type(error).__name__}; the server's log has the cause); "
                 f"generation {before} is served up to change {index.sequence}"
@@ -82,9 +91,13 @@ class Refresher:
 
     async def _compact(self) -> None:
         """Compact in a separate process, which returns its memory and leaves the interpreter to searches."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "seismic.maintenance.compaction", str(self._folder), stderr=asyncio.subprocess.PIPE
-        )
+        command = (sys.executable, "-m", "seismic.maintenance.compaction", str(self._folder))
+        try:
+            process = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.PIPE)
+        except OSError as error:  # no memory, process or descriptor for it
+            log.warning("compaction failed", collection=self._collection.index.name, reason=str(error))
+            await asyncio.sleep(RETRY_SECONDS)
+            return
         try:
             _, errors = await process.communicate()
         finally:
