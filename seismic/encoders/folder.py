@@ -8,15 +8,16 @@ import threading
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal, Self
 
 import xxhash
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
 from seismic.conversion.plain import excerpt
 from seismic.encoders.base import Encoder, EncoderEntry
 from seismic.encoders.encoded import Encode, Encoded
-from seismic.encoders.model import MaskedLanguageModel
+from seismic.encoders.model import Activation, MaskedLanguageModel
 from seismic.encoders.pieces import Pieces
 from seismic.encoders.weights import TokenWeights, read_weights
 from seismic.errors import EncoderError
@@ -47,6 +48,18 @@ class Config(BaseModel):
 
     max_length: Annotated[int, Field(ge=1)]
     """Word pieces per text that the model sees, special ones included. Longer texts are truncated."""
+
+    output: Literal["logits", "weights"] = "logits"
+    """`logits`: the activation turns the model's output into weights. `weights`: the output is finished weights."""
+
+    activation: Activation = "log1p"
+    """Of logits: `log1p` is log(1 + relu(x)) as in SPLADE, `double_log` is log(1 + log(1 + relu(x)))."""
+
+    @model_validator(mode="after")
+    def _check_activation(self) -> Self:
+        if self.output == "weights" and "activation" in self.model_fields_set:
+            raise PydanticCustomError("activation", "activation applies to logits, found output 'weights'; remove one")
+        return self
 
 
 def load_encoder(name: str) -> Encoder:
@@ -104,7 +117,8 @@ def _find(name: str) -> Path:
 def _load(name: str, folder: Path) -> Encoder:
     config = _config(folder / CONFIG)
     pieces = Pieces(folder / TOKENIZER, config.max_length)
-    model = MaskedLanguageModel(folder / MODEL, pieces) if (folder / MODEL).exists() else None
+    activation = None if config.output == "weights" else config.activation
+    model = MaskedLanguageModel(folder / MODEL, pieces, activation) if (folder / MODEL).exists() else None
     tokens = pieces.tokens()
     if model and model.dimension < len(tokens):
         raise EncoderError(
@@ -138,9 +152,19 @@ def _config(path: Path) -> Config:
 
 def _hash(folder: Path) -> str:
     digest = xxhash.xxh3_128()
-    for name in FILES:
+    for name in (*FILES, *_external_data(folder)):
         if (folder / name).exists():
-            content = (folder / name).read_bytes()
-            digest.update(f"{name} {len(content)}\n".encode())
-            digest.update(content)
+            digest.update(f"{name} {(folder / name).stat().st_size}\n".encode())
+            with (folder / name).open("rb") as file:
+                while part := file.read(1 << 20):
+                    digest.update(part)
     return digest.hexdigest()
+
+
+def _external_data(folder: Path) -> list[str]:
+    """Return the other files that the model names, such as model.onnx.data: they hold its weights."""
+    if not (folder / MODEL).exists():
+        return []
+    model = (folder / MODEL).read_bytes()
+    names = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
+    return sorted(name for name in names if name not in FILES and name.encode() in model)

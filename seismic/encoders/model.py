@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,11 @@ from seismic.vectors import MIN_VALUE, SparseVectors
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 """Supported model inputs, as named in exports of Hugging Face models."""
 
+WEIGHTS = ("sentence_embedding", "weights")
+"""Names of outputs that are finished weights."""
+
+Activation: TypeAlias = Literal["log1p", "double_log"]
+
 RUN_PIECES = 512
 """Word pieces per run, padding included. Bounds the size of the logits: 62 MB with BERT's vocabulary."""
 
@@ -23,13 +28,15 @@ RUN_PIECES = 512
 class MaskedLanguageModel:
     """Computes, for every component, the maximum over a text's word pieces of log(1 + relu(logit)).
 
-    This is SPLADE-max (Formal et al., "SPLADE v2", 2021). The model's output `logits`, or its only output, is float32
+    This is SPLADE-max (Formal et al., "SPLADE v2", 2021). The model's output `logits` is float32
     [texts, pieces, dimension], or [texts, dimension] if the model takes the maximum. Runs on the calling thread only,
     so that searches keep the other cores; call it from several threads for throughput.
     """
 
-    def __init__(self, path: Path, pieces: Pieces) -> None:
+    def __init__(self, path: Path, pieces: Pieces, activation: Activation | None = "log1p") -> None:
+        """`activation` None: the output is finished weights."""
         runtime = optional_package("onnxruntime")
+        runtime.disable_telemetry_events()
         options = runtime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 3  # errors only, which are raised as well
@@ -41,11 +48,16 @@ class MaskedLanguageModel:
         self._inputs = [one.name for one in self._session.get_inputs()]
         if unknown := sorted(set(self._inputs) - set(INPUTS)):
             raise EncoderError(f"{path}: found an input {unknown[0]!r}, expected only {', '.join(INPUTS)}")
-        outputs = [one.name for one in self._session.get_outputs()]
-        if len(outputs) > 1 and "logits" not in outputs:
-            raise EncoderError(f"{path}: found outputs {', '.join(outputs)}, expected one, or one named 'logits'")
-        self._output = "logits" if "logits" in outputs else outputs[0]
+        self._activation = activation
+        self._output = _output(path, [one.name for one in self._session.get_outputs()], activation is None)
         self.dimension = self._run([pieces.for_model("").pieces or [0]]).shape[1]
+        try:
+            self._run([[0] * pieces.max_length])
+        except EncoderError as error:
+            raise EncoderError(
+                f"{path}: fails on {pieces.max_length} word pieces, the max_length of encoder.json, which must not "
+                f"exceed the model's positions ({error})"
+            ) from None
 
     def __call__(self, texts: Sequence[str]) -> Encoded:
         """Encode texts."""
@@ -57,13 +69,19 @@ class MaskedLanguageModel:
             current().check()
             for row, logits in zip(rows, self._run([cut[row].pieces for row in rows]), strict=True):
                 components[row] = np.flatnonzero(logits >= MIN_VALUE)
-                values[row] = np.log1p(logits[components[row]])
+                values[row] = self._weights(logits[components[row]])
         indptr = np.cumsum([0, *map(len, components)])
         none = np.zeros(0, np.int64)
         vectors = SparseVectors.trusted(
             indptr, np.concatenate([none, *components]), np.concatenate([none, *values]), self.dimension
         )
         return Encoded(vectors, np.array([one.beyond for one in cut], np.int64))
+
+    def _weights(self, outputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        if self._activation is None:
+            return outputs
+        weights: npt.NDArray[np.float32] = np.log1p(outputs)
+        return np.log1p(weights) if self._activation == "double_log" else weights
 
     def _run(self, texts: list[list[int]]) -> npt.NDArray[np.float32]:
         """Return float32 [texts, dimension], the largest logit of each component over a text's pieces."""
@@ -86,6 +104,22 @@ class MaskedLanguageModel:
         if not np.isfinite(best).all():
             raise EncoderError(f"{self._path}: found a logit that is infinite or NaN, expected finite numbers")
         return best
+
+
+def _output(path: Path, outputs: list[str], finished: bool) -> str:
+    """Return the name of the output to use. Logits must be named so: other outputs may be weights already."""
+    if not finished:
+        if "logits" in outputs:
+            return "logits"
+        raise EncoderError(
+            f"{path}: found outputs {', '.join(outputs)}, expected one named 'logits'; if the output is finished "
+            'weights, write "output": "weights" in encoder.json'
+        )
+    named = [name for name in outputs if name in WEIGHTS] or [name for name in outputs if name != "logits"]
+    if len(named) != 1:
+        found = ", ".join(outputs)
+        raise EncoderError(f"{path}: found outputs {found}, expected one of finished weights, such as {WEIGHTS[0]!r}")
+    return named[0]
 
 
 def _pooled(logits: Any, mask: npt.NDArray[np.int64]) -> npt.NDArray[np.float32] | None:

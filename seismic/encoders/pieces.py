@@ -41,6 +41,7 @@ class Pieces:
             raise EncoderError(f"{path}: cannot be read as a tokenizer: {error}") from None
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()  # the tokenizer's own truncation does not report what it removes
+        self.max_length = max_length
         self._room = max_length - self._tokenizer.num_special_tokens_to_add(False)
         if self._room < 1:
             raise EncoderError(f"{path}: max_length {max_length} leaves no room for text")

@@ -126,8 +126,11 @@ def _two_outputs(parts: dict[str, Any]) -> None:
 
 
 def _one_axis(parts: dict[str, Any]) -> None:
-    parts["nodes"].append(helper.make_node("ReduceMax", ["logits"], ["out"], keepdims=0))
-    parts["outputs"] = [("out", [])]
+    parts["nodes"] = [
+        helper.make_node("Gather", ["table", "input_ids"], ["rows"]),
+        helper.make_node("ReduceMax", ["rows"], ["logits"], keepdims=0),
+    ]
+    parts["outputs"] = [("logits", [])]
 
 
 def _infinite(parts: dict[str, Any]) -> None:
@@ -141,7 +144,7 @@ def _infinite(parts: dict[str, Any]) -> None:
     ("model", "message"),
     [
         (table_model(TABLE, edit=_other_input), "found an input 'pixels', expected only input_ids"),
-        (table_model(TABLE, edit=_two_outputs), "found outputs a, b, expected one, or one named 'logits'"),
+        (table_model(TABLE, edit=_two_outputs), "found outputs a, b, expected one named 'logits'; if"),
         (table_model(TABLE, edit=_one_axis), r"found an output of float32 \[\] for 1 texts of 2 pieces"),
         (table_model(TABLE * 1000, edit=_infinite), "found a logit that is infinite or NaN"),
         (table_model(TABLE[:3]), "cannot encode texts: .*out of data bounds"),
