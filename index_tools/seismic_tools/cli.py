@@ -91,6 +91,7 @@ def seismic(
 def main() -> None:
     """Run the command; SIGTERM unwinds it like an exception, and warnings take one line."""
     warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
+    warnings.showwarning = lambda message, *_: typer.echo(f"warning: {message}", err=True)
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # so that temporary folders are removed
     app(prog_name="seismic")
 

@@ -35,11 +35,13 @@ def warmup() -> None:
     began = time.perf_counter()
     rows = [{row % 3: 1.0, 3 + row % 5: 0.5, 8 + row % 7: 0.25} for row in range(DOCUMENTS)]
     vectors = SparseVectors.from_dicts(rows)
+    documents = {"id": [f"document {row}" for row in range(DOCUMENTS)]}
     with progress() as report, TemporaryDirectory(prefix="seismic-warmup-") as inner:
         for done, layout in enumerate(LAYOUTS):
             report("warmup", done, len(LAYOUTS))
             folder = Path(inner, layout)
-            seismic.build(vectors, folder, params=BuildParams(layout=layout))
+            seismic.build(vectors, folder, documents=documents, params=BuildParams(layout=layout))
+            seismic.delete(folder, documents["id"][:1])
             with seismic.open(folder) as index:
                 index.warm_up(changes=True)
                 index.search_batch(vectors.slice(0, 2), 10)
