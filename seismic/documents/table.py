@@ -10,7 +10,7 @@ import pyarrow as pa
 from seismic.conversion.plain import excerpt
 from seismic.conversion.tables import TableLike, is_table, to_table
 from seismic.documents.ids import find_repeat
-from seismic.documents.values import reader_of
+from seismic.documents.values import not_text, reader_of
 from seismic.errors import InputError, ParameterError
 from seismic.stop import current
 from seismic.vectors import VectorsLike
@@ -41,8 +41,13 @@ class Documents:
         return self._ends[-1] if self._ends else 0
 
     def ids(self, numbers: Iterable[int]) -> list[Any]:
-        """Return the ids (str or int) of document numbers; None for a negative number."""
-        wanted = list(numbers)
+        """Return the ids (str or int) of document numbers; None for a negative number. Raises CorruptIndexError."""
+        try:
+            return self._read_ids(list(numbers))
+        except UnicodeDecodeError as error:
+            raise not_text("id", error) from None
+
+    def _read_ids(self, wanted: list[int]) -> list[Any]:
         if len(self._ids) == 1 and min(wanted, default=0) >= 0:
             return self._ids[0](wanted)
         result: list[Any] = [None] * len(wanted)
@@ -99,7 +104,13 @@ class Documents:
 
     def _payload(self, number: int, names: list[str]) -> dict[str, Any]:
         batch, row = self._locate(number)
-        return {name: self._read[name](self._batches[batch].column(name)[row]) for name in names}
+        payload = {}
+        for name in names:
+            try:
+                payload[name] = self._read[name](self._batches[batch].column(name)[row])
+            except UnicodeDecodeError as error:
+                raise not_text(name, error) from None
+        return payload
 
 
 def check_numbers(least: int, largest: int, count: int, least_allowed: int = 0) -> None:

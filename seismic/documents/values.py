@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from seismic.conversion.plain import duration_text
+from seismic.errors import CorruptIndexError
 
 
 def reader_of(kind: pa.DataType) -> Callable[[pa.Scalar], Any]:
@@ -15,12 +16,18 @@ def reader_of(kind: pa.DataType) -> Callable[[pa.Scalar], Any]:
     return to_python if _may_hold_times(kind) else methodcaller("as_py")
 
 
-def to_pylist(values: pa.Array) -> list[Any]:
-    """Convert each value by `to_python`."""
-    if _may_hold_times(values.type):
-        return [to_python(value) for value in values]
-    listed: list[Any] = values.to_pylist()
+def to_pylist(values: pa.Array, column: str) -> list[Any]:
+    """Convert each value of a column by `to_python`. Raises CorruptIndexError for text that is not UTF-8."""
+    try:
+        listed: list[Any] = [*map(to_python, values)] if _may_hold_times(values.type) else values.to_pylist()
+    except UnicodeDecodeError as error:
+        raise not_text(column, error) from None
     return listed
+
+
+def not_text(column: str, error: UnicodeDecodeError) -> CorruptIndexError:
+    """Return the error that reports a column with text that is not UTF-8: opening an index does not read all text."""
+    return CorruptIndexError(f"documents.arrow: {column}: found text that is not UTF-8 ({error}); see `seismic verify`")
 
 
 def to_python(value: pa.Scalar) -> Any:

@@ -10,12 +10,15 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from seismic.conversion.numbers import as_path
 from seismic.errors import CorruptIndexError, FormatError
+from seismic.store.checksums import check_entries
 from seismic.store.collection import GENERATIONS, current_generation
 from seismic.store.failures import read_error
 from seismic.store.garbage import STAGING
-from seismic.store.manifest import FILE_NAME, FORMAT_MAJOR, FORMAT_MINOR, read_manifest
+from seismic.store.manifest import FILE_NAME, FORMAT_MAJOR, FORMAT_MINOR, VOCABULARY, FileEntry, read_manifest
 from seismic.store.publish import KEEP, staging
 
 Step = tuple[str, Callable[[Path, Path], None]]
@@ -29,8 +32,9 @@ FORMAT = f"{FORMAT_MAJOR}.{FORMAT_MINOR}"
 def migrate(path: str | Path, *, keep: int = KEEP) -> Path | None:
     """Publish the collection at `path` in this release's format and return the generation's folder; None if it has it.
 
-    The old generation remains for a rollback with the release that reads it. Raises FormatError if no migration leads
-    from its format to this one, or another StorageError.
+    Its files are checked against their hashes first, so that damage does not get new hashes. The old generation remains
+    for a rollback with the release that reads it. Raises FormatError if no migration leads from its format to this one,
+    CorruptIndexError for damage, or another StorageError.
     """
     collection = as_path(path)
     folder = collection / GENERATIONS / current_generation(collection)
@@ -39,6 +43,7 @@ def migrate(path: str | Path, *, keep: int = KEEP) -> Path | None:
         return None
     publishing = staging(collection, replace=True, keep=keep, what="migration", migrating=True)
     with publishing as (target, generation), ExitStack() as scratch:
+        _check_hashes(folder)
         for step in steps:
             made = Path(scratch.enter_context(tempfile.TemporaryDirectory(dir=target.parent, prefix=STAGING)))
             step(folder, made)
@@ -47,6 +52,22 @@ def migrate(path: str | Path, *, keep: int = KEEP) -> Path | None:
             inner.rename(target / inner.name)
         read_manifest(target).model_copy(update={"generation": generation}).write(target)
     return collection / GENERATIONS / generation
+
+
+def _check_hashes(folder: Path) -> None:
+    """Check the files of a generation whose manifest this release cannot read; it must list them as today's does."""
+    content = json.loads((folder / FILE_NAME).read_bytes())
+    try:
+        files = {
+            f"{shard['folder']}/{name}": one for shard in content["shards"] for name, one in shard["files"].items()
+        }
+        if content["vocabulary"] is not None:
+            files[VOCABULARY] = content["vocabulary"]
+        entries = {name: FileEntry.model_validate(entry) for name, entry in files.items()}
+    except (KeyError, TypeError, AttributeError, ValidationError) as error:
+        raise CorruptIndexError(f"{folder / FILE_NAME} lists no files: {error}; restore it or roll back") from None
+    for damage in check_entries(folder, entries, "full"):
+        raise CorruptIndexError(f"{folder}/{damage}; nothing was changed; restore it or build again")
 
 
 def format_of(folder: Path) -> str:

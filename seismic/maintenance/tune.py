@@ -73,11 +73,11 @@ def tune(
     recall is only as good as their resemblance to real queries, so pass real ones if you have them. Costs are CPU times
     of one thread on this machine.
 
-    The profiles replace those of the current generation; an open index sees them after a refresh. Returns them by k,
-    then recall. Raises ParameterError, InputError or StorageError.
+    The profiles replace those of the current generation, whose files are checked against their hashes first; an open
+    index sees them after a refresh. Returns them by k, then recall. Raises ParameterError, InputError or StorageError.
     """
     depths, targets = _checked(depths, targets, sample)
-    with open_index(collection) as index:
+    with open_index(collection, verify="full") as index:  # damage must not decide what a recall costs
         drawn = _draw(index, queries, sample, seed)
         index.warm_up()
         profiles = [

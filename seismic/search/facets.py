@@ -56,7 +56,7 @@ def _count_values(
             chosen = codes.codes[which] if codes.documents is None else codes.codes[which[codes.documents]]
             totals[of_shard] += np.bincount(chosen[chosen >= 0], minlength=len(of_shard))
     best = _most_frequent(totals, unified.ranks, facet.limit)
-    return list(zip(to_pylist(unified.values.take(best)), totals[best].tolist(), strict=True))
+    return list(zip(to_pylist(unified.values.take(best), facet.key), totals[best].tolist(), strict=True))
 
 
 def _most_frequent(totals: npt.NDArray[np.int64], ranks: npt.NDArray[np.int64], limit: int) -> npt.NDArray[np.int64]:

@@ -1,7 +1,7 @@
 """Check the files of a generation against its manifest: names, sizes and hashes."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from seismic.params import Verify
@@ -16,9 +16,24 @@ SAMPLE = 16
 
 def check_files(folder: Path, manifest: Manifest, verify: Verify) -> Iterator[Damage]:
     """Yield the damage of the files in the manifest: missing files, wrong sizes and hashes. `none` checks nothing."""
+    return check_entries(folder, manifest.files, verify)
+
+
+def check_entries(folder: Path, entries: Mapping[str, FileEntry], verify: Verify) -> Iterator[Damage]:
+    """Yield the damage of files by their path below the folder, as `check_files` does."""
     if verify != "none":
-        for name, entry in manifest.files.items():
+        for name, entry in entries.items():
             yield from _check_file(folder / name, name, entry, verify)
+
+
+def check_sections(folder: Path, manifest: Manifest) -> Iterator[tuple[int, Damage | None]]:
+    """Check all files a section at a time: yield the number of bytes read, and the damage found, if any."""
+    for name, entry in manifest.files.items():
+        try:
+            for place in placed(entry.sections):
+                yield place[1].bytes, next(_damaged(folder / name, name, [place]), None)
+        except OSError as error:
+            yield 0, Damage(name, None, f"cannot be read: {error.strerror or error}")
 
 
 def check_names(folder: Path, manifest: Manifest) -> Iterator[Damage]:

@@ -41,6 +41,18 @@ def check_shared(shared: Shared, dimension: int, place: str) -> None:
     ends = shared.own_ends.reshape(-1, BLOCK)
     if (ends[:, 1:] < ends[:, :-1]).any() or not np.array_equal(ends[:, -1], np.diff(shared.own_starts)):
         raise CorruptIndexError(f"{place}: own_ends do not rise to the number of the block's own components")
+    _check_last_block(shared, place)
+
+
+def _check_last_block(shared: Shared, place: str) -> None:
+    """Check that documents beyond the last one, which complete the last block, have no components."""
+    beyond = len(shared.numbers) % BLOCK
+    if beyond == 0:
+        return
+    if (shared.documents[shared.starts[-2] : shared.starts[-1]] >> beyond).any():
+        raise CorruptIndexError(f"{place}: documents: found bits beyond the last document")
+    if shared.own_ends[beyond - BLOCK - 1] != shared.own_ends[-1]:
+        raise CorruptIndexError(f"{place}: own_ends: found components beyond the last document")
 
 
 def check_impacts(impacts: Impacts, place: str) -> None:
@@ -62,16 +74,20 @@ def _check_ends(ends: npt.NDArray[np.uint32], starts: npt.NDArray[np.int32], pla
         raise CorruptIndexError(f"{place} do not rise to the number of the component's {what}")
 
 
-def check_lists(blocks: Blocks, summaries: Summaries, documents: int, most_blocks: int, place: str) -> None:
-    """Check `members` (select documents), `components` (look up query weights) and `scales` (multiply estimates).
-
-    Searches allocate `most_blocks` list blocks per list, and beyond them as many as a summary entry can address.
-    """
+def check_blocks(blocks: Blocks, documents: int, most_blocks: int, place: str) -> None:
+    """Check `members`, which select documents, and the length of the longest list, for which searches have room."""
     longest = int(np.diff(blocks.lists).max(initial=0))
-    if longest > most_blocks:
-        raise CorruptIndexError(f"{place}: found a list of {longest} blocks, expected at most {most_blocks}")
+    if longest != most_blocks:
+        raise CorruptIndexError(f"{place}: blocks: found {longest} in the longest list, expected {most_blocks}")
     last = max(0, documents - 1) // BLOCK
     check_below(blocks.members, (last << 8) + (1 << (documents - last * BLOCK)), f"{place}: blocks")
+
+
+def check_summaries(summaries: Summaries, place: str) -> None:
+    """Check `components` (look up query weights) and `scales` (multiply estimates).
+
+    Searches have room for every block number that an entry can hold.
+    """
     if summaries.components.dtype == np.uint32:
         check_below(summaries.components, len(summaries.scales), f"{place}: components")
     check_scales(summaries.scales, f"{place}: scale")
@@ -101,10 +117,15 @@ def check_column(column: pa.Array, place: str) -> None:
         for number in range(kind.num_fields):
             check_column(column.field(number), place)
     elif not pa.types.is_primitive(kind) and not pa.types.is_null(kind):
-        try:
-            column.validate(full=True)
-        except pa.ArrowException as error:
-            raise CorruptIndexError(f"{place}: {error}") from None
+        check_text(column, place)
+
+
+def check_text(column: pa.Array, place: str) -> None:
+    """Raise CorruptIndexError if a column breaks a rule of Arrow; reads it all, to find text that is not UTF-8."""
+    try:
+        column.validate(full=True)
+    except pa.ArrowException as error:
+        raise CorruptIndexError(f"{place}: {error}") from None
 
 
 def _check_offsets(column: pa.Array, dtype: np.dtype[Any], place: str) -> None:

@@ -10,7 +10,7 @@ from seismic.store.checksums import check_files
 from seismic.store.collection import GENERATIONS, current_generation
 from seismic.store.failures import read_error
 from seismic.store.files import map_batch
-from seismic.store.invariants import check_column
+from seismic.store.invariants import check_text
 from seismic.store.lock import Lease
 from seismic.store.manifest import FILE_NAME, VOCABULARY, Manifest, read_manifest
 from seismic.store.schema import vocabulary_schema
@@ -70,5 +70,5 @@ def open_vocabulary(folder: Path, manifest: Manifest) -> Vocabulary | None:
     batch = map_batch(folder / VOCABULARY, manifest.vocabulary, vocabulary_schema())
     if batch.num_rows != manifest.dimension:
         raise CorruptIndexError(f"{folder / VOCABULARY}: found {batch.num_rows} rows, expected {manifest.dimension}")
-    check_column(batch.column("token"), f"{folder / VOCABULARY}: token")
+    check_text(batch.column("token"), f"{folder / VOCABULARY}: token")
     return Vocabulary(batch.column("token"))

@@ -1,8 +1,10 @@
 """A memory-mapped shard."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,14 +13,24 @@ import pyarrow as pa
 from seismic.components import UsedComponents
 from seismic.errors import CorruptIndexError
 from seismic.kernels.constants import BLOCK
+from seismic.kernels.copies import find_invalid
 from seismic.kernels.impacts import Impacts
 from seismic.kernels.lists import Blocks, Summaries
 from seismic.kernels.maxima import Maxima
 from seismic.kernels.score import Forward
-from seismic.kernels.shared import Shared
+from seismic.kernels.shared import Shared, count_components, restore
 from seismic.layouts import LAYOUTS, Layout
 from seismic.store.files import map_batch, map_table, names_of
-from seismic.store.invariants import check_column, check_forward, check_impacts, check_lists, check_maxima, check_shared
+from seismic.store.invariants import (
+    check_below,
+    check_blocks,
+    check_column,
+    check_forward,
+    check_impacts,
+    check_maxima,
+    check_shared,
+    check_summaries,
+)
 from seismic.store.manifest import FileEntry, ShardEntry
 from seismic.store.schema import (
     COMPONENTS,
@@ -46,6 +58,8 @@ from seismic.store.schema import (
 )
 from seismic.vectors import SparseVectors
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, slots=True)
 class Lists:
@@ -54,6 +68,15 @@ class Lists:
     forward: Forward
     blocks: Blocks
     summaries: Summaries
+
+
+class Restored(NamedTuple):
+    """Vectors taken out of a shard: ``indptr`` int64 [n + 1]; ``components`` of the shard's files, and ``values``
+    float32 [nnz]."""
+
+    indptr: npt.NDArray[np.int64]
+    components: npt.NDArray[Any]
+    values: npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +101,35 @@ class Shard:
         return len(self.maxima.scales)
 
     def document_frequency(self) -> npt.NDArray[np.int64]:
-        """Return int64 [dimension of the shard]: the number of documents that have each component."""
+        """Return int64 [dimension of the shard]: the number of documents that have each component.
+
+        Raises CorruptIndexError.
+        """
+        for name in ("components", "own_components"):
+            check_below(getattr(self.shared, name), self.dimension, f"{self.entry.folder}/{SHARED}: {name}")
         counts = np.bincount(self.shared.own_components, minlength=self.dimension)
         weights = np.bitwise_count(self.shared.documents)
         return counts + np.bincount(self.shared.components, weights, self.dimension).astype(np.int64)
+
+    def restore(self, positions: npt.NDArray[np.uint32]) -> Restored:
+        """Return the vectors at `positions`, checked: 16-bit components are not compared with the dimension before.
+
+        Raises CorruptIndexError.
+        """
+        indptr = np.zeros(len(positions) + 1, np.int64)
+        count_components(self.shared, positions, indptr[1:])
+        np.cumsum(indptr, out=indptr)
+        components, values = np.empty(indptr[-1], self.shared.components.dtype), np.empty(indptr[-1], np.float32)
+        restore(self.shared, positions, indptr, components, values)
+        for array in (indptr, components, values):
+            array.flags.writeable = False  # as in SparseVectors: Numba would compile other kernels for them
+        row = find_invalid(indptr, components, values, self.dimension)
+        if row >= 0:
+            raise CorruptIndexError(
+                f"{self.entry.folder}/{SHARED}: components, codes: the vector at position {positions[row]} does not "
+                f"have positive values of components that rise to below {self.dimension}; see `seismic verify`"
+            )
+        return Restored(indptr, components, values)
 
     def local_queries(self, queries: SparseVectors) -> SparseVectors:
         """Return queries with the components of the shard's files, without those it does not use."""
@@ -104,30 +152,39 @@ def open_shard(generation: Path, entry: ShardEntry, layout: Layout, dimension: i
         _check_rows(folder / name, batch.num_rows, rows)
         return batch
 
+    def arrays(convert: Callable[[pa.RecordBatch], T], name: str, *where: Any) -> T:
+        batch = mapped(name, *where)
+        try:
+            return convert(batch)
+        except CorruptIndexError as error:
+            raise CorruptIndexError(f"{folder / name}: {str(error).removeprefix(f'{name}: ')}") from None
+
     documents = map_table(folder / DOCUMENTS, _entry_of(folder, entry, DOCUMENTS))
     _check_rows(folder / DOCUMENTS, documents.num_rows, entry.documents)
     _check_documents(documents, folder / DOCUMENTS)
     used = _open_used(folder, entry, dimension)
     dimension = dimension if used is None else len(used)
     n_blocks = -(-entry.documents // BLOCK)
-    shared = shared_arrays(mapped(SHARED, shared_schema(dimension, storage.residuals), n_blocks, SHARED_UNUSED))
+    shared = arrays(shared_arrays, SHARED, shared_schema(dimension, storage.residuals), n_blocks, SHARED_UNUSED)
     check_shared(shared, dimension, f"{folder / SHARED}")
     _check_nnz(folder / SHARED, len(shared.codes) + len(shared.own_codes), entry.nnz)
     _check_rows(folder / SHARED, len(shared.numbers), entry.documents)
-    maxima = maxima_arrays(mapped(MAXIMA, maxima_schema(entry.documents), dimension), entry.documents)
+    convert = partial(maxima_arrays, documents=entry.documents)
+    maxima = arrays(convert, MAXIMA, maxima_schema(entry.documents), dimension)
     check_maxima(maxima, f"{folder / MAXIMA}")
     impacts, lists = None, None
     if IMPACTS in entry.files:
-        impacts = impacts_arrays(mapped(IMPACTS, impacts_schema(entry.documents), dimension))
+        impacts = arrays(impacts_arrays, IMPACTS, impacts_schema(entry.documents), dimension)
         check_impacts(impacts, f"{folder / IMPACTS}")
         _check_nnz(folder / IMPACTS, len(impacts.positions), entry.nnz)
     if storage.lists:
-        forward = forward_arrays(mapped(FORWARD, forward_schema(dimension), entry.documents))
+        forward = arrays(forward_arrays, FORWARD, forward_schema(dimension), entry.documents)
         check_forward(forward, dimension, f"{folder / FORWARD}")
         _check_nnz(folder / FORWARD, len(forward.components), entry.nnz)
-        blocks = blocks_arrays(mapped(POSTINGS, postings_schema(), dimension))
-        summaries = summaries_arrays(mapped(SUMMARIES, summaries_schema(dimension), dimension))
-        check_lists(blocks, summaries, entry.documents, entry.most_blocks, f"{folder}")
+        blocks = arrays(blocks_arrays, POSTINGS, postings_schema(), dimension)
+        summaries = arrays(summaries_arrays, SUMMARIES, summaries_schema(dimension), dimension)
+        check_blocks(blocks, entry.documents, entry.most_blocks, f"{folder / POSTINGS}")
+        check_summaries(summaries, f"{folder / SUMMARIES}")
         lists = Lists(forward, blocks, summaries)
     return Shard(entry, documents, shared, maxima, impacts, lists, used)
 

@@ -10,20 +10,25 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from seismic.conversion.numbers import as_path
-from seismic.errors import CorruptIndexError, FormatError
+from seismic.documents.ids import find_repeat
+from seismic.errors import CorruptIndexError, FormatError, InputError
 from seismic.kernels.constants import BLOCK
+from seismic.layouts import LAYOUTS
 from seismic.params import Verify, check_verify
 from seismic.store.checksums import check_files, check_names
 from seismic.store.collection import current_generation, generation_folder
+from seismic.store.copies import check_copies
 from seismic.store.failures import file_errors
+from seismic.store.files import map_batch
 from seismic.store.log import LOG, position_after, read_to_end
 from seismic.store.manifest import FILE_NAME, VOCABULARY, Manifest, read_manifest
 from seismic.store.opening import open_vocabulary
 from seismic.store.profiles import PROFILES, read_profiles
-from seismic.store.schema import FORWARD, SHARED
+from seismic.store.schema import DOCUMENTS, FORWARD, MAXIMA, SHARED, vocabulary_schema
 from seismic.store.sections import Damage
 from seismic.store.shard import Shard, open_shard
 from seismic.store.watermark import check_watermark, read_watermark
+from seismic.vocabulary import inverse_document_frequency
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,22 +81,57 @@ def _verify(collection: Path, generation: str | None, verify: Verify) -> Verific
 def find_damage(folder: Path, manifest: Manifest, verify: Verify) -> list[Damage]:
     """Return all damage to the files and data of the generation in a folder."""
     damages = [*check_files(folder, manifest, verify), *check_names(folder, manifest)]
-    return [*damages, *_check_data(folder, manifest, {damage.file for damage in damages})]
+    return [*damages, *_check_data(folder, manifest, {damage.file for damage in damages}, verify)]
 
 
-def _check_data(folder: Path, manifest: Manifest, damaged: set[str]) -> Iterator[Damage]:
-    """Yield damage that shows in the data. Skips files known to be damaged."""
+def _check_data(folder: Path, manifest: Manifest, damaged: set[str], verify: Verify) -> Iterator[Damage]:
+    """Yield damage that shows in the data. Skips files known to be damaged. `full` compares files with each other."""
+    frequency: npt.NDArray[np.int64] | None = np.zeros(manifest.dimension if manifest.vocabulary else 0, np.int64)
+    ids: list[pa.Array] = []
     for entry in manifest.shards:
-        if not any(f"{entry.folder}/{name}" in damaged for name in entry.files):
-            try:
-                _check_shard(open_shard(folder, entry, manifest.layout, manifest.dimension), entry.folder)
-            except CorruptIndexError as error:
-                yield Damage(entry.folder, None, str(error))
+        if any(f"{entry.folder}/{name}" in damaged for name in entry.files):
+            frequency = None
+            continue
+        try:
+            shard = open_shard(folder, entry, manifest.layout, manifest.dimension)
+            _check_shard(shard, entry.folder)
+            if verify == "full":
+                check_copies(shard, LAYOUTS[manifest.layout], entry.folder)
+            ids += shard.documents["id"].chunks
+            if frequency is not None and manifest.vocabulary:
+                frequency[slice(None) if shard.used is None else shard.used.numbers] += shard.document_frequency()
+        except CorruptIndexError as error:
+            frequency = None
+            yield Damage(entry.folder, None, str(error))
+    if ids and len({chunk.type for chunk in ids}) == 1 and (repeat := find_repeat(pa.chunked_array(ids))):
+        rows = " and ".join(map(str, sorted(repeat)))
+        yield Damage(DOCUMENTS, None, f"id: found the same in rows {rows} of the undamaged shards")
     try:
         if VOCABULARY not in damaged:
-            open_vocabulary(folder, manifest)
+            _check_vocabulary(folder, manifest, frequency)
     except CorruptIndexError as error:
         yield Damage(VOCABULARY, None, str(error))
+
+
+def _check_vocabulary(folder: Path, manifest: Manifest, frequency: npt.NDArray[np.int64] | None) -> None:
+    """Check the tokens, and the statistics by the documents with each component, unless those are not known."""
+    vocabulary = open_vocabulary(folder, manifest)
+    if vocabulary is None or manifest.vocabulary is None:
+        return
+    try:
+        vocabulary.check_unique()
+    except InputError as error:
+        raise CorruptIndexError(f"{VOCABULARY}: token: {error}") from None
+    batch = map_batch(folder / VOCABULARY, manifest.vocabulary, vocabulary_schema())
+    found, idf = batch.column("document_frequency").to_numpy(), batch.column("idf").to_numpy()
+    if not np.array_equal(idf, inverse_document_frequency(found, manifest.documents)):
+        raise CorruptIndexError(f"{VOCABULARY}: idf: found other values than those of document_frequency")
+    # A lossy layout counts before it drops components.
+    if (
+        frequency is not None
+        and not (found == frequency if not LAYOUTS[manifest.layout].lossy else found >= frequency).all()
+    ):
+        raise CorruptIndexError(f"{VOCABULARY}: document_frequency: found other counts than those of the documents")
 
 
 def _check_shard(shard: Shard, place: str) -> None:
@@ -102,6 +142,7 @@ def _check_shard(shard: Shard, place: str) -> None:
     ends = shared.own_ends.astype(np.int64) + np.repeat(shared.own_starts[:-1], BLOCK)
     _check_rising(shared.components, shared.starts, f"{place}: {SHARED}: components")
     _check_rising(shared.own_components, ends, f"{place}: {SHARED}: own_components")
+    _check_rising(shard.maxima.blocks, _window_ends(shard), f"{place}: {MAXIMA}: blocks")
     if shard.lists is not None:
         forward = shard.lists.forward
         _check_rising(forward.components, forward.starts, f"{place}: {FORWARD}: components")
@@ -109,9 +150,15 @@ def _check_shard(shard: Shard, place: str) -> None:
         shard.documents.validate(full=True)
     except pa.ArrowException as error:
         raise CorruptIndexError(f"{place}: documents.arrow: {error}") from None
-    ids = shard.documents["id"]
-    if ids.null_count or len(ids.unique()) != len(ids):
-        raise CorruptIndexError(f"{place}: documents.arrow: ids are missing or repeat")
+    if shard.documents["id"].null_count:
+        raise CorruptIndexError(f"{place}: documents.arrow: id: found a null")
+
+
+def _window_ends(shard: Shard) -> npt.NDArray[np.int64]:
+    """Return where the maxima of each component and window end."""
+    maxima = shard.maxima
+    windows = len(maxima.ends) // max(1, shard.dimension)
+    return np.repeat(maxima.block_starts[:-1].astype(np.int64), windows) + maxima.ends
 
 
 def _check_rising(components: npt.NDArray[Any], starts: npt.NDArray[Any], place: str) -> None:

@@ -9,8 +9,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from seismic.documents.lookup import Lookup
+from seismic.errors import CorruptIndexError
 from seismic.kernels.constants import BLOCK
-from seismic.kernels.shared import count_components, restore
+from seismic.store.schema import SHARED
 from seismic.store.shard import Shard
 from seismic.vectors import SparseVectors
 
@@ -40,10 +41,16 @@ class Address:
 
     @cached_property
     def positions(self) -> npt.NDArray[np.uint32]:
-        """Return uint32 [n]: the position of each number."""
+        """Return uint32 [n]: the position of each number. Raises CorruptIndexError if a number has none."""
         numbers = self._shard.shared.numbers
-        positions = np.empty(len(numbers), np.uint32)
+        positions = np.full(len(numbers), len(numbers), np.uint32)
         positions[numbers] = np.arange(len(numbers), dtype=np.uint32)
+        missing = np.flatnonzero(positions == len(numbers))
+        if len(missing):
+            raise CorruptIndexError(
+                f"{self._shard.entry.folder}/{SHARED}: numbers: found no document {missing[0]}, so another repeats; "
+                "see `seismic verify`"
+            )
         return positions
 
 
@@ -108,13 +115,8 @@ class LiveShard:
             first += len(batch)
 
     def vectors(self, numbers: npt.NDArray[np.int64], dimension: int) -> SparseVectors:
-        """Return the vectors of documents, with the values that `restore` computes from shared blocks."""
-        shared, positions = self.shard.shared, self.address.positions[numbers]
-        indptr = np.zeros(len(positions) + 1, np.int64)
-        count_components(shared, positions, indptr[1:])
-        np.cumsum(indptr, out=indptr)
-        components, values = np.empty(indptr[-1], shared.components.dtype), np.empty(indptr[-1], np.float32)
-        restore(shared, positions, indptr, components, values)
+        """Return the vectors of documents, as stored. Raises CorruptIndexError."""
+        indptr, components, values = self.shard.restore(self.address.positions[numbers])
         if self.shard.used is not None:
             components = self.shard.used.numbers[components]
         return SparseVectors.trusted(indptr, components, values, dimension)

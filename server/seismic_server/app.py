@@ -111,6 +111,8 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     background = [asyncio.create_task(_warm_up(service)), asyncio.create_task(service.memory.watch())]
     background += [asyncio.create_task(refresher.run()) for refresher in service.refreshers.values()]
     background += [asyncio.create_task(Discovery(service).run())]
+    if service.settings.scrub_mb_per_second:
+        background += [asyncio.create_task(service.scrubber.run())]
     yield
     for task in background:
         task.cancel()

@@ -15,6 +15,7 @@ from seismic_server.access.keys import Keyring
 from seismic_server.access.limits import Rates
 from seismic_server.collections.committer import Committer
 from seismic_server.collections.refresher import Refresher
+from seismic_server.collections.scrubber import Scrubber
 from seismic_server.collections.served import Collection, Collections
 from seismic_server.memory.budget import MemoryBudget
 from seismic_server.observe.audit import Auditor
@@ -49,6 +50,7 @@ class Service:
     maintenance: Threads
     running: set[Stop]
     memory: MemoryBudget
+    scrubber: Scrubber
 
     @classmethod
     def start(cls, settings: Settings) -> "Service":
@@ -75,6 +77,7 @@ class Service:
             maintenance=Threads(1, "maintenance"),
             running=set(),
             memory=memory,
+            scrubber=Scrubber(collections, settings.scrub_mb_per_second, settings.verify, metrics),
         )
         for collection in collections:
             service.serve(collection)
@@ -102,6 +105,7 @@ class Service:
     def close(self) -> None:
         """End all threads, then close the collections."""
         self.auditor.stop()
+        self.scrubber.close()
         self.pool.shutdown()
         self.threads.shutdown()
         self.maintenance.shutdown()

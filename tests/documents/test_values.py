@@ -38,18 +38,18 @@ DAY = 86_400
 def test_what_python_cannot_hold_is_text(kind: pa.DataType, number: int, expected: Any) -> None:
     stored = pa.int32() if pa.types.is_date32(kind) else pa.int64()
     values = pa.array([number, None], stored).view(kind)
-    assert to_pylist(values) == [expected, None]
-    assert to_pylist(values.dictionary_encode()) == [expected, None]
+    assert to_pylist(values, "c") == [expected, None]
+    assert to_pylist(values.dictionary_encode(), "c") == [expected, None]
     assert to_python(pa.StructArray.from_arrays([values], ["at"])[0]) == {"at": expected}
-    assert to_pylist(pa.ListArray.from_arrays([0, 2], values)) == [[expected, None]]
+    assert to_pylist(pa.ListArray.from_arrays([0, 2], values), "c") == [[expected, None]]
     keys = pa.array(["k", "l"])
-    assert to_pylist(pa.MapArray.from_arrays([0, 2], keys, values)) == [[("k", expected), ("l", None)]]
+    assert to_pylist(pa.MapArray.from_arrays([0, 2], keys, values), "c") == [[("k", expected), ("l", None)]]
 
 
 def test_other_values_are_those_that_arrow_has() -> None:
     for values in (["a", None], [1, None], [[1.5], None], [{"a": [True]}, None], [date(2024, 5, 1), None], [b"x"]):
         array = pa.array(values)
-        assert to_pylist(array) == array.to_pylist()
+        assert to_pylist(array, "c") == array.to_pylist()
 
 
 def test_nanoseconds_in_payloads_groups_and_facets(tmp_path: Path) -> None:

@@ -173,6 +173,39 @@ def swaps(generation: Path) -> dict[str, int]:
     return counts
 
 
+def launder(generation: Path) -> dict[str, int]:
+    """Change one byte of every section of every file: nothing that writes hashes may take the damage along."""
+    collection, names = generation.parents[1], sorted(path.name for path in generation.parent.iterdir())
+    seismic.delete(collection, ["d3"])
+    counts, draw = {"cases": 0, "refused": 0, "sections": 0}, random.Random(9)
+    writers: dict[str, Callable[[], object]] = {
+        "compact": lambda: seismic.compact(collection),
+        "tune": lambda: seismic.tune(collection, depths=[1], targets=[0.9], sample=5),
+        "snapshot": lambda: seismic.create_snapshot(collection, collection.parent / "snapshot"),
+        "rollback": lambda: seismic.rollback(collection, generation.name),
+    }
+    for name, entry in read_manifest(generation).files.items():
+        content = (generation / name).read_bytes()
+        for first, section in placed(entry.sections):
+            counts["sections"] += 1
+            changed = bytearray(content)
+            changed[first + draw.randrange(section.bytes)] ^= draw.randrange(1, 256)
+            replace(generation / name, changed)
+            for verb, write in writers.items():
+                print(name, section.name, verb, flush=True)
+                counts["cases"] += 1
+                try:
+                    write()
+                except StorageError as error:
+                    counts["refused" if name in str(error) else f"{name} unnamed"] += 1
+        replace(generation / name, content)
+    assert names == sorted(path.name for path in generation.parent.iterdir())
+    assert not (collection.parent / "snapshot").exists()
+    assert not (collection / "profiles").exists()
+    assert seismic.compact(collection)
+    return counts
+
+
 def pairs(names: list[str]) -> Iterator[tuple[str, str]]:
     """Yield each file with the next one, and with its counterpart in the other shard."""
     yield from pairwise(names)
@@ -185,7 +218,7 @@ def main(kind: str, folder: Path) -> None:
     elif kind == "small":
         counts = flips(make(folder, 60, 60, "small"), per_section=2)
     else:
-        counts = {"flips": flips, "losses": losses, "swaps": swaps}[kind](make(folder, 60, 60))
+        counts = {"flips": flips, "losses": losses, "swaps": swaps, "launder": launder}[kind](make(folder, 60, 60))
     print(json.dumps(counts))
 
 

@@ -20,5 +20,10 @@ def test_lost_bytes(tmp_path: Path) -> None:
     assert counts["rolled back"] == counts["cases"] > 80
 
 
+def test_damage_does_not_get_new_hashes(tmp_path: Path) -> None:
+    counts = run("damage", "launder", tmp_path)
+    assert counts["refused"] == counts["cases"] == 4 * counts["sections"] > 200
+
+
 def test_swapped_files(tmp_path: Path) -> None:
     assert run("damage", "swaps", tmp_path)["cases"] > 10

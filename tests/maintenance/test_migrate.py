@@ -74,6 +74,18 @@ def test_a_migration_that_fails_changes_nothing(collection: Path, monkeypatch: p
     assert generation_names(collection) == ["000001"]
 
 
+def test_damage_is_not_migrated(collection: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(module.MIGRATIONS, "0.9", ("1.0", counted))
+    aged(collection, "0.9")
+    file = collection / "generations/000001/shard-00000/shared.arrow"
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(CorruptIndexError, match=r"shared\.arrow, .*: bytes .*; nothing was changed"):
+        seismic.migrate(collection)
+    assert generation_names(collection) == ["000001"]
+
+
 def test_formats_that_nothing_leads_from(collection: Path) -> None:
     aged(collection, "7.0")
     with pytest.raises(FormatError, match=r"found format 7\.0, this release migrates from 1\.0; use the release that"):

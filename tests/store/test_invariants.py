@@ -4,20 +4,21 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from seismic import CorruptIndexError
+from seismic import CorruptIndexError, SparseVectors
 from seismic.builder.impacts import find_impacts
 from seismic.kernels.maxima import Maxima
 from seismic.kernels.score import Forward
 from seismic.kernels.shared import Shared
 from seismic.store.invariants import (
     check_below,
+    check_blocks,
     check_column,
     check_forward,
     check_impacts,
-    check_lists,
     check_maxima,
     check_scales,
     check_shared,
+    check_summaries,
 )
 from tests import samples
 
@@ -86,22 +87,34 @@ def test_maxima(field: str, value: float) -> None:
         check_maxima(changed(maxima, field, value), "x")
 
 
-@pytest.mark.parametrize(
-    ("field", "value"), [("members", 6 << 8 | 0b100), ("members", 7 << 8), ("components", 60), ("scales", np.nan)]
-)
-def test_lists(field: str, value: float) -> None:
+@pytest.mark.parametrize("member", [6 << 8 | 0b100, 7 << 8])
+def test_blocks(member: int) -> None:
     blocks = samples.blocks({0: [[0, 1], [49]]}, samples.NARROW)
+    check_blocks(blocks, 50, 2, "x")
+    for most in (1, 3):
+        with pytest.raises(CorruptIndexError, match=f"x: blocks: found 2 in the longest list, expected {most}"):
+            check_blocks(blocks, 50, most, "x")
+    with pytest.raises(CorruptIndexError, match=r"x: blocks: found .*, expected less than"):
+        check_blocks(changed(blocks, "members", member), 50, 2, "x")
+
+
+@pytest.mark.parametrize(("field", "value"), [("components", 60), ("scales", np.nan)])
+def test_summaries(field: str, value: float) -> None:
     summaries = samples.summaries({0: [{1: 1, 2: 1}, {1: 7}]}, {1: 1.0, 2: 1.0}, samples.NARROW)
     summaries = summaries._replace(components=summaries.components.astype(np.uint32))
-    check_lists(blocks, summaries, 50, 2, "x")
-    with pytest.raises(CorruptIndexError, match="x: found a list of 2 blocks, expected at most 1"):
-        check_lists(blocks, summaries, 50, 1, "x")
-    if field == "members":
-        blocks = changed(blocks, field, value)
-    else:
-        summaries = changed(summaries, field, value)
+    check_summaries(summaries, "x")
     with pytest.raises(CorruptIndexError, match=r"x: .* found .*, expected"):
-        check_lists(blocks, summaries, 50, 2, "x")
+        check_summaries(changed(summaries, field, value), "x")
+
+
+@pytest.mark.parametrize(("field", "place", "value"), [("documents", 0, 0b101), ("own_ends", 1, 1)])
+def test_documents_beyond_the_last_one(field: str, place: int, value: int) -> None:
+    shared: Shared = samples.shared(SparseVectors.from_dicts([{0: 1.0, 1: 1.0}, {0: 1.0, 2: 1.0}], samples.NARROW))
+    check_shared(shared, samples.NARROW, "x")
+    array = getattr(shared, field).copy()
+    array[place] = value
+    with pytest.raises(CorruptIndexError, match=f"x: {field}: found .* beyond the last document"):
+        check_shared(shared._replace(**{field: array}), samples.NARROW, "x")
 
 
 def text(offsets: list[int], kind: pa.DataType) -> pa.Array:

@@ -2,6 +2,7 @@ import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -151,8 +152,16 @@ def with_values(column: pa.ListArray, change: Callable[[np.ndarray], np.ndarray]
         ("shared.arrow", "components", lambda c: with_values(c, lambda v: v * 0), "components: entry 1 is not"),
         ("shared.arrow", "own_components", lambda c: with_values(c, lambda v: v * 0), "own_components: entry "),
         ("forward.arrow", "components", lambda c: with_values(c, lambda v: v * 0), "forward.arrow: components: entry"),
-        ("documents.arrow", "id", lambda c: pa.array(["same"] * 20), "ids are missing or repeat"),
-        ("documents.arrow", "id", lambda c: pa.array([None, *map(str, range(19))]), "ids are missing or repeat"),
+        ("shared.arrow", "components", lambda c: with_values(c, lambda v: v + 30), "that rise to below 30"),
+        ("shared.arrow", "own_codes", lambda c: with_values(c, lambda v: v // 2), "would change if they were"),
+        ("shared.arrow", "residuals", lambda c: with_values(c, lambda v: ~v), "would change if they were"),
+        ("maxima.arrow", "codes", lambda c: with_values(c, lambda v: v // 2), "maxima.arrow: codes: found other"),
+        ("maxima.arrow", "scale", lambda c: pa.array(c.to_numpy() / 2), "maxima.arrow: codes: found other"),
+        ("impacts.arrow", "positions", lambda c: with_values(c, lambda v: v ^ 1), "impacts.arrow: positions"),
+        ("impacts.arrow", "values", lambda c: with_values(c, lambda v: v + 1), "impacts.arrow: positions, values"),
+        ("forward.arrow", "codes", lambda c: with_values(c, lambda v: v // 2), "forward.arrow: components, codes"),
+        ("forward.arrow", "number", lambda c: pa.array(c.to_numpy()[::-1]), "forward.arrow: components, codes"),
+        ("documents.arrow", "id", lambda c: pa.array([None, *map(str, range(19))]), "id: found a null"),
         (
             "documents.arrow",
             "title",
@@ -167,4 +176,35 @@ def test_what_hashes_do_not_see(
     manifest = rewritten(generation, read_manifest(generation), name, column, change)
     [damage] = verify.find_damage(generation, manifest, "full")
     assert damage.file == "shard-00000"
+    assert re.search(problem, damage.problem)
+
+
+@pytest.mark.parametrize("row", [1, 39])
+def test_ids_that_repeat_within_and_across_shards(generation: Path, row: int) -> None:
+    def repeat(ids: pa.Array) -> pa.Array:
+        return pa.array([f"d{row}", *ids.to_pylist()[1:]])
+
+    manifest = rewritten(generation, read_manifest(generation), "documents.arrow", "id", repeat)
+    [damage] = verify.find_damage(generation, manifest, "full")
+    assert str(damage) == f"documents.arrow: id: found the same in rows 0 and {row} of the undamaged shards"
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "problem"),
+    [
+        ("token", ["t0"] * 30, "token: .* 't0' of component 1 is a duplicate"),
+        ("document_frequency", [1] * 30, "idf: found other values than those of document_frequency"),
+        ("idf", [1.0] * 30, "idf: found other values than those of document_frequency"),
+    ],
+)
+def test_vocabularies_that_hashes_do_not_see(generation: Path, column: str, values: list[Any], problem: str) -> None:
+    manifest, path = read_manifest(generation), generation / "vocabulary.arrow"
+    assert manifest.vocabulary is not None
+    table = map_table(path, manifest.vocabulary)
+    place = table.column_names.index(column)
+    table = table.set_column(place, table.schema.field(place), pa.array(values, table.schema.field(place).type))
+    path.unlink()
+    manifest = manifest.model_copy(update={"vocabulary": write_batches(path, table.schema, table.to_batches())})
+    [damage] = verify.find_damage(generation, manifest, "full")
+    assert damage.file == "vocabulary.arrow"
     assert re.search(problem, damage.problem)

@@ -33,7 +33,7 @@ class Refresher:
     """Switch to the changes and generations that any process publishes, and compact when many documents changed.
 
     Running searches keep the view they started with; its files stay open until the last of them ends. A generation
-    that cannot be opened only sets the collection's `problem`.
+    that cannot be opened only makes the collection `stale`.
     """
 
     def __init__(self, collection: Collection, settings: Settings, threads: Threads, metrics: Metrics) -> None:
@@ -65,14 +65,14 @@ class Refresher:
             changed = index.refresh()
         except (StorageError, OSError, MemoryError) as error:
             self._short = isinstance(error, OSError | MemoryError | TooManyFilesError)
-            collection.problem = (
+            collection.stale = (
                 f"cannot serve a newer generation or change ({type(error).__name__}; the server's log has the cause); "
                 f"generation {before} is served up to change {index.sequence}"
             )
             self._reloads.labels(index.name, "failed").inc()
             log.exception("collection cannot be refreshed", collection=index.name, generation=before)
             return False
-        collection.problem = None
+        collection.stale = None
         if changed:
             self._reloads.labels(index.name, "ok").inc()
         if index.generation != before:

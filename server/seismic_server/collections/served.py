@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 import structlog
 
@@ -11,9 +11,11 @@ import seismic
 from seismic import Index, IndexNotFoundError
 from seismic.errors import NotReadyError
 from seismic.params import Verify
+from seismic.store.manifest import Manifest
 from seismic_server.collections.folders import collection_folders
 
 State: TypeAlias = Literal["warming", "ready", "failed"]
+Integrity: TypeAlias = Literal["unchecked", "sound", "damaged"]
 
 log = structlog.get_logger("server")
 
@@ -23,14 +25,37 @@ _WHY_NOT = {
 }
 
 
+class Scrubbed(NamedTuple):
+    """Result of the check of all hashes of a generation. ``damage``: the first one found, or None."""
+
+    manifest: Manifest
+    damage: str | None
+
+
 @dataclass(slots=True)
 class Collection:
     """An opened index and the state it is served in."""
 
     index: Index
     state: State = "warming"
-    problem: str | None = None
+    stale: str | None = None
     """Why the index is not up to date. Searches are answered from what is open."""
+    scrubbed: Scrubbed | None = None
+    """Result of the last check of all hashes, perhaps of an earlier generation."""
+
+    @property
+    def problem(self) -> str | None:
+        """Why the collection is not as it should be, although it answers."""
+        damage = self.scrubbed.damage if self.scrubbed and self.integrity == "damaged" else None
+        found = [self.stale, f"generation {self.index.generation} is damaged: {damage}; restore it" if damage else None]
+        return "; ".join(problem for problem in found if problem) or None
+
+    @property
+    def integrity(self) -> Integrity:
+        """What is known of the hashes of the served generation."""
+        if self.scrubbed is None or self.scrubbed.manifest is not self.index.manifest:
+            return "unchecked"
+        return "damaged" if self.scrubbed.damage else "sound"
 
     @property
     def name(self) -> str:

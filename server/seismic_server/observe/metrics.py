@@ -31,7 +31,11 @@ class CollectionState(Protocol):
 
     @property
     def problem(self) -> str | None:
-        """Why it is not up to date."""
+        """Why it is not as it should be."""
+
+    @property
+    def integrity(self) -> str:
+        """`sound` or `damaged` once all hashes have been checked."""
 
 
 class CollectionStates(Protocol):
@@ -82,6 +86,9 @@ class Metrics:
         )
         self.reloads = Counter(
             "seismic_reloads", "Refreshes that found a new generation or change", ["collection", "result"], registry=own
+        )
+        self.scrubbed = Counter(
+            "seismic_scrubbed_bytes", "Bytes of served generations checked against their hashes", registry=own
         )
         self.recall = Summary(
             "seismic_audited_recall",
@@ -134,7 +141,9 @@ class _States(Collector):
     def collect(self) -> Iterator[Metric]:
         names = {
             "seismic_collection_ready": "Whether the collection answers searches",
-            "seismic_collection_problem": "Whether the collection, or a newer generation or change, cannot be served",
+            "seismic_collection_problem": "Whether something cannot be served, or is damaged",
+            "seismic_collection_sound": "Whether all hashes of the served generation were checked and match",
+            "seismic_collection_damaged": "Whether the served generation is damaged",
             "seismic_collection_generation": "Served generation",
             "seismic_collection_sequence": "Last change served",
             "seismic_collection_documents": "Documents, except deleted ones",
@@ -147,6 +156,8 @@ class _States(Collector):
             values = (
                 collection.state == "ready",
                 collection.problem is not None,
+                collection.integrity == "sound",
+                collection.integrity == "damaged",
                 int(index.generation),
                 index.sequence,
                 len(index),

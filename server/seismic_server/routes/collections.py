@@ -56,6 +56,7 @@ def _describe(collection: Collection) -> CollectionInfo:
         generation=index.generation,
         state=collection.state,
         problem=collection.problem,
+        integrity=collection.integrity,
         sequence=index.sequence,
         documents=len(index),
         changed=index.view.changed,

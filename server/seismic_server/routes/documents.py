@@ -99,9 +99,9 @@ async def _commit(
 ) -> ChangeAnswer:
     done = await service.committers[name].commit(check)
     took = round((time.perf_counter() - started) * 1000, 3)
-    problem = service.collections[name].problem
-    if problem:  # durable, but searches do not see it yet
-        warnings = [*warnings, f"the change is durable, but not searched: {problem}"]
+    stale = service.collections[name].stale
+    if stale:  # durable, but searches do not see it yet
+        warnings = [*warnings, f"the change is durable, but not searched: {stale}"]
     return ChangeAnswer(
         sequence=done.sequence,
         generation=done.generation,

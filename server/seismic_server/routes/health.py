@@ -21,8 +21,8 @@ async def healthz() -> Health:
 async def readyz(service: ServiceDep) -> Readiness:
     """Report whether the service answers searches: no collection is warming up, and not all are unavailable.
 
-    A collection with a `problem` answers from its previous state; one without a generation does not answer. Collections
-    are listed only if the service has no keys, because this route needs none.
+    A collection with a `problem` answers from its previous state, or from damaged files; one without a generation does
+    not answer. Collections are listed only if the service has no keys, because this route needs none.
     """
     if service.admission.closing:
         raise DrainingError("the service is shutting down")
@@ -42,4 +42,9 @@ async def readyz(service: ServiceDep) -> Readiness:
 def _served(collection: Collection) -> Served:
     if collection.state == "failed":
         return Served(name=collection.name, problem="failed to warm up; the server's log has the cause")
-    return Served(name=collection.name, generation=collection.index.generation, problem=collection.problem)
+    return Served(
+        name=collection.name,
+        generation=collection.index.generation,
+        integrity=collection.integrity,
+        problem=collection.problem,
+    )

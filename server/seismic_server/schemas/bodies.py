@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, SkipValidation
 
 from seismic.filters.language import AnyFilter
 from seismic.layouts import Layout
-from seismic_server.collections.served import State
+from seismic_server.collections.served import Integrity, State
 
 Component = Annotated[int, Field(ge=0, lt=1 << 32)]
 Id = Annotated[
@@ -130,7 +130,10 @@ class CollectionInfo(Schema):
     state: State
     """Only a `ready` collection answers searches."""
     problem: str | None
-    """Why a newer generation or change is not served. Missing if the collection is up to date."""
+    """Why a newer generation or change is not served; what is damaged. Missing if all is well."""
+    integrity: Integrity
+    """Whether all hashes of the generation match: `sound` or `damaged`; `unchecked` until the service has read it all.
+    """
     sequence: int
     """Last change that is served."""
     documents: int
@@ -184,7 +187,10 @@ class Served(Schema):
     generation: str | None = None
     """Served generation. Missing if the collection cannot be served."""
     problem: str | None = None
-    """Why the collection, or a newer generation or change, is not served. Missing if it is up to date."""
+    """Why the collection, or a newer generation or change, is not served; what is damaged. Missing if all is well."""
+    integrity: Integrity | None = None
+    """Whether all hashes of the generation match: `sound` or `damaged`; `unchecked` until the service has read it all.
+    """
 
 
 class Readiness(Schema):

@@ -1,0 +1,326 @@
+"""Write adversarial values with matching hashes into every column of every file, then run every verb.
+
+Hashes are no signature: whoever writes a file writes its hash as well. Whatever a file holds, no verb may end the
+process, hang, or answer other than by the stored vectors if `verify` finds nothing.
+
+`python -m tests.faults.hostile FOLDER [SHAPE ...] [--sample N]` prints each case that fails, and counts as JSON at the
+end. Each verb runs in a process of its own.
+"""
+
+import json
+import os
+import random
+import resource
+import shutil
+import signal
+from collections import Counter
+from collections.abc import Callable, Iterator
+from itertools import chain, zip_longest
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import xxhash
+
+import seismic
+from seismic import BuildParams, SeismicError, SparseVectors, Vocabulary
+from seismic.layouts import Layout
+from seismic.store.files import hash_file
+from seismic.store.manifest import FileEntry, read_manifest
+from seismic.store.sections import FRAMING, placed
+from tests.faults.verbs import READING, WRITING
+
+DOCUMENTS = 60
+SECONDS = 120
+"""CPU seconds after which a verb counts as hanging."""
+
+MEMORY = 16 << 30
+"""Bytes of address space beyond which a verb ends with a MemoryError."""
+
+FRAMINGS = 12
+"""Changes of each section of framing."""
+
+
+class Shape(NamedTuple):
+    """A kind of index. ``length``: components of a document."""
+
+    layout: Layout
+    dimension: int
+    length: int
+
+
+SHAPES = {
+    "small": Shape("small", 60, 9),
+    "shared": Shape("shared", 60, 9),
+    "full": Shape("full", 60, 9),
+    "lists": Shape("lists", 60, 9),
+    "table": Shape("lists", 70_000, 9),  # uses few of many components, by a table
+    "wide": Shape("lists", 90_000, 1_600),  # uses more than 65,536, so that components have 32 bits
+}
+
+
+def make(folder: Path, shape: Shape) -> Path:
+    """Build two generations with payload of several types, and changes after the second, which is returned."""
+    rng = np.random.default_rng(1)
+    width = 60 if shape.length < 60 else shape.dimension
+    rows: list[dict[int, float]] = []
+    for number in range(DOCUMENTS):
+        components = set(((rng.zipf(1.3, 9) * 7919) % min(width, 1000)).tolist())
+        components |= set(range(number * shape.length, (number + 1) * shape.length)) if shape.length > 60 else set()
+        rows.append({component: float(rng.integers(30, 99)) / 8 for component in sorted(components)})
+    table = _payload(range(DOCUMENTS))
+    vocabulary = Vocabulary([f"t{component}" for component in range(shape.dimension)])
+    for _ in range(2):
+        generation = seismic.build(
+            SparseVectors.from_dicts(rows, shape.dimension),
+            folder,
+            documents=table,
+            vocabulary=vocabulary if shape.dimension < 1000 else None,
+            params=BuildParams(layout=shape.layout, seed=3),
+            shards=1 if shape.length > 60 else 2,
+            replace=folder.exists(),
+        )
+    seismic.upsert(folder, SparseVectors.from_dicts(rows[:7], shape.dimension), _payload(range(20, 27)))
+    seismic.delete(folder, ["d2", "d33"])
+    return generation
+
+
+def _payload(numbers: range) -> pa.Table:
+    return pa.table(
+        {
+            "id": [f"d{number}" for number in numbers],
+            "text": ["some text " * (number % 5) for number in numbers],
+            "year": pa.array(numbers, pa.int16()),
+            "tags": [["a", "bc"][: number % 3] for number in numbers],
+            "kind": pa.array([("x", "y")[number % 2] for number in numbers]).dictionary_encode(),
+            "when": pa.array([number * 10**15 for number in numbers], pa.timestamp("us")),
+            "share": [number / 7 if number % 9 else None for number in numbers],
+            "inner": [{"a": number, "b": [f"x{number}"]} for number in numbers],
+        }
+    )
+
+
+# ---- adversarial values ------------------------------------------------------------------------------------------
+
+
+class Target(NamedTuple):
+    """The bytes of one column buffer: its file, section name, first byte, and values."""
+
+    name: str
+    section: str
+    first: int
+    values: npt.NDArray[Any]
+
+
+def targets(generation: Path) -> Iterator[Target]:
+    """Yield the buffers of all columns of all files of the first shard, and the framing between them."""
+    for name, entry in read_manifest(generation).files.items():
+        if "shard-00001" in name:
+            continue
+        content, kinds = (generation / name).read_bytes(), _kinds(generation / name)
+        for first, section in placed(entry.sections):
+            kind = kinds.get(section.name, "u1")
+            values = np.frombuffer(content, kind, section.bytes // np.dtype(kind).itemsize, first)
+            yield Target(name, section.name, first, values)
+
+
+def _kinds(path: Path) -> dict[str, str]:
+    """Return the NumPy type of each buffer by section name."""
+    return dict(chain.from_iterable(_buffers(field.type, field.name) for field in pa.ipc.open_file(path).schema))
+
+
+def _buffers(kind: pa.DataType, name: str) -> Iterator[tuple[str, str]]:
+    labels = (["nulls", "offsets"] if kind.num_fields else ["nulls", "values"]) if kind.num_buffers == 2 else None
+    for label, _ in zip_longest(labels or ["nulls", "offsets", "values"][: kind.num_buffers], ()):
+        yield f"{name} {label}", {"nulls": "u1", "offsets": "<i4"}.get(str(label), _plain(kind))
+    for field in map(kind.field, range(kind.num_fields)):
+        yield from _buffers(field.type, f"{name}.{field.name}")
+
+
+def _plain(kind: pa.DataType) -> str:
+    if pa.types.is_dictionary(kind):
+        kind = kind.index_type
+    if not pa.types.is_primitive(kind) or pa.types.is_boolean(kind):
+        return "u1"
+    return f"<{'i8' if pa.types.is_temporal(kind) else np.dtype(kind.to_pandas_dtype()).str[1:]}"
+
+
+def framings(values: npt.NDArray[Any]) -> Iterator[tuple[str, npt.NDArray[Any]]]:
+    """Yield the metadata of an Arrow file with a changed byte: lengths, offsets, types, counts."""
+    draw = random.Random(len(values))
+    for number in range(FRAMINGS):
+        changed, place = values.copy(), draw.randrange(len(values))
+        changed[place] = draw.choice((0, 1, 127, 128, 255, changed[place] ^ 1 << draw.randrange(8)))
+        yield f"byte {place} is {changed[place]}, case {number}", changed
+
+
+def adversarial(values: npt.NDArray[Any], dimension: int) -> Iterator[tuple[str, npt.NDArray[Any]]]:
+    """Yield values to put in place of a column's, with a name for each."""
+    rng, draw = np.random.default_rng(len(values)), random.Random(len(values))
+    place = draw.randrange(len(values))
+
+    def one(at: int, value: Any) -> npt.NDArray[Any]:
+        changed = values.copy()
+        changed[at : at + 1] = np.array([value]).astype(values.dtype)
+        return changed
+
+    if values.dtype.kind == "f":
+        for value in (0.0, np.nan, np.inf, -np.inf, -1.0, 1e38, 3e38, 1e-45, 1e30):
+            yield f"all {value}", np.full_like(values, value)
+            yield f"one {value}", one(place, value)
+        yield "half", values / 2
+        yield "double", values * 2
+    else:
+        info = np.iinfo(values.dtype)
+        extremes = {0, info.max, info.min, dimension, dimension - 1, dimension + 1, info.max // 2}
+        for value in sorted(extreme for extreme in extremes if extreme <= info.max):
+            yield f"all {value}", np.full_like(values, value)
+            yield f"one {value}", one(place, value)
+            yield f"last {value}", one(len(values) - 1, value)
+        yield "one more", one(place, np.int64(values[place]) + 1)
+        yield "one less", one(place, np.int64(values[place]) - 1)
+        yield "all more", values + values.dtype.type(1)
+        yield "negated", ~values
+        yield "bits rotated", values << 1 | values >> (8 * values.itemsize - 1)
+    yield "random", np.frombuffer(rng.bytes(values.nbytes), values.dtype)
+    yield "reversed", values[::-1]
+    yield "rotated", np.roll(values, 1)
+    yield "sorted", np.sort(values)
+    yield "shuffled", rng.permutation(values)
+    yield "swapped", np.concatenate([values[:place], values[place : place + 2][::-1], values[place + 2 :]])
+    yield "repeated", np.concatenate([values[:1], values[:-1]])
+
+
+def write(generation: Path, target: Target, values: npt.NDArray[Any]) -> None:
+    """Write values in place of a column's, and hashes that match."""
+    path = generation / target.name
+    content = bytearray(path.read_bytes())
+    content[target.first : target.first + values.nbytes] = np.ascontiguousarray(values).tobytes()
+    path.unlink()
+    path.write_bytes(content)
+    manifest = read_manifest(generation)
+    old = manifest.files[target.name]
+    sections = [
+        section._replace(xxh3_64=xxhash.xxh3_64_hexdigest(content[first : first + section.bytes]))
+        for first, section in placed(old.sections)
+    ]
+    entry = FileEntry(bytes=old.bytes, rows=old.rows, xxh3_128=hash_file(path), sections=sections)
+    folder, _, name = target.name.rpartition("/")
+    shards = [
+        shard.model_copy(update={"files": {**shard.files, name: entry}}) if shard.folder == folder else shard
+        for shard in manifest.shards
+    ]
+    update = {"shards": shards} if folder else {"vocabulary": entry}
+    manifest.model_copy(update=update).write(generation)
+
+
+# ---- running -----------------------------------------------------------------------------------------------------
+
+
+def outcome(verb: Callable[[Path], None], collection: Path) -> str:
+    """Run a verb in a process of its own and say how it ended: `sound`, `refused`, or something worse."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        os.write(writing, _ending(verb, collection).encode()[:1000])
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
+        said = pipe.read()
+    status = os.waitpid(child, 0)[1]
+    if os.WIFSIGNALED(status):
+        number = os.WTERMSIG(status)
+        return "hung" if number in (signal.SIGXCPU, signal.SIGKILL) else f"killed by {signal.Signals(number).name}"
+    return said
+
+
+def _ending(verb: Callable[[Path], None], collection: Path) -> str:
+    try:
+        verb(collection)
+    except SeismicError as error:
+        return f"refused: {error}"
+    except AssertionError as error:
+        return f"wrong: {str(error)[:300]!r}"
+    except BaseException as error:
+        frame = error.__traceback__
+        while frame and frame.tb_next:
+            frame = frame.tb_next
+        where = f"{Path(frame.tb_frame.f_code.co_filename).name}:{frame.tb_lineno}" if frame else ""
+        return f"raw {type(error).__name__} at {where}: {str(error)[:200]}"
+    return "sound"
+
+
+def run_case(collection: Path, place: str, counts: Counter[str]) -> None:
+    """Run every verb on a collection and count how they ended."""
+    counts["cases"] += 1
+    verified = outcome(READING["verify"], collection)
+    counts["sound" if verified == "sound" else "found by verify"] += 1
+    for name, verb in {**READING, **WRITING}.items():
+        copy = collection
+        if name in WRITING:
+            copy = collection.parent / "copies" / "c"
+            shutil.copytree(collection, copy)
+        ended = outcome(verb, copy)
+        if copy != collection:
+            shutil.rmtree(copy.parent)
+        kind = ended.partition(":")[0].partition(" ")[0]
+        counts["verbs"] += 1
+        counts[kind] += 1
+        but_sound = verified == "sound" and kind != "sound"
+        counts[f"{kind} but sound"] += but_sound
+        if kind in ("killed", "hung", "raw") or but_sound:
+            print(f"{place}: {name}: {ended} (verify: {verified[:100]})", flush=True)
+
+
+def attack(folder: Path, shape: str, sample: int | None = None, seed: int = 1) -> Counter[str]:
+    """Write every adversarial value, or a random sample, into an index of a shape, and run every verb on each."""
+    counts: Counter[str] = Counter(sample=sample or 0)
+    intact = folder / shape / "intact"
+    generation = make(intact, SHAPES[shape])
+    for name, verb in {**READING, **WRITING}.items():  # loads kernels, which the processes inherit
+        copy = folder / shape / "warm" / "c"
+        shutil.copytree(intact, copy)
+        ended = _ending(verb, copy)
+        assert ended == "sound", (name, ended)
+        shutil.rmtree(copy.parent)
+    local = 60 if SHAPES[shape].length < 60 else SHAPES[shape].dimension
+    cases = [
+        (target, *case)
+        for target in targets(generation)
+        for case in (framings(target.values) if target.section == FRAMING else adversarial(target.values, local))
+    ]
+    cases = [case for case in cases if case[2].tobytes() != case[0].values.tobytes()]
+    for target, name, values in random.Random(seed).sample(cases, sample) if sample else cases:
+        collection = folder / shape / "c"
+        shutil.copytree(intact, collection)
+        write(collection / "generations" / generation.name, target, values)
+        run_case(collection, f"{shape}, {target.name}, {target.section}, {name}", counts)
+        shutil.rmtree(collection)
+    return counts
+
+
+def main(folder: Path, shapes: list[str], sample: int | None, seed: int) -> None:
+    total: Counter[str] = Counter()
+    for shape in shapes or SHAPES:
+        counts = attack(folder, shape, sample, seed)
+        print(shape, json.dumps(counts), flush=True)
+        total += counts
+    print(json.dumps(total))
+
+
+if __name__ == "__main__":
+    import argparse
+
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("shapes", nargs="*", choices=[*SHAPES, []])
+    parser.add_argument("--sample", type=int)
+    parser.add_argument("--seed", type=int, default=1)
+    given = parser.parse_args()
+    main(given.folder, given.shapes, given.sample, given.seed)
