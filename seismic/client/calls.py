@@ -8,7 +8,7 @@ from urllib.parse import quote
 import orjson
 
 from seismic.client.models import Change, CollectionInfo, Count, Document, NewDocument, SearchAnswer, SearchOptions
-from seismic.conversion.plain import to_json
+from seismic.conversion.plain import excerpt, to_json
 from seismic.errors import InputError
 
 T = TypeVar("T")
@@ -16,8 +16,8 @@ T = TypeVar("T")
 AsVector = bool | Literal["tokens"]
 """Whether to return stored vectors: True as `indices` and `values`, "tokens" as `tokens`."""
 
-Query = Mapping[str, Any]
-"""{"indices", "values"}, {"tokens"}, {"text"}, {"id"} or examples."""
+Query = str | Mapping[str, Any]
+"""A text, {"indices", "values"}, {"tokens"}, {"text"}, {"id"} or examples."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +44,14 @@ class Call(Generic[T]):
 
 def search(collection: str, query: Query, options: SearchOptions) -> Call[SearchAnswer]:
     """Search with one query."""
-    return Call("POST", _path(collection, "search"), SearchAnswer.model_validate, {"query": query, **options})
+    return Call("POST", _path(collection, "search"), SearchAnswer.model_validate, {"query": _query(query), **options})
 
 
 def search_batch(collection: str, queries: Sequence[Query], options: SearchOptions) -> Call[list[SearchAnswer]]:
     """Search with many queries and the same options."""
-    searches = [{"query": query, **options} for query in queries]
+    if isinstance(queries, str | Mapping):
+        raise InputError(f"found {excerpt(queries)}, expected a list of queries; search takes one")
+    searches = [{"query": _query(query), **options} for query in queries]
     return Call("POST", _path(collection, "search/batch"), _read_batch, {"searches": searches})
 
 
@@ -87,6 +89,10 @@ def collections() -> Call[list[CollectionInfo]]:
 def ready() -> Call[bool]:
     """Check that every collection answers searches."""
     return Call("GET", "/readyz", lambda answer: bool(answer["status"] == "ready"))
+
+
+def _query(query: Query) -> Query:
+    return {"text": query} if isinstance(query, str) else query
 
 
 def _path(collection: str, below: str = "") -> str:

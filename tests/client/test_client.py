@@ -62,6 +62,16 @@ def changing_index(scifact: Any, tmp_path_factory: pytest.TempPathFactory) -> Pa
     return folder
 
 
+def test_a_plain_text_is_sent_as_a_text_query() -> None:
+    assert calls.search("papers", "a text", {}).body == {"query": {"text": "a text"}}
+    assert calls.search_batch("papers", ["a", QUERY], {}).body == {
+        "searches": [{"query": {"text": "a"}}, {"query": QUERY}]
+    }
+    for wrong in ("a text", QUERY):
+        with pytest.raises(InputError, match="expected a list of queries; search takes one"):
+            calls.search_batch("papers", wrong, {})
+
+
 @pytest.fixture(params=["blocking", "asynchronous"])
 def ask(request: pytest.FixtureRequest, service: Server) -> Ask:
     """Calls a method of either client."""

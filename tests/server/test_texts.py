@@ -58,6 +58,20 @@ async def test_queries_by_text(running, words, encoder):
         assert (await client.get(URL)).json()["encoder"] == "encoder"
 
 
+async def test_a_plain_text_is_a_query(running, words):
+    async with running(words) as client:
+        expected = (await search(client, "word3 word5")).json()["hits"]
+        answer = await client.post(f"{URL}/search", json={"query": "word3 word5"})
+        assert answer.json()["hits"] == expected
+        searches = {"searches": [{"query": "word3 word5"}, {"query": {"text": "word3 word5"}}]}
+        answer = await client.post(f"{URL}/search/batch", json=searches)
+        assert [one["hits"] for one in answer.json()["answers"]] == [expected] * 2
+        with seismic.open(words / "words") as index:
+            assert index.search("word3 word5") == index.search({"text": "word3 word5"})
+            numbers, _ = index.search_batch(["word3 word5", {"text": "word3 word5"}], 2)
+            assert numbers[0].tolist() == numbers[1].tolist()
+
+
 async def test_texts_as_examples(running, words):
     async with running(words) as client:
         (one,) = (await search(client, "word3 word5")).json()["hits"][:1]

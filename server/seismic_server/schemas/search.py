@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, NotRequired
 import orjson
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Discriminator,
     Field,
@@ -112,7 +113,7 @@ class ExamplesQuery(TypedDict):
     """Document ids, sparse vectors or texts to avoid."""
 
 
-AnyQuery = Annotated[
+_QueryObject = Annotated[
     Annotated[VectorQuery, Tag("VectorQuery")]
     | Annotated[TokenQuery, Tag("TokenQuery")]
     | Annotated[TextQuery, Tag("TextQuery")]
@@ -120,6 +121,14 @@ AnyQuery = Annotated[
     | Annotated[ExamplesQuery, Tag("ExamplesQuery")],
     Discriminator(_kind_of_query, custom_error_type="query_kind", custom_error_message=f"expected {_EITHER}"),
 ]
+
+AnyQuery = Annotated[
+    _QueryObject,
+    BeforeValidator(
+        lambda query: {"text": query} if isinstance(query, str) else query, json_schema_input_type=str | _QueryObject
+    ),
+]
+"""A query object, or a text, which is short for `{"text": ...}`."""
 
 
 AllOrNamed = Annotated[
