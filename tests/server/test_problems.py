@@ -74,7 +74,7 @@ def refused(client: httpx.Client, status: int, **body: Any) -> Problem:
         ({"query": {"tokens": ["a"]}}, "#/query/tokens", 'expected an object (found ["a"])'),
         ({"query": {}}, "#/query", "expected an object with either"),
         ({"query": GOOD | {"tokens": {}}}, "#/query", "expected an object with either"),
-        ({"query": "planet"}, "#/query", "expected an object with either"),
+        ({"query": 7}, "#/query", "expected an object with either"),
         ({"query": {"words": "planet"}}, "#/query", "expected an object with either"),
         ({"query": GOOD | {"text": "planet"}}, "#/query", "expected an object with either"),
         ({"query": {"text": 7}}, "#/query/text", "should be a valid string (found 7)"),
