@@ -3,6 +3,7 @@
 Needs the extra `client`. `Client` is blocking, `AsyncClient` asynchronous; both have the same methods.
 """
 
+from seismic.client.batching import Batching
 from seismic.client.models import (
     Change,
     CollectionInfo,
@@ -29,6 +30,7 @@ except ImportError as error:
 
 __all__ = [
     "AsyncClient",
+    "Batching",
     "Change",
     "Client",
     "CollectionInfo",

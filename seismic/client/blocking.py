@@ -9,6 +9,8 @@ import httpx
 import tenacity
 
 from seismic.client import calls
+from seismic.client.batching import DEFAULT as BATCHING
+from seismic.client.batching import Batching
 from seismic.client.calls import AsVector, Call, Query
 from seismic.client.connections import PerProcess
 from seismic.client.models import (
@@ -30,9 +32,10 @@ class Client:
     """A client of a Seismic service. Safe to use from many threads and in forked processes.
 
     `url` of the service; `api_key` if the service requires one; `timeout` of one attempt in seconds; `retries`: number
-    and timing of attempts. Other keywords go to httpx (`verify`, `limits`, `proxy` ...). A request that the service
-    refuses raises the engine's error; a service that does not answer raises ServiceError or its subclass
-    UnavailableError. Close the client or use `with`, so that its connections are closed.
+    and timing of attempts; `batching`: limits at which large batches are split. Other keywords go to httpx (`verify`,
+    `limits`, `proxy` ...). A request that the service refuses raises the engine's error; a service that does not answer
+    raises ServiceError or its subclass UnavailableError. Close the client or use `with`, so that its connections are
+    closed.
     """
 
     def __init__(
@@ -42,11 +45,15 @@ class Client:
         api_key: str | None = None,
         timeout: float = 10.0,
         retries: Retries = DEFAULT,
+        batching: Batching = BATCHING,
         **options: Any,
     ) -> None:
-        self._retries = retries
+        self._retries, self._batching = retries, batching
         settings = {"base_url": url, "headers": headers(api_key), "timeout": timeout, **options}
-        self._arguments = (url, {"api_key": api_key, "timeout": timeout, "retries": retries, **options})
+        self._arguments = (
+            url,
+            {"api_key": api_key, "timeout": timeout, "retries": retries, "batching": batching, **options},
+        )
         self._connections = PerProcess(lambda: httpx.Client(**settings))
         self._connections.get()  # reports wrong options at once
 
@@ -70,8 +77,9 @@ class Client:
     def search_batch(
         self, collection: str, queries: Sequence[Query], **options: Unpack[SearchOptions]
     ) -> list[SearchAnswer]:
-        """Return one answer per query, in order, with one request."""
-        return self._send(calls.search_batch(collection, queries, options))
+        """Return one answer per query, in order. Large batches are sent in several requests, see `Batching`."""
+        requests = calls.search_batch(collection, queries, options, self._batching)
+        return [answer for request in requests for answer in self._send(request)]
 
     def count(self, collection: str, filter: Mapping[str, Any] | None = None) -> Count:
         """Return the number of documents that match a filter. None: the number of all documents."""
@@ -82,8 +90,12 @@ class Client:
         return self._send(calls.document(collection, id, with_vector))
 
     def upsert(self, collection: str, documents: Sequence[NewDocument]) -> Change:
-        """Insert documents, or replace those with the same ids. If one is wrong, none is stored."""
-        return self._send(calls.upsert(collection, documents))
+        """Insert documents, or replace those with the same ids. If one is wrong, none of its request is stored.
+
+        More than 32 MiB (`Batching.upsert_bytes`) are sent in several requests; those before the wrong one stay stored.
+        """
+        requests = calls.upsert(collection, documents, self._batching)
+        return calls.together([self._send(request) for request in requests])
 
     def delete(self, collection: str, ids: Sequence[str] | Sequence[int]) -> Change:
         """Delete documents. Unknown ids are ignored."""

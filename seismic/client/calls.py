@@ -1,12 +1,13 @@
 """The calls of the HTTP API: method, path, body and answer type. Independent of connections."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 from urllib.parse import quote
 
 import orjson
 
+from seismic.client.batching import Batching, split
 from seismic.client.models import Change, CollectionInfo, Count, Document, NewDocument, SearchAnswer, SearchOptions
 from seismic.conversion.plain import excerpt, to_json
 from seismic.errors import InputError
@@ -36,10 +37,14 @@ class Call(Generic[T]):
         NumPy arrays and scalars become numbers, bytes base64, decimals text. Raises InputError for other values that
         JSON cannot represent.
         """
-        try:
-            return None if self.body is None else orjson.dumps(self.body, to_json, orjson.OPT_SERIALIZE_NUMPY)
-        except orjson.JSONEncodeError as error:
-            raise InputError(f"cannot encode the request as JSON: {error}") from None
+        return None if self.body is None else _encode(self.body)
+
+
+def _encode(value: Any) -> bytes:
+    try:
+        return orjson.dumps(value, to_json, orjson.OPT_SERIALIZE_NUMPY)
+    except orjson.JSONEncodeError as error:
+        raise InputError(f"cannot encode the request as JSON: {error}") from None
 
 
 def search(collection: str, query: Query, options: SearchOptions) -> Call[SearchAnswer]:
@@ -47,12 +52,16 @@ def search(collection: str, query: Query, options: SearchOptions) -> Call[Search
     return Call("POST", _path(collection, "search"), SearchAnswer.model_validate, {"query": _query(query), **options})
 
 
-def search_batch(collection: str, queries: Sequence[Query], options: SearchOptions) -> Call[list[SearchAnswer]]:
-    """Search with many queries and the same options."""
+def search_batch(
+    collection: str, queries: Sequence[Query], options: SearchOptions, batching: Batching
+) -> Iterator[Call[list[SearchAnswer]]]:
+    """Search with many queries and the same options, in as few requests as the service accepts."""
     if isinstance(queries, str | Mapping):
         raise InputError(f"found {excerpt(queries)}, expected a list of queries; search takes one")
-    searches = [{"query": _query(query), **options} for query in queries]
-    return Call("POST", _path(collection, "search/batch"), _read_batch, {"searches": searches})
+    searches = (_encode({"query": _query(query), **options}) for query in queries)
+    for part in split(searches, batching.search_bytes, batching.searches):
+        body = {"searches": list(map(orjson.Fragment, part))}
+        yield Call("POST", _path(collection, "search/batch"), _read_batch, body)
 
 
 def count(collection: str, filter: Mapping[str, Any] | None) -> Call[Count]:
@@ -66,9 +75,25 @@ def document(collection: str, id: str | int, with_vector: AsVector) -> Call[Docu
     return Call("GET", _path(collection, f"documents/{_segment(str(id))}{parameters}"), Document.model_validate)
 
 
-def upsert(collection: str, documents: Sequence[NewDocument]) -> Call[Change]:
-    """Insert or replace documents."""
-    return Call("PUT", _path(collection, "documents"), Change.model_validate, {"documents": documents})
+def upsert(collection: str, documents: Sequence[NewDocument], batching: Batching) -> Iterator[Call[Change]]:
+    """Insert or replace documents, in as few requests as the service accepts."""
+    if isinstance(documents, str | Mapping):
+        raise InputError(f"found {excerpt(documents)}, expected a list of documents")
+    for part in split(map(_encode, documents), batching.upsert_bytes):
+        body = {"documents": list(map(orjson.Fragment, part))}
+        yield Call("PUT", _path(collection, "documents"), Change.model_validate, body)
+
+
+def together(changes: Sequence[Change]) -> Change:
+    """Return the changes of several requests as one: the last sequence, all documents and all warnings."""
+    warnings = dict.fromkeys(warning for change in changes for warning in change.warnings)
+    return changes[-1].model_copy(
+        update={
+            "documents": sum(change.documents for change in changes),
+            "took_ms": sum(change.took_ms for change in changes),
+            "warnings": list(warnings),
+        }
+    )
 
 
 def delete(collection: str, ids: Sequence[str] | Sequence[int]) -> Call[Change]:

@@ -46,6 +46,7 @@ def create_app(settings: Settings) -> Starlette:
             Middleware(
                 BodyLimit,
                 max_bytes=settings.max_body_bytes,
+                max_put_bytes=settings.max_upsert_bytes,
                 seconds=settings.receive_seconds,
                 memory=service.memory,
             ),

@@ -114,11 +114,15 @@ class CatchFailures:
 
 
 class BodyLimit:
-    """Refuse bodies above `max_bytes`, by their declared length or as they arrive, and bodies that take longer than
-    `seconds` to arrive. Bodies count towards `memory`, where every request has a lease."""
+    """Refuse bodies above `max_bytes`, or above `max_put_bytes` for PUT, by their declared length or as they arrive.
 
-    def __init__(self, app: ASGIApp, max_bytes: int, seconds: float, memory: MemoryBudget) -> None:
-        self.app, self.max_bytes, self.seconds, self.memory = app, max_bytes, seconds, memory
+    Also refuse bodies that take longer than `seconds` to arrive. Bodies count towards `memory`, where every request has
+    a lease.
+    """
+
+    def __init__(self, app: ASGIApp, max_bytes: int, max_put_bytes: int, seconds: float, memory: MemoryBudget) -> None:
+        self.app, self.seconds, self.memory = app, seconds, memory
+        self.max_bytes, self.max_put_bytes = max_bytes, max_put_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: D102
         if scope["type"] != "http":
@@ -133,7 +137,7 @@ class BodyLimit:
             nonlocal received, complete
             if complete:  # only the end of the connection is left to receive
                 return await receive()
-            self._check(size)
+            self._check(size, scope["method"])
             try:
                 async with asyncio.timeout_at(deadline):
                     message = await receive()
@@ -145,17 +149,21 @@ class BodyLimit:
             arrived = len(message.get("body", b""))
             received += arrived
             complete = not message.get("more_body", False)
-            self._check(received)
+            self._check(received, scope["method"])
             lease.grow(arrived * PARSED_SIZE)
             return message
 
         with self.memory.lease() as lease:
             await self.app(scope, receive_limited, send)
 
-    def _check(self, size: int) -> None:
-        if size > self.max_bytes:
-            found = f"found a body of {size} bytes or more"
-            raise HTTPException(413, f"{found}, expected at most {self.max_bytes} (setting max_body_bytes)")
+    def _check(self, size: int, method: str) -> None:
+        most, setting = (
+            (self.max_put_bytes, "max_upsert_bytes") if method == "PUT" else (self.max_bytes, "max_body_bytes")
+        )
+        if size > most:
+            raise HTTPException(
+                413, f"found a body of {size} bytes or more, expected at most {most} (setting {setting})"
+            )
 
 
 class Deadline:
