@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeAlias
@@ -14,8 +15,9 @@ from seismic.conversion.numbers import as_count, as_numbers, as_path
 from seismic.conversion.plain import excerpt
 from seismic.documents.table import check_numbers
 from seismic.encoders import Encoder
-from seismic.errors import ParameterError
+from seismic.errors import CorruptIndexError, ParameterError
 from seismic.filters.language import FilterLike
+from seismic.layouts import LAYOUTS
 from seismic.measure.pseudo_queries import pseudo_queries
 from seismic.params import Profile, SearchParams, Verify, check_verify
 from seismic.query import QueryLike, parse_batch
@@ -25,6 +27,7 @@ from seismic.search.request import SearchRequest
 from seismic.search.respond import Responder
 from seismic.search.warm import warm_up
 from seismic.stop import current, time_limit
+from seismic.store.copies import check_copies
 from seismic.store.manifest import Manifest
 from seismic.threads import reset_after_fork
 from seismic.vectors import SparseVectors, VectorsLike
@@ -260,11 +263,14 @@ class Index:
     def warm_up(self, *, changes: bool = False) -> None:
         """Compile or load every kernel that a request may need, so that the first query is as fast as the next.
 
-        `changes` includes the kernels that apply changes.
+        `changes` includes the kernels that check and apply changes, and those of `seismic.verify`.
         """
         views = (self.view, self.view.with_trial_changes()) if changes or not self.view.live else (self.view,)
         for view in views:
             warm_up(view, self._responder.executor)
+        for shard in self.view.base if changes else ():
+            with suppress(CorruptIndexError):  # damage is named by what looks for it
+                check_copies(shard.shard, LAYOUTS[self.manifest.layout], self.name, positions=1)
 
     def close(self) -> None:
         """Release the files. The index cannot be searched afterwards."""

@@ -1,6 +1,6 @@
 """The calls of the HTTP API: method, path, body and answer type. Independent of connections."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 from urllib.parse import quote
@@ -54,14 +54,15 @@ def search(collection: str, query: Query, options: SearchOptions) -> Call[Search
 
 def search_batch(
     collection: str, queries: Sequence[Query], options: SearchOptions, batching: Batching
-) -> Iterator[Call[list[SearchAnswer]]]:
+) -> list[Call[list[SearchAnswer]]]:
     """Search with many queries and the same options, in as few requests as the service accepts."""
     if isinstance(queries, str | Mapping):
         raise InputError(f"found {excerpt(queries)}, expected a list of queries; search takes one")
-    searches = (_encode({"query": _query(query), **options}) for query in queries)
-    for part in split(searches, batching.search_bytes, batching.searches):
-        body = {"searches": list(map(orjson.Fragment, part))}
-        yield Call("POST", _path(collection, "search/batch"), _read_batch, body)
+    searches = [_encode({"query": _query(query), **options}) for query in queries]
+    return [
+        Call("POST", _path(collection, "search/batch"), _read_batch, {"searches": list(map(orjson.Fragment, part))})
+        for part in split(searches, batching.search_bytes, batching.searches)
+    ]
 
 
 def count(collection: str, filter: Mapping[str, Any] | None) -> Call[Count]:
@@ -75,13 +76,20 @@ def document(collection: str, id: str | int, with_vector: AsVector) -> Call[Docu
     return Call("GET", _path(collection, f"documents/{_segment(str(id))}{parameters}"), Document.model_validate)
 
 
-def upsert(collection: str, documents: Sequence[NewDocument], batching: Batching) -> Iterator[Call[Change]]:
-    """Insert or replace documents, in as few requests as the service accepts."""
+def upsert(collection: str, documents: Sequence[NewDocument], batching: Batching) -> list[Call[Change]]:
+    """Insert or replace documents, in as few requests as the service accepts. All are encoded before one is sent."""
     if isinstance(documents, str | Mapping):
         raise InputError(f"found {excerpt(documents)}, expected a list of documents")
-    for part in split(map(_encode, documents), batching.upsert_bytes):
-        body = {"documents": list(map(orjson.Fragment, part))}
-        yield Call("PUT", _path(collection, "documents"), Change.model_validate, body)
+    encoded = [_encode(document) for document in documents]
+    return [
+        Call(
+            "PUT",
+            _path(collection, "documents"),
+            Change.model_validate,
+            {"documents": list(map(orjson.Fragment, part))},
+        )
+        for part in split(encoded, batching.upsert_bytes)
+    ]
 
 
 def together(changes: Sequence[Change]) -> Change:

@@ -108,6 +108,7 @@ class CollectionInfo(_Model):
     generation: str
     state: str
     problem: str | None = None
+    integrity: str = "unchecked"
     sequence: int
     documents: int
     changed: int

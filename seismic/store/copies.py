@@ -21,15 +21,15 @@ CHUNK = 1 << 14
 """Positions restored at a time."""
 
 
-def check_copies(shard: Shard, storage: Storage, place: str) -> None:
+def check_copies(shard: Shard, storage: Storage, place: str, positions: int | None = None) -> None:
     """Raise CorruptIndexError if another file of the shard disagrees with shared.arrow, or if a compaction would change
-    values there."""
+    values there. Only the first `positions` are compared, if given."""
     maxima, impacts, dimension = shard.maxima, shard.impacts, shard.dimension
     if len(shard) == 0 or dimension == 0:
         return
     block_windows = len(maxima.ends) // dimension
     in_maxima, in_impacts = np.zeros(dimension, np.int64), np.zeros(dimension, np.int64)
-    for first, found in _restored(shard):
+    for first, found in _restored(shard, len(shard) if positions is None else min(positions, len(shard))):
         fine = _fine(shard, first, found)
         if not _is_stable(found, storage):
             raise CorruptIndexError(
@@ -48,10 +48,10 @@ def check_copies(shard: Shard, storage: Storage, place: str) -> None:
                 raise _disagreement(place, IMPACTS, "positions, values", position)
 
 
-def _restored(shard: Shard) -> Iterator[tuple[int, Restored]]:
-    """Yield all vectors by position, CHUNK at a time, with the first position."""
-    for first in range(0, len(shard), CHUNK):
-        yield first, shard.restore(np.arange(first, min(first + CHUNK, len(shard)), dtype=np.uint32))
+def _restored(shard: Shard, end: int) -> Iterator[tuple[int, Restored]]:
+    """Yield the vectors before position `end`, CHUNK at a time, with the first position."""
+    for first in range(0, end, CHUNK):
+        yield first, shard.restore(np.arange(first, min(first + CHUNK, end), dtype=np.uint32))
 
 
 def _fine(shard: Shard, first: int, found: Restored) -> npt.NDArray[np.int64]:

@@ -32,6 +32,7 @@ from seismic.view.deltas import with_documents
 from seismic.view.live import LiveShard
 from seismic.view.scope import Part, Scope
 from seismic.vocabulary import Vocabulary, inverse_document_frequency
+from seismic.weight_range import range_problem
 
 MOST_COUNTED = 1 << 24
 """Largest dimension for arrays with an entry for every component."""
@@ -193,6 +194,7 @@ class View:
         columns = {field.name: pa.nulls(count, field.type) for field in rules.schema} | {"id": ids}
         documents = pa.table(columns)
         vectors = SparseVectors.from_dicts([{0: 1.0}] * count if rules.dimension else [{}] * count, rules.dimension)
+        range_problem(vectors, self.manifest.layout)
         deltas = with_documents((), vectors, documents, self.manifest.layout)
         self.find(ids)
         fewer = [delta.without(delta.find(ids[:1])) for delta in deltas]

@@ -18,6 +18,7 @@ import pytest
 from pydantic import BaseModel
 
 from seismic.client import AsyncClient, Client, Retries, calls, models
+from seismic.client.batching import DEFAULT as BATCHING
 from seismic.client.problems import ERRORS
 from seismic.errors import (
     DocumentNotFoundError,
@@ -64,12 +65,11 @@ def changing_index(scifact: Any, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 def test_a_plain_text_is_sent_as_a_text_query() -> None:
     assert calls.search("papers", "a text", {}).body == {"query": {"text": "a text"}}
-    assert calls.search_batch("papers", ["a", QUERY], {}).body == {
-        "searches": [{"query": {"text": "a"}}, {"query": QUERY}]
-    }
+    (batch,) = calls.search_batch("papers", ["a", QUERY], {}, BATCHING)
+    assert orjson.loads(batch.content or b"") == {"searches": [{"query": {"text": "a"}}, {"query": QUERY}]}
     for wrong in ("a text", QUERY):
         with pytest.raises(InputError, match="expected a list of queries; search takes one"):
-            calls.search_batch("papers", wrong, {})
+            calls.search_batch("papers", wrong, {}, BATCHING)
 
 
 @pytest.fixture(params=["blocking", "asynchronous"])
@@ -149,7 +149,8 @@ def test_every_option_of_a_search_is_typed() -> None:
 
 def test_payloads_of_what_json_has_no_type_for() -> None:
     document = {"id": "a", "payload": {"price": Decimal("1.50"), "raw": b"\x00", "day": datetime.date(2024, 2, 29)}}
-    sent = orjson.loads(calls.upsert("papers", [document]).content or b"")["documents"][0]["payload"]
+    (call,) = calls.upsert("papers", [document], BATCHING)
+    sent = orjson.loads(call.content or b"")["documents"][0]["payload"]
     assert sent == {"price": "1.50", "raw": "AA==", "day": "2024-02-29"}
 
 

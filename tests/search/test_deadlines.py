@@ -76,14 +76,14 @@ def test_payloads_and_vectors_look_at_the_deadline(index: Index) -> None:
 def test_facets_make_only_the_values_they_return(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
     made = []
 
-    def convert(values: pa.Array) -> list[Any]:
-        made.append(len(values))
+    def convert(values: pa.Array, column: str) -> list[Any]:
+        made.append((column, len(values)))
         listed: list[Any] = values.to_pylist()
         return listed
 
     monkeypatch.setattr(facets, "to_pylist", convert)
     answer = index.ask(SearchRequest(query=QUERY, facets=[{"key": "title", "limit": 5}, {"key": "kind"}]))
-    assert made == [5, 3]
+    assert made == [("title", 5), ("kind", 3)]
     assert answer.facets is not None
     assert [(one.value, one.count) for one in answer.facets["title"]] == [
         (title, 1) for title in sorted(f"title {row}" for row in range(DOCUMENTS))[:5]

@@ -36,6 +36,8 @@ def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwar
 
 def _repair_search(body: dict[str, Any]) -> None:
     query = body["query"]
+    if isinstance(query, str):  # a text; the collections have no encoder
+        query = body["query"] = {"id": ID}
     if "id" in query:
         query["id"] = ID
     for kind in query.keys() & {"positive", "negative"}:

@@ -66,7 +66,8 @@ def test_running_requests_finish_and_new_ones_are_refused(begin):
         wait_for(lambda: running(server) == 2)
         assert client.get("/healthz").status_code == 200
         server.process.send_signal(signal.SIGTERM)
-        wait_for(lambda: client.get("/readyz").status_code == 503)
+        client.close()  # an idle connection may be closed under its next request
+        wait_for(lambda: httpx.get(f"{server.url}/readyz", timeout=PATIENCE).status_code == 503)
         refused = httpx.get(f"{server.url}/v1/collections", timeout=PATIENCE)
         assert refused.status_code == 503
         assert refused.json()["type"] == "urn:problem-type:seismic:draining"

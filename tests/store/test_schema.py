@@ -105,7 +105,7 @@ def test_blocks_of_maxima_are_numbered_within_windows(documents: int, windows: i
 
 
 def test_rows_are_the_concepts() -> None:
-    vectors = SparseVectors.from_dicts([{1: 51.0}, {}, {0: 1.0, 1: 255.0}])
+    vectors = SparseVectors.from_dicts([{1: 51.5}, {}, {0: 1.0, 1: 255.0}])
     forward, maxima, postings, summaries, shared = batches_of(vectors)
     assert forward.column("components").to_pylist() == [[1], [], [0, 1]]
     assert forward.column("codes").to_pylist() == [[255], [], [1, 255]]
