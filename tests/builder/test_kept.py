@@ -14,7 +14,7 @@ from seismic.layouts import LAYOUTS
 from seismic.store import manifest as manifests
 from seismic.store.manifest import Kept
 from tests import naive, samples
-from tests.changes.test_updates import stored
+from tests.changes.test_compaction import stored
 from tests.conftest import Scifact
 
 SMALL = BuildParams(layout="small")
