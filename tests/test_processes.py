@@ -125,6 +125,8 @@ def test_pools_search_a_pickled_index(collection: Path, method: str) -> None:
         context = multiprocessing.get_context(method)
         with context.Pool(2) as pool:
             assert pool.map(partial(search, index), [1, 2, 3]) == expected
+            pool.close()  # let workers end by themselves: forks inherit the test runner's signal handlers
+            pool.join()
         with ProcessPoolExecutor(2, mp_context=context) as executor:
             assert list(executor.map(partial(search, index), [1, 2, 3])) == expected
 

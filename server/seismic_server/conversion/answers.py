@@ -4,6 +4,7 @@ They are written by hand, because validating ten thousand hits by a model takes 
 are None or were not requested are left out.
 """
 
+import resource
 from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
@@ -27,6 +28,14 @@ FIRST_HITS = 16
 PART_BYTES = 1 << 20
 """JSON of hits that are written together."""
 
+HEADROOM = 32 << 20
+"""Bytes that must be free before JSON is written, if the process has a limit: orjson crashes where an allocation
+fails."""
+
+_LIMITED = any(
+    resource.getrlimit(kind)[0] != resource.RLIM_INFINITY for kind in (resource.RLIMIT_AS, resource.RLIMIT_DATA)
+)
+
 _PROFILE = set(ChosenProfile.model_fields)
 _EXPLANATION = TypeAdapter(Explanation)
 _CONTRIBUTIONS = TypeAdapter(tuple[Contribution, ...])
@@ -35,7 +44,14 @@ _CONTRIBUTIONS = TypeAdapter(tuple[Contribution, ...])
 def encode(content: Any) -> bytes:
     """Return JSON of anything that a column can hold."""
     with tracing.current().span("encode"):
-        return orjson.dumps(content, default=_plain)
+        return _dumps(content)
+
+
+def _dumps(content: Any) -> bytes:
+    """Return JSON. Raises MemoryError, which becomes a 503, before orjson runs out of memory."""
+    if _LIMITED:
+        bytearray(HEADROOM)
+    return orjson.dumps(content, default=_plain)
 
 
 def state_of(index: Index) -> dict[str, Any]:
@@ -68,13 +84,13 @@ def write_rest(body: Body, answer: Answer, state: dict[str, Any]) -> None:
         content["facets"] = answer.facets
     if answer.explanation is not None:
         content["explanation"] = _EXPLANATION.dump_python(answer.explanation, mode="json", exclude_none=True)
-    body.add(b"," + orjson.dumps(content, default=_plain)[1:])
+    body.add(b"," + _dumps(content)[1:])
 
 
 def _write_groups(body: Body, index: Index, search: SearchRequest, groups: Sequence[Group]) -> None:
     body.add(b',"groups":[')
     for at, group in enumerate(groups):
-        value = orjson.dumps(group.value, default=_plain)
+        value = _dumps(group.value)
         body.add(b'%b{"value":%b,"hits":' % (b"," if at else b"", value))
         _write_hits(body, index, search, group.hits)
         body.add(b"}")
@@ -84,11 +100,11 @@ def _write_groups(body: Body, index: Index, search: SearchRequest, groups: Seque
 def _write_hits(body: Body, index: Index, search: SearchRequest, hits: list[Hit]) -> None:
     """Write hits, a few at a time, because Python's objects take many times the memory of their JSON."""
     if len(hits) <= FIRST_HITS:
-        body.add(orjson.dumps(_hits(index, search, hits), default=_plain))
+        body.add(_dumps(_hits(index, search, hits)))
         return
     at, count, before = 0, FIRST_HITS, body.size
     while at < len(hits):
-        part = orjson.dumps(_hits(index, search, hits[at : at + count]), default=_plain)
+        part = _dumps(_hits(index, search, hits[at : at + count]))
         body.add((b"," if at else b"[") + memoryview(part)[1:-1])
         at += count
         count = max(1, PART_BYTES * at // (body.size - before))
