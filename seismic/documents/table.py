@@ -33,6 +33,8 @@ class Documents:
         self._ends: list[int] = np.cumsum(rows).tolist()
         self._ids = [_id_reader(batch.column("id")) for batch in self._batches]
         self.columns = [name for name in tables[0].column_names if name != "id"] if tables else []
+        # Arrow makes a new object each time a column is asked for.
+        self._columns = [{name: batch.column(name) for name in self.columns} for batch in self._batches]
         self._read = {name: reader_of(tables[0].schema.field(name).type) for name in self.columns}
 
     @property
@@ -104,12 +106,12 @@ class Documents:
 
     def _payload(self, number: int, names: list[str]) -> dict[str, Any]:
         batch, row = self._locate(number)
-        payload = {}
-        for name in names:
-            try:
-                payload[name] = self._read[name](self._batches[batch].column(name)[row])
-            except UnicodeDecodeError as error:
-                raise not_text(name, error) from None
+        columns, payload, name = self._columns[batch], {}, ""
+        try:
+            for name in names:
+                payload[name] = self._read[name](columns[name][row])
+        except UnicodeDecodeError as error:
+            raise not_text(name, error) from None
         return payload
 
 
