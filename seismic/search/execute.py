@@ -113,15 +113,11 @@ def _search_shards(
     """Search each shard to the depth where its share of the top k ends, and again where that was not deep enough."""
     search = _ShardSearch(queries, choice, np.zeros((len(queries), 4), np.int64), workspaces)
     places = [place for place in zip(view.shards, scope.parts, view.firsts, strict=False) if place[1].count]
-    if len(places) == 1:
-        depth, start = (
-            min(k, places[0][1].count),
-            np.zeros(len(queries), np.float32) if min_scores is None else min_scores,
-        )
-        return BatchResult(*search.run(*places[0], depth, start), search.counters)
-    depths = [_first_depth(shard.shard, part, k, scope.count, choice) for shard, part, _ in places]
     # Rises to the k-th score of the shards searched so far.
     threshold = np.zeros(len(queries), np.float32) if min_scores is None else min_scores
+    if len(places) == 1:
+        return BatchResult(*search.run(*places[0], min(k, places[0][1].count), threshold), search.counters)
+    depths = [_first_depth(shard.shard, part, k, scope.count, choice) for shard, part, _ in places]
     results: list[Arrays] = []
     best: Arrays | None = None
     for place, depth in zip(places, depths, strict=True):
@@ -178,8 +174,8 @@ class _ShardSearch(NamedTuple):
     def deepened(
         self, place: tuple[LiveShard, Part, int], result: Arrays, k: int, threshold: npt.NDArray[np.float32]
     ) -> Arrays | None:
-        """Search a shard again for the queries whose last hit reaches the k-th score, so that others may, too; None if
-        there are none."""
+        """Search a shard again for the queries whose last hit reaches the k-th score: more hits may. None without such
+        queries."""
         (numbers, scores), limit = result, min(k, place[1].count)
         depth = scores.shape[1]
         rows = np.flatnonzero((scores[:, -1] > 0) & (scores[:, -1] >= threshold)).astype(np.uint32)

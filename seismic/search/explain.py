@@ -149,9 +149,9 @@ def _reach(view: View, task: Task, result: Result, methods: Sequence[Method]) ->
         return None, None
     current().check()
     reaches = [
-        method.reach(shard.shard, task.query, task.choice.heap_factor * result.kth)
+        method.reachable(shard.shard, task.query, task.choice.heap_factor * result.kth)
         for shard, part, method in zip(view.shards, task.scope.parts, methods, strict=True)
-        if method.reach and part.count
+        if method.reachable and part.count
     ]
     if not reaches:
         return None, None

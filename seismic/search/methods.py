@@ -24,7 +24,7 @@ from seismic.view.view import View
 
 MethodName: TypeAlias = Literal["lists", "scan", "impacts", "bounds"]
 
-Reach: TypeAlias = tuple[int, float | None]
+Reachable: TypeAlias = tuple[int, float | None]
 """(Blocks whose upper bound reaches a score, the largest upper bound that does not.)"""
 
 
@@ -61,7 +61,7 @@ class Method:
     """Run the kernel."""
     trials: Callable[[View], Iterator[Trial]]
     """Searches that warm it up."""
-    reach: Callable[[Shard, Query, float], Reach] | None = None
+    reachable: Callable[[Shard, Query, float], Reachable] | None = None
     """What the upper bounds of blocks say of a score, for explanations; None: it computes none."""
 
 
@@ -161,7 +161,7 @@ def first_document_of(shard: Shard) -> Part:
     return Part(bits, count_documents(bits))
 
 
-def reach_of(shard: Shard, query: Query, score: float) -> Reach:
+def reachable_blocks(shard: Shard, query: Query, score: float) -> Reachable:
     """Add up the upper bounds of all blocks, and say which reach a score."""
     (components, values), n_blocks = shard.local_queries(as_rows([query]))[0], len(shard.shared.starts) - 1
     terms = len(components)
@@ -193,5 +193,5 @@ METHODS = (
         _try_impacts,
     ),
     # Upper bounds of all blocks, then the blocks that can reach the top k.
-    Method("bounds", lambda *_: True, _search_bounds, _try_bounds, reach_of),
+    Method("bounds", lambda *_: True, _search_bounds, _try_bounds, reachable_blocks),
 )

@@ -22,8 +22,8 @@ def warm_up(view: View, executor: Executor) -> None:
         for trial in method.trials(view):
             executor.run(view, trial.scope, as_rows([query]), min(trial.k, trial.scope.count), trial.choice)
         for shard in view.shards:
-            if method.reach and len(shard):
-                method.reach(shard.shard, query, 0.0)
+            if method.reachable and len(shard):
+                method.reachable(shard.shard, query, 0.0)
     for shard in view.shards:
         if len(shard):
             matches(shard.shard, first_document_of(shard.shard).allowed, query)
