@@ -62,12 +62,14 @@ class Config(BaseModel):
         return self
 
 
-def load_encoder(name: str) -> Encoder:
+def load_encoder(name: str | Path) -> Encoder:
     """Load an encoder, once per process. Raises EncoderError if there is none or it cannot run here.
 
-    `name`: `splade-tiny`, the name of a folder in one of the folders listed in SEISMIC_ENCODERS, or a path, which has
-    a slash.
+    `name`: `splade-tiny`, the name of a folder in one of the folders listed in SEISMIC_ENCODERS, or a path: a `Path`,
+    or text with a slash.
     """
+    if isinstance(name, Path):
+        name = str(name.absolute())
     if not isinstance(name, str) or "\0" in name:
         raise EncoderError(f"found {excerpt(name)}, expected the name of an encoder or a path with a slash")
     folder = _find(name)

@@ -98,3 +98,16 @@ def test_a_length_beyond_the_positions_is_refused(tmp_path: Path) -> None:
     long = _write(tmp_path / "long", table_model(TABLE, edit=edit), max_length=len(TABLE) + 1)
     with pytest.raises(EncoderError, match=rf"fails on {len(TABLE) + 1} word pieces, the max_length of encoder.json"):
         load_encoder(str(long))
+
+
+def test_telemetry_of_the_runtime_is_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import onnxruntime
+
+    calls: list[str] = []
+    monkeypatch.setattr(onnxruntime, "disable_telemetry_events", lambda: calls.append("off"))
+    session = onnxruntime.InferenceSession
+    monkeypatch.setattr(onnxruntime, "InferenceSession", lambda *a, **k: (calls.append("session"), session(*a, **k))[1])
+    folder = _write(tmp_path / "model", _named("logits"))
+    load_encoder(folder).encode_documents(["word1"])
+    assert calls[0] == "off"
+    assert "session" in calls
