@@ -33,6 +33,7 @@ from seismic.maintenance.migrate import migrate
 from seismic.maintenance.rollback import rollback
 from seismic.maintenance.snapshot import create_snapshot, restore_snapshot
 from seismic.maintenance.tune import tune
+from seismic.maintenance.verify import verify
 from seismic.params import BuildParams, Profile, SearchParams
 from seismic.query import Query
 from seismic.search.answer import Answer, Facet, Group, Hit
@@ -40,7 +41,7 @@ from seismic.search.execute import SearchStats
 from seismic.search.explain import Contribution, Explanation
 from seismic.search.request import FacetBy, Feedback, Fusion, GroupBy, Ranked, Run, SearchRequest
 from seismic.store.history import GenerationInfo, collect_garbage, generations
-from seismic.store.verify import Verification, verify
+from seismic.store.verify import Verification
 from seismic.vectors import SparseVectors
 from seismic.version import __version__
 from seismic.vocabulary import Vocabulary

@@ -3,31 +3,35 @@
 import math
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
 import numpy as np
 
-from seismic.errors import DeadlineError, StoppedError
+from seismic.errors import DeadlineError, SeismicError, StoppedError
 from seismic.threads import reset_after_fork
 
 
 class Stop:
     """Stops the searches inside `stoppable_by` within about a millisecond. Safe to use from many threads.
 
-    ``flag`` uint8 [1]: 1 once searches should stop; kernels poll it.
+    ``flag`` uint8 [1]: 1 once searches should stop; kernels poll it. ``limit``, if any, is called with the bytes of
+    values before they are copied into an answer, and raises to refuse them.
     """
 
-    __slots__ = ("__weakref__", "_milliseconds", "deadline", "flag")
+    __slots__ = ("__weakref__", "_milliseconds", "_reason", "deadline", "flag", "limit")
 
     def __init__(self) -> None:
         self.flag = np.zeros(1, np.uint8)
         self.deadline = math.inf
         self._milliseconds = 0.0
+        self._reason: Callable[[], SeismicError] | None = None
+        self.limit: Callable[[int], None] | None = None
 
-    def set(self) -> None:
-        """Stop the searches now; they raise StoppedError."""
+    def set(self, reason: Callable[[], SeismicError] | None = None) -> None:
+        """Stop the searches now; they raise what the first `reason` returns, by default StoppedError."""
+        self._reason = self._reason or reason
         self.flag[0] = 1
 
     def after(self, milliseconds: float, since: float | None = None) -> None:
@@ -41,13 +45,20 @@ class Stop:
             _WATCH.add(self)
 
     def check(self) -> None:
-        """Raise StoppedError or DeadlineError if the searches should stop."""
+        """Raise DeadlineError, StoppedError or the reason given to `set` if the searches should stop."""
         if time.monotonic() >= self.deadline:
             raise DeadlineError(
                 f"not done within the deadline of {self._milliseconds:g} ms; request less, or raise timeout_ms"
             )
         if self.flag[0]:
+            if self._reason is not None:
+                raise self._reason()
             raise StoppedError("the search was stopped by its caller")
+
+    def check_bytes(self, count: int) -> None:
+        """Raise what `limit` raises if an answer may not hold values of `count` more bytes."""
+        if self.limit is not None:
+            self.limit(count)
 
     def close(self) -> None:
         """Cancel the deadline."""

@@ -5,6 +5,7 @@ from operator import methodcaller
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from seismic.conversion.plain import duration_text
@@ -23,6 +24,16 @@ def to_pylist(values: pa.Array, column: str) -> list[Any]:
     except UnicodeDecodeError as error:
         raise not_text(column, error) from None
     return listed
+
+
+def text_bytes(values: pa.Array, rows: npt.NDArray[np.int64]) -> int:
+    """Return the bytes of the texts in rows of a column, without reading them; 0 for a column of other values."""
+    large = pa.types.is_large_string(values.type) or pa.types.is_large_binary(values.type)
+    if not (large or pa.types.is_string(values.type) or pa.types.is_binary(values.type)) or len(values) == 0:
+        return 0
+    kind = np.dtype(np.int64 if large else np.int32)
+    offsets = np.frombuffer(values.buffers()[1], kind, len(values) + 1, values.offset * kind.itemsize)
+    return int((offsets[rows + 1].astype(np.int64) - offsets[rows]).sum())
 
 
 def not_text(column: str, error: UnicodeDecodeError) -> CorruptIndexError:

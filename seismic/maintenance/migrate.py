@@ -18,7 +18,15 @@ from seismic.store.checksums import check_entries
 from seismic.store.collection import GENERATIONS, current_generation
 from seismic.store.failures import read_error
 from seismic.store.garbage import STAGING
-from seismic.store.manifest import FILE_NAME, FORMAT_MAJOR, FORMAT_MINOR, VOCABULARY, FileEntry, read_manifest
+from seismic.store.manifest import (
+    FILE_NAME,
+    FORMAT_MAJOR,
+    FORMAT_MINOR,
+    VOCABULARY,
+    FileEntry,
+    manifest_hash,
+    read_manifest,
+)
 from seismic.store.publish import KEEP, staging
 
 Step = tuple[str, Callable[[Path, Path], None]]
@@ -57,6 +65,11 @@ def migrate(path: str | Path, *, keep: int = KEEP) -> Path | None:
 def _check_hashes(folder: Path) -> None:
     """Check the files of a generation whose manifest this release cannot read; it must list them as today's does."""
     content = json.loads((folder / FILE_NAME).read_bytes())
+    if content.pop("hash", None) != manifest_hash(content):
+        raise CorruptIndexError(
+            f"{folder / FILE_NAME} does not match its own hash: it was changed after it was written; nothing was "
+            "changed; restore it or build again"
+        )
     try:
         files = {
             f"{shard['folder']}/{name}": one for shard in content["shards"] for name, one in shard["files"].items()

@@ -7,12 +7,13 @@ from seismic.changes.updates import read_rules
 from seismic.conversion.numbers import as_path
 from seismic.errors import InputError, StorageError
 from seismic.store.collection import GENERATIONS, generation_folder
+from seismic.store.failures import file_errors
 from seismic.store.history import previous_generation
 from seismic.store.log import appending, position_after, read_log
 from seismic.store.manifest import read_manifest
 from seismic.store.profiles import PROFILES
 from seismic.store.publish import point_to
-from seismic.store.verify import verify
+from seismic.store.verify import verify_files
 
 
 def rollback(path: str | Path, generation: str | None = None) -> str:
@@ -23,7 +24,9 @@ def rollback(path: str | Path, generation: str | None = None) -> str:
     """
     collection = as_path(path)
     name = previous_generation(collection) if generation is None else generation_folder(collection, generation).name
-    damages = [one for one in verify(collection, generation=name).damages if not one.file.startswith(PROFILES)]
+    with file_errors("read", collection):
+        found = verify_files(collection, name, "full")
+    damages = [one for one in found.damages if not one.file.startswith(PROFILES)]
     if damages:  # damaged profiles only make searches exact
         raise StorageError(
             f"{collection}: generation {name} is damaged, so nothing was changed: {damages[0]}; see "

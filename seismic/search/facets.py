@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from seismic.documents.values import to_pylist
+from seismic.documents.values import text_bytes, to_pylist
 from seismic.kernels.matches import mark_matches
 from seismic.kernels.score import load_query, make_query_table
 from seismic.query import Query, as_rows
@@ -56,6 +56,7 @@ def _count_values(
             chosen = codes.codes[which] if codes.documents is None else codes.codes[which[codes.documents]]
             totals[of_shard] += np.bincount(chosen[chosen >= 0], minlength=len(of_shard))
     best = _most_frequent(totals, unified.ranks, facet.limit)
+    current().check_bytes(text_bytes(unified.values, best))
     return list(zip(to_pylist(unified.values.take(best), facet.key), totals[best].tolist(), strict=True))
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from seismic.params import Verify
+from seismic.store.collection import is_foreign
 from seismic.store.failures import DAMAGES, storage_error
 from seismic.store.files import hash_file
 from seismic.store.manifest import FILE_NAME, FileEntry, Manifest
@@ -37,10 +38,13 @@ def check_sections(folder: Path, manifest: Manifest) -> Iterator[tuple[int, Dama
 
 
 def check_names(folder: Path, manifest: Manifest) -> Iterator[Damage]:
-    """Yield the files that the manifest does not list."""
+    """Yield the files that the manifest does not list, except those of file systems and desktops."""
     for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder).as_posix()
-        if not path.is_dir() and name not in manifest.files and name != FILE_NAME:
+        inner = path.relative_to(folder)
+        name = inner.as_posix()
+        if any(map(is_foreign, inner.parts)) or path.is_dir():
+            continue
+        if name not in manifest.files and name != FILE_NAME:
             yield Damage(name, None, "is not in the manifest; remove it")
 
 

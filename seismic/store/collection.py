@@ -8,6 +8,14 @@ from seismic.store.failures import read_error
 CURRENT = "CURRENT"
 GENERATIONS = "generations"
 
+SYSTEM_FOLDERS = frozenset({"lost+found"})
+"""Folders that file systems create. Hidden entries are not ours either."""
+
+
+def is_foreign(name: str) -> bool:
+    """Return whether an entry of a folder is one that file systems, desktops or editors create for themselves."""
+    return name.startswith(".") or name in SYSTEM_FOLDERS
+
 
 def current_generation(collection: Path) -> str:
     """Return the id of the served generation."""

@@ -138,7 +138,7 @@ class Manifest(_Model):
     def write(self, folder: Path) -> None:
         """Write manifest.json with a hash of its content."""
         content = self.model_dump(mode="json")
-        content["hash"] = _hash(content)
+        content["hash"] = manifest_hash(content)
         (folder / FILE_NAME).write_text(json.dumps(content, indent=1) + "\n")
 
 
@@ -159,7 +159,7 @@ def read_manifest(folder: Path) -> Manifest:
     if not isinstance(content, dict):
         raise CorruptIndexError(f"{path}: found a JSON {type(content).__name__}, expected an object")
     _check_format(path, content)
-    if content.pop("hash", None) != _hash(content):
+    if content.pop("hash", None) != manifest_hash(content):
         raise CorruptIndexError(f"{path} does not match its own hash: it was changed after it was written")
     try:
         return Manifest.model_validate(content)
@@ -193,6 +193,7 @@ def _check_features(place: Path, needed: Any, known: frozenset[str], versions: A
         )
 
 
-def _hash(content: dict[str, Any]) -> str:
+def manifest_hash(content: dict[str, Any]) -> str:
+    """Return the hash of a manifest's content without its hash."""
     canonical = orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
     return xxhash.xxh3_128_hexdigest(canonical)

@@ -13,7 +13,14 @@ from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from seismic.errors import CorruptIndexError, IndexNotFoundError, OutputExistsError, ParameterError, StorageError
-from seismic.store.collection import CURRENT, GENERATIONS, current_generation, generation_names, is_collection
+from seismic.store.collection import (
+    CURRENT,
+    GENERATIONS,
+    current_generation,
+    generation_names,
+    is_collection,
+    is_foreign,
+)
 from seismic.store.failures import file_errors, storage_error
 from seismic.store.files import fsync
 from seismic.store.garbage import RESUMABLE, RESUMED, STAGING, TRASH, remove_leftovers, remove_old
@@ -102,10 +109,11 @@ def check_output(collection: Path, *, replace: bool, resume: bool = False) -> No
 
 
 def _is_unused(folder: Path) -> bool:
-    """Return whether a folder is empty, except for the files of a first build that runs or was killed."""
+    """Return whether a folder is empty, except for files of a first build that runs or was killed, and foreign ones."""
     temporary = {LOCK, POINTER, POINTER_LOCK}
     return all(
         entry.name in temporary
+        or is_foreign(entry.name)
         or (entry.name == GENERATIONS and all(_is_leftover(inner.name) for inner in entry.iterdir()))
         for entry in folder.iterdir()
     )

@@ -9,16 +9,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from seismic.conversion.numbers import as_path
 from seismic.documents.ids import find_repeat
 from seismic.errors import CorruptIndexError, FormatError, InputError
 from seismic.kernels.constants import BLOCK
 from seismic.layouts import LAYOUTS
-from seismic.params import Verify, check_verify
+from seismic.params import Verify
 from seismic.store.checksums import check_files, check_names
-from seismic.store.collection import current_generation, generation_folder
+from seismic.store.collection import generation_folder
 from seismic.store.copies import check_copies
-from seismic.store.failures import file_errors
 from seismic.store.files import map_batch
 from seismic.store.log import LOG, position_after, read_to_end
 from seismic.store.manifest import FILE_NAME, VOCABULARY, Manifest, read_manifest
@@ -43,21 +41,9 @@ class Verification:
     damages: list[Damage]
 
 
-def verify(path: str | Path, *, generation: str | None = None, verify: Verify = "full") -> Verification:
-    """Check a generation of the collection at `path` (by default the current one) and the log; report all damage.
-
-    Always checks the presence and size of files and the invariants of their data. `verify` selects the hashes to check:
-    all (`full`), a random sample (`sample`), or `none`. Raises IndexNotFoundError or FormatError if there is nothing to
-    check, and ParameterError.
-    """
-    check_verify(verify)
-    collection = as_path(path)
-    with file_errors("read", collection):
-        return _verify(collection, generation, verify)
-
-
-def _verify(collection: Path, generation: str | None, verify: Verify) -> Verification:
-    folder = generation_folder(collection, generation or current_generation(collection))
+def verify_files(collection: Path, generation: str, verify: Verify) -> Verification:
+    """Check a generation, its profiles and the log, as `seismic.verify` does, but not whether they fit each other."""
+    folder = generation_folder(collection, generation)
     try:
         manifest = read_manifest(folder)
     except CorruptIndexError as error:
@@ -124,6 +110,8 @@ def _check_vocabulary(folder: Path, manifest: Manifest, frequency: npt.NDArray[n
         raise CorruptIndexError(f"{VOCABULARY}: token: {error}") from None
     batch = map_batch(folder / VOCABULARY, manifest.vocabulary, vocabulary_schema())
     found, idf = batch.column("document_frequency").to_numpy(), batch.column("idf").to_numpy()
+    if ((found < 0) | (found > manifest.documents)).any():
+        raise CorruptIndexError(f"{VOCABULARY}: document_frequency: found counts outside 0 to {manifest.documents}")
     if not np.array_equal(idf, inverse_document_frequency(found, manifest.documents)):
         raise CorruptIndexError(f"{VOCABULARY}: idf: found other values than those of document_frequency")
     # A lossy layout counts before it drops components.

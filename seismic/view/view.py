@@ -231,10 +231,10 @@ class View:
         return numbers >= 0, pa.concat_tables(rows)
 
 
-def open_view(collection: Path, verify: Verify = "none") -> View:
+def open_view(collection: Path, verify: Verify = "none", *, tuned: bool = True) -> View:
     """Open the current generation by memory map, check its files as `verify` says, and apply the later changes.
 
-    Raises IndexNotFoundError, FormatError or CorruptIndexError.
+    `tuned`: read its profiles. Raises IndexNotFoundError, FormatError or CorruptIndexError.
     """
     while True:
         name = current_generation(collection)
@@ -242,11 +242,11 @@ def open_view(collection: Path, verify: Verify = "none") -> View:
             opened = open_generation(collection, verify)
             end = position_after(collection, opened.manifest.sequence)
             base = tuple(map(LiveShard, opened.shards))
-            tuned = profiles_stamp(collection, opened.manifest.generation)
-            profiles = usable_profiles(collection, opened.manifest.generation)
+            stamp = profiles_stamp(collection, opened.manifest.generation)
+            profiles = usable_profiles(collection, opened.manifest.generation) if tuned else ()
             planner = Planner(opened.manifest.layout, profiles, tuple(opened.manifest.kept))
             view = View(
-                collection, opened.manifest, opened.vocabulary, base, (), end, opened.lease, verify, planner, tuned
+                collection, opened.manifest, opened.vocabulary, base, (), end, opened.lease, verify, planner, stamp
             )
             return view.advanced()
         except CorruptIndexError:

@@ -1,5 +1,6 @@
 """Components mean what they meant when a change was made: by vocabulary, and by encoder."""
 
+import shutil
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,9 +9,10 @@ import pyarrow as pa
 import pytest
 
 import seismic
-from seismic import CorruptIndexError, InputError, SparseVectors, StorageError, Vocabulary
+from seismic import CorruptIndexError, EncoderEntry, InputError, SparseVectors, StorageError, Vocabulary
 from seismic.changes.records import Change, Rules, check_upsert
 from seismic.changes.updates import Writer
+from seismic.store.manifest import read_manifest
 
 RED, BLUE = Vocabulary(["red", "blue"]), Vocabulary(["blue", "red"])
 
@@ -125,3 +127,25 @@ def test_the_hash_is_of_the_tokens() -> None:
     )
     hashes = {Vocabulary(words).hash for words in (["ab", "c"], ["a", "bc"], ["abc"], [], [""], ["c", "ab"])}
     assert len(hashes) == 6
+
+
+@pytest.mark.parametrize("replaced", ["vocabulary", "encoder"])
+def test_verify_names_changes_that_do_not_fit(tmp_path: Path, replaced: str) -> None:
+    """Opening refuses them, so they are damage, although every hash is right."""
+    path = tmp_path / "c"
+    publish(path, RED)
+    with seismic.open(path) as index:
+        vectors = SparseVectors.from_dicts([{0: 1.0}], 2)
+        seismic.upsert(path, vectors, pa.table({"id": ["x"]}), vocabulary=index.vocabulary)
+    publish(tmp_path / "other", BLUE if replaced == "vocabulary" else RED)
+    if replaced == "encoder":
+        folder = tmp_path / "other/generations/000001"
+        entry = EncoderEntry(name="x", hash="1" * 32)
+        read_manifest(folder).model_copy(update={"encoder": entry}).write(folder)
+    shutil.copytree(path / "log", tmp_path / "other/log")
+    with pytest.raises(CorruptIndexError, match=f"found {replaced}"):
+        seismic.open(tmp_path / "other")
+    for level in ("none", "sample", "full"):
+        [damage] = seismic.verify(tmp_path / "other", verify=level).damages
+        assert damage.file == "log"
+        assert f"change 1 does not fit generation 000001: found {replaced}" in damage.problem

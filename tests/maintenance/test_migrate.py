@@ -26,7 +26,8 @@ def aged(collection: Path, version: str, generation: str = "000001") -> None:
     path = collection / "generations" / generation / FILE_NAME
     content = json.loads(path.read_text())
     content["format"], content["size"] = version, content.pop("documents")
-    path.write_text(json.dumps(content))
+    del content["hash"]
+    path.write_text(json.dumps({**content, "hash": manifest.manifest_hash(content)}))
 
 
 def renamed(old: Path, new: Path) -> None:
@@ -42,7 +43,7 @@ def counted(old: Path, new: Path) -> None:
     content = json.loads((old / FILE_NAME).read_text())
     del content["hash"]
     content = {**content, "format": "1.0", "documents": content.pop("size")}
-    (new / FILE_NAME).write_text(json.dumps({**content, "hash": manifest._hash(content)}))
+    (new / FILE_NAME).write_text(json.dumps({**content, "hash": manifest.manifest_hash(content)}))
 
 
 def test_nothing_to_do(collection: Path) -> None:
@@ -82,6 +83,16 @@ def test_damage_is_not_migrated(collection: Path, monkeypatch: pytest.MonkeyPatc
     content[len(content) // 2] ^= 1
     file.write_bytes(content)
     with pytest.raises(CorruptIndexError, match=r"shared\.arrow, .*: bytes .*; nothing was changed"):
+        seismic.migrate(collection)
+    assert generation_names(collection) == ["000001"]
+
+
+def test_a_manifest_that_was_changed_is_not_migrated(collection: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(module.MIGRATIONS, "0.9", ("1.0", counted))
+    aged(collection, "0.9")
+    path = collection / "generations/000001" / FILE_NAME
+    path.write_text(path.read_text().replace('"sequence": 0', '"sequence": 7'))
+    with pytest.raises(CorruptIndexError, match=r"does not match its own hash.*; nothing was changed"):
         seismic.migrate(collection)
     assert generation_names(collection) == ["000001"]
 

@@ -121,6 +121,7 @@ def test_a_connection_that_gives_way_is_told_why(begin):  # noqa: F811
             assert client.get("/healthz").status_code == 200
         found = answer(first)
         assert found.startswith("HTTP/1.1 503 ")
+        assert "x-content-type-options: nosniff" in found
         assert "retry-after: 1" in found
         assert "(setting max_connections)" in found
 

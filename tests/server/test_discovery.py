@@ -10,6 +10,7 @@ import pytest
 
 import seismic
 from seismic import Index, SparseVectors, StorageError
+from seismic.store.sections import Damage
 from seismic_server import Settings, create_app, discovery
 from seismic_server.access.keys import create_key
 from seismic_server.collections import folders
@@ -197,7 +198,10 @@ async def test_stray_entries_inside_a_collection_are_ignored(running, tiny):
         assert (await client.post("/v1/collections/tiny/search", json=BODY)).json()["hits"][0]["id"] == "n"
         assert (await client.put("/v1/collections/tiny/documents", json=put)).status_code == 200
         damages = (await client.post("/v1/collections/tiny:verify")).json()["damages"]
-        assert {one["problem"] for one in damages} == {"is not in the manifest; remove it"}  # named
+        assert {(one["file"].rpartition("/")[2], one["problem"]) for one in damages} == {
+            ("notes~", "is not in the manifest; remove it")
+        }
+        assert seismic.verify(tiny / "tiny").damages == [Damage(one["file"], None, one["problem"]) for one in damages]
         assert (await client.post("/v1/collections/tiny:warmup")).status_code == 200
     seismic.compact(tiny / "tiny")
     assert len(seismic.open(tiny / "tiny", verify="full")) == 4

@@ -15,6 +15,7 @@ from seismic_server import Settings, create_app
 from seismic_server.access import limits
 from seismic_server.access.limits import Rates
 from seismic_server.http import middleware
+from seismic_server.process.server import stop_requests
 
 from .test_problems import problem
 
@@ -171,6 +172,17 @@ async def test_a_search_ends_when_its_client_disconnects(tiny, endless, monkeypa
         await asyncio.wait_for(request, 120)
     assert sent[0]["status"] == 499
     assert not app.state.service.running
+
+
+async def test_a_request_that_a_shutdown_stops_is_refused_as_new_ones_are(running, tiny, endless):
+    async with running(tiny, timeout_ms=3_600_000) as client:
+        request = asyncio.create_task(client.post(URL, json=BODY))
+        await asyncio.to_thread(endless.wait)
+        stop_requests(client._transport.app.state.service)
+        answer = await asyncio.wait_for(request, 120)
+    found = problem(answer, 503)
+    assert found.type == "urn:problem-type:seismic:draining"
+    assert (answer.headers["retry-after"], answer.headers["connection"]) == ("1", "close")
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ import pytest
 import seismic
 from seismic import Index, SparseVectors, StorageError
 from seismic.errors import OverloadedError
+from seismic.search import facets
 from seismic_server.access.values import values_of
 from seismic_server.http.parts import SLICE_BYTES, JsonParts
 from seismic_server.memory import left as memory_limits
@@ -104,6 +105,24 @@ async def test_answers_of_too_many_bytes_are_refused(running, tmp_path, fields):
     assert len(answer.content) > 60_000
     for found in answer.json()["answers"]:
         assert {**found, "took_ms": 0} == {**one, "took_ms": 0}
+
+
+async def test_a_huge_facet_value_is_refused_before_it_is_copied(running, tmp_path, monkeypatch):
+    vectors = SparseVectors.from_dicts([{0: 1.0}] * 3, dimension=1)
+    documents = pa.table({"id": range(3), "title": ["a", "b" * 3_000_000, "c"], "year": [1, 1, 2]})
+    seismic.build(vectors, tmp_path / "tiny", documents=documents)
+    copied = []
+    monkeypatch.setattr(facets, "to_pylist", lambda values, key: copied.append(key) or values.to_pylist())
+    body = {"query": {"indices": [0], "values": [1.0]}, "with_payload": False}
+    async with running(tmp_path, max_answer_bytes=1_000_000) as client:
+        found = problem(await client.post(URL, json=body | {"facets": [{"key": "title"}]}), 422)
+        assert "more than 1000000 bytes (setting max_answer_bytes)" in found.detail
+        assert copied == []
+        answer = await client.post(URL, json=body | {"facets": [{"key": "title", "limit": 1}, {"key": "year"}]})
+        assert answer.json()["facets"]["title"] == [{"value": "a", "count": 1}]
+    async with running(tmp_path, request_memory_bytes=5_000_000) as client:
+        problem(await client.post(URL, json=body | {"facets": [{"key": "title"}]}), 503)
+    assert copied == ["title", "year"]
 
 
 async def test_documents_of_too_many_bytes_are_refused(running, tiny):

@@ -70,6 +70,7 @@ def exchange(server: Server, *segments: bytes, answers: int = 1) -> list[tuple[i
             data += part
             while b"\r\n\r\n" in data:
                 head, _, rest = data.partition(b"\r\n\r\n")
+                assert b"x-content-type-options: nosniff" in head
                 length = int(re.search(rb"content-length: (\d+)", head)[1])
                 if len(rest) < length:
                     break

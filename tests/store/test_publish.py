@@ -165,3 +165,11 @@ def test_a_killed_first_build_is_not_in_the_way(tmp_path: Path) -> None:
     (tmp_path / "c/generations/.staging-killed").mkdir(parents=True)
     assert publish_one(tmp_path / "c") == "000001"
     assert is_collection(tmp_path / "c")
+
+
+def test_the_root_of_a_disk_is_an_empty_folder(tmp_path: Path) -> None:
+    (tmp_path / "lost+found").mkdir()
+    (tmp_path / ".DS_Store").write_bytes(b"x")
+    with staging(tmp_path, replace=False) as (folder, name):
+        write_generation(folder, name, "new")
+    assert text_of(tmp_path, name) == "new"

@@ -26,6 +26,11 @@ MOST_HELD = 1024
 """Refusals that may be delayed at a time; more are sent at once. Each holds about 10 kB."""
 
 
+def draining() -> DrainingError:
+    """Return the error of requests during a shutdown."""
+    return DrainingError("the service is shutting down; use another instance, or retry later")
+
+
 class AdmissionControl:
     """Decides on every request before its body is read. `closing` is set when shutdown starts."""
 
@@ -43,7 +48,7 @@ class AdmissionControl:
         if auth.is_open(path):
             return None
         if self.closing:
-            raise DrainingError("the service is shutting down; use another instance, or retry later")
+            raise draining()
         caller = scope["client"][0] if scope.get("client") else ""
         if self._keyring:
             secret = auth.secret_of(scope["headers"])

@@ -4,11 +4,8 @@ import os
 from pathlib import Path
 
 from seismic.errors import IndexNotFoundError
-from seismic.store.collection import CURRENT, generation_names
+from seismic.store.collection import CURRENT, generation_names, is_foreign
 from seismic.store.failures import file_errors
-
-IGNORED = frozenset({"lost+found"})
-"""Folders that file systems create; hidden ones are ignored as well."""
 
 
 def collection_folders(directory: Path) -> dict[str, Path]:
@@ -20,14 +17,10 @@ def collection_folders(directory: Path) -> dict[str, Path]:
     with file_errors("read", directory):
         if not directory.is_dir():
             raise IndexNotFoundError(f"{directory}: no such folder, expected a collection or a folder of collections")
-        entries = sorted(name for name in os.listdir(directory) if not _is_ignored(name))
+        entries = sorted(name for name in os.listdir(directory) if not is_foreign(name))
     if _may_be_collection(directory):
         return {Path(os.path.abspath(directory)).name: directory.resolve()}
     return {name: (directory / name).resolve() for name in entries if _may_be_collection(directory / name)}
-
-
-def _is_ignored(name: str) -> bool:
-    return name.startswith(".") or name in IGNORED
 
 
 def _may_be_collection(folder: Path) -> bool:

@@ -169,4 +169,4 @@ def _refusal(status: str) -> bytes:
     body = orjson.dumps({"type": "about:blank", "title": title, "status": int(code), "detail": DETAILS[status]})
     head = f"HTTP/1.1 {status}\r\ncontent-type: application/problem+json\r\ncontent-length: {len(body)}\r\n"
     retry = "retry-after: 1\r\n" if code == "503" else ""
-    return f"{head}{retry}connection: close\r\n\r\n".encode() + body
+    return f"{head}{retry}x-content-type-options: nosniff\r\nconnection: close\r\n\r\n".encode() + body

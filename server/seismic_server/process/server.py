@@ -14,6 +14,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from seismic import ParameterError
+from seismic_server.access.admission import draining
 from seismic_server.http.connections import Connections
 from seismic_server.http.limited import limited_protocol
 from seismic_server.service import Service
@@ -104,9 +105,14 @@ class _Server(uvicorn.Server):
         if time.monotonic() < self._signalled + self._service.settings.shutdown_seconds:
             return False
         log.warning("requests are cut", requests=len(self.server_state.tasks))
-        for stop in list(self._service.running):
-            stop.set()
+        stop_requests(self._service)
         return True
+
+
+def stop_requests(service: Service) -> None:
+    """Stop the searches of all running requests, which are refused like new ones."""
+    for stop in list(service.running):
+        stop.set(draining)
 
 
 def listen(settings: Settings, backlog: int) -> socket.socket:

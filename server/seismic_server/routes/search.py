@@ -7,6 +7,7 @@ import orjson
 from fastapi import APIRouter, Response
 
 from seismic import Answer, Index, ParameterError
+from seismic.stop import current
 from seismic_server.access.limits import begin_deadline, check_query
 from seismic_server.access.values import check_values
 from seismic_server.conversion import answers
@@ -65,6 +66,7 @@ async def search_batch(name: Name, body: BatchRequest, service: ServiceDep) -> R
 def _search(service: Service, index: Index, search: SearchRequest, started: float) -> Response:
     """Return a `SearchAnswer`."""
     index, body = index.frozen(), Body(service.settings.max_answer_bytes)  # frozen: hits and payloads from one view
+    current().limit = body.reserve
     (answer,) = _answers(service, index, [search], threads=1)
     with tracing.current().span("payloads"):
         answers.write_found(body, index, search, answer)
@@ -76,6 +78,7 @@ def _search(service: Service, index: Index, search: SearchRequest, started: floa
 def _search_batch(service: Service, index: Index, searches: Sequence[SearchRequest], started: float) -> Response:
     """Return a `BatchAnswer`."""
     index, body = index.frozen(), Body(service.settings.max_answer_bytes)
+    current().limit = body.reserve
     threads = 1 + service.pool.spare() if len(searches) >= LARGE_BATCH else 1
     found = _answers(service, index, searches, threads)
     state = answers.state_of(index) | {"took_ms": _since(started)}
