@@ -29,6 +29,8 @@ from seismic.errors import (
 from seismic.index import Index
 from seismic.index import open_index as open
 from seismic.maintenance.compaction import compact
+from seismic.maintenance.create import create
+from seismic.maintenance.lifecycle import alias, aliases, collections, drop, rename, unalias
 from seismic.maintenance.migrate import migrate
 from seismic.maintenance.rollback import rollback
 from seismic.maintenance.snapshot import create_snapshot, restore_snapshot
@@ -91,19 +93,26 @@ __all__ = [
     "Verification",
     "Vocabulary",
     "__version__",
+    "alias",
+    "aliases",
     "build",
     "collect_garbage",
+    "collections",
     "compact",
+    "create",
     "create_snapshot",
     "delete",
+    "drop",
     "encode_texts",
     "generations",
     "load_encoder",
     "migrate",
     "open",
+    "rename",
     "restore_snapshot",
     "rollback",
     "tune",
+    "unalias",
     "upsert",
     "verify",
 ]

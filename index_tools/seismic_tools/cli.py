@@ -14,6 +14,11 @@ from seismic_tools.terminal.errors import errors_in_one_line
 
 VERBS = {
     "build": "Build an index from files of documents with sparse vectors or texts.",
+    "create": "Create an empty collection.",
+    "drop": "Remove a collection.",
+    "rename": "Rename a collection.",
+    "alias": "Give a collection another name, or switch that name to another collection.",
+    "list": "List the collections and aliases in a folder.",
     "convert": "Convert files from one format to another.",
     "encode": "Encode texts into sparse vectors.",
     "upsert": "Add documents to a collection, replacing those with the same id.",

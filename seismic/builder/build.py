@@ -32,6 +32,7 @@ from seismic.store.manifest import (
     ENCODER,
     FORMAT_MAJOR,
     FORMAT_MINOR,
+    STRICT,
     VOCABULARY,
     WIDE,
     FileEntry,
@@ -70,6 +71,7 @@ def build(
     memory: int | None = None,
     resume: bool = False,
     replace: bool = False,
+    strict: bool = False,
     keep: int = KEEP,
     progress: Progress | None = None,
 ) -> Path:
@@ -87,7 +89,8 @@ def build(
     anonymous memory in bytes; if needed, shards become smaller and fewer are built at once. `resume`: finished shards
     survive an interruption, even by `kill -9`, and the next build with `resume` and the same input and parameters
     continues with them; the bytes are the same. `replace`: publish a new generation into an existing collection. The
-    `keep` newest generations stay, and older ones while they are open.
+    `keep` newest generations stay, and older ones while they are open. `strict`: refuse changes with columns, tokens or
+    components that the build does not have; otherwise they are added.
 
     Raises InputError, ParameterError, or StorageError (OutputExistsError, LockedError). Nothing half-written is ever
     served, and nothing is left behind without `resume`. Warns (RangeWarning) of weights that 16 bits cannot hold beside
@@ -138,7 +141,7 @@ def build(
             )
         sequence = void_changes(out, published)
         entry = encoder.entry if encoder else None
-        write_manifest(folder, generation, vectors, vocabulary, entry, params, entries, kept, sequence)
+        write_manifest(folder, generation, vectors, vocabulary, entry, params, entries, kept, sequence, strict)
         if before:
             before.forget()
             mark_resumed(out, generation, identity)
@@ -186,12 +189,13 @@ def write_manifest(
     shards: list[ShardEntry],
     kept: list[Kept],
     sequence: int,
+    strict: bool,
 ) -> None:
     """Write the vocabulary and the manifest of a generation whose shards are written."""
     Manifest(
         format=f"{FORMAT_MAJOR}.{FORMAT_MINOR}",
         reader_features=_reader_features(params, vectors),
-        writer_features=[ENCODER] if encoder else [],
+        writer_features=[*([ENCODER] if encoder else []), *([STRICT] if strict else [])],
         generation=generation,
         layout=params.layout,
         documents=len(vectors),
@@ -201,6 +205,7 @@ def write_manifest(
         versions={"seismic": __version__, **{name: version(name) for name in ("numba", "numpy", "pyarrow")}},
         vocabulary=None if vocabulary is None else _write_vocabulary(folder / VOCABULARY, vocabulary, vectors),
         shards=shards,
+        columns="strict" if strict else "open",
         kept=kept,
         sequence=sequence,
         encoder=encoder,

@@ -57,7 +57,7 @@ def compact(
             vectors, table = _vectors(view, Path(scratch)), _documents(view, Path(scratch) / "documents.arrow")
             plan = _plan(vectors, manifest, workers, memory)
             entries = write_shards(folder, vectors, table, manifest.build_params, plan, progress)
-            state = (manifest.build_params, entries, manifest.kept, view.log_end.sequence)
+            state = (manifest.build_params, entries, manifest.kept, view.log_end.sequence, manifest.strict)
             write_manifest(folder, generation, vectors, view.vocabulary, manifest.encoder, *state)
         del view  # releases the generation, so that it can be removed
     tidy_log(collection)

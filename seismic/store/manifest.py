@@ -3,7 +3,7 @@
 import json
 from itertools import accumulate
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 import orjson
 import xxhash
@@ -26,8 +26,8 @@ READER_FEATURES: frozenset[str] = FEATURES | {WIDE}
 """Features this release can read; an index that needs another is refused. `no-tops`: shared.arrow without the largest
 value of each row. `small`: also without residuals. `components`: shards with a table of the components they use."""
 
-ENCODER = "encoder"
-WRITER_FEATURES: frozenset[str] = frozenset({ENCODER})
+ENCODER, STRICT = "encoder", "strict"
+WRITER_FEATURES: frozenset[str] = frozenset({ENCODER, STRICT})
 """Features this release can write; a collection that needs others is read, but not changed."""
 
 FILE_NAME, VOCABULARY = "manifest.json", "vocabulary.arrow"
@@ -106,6 +106,10 @@ class Manifest(_Model):
     encoder: EncoderEntry | None = None
     """The encoder of texts. A release that does not know this field would drop it, so it may not write."""
 
+    columns: Literal["open", "strict"] = "open"
+    """`open`: changes may bring new columns, tokens and components. `strict`: they are errors. A release that does not
+    know this field would drop it, so it may not write."""
+
     kept: list[Kept] = []
     """Recall by k, ascending, measured at build time and preserved by compaction. Empty: the layout stores all input
     values, rounded to 16 bits."""
@@ -129,6 +133,11 @@ class Manifest(_Model):
     def bytes(self) -> int:
         """Return the size of all files except the manifest."""
         return sum(entry.bytes for entry in self.files.values())
+
+    @property
+    def strict(self) -> bool:
+        """Whether changes with new columns, tokens or components are refused."""
+        return self.columns == "strict"
 
     @property
     def build_params(self) -> BuildParams:

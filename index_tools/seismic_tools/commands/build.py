@@ -74,7 +74,7 @@ def build(
         ),
     ] = None,
     dimension: Annotated[
-        int | None, typer.Option(help="Size of the vocabulary. Components beyond it are errors.")
+        int | None, typer.Option(help="Size of the vocabulary. Components of INPUT beyond it are errors.")
     ] = None,
     queries: Annotated[
         Path | None,
@@ -103,6 +103,10 @@ def build(
     ] = False,
     replace: Annotated[
         bool, typer.Option("--replace", help="Publish a new generation into an existing collection.")
+    ] = False,
+    strict: Annotated[
+        bool,
+        typer.Option("--strict", help="Refuse later documents with new columns, tokens or components."),
     ] = False,
     keep: Annotated[
         float | None,
@@ -181,6 +185,7 @@ def build(
                 memory=limit,
                 resume=resume,
                 replace=replace,
+                strict=strict,
                 keep=keep_generations,
                 progress=report,
             )

@@ -1,0 +1,77 @@
+"""`seismic create`: create an empty collection."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import seismic
+from seismic import ParameterError
+from seismic.documents.types import EXAMPLES
+from seismic.layouts import DEFAULT, Layout
+from seismic_tools.readers import read_vocabulary
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def create(
+    collection: Annotated[Path, typer.Argument(metavar="COLLECTION", help="Folder of the collection.")],
+    columns: Annotated[
+        list[str] | None,
+        typer.Option("--column", metavar="NAME=TYPE", help=f"Payload column; repeatable. TYPE: {EXAMPLES}."),
+    ] = None,
+    ids: Annotated[str, typer.Option(help="Type of ids: string, or an integer type such as int64.")] = "string",
+    dimension: Annotated[
+        int | None, typer.Option(help="Number of components. Larger ones in later documents raise it.")
+    ] = None,
+    vocabulary: Annotated[
+        Path | None,
+        typer.Option(help="Vocabulary file: one token per line; the line number, from 0, is the component."),
+    ] = None,
+    encoder: Annotated[
+        str | None, typer.Option(help="Encoder for texts of documents and queries: splade-tiny, or ./FOLDER.")
+    ] = None,
+    text_fields: Annotated[
+        str, typer.Option(help="Columns to join and encode, separated by commas; needs --encoder.")
+    ] = "text",
+    layout: Annotated[Layout, typer.Option(help="How vectors are stored, see `seismic build --help`.")] = DEFAULT,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse documents with new columns, tokens or components.")
+    ] = False,
+) -> None:
+    """Create an empty collection.
+
+    Documents come with `seismic upsert`. New columns, tokens and components
+    are added as documents bring them, unless --strict is given; an encoder
+    fixes the tokens.
+
+    Examples:
+
+        seismic create books --column title=string --column year=int32
+
+        seismic create news --encoder splade-tiny --column 'published=timestamp[us, tz=UTC]'
+
+        seismic create products --dimension 30522 --ids int64 --column 'tags=list<string>' --strict
+    """
+    if text_fields != "text" and not encoder:
+        raise ParameterError("--text-fields needs --encoder")
+    own = seismic.load_encoder(encoder) if encoder else None
+    generation = seismic.create(
+        collection,
+        dimension=dimension,
+        vocabulary=read_vocabulary(vocabulary) if vocabulary else None,
+        encoder=own.recorded(fields=text_fields.split(",")) if own else None,
+        columns=dict(map(_column, columns or [])),
+        ids=ids,
+        layout=layout,
+        strict=strict,
+    )
+    typer.echo(f"generation {generation.name} in {generation}")
+
+
+def _column(text: str) -> tuple[str, str]:
+    name, equals, kind = text.partition("=")
+    if not equals:
+        raise ParameterError(f"--column: found '{text}', expected NAME=TYPE such as year=int32")
+    return name, kind
