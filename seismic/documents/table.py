@@ -9,9 +9,10 @@ import pyarrow as pa
 
 from seismic.conversion.plain import excerpt
 from seismic.conversion.tables import TableLike, is_table, to_table
+from seismic.documents.cells import Cell, cell_reader
 from seismic.documents.ids import find_repeat
-from seismic.documents.values import not_text, reader_of
-from seismic.errors import InputError, ParameterError
+from seismic.documents.values import not_text
+from seismic.errors import CorruptIndexError, InputError, ParameterError
 from seismic.stop import current
 from seismic.vectors import VectorsLike
 
@@ -33,9 +34,7 @@ class Documents:
         self._ends: list[int] = np.cumsum(rows).tolist()
         self._ids = [_id_reader(batch.column("id")) for batch in self._batches]
         self.columns = [name for name in tables[0].column_names if name != "id"] if tables else []
-        # Arrow makes a new object each time a column is asked for.
-        self._columns = [{name: batch.column(name) for name in self.columns} for batch in self._batches]
-        self._read = {name: reader_of(tables[0].schema.field(name).type) for name in self.columns}
+        self._cells = [_Cells(batch) for batch in self._batches]
 
     @property
     def count(self) -> int:
@@ -106,13 +105,27 @@ class Documents:
 
     def _payload(self, number: int, names: list[str]) -> dict[str, Any]:
         batch, row = self._locate(number)
-        columns, payload, name = self._columns[batch], {}, ""
+        cells, payload, name = self._cells[batch], {}, ""
         try:
             for name in names:
-                payload[name] = self._read[name](columns[name][row])
+                payload[name] = cells[name](row)
         except UnicodeDecodeError as error:
             raise not_text(name, error) from None
+        except IndexError:
+            problem = f"documents.arrow: {name}: found an offset or a code beyond the values"
+            raise CorruptIndexError(f"{problem}; see `seismic verify`") from None
         return payload
+
+
+class _Cells(dict[str, Cell]):
+    """The cells of a batch by column, made at the first use."""
+
+    def __init__(self, batch: pa.RecordBatch) -> None:
+        self._batch = batch
+
+    def __missing__(self, name: str) -> Cell:
+        cell = self[name] = cell_reader(self._batch.column(name))
+        return cell
 
 
 def check_numbers(least: int, largest: int, count: int, least_allowed: int = 0) -> None:

@@ -1,7 +1,5 @@
 """Convert values of Arrow columns to Python."""
 
-from collections.abc import Callable
-from operator import methodcaller
 from typing import Any
 
 import numpy as np
@@ -12,15 +10,10 @@ from seismic.conversion.plain import duration_text
 from seismic.errors import CorruptIndexError
 
 
-def reader_of(kind: pa.DataType) -> Callable[[pa.Scalar], Any]:
-    """Return `to_python` for values of a type; Arrow's faster `as_py` where both agree."""
-    return to_python if _may_hold_times(kind) else methodcaller("as_py")
-
-
 def to_pylist(values: pa.Array, column: str) -> list[Any]:
     """Convert each value of a column by `to_python`. Raises CorruptIndexError for text that is not UTF-8."""
     try:
-        listed: list[Any] = [*map(to_python, values)] if _may_hold_times(values.type) else values.to_pylist()
+        listed: list[Any] = [*map(to_python, values)] if may_hold_times(values.type) else values.to_pylist()
     except UnicodeDecodeError as error:
         raise not_text(column, error) from None
     return listed
@@ -68,7 +61,8 @@ def to_python(value: pa.Scalar) -> Any:
         return _as_text(value)
 
 
-def _may_hold_times(kind: pa.DataType) -> bool:
+def may_hold_times(kind: pa.DataType) -> bool:
+    """Return whether Arrow's own conversion of a value may differ from `to_python`."""
     return bool(pa.types.is_temporal(kind) or pa.types.is_nested(kind) or pa.types.is_dictionary(kind))
 
 
