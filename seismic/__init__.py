@@ -8,7 +8,7 @@
 
 from seismic.builder.build import build
 from seismic.changes.updates import delete, upsert
-from seismic.encoders import Encoded, Encoder, EncoderEntry, encode_texts, load_encoder
+from seismic.encoders import Bm25, Encoded, Encoder, EncoderEntry, Fitted, encode_texts, fit_bm25, load_encoder
 from seismic.errors import (
     CorruptIndexError,
     DeadlineError,
@@ -51,6 +51,7 @@ from seismic.weight_range import RangeWarning
 
 __all__ = [
     "Answer",
+    "Bm25",
     "BuildParams",
     "Contribution",
     "CorruptIndexError",
@@ -64,6 +65,7 @@ __all__ = [
     "FacetBy",
     "Feedback",
     "FilterError",
+    "Fitted",
     "FormatError",
     "Fusion",
     "GenerationInfo",
@@ -104,6 +106,7 @@ __all__ = [
     "delete",
     "drop",
     "encode_texts",
+    "fit_bm25",
     "generations",
     "load_encoder",
     "migrate",

@@ -194,7 +194,7 @@ def _from_text(text: Any, dimension: int, encode: Encode | None) -> Query:
         (components, values), cut = (encoded := encode([text])).vectors[0], int(encoded.cut[0])
     except InputError as error:
         raise QueryError(f"text: {error}") from None
-    return _from_components(components, values, dimension)._replace(cut=cut)
+    return _from_components(components, values, dimension)._replace(cut=cut, unknown=encoded.unknown)
 
 
 def as_rows(queries: Sequence[Query]) -> SparseVectors:

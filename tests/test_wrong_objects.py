@@ -14,7 +14,7 @@ import pytest
 import scipy.sparse
 
 import seismic
-from seismic import BuildParams, Index, SearchParams, SearchRequest, SeismicError, SparseVectors, Vocabulary
+from seismic import Bm25, BuildParams, Index, SearchParams, SearchRequest, SeismicError, SparseVectors, Vocabulary
 
 
 class Awkward:
@@ -145,6 +145,8 @@ CALLS: dict[str, Call] = {
     "open verify": lambda index, wrong: seismic.open(index.view.collection, verify=wrong),
     "load_encoder": lambda _, wrong: seismic.load_encoder(wrong),
     "encode_texts": lambda _, wrong: seismic.encode_texts(seismic.load_encoder("splade-tiny").encode_queries, wrong),
+    "fit_bm25": lambda _, wrong: seismic.fit_bm25(wrong),
+    "fit_bm25 params": lambda _, wrong: seismic.fit_bm25(["a"], wrong),
     "generations": lambda _, wrong: seismic.generations(wrong),
     "verify": lambda _, wrong: seismic.verify(wrong),
     "compact": lambda _, wrong: seismic.compact(wrong),
@@ -180,6 +182,7 @@ CALLS: dict[str, Call] = {
         f"SearchParams {name}": lambda _, wrong, name=name: SearchParams(**{name: wrong})
         for name in SearchParams.model_fields
     },
+    **{f"Bm25 {name}": lambda _, wrong, name=name: Bm25(**{name: wrong}) for name in Bm25.model_fields},
     **{
         f"BuildParams {name}": lambda _, wrong, name=name: BuildParams(**{name: wrong})
         for name in BuildParams.model_fields

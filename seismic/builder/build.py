@@ -29,6 +29,7 @@ from seismic.params import BuildParams
 from seismic.store.collection import GENERATIONS, current_generation
 from seismic.store.files import write_batches
 from seismic.store.manifest import (
+    BM25,
     ENCODER,
     FORMAT_MAJOR,
     FORMAT_MINOR,
@@ -195,7 +196,7 @@ def write_manifest(
     Manifest(
         format=f"{FORMAT_MAJOR}.{FORMAT_MINOR}",
         reader_features=_reader_features(params, vectors),
-        writer_features=[*([ENCODER] if encoder else []), *([STRICT] if strict else [])],
+        writer_features=_writer_features(encoder, strict),
         generation=generation,
         layout=params.layout,
         documents=len(vectors),
@@ -215,6 +216,11 @@ def write_manifest(
 def _reader_features(params: BuildParams, vectors: SparseVectors) -> list[str]:
     wide = [WIDE] if vectors.dimension > NARROW_DIMENSION else []
     return [*LAYOUTS[params.layout].reader_features, *wide]
+
+
+def _writer_features(encoder: EncoderEntry | None, strict: bool) -> list[str]:
+    needed = {ENCODER: encoder is not None, BM25: encoder is not None and encoder.bm25 is not None, STRICT: strict}
+    return [feature for feature, used in needed.items() if used]
 
 
 def _checked(value: T, kind: type, name: str) -> T:

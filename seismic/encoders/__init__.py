@@ -1,8 +1,24 @@
 """Encoders turn texts into sparse vectors. `load_encoder` loads one; a collection's manifest names its own."""
 
 from seismic.encoders.base import Encoder, EncoderEntry
+from seismic.encoders.bm25 import Bm25
 from seismic.encoders.encoded import Encode, Encoded, joined
 from seismic.encoders.folder import load_encoder, load_recorded
+from seismic.encoders.lexical import Fitted, TermCounter, fit_bm25, weighted
 from seismic.encoders.parallel import encode_texts
 
-__all__ = ["Encode", "Encoded", "Encoder", "EncoderEntry", "encode_texts", "joined", "load_encoder", "load_recorded"]
+__all__ = [
+    "Bm25",
+    "Encode",
+    "Encoded",
+    "Encoder",
+    "EncoderEntry",
+    "Fitted",
+    "TermCounter",
+    "encode_texts",
+    "fit_bm25",
+    "joined",
+    "load_encoder",
+    "load_recorded",
+    "weighted",
+]

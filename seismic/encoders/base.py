@@ -1,6 +1,6 @@
 """The encoder type, and its entry in a collection's manifest."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
@@ -8,9 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
+from seismic.encoders.bm25 import Bm25
 from seismic.encoders.encoded import Encode
-from seismic.encoders.pieces import Pieces
-from seismic.encoders.weights import TokenWeights
 from seismic.errors import InputError, ParameterError
 from seismic.vocabulary import Vocabulary
 
@@ -43,17 +42,21 @@ class EncoderEntry(BaseModel):
     pieces_cut: Count = 0
     """Word pieces that truncation removed."""
 
+    bm25: Bm25 | None = None
+    """The parameters, if the encoder is BM25."""
+
 
 @dataclass(frozen=True)
 class Encoder:
     """Encodes documents and queries, possibly in different ways, as vectors over `vocabulary`.
 
-    ``entry``: the manifest entry; ``pieces``: the tokenizer. Safe to use from many threads.
+    ``entry``: the manifest entry; ``weigh`` makes an encoder of queries from a weight per component, float32. Safe to
+    use from many threads.
     """
 
     entry: EncoderEntry
     vocabulary: Vocabulary
-    pieces: Pieces
+    weigh: Callable[[npt.NDArray[np.float32]], Encode]
     encode_documents: Encode
     encode_queries: Encode
 
@@ -63,20 +66,31 @@ class Encoder:
         return self.entry.name
 
     def recorded(
-        self, *, fields: Sequence[str] = ("text",), queries: Literal["own", "idf"] = "own", cut: Iterable[int] = ()
+        self,
+        *,
+        fields: Sequence[str] = ("text",),
+        queries: Literal["own", "idf"] | None = None,
+        cut: Iterable[int] = (),
     ) -> "Encoder":
-        """Return the encoder with an updated `EncoderEntry`. `cut`: as returned by `encode_documents`."""
+        """Return the encoder with an updated `EncoderEntry`.
+
+        `queries`: None is `idf` for BM25, `own` for others. `cut`: as returned by `encode_documents`.
+        """
         if isinstance(fields, str) or not fields:
             raise ParameterError(f"fields is {fields!r}, expected a list of column names")
+        if queries is None:
+            queries = "own" if self.entry.bm25 is None else "idf"
         if queries not in ("own", "idf"):
             raise ParameterError(f"queries is {queries!r}, expected 'own' or 'idf'")
+        if queries == "own" and self.entry.bm25 is not None:
+            raise ParameterError("queries is 'own', expected 'idf': BM25 weighs queries by document frequencies")
         beyond = [int(pieces) for pieces in cut if pieces]
         counts = {"documents_cut": len(beyond), "pieces_cut": sum(beyond)}
         entry = self.entry.model_copy(update={"fields": tuple(fields), "queries": queries, **counts})
         return replace(self, entry=entry)
 
     def by_idf(self, idf: npt.NDArray[np.float32]) -> "Encoder":
-        """Return the encoder with model-free query encoding: each word piece weighs its `idf` (one per component)."""
+        """Return the encoder with model-free query encoding: each word weighs its `idf` (one per component)."""
         if len(idf) != len(self.vocabulary):
             raise InputError(f"found {len(idf)} weights, expected {len(self.vocabulary)}, one per component")
-        return replace(self, encode_queries=TokenWeights(self.pieces, idf))
+        return replace(self, encode_queries=self.weigh(idf))

@@ -6,6 +6,7 @@ The weights of idf.json encode queries; the model then encodes documents only.
 import os
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -16,7 +17,9 @@ from pydantic_core import PydanticCustomError
 
 from seismic.conversion.plain import excerpt
 from seismic.encoders.base import Encoder, EncoderEntry
+from seismic.encoders.bm25 import NAME as BM25
 from seismic.encoders.encoded import Encode, Encoded
+from seismic.encoders.lexical import fit_bm25, recorded_bm25
 from seismic.encoders.model import Activation, MaskedLanguageModel
 from seismic.encoders.pieces import Pieces
 from seismic.encoders.weights import TokenWeights, read_weights
@@ -26,6 +29,8 @@ from seismic.vocabulary import Vocabulary
 
 BUNDLED = Path(__file__).parent / "models"
 VARIABLE = "SEISMIC_ENCODERS"
+
+LEARNS = "bm25 learns its words from the documents; fit it to their texts with fit_bm25"
 
 CONFIG, TOKENIZER, MODEL, WEIGHTS = FILES = "encoder.json", "tokenizer.json", "model.onnx", "idf.json"
 
@@ -66,12 +71,14 @@ def load_encoder(name: str | Path) -> Encoder:
     """Load an encoder, once per process. Raises EncoderError if there is none or it cannot run here.
 
     `name`: `splade-tiny`, the name of a folder in one of the folders listed in SEISMIC_ENCODERS, or a path: a `Path`,
-    or text with a slash.
+    or text with a slash. `bm25` is BM25 with default parameters and without any word; see `fit_bm25`.
     """
     if isinstance(name, Path):
         name = str(name.absolute())
     if not isinstance(name, str) or "\0" in name:
         raise EncoderError(f"found {excerpt(name)}, expected the name of an encoder or a path with a slash")
+    if name == BM25:
+        return replace(fit_bm25([]).encoder, encode_documents=partial(_refuse_documents, LEARNS))
     folder = _find(name)
     with _loading:  # one at a time, since models are large
         if folder not in _loaded:
@@ -79,8 +86,10 @@ def load_encoder(name: str | Path) -> Encoder:
         return _loaded[folder]
 
 
-def load_recorded(entry: EncoderEntry) -> Encoder:
-    """Load the encoder of a manifest. Raises EncoderError if its files have changed."""
+def load_recorded(entry: EncoderEntry, vocabulary: Vocabulary | None = None) -> Encoder:
+    """Load the encoder of a collection with this vocabulary. Raises EncoderError if its files have changed."""
+    if entry.bm25 is not None:
+        return recorded_bm25(entry, vocabulary or Vocabulary([]))
     try:
         encoder = load_encoder(entry.name)
     except EncoderError as error:
@@ -93,7 +102,7 @@ def load_recorded(entry: EncoderEntry) -> Encoder:
             f"encoder '{encoder.name}': the files have hash {encoder.entry.hash}, but the collection was built with "
             f"files of hash {entry.hash}; restore those or rebuild the collection"
         )
-    return Encoder(entry, encoder.vocabulary, encoder.pieces, encoder.encode_documents, encoder.encode_queries)
+    return replace(encoder, entry=entry)
 
 
 def _is_path(name: str) -> bool:
@@ -109,7 +118,7 @@ def _find(name: str) -> Path:
     for folder in folders:
         if folder.is_dir():
             return folder.resolve()
-    names = ", ".join(sorted(folder.name for folder in BUNDLED.iterdir() if folder.is_dir()))
+    names = ", ".join(sorted([BM25, *(folder.name for folder in BUNDLED.iterdir() if folder.is_dir())]))
     raise EncoderError(
         f"found no encoder {name!r}, expected {names}, a folder in one of those listed in {VARIABLE}, or a path with "
         "a slash such as ./model"
@@ -134,11 +143,13 @@ def _load(name: str, folder: Path) -> Encoder:
     if queries is None:
         raise EncoderError(f"{folder}: found neither {MODEL} nor {WEIGHTS}, expected at least one")
     entry = EncoderEntry(name=name, hash=_hash(folder))
-    return Encoder(entry, vocabulary, pieces, model or partial(_refuse_documents, name), queries)
+    no_model = f"encoder '{name}' has no {MODEL} and encodes queries only; pass document vectors"
+    documents = model or partial(_refuse_documents, no_model)
+    return Encoder(entry, vocabulary, partial(TokenWeights, pieces), documents, queries)
 
 
-def _refuse_documents(name: str, _: Sequence[str]) -> Encoded:
-    raise EncoderError(f"encoder '{name}' has no {MODEL} and encodes queries only; pass document vectors")
+def _refuse_documents(problem: str, _: Sequence[str]) -> Encoded:
+    raise EncoderError(problem)
 
 
 def _config(path: Path) -> Config:

@@ -5,9 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from seismic.conversion.numbers import as_count
-from seismic.conversion.plain import excerpt
-from seismic.encoders.encoded import Encode, Encoded
-from seismic.errors import InputError
+from seismic.encoders.encoded import Encode, Encoded, as_texts
 from seismic.threads import even_ranges, in_order
 from seismic.vectors import SparseVectors
 
@@ -22,12 +20,7 @@ def encode_texts(
 
     `done` is called with the number of texts after each task.
     """
-    try:
-        if isinstance(texts, str):
-            raise TypeError("one text is no list")
-        texts = list(texts)
-    except TypeError:
-        raise InputError(f"found {excerpt(texts)}, expected a list of texts") from None
+    texts = as_texts(texts)
     threads = as_count("threads", threads)
     spans = even_ranges(len(texts), -(-len(texts) // PART)) if len(texts) else []
     parts = []
@@ -38,4 +31,5 @@ def encode_texts(
     if len(parts) == 1:
         return parts[0]
     cut = np.concatenate([np.zeros(0, np.int64), *(part.cut for part in parts)])
-    return Encoded(SparseVectors.concatenate([part.vectors for part in parts]), cut)
+    unknown = tuple(dict.fromkeys(term for part in parts for term in part.unknown))
+    return Encoded(SparseVectors.concatenate([part.vectors for part in parts]), cut, unknown)

@@ -59,12 +59,12 @@ class Pieces:
     def bare(self, text: str) -> list[int]:
         """Return all pieces of a text, without special ones. Raises StoppedError if the time is up."""
         current().check()
-        return self._tokenizer.encode(_checked(text), add_special_tokens=False).ids
+        return self._tokenizer.encode(checked_text(text), add_special_tokens=False).ids
 
     def for_model(self, text: str) -> Cut:
         """Return the model's input: truncated, with special pieces. Raises StoppedError if the time is up."""
         current().check()
-        encoding = self._tokenizer.encode(_checked(text), add_special_tokens=False)
+        encoding = self._tokenizer.encode(checked_text(text), add_special_tokens=False)
         beyond = max(0, len(encoding.ids) - self._room)
         encoding.truncate(self._room)
         return Cut(self._tokenizer.post_process(encoding, None, True).ids, beyond)
@@ -72,10 +72,10 @@ class Pieces:
 
 def blank_rows(texts: Sequence[str]) -> list[bool]:
     """Return which texts are blank. Their vectors are empty; a model would return components for them."""
-    return [not _checked(text).strip() for text in texts]
+    return [not checked_text(text).strip() for text in texts]
 
 
-def _checked(text: Any) -> str:
+def checked_text(text: Any) -> str:
     """Check that `text` is a str of valid Unicode. The tokenizer also accepts lists, and reports surrogates poorly."""
     if not isinstance(text, str):
         raise InputError(f"found a {type(text).__name__}, expected text")

@@ -26,8 +26,8 @@ READER_FEATURES: frozenset[str] = FEATURES | {WIDE}
 """Features this release can read; an index that needs another is refused. `no-tops`: shared.arrow without the largest
 value of each row. `small`: also without residuals. `components`: shards with a table of the components they use."""
 
-ENCODER, STRICT = "encoder", "strict"
-WRITER_FEATURES: frozenset[str] = frozenset({ENCODER, STRICT})
+ENCODER, BM25, STRICT = "encoder", "bm25", "strict"
+WRITER_FEATURES: frozenset[str] = frozenset({ENCODER, BM25, STRICT})
 """Features this release can write; a collection that needs others is read, but not changed."""
 
 FILE_NAME, VOCABULARY = "manifest.json", "vocabulary.arrow"

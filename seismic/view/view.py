@@ -137,7 +137,7 @@ class View:
                 "this collection has no encoder for texts; give indices and values, or tokens, or build it with an "
                 "encoder (--encoder)"
             )
-        encoder = load_recorded(entry)
+        encoder = load_recorded(entry, self.vocabulary)
         return encoder.by_idf(self.idf) if entry.queries == "idf" else encoder
 
     def encode_query(self, texts: Sequence[str]) -> Encoded:

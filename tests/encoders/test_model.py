@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from onnx import helper
 
 from seismic import DeadlineError, EncoderError, InputError, SparseVectors, StoppedError, encode_texts, load_encoder
+from seismic.encoders.folder import BUNDLED
+from seismic.encoders.pieces import Pieces
 from seismic.encoders.weights import TokenWeights
 from seismic.stop import Stop, stoppable_by, time_limit
 from seismic_tools.dev import convert_model
@@ -217,7 +219,7 @@ def test_a_decoder_of_its_own_is_used(tmp_path: Path) -> None:
 
 
 def test_splitting_texts_stops_too():
-    pieces, stop = load_encoder("splade-tiny").pieces, Stop()
+    pieces, stop = Pieces(BUNDLED / "splade-tiny" / "tokenizer.json", 256), Stop()
     weights = TokenWeights(pieces, np.ones(len(pieces.tokens()), np.float32))
     stop.set()
     with stoppable_by(stop):

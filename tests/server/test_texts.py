@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 import seismic
-from seismic import Encoder, load_encoder
+from seismic import Encoder, fit_bm25, load_encoder
 from tests.encoders.small import TOKENS, table_model, write_encoder
 
 from .test_problems import problem
@@ -163,3 +163,19 @@ async def test_texts_encoded_for_another_encoder_are_refused(running, words, enc
         seismic.build(vectors, words / "words", documents=documents, encoder=other, replace=True)
         answer = problem(await put(client, {"id": "d", "text": "word7"}), 422)
         assert answer.detail.startswith("the collection was rebuilt with another encoder in the meantime")
+
+
+async def test_bm25(running, tmp_path):
+    """Search by text, and upsert texts with words that the vocabulary lacks."""
+    texts = ["Mars is a planet", "The sun is a star"]
+    fitted = fit_bm25(texts)
+    documents = pa.table({"id": ["a", "b"], "text": texts})
+    seismic.build(fitted.vectors, tmp_path / "served" / "words", documents=documents, encoder=fitted.encoder)
+    async with running(tmp_path / "served") as client:
+        assert (await client.get(URL)).json()["encoder"] == "bm25"
+        answer = (await search(client, "is Pluto a planet")).json()
+        assert [hit["id"] for hit in answer["hits"]] == ["a", "b"]
+        assert answer["unknown_tokens"] == ["pluto"]
+        answer = (await put(client, {"id": "c", "text": "Pluto was a planet"})).json()
+        assert answer["warnings"] == ["2 words are not in the vocabulary and were left out: pluto, was"]
+        assert [hit["id"] for hit in (await search(client, "planet")).json()["hits"]] == ["a", "c"]

@@ -11,7 +11,9 @@ import typer
 from rich.filesize import decimal
 
 import seismic
-from seismic import BuildParams, Encoder, ParameterError, SparseVectors, Vocabulary
+from seismic import Bm25, BuildParams, Encoder, ParameterError, SparseVectors, Vocabulary
+from seismic.encoders import TermCounter
+from seismic.encoders.bm25 import NAME as BM25
 from seismic.store.publish import KEEP, check_output
 from seismic_tools.readers import (
     INPUTS,
@@ -32,6 +34,7 @@ from seismic_tools.readers import (
 from seismic_tools.readers.ids import read_ids
 from seismic_tools.readers.quality import batches, select
 from seismic_tools.readers.queries import read_queries
+from seismic_tools.readers.spool import with_weights
 from seismic_tools.terminal.options import with_params
 from seismic_tools.terminal.progress import progress
 from seismic_tools.terminal.sizes import parse_bytes
@@ -50,7 +53,7 @@ def build(
     ] = None,
     encoder: Annotated[
         str | None,
-        typer.Option(help="Encoder for queries, and for documents without a vector: splade-tiny, or ./FOLDER."),
+        typer.Option(help="Encoder for queries, and for documents without a vector: splade-tiny, bm25, or ./FOLDER."),
     ] = None,
     text_fields: Annotated[
         str | None,
@@ -119,6 +122,7 @@ def build(
     keep_generations: Annotated[int, typer.Option(help="Number of generations to keep. Those in use stay too.")] = KEEP,
     *,
     params: BuildParams,
+    bm25: Bm25,
 ) -> None:
     """Build an index from files of documents with sparse vectors or texts.
 
@@ -129,11 +133,14 @@ def build(
     appearance.
 
     An encoder encodes the documents without a vector, on `--workers` threads.
-    The collection stores its name and uses it for queries.
+    The collection stores its name and uses it for queries. `bm25` learns its
+    vocabulary from the texts of all documents; vectors in the input are unused.
 
     Examples:
 
         seismic build corpus.jsonl scifact --encoder splade-tiny --text-fields title,text
+
+        seismic build corpus.jsonl scifact --encoder bm25 --stemmer english --stop-words english
 
         zcat corpus.jsonl.gz | seismic build - scifact --encoder splade-tiny
 
@@ -157,21 +164,29 @@ def build(
     check_output(out, replace=replace, resume=resume)  # before hours of reading
     _check_options(encoder, {"--vocabulary": vocabulary, "--dimension": dimension}, wanted=False)
     _check_options(encoder, {"--text-fields": text_fields, "--query-encoder": query_encoder}, wanted=True)
-    own = seismic.load_encoder(encoder) if encoder else None
+    if bm25 != Bm25() and encoder != BM25:
+        raise ParameterError(f"{', '.join(Bm25.model_fields)} need --encoder {BM25}")
+    counter = TermCounter(bm25) if encoder == BM25 else None
+    own = seismic.load_encoder(encoder) if encoder and not counter else None
     known = own.vocabulary if own else read_vocabulary(vocabulary) if vocabulary else None
     tokens = Tokens(known.tokens.to_pylist(), growing=False) if known else Tokens()
     with progress() as report:
         fields = field_names(text_fields)
         texts = Texts(own.encode_documents, fields, threads=workers, report=report) if own else None
+        if counter:  # numbers words by appearance, on one thread
+            texts = Texts(counter, fields, always=True, report=report)
         width = len(tokens) if known and dimension is None else dimension
         named = read_ids(ids) if ids else None
         scratch = folder_for(out)
         reading = Reading(tokens, width, repair, scratch=scratch, texts=texts, id_field=id_field, ids=named)
         read = with_times(read_collection(inputs, reading, partial(report, "read")), kinds_of(dates, times))
         with _collected(read, out, keep, quality_column) as (collection, left_out):
+            if counter:
+                own = counter.encoder(collection.vectors)
+                collection = with_weights(collection, own, scratch)
             if own and texts:
-                own = own.recorded(fields=texts.fields, queries=query_encoder or "own", cut=texts.cut)
-            words = Vocabulary(tokens) if tokens else None
+                own = own.recorded(fields=texts.fields, queries=query_encoder, cut=texts.cut)
+            words = own.vocabulary if own else Vocabulary(tokens) if tokens else None
             generation = seismic.build(
                 collection.vectors,
                 out,

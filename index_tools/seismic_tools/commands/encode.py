@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import typer
 
-from seismic import OutputExistsError, StorageError, load_encoder
+from seismic import OutputExistsError, ParameterError, StorageError, load_encoder
 from seismic.store.failures import file_errors
 from seismic_tools.readers import TEXT, Collection, Reading, Texts, Tokens, collect, field_names, read_collection
 from seismic_tools.terminal.progress import progress
@@ -48,6 +48,11 @@ def encode(
     if out.exists():
         raise OutputExistsError(f"{out} exists; choose another file")
     own = load_encoder(encoder)
+    if own.entry.bm25 is not None:
+        raise ParameterError(
+            f"--encoder {encoder}: its vectors depend on all documents of a collection; use seismic build --encoder "
+            f"{encoder}"
+        )
     with progress() as report:
         texts = Texts(
             own.encode_queries if queries else own.encode_documents,

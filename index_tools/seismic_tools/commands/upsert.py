@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from seismic.changes.records import check_upsert
+from seismic.changes.records import Rules, check_upsert
 from seismic.changes.updates import Writer
-from seismic.encoders import EncoderEntry, load_recorded
+from seismic.encoders import load_recorded
 from seismic.filters.columns import is_time
 from seismic_tools.readers import INPUTS, Reading, Texts, Tokens, collect, folder_for, read_collection, with_times
 from seismic_tools.readers.ids import read_ids
@@ -49,8 +49,8 @@ def upsert(
     """
     writer = Writer(collection)
     with progress() as report:
-        texts = _texts(writer.rules.encoder, workers, report)
         rules, scratch = writer.rules, folder_for(collection)
+        texts = _texts(rules, workers, report)
         known = rules.vocabulary.tokens.to_pylist() if rules.vocabulary else []
         named = read_ids(ids, rules.schema.field("id").type) if ids else None
         reading = Reading(
@@ -77,13 +77,15 @@ def upsert(
     typer.echo(f"documents {rows:,}: change {sequence} of generation {writer.generation}")
 
 
-def _texts(entry: EncoderEntry | None, workers: int, report: Report) -> Texts | None:
+def _texts(rules: Rules, workers: int, report: Report) -> Texts | None:
+    entry = rules.encoder
     if entry is None:
         return None
     return Texts(
-        lambda texts: load_recorded(entry).encode_documents(texts),  # loaded only if there are texts
+        lambda texts: load_recorded(entry, rules.vocabulary).encode_documents(texts),  # loaded only if there are texts
         entry.fields,
         threads=workers,
+        preferred=entry.bm25 is not None,  # vectors that come with texts are of another encoder
         complete=False,
         report=report,
     )

@@ -83,7 +83,7 @@ def _read(
         first += len(batch)
         try:
             _check_intact(batch)
-            field = vector_field(_vector_columns(batch), reading.texts)
+            field = vector_field(_vector_columns(batch), reading.texts, batch.schema.names)
             documents = _documents(batch, reading.id_field)
             vectors = _vectors(batch, field, reading, documents)
         except VectorError as error:

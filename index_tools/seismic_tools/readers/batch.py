@@ -107,13 +107,13 @@ TO_ENCODE = "text"
 """Stands for the vector field of documents that are encoded."""
 
 
-def vector_field(fields: Collection[str], texts: Texts | None = None) -> str:
-    """Return the field with the vector: `indices`, `vector`, `tokens` or TO_ENCODE.
+def vector_field(fields: Collection[str], texts: Texts | None, names: Collection[str]) -> str:
+    """Return the one of `fields` with the vector, `indices`, `vector` or `tokens`, or TO_ENCODE. `names`: all fields.
 
     VectorError for several of them, or for none without an encoder.
     """
     found = VECTOR_FIELDS.intersection(fields)
-    if texts and (texts.always or not found):
+    if texts and (not found or texts.replace_vectors(names)):
         return TO_ENCODE
     if found == {"indices", "values"}:
         return "indices"

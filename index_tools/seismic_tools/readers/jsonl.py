@@ -148,7 +148,8 @@ class _Collector:
         self.count += 1
 
     def _add(self, document: dict[str, Any]) -> None:
-        field = vector_field(document, self.reading.texts)
+        _rename_text(document)
+        field = vector_field(document, self.reading.texts, document)
         self.field = self.field or field
         if field != self.field:
             raise VectorError(f"found '{field}', expected '{self.field}' as on the lines before")
@@ -157,7 +158,6 @@ class _Collector:
         elif field != TO_ENCODE:
             self._add_map(document[field], field)
         self.starts.append(len(self.components))
-        _rename_text(document)
         _rename_id(document, self.reading.id_field)
         for name, value in document.items():
             if name not in VECTOR_FIELDS:

@@ -47,7 +47,9 @@ def query_texts(
     if encoder is None:
         if index.manifest.encoder is None:
             return None
-        return Texts(lambda texts: index.encoder.encode_queries(texts), report=report, check=check)  # loads late
+        lexical = index.manifest.encoder.bm25 is not None  # vectors that come with texts are of another encoder
+        encode = lambda texts: index.encoder.encode_queries(texts)  # noqa: E731 (loads late)
+        return Texts(encode, preferred=lexical, report=report, check=check)
     chosen = index.encoder.by_idf(index.view.idf) if encoder == "idf" else load_encoder(encoder)
     if index.vocabulary is None or not chosen.vocabulary.tokens.equals(index.vocabulary.tokens):
         raise InputError(f"encoder '{encoder}' has another vocabulary than collection '{index.name}'")

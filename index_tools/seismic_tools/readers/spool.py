@@ -11,10 +11,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from seismic import InputError, SparseVectors
+from seismic import Encoder, InputError, SparseVectors
 from seismic.builder.spool import Spool
+from seismic.encoders import weighted
 from seismic.store.failures import file_errors
 from seismic_tools.readers.batch import Batch, check_unique
+
+ROWS = 1 << 14
+"""Documents weighted at a time."""
 
 
 class Collection(NamedTuple):
@@ -52,6 +56,17 @@ def _gather(batches: Iterable[Batch], folder: Path) -> Collection:
         table = documents.table()
         check_unique(table["id"], places)
         return Collection(vectors.vectors(), table)
+
+
+def with_weights(counts: Collection, encoder: Encoder, folder: Path) -> Collection:
+    """Return a collection of term frequencies with the weights of a BM25 encoder instead, held in `folder`."""
+    vectors = counts.vectors
+    with file_errors("write to", folder), closing(Spool(np.float32, folder)) as values:
+        for first in range(0, len(vectors), ROWS):
+            values.append(weighted(vectors.slice(first, min(first + ROWS, len(vectors))), encoder).values)
+        weights = values.array()
+    vectors = SparseVectors.trusted(vectors.indptr, vectors.components, weights, vectors.dimension)
+    return Collection(vectors, counts.documents)
 
 
 class _Vectors:

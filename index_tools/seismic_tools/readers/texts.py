@@ -1,7 +1,7 @@
 """Encode documents that come as texts while they are read."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import pyarrow as pa
 
@@ -20,10 +20,11 @@ def field_names(text: str | None) -> tuple[str, ...]:
 
 class Texts:
     """Encodes the joined columns `fields`. Counts ``documents``, ``blank`` ones, truncated word pieces per text in
-    ``cut``, and ``seconds``.
+    ``cut``, and ``seconds``, and collects the ``unknown`` terms.
 
-    `always`: also encode documents that have vectors, which are then unused. `complete`: require every field, not only
-    one of them. `report` is called with the number of encoded documents, `check` with the texts before.
+    `always`: also encode documents that have vectors, which are then unused. `preferred`: also encode documents that
+    have both vectors and texts. `complete`: require every field, not only one of them. `report` is called with the
+    number of encoded documents, `check` with the texts before.
     """
 
     def __init__(
@@ -33,16 +34,22 @@ class Texts:
         *,
         threads: int = 1,
         always: bool = False,
+        preferred: bool = False,
         complete: bool = True,
         report: Report | None = None,
         check: Callable[[Sequence[str]], None] | None = None,
     ) -> None:
         self.fields = tuple(fields)
-        self.always = always
+        self.always, self._preferred = always, preferred
         self._encode, self._threads, self._complete = encode, threads, complete
         self._report, self._check = report, check
         self.documents, self.blank, self.seconds = 0, 0, 0.0
         self.cut: list[int] = []
+        self.unknown: dict[str, None] = {}
+
+    def replace_vectors(self, names: Collection[str]) -> bool:
+        """Return whether documents with these columns are encoded although they have vectors."""
+        return self.always or (self._preferred and any(field in names for field in self.fields))
 
     def vectors(self, documents: pa.Table) -> SparseVectors:
         """Return the vectors of documents; VectorError for a field that is missing or not text."""
@@ -55,6 +62,7 @@ class Texts:
         self.seconds += time.perf_counter() - began
         self.blank += sum(not text.strip() for text in texts)
         self.cut += encoded.cut[encoded.cut > 0].tolist()
+        self.unknown |= dict.fromkeys(encoded.unknown)
         return encoded.vectors
 
     def _count(self, more: int) -> None:
@@ -80,6 +88,9 @@ class Texts:
             parts.append(f"{len(self.cut):,} too long: {sum(self.cut):,} word pieces were cut off")
         if self.blank:
             parts.append(f"{self.blank:,} were blank and have empty vectors")
+        if self.unknown:
+            examples = ", ".join([*self.unknown][:3]) + (", ..." if len(self.unknown) > 3 else "")
+            parts.append(f"{len(self.unknown):,} words are not in the vocabulary and match nothing: {examples}")
         return "; ".join(parts)
 
 

@@ -21,7 +21,7 @@ def read_tsv(path: Path, reading: Reading, compression: Compression | None = Non
         while some := list(islice(numbered, BATCH_ROWS)):
             rows = Rows(path, "line", array("q", (number for number, _ in some)))
             try:
-                vector_field(("id", "text"), reading.texts)
+                vector_field((), reading.texts, ("id", "text"))
                 fields = [_fields(line, row) for row, (_, line) in enumerate(some)]
                 ids, texts = zip(*fields, strict=True)
                 documents = document_table({"id": pa.array(ids), "text": pa.array(texts)})

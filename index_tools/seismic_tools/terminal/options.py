@@ -9,12 +9,18 @@ import typer
 from pydantic import BeforeValidator
 from pydantic.fields import FieldInfo
 
+from seismic.params import Params
+
 
 def with_params(command: Callable[..., None]) -> Callable[..., None]:
-    """Replace the argument `params: Model` of a command with one option per field of the model."""
+    """Replace each argument of a command that is a model of parameters with one option per field of the model."""
     signature = inspect.signature(command)
-    model = signature.parameters["params"].annotation
-    own = [parameter for name, parameter in signature.parameters.items() if name != "params"]
+    models = {
+        name: parameter.annotation
+        for name, parameter in signature.parameters.items()
+        if isinstance(parameter.annotation, type) and issubclass(parameter.annotation, Params)
+    }
+    own = [parameter for name, parameter in signature.parameters.items() if name not in models]
     fields = [
         inspect.Parameter(
             name,
@@ -22,13 +28,17 @@ def with_params(command: Callable[..., None]) -> Callable[..., None]:
             default=field.default,
             annotation=Annotated[_type_of(field), typer.Option(help=field.description, rich_help_panel=model.__name__)],
         )
+        for model in models.values()
         for name, field in model.model_fields.items()
     ]
 
     @functools.wraps(command)
     def expanded(**values: Any) -> None:
-        params = model(**{name: values.pop(name) for name in model.model_fields})
-        command(**values, params=params)
+        params = {
+            argument: model(**{name: values.pop(name) for name in model.model_fields})
+            for argument, model in models.items()
+        }
+        command(**values, **params)
 
     expanded.__signature__ = signature.replace(parameters=[*own, *fields])  # type: ignore[attr-defined]
     return expanded

@@ -8,6 +8,9 @@ from seismic.changes.records import Rules
 from seismic.encoders import joined
 from seismic_server.schemas.bodies import DocumentIn
 
+SHOWN = 3
+"""Unknown words that a warning shows."""
+
 
 class EncodedDocuments(NamedTuple):
     """Documents that all have vectors, and the entry of the encoder if it made some of them."""
@@ -64,7 +67,11 @@ def _text(document: DocumentIn, row: int, fields: Sequence[str]) -> str:
 
 
 def _warnings(encoded: Encoded) -> list[str]:
-    beyond = encoded.cut[encoded.cut > 0]
-    if not len(beyond):
-        return []
-    return [f"{len(beyond)} documents are too long for the encoder: {beyond.sum()} word pieces were cut off"]
+    warnings, beyond, unknown = [], encoded.cut[encoded.cut > 0], encoded.unknown
+    if len(beyond):
+        gone = f"{beyond.sum()} word pieces were cut off"
+        warnings.append(f"{len(beyond)} documents are too long for the encoder: {gone}")
+    if unknown:
+        examples = ", ".join(unknown[:SHOWN]) + (", ..." if len(unknown) > SHOWN else "")
+        warnings.append(f"{len(unknown)} words are not in the vocabulary and were left out: {examples}")
+    return warnings

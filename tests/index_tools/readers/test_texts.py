@@ -161,7 +161,7 @@ def test_given_vectors_are_not_used_if_an_encoder_is_named(run: Run, index: Path
         (["--encoder", "splade-tiny", "--dimension", "9"], "--dimension: remove it; --encoder brings its own"),
         (["--encoder", "splade-tiny", "--text-fields", "titel"], "news.jsonl, field 'titel': column is missing"),
         (["--encoder", "splade-tiny", "--text-fields", "title,year"], "field 'year': found int64, expected strings"),
-        (["--encoder", "bert"], "found no encoder 'bert', expected splade-tiny"),
+        (["--encoder", "bert"], "found no encoder 'bert', expected bm25, splade-tiny"),
     ],
 )
 def test_builds_that_cannot_be(options: list[str], message: str, run: Run, news: Path) -> None:
