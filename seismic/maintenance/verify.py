@@ -36,6 +36,6 @@ def _refusal(collection: Path, damages: list[Damage]) -> list[Damage]:
         open_view(collection, tuned=False)
     except (CorruptIndexError, FormatError) as error:
         problem = str(error)
-        if not any(damage.file in problem for damage in damages):
+        if not any(damage.file in problem or damage.problem == problem for damage in damages):
             return [Damage(LOG, None, problem)]
     return []

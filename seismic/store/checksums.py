@@ -1,15 +1,14 @@
 """Check the files of a generation against its manifest: names, sizes and hashes."""
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from seismic.params import Verify
 from seismic.store.collection import is_foreign
 from seismic.store.failures import DAMAGES, storage_error
-from seismic.store.files import hash_file
 from seismic.store.manifest import FILE_NAME, FileEntry, Manifest
-from seismic.store.sections import FRAMING, Damage, Section, damaged_sections, placed
+from seismic.store.sections import FRAMING, Damage, Section, damaged_sections, hash_both, placed
 
 SAMPLE = 16
 """`sample` hashes the framing and one in SAMPLE sections of each file, drawn again each time."""
@@ -55,9 +54,10 @@ def _check_file(path: Path, name: str, entry: FileEntry, verify: Verify) -> Iter
             yield Damage(name, None, f"found {size} bytes, expected {entry.bytes}")
         elif verify == "sample":
             yield from _damaged(path, name, _sample(entry))
-        elif hash_file(path) != entry.xxh3_128:
-            damages = list(_damaged(path, name, placed(entry.sections)))
-            yield from damages or [Damage(name, None, "its hash differs")]
+        else:
+            whole, sections = hash_both(path, entry.sections)
+            damages = list(_damages(name, sections))
+            yield from damages or ([Damage(name, None, "its hash differs")] if whole != entry.xxh3_128 else [])
     except FileNotFoundError:
         yield Damage(name, None, "is missing")
     except OSError as error:
@@ -67,7 +67,11 @@ def _check_file(path: Path, name: str, entry: FileEntry, verify: Verify) -> Iter
 
 
 def _damaged(path: Path, name: str, sections: list[tuple[int, Section]]) -> Iterator[Damage]:
-    for section, first, end in damaged_sections(path, sections):
+    return _damages(name, damaged_sections(path, sections))
+
+
+def _damages(name: str, sections: Iterable[tuple[str, int, int]]) -> Iterator[Damage]:
+    for section, first, end in sections:
         yield Damage(name, section, f"bytes {first} to {end - 1} do not match their hash")
 
 

@@ -10,7 +10,7 @@ import xxhash
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from seismic.encoders import EncoderEntry
-from seismic.errors import CorruptIndexError, FormatError
+from seismic.errors import CorruptIndexError, FormatError, ParameterError
 from seismic.layouts import FEATURES, Layout
 from seismic.params import BuildParams
 from seismic.store.failures import read_error
@@ -141,8 +141,11 @@ class Manifest(_Model):
 
     @property
     def build_params(self) -> BuildParams:
-        """Return the parameters of the build."""
-        return BuildParams(**self.build)
+        """Return the parameters of the build. Raises CorruptIndexError."""
+        try:
+            return BuildParams(**self.build)
+        except ParameterError as error:
+            raise CorruptIndexError(f"{FILE_NAME}: build: {error}; restore it or build again") from None
 
     def write(self, folder: Path) -> None:
         """Write manifest.json with a hash of its content."""

@@ -33,6 +33,10 @@ from seismic.store.watermark import read_watermark
 FIRST = "000001"
 POINTER, POINTER_LOCK = f".{CURRENT}-next", f".{CURRENT}-lock"
 
+COMPARED = 1 << 14
+"""Positions of each shard in which its files are compared with each other before it is published. All bytes are checked
+by their hashes, and come from arrays that this process made of the same vectors."""
+
 KEEP = 2
 """Generations kept by default: the served one, and the previous one to roll back to."""
 
@@ -200,7 +204,7 @@ def _publish(collection: Path, folder: Path, name: str) -> None:
     folder.chmod(0o755)  # mkdtemp's folders are private
     for inner in [*folder.rglob("*"), folder]:
         fsync(inner)
-    for damage in find_damage(folder, read_manifest(folder), "full"):
+    for damage in find_damage(folder, read_manifest(folder), "full", COMPARED):
         raise StorageError(
             f"{folder}: {damage}, right after it was written; the disk may be failing; nothing was published"
         )

@@ -57,6 +57,21 @@ def damaged_sections(path: Path, sections: Iterable[tuple[int, Section]]) -> Ite
                 yield section.name, first, first + section.bytes
 
 
+def hash_both(path: Path, sections: Iterable[Section]) -> tuple[str, list[tuple[str, int, int]]]:
+    """Return the hex xxh3-128 of a file, and (name, first byte, end) of its damaged sections, reading it once."""
+    whole, damaged = xxhash.xxh3_128(), []
+    with path.open("rb") as source:
+        for first, section in placed(sections):
+            digest, left = xxhash.xxh3_64(), section.bytes
+            while left and (chunk := source.read(min(left, READ))):
+                whole.update(chunk)
+                digest.update(chunk)
+                left -= len(chunk)
+            if digest.hexdigest() != section.xxh3_64:
+                damaged.append((section.name, first, first + section.bytes))
+    return whole.hexdigest(), damaged
+
+
 def placed(sections: Iterable[Section]) -> list[tuple[int, Section]]:
     """Return each section with its first byte."""
     first, result = 0, []

@@ -64,14 +64,23 @@ def verify_files(collection: Path, generation: str, verify: Verify) -> Verificat
     return Verification(str(collection), folder.name, verify, len(manifest.files), manifest.bytes, damages)
 
 
-def find_damage(folder: Path, manifest: Manifest, verify: Verify) -> list[Damage]:
-    """Return all damage to the files and data of the generation in a folder."""
+def find_damage(folder: Path, manifest: Manifest, verify: Verify, compared: int | None = None) -> list[Damage]:
+    """Return all damage to the files and data of the generation in a folder.
+
+    `full` compares the files of a shard with each other; `compared` limits that to its first positions.
+    """
     damages = [*check_files(folder, manifest, verify), *check_names(folder, manifest)]
-    return [*damages, *_check_data(folder, manifest, {damage.file for damage in damages}, verify)]
+    try:
+        _ = manifest.build_params
+    except CorruptIndexError as error:
+        damages.append(Damage(FILE_NAME, None, str(error)))
+    return [*damages, *_check_data(folder, manifest, {damage.file for damage in damages}, verify, compared)]
 
 
-def _check_data(folder: Path, manifest: Manifest, damaged: set[str], verify: Verify) -> Iterator[Damage]:
-    """Yield damage that shows in the data. Skips files known to be damaged. `full` compares files with each other."""
+def _check_data(
+    folder: Path, manifest: Manifest, damaged: set[str], verify: Verify, compared: int | None
+) -> Iterator[Damage]:
+    """Yield damage that shows in the data. Skips files known to be damaged."""
     frequency: npt.NDArray[np.int64] | None = np.zeros(manifest.dimension if manifest.vocabulary else 0, np.int64)
     ids: list[pa.Array] = []
     for entry in manifest.shards:
@@ -82,7 +91,7 @@ def _check_data(folder: Path, manifest: Manifest, damaged: set[str], verify: Ver
             shard = open_shard(folder, entry, manifest.layout, manifest.dimension)
             _check_shard(shard, entry.folder)
             if verify == "full":
-                check_copies(shard, LAYOUTS[manifest.layout], entry.folder)
+                check_copies(shard, LAYOUTS[manifest.layout], entry.folder, compared)
             ids += shard.documents["id"].chunks
             if frequency is not None and manifest.vocabulary:
                 frequency[slice(None) if shard.used is None else shard.used.numbers] += shard.document_frequency()

@@ -1,4 +1,4 @@
-"""Write adversarial values with matching hashes into every column of every file, then run every verb.
+"""Write adversarial values with matching hashes into every column of every file and every field, then run every verb.
 
 Hashes are no signature: whoever writes a file writes its hash as well. Whatever a file holds, no verb may end the
 process, hang, or answer other than by the stored vectors if `verify` finds nothing.
@@ -15,9 +15,10 @@ import shutil
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import chain, zip_longest
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +31,7 @@ from seismic.layouts import Layout
 from seismic.store.files import hash_file
 from seismic.store.manifest import FileEntry, read_manifest
 from seismic.store.sections import FRAMING, placed
+from tests.faults.manifests import manifests, read_content, write_content
 from tests.faults.verbs import READING, WRITING
 
 DOCUMENTS = 60
@@ -41,6 +43,9 @@ MEMORY = 16 << 30
 
 FRAMINGS = 12
 """Changes of each section of framing."""
+
+
+MANIFEST = "manifest"
 
 
 class Shape(NamedTuple):
@@ -58,7 +63,11 @@ SHAPES = {
     "lists": Shape("lists", 60, 9),
     "table": Shape("lists", 70_000, 9),  # uses few of many components, by a table
     "wide": Shape("lists", 90_000, 1_600),  # uses more than 65,536, so that components have 32 bits
+    MANIFEST: Shape("lists", 60, 9),  # the manifest is attacked, not the columns
 }
+
+Case: TypeAlias = tuple[str, Callable[[Path], None]]
+"""A name, and a function that changes the folder of a generation."""
 
 
 def make(folder: Path, shape: Shape) -> Path:
@@ -289,20 +298,30 @@ def attack(folder: Path, shape: str, sample: int | None = None, seed: int = 1) -
         ended = _ending(verb, copy)
         assert ended == "sound", (name, ended)
         shutil.rmtree(copy.parent)
-    local = 60 if SHAPES[shape].length < 60 else SHAPES[shape].dimension
-    cases = [
-        (target, *case)
-        for target in targets(generation)
-        for case in (framings(target.values) if target.section == FRAMING else adversarial(target.values, local))
-    ]
-    cases = [case for case in cases if case[2].tobytes() != case[0].values.tobytes()]
-    for target, name, values in random.Random(seed).sample(cases, sample) if sample else cases:
+    cases = list(changed_manifests(generation) if shape == MANIFEST else changed_columns(generation, SHAPES[shape]))
+    for name, change in random.Random(seed).sample(cases, sample) if sample else cases:
         collection = folder / shape / "c"
         shutil.copytree(intact, collection)
-        write(collection / "generations" / generation.name, target, values)
-        run_case(collection, f"{shape}, {target.name}, {target.section}, {name}", counts)
+        change(collection / "generations" / generation.name)
+        run_case(collection, f"{shape}, {name}", counts)
         shutil.rmtree(collection)
     return counts
+
+
+def changed_columns(generation: Path, shape: Shape) -> Iterator[Case]:
+    """Yield every adversarial value for every column of every file."""
+    local = 60 if shape.length < 60 else shape.dimension
+    for target in targets(generation):
+        case = framings(target.values) if target.section == FRAMING else adversarial(target.values, local)
+        for name, values in case:
+            if values.tobytes() != target.values.tobytes():
+                yield f"{target.name}, {target.section}, {name}", partial(write, target=target, values=values)
+
+
+def changed_manifests(generation: Path) -> Iterator[Case]:
+    """Yield every adversarial value for every field of the manifest."""
+    for name, content in manifests(read_content(generation)):
+        yield name, partial(write_content, content=content)
 
 
 def main(folder: Path, shapes: list[str], sample: int | None, seed: int) -> None:

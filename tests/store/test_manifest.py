@@ -21,7 +21,7 @@ def edit(generation: Path) -> Callable[..., None]:
         content = {**json.loads(path.read_text()), **fields}
         if hashed:
             del content["hash"]
-            content["hash"] = manifest._hash(content)
+            content["hash"] = manifest.manifest_hash(content)
         path.write_text(json.dumps(content))
 
     return change

@@ -13,6 +13,7 @@ from seismic import CorruptIndexError, FormatError, IndexNotFoundError, Paramete
 from seismic.store import checksums, verify
 from seismic.store.files import map_table, write_batches
 from seismic.store.manifest import FileEntry, Manifest, read_manifest
+from seismic.store.sections import Section
 
 FILE = "shard-00001/forward.arrow"
 
@@ -80,16 +81,53 @@ def test_samples_are_drawn_anew(generation: Path, collection: Path) -> None:
 
 
 def test_a_hash_that_only_the_whole_file_has(generation: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checksums, "hash_file", lambda path: "")
+    monkeypatch.setattr(checksums, "hash_both", lambda path, sections: ("", []))
     damages = [*checksums.check_files(generation, read_manifest(generation), "full")]
     assert {damage.problem for damage in damages} == {"its hash differs"}
 
 
+def test_a_hash_that_only_a_section_has(generation: Path, collection: Path) -> None:
+    """A sample would find it, so a full verification does, too."""
+    found = read_manifest(generation)
+    shards = [shard.model_dump(mode="json") for shard in found.shards]
+    shards[1]["files"]["forward.arrow"]["sections"][0][2] = "0" * 16
+    Manifest.model_validate({**found.model_dump(mode="json"), "shards": shards}).write(generation)
+    with pytest.raises(CorruptIndexError, match=rf"{FILE}, framing: bytes 0 to \d+ do not match"):
+        seismic.open(collection, verify="full")
+    [damage] = seismic.verify(collection).damages
+    assert (damage.file, damage.section) == (FILE, "framing")
+
+
+@pytest.mark.parametrize("build", [{"seed": "x"}, {"unknown": 1}, {"postings_per_list": 1e30}])
+def test_parameters_that_no_build_can_have(generation: Path, collection: Path, build: dict[str, Any]) -> None:
+    """Compaction needs them."""
+    found = read_manifest(generation)
+    found.model_copy(update={"build": found.build | build}).write(generation)
+    [damage] = seismic.verify(collection).damages
+    assert damage.file == "manifest.json"
+    assert f"build: parameter '{next(iter(build))}'" in damage.problem or "unknown" in damage.problem
+    seismic.delete(collection, ["d1"])
+    with pytest.raises(CorruptIndexError, match=r"manifest\.json: build: "):
+        seismic.compact(collection)
+
+
+def test_publishing_compares_the_first_positions(generation: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Comparing all took a third of a build's time; `seismic.verify` does."""
+    counts: list[int | None] = []
+    monkeypatch.setattr(verify, "check_copies", lambda *arguments: counts.append(arguments[3]))
+    collection = generation.parent.parent
+    seismic.delete(collection, ["d1"])
+    seismic.compact(collection)
+    assert counts == [1 << 14]
+    seismic.verify(collection)
+    assert counts == [1 << 14, None]
+
+
 def test_a_file_that_cannot_be_read(generation: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(path: Path) -> str:
+    def fail(path: Path, sections: list[Section]) -> str:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(checksums, "hash_file", fail)
+    monkeypatch.setattr(checksums, "hash_both", fail)
     damages = [*checksums.check_files(generation, read_manifest(generation), "full")]
     assert {damage.problem for damage in damages} == {"cannot be read: Input/output error"}
 
