@@ -1,6 +1,7 @@
 """Column types and values for filters."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -10,12 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from seismic.conversion.plain import PER_SECOND
+from seismic.filters.paths import Path, is_list, resolve
 from seismic.filters.range_ends import highest, lowest
-
-
-def is_list(kind: pa.DataType) -> bool:
-    """Return whether a row holds a list of values."""
-    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
+from seismic.view.live import LiveShard
 
 
 def element_of(kind: pa.DataType) -> pa.DataType:
@@ -34,67 +32,103 @@ def is_time(kind: pa.DataType) -> bool:
     return bool(pa.types.is_date(kind) or pa.types.is_timestamp(kind))
 
 
-def is_ordered(kind: pa.DataType) -> bool:
-    """Return whether the type supports ranges."""
-    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or is_time(kind))
+def is_clock(kind: pa.DataType) -> bool:
+    """Return whether values are times of day or durations."""
+    return bool(pa.types.is_time(kind) or pa.types.is_duration(kind))
 
 
-def storage_of(kind: pa.DataType) -> np.dtype[Any]:
-    """Return the NumPy type of an ordered type's values. Dates and timestamps are integers."""
-    storage: np.dtype[Any] = np.dtype(_plain(kind).to_pandas_dtype())
-    return storage
+def is_point(kind: pa.DataType) -> bool:
+    """Return whether values are structs with the numbers `lat` and `lon`."""
+    if not pa.types.is_struct(kind):
+        return False
+    fields = {field.name: field.type for field in kind}
+    return all(
+        name in fields and (pa.types.is_floating(fields[name]) or pa.types.is_integer(fields[name]))
+        for name in ("lat", "lon")
+    )
 
 
-def _plain(kind: pa.DataType) -> pa.DataType:
-    if is_time(kind):
-        return pa.int32() if pa.types.is_date32(kind) else pa.int64()
+def storage_of(kind: pa.DataType) -> np.dtype[Any] | None:
+    """Return the NumPy type of an ordered type's values, None for other types.
+
+    Dates, times and durations are integers. Decimals are objects, which NumPy cannot hold as numbers.
+    """
+    if pa.types.is_decimal(kind):
+        return np.dtype(object)
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or is_time(kind) or is_clock(kind):
+        storage: np.dtype[Any] = np.dtype(plain_of(kind).to_pandas_dtype())
+        return storage
+    return None
+
+
+def plain_of(kind: pa.DataType) -> pa.DataType:
+    """Return the integer type that dates, times and durations are stored as; other types as they are."""
+    if is_time(kind) or is_clock(kind):
+        return pa.int32() if pa.types.is_date32(kind) or pa.types.is_time32(kind) else pa.int64()
     return kind
 
 
 class Column(NamedTuple):
     """The properties of a column that filters use.
 
-    ``element``: type of its values; ``storage`` and ``ends``: NumPy type, smallest and largest value if the type is
-    ordered; ``per_second``: units per second of dates and timestamps; ``type``: Python type of values to match, None if
-    they cannot be matched; ``words``: description for error messages.
+    ``path``: the column and fields of structs; ``kind``: type of a document's value; ``element``: of its values;
+    ``storage`` and ``ends``: NumPy type, smallest and largest value if the type is ordered, decimals in units of their
+    last digit; ``per_unit``: such units per 1, or units per second of dates, times and durations.
     """
 
+    path: Path
+    kind: pa.DataType
     element: pa.DataType
     storage: np.dtype[Any] | None
     ends: tuple[int | float, int | float]
-    per_second: int | Fraction | None
-    type: type | None
+    per_unit: int | Fraction | None
     words: str
 
 
-def columns_of(schema: pa.Schema) -> dict[str, Column]:
-    """Return the columns of documents by name."""
-    return {field.name: _column(field.name, field.type) for field in schema}
+def columns_of(schema: pa.Schema) -> dict[str, pa.DataType]:
+    """Return the types of documents' columns by name."""
+    return {field.name: field.type for field in schema}
 
 
-def _column(name: str, kind: pa.DataType) -> Column:
+def column_of(key: str, kinds: Mapping[str, pa.DataType]) -> Column:
+    """Return the column of a key, see `resolve`. Raises UnknownKeyError."""
+    path, kind = resolve(key, kinds)
     element = element_of(kind)
-    storage = storage_of(element) if is_ordered(element) else None
-    ends = (0, 0) if storage is None else (lowest(storage), highest(storage))
-    words = f"column '{name}' is {kind}"
-    return Column(element, storage, ends, per_second_of(element), _type_of(element), words)
+    storage = storage_of(element)
+    words = f"column '{key}' is {kind}"
+    return Column(path, kind, element, storage, _ends_of(element, storage), per_unit_of(element), words)
+
+
+def _ends_of(kind: pa.DataType, storage: np.dtype[Any] | None) -> tuple[int | float, int | float]:
+    if storage is None:
+        return 0, 0
+    if pa.types.is_decimal(kind):
+        largest = 10**kind.precision - 1
+        return -largest, largest
+    return lowest(storage), highest(storage)
+
+
+def per_unit_of(kind: pa.DataType) -> int | Fraction | None:
+    """Return the number of units per 1 of decimals, and per second of dates, times and durations; else None."""
+    if pa.types.is_decimal(kind):
+        scale: int = kind.scale
+        return 10**scale if scale >= 0 else Fraction(1, 10**-scale)
+    if pa.types.is_date32(kind):
+        return Fraction(1, 86_400)
+    if is_time(kind) or is_clock(kind):
+        units: int = PER_SECOND["ms" if pa.types.is_date(kind) else kind.unit]
+        return units
+    return None
 
 
 def per_second_of(kind: pa.DataType) -> int | Fraction | None:
     """Return the number of a type's units per second; None for types other than dates and timestamps."""
-    if not is_time(kind):
-        return None
-    if pa.types.is_date32(kind):
-        return Fraction(1, 86_400)
-    return PER_SECOND["ms" if pa.types.is_date(kind) else kind.unit]
+    return per_unit_of(kind) if is_time(kind) else None
 
 
-def _type_of(kind: pa.DataType) -> type | None:
-    if is_text(kind):
-        return str
-    if pa.types.is_integer(kind):
-        return int
-    return bool if pa.types.is_boolean(kind) else None
+def decimal_of(units: int, kind: pa.DataType) -> Decimal:
+    """Return a decimal from its units, without rounding."""
+    return Decimal((int(units < 0), tuple(map(int, str(abs(units)))), -kind.scale))
 
 
 class Values(NamedTuple):
@@ -105,7 +139,7 @@ class Values(NamedTuple):
 
 
 def values_of(chunks: Iterable[pa.Array], kind: pa.DataType) -> Values:
-    """Return the values of all chunks of a column."""
+    """Return the values of all chunks of a column of an ordered type except decimals."""
     parts = [_values_of(chunk) for chunk in chunks]
     if not parts:
         return Values(np.zeros(0, storage_of(kind)), np.zeros(0, bool))
@@ -119,10 +153,16 @@ def _values_of(chunk: pa.Array) -> Values:
     if pa.types.is_floating(chunk.type):
         values = chunk.to_numpy(zero_copy_only=False)  # nulls become NaN
         return Values(values, valid & ~np.isnan(values))
-    return Values(pc.fill_null(chunk.view(_plain(chunk.type)), 0).to_numpy(), valid)
+    return Values(pc.fill_null(chunk.view(plain_of(chunk.type)), 0).to_numpy(), valid)
 
 
 def to_mask(holds: pa.BooleanArray) -> npt.NDArray[np.bool_]:
     """Return bool [rows], false for nulls."""
     mask: npt.NDArray[np.bool_] = pc.fill_null(holds, False).to_numpy(zero_copy_only=False)
     return mask
+
+
+def chunks_of(shard: LiveShard, path: Path) -> list[pa.Array]:
+    """Return the chunks of the column that a path begins with, in the order of document numbers; at least one."""
+    column = shard.shard.documents[path[0]]
+    return column.chunks or [pa.array([], column.type)]

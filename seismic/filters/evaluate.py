@@ -9,8 +9,26 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from seismic.filters.bits import Bits, all_of, at_positions, complement, from_mask, none_of
-from seismic.filters.columns import is_list, to_mask, values_of
-from seismic.filters.predicates import All, Any, Between, HasIds, Leaf, Not, OneOf, Predicate, Present
+from seismic.filters.columns import chunks_of, plain_of, to_mask, values_of
+from seismic.filters.geo import points_matching
+from seismic.filters.paths import follow
+from seismic.filters.predicates import (
+    All,
+    Any,
+    Between,
+    HasIds,
+    HasWords,
+    InBox,
+    InRadius,
+    Leaf,
+    Like,
+    Not,
+    OfColumn,
+    OneOf,
+    Predicate,
+    Present,
+)
+from seismic.filters.texts import texts_matching
 from seismic.view.live import LiveShard
 
 
@@ -35,7 +53,7 @@ def evaluate_leaf(leaf: Leaf, shard: LiveShard) -> Bits:
     """Return the bitmap of the documents that match a leaf, deleted ones included."""
     if isinstance(leaf, HasIds):
         return _with_ids(leaf, shard)
-    masks = [_rows_matching(leaf, chunk) for chunk in shard.shard.documents[leaf.column].chunks]
+    masks = [_rows_matching(leaf, chunk) for chunk in chunks_of(shard, leaf.column)]
     mask = np.concatenate(masks) if masks else np.zeros(0, bool)
     return from_mask(mask[shard.shard.shared.numbers])
 
@@ -51,23 +69,59 @@ def _with_ids(leaf: HasIds, shard: LiveShard) -> Bits:
     return at_positions(shard.positions(numbers[numbers >= 0]), len(shard))
 
 
-def _rows_matching(leaf: OneOf | Between | Present, column: pa.Array) -> npt.NDArray[np.bool_]:
-    """Return bool [rows]."""
-    if not is_list(column.type) or (isinstance(leaf, Present) and not leaf.not_empty):
-        return _values_matching(leaf, column)
-    mask = np.zeros(len(column), bool)
-    mask[pc.list_parent_indices(column).to_numpy()[_values_matching(leaf, pc.list_flatten(column))]] = True
-    return mask
+def _rows_matching(leaf: OfColumn, column: pa.Array) -> npt.NDArray[np.bool_]:
+    """Return bool [rows] of a chunk of the column."""
+    flat = follow(column, leaf.column[1:])
+    if not (isinstance(leaf, Present) and not leaf.not_empty):
+        flat = flat.flattened()
+    return flat.rows_where(_values_matching(leaf, flat.values), len(column))
 
 
-def _values_matching(leaf: OneOf | Between | Present, column: pa.Array) -> npt.NDArray[np.bool_]:
+def _values_matching(leaf: OfColumn, values: pa.Array) -> npt.NDArray[np.bool_]:
     if isinstance(leaf, Present):
-        return to_mask(column.is_valid())
-    if isinstance(leaf, Between):
-        values, valid = values_of([column], leaf.kind)
-        return valid & (values >= leaf.low) & (values <= leaf.high)
-    if pa.types.is_dictionary(column.type):
-        return to_mask(pc.take(pa.array(_values_matching(leaf, column.dictionary)), column.indices))
+        return to_mask(values.is_valid())
+    if pa.types.is_dictionary(values.type):
+        return to_mask(pc.take(pa.array(_values_matching(leaf, values.dictionary)), values.indices))
+    match leaf:
+        case Like() | HasWords():
+            return texts_matching(leaf, values)
+        case InRadius() | InBox():
+            return points_matching(leaf, values)
+        case Between():
+            return _values_between(leaf, values)
+        case OneOf():
+            return _values_equal(leaf, values)
+
+
+def _values_between(leaf: Between, values: pa.Array) -> npt.NDArray[np.bool_]:
+    if pa.types.is_decimal(leaf.kind):
+        kind, values = _wide(leaf.kind), _widened(values)
+        low, high = pa.scalar(leaf.low, kind), pa.scalar(leaf.high, kind)
+        return to_mask(pc.and_(pc.greater_equal(values, low), pc.less_equal(values, high)))
+    numbers, valid = values_of([values], leaf.kind)
+    inside: npt.NDArray[np.bool_] = valid & (numbers >= leaf.low) & (numbers <= leaf.high)
+    return inside
+
+
+def _values_equal(leaf: OneOf, values: pa.Array) -> npt.NDArray[np.bool_]:
+    if pa.types.is_floating(leaf.kind):  # NumPy compares 0.0 and -0.0 as equal, Arrow's is_in does not
+        numbers, valid = values_of([values], leaf.kind)
+        return valid & np.isin(numbers, np.array(list(leaf.values), numbers.dtype))
+    if pa.types.is_decimal(leaf.kind):
+        kind, values = _wide(leaf.kind), _widened(values)
+    else:
+        kind = plain_of(leaf.kind)
+        values = values if kind == leaf.kind else values.view(kind)
     if len(leaf.values) == 1:
-        return to_mask(pc.equal(column, pa.scalar(*leaf.values, leaf.kind)))
-    return to_mask(pc.is_in(column, value_set=pa.array(list(leaf.values), leaf.kind)))
+        return to_mask(pc.equal(values, pa.scalar(*leaf.values, kind)))
+    return to_mask(pc.is_in(values, value_set=pa.array(list(leaf.values), kind)))
+
+
+def _wide(kind: pa.DataType) -> pa.DataType:
+    """Return a decimal type that Arrow's kernels take, with the same values."""
+    small = pa.types.is_decimal32(kind) or pa.types.is_decimal64(kind)
+    return pa.decimal128(kind.precision, kind.scale) if small else kind
+
+
+def _widened(values: pa.Array) -> pa.Array:
+    return values.cast(_wide(values.type))

@@ -1,16 +1,21 @@
 """Evaluate filters on a view, with caches."""
 
 import marshal
-from typing import TypeAlias
+from itertools import count
+from typing import NamedTuple, TypeAlias
 from weakref import WeakKeyDictionary
+
+import pyarrow as pa
 
 from seismic.conversion.numbers import as_plain
 from seismic.filters.bind import Columns, bind
 from seismic.filters.bits import Bits, count_documents
 from seismic.filters.cache import Cache
-from seismic.filters.columns import columns_of, is_list
+from seismic.filters.columns import chunks_of, columns_of
 from seismic.filters.evaluate import evaluate, evaluate_leaf
-from seismic.filters.language import FilterLike, parse_filter
+from seismic.filters.language import FilterLike
+from seismic.filters.parse import parse_filter
+from seismic.filters.paths import Path, follow, is_list
 from seismic.filters.predicates import Between, Leaf, Predicate, values_in
 from seismic.filters.sorted_column import SortedColumn
 from seismic.stop import current
@@ -24,7 +29,18 @@ CACHE_BYTES = 64 << 20
 ENTRY_BYTES, VALUE_BYTES = 1024, 64
 """Estimated memory of a cache entry without its bitmap, and of each value in its filter."""
 
-Sorted: TypeAlias = dict[str, SortedColumn | None]
+Sorted: TypeAlias = dict[Path, SortedColumn | None]
+
+
+_SERIALS = count()
+
+
+class _Schema(NamedTuple):
+    """The columns that filters were bound to; ``serial`` is unique in this process."""
+
+    serial: int
+    schema: pa.Schema
+    columns: Columns
 
 
 class Filters:
@@ -37,7 +53,7 @@ class Filters:
     def __init__(self) -> None:
         self._cache = Cache(CACHE_BYTES)
         self._sorted: WeakKeyDictionary[Address, Sorted] = WeakKeyDictionary()
-        self._columns: WeakKeyDictionary[Address, Columns] = WeakKeyDictionary()
+        self._schemas: WeakKeyDictionary[Address, _Schema] = WeakKeyDictionary()
 
     def scope(self, view: View, wanted: FilterLike | None) -> Scope:
         """Return the scope of the documents that match a filter (None: all), without deleted ones.
@@ -51,14 +67,12 @@ class Filters:
 
     def _predicate(self, view: View, wanted: FilterLike) -> Predicate:
         """Return the predicate of a filter. Those of dicts are cached, since parsing is as slow as evaluation."""
-        generation = view.base[0].address
+        schema = self._schema(view)
         if type(wanted) is dict:
             wanted = as_plain(wanted)  # marshal writes NumPy's scalars as mere bytes
 
         def make() -> Predicate:
-            columns = self._columns.get(generation) or columns_of(view.rules.schema)
-            self._columns[generation] = columns
-            return bind(parse_filter(wanted), columns)
+            return bind(parse_filter(wanted), schema.columns)
 
         def make_for(key: bytes) -> tuple[Predicate, int]:
             predicate = make()
@@ -70,7 +84,14 @@ class Filters:
             key = marshal.dumps(wanted, 2)  # fast, and unlike JSON it distinguishes all types
         except ValueError:  # other Python types, or nested too deeply
             return make()
-        return self._cache.get((generation.serial, key), lambda: make_for(key))
+        return self._cache.get((schema.serial, key), lambda: make_for(key))
+
+    def _schema(self, view: View) -> "_Schema":
+        """Return the columns of a view. Changes may add some to a generation."""
+        known, schema = self._schemas.get(view.base[0].address), view.rules.schema
+        if known is None or not (known.schema is schema or known.schema.equals(schema)):
+            known = self._schemas[view.base[0].address] = _Schema(next(_SERIALS), schema, columns_of(schema))
+        return known
 
     def _part(self, predicate: Predicate, shard: LiveShard) -> Part:
         def make() -> tuple[Part, int]:
@@ -93,11 +114,14 @@ class Filters:
         return self._cache.get((shard.address.serial, leaf), make)
 
     def _sorted_column(self, leaf: Between, shard: LiveShard) -> SortedColumn | None:
-        """Return the column in sorted order; None for list columns, which have no order."""
+        """Return the column in sorted order; None for lists, which have no order, and decimals, which NumPy lacks."""
         columns = self._sorted.setdefault(shard.address, {})
         if leaf.column not in columns:
-            values, positions = shard.shard.documents[leaf.column], shard.address.positions
-            columns[leaf.column] = None if is_list(values.type) else SortedColumn(values.chunks, leaf.kind, positions)
+            parts = [follow(chunk, leaf.column[1:]) for chunk in chunks_of(shard, leaf.column)]
+            listed = any(part.rows is not None or is_list(part.values.type) for part in parts)
+            values, positions = [part.values for part in parts], shard.address.positions
+            sortable = not listed and not pa.types.is_decimal(leaf.kind)
+            columns[leaf.column] = SortedColumn(values, leaf.kind, positions) if sortable else None
         return columns[leaf.column]
 
 

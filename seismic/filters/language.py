@@ -1,83 +1,21 @@
 """The filter language, as JSON.
 
-    {"must": [{"key": "lang", "match": {"value": "en"}}, {"key": "year", "range": {"gte": 2020}}],
+    {"must": [{"lang": "en"}, {"key": "year", "range": {"gte": 2020}}],
      "should": [{"key": "tags", "match": {"any": ["numba", "arrow"]}}, {"exists": {"key": "licence"}}],
      "must_not": [{"ids": ["d7", "d8"]}]}
 
-The names follow Qdrant. This module parses filters; `bind` checks them against a collection's columns.
+The names follow Qdrant. `parse` reads filters; `bind` checks them against a collection's columns.
 """
 
-import json
-import reprlib
-from collections.abc import Callable, Iterator, Mapping
-from datetime import date
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Self, TypeAlias
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Discriminator,
-    Field,
-    Tag,
-    TypeAdapter,
-    ValidationError,
-    WithJsonSchema,
-    model_validator,
-)
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, RootModel, Tag, model_validator
+from pydantic_core import PydanticCustomError
 
-from seismic.conversion.numbers import as_plain
-from seismic.errors import FilterError
-
-MAX_DEPTH = 8
-"""Largest nesting depth, the outermost filter included."""
-
-MAX_CONDITIONS = 1024
-"""Largest number of conditions, those of nested filters included."""
-
-MAX_VALUES = 1 << 16
-"""Largest number of values in all lists of a filter."""
+from seismic.filters.scalars import Bound, Ids, Text, Value, Values
 
 CLAUSES = ("must", "should", "must_not")
-
-
-def _by_type(expected: str, of: Callable[[Any], Any] = lambda value: value) -> Any:
-    """Choose the branch of a union by the type of `of(value)`."""
-    message = f"expected {expected}"
-    return Discriminator(lambda value: type(of(value)).__name__, custom_error_type="type", custom_error_message=message)
-
-
-def _first(values: Any) -> Any:
-    """Return the value that decides the type of a list. An empty list counts as strings."""
-    return (values[0] if values else "") if isinstance(values, list) else None
-
-
-Bound: TypeAlias = Annotated[
-    Annotated[int, Tag("int")]
-    | Annotated[float, Field(allow_inf_nan=False), Tag("float")]
-    | Annotated[str, Field(max_length=64), Tag("str")]
-    | Annotated[None, Tag("NoneType")],
-    _by_type("a number, a date or a time"),
-    BeforeValidator(lambda bound: bound.isoformat() if isinstance(bound, date) else bound),
-    WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string", "maxLength": 64}, {"type": "null"}]}),
-]
-Integer: TypeAlias = Annotated[int, Field(ge=-(1 << 63), lt=1 << 64)]
-Value: TypeAlias = Annotated[
-    Annotated[str, Tag("str")] | Annotated[Integer, Tag("int")] | Annotated[bool, Tag("bool")],
-    _by_type("a string, an integer or a boolean"),
-]
-Values: TypeAlias = Annotated[
-    Annotated[list[str], Field(fail_fast=True), Tag("str")]
-    | Annotated[list[Integer], Field(fail_fast=True), Tag("int")]
-    | Annotated[list[bool], Field(fail_fast=True), Tag("bool")],
-    _by_type("a list of strings, of integers or of booleans", _first),
-]
-Ids: TypeAlias = Annotated[
-    Annotated[list[str], Field(fail_fast=True), Tag("str")]
-    | Annotated[list[Integer], Field(fail_fast=True), Tag("int")],
-    _by_type("a list of strings or of integers", _first),
-]
 
 
 class _Part(BaseModel):
@@ -88,18 +26,40 @@ class MatchValue(_Part):
     """A match of one value."""
 
     value: Value
-    """A string, an integer or a boolean, as in the column."""
+    """A string, number or boolean, as in the column. Dates, times and durations are ISO 8601 text."""
 
 
 class MatchAny(_Part):
     """A match of any of several values."""
 
     any: Values
-    """Strings, integers or booleans, as in the column."""
+    """Strings, numbers or booleans, as for `value`."""
+
+
+class MatchPrefix(_Part):
+    """A match of the start of a string."""
+
+    prefix: Text
+    """Characters that the string starts with, in this case."""
+
+
+class MatchSubstring(_Part):
+    """A match of a part of a string."""
+
+    substring: Text
+    """Characters that occur in the string, in this case."""
+
+
+class MatchText(_Part):
+    """A full-text match."""
+
+    text: Text
+    """Words that all occur in the string, in any order and case. A word is a run of letters, digits, marks and
+    underscores."""
 
 
 class Range(_Part):
-    """At least one bound: a number, or an ISO 8601 date or time (UTC without an offset)."""
+    """At least one bound: a number, or an ISO 8601 date, time or duration (UTC without an offset)."""
 
     gte: Bound = None
     """Greater than or equal."""
@@ -117,25 +77,80 @@ class Range(_Part):
         return self
 
 
-def _by_fields(*kinds: tuple[str, type[_Part]]) -> Any:
-    """Choose the model of a JSON object by its field names, so that errors refer to the intended model."""
-    models = {field: model.__name__ for field, model in kinds}
+class Point(_Part):
+    """A point on Earth, in degrees."""
 
-    def tag(part: Any) -> str | None:
-        if isinstance(part, _Part):
+    lat: Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
+    """Latitude."""
+    lon: Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
+    """Longitude."""
+
+
+class Circle(_Part):
+    """A circle on Earth."""
+
+    center: Point
+    """Its centre."""
+    radius: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    """Metres from the centre, along a great circle of a sphere."""
+
+
+class Box(_Part):
+    """A box on Earth. It crosses the date line if its left side is east of its right side."""
+
+    top_left: Point
+    """The north-west corner."""
+    bottom_right: Point
+    """The south-east corner."""
+
+    @model_validator(mode="after")
+    def _is_upright(self) -> Self:
+        top, bottom = self.top_left.lat, self.bottom_right.lat
+        if top < bottom:
+            message = "found top_left at latitude {top} and bottom_right at {bottom}, expected the top above the bottom"
+            raise PydanticCustomError("box", message, {"top": top, "bottom": bottom})
+        return self
+
+
+def _by_fields(
+    kinds: dict[str, type[_Part]], tag_other: Callable[[dict[Any, Any]], str | None] | None = None, others: str = ""
+) -> Any:
+    """Choose the model of a JSON object by its field names, so that errors refer to the intended model.
+
+    `tag_other` chooses the tag of an object without any of the fields.
+    """
+    names = {field: model.__name__ for field, model in kinds.items()}
+
+    def tag(part: Any) -> Any:
+        if isinstance(part, BaseModel):
             return type(part).__name__
-        fields = part if isinstance(part, dict) else ()
-        candidates = {models[field] for field in fields if field in models}
+        if not isinstance(part, dict):
+            return None
+        candidates = {names[field] for field in part if field in names}
+        if not candidates:
+            return tag_other(part) if tag_other else None
         return candidates.pop() if len(candidates) == 1 else None
 
-    names = ", ".join(f"'{field}'" for field in models)
-    message = f"expected an object with exactly one of {names}"
+    listed = ", ".join(f"'{field}'" for field in names)
+    message = f"expected an object with {others}exactly one of {listed}"
     return Discriminator(tag, custom_error_type="kind", custom_error_message=message)
 
 
 AnyMatch: TypeAlias = Annotated[
-    Annotated[MatchValue, Tag("MatchValue")] | Annotated[MatchAny, Tag("MatchAny")],
-    _by_fields(("value", MatchValue), ("any", MatchAny)),
+    Annotated[MatchValue, Tag("MatchValue")]
+    | Annotated[MatchAny, Tag("MatchAny")]
+    | Annotated[MatchPrefix, Tag("MatchPrefix")]
+    | Annotated[MatchSubstring, Tag("MatchSubstring")]
+    | Annotated[MatchText, Tag("MatchText")],
+    _by_fields(
+        {
+            "value": MatchValue,
+            "any": MatchAny,
+            "prefix": MatchPrefix,
+            "substring": MatchSubstring,
+            "text": MatchText,
+        }
+    ),
 ]
 
 
@@ -143,25 +158,43 @@ class Match(_Part):
     """Documents with a value in a column. A list column matches if one of its elements does."""
 
     key: str
-    """Name of the column."""
+    """Name of the column; dots lead into structs."""
     match: AnyMatch
     """The value or values."""
 
 
 class InRange(_Part):
-    """Documents with a number, date or time in a range."""
+    """Documents with a number, date, time or duration in a range."""
 
     key: str
-    """Name of the column."""
+    """Name of the column; dots lead into structs."""
     range: Range
     """The bounds."""
+
+
+class GeoRadius(_Part):
+    """Documents with a point in a circle. The column holds structs with `lat` and `lon`."""
+
+    key: str
+    """Name of the column; dots lead into structs."""
+    geo_radius: Circle
+    """The circle."""
+
+
+class GeoBox(_Part):
+    """Documents with a point in a box. The column holds structs with `lat` and `lon`."""
+
+    key: str
+    """Name of the column; dots lead into structs."""
+    geo_bounding_box: Box
+    """The box, sides included."""
 
 
 class Key(_Part):
     """A column."""
 
     key: str
-    """Name of the column."""
+    """Name of the column; dots lead into structs."""
 
 
 class Exists(_Part):
@@ -199,100 +232,77 @@ class Filter(_Part):
     """Conditions that must not match."""
 
 
-Condition: TypeAlias = Annotated[
+FIELDS: dict[str, type[_Part]] = {
+    "match": Match,
+    "range": InRange,
+    "geo_radius": GeoRadius,
+    "geo_bounding_box": GeoBox,
+    "exists": Exists,
+    "is_null": IsNull,
+    "ids": HasId,
+    **dict.fromkeys(CLAUSES, Filter),
+}
+"""Field -> the condition that has it."""
+
+KEYWORDS = frozenset({"key", *FIELDS})
+"""Fields of conditions. Any other field is a column, with the values that match."""
+
+
+def _kind_of_equal(wanted: Any) -> str:
+    return {"NoneType": "null", "list": "list", "dict": "dict"}.get(type(wanted).__name__, "value")
+
+
+class Equals(RootModel[Any]):
+    """Documents whose columns all have a value, or one of a list of values; null asks for no value.
+
+    Columns with the name of a keyword need `key` and `match`.
+    """
+
+    model_config = ConfigDict(
+        strict=True,
+        frozen=True,
+        json_schema_extra={"minProperties": 1, "propertyNames": {"not": {"enum": [*sorted(KEYWORDS)]}}},
+    )
+
+    root: dict[
+        str,
+        Annotated[
+            Annotated[Value, Tag("value")] | Annotated[Values, Tag("list")] | Annotated[None, Tag("null")],
+            Discriminator(
+                _kind_of_equal,
+                custom_error_type="type",
+                custom_error_message=(
+                    "expected a value, a list of values or null; other conditions have the form "
+                    '{"key": ..., "range": ...}'
+                ),
+            ),
+        ],
+    ]
+    """Column -> value, or list of values."""
+
+
+def _tag_other(part: dict[Any, Any]) -> str | None:
+    return "Equals" if part and not part.keys() & KEYWORDS else None
+
+
+def _tag_outermost(part: dict[Any, Any]) -> str | None:
+    return _tag_other(part) if part else "Filter"
+
+
+_AnyCondition: TypeAlias = (
     Annotated[Match, Tag("Match")]
     | Annotated[InRange, Tag("InRange")]
+    | Annotated[GeoRadius, Tag("GeoRadius")]
+    | Annotated[GeoBox, Tag("GeoBox")]
     | Annotated[Exists, Tag("Exists")]
     | Annotated[IsNull, Tag("IsNull")]
     | Annotated[HasId, Tag("HasId")]
-    | Annotated[Filter, Tag("Filter")],
-    _by_fields(
-        ("match", Match),
-        ("range", InRange),
-        ("exists", Exists),
-        ("is_null", IsNull),
-        ("ids", HasId),
-        *((clause, Filter) for clause in CLAUSES),
-    ),
-]
+    | Annotated[Filter, Tag("Filter")]
+    | Annotated[Equals, Tag("Equals")]
+)
+Condition: TypeAlias = Annotated[_AnyCondition, _by_fields(FIELDS, _tag_other, "columns and their values, or ")]
+Outermost: TypeAlias = Annotated[_AnyCondition, _by_fields(FIELDS, _tag_outermost, "columns and their values, or ")]
+"""A filter: any condition, or nothing."""
 
-
-def _check_size(content: Any) -> Any:
-    """Check the size limits before parsing, so that the cost of a filter is bounded."""
-    values = 0
-    for conditions, (part, depth) in enumerate(_parts(content)):
-        match = part.get("match")
-        for listed in (part.get("ids"), match.get("any") if isinstance(match, dict) else None):
-            if isinstance(listed, list):
-                values += len(listed)
-        for what, found, limit in (
-            ("levels of conditions", depth, MAX_DEPTH),
-            ("conditions", conditions, MAX_CONDITIONS),
-            ("values", values, MAX_VALUES),
-        ):
-            if found > limit:
-                raise PydanticCustomError("too_large", f"found more than {limit} {what}, expected at most {limit}")
-    return content
-
-
-def _parts(content: Any) -> Iterator[tuple[dict[Any, Any], int]]:
-    """Yield a filter, its conditions and nested filters, each with its depth (1: the outermost)."""
-    waiting = [(content, 1)]
-    while waiting:
-        part, depth = waiting.pop()
-        if isinstance(part, dict):
-            yield part, depth
-            for clause in CLAUSES:
-                if isinstance(inner := part.get(clause), list):
-                    waiting += [(condition, depth + 1) for condition in inner]
-
-
-AnyFilter: TypeAlias = Annotated[Filter, BeforeValidator(_check_size)]
-"""A filter from a request, with size limits."""
-
-FilterLike: TypeAlias = Mapping[str, Any] | Filter
-
-_ADAPTER: TypeAdapter[Filter] = TypeAdapter(AnyFilter)
-
-
-def parse_filter(content: FilterLike) -> Filter:
-    """Parse a filter. Raises FilterError with the path of what is wrong."""
-    if isinstance(content, Filter):
-        return content
-    try:
-        return _ADAPTER.validate_python(as_plain(content))
-    except ValidationError as error:
-        first, *more = error.errors()
-        raise _explain(content, first, len(more)) from None
-
-
-def _explain(content: Any, problem: ErrorDetails, more: int) -> FilterError:
-    path, node = "filter", content
-    for part in problem["loc"]:  # parts that are not in the content name branches of a union
-        if isinstance(part, int) and isinstance(node, list):
-            path, node = f"{path}[{part}]", node[part]
-        elif isinstance(node, Mapping) and part in node:
-            path, node = path + _field(part), node[part]
-    if problem["type"] == "missing":
-        path = f"{path}.{problem['loc'][-1]}"
-    message = _WORDS.get(problem["type"], problem["msg"])
-    if problem["type"] not in ("missing", "extra_forbidden", "too_large"):
-        message += f" (found {_SHORT.repr(problem['input'])})"
-    others = f" (and {more} more problems)" if more else ""
-    return FilterError(f"{message[:1].lower()}{message[1:]}{others}", path)
-
-
-def _field(name: Any) -> str:
-    plain = isinstance(name, str) and name.isidentifier()
-    return f".{name}" if plain else f"[{json.dumps(name)}]"
-
-
-_SHORT = reprlib.Repr()  # limits length and depth
-
-_WORDS = {
-    "missing": "is missing",
-    "extra_forbidden": "unknown field",
-    "model_type": "expected an object",
-    "model_attributes_type": "expected an object",
-    "list_type": "expected a list",
-}
+FilterLike: TypeAlias = Mapping[str, Any] | BaseModel
+"""A filter as JSON, or one of the conditions above."""

@@ -24,7 +24,7 @@ def smallest_above(bound: Exact, storage: np.dtype[Any], strict: bool) -> int | 
     """Return the smallest value >= `bound` (`strict`: > `bound`). An integer may exceed the type."""
     if storage.kind != "f":
         return math.floor(bound) + 1 if strict else math.ceil(bound)
-    value = _nearest(bound, storage)
+    value = nearest(bound, storage)
     below = value < bound or (strict and value == bound)
     return float(np.nextafter(storage.type(value), storage.type(math.inf))) if below else value
 
@@ -34,7 +34,8 @@ def largest_below(bound: Exact, storage: np.dtype[Any], strict: bool) -> int | f
     return -smallest_above(-bound, storage, strict)
 
 
-def _nearest(bound: Exact, storage: np.dtype[Any]) -> float:
+def nearest(bound: Exact, storage: np.dtype[Any]) -> float:
+    """Return the nearest value of a float type."""
     try:
         with np.errstate(over="ignore"):
             return float(storage.type(float(bound)))

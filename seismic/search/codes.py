@@ -10,7 +10,8 @@ import pyarrow.compute as pc
 
 from seismic.errors import ParameterError
 from seismic.filters.bits import count_documents, from_mask
-from seismic.filters.columns import element_of, is_list, is_text, is_time
+from seismic.filters.columns import chunks_of, columns_of, element_of, is_text, is_time
+from seismic.filters.paths import Path, UnknownKeyError, follow, is_list, resolve
 from seismic.stop import current
 from seismic.view.live import Address, LiveShard
 from seismic.view.scope import Part, Scope
@@ -41,7 +42,7 @@ class Unified(NamedTuple):
     of_shard: list[npt.NDArray[np.int64]]
 
 
-ByColumn: TypeAlias = dict[str, Codes]
+ByColumn: TypeAlias = dict[Path, Codes]
 
 
 class Columns:
@@ -53,40 +54,51 @@ class Columns:
 
     def __init__(self) -> None:
         self._cache: WeakKeyDictionary[Address, ByColumn] = WeakKeyDictionary()
-        self._unified: dict[str, tuple[tuple[int, ...], Unified]] = {}
+        self._unified: dict[Path, tuple[tuple[int, ...], Unified]] = {}
 
-    def of(self, shard: LiveShard, key: str) -> Codes:
-        """Return the codes of a column that passed `check_key`."""
+    def of(self, shard: LiveShard, path: Path) -> Codes:
+        """Return the codes of a column, given the path that `check_key` returned."""
         columns = self._cache.setdefault(shard.address, {})
-        if key not in columns:
-            columns[key] = _codes(shard.shard.documents[key])
-        return columns[key]
+        if path not in columns:
+            columns[path] = _codes(chunks_of(shard, path), path)
+        return columns[path]
 
-    def unified(self, view: View, key: str) -> Unified:
+    def unified(self, view: View, path: Path) -> Unified:
         """Return the distinct values of a column over all shards. Raises StoppedError if the time is up."""
         serials = tuple(shard.address.serial for shard in view.shards)
-        cached = self._unified.get(key)
+        cached = self._unified.get(path)
         if cached is None or cached[0] != serials:
             parts = []
             for shard in view.shards:
                 current().check()
-                parts.append(self.of(shard, key).values)
-            cached = self._unified[key] = serials, _unify(parts)
+                parts.append(self.of(shard, path).values)
+            cached = self._unified[path] = serials, _unify(parts)
         return cached[1]
 
 
-def check_key(view: View, key: str, where: str, *, lists: bool) -> None:
-    """Raise ParameterError unless the column exists and its values can be compared; `lists` allows lists of them."""
-    if key not in view.documents.columns:
-        known = ", ".join(view.documents.columns) or "no payload columns"
-        raise ParameterError(f"{where}: unknown column '{key}'; this collection has {known}")
-    kind = view.rules.schema.field(key).type
+def check_key(view: View, key: str, where: str, *, lists: bool) -> Path:
+    """Return the path of a key of a payload column whose values can be compared; `lists` allows lists of them.
+
+    Raises ParameterError for any other key.
+    """
+    kinds = columns_of(view.rules.schema)
+    del kinds["id"]
+    try:
+        path, kind = resolve(key, kinds)
+    except UnknownKeyError as error:
+        raise ParameterError(f"{where}: {error}") from None
     element = element_of(kind)
     if not (is_text(element) or is_time(element) or pa.types.is_integer(element) or pa.types.is_boolean(element)):
         expected = "expected strings, integers, booleans, dates or times"
         raise ParameterError(f"{where}: column '{key}' is {kind}, {expected}")
     if is_list(kind) and not lists:
         raise ParameterError(f"{where}: column '{key}' is {kind}, expected one value a document")
+    return path
+
+
+def path_of(view: View, key: str) -> Path:
+    """Return the path of a key that passed `check_key`."""
+    return resolve(key, columns_of(view.rules.schema))[0]
 
 
 def narrowed(view: View, scope: Scope, masks: list[npt.NDArray[np.bool_]]) -> Scope:
@@ -99,14 +111,14 @@ def narrowed(view: View, scope: Scope, masks: list[npt.NDArray[np.bool_]]) -> Sc
     return Scope(tuple(parts))
 
 
-def _codes(column: pa.ChunkedArray) -> Codes:
-    if not is_list(column.type):
-        return Codes(*_encoded(column.chunks, column.type), None)
-    rows, firsts = [], np.cumsum([0, *map(len, column.chunks)])
-    for first, chunk in zip(firsts, column.chunks, strict=False):
-        rows.append(pc.list_parent_indices(chunk).to_numpy().astype(np.int64) + first)
-    values, codes = _encoded([pc.list_flatten(chunk) for chunk in column.chunks], column.type.value_type)
-    documents = np.concatenate(rows) if rows else np.zeros(0, np.int64)
+def _codes(chunks: list[pa.Array], path: Path) -> Codes:
+    flats = [follow(chunk, path[1:]).flattened() for chunk in chunks]
+    values, codes = _encoded([flat.values for flat in flats])
+    firsts = np.cumsum([0, *map(len, chunks)])
+    rows = [flat.rows + first for flat, first in zip(flats, firsts, strict=False) if flat.rows is not None]
+    if not rows:
+        return Codes(values, codes, None)
+    documents = np.concatenate(rows)
     # A list counts each of its values once: keep the first of equal (document, code).
     order = np.lexsort((codes, documents))
     documents, codes = documents[order], codes[order]
@@ -115,12 +127,10 @@ def _codes(column: pa.ChunkedArray) -> Codes:
     return Codes(values, codes[first], documents[first])
 
 
-def _encoded(chunks: list[pa.Array], kind: pa.DataType) -> tuple[pa.Array, npt.NDArray[np.int32]]:
-    plain = [chunk.dictionary_decode() if pa.types.is_dictionary(kind) else chunk for chunk in chunks]
-    element = kind.value_type if pa.types.is_dictionary(kind) else kind
-    encoded = pa.chunked_array(plain, element).dictionary_encode().unify_dictionaries()
-    if encoded.num_chunks == 0:
-        return pa.array([], element), np.zeros(0, np.int32)
+def _encoded(chunks: list[pa.Array]) -> tuple[pa.Array, npt.NDArray[np.int32]]:
+    """Return the distinct values of at least one chunk, and the code of every value."""
+    plain = [chunk.dictionary_decode() if pa.types.is_dictionary(chunk.type) else chunk for chunk in chunks]
+    encoded = pa.chunked_array(plain).dictionary_encode().unify_dictionaries()
     codes = [pc.fill_null(chunk.indices, -1).to_numpy() for chunk in encoded.chunks]
     return encoded.chunk(0).dictionary, np.concatenate(codes).astype(np.int32)
 
@@ -139,9 +149,9 @@ def _unify(parts: list[pa.Array]) -> Unified:
     return Unified(values, ranks, of_shard)
 
 
-def value_at(view: View, columns: Columns, key: str, number: int) -> pa.Scalar | None:
+def value_at(view: View, columns: Columns, path: Path, number: int) -> pa.Scalar | None:
     """Return the value of a document, given its number in the view; None if it has none."""
     shard = int(np.searchsorted(view.firsts, number, side="right")) - 1
-    codes = columns.of(view.shards[shard], key)
+    codes = columns.of(view.shards[shard], path)
     code = int(codes.codes[number - view.firsts[shard]])
     return codes.values[code] if code >= 0 else None

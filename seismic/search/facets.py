@@ -10,7 +10,7 @@ from seismic.documents.values import text_bytes, to_pylist
 from seismic.kernels.matches import mark_matches
 from seismic.kernels.score import load_query, make_query_table
 from seismic.query import Query, as_rows
-from seismic.search.codes import Columns
+from seismic.search.codes import Columns, path_of
 from seismic.search.request import FacetBy
 from seismic.stop import current
 from seismic.store.shard import Shard
@@ -47,12 +47,13 @@ def _count_values(
     view: View, columns: Columns, facet: FacetBy, matched: Sequence[npt.NDArray[np.bool_] | None]
 ) -> Counts:
     """Count codes first: only the values that are returned become Python objects."""
-    unified = columns.unified(view, facet.key)
+    path = path_of(view, facet.key)
+    unified = columns.unified(view, path)
     totals = np.zeros(len(unified.values), np.int64)
     for shard, of_shard, which in zip(view.shards, unified.of_shard, matched, strict=True):
         current().check()
         if which is not None:
-            codes = columns.of(shard, facet.key)
+            codes = columns.of(shard, path)
             chosen = codes.codes[which] if codes.documents is None else codes.codes[which[codes.documents]]
             totals[of_shard] += np.bincount(chosen[chosen >= 0], minlength=len(of_shard))
     best = _most_frequent(totals, unified.ranks, facet.limit)

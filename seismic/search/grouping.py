@@ -14,7 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from seismic.documents.values import to_python
-from seismic.search.codes import Columns, narrowed, value_at
+from seismic.filters.paths import Path
+from seismic.search.codes import Columns, narrowed, path_of, value_at
 from seismic.search.request import GroupBy
 from seismic.stop import current
 from seismic.view.scope import Scope
@@ -30,31 +31,32 @@ Search: TypeAlias = Callable[[Scope, int], Ranked]
 def best_groups(view: View, columns: Columns, scope: Scope, by: GroupBy, search: Search) -> list[tuple[Any, Ranked]]:
     """Return the value and hits of each group, best first."""
     groups: dict[pa.Scalar, Ranked] = {}
-    rest = _with_values(view, columns, scope, by.key, None)
+    path = path_of(view, by.key)
+    rest = _with_values(view, columns, scope, path, None)
     wanted, exhausted = by.limit * by.size, False
     while len(groups) < by.limit and not exhausted and rest.count:
         found = search(rest, wanted)
         exhausted = len(found) < wanted
         seen: dict[pa.Scalar, Ranked] = {}
         for number, score in found:
-            seen.setdefault(value_at(view, columns, by.key, number), []).append((number, score))
+            seen.setdefault(value_at(view, columns, path, number), []).append((number, score))
         for value in list(seen)[: by.limit - len(groups)]:
             groups[value] = seen[value][: by.size]
             if len(groups[value]) < by.size and not exhausted:
-                groups[value] = search(_with_values(view, columns, rest, by.key, [value]), by.size)
+                groups[value] = search(_with_values(view, columns, rest, path, [value]), by.size)
         if len(groups) < by.limit and not exhausted:
-            rest = _with_values(view, columns, rest, by.key, list(seen), invert=True)
+            rest = _with_values(view, columns, rest, path, list(seen), invert=True)
     return [(to_python(value), found) for value, found in groups.items()]
 
 
 def _with_values(
-    view: View, columns: Columns, scope: Scope, key: str, values: list[pa.Scalar] | None, *, invert: bool = False
+    view: View, columns: Columns, scope: Scope, path: Path, values: list[pa.Scalar] | None, *, invert: bool = False
 ) -> Scope:
     """Narrow a scope to documents with one of these values (None: any value), or, with `invert`, to any other value."""
     masks = []
     for shard in view.shards:
         current().check()
-        codes = columns.of(shard, key)
+        codes = columns.of(shard, path)
         chosen = np.ones(len(codes.values) + 1, bool) if values is None else _are_in(codes.values, values)
         if invert:
             chosen = ~chosen

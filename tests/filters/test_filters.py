@@ -2,7 +2,8 @@
 
 import shutil
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,44 @@ COLUMNS = {
     "seen": pa.timestamp("ns", "Europe/Paris"),
     "nothing": pa.int64(),
     "raw": pa.binary(),
+    "cost": pa.decimal128(6, 2),
+    "fee": pa.decimal64(9, 1),
+    "clock": pa.time64("us"),
+    "took": pa.duration("ms"),
+    "title": pa.string(),
+    "shelf": pa.dictionary(pa.int8(), pa.string()),
+    "notes": pa.list_(pa.string()),
+    "author": pa.struct({"name": pa.string(), "born": pa.struct({"year": pa.int16(), "day": pa.date32()})}),
+    "people": pa.list_(pa.struct({"name": pa.string(), "tags": pa.list_(pa.string())})),
+    "place": pa.struct({"lat": pa.float64(), "lon": pa.float64()}),
+    "stops": pa.list_(pa.struct({"lat": pa.float32(), "lon": pa.float32(), "name": pa.string()})),
+    "a.b": pa.string(),
+    "match": pa.string(),
+    "void": pa.null(),
+    "pairs": pa.map_(pa.string(), pa.int8()),
 }
+TITLES = [
+    "",
+    "The Quick brown fox",
+    "Straße und STRASSE",
+    "ΣΊΣΥΦΟΣ σίσυφος",
+    "quick_brown foxes, quick-fox",
+    "ﬁne İstanbul 東京タワー",
+    "naïve\x00café\nfox",
+    "हिन्दी १२३",
+]
+POINTS = [
+    (52.52, 13.405),
+    (-33.87, 151.21),
+    (0.0, 180.0),
+    (0.0, -180.0),
+    (10.0, 179.5),
+    (10.0, -179.5),
+    (90.0, 0.0),
+    (None, 3.0),
+    (float("nan"), 3.0),
+    (91.0, 0.0),
+]
 WORDS = ["en", "de", "ü", ""]
 DAYS = [date(1969, 12, 31), date(1970, 1, 1), date(2024, 2, 29), date(2024, 5, 1)]
 TIMES = [datetime(1969, 12, 31, 23, 59, 59, 999_000), datetime(2024, 5, 1), datetime(2024, 5, 1, 12, 30, 0, 5000)]
@@ -64,9 +102,26 @@ def payloads(count: int, seed: int) -> list[dict[str, Any]]:
             "pair": one_of([[0.5, 1.0], [None, 2.0]]),
             "day": one_of(DAYS),
             "at": one_of(TIMES),
-            "seen": one_of([time.replace(tzinfo=UTC) for time in TIMES]),
+            "seen": one_of([one.replace(tzinfo=UTC) for one in TIMES]),
             "nothing": None,
             "raw": one_of([b"", b"x"]),
+            "cost": one_of([Decimal("0.00"), Decimal("0.10"), Decimal("-3.25"), Decimal("9999.99")]),
+            "fee": one_of([Decimal("0.5"), Decimal("-1.0")]),
+            "clock": one_of([time(0), time(12, 30), time(23, 59, 59, 999_999)]),
+            "took": one_of([timedelta(0), timedelta(milliseconds=1500), timedelta(days=-1)]),
+            "title": one_of(TITLES),
+            "shelf": one_of(TITLES),
+            "notes": one_of([[], [None], TITLES[:2], [TITLES[2], None], TITLES[3:]]),
+            "author": one_of(
+                [{"name": one_of(WORDS), "born": one_of([{"year": one_of([1, 2]), "day": one_of(DAYS)}])}]
+            ),
+            "people": one_of([[], [None], [{"name": one_of(WORDS), "tags": one_of([[], ["x"], [None, "y"]])}, None]]),
+            "place": one_of([dict(zip(("lat", "lon"), one_of(POINTS) or (1.0, 1.0), strict=True))]),
+            "stops": one_of([[], [{"lat": 52.5, "lon": 13.5, "name": None}, None, {"lat": 0, "lon": 180, "name": ""}]]),
+            "a.b": one_of(WORDS),
+            "match": one_of(WORDS),
+            "void": None,
+            "pairs": one_of([[], [("x", 1)]]),
         }
         for _ in range(count)
     ]
@@ -139,7 +194,48 @@ MATCHES: dict[str, list[Any]] = {
     "marks": [1, 2, 3, 4],
     "nothing": [0],
     "id": ["d1", "d10", "d290", "d320", "elsewhere"],
+    "price": [0.1, float(np.float32(0.1)), 0, 1.5, 2**24, 1e300, -3],
+    "pair": [0.5, 1, 2, 3.5],
+    "cost": [0, 0.1, "0.10", "-3.250", "0.105", "9999.99", 10**9, -3.25],
+    "fee": [0.5, -1, "0.55"],
+    "day": ["1969-12-31", "2024-02-29", "2024-05-01T12:00", "2024-05-01T00:00:00Z"],
+    "at": ["1969-12-31T23:59:59.999Z", "2024-05-01", "2024-05-01T14:30:00.005+02:00", "2024-05-01T00:00:00.0001"],
+    "seen": ["2024-05-01", "1969-12-31T23:59:59.999Z", "9999-12-31"],
+    "clock": ["00:00", "12:30:00", "23:59:59.999999", "23:59:59.9999999"],
+    "took": ["PT0S", "PT1.5S", "-P1D", "PT0.0001S"],
+    "author.name": [*WORDS, "fr"],
+    "author.born.year": [1, 2, 3],
+    "author.born.day": ["1970-01-01", "2024-05-02"],
+    "people.name": [*WORDS, "fr"],
+    "people.tags": ["x", "y"],
+    "stops.name": ["", "x"],
+    "a.b": WORDS,
+    "a\\.b": WORDS,
+    "match": WORDS,
+    "void": ["x", 1],
 }
+PARTS = {
+    "prefix": ["", "t", "The", "Stra", "fox", "d", "naïve\x00"],
+    "substring": ["", "quick", "ß", "\x00c", "fox", " ", "a" * 50],
+    "text": [
+        "FOX",
+        "quick brown",
+        "strasse",
+        "Straße und",
+        "σίσυφοσ",
+        "fine",
+        "i̇stanbul",
+        "İSTANBUL",
+        "東京",
+        "東京タワー",
+        "हिन्दी",
+        "café",
+        "en",
+        "x fox",
+        "fox-quick!",
+    ],
+}
+TEXTS = ["lang", "kind", "tags", "title", "shelf", "notes", "author.name", "people.tags", "void", "id"]
 BOUNDS: dict[str, list[Any]] = {
     "year": [-3, 0, 0.5, 5, 11, 11.5, 1e300, -(10**30)],
     "size": [-1, 0, 6.5, 2**63, 2**64 - 1, 2**64],
@@ -151,23 +247,60 @@ BOUNDS: dict[str, list[Any]] = {
     "day": ["1969-12-31", "1970-01-01T00:00:00Z", "2024-02-29T00:00:01Z", "2024-05-01T02:00:00+02:00", "2024-05-02"],
     "at": ["1969-12-31T23:59:59.999Z", "2024-05-01", "2024-05-01T12:30:00.005", "2024-05-01T14:30:00.006+02:00"],
     "seen": ["1969-12-31T23:59:59.999000", "2024-05-01T12:30:00.005000Z", "0001-01-01", "9999-12-31"],
+    "cost": [0, 0.1, "0.10", "0.105", 1e300, -(10**30), "9999.99"],
+    "fee": [0.5, -1, 0.25],
+    "clock": ["00:00", "12:30:00", "23:59:59.9999999"],
+    "took": ["PT0S", "PT1.5001S", "-P1D", "P9D"],
+    "author.born.year": [0, 1, 1.5, 2],
+    "author.born.day": ["1970-01-01", "2024-05-02"],
+    "void": [0],
 }
+
+
+def _wanted(key: str) -> st.SearchStrategy[Any]:
+    values = st.sampled_from(MATCHES[key])
+    same = values.flatmap(lambda one: st.lists(values.filter(lambda other: _sort(other) == _sort(one)), max_size=4))
+    return values | same
+
+
+def _sort(value: Any) -> str:
+    return type(value).__name__.replace("float", "int")
+
+
+@st.composite
+def geo_conditions(draw: st.DrawFn) -> dict[str, Any]:
+    def point() -> dict[str, float]:
+        lat, lon = draw(st.sampled_from([point for point in POINTS if point[0] is not None and abs(point[0]) <= 90]))
+        return {"lat": lat, "lon": lon}
+
+    key = draw(st.sampled_from(["place", "stops"]))
+    if draw(st.booleans()):
+        return {"key": key, "geo_radius": {"center": point(), "radius": draw(st.sampled_from([0, 10_000, 2e6, 3e7]))}}
+    first, last = sorted((point(), point()), key=lambda one: -one["lat"])
+    return {"key": key, "geo_bounding_box": {"top_left": first, "bottom_right": last}}
 
 
 @st.composite
 def conditions(draw: st.DrawFn) -> dict[str, Any]:
-    kind = draw(st.sampled_from(["value", "any", "range", "range", "exists", "is_null", "ids"]))
+    kind = draw(st.sampled_from(["value", "any", "range", "range", "exists", "is_null", "ids", "short", "part", "geo"]))
+    if kind == "geo":
+        return draw(geo_conditions())
+    if kind == "part":
+        part = draw(st.sampled_from(sorted(PARTS)))
+        return {"key": draw(st.sampled_from(TEXTS)), "match": {part: draw(st.sampled_from(PARTS[part]))}}
+    if kind == "short":
+        keys = draw(st.lists(st.sampled_from(sorted(MATCHES.keys() - {"match"})), min_size=1, max_size=2, unique=True))
+        return {key: draw(_wanted(key) | st.none()) for key in keys}
     if kind == "ids":
         return {"ids": draw(st.lists(st.integers(-1, COUNT + 40).map(lambda number: f"d{number}"), max_size=30))}
     if kind in ("exists", "is_null"):
-        return {kind: {"key": draw(st.sampled_from(["id", *COLUMNS]))}}
+        return {kind: {"key": draw(st.sampled_from(["id", *COLUMNS, *MATCHES]))}}
     if kind == "range":
         key = draw(st.sampled_from(sorted(BOUNDS)))
         names = st.sampled_from(["gte", "gt", "lte", "lt"])
         return {"key": key, "range": draw(st.dictionaries(names, st.sampled_from(BOUNDS[key]), min_size=1))}
     key = draw(st.sampled_from(sorted(MATCHES)))
-    values = st.sampled_from(MATCHES[key])
-    wanted = draw(values if kind == "value" else st.lists(values, max_size=5))
+    wanted = draw(_wanted(key).filter(lambda wanted: isinstance(wanted, list) == (kind == "any")))
     return {"key": key, "match": {kind: wanted}}
 
 

@@ -66,9 +66,10 @@ def _repair_filter(part: dict[str, Any]) -> dict[str, Any]:
     """Use existing columns of the right type, at least one bound, and one kind per condition."""
     if "match" in part:
         kind, wanted = next(iter(part["match"].items()))
+        if kind not in ("value", "any"):
+            return {"key": WORDS, "match": {kind: f"a {wanted}"[:100] if kind != "text" else "some words"}}
         values = wanted if isinstance(wanted, list) else [wanted]
-        key = {str: WORDS, bool: FLAG}.get(type(values[0]), NUMBER) if values else WORDS
-        small = [value % 2**32 if key == NUMBER else value for value in values]  # generated ones exceed 64 bits
+        key, small = _column_for(values)
         return {"key": key, "match": {kind: small if kind == "any" else small[0]}}
     if "range" in part:
         bounds = {name: bound for name, bound in part["range"].items() if isinstance(bound, int | float)}
@@ -78,8 +79,25 @@ def _repair_filter(part: dict[str, Any]) -> dict[str, Any]:
             return {kind: {"key": WORDS}}
     if "ids" in part:
         return {"ids": [str(one) for one in part["ids"]]}
+    if part.keys() & {"geo_radius", "geo_bounding_box"}:  # the collections have no points
+        return {"exists": {"key": WORDS}}
+    if part and not part.keys() & {"must", "should", "must_not"}:
+        return _repair_short(next(iter(part.values())))
     clauses = {clause: [_repair_filter(inner) for inner in inners] for clause, inners in part.items()}
     return clauses or {"must": []}
+
+
+def _repair_short(wanted: Any) -> dict[str, Any]:
+    if wanted is None:
+        return {WORDS: None}
+    key, small = _column_for(wanted if isinstance(wanted, list) else [wanted])
+    return {key: small if isinstance(wanted, list) else small[0]}
+
+
+def _column_for(values: list[Any]) -> tuple[str, list[Any]]:
+    """Return a column for values of a type, and the values as it takes them: small integers, not fractions."""
+    key = {str: WORDS, bool: FLAG}.get(type(values[0]), NUMBER) if values else WORDS
+    return key, [int(value) % 2**32 if key == NUMBER else value for value in values]
 
 
 def _repaired_vector(query: dict[str, Any]) -> dict[str, Any]:

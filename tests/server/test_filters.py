@@ -52,12 +52,19 @@ def test_count(client: httpx.Client, index: Index) -> None:
     ("wanted", "pointer", "detail"),
     [
         ({"must": [{"key": "n_chars", "range": {"gtee": 1}}]}, "#/filter/must/0/range/gtee", "unknown field"),
-        ({"must": [{"key": "n_chars"}]}, "#/filter/must/0", "expected an object with exactly one of 'match', "),
+        (
+            {"must": [{"key": "n_chars"}]},
+            "#/filter/must/0",
+            "expected an object with columns and their values, or exactly one of 'match', ",
+        ),
         ({"must": [{"key": "n_cars", "range": {"gt": 1}}]}, "#/filter/must/0/key", "unknown column 'n_cars'; "),
         ({"must": [{"key": "title", "range": {"gt": 1}}]}, "#/filter/must/0/range", "column 'title' is string, "),
         ({"must": [{"ids": ["x"] * 70_000}]}, "#/filter", "found more than 65536 values"),
-        ({'a"b/c ~[0].d': 1}, "#/filter/a%22b~1c%20~0%5B0%5D.d", "unknown field"),
-        ([], "#/filter", "expected an object (found [])"),
+        ({'a"b/c ~[0].d': 1}, "#/filter/a%22b~1c%20~0%5B0%5D.d", "unknown column "),
+        ([], "#/filter", "expected an object with columns and their values, or exactly one of "),
+        ({"n_chars": "1"}, "#/filter/n_chars", "found '1', expected an integer: column 'n_chars' is int32"),
+        ({"key": "title", "match": {"text": "-"}}, "#/filter/match/text", "found 0 different words"),
+        ({"must": [], "title": 1}, "#/filter/title", "unknown field; to match a column, add {"),
     ],
 )
 def test_a_wrong_filter(
@@ -70,6 +77,20 @@ def test_a_wrong_filter(
     assert (field.pointer, field.detail[: len(detail)]) == (pointer, detail)
     assert found.detail.startswith("filter")
     assert found.detail.endswith(field.detail)
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"structured": True, "n_sentences": [5, 6]},
+        {"key": "title", "match": {"text": "WHITE matter"}},
+        {"must_not": [{"key": "title", "match": {"prefix": "A"}}, {"key": "title", "match": {"substring": " of "}}]},
+    ],
+)
+def test_other_conditions(client: httpx.Client, index: Index, scifact: Scifact, wanted: dict[str, Any]) -> None:
+    assert 0 < count(client, {"filter": wanted}).count == index.count(wanted) < len(index)
+    answer = ask(client, query=scifact.query(0), filter=wanted)
+    assert pairs(answer) == expected(index.search(scifact.query(0), filter=wanted))
 
 
 def test_a_wrong_filter_of_a_batch(client: httpx.Client, scifact: Scifact) -> None:

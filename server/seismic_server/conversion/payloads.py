@@ -18,8 +18,9 @@ import pyarrow as pa
 
 from seismic import InputError
 from seismic.conversion.plain import PER_SECOND, excerpt
-from seismic.filters.columns import element_of, is_list, is_text, per_second_of
+from seismic.filters.columns import element_of, is_text, per_second_of
 from seismic.filters.instants import in_units, seconds_of_day, seconds_of_duration, seconds_since_epoch
+from seismic.filters.paths import is_list
 
 Convert: TypeAlias = Callable[[Any], Any]
 """Converts a JSON value to one that Arrow stores unchanged; ValueError, TypeError or ArithmeticError if none does."""

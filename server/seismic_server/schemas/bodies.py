@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, SkipValidation, Tag, model_validator
 
-from seismic.filters.language import AnyFilter
+from seismic.filters.parse import AnyFilter
 from seismic.layouts import Layout
 from seismic_server.collections.served import Integrity, State
 

@@ -20,7 +20,7 @@ from pydantic import (
 from typing_extensions import TypedDict
 
 import seismic
-from seismic.filters.language import AnyFilter
+from seismic.filters.parse import AnyFilter
 from seismic.search.examples import MAX_EXAMPLES
 from seismic_server.schemas.bodies import Component, Id, Schema, Weight
 
