@@ -39,8 +39,10 @@ from seismic.maintenance.verify import verify
 from seismic.params import BuildParams, Profile, SearchParams
 from seismic.query import Query
 from seismic.search.answer import Answer, Facet, Group, Hit
+from seismic.search.browse import Document, Page
 from seismic.search.execute import SearchStats
 from seismic.search.explain import Contribution, Explanation
+from seismic.search.orders import OrderBy
 from seismic.search.request import FacetBy, Feedback, Fusion, GroupBy, Ranked, Run, SearchRequest
 from seismic.store.history import GenerationInfo, collect_garbage, generations
 from seismic.store.verify import Verification
@@ -56,6 +58,7 @@ __all__ = [
     "Contribution",
     "CorruptIndexError",
     "DeadlineError",
+    "Document",
     "Encoded",
     "Encoder",
     "EncoderEntry",
@@ -76,7 +79,9 @@ __all__ = [
     "IndexNotFoundError",
     "InputError",
     "LockedError",
+    "OrderBy",
     "OutputExistsError",
+    "Page",
     "ParameterError",
     "Profile",
     "Query",

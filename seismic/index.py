@@ -1,7 +1,7 @@
 """An open index: the entry point of searches in Python."""
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -10,10 +10,8 @@ from typing import Any, Self, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from seismic.changes.records import check_delete
-from seismic.conversion.numbers import as_count, as_numbers, as_path
+from seismic.conversion.numbers import as_count, as_path
 from seismic.conversion.plain import excerpt
-from seismic.documents.table import check_numbers
 from seismic.encoders import Encoder
 from seismic.errors import CorruptIndexError, ParameterError
 from seismic.filters.language import FilterLike
@@ -23,10 +21,11 @@ from seismic.params import Profile, SearchParams, Verify, check_verify
 from seismic.query import QueryLike, parse_batch
 from seismic.search.answer import Answer, Hit
 from seismic.search.execute import Arrays
+from seismic.search.reading import ReadsDocuments
 from seismic.search.request import SearchRequest
 from seismic.search.respond import Responder
 from seismic.search.warm import warm_up
-from seismic.stop import current, time_limit
+from seismic.stop import time_limit
 from seismic.store.copies import check_copies
 from seismic.store.manifest import Manifest
 from seismic.threads import reset_after_fork
@@ -39,7 +38,7 @@ QueriesLike: TypeAlias = "VectorsLike | Sequence[QueryLike]"
 _DEFAULTS = SearchParams()
 
 
-class Index:
+class Index(ReadsDocuments):
     """A memory-mapped collection, as it was when it was opened or last refreshed. Safe to use from many threads.
 
     `seismic.open` makes one. ``len(index)`` counts the documents that are not deleted. Searches come in three forms:
@@ -220,35 +219,6 @@ class Index:
     def count(self, filter: FilterLike | None = None) -> int:
         """Return the number of documents that match a filter; all documents without one. Raises FilterError."""
         return self._responder.filters.scope(self.view, filter).count
-
-    def document_ids(self, numbers: Iterable[int]) -> list[Any]:
-        """Return the ids (str or int) of document numbers; None for -1. Two axes, as `search_batch` returns, make lists
-        of ids. Raises ParameterError for an unknown document number."""
-        documents, wanted = self.view.documents, as_numbers("numbers", numbers)
-        check_numbers(wanted.min(initial=-1), wanted.max(initial=-1), documents.count, least_allowed=-1)
-        if wanted.ndim > 1:
-            return [self.document_ids(row) for row in wanted]
-        return documents.ids(np.atleast_1d(wanted).tolist())
-
-    def find(self, ids: Sequence[str] | Sequence[int]) -> npt.NDArray[np.int64]:
-        """Return the document numbers of ids, int64 [n], -1 for missing ones. Raises InputError for ids of the wrong
-        type."""
-        view = self.view
-        return view.find(check_delete(ids, view.rules).ids)
-
-    def payloads(self, numbers: Iterable[int], columns: Sequence[str] | None = None) -> list[dict[str, Any]]:
-        """Return the payloads of document numbers as dicts. `columns`: None for all. Raises ParameterError for an
-        unknown column or document number."""
-        current().check()  # payloads of a batch can take longer than its searches
-        return self.view.documents.payloads(as_numbers("numbers", numbers).ravel().tolist(), columns)
-
-    def vectors(self, numbers: npt.ArrayLike) -> SparseVectors:
-        """Return the stored vectors of document numbers [n], in their order, with values as stored (16 bits). Raises
-        ParameterError for an unknown document number."""
-        current().check()
-        view, wanted = self.view, as_numbers("numbers", numbers).ravel()
-        check_numbers(wanted.min(initial=0), wanted.max(initial=-1), view.documents.count)
-        return view.vectors(wanted)
 
     def document_frequency(self) -> npt.NDArray[np.int64]:
         """Return the number of documents with each component, int64 [dimension]."""

@@ -25,6 +25,8 @@ VERBS = {
     "delete": "Delete documents from a collection by id.",
     "compact": "Merge all changes into a new generation.",
     "search": "Run one query.",
+    "get": "Show documents by id, one JSON object per line.",
+    "scroll": "List documents without a query, by id or by a column.",
     "serve": "Serve a folder of collections over REST.",
     "keys": "Create, list and revoke API keys of the service.",
     "evaluate": "Measure recall, effectiveness, latency and size.",

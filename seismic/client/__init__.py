@@ -15,6 +15,8 @@ from seismic.client.models import (
     Hit,
     Matched,
     NewDocument,
+    Page,
+    ScrollOptions,
     SearchAnswer,
     SearchOptions,
 )
@@ -42,7 +44,9 @@ __all__ = [
     "Hit",
     "Matched",
     "NewDocument",
+    "Page",
     "Retries",
+    "ScrollOptions",
     "SearchAnswer",
     "SearchOptions",
 ]

@@ -1,6 +1,6 @@
 """The asynchronous client."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
@@ -19,6 +19,8 @@ from seismic.client.models import (
     Count,
     Document,
     NewDocument,
+    Page,
+    ScrollOptions,
     SearchAnswer,
     SearchOptions,
 )
@@ -88,6 +90,41 @@ class AsyncClient:
     async def document(self, collection: str, id: str | int, *, with_vector: AsVector = False) -> Document:
         """Return a document. Raises DocumentNotFoundError if no document has the id."""
         return await self._send(calls.document(collection, id, with_vector))
+
+    async def documents(
+        self,
+        collection: str,
+        ids: Sequence[str] | Sequence[int],
+        *,
+        with_payload: bool | Sequence[str] = True,
+        with_vector: AsVector = False,
+    ) -> list[Document | None]:
+        """Return the documents of ids, in their order; None for ids without one."""
+        requests = calls.documents(collection, ids, with_payload, with_vector, self._batching)
+        return calls.in_order(ids, [await self._send(request) for request in requests])
+
+    async def exists(self, collection: str, ids: Sequence[str] | Sequence[int]) -> list[bool]:
+        """Return whether there is a document with each id."""
+        found = await self.documents(collection, ids, with_payload=False)
+        return [document is not None for document in found]
+
+    async def scroll(self, collection: str, **options: Unpack[ScrollOptions]) -> AsyncIterator[Document]:
+        """Yield all documents, or those that match a filter, by id or in the order of `order_by`.
+
+        Documents are requested page by page, `limit` at a time. Each one that does not change meanwhile comes exactly
+        once. `order_by`: a column, or {"key", "direction"}.
+        """
+        cursor: str | None = None
+        while True:
+            page = await self.scroll_page(collection, cursor, **options)
+            for document in page.documents:
+                yield document
+            if (cursor := page.cursor) is None:
+                return
+
+    async def scroll_page(self, collection: str, cursor: str | None = None, **options: Unpack[ScrollOptions]) -> Page:
+        """Return one page of documents, and the cursor of the next page. The cursor stays valid across changes."""
+        return await self._send(calls.scroll(collection, cursor, options))
 
     async def upsert(self, collection: str, documents: Sequence[NewDocument]) -> Change:
         """Insert documents, or replace those with the same ids. If one is wrong, none of its request is stored.

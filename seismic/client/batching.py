@@ -11,12 +11,14 @@ ENVELOPE = 1024
 class Batching:
     """Limits of one request; the defaults are those of the service's settings.
 
-    `searches`: `max_batch`. `search_bytes`: `max_body_bytes`. `upsert_bytes`: `max_upsert_bytes`.
+    `searches`: `max_batch`. `search_bytes`: `max_body_bytes`. `upsert_bytes`: `max_upsert_bytes`. `documents`: ids of
+    documents to get, at most `max_limit`; fewer keep answers below `max_answer_bytes`.
     """
 
     searches: int = 256
     search_bytes: int = 1 << 20
     upsert_bytes: int = 32 << 20
+    documents: int = 1000
 
 
 DEFAULT = Batching()

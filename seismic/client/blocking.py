@@ -1,6 +1,6 @@
 """The blocking client."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
@@ -19,6 +19,8 @@ from seismic.client.models import (
     Count,
     Document,
     NewDocument,
+    Page,
+    ScrollOptions,
     SearchAnswer,
     SearchOptions,
 )
@@ -88,6 +90,40 @@ class Client:
     def document(self, collection: str, id: str | int, *, with_vector: AsVector = False) -> Document:
         """Return a document. Raises DocumentNotFoundError if no document has the id."""
         return self._send(calls.document(collection, id, with_vector))
+
+    def documents(
+        self,
+        collection: str,
+        ids: Sequence[str] | Sequence[int],
+        *,
+        with_payload: bool | Sequence[str] = True,
+        with_vector: AsVector = False,
+    ) -> list[Document | None]:
+        """Return the documents of ids, in their order; None for ids without one."""
+        requests = calls.documents(collection, ids, with_payload, with_vector, self._batching)
+        return calls.in_order(ids, [self._send(request) for request in requests])
+
+    def exists(self, collection: str, ids: Sequence[str] | Sequence[int]) -> list[bool]:
+        """Return whether there is a document with each id."""
+        found = self.documents(collection, ids, with_payload=False)
+        return [document is not None for document in found]
+
+    def scroll(self, collection: str, **options: Unpack[ScrollOptions]) -> Iterator[Document]:
+        """Yield all documents, or those that match a filter, by id or in the order of `order_by`.
+
+        Documents are requested page by page, `limit` at a time. Each one that does not change meanwhile comes exactly
+        once. `order_by`: a column, or {"key", "direction"}.
+        """
+        cursor: str | None = None
+        while True:
+            page = self.scroll_page(collection, cursor, **options)
+            yield from page.documents
+            if (cursor := page.cursor) is None:
+                return
+
+    def scroll_page(self, collection: str, cursor: str | None = None, **options: Unpack[ScrollOptions]) -> Page:
+        """Return one page of documents, and the cursor of the next page. The cursor stays valid across changes."""
+        return self._send(calls.scroll(collection, cursor, options))
 
     def upsert(self, collection: str, documents: Sequence[NewDocument]) -> Change:
         """Insert documents, or replace those with the same ids. If one is wrong, none of its request is stored.

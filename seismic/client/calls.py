@@ -1,6 +1,6 @@
 """The calls of the HTTP API: method, path, body and answer type. Independent of connections."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 from urllib.parse import quote
@@ -8,7 +8,17 @@ from urllib.parse import quote
 import orjson
 
 from seismic.client.batching import Batching, split
-from seismic.client.models import Change, CollectionInfo, Count, Document, NewDocument, SearchAnswer, SearchOptions
+from seismic.client.models import (
+    Change,
+    CollectionInfo,
+    Count,
+    Document,
+    NewDocument,
+    Page,
+    ScrollOptions,
+    SearchAnswer,
+    SearchOptions,
+)
 from seismic.conversion.plain import excerpt, to_json
 from seismic.errors import InputError
 
@@ -76,6 +86,43 @@ def document(collection: str, id: str | int, with_vector: AsVector) -> Call[Docu
     return Call("GET", _path(collection, f"documents/{_segment(str(id))}{parameters}"), Document.model_validate)
 
 
+def documents(
+    collection: str,
+    ids: Sequence[str] | Sequence[int],
+    with_payload: bool | Sequence[str],
+    with_vector: AsVector,
+    batching: Batching,
+) -> list[Call[Page]]:
+    """Get many documents, in as few requests as the service accepts."""
+    if isinstance(ids, str | Mapping):
+        raise InputError(f"found {excerpt(ids)}, expected a list of ids")
+    options = {"with_payload": with_payload, "with_vector": with_vector}
+    encoded = [_encode(id) for id in ids]
+    return [
+        Call(
+            "POST", _path(collection, "documents/get"), _read_page, {"ids": list(map(orjson.Fragment, part)), **options}
+        )
+        for part in split(encoded, batching.search_bytes, batching.documents)
+        if part
+    ]
+
+
+def in_order(ids: Sequence[str] | Sequence[int], pages: Iterable[Page]) -> list[Document | None]:
+    """Return the document of each id; None for ids without one."""
+    known = {document.id: document for page in pages for document in page.documents}
+    return [known.get(id) for id in ids]
+
+
+def scroll(collection: str, cursor: str | None, options: ScrollOptions) -> Call[Page]:
+    """Get a page of documents."""
+    body: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
+    if isinstance(options.get("order_by"), str):
+        body["order_by"] = {"key": options["order_by"]}
+    if cursor is not None:
+        body["cursor"] = cursor
+    return Call("POST", _path(collection, "documents/scroll"), _read_page, body)
+
+
 def upsert(collection: str, documents: Sequence[NewDocument], batching: Batching) -> list[Call[Change]]:
     """Insert or replace documents, in as few requests as the service accepts. All are encoded before one is sent."""
     if isinstance(documents, str | Mapping):
@@ -135,6 +182,11 @@ def _path(collection: str, below: str = "") -> str:
 def _segment(text: str) -> str:
     """Encode a text as one segment of a path. Unencoded, `.` and `..` would lead to other routes."""
     return text.replace(".", "%2E") if text in (".", "..") else quote(text, safe="")
+
+
+def _read_page(answer: Any) -> Page:
+    state = {"generation": answer["generation"], "sequence": answer["sequence"]}
+    return Page.model_validate({**answer, "documents": [{**one, **state} for one in answer["documents"]]})
 
 
 def _read_batch(answer: Any) -> list[SearchAnswer]:

@@ -92,13 +92,23 @@ class Change(_Model):
 
 
 class Document(_Model):
-    """A document by id, with its stored vector if requested."""
+    """A document, with its payload and its stored vector if requested, and the state of the collection it is from."""
 
     id: str | int
-    payload: dict[str, Any]
+    payload: dict[str, Any] | None = None
     vector: dict[str, Any] | None = None
     generation: str
     sequence: int
+
+
+class Page(_Model):
+    """Documents in an order, and the cursor of the next page; None on the last page."""
+
+    documents: list[Document]
+    cursor: str | None = None
+    generation: str
+    sequence: int
+    took_ms: float
 
 
 class CollectionInfo(_Model):
@@ -137,6 +147,16 @@ class SearchOptions(TypedDict, total=False):
     facets: list[Mapping[str, Any]]
     feedback: Mapping[str, Any]
     fusion: Mapping[str, Any]
+
+
+class ScrollOptions(TypedDict, total=False):
+    """Options of a scroll. The service documents each."""
+
+    filter: Mapping[str, Any] | None
+    limit: int
+    order_by: str | Mapping[str, Any] | None
+    with_payload: bool | list[str]
+    with_vector: bool | Literal["tokens"]
 
 
 class NewDocument(TypedDict, total=False):

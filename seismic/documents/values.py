@@ -29,7 +29,7 @@ def text_bytes(values: pa.Array, rows: npt.NDArray[np.int64]) -> int:
     return int((offsets[rows + 1].astype(np.int64) - offsets[rows]).sum())
 
 
-def not_text(column: str, error: UnicodeDecodeError) -> CorruptIndexError:
+def not_text(column: str, error: Exception) -> CorruptIndexError:
     """Return the error that reports a column with text that is not UTF-8: opening an index does not read all text."""
     return CorruptIndexError(f"documents.arrow: {column}: found text that is not UTF-8 ({error}); see `seismic verify`")
 

@@ -14,6 +14,7 @@ from seismic.params import SearchParams
 from seismic.planner import Choice
 from seismic.query import Query, QueryLike, as_rows, parse_plain
 from seismic.search.answer import Answer, Facet, Group, Hit, cut_text, few_hits
+from seismic.search.browse import Browser
 from seismic.search.codes import Columns, check_key
 from seismic.search.examples import resolve_query
 from seismic.search.execute import BatchResult, Executor, SearchStats
@@ -37,6 +38,7 @@ class Responder:
 
     def __init__(self) -> None:
         self.executor, self.filters, self._columns = Executor(), Filters(), Columns()
+        self.browser = Browser()
 
     def respond(self, view: View, requests: Sequence[SearchRequest], threads: int = 1) -> list[Answer]:
         """Answer requests over one view, in their order, within the shortest of their `timeout_ms`.

@@ -19,7 +19,7 @@ from seismic_server.http.errors import HANDLERS
 from seismic_server.http.head import Head
 from seismic_server.http.middleware import BodyLimit, CatchFailures, Deadline, RequestContext
 from seismic_server.openapi import complete_openapi
-from seismic_server.routes import collections, console, count, docs, documents, health, ops, search
+from seismic_server.routes import collections, console, count, docs, documents, health, ops, reading, search
 from seismic_server.service import Service
 from seismic_server.settings import Settings
 
@@ -77,8 +77,10 @@ def _described_api(service: Service, settings: Settings) -> FastAPI:
     for router in (
         search.router,
         count.router,
+        reading.router,
         documents.changes,
-        documents.router,
+        reading.by_id,
+        documents.by_id,
         ops.router,
         collections.router,
         health.router,
@@ -97,7 +99,7 @@ def _cors(settings: Settings) -> list[Middleware]:
     cors = Middleware(
         CORSMiddleware,
         allow_origins=origins,
-        allow_methods=["GET", "POST", "PUT"],
+        allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
         allow_headers=["Authorization", "Api-Key", "X-API-Key", "X-Request-ID"],
         expose_headers=["X-Request-ID", "Retry-After"],
     )

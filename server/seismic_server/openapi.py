@@ -46,6 +46,7 @@ def complete_openapi(app: FastAPI, settings: Settings) -> None:
             schemas |= problem.pop("$defs") | {Problem.__name__: problem}
             for field in ("limit", "offset"):
                 schemas["SearchRequest"]["properties"][field]["maximum"] = settings.max_limit
+            schemas["ScrollRequest"]["properties"]["limit"]["maximum"] = settings.max_limit
             schemas["BatchRequest"]["properties"]["searches"]["maxItems"] = settings.max_batch
             for name in _answered(generate()["paths"], schemas):
                 _leave_out_null(schemas[name])

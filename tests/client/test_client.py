@@ -17,7 +17,7 @@ import orjson
 import pytest
 from pydantic import BaseModel
 
-from seismic.client import AsyncClient, Client, Retries, calls, models
+from seismic.client import AsyncClient, Batching, Client, Retries, calls, models
 from seismic.client.batching import DEFAULT as BATCHING
 from seismic.client.problems import ERRORS
 from seismic.errors import (
@@ -31,7 +31,7 @@ from seismic.errors import (
     ServiceError,
 )
 from seismic_server.http.errors import KINDS
-from seismic_server.schemas import answers, bodies
+from seismic_server.schemas import answers, bodies, documents
 from seismic_server.schemas.search import SearchRequest
 from tests.server.conftest import PATIENCE, Server, start, wait_for
 
@@ -83,11 +83,13 @@ def asked(
 ) -> Any:
     if kind == "blocking":
         with Client(url, **(client or {})) as blocking:
-            return getattr(blocking, method)(*arguments, **options)
+            answer = getattr(blocking, method)(*arguments, **options)
+            return list(answer) if inspect.isgenerator(answer) else answer
 
     async def run() -> Any:
         async with AsyncClient(url, **(client or {})) as asynchronous:
-            return await getattr(asynchronous, method)(*arguments, **options)
+            answer = getattr(asynchronous, method)(*arguments, **options)
+            return [one async for one in answer] if inspect.isasyncgen(answer) else await answer
 
     return asyncio.run(run())
 
@@ -134,6 +136,7 @@ def test_what_was_asked_for_is_typed(ask: Ask) -> None:
         (models.Group, answers.SearchGroup),
         (models.Matched, answers.Matched),
         (models.Document, answers.DocumentAnswer),
+        (models.Page, documents.ScrollAnswer),
         (models.Count, bodies.CountAnswer),
         (models.Change, bodies.ChangeAnswer),
         (models.CollectionInfo, bodies.CollectionInfo),
@@ -145,6 +148,10 @@ def test_every_field_of_the_service_is_typed(model: type[BaseModel], schema: typ
 
 def test_every_option_of_a_search_is_typed() -> None:
     assert models.SearchOptions.__annotations__.keys() == SearchRequest.model_fields.keys() - {"query"}
+
+
+def test_every_option_of_a_scroll_is_typed() -> None:
+    assert models.ScrollOptions.__annotations__.keys() == documents.ScrollRequest.model_fields.keys() - {"cursor"}
 
 
 def test_payloads_of_what_json_has_no_type_for() -> None:
@@ -189,6 +196,32 @@ def test_documents_come_and_go(ask: Ask) -> None:
         ask("document", "papers", name)
 
 
+def test_documents_are_read_by_id_and_page_by_page(ask: Ask, scifact: Any) -> None:
+    ids = scifact.documents["id"].to_pylist()[:200]
+    assert [document.id for document in ask("scroll", "papers", limit=30, with_payload=False)] == sorted(ids)
+    lengths = dict(zip(ids, scifact.documents["n_chars"].to_pylist(), strict=False))
+    wanted = {"must": [{"key": "n_chars", "range": {"gte": 1000}}]}
+    order: dict[str, Any] = {"key": "n_chars", "direction": "desc"}
+    found = ask("scroll", "papers", limit=7, filter=wanted, order_by=order, with_payload=["n_chars"])
+    assert [document.payload for document in found] == [
+        {"n_chars": length} for length in sorted(lengths.values(), reverse=True) if length >= 1000
+    ]
+    first = ask("scroll_page", "papers", limit=2, order_by="n_chars", with_vector=True)
+    second = ask("scroll_page", "papers", first.cursor, limit=198)
+    assert len({document.id for document in (*first.documents, *second.documents)}) == 200
+    assert second.cursor is None
+    asked = ["none", *ids[:50], ids[0]]
+    got = ask("documents", "papers", asked, with_payload=["n_chars"], client={"batching": Batching(documents=7)})
+    assert [document and document.id for document in got] == [None, *asked[1:]]
+    assert got[1].payload == {"n_chars": lengths[ids[0]]}
+    assert ask("exists", "papers", asked) == [False, *[True] * 51]
+    assert ask("documents", "papers", []) == []
+    vectors = ask("documents", "papers", [first.documents[0].id], with_vector=True)
+    assert vectors[0].vector == first.documents[0].vector
+    with pytest.raises(InputError, match="expected a list of ids"):
+        ask("documents", "papers", "4983")
+
+
 def test_collections(ask: Ask) -> None:
     (found,) = ask("collections")
     assert (found.name, found.state, found.dimension) == ("papers", "ready", 30522)
@@ -222,9 +255,11 @@ def test_every_problem_of_the_service_has_its_error() -> None:
 def test_both_clients_have_the_same_methods() -> None:
     def methods(client: type) -> dict[str, Any]:
         found = inspect.getmembers(client, inspect.isfunction)
-        return {name: inspect.signature(method) for name, method in found if not name.startswith("_")}
+        signatures = {name: inspect.signature(method) for name, method in found if not name.startswith("_")}
+        alike = {"AsyncIterator[": "Iterator["}
+        return {name: str(one).replace(*next(iter(alike.items()))) for name, one in signatures.items()}
 
-    assert len(methods(Client)) == 10
+    assert len(methods(Client)) == 14
     assert methods(Client) == methods(AsyncClient)
 
 

@@ -17,6 +17,8 @@ NUMBER, WORDS, FLAG = "n_chars", "title", "structured"
 def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwargs: dict[str, Any]) -> None:
     """Choose a collection with every plan, integers without a point, one weight per component, existing documents and
     columns, and either a recall or explicit parameters."""
+    if case.method == "DELETE":  # other requests need the documents
+        case.path_parameters = {"name": "scratch", "id": "never"}
     if case.meta is None or not case.meta.generation.mode.is_positive or not isinstance(case.body, dict):
         return
     body = case.body = _without_points(case.body)
@@ -25,6 +27,9 @@ def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwar
             part["filter"] = _repair_filter(part["filter"])
     if case.operation.path.endswith("/count"):
         case.path_parameters["name"] = "lists"
+    elif case.operation.path.endswith(("/get", "/scroll")):
+        case.path_parameters["name"] = "lists"
+        _repair_reading(body)
     elif "query" in body or "searches" in body:
         case.path_parameters["name"] = "lists"
         for search in body.get("searches", [body]):
@@ -62,8 +67,23 @@ def _repair_search(body: dict[str, Any]) -> None:
         body["with_payload"] = [name for name in body["with_payload"] if name in COLUMNS]
 
 
-def _repair_filter(part: dict[str, Any]) -> dict[str, Any]:
-    """Use existing columns of the right type, at least one bound, and one kind per condition."""
+def _repair_reading(body: dict[str, Any]) -> None:
+    """Use string ids, a short page, existing columns and no cursor, which only an answer can make."""
+    if "ids" in body:
+        body["ids"] = [str(one) for one in body["ids"]]
+    if "limit" in body:
+        body["limit"] = body["limit"] % 1000 + 1
+    if body.get("order_by"):
+        body["order_by"]["key"] = NUMBER
+    body.pop("cursor", None)
+    if isinstance(body.get("with_payload"), list):
+        body["with_payload"] = [name for name in body["with_payload"] if name in COLUMNS]
+
+
+def _repair_filter(part: dict[str, Any], levels: int = 5) -> dict[str, Any]:
+    """Use existing columns of the right type, at least one bound, one kind per condition, and few levels."""
+    if not levels:
+        return {"exists": {"key": WORDS}}
     if "match" in part:
         kind, wanted = next(iter(part["match"].items()))
         if kind not in ("value", "any"):
@@ -83,7 +103,7 @@ def _repair_filter(part: dict[str, Any]) -> dict[str, Any]:
         return {"exists": {"key": WORDS}}
     if part and not part.keys() & {"must", "should", "must_not"}:
         return _repair_short(next(iter(part.values())))
-    clauses = {clause: [_repair_filter(inner) for inner in inners] for clause, inners in part.items()}
+    clauses = {clause: [_repair_filter(inner, levels - 1) for inner in inners] for clause, inners in part.items()}
     return clauses or {"must": []}
 
 

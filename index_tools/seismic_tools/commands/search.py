@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Annotated, Any
 
-import orjson
 import typer
 from pyarrow.types import is_integer
 
@@ -22,7 +21,7 @@ from seismic import (
 from seismic_tools.readers.run import read_run
 from seismic_tools.terminal.explanation import print_explanation, print_facets
 from seismic_tools.terminal.hits import lines_of, print_json, print_table
-from seismic_tools.terminal.options import with_params
+from seismic_tools.terminal.options import parse_json, with_params
 from seismic_tools.terminal.sanitize import sanitize
 
 app = typer.Typer(add_completion=False)
@@ -105,7 +104,7 @@ def search(
     if k < 1:
         raise ParameterError(f"k is {k}, expected at least 1")
     query = _query(words, text, tokens, vector, like)
-    wanted = None if filter is None else _parse("--filter", filter)
+    wanted = None if filter is None else parse_json("--filter", filter)
     request: dict[str, Any] = {"params": params, "filter": wanted, "explain": explain}
     request["facets"] = [FacetBy(key=column) for column in facet or []] or None
     request["feedback"] = Feedback() if feedback else None
@@ -154,17 +153,7 @@ def _query(
         return {"text": text if words is None else words}
     if like is not None:
         return {"id": like}
-    return {"tokens": _parse("--tokens", tokens)} if tokens is not None else _parse("--vector", vector or "")
-
-
-def _parse(option: str, text: str) -> dict[str, Any]:
-    try:
-        value = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise QueryError(f"{option}: not valid JSON: {error}") from None
-    if not isinstance(value, dict):
-        raise QueryError(f"{option}: found a JSON {type(value).__name__}, expected an object")
-    return value
+    return {"tokens": parse_json("--tokens", tokens)} if tokens is not None else parse_json("--vector", vector or "")
 
 
 def _summary(answer: Answer) -> str:

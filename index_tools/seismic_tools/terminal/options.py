@@ -5,10 +5,12 @@ import inspect
 from collections.abc import Callable
 from typing import Annotated, Any, get_args, get_origin
 
+import orjson
 import typer
 from pydantic import BeforeValidator
 from pydantic.fields import FieldInfo
 
+from seismic import QueryError
 from seismic.params import Params
 
 
@@ -55,3 +57,14 @@ def _plain(annotation: Any) -> Any:
         return get_args(annotation)[0]
     plain = [_plain(part) for part in get_args(annotation)]
     return functools.reduce(lambda one, other: one | other, plain) if type(None) in plain else annotation
+
+
+def parse_json(option: str, text: str) -> dict[str, Any]:
+    """Return the JSON object that an option holds. Raises QueryError."""
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise QueryError(f"{option}: not valid JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise QueryError(f"{option}: found a JSON {type(value).__name__}, expected an object")
+    return value

@@ -14,7 +14,7 @@ ASSETS = ("/static-offline-docs/", "/console/")
 """Folders of the files that these pages load."""
 
 _COLLECTION = re.compile(r"/v1/collections/([^/]+)")
-_SEARCHES = re.compile(r"/v1/collections/[^/]+/(search|count|facets)(/.*)?")
+_SEARCHES = re.compile(r"/v1/collections/[^/]+/((search|count|facets)(/.*)?|documents/(get|scroll))")
 """Paths at which POST only reads. At any other path it counts as a change."""
 
 

@@ -5,7 +5,7 @@ are None or were not requested are left out.
 """
 
 import resource
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -98,13 +98,32 @@ def _write_groups(body: Body, index: Index, search: SearchRequest, groups: Seque
 
 
 def _write_hits(body: Body, index: Index, search: SearchRequest, hits: list[Hit]) -> None:
-    """Write hits, a few at a time, because Python's objects take many times the memory of their JSON."""
-    if len(hits) <= FIRST_HITS:
-        body.add(_dumps(_hits(index, search, hits)))
+    _write_list(body, len(hits), lambda part: _hits(index, search, hits[part]))
+
+
+def write_documents(
+    body: Body, index: Index, numbers: list[int], with_payload: bool | Sequence[str], with_vector: bool | str
+) -> None:
+    """Write documents by number, as a list of `StoredDocument`. Raises ParameterError and OverloadedError."""
+    ids = index.document_ids(numbers)
+
+    def shown(part: slice) -> list[dict[str, Any]]:
+        listed: list[dict[str, Any]] = [{"id": id} for id in ids[part]]
+        return _with_contents(index, listed, numbers[part], with_payload, with_vector)
+
+    if not numbers:  # report wrong columns and forms all the same
+        shown(slice(0))
+    _write_list(body, len(numbers), shown)
+
+
+def _write_list(body: Body, length: int, shown: Callable[[slice], list[dict[str, Any]]]) -> None:
+    """Write a list, a few elements at a time, because Python's objects take many times the memory of their JSON."""
+    if length <= FIRST_HITS:
+        body.add(_dumps(shown(slice(length))))
         return
     at, count, before = 0, FIRST_HITS, body.size
-    while at < len(hits):
-        part = _dumps(_hits(index, search, hits[at : at + count]))
+    while at < length:
+        part = _dumps(shown(slice(at, at + count)))
         body.add((b"," if at else b"[") + memoryview(part)[1:-1])
         at += count
         count = max(1, PART_BYTES * at // (body.size - before))
@@ -113,17 +132,28 @@ def _write_hits(body: Body, index: Index, search: SearchRequest, hits: list[Hit]
 
 def _hits(index: Index, search: SearchRequest, hits: list[Hit]) -> list[dict[str, Any]]:
     shown: list[dict[str, Any]] = [{"id": hit.id, "score": hit.score} for hit in hits]
-    numbers = [hit.number for hit in hits]
-    if search.with_payload is not False:
-        columns = None if search.with_payload is True else search.with_payload
-        for one, payload in zip(shown, index.payloads(numbers, columns), strict=True):
-            one["payload"] = payload
-    if search.with_vector is not False:
-        for one, vector in zip(shown, vectors(index, numbers, search.with_vector), strict=True):
-            one["vector"] = vector
+    _with_contents(index, shown, [hit.number for hit in hits], search.with_payload, search.with_vector)
     for one, hit in zip(shown, hits, strict=True) if search.explain else ():
         if hit.explanation is not None:
             one["explanation"] = _CONTRIBUTIONS.dump_python(hit.explanation, mode="json", exclude_none=True)
+    return shown
+
+
+def _with_contents(
+    index: Index,
+    shown: list[dict[str, Any]],
+    numbers: list[int],
+    with_payload: bool | Sequence[str],
+    with_vector: bool | str,
+) -> list[dict[str, Any]]:
+    """Add payloads and vectors to what is shown of documents, and return it."""
+    if with_payload is not False:
+        columns = None if with_payload is True else with_payload
+        for one, payload in zip(shown, index.payloads(numbers, columns), strict=True):
+            one["payload"] = payload
+    if with_vector is not False:
+        for one, vector in zip(shown, vectors(index, numbers, with_vector), strict=True):
+            one["vector"] = vector
     return shown
 
 

@@ -15,6 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.routing import Match
 
 from seismic import (
     DeadlineError,
@@ -213,12 +214,21 @@ async def _on_system_error(request: Request, error: Exception) -> Response:
 
 async def _on_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    detail = error.detail
+    detail, headers = error.detail, error.headers
     if error.status_code == 404:
         detail = f"found {quote(request.scope['path'])}, expected one of the routes that /docs lists"
     elif error.status_code == 405:
-        detail = f"found {request.method}, expected {(error.headers or {}).get('Allow', 'another method')}"
-    return problem_response(request, Kind.of_status(error.status_code), detail, headers=error.headers)
+        headers = {"Allow": _allowed(request, (error.headers or {}).get("Allow", ""))}
+        detail = f"found {request.method}, expected {headers['Allow'] or 'another method'}"
+    return problem_response(request, Kind.of_status(error.status_code), detail, headers=headers)
+
+
+def _allowed(request: Request, named: str) -> str:
+    """Return the methods of all routes with the path of the route that refused the method; it names only its own."""
+    routes = request.app.routes
+    refused = next((route for route in routes if route.matches(request.scope)[0] is not Match.NONE), None)
+    alike = [route for route in routes if refused and getattr(route, "path", None) == getattr(refused, "path", None)]
+    return ", ".join(sorted({method for route in alike for method in getattr(route, "methods", ())})) or named
 
 
 async def _on_client_gone(request: Request, error: Exception) -> Response:
