@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import structlog
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from fastapi_offline import FastAPIOffline
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -74,7 +75,7 @@ def _described_api(service: Service, settings: Settings) -> FastAPI:
         exception_handlers=HANDLERS,
     )
     api.state.service = service
-    for router in (
+    routers = (
         search.router,
         count.router,
         reading.router,
@@ -86,8 +87,10 @@ def _described_api(service: Service, settings: Settings) -> FastAPI:
         health.router,
         console.router,
         docs.router,
-    ):
+    )
+    for router in routers:
         api.include_router(router)
+    api.state.routes = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
     api.mount("/console", console.files)
     complete_openapi(api, settings)
     return api

@@ -12,6 +12,7 @@ import orjson
 import structlog
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
@@ -225,10 +226,10 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
 
 def _allowed(request: Request, named: str) -> str:
     """Return the methods of all routes with the path of the route that refused the method; it names only its own."""
-    routes = request.app.routes
-    refused = next((route for route in routes if route.matches(request.scope)[0] is not Match.NONE), None)
-    alike = [route for route in routes if refused and getattr(route, "path", None) == getattr(refused, "path", None)]
-    return ", ".join(sorted({method for route in alike for method in getattr(route, "methods", ())})) or named
+    routes: Sequence[APIRoute] = getattr(request.app.state, "routes", ())
+    refused = next((route.path for route in routes if route.matches(request.scope)[0] is not Match.NONE), None)
+    methods = {method for route in routes if route.path == refused for method in route.methods or ()}
+    return ", ".join(sorted(methods)) or named
 
 
 async def _on_client_gone(request: Request, error: Exception) -> Response:
