@@ -7,7 +7,7 @@
 """
 
 from seismic.builder.build import build
-from seismic.changes.updates import delete, upsert
+from seismic.changes.updates import add_columns, delete, upsert
 from seismic.encoders import Bm25, Encoded, Encoder, EncoderEntry, Fitted, encode_texts, fit_bm25, load_encoder
 from seismic.errors import (
     CorruptIndexError,
@@ -100,6 +100,7 @@ __all__ = [
     "Verification",
     "Vocabulary",
     "__version__",
+    "add_columns",
     "alias",
     "aliases",
     "build",

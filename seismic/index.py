@@ -94,7 +94,7 @@ class Index(ReadsDocuments):
     @property
     def dimension(self) -> int:
         """Size of the vocabulary; components are below it."""
-        return self.manifest.dimension
+        return self.view.dimension
 
     @property
     def vocabulary(self) -> Vocabulary | None:
@@ -207,7 +207,7 @@ class Index(ReadsDocuments):
         if filter is not None:
             choice = choice.under_filter()
         width = min(k, scope.count)
-        vectors = parse_batch(queries, view.manifest.dimension, view.vocabulary, view.encode_query, threads)
+        vectors = parse_batch(queries, view.dimension, view.vocabulary, view.encode_query, threads)
         with time_limit(params.timeout_ms):
             found = self._responder.executor.run(view, scope, vectors, width, choice, threads=threads)
         if width == k:
@@ -228,7 +228,7 @@ class Index(ReadsDocuments):
         """Make queries from random documents, for measurements without real queries."""
         view = self.view
         count, seed = as_count("count", count), as_count("seed", seed, 0)
-        return pseudo_queries(view.shards, view.manifest.dimension, count, seed)
+        return pseudo_queries(view.shards, view.dimension, count, seed)
 
     def warm_up(self, *, changes: bool = False) -> None:
         """Compile or load every kernel that a request may need, so that the first query is as fast as the next.

@@ -1,12 +1,14 @@
 """Vocabulary (component to token) and inverse document frequency."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import xxhash
 
 from seismic.conversion.plain import excerpt
@@ -24,13 +26,14 @@ class Vocabulary:
             raise InputError("vocabulary: found a null token, expected text for every component")
 
     @cached_property
-    def _components(self) -> Mapping[str, int]:
-        # Built on first use, so that opening an index for vector queries does not pay for it.
+    def _components(self) -> dict[str, int]:
+        # Built on first use, so that opening an index for vector queries does not pay for it. Shared with vocabularies
+        # extended from this one, so it may hold later tokens.
         return {token: component for component, token in enumerate(self.tokens.to_pylist())}
 
     def check_unique(self) -> None:
         """Raise InputError if two components share a token."""
-        if len(self._components) != len(self):
+        if pc.count_distinct(self.tokens).as_py() != len(self):
             seen: set[str] = set()
             for component, token in enumerate(self.tokens.to_pylist()):
                 if token in seen:
@@ -38,6 +41,26 @@ class Vocabulary:
                         f"vocabulary: token {token!r} of component {component} is a duplicate, expected unique tokens"
                     )
                 seen.add(token)
+
+    def extended(self, tokens: pa.Array) -> "Vocabulary":
+        """Return a vocabulary with new tokens at the end. Takes time for the new tokens, not for all."""
+        longer = Vocabulary(pa.concat_arrays([self.tokens, tokens.cast(self.tokens.type)]))
+        if "_components" in self.__dict__:
+            components, added = (
+                self._components,
+                dict(zip(tokens.to_pylist(), range(len(self), len(longer)), strict=True)),
+            )
+            if len(components) > len(self) and any(components.get(token) != at for token, at in added.items()):
+                components = dict(islice(components.items(), len(self)))  # another extension has other tokens there
+            components.update(added)
+            longer.__dict__["_components"] = components
+        return longer
+
+    def starts_with(self, other: "Vocabulary") -> bool:
+        """Return whether the first components have the tokens of another vocabulary."""
+        if len(other) == len(self):
+            return other is self or other.hash == self.hash
+        return len(other) < len(self) and Vocabulary(self.tokens[: len(other)]).hash == other.hash
 
     @cached_property
     def hash(self) -> str:
@@ -53,7 +76,8 @@ class Vocabulary:
 
     def component(self, token: str) -> int | None:
         """Return the component of a token, or None."""
-        return self._components.get(token)
+        component = self._components.get(token)
+        return component if component is None or component < len(self.tokens) else None
 
     def token(self, component: int) -> str | None:
         """Return the token of a component, or None."""

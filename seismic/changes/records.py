@@ -4,35 +4,56 @@ A record's body is a sequence of changes, each one byte of kind, 8 bytes of leng
 has the columns `indices` and `values`, then the document columns; one of vectors has only the column `id` of those. A
 delete has the column `id`. The metadata of an upsert names the vocabulary and the encoder it was made with: a
 generation with others refuses it, because its components would mean other tokens.
+
+Changes of the rules precede the upserts that need them. One of columns has no rows: its schema has the new or wider
+columns. One of growth has the new tokens, none without a vocabulary, in the column `token`; its metadata has the
+dimension `first` before and the `dimension` after it.
 """
 
 import reprlib
 import struct
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from numbers import Integral
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import orjson
 import pyarrow as pa
 
+from seismic.changes.evolution import evolution
+from seismic.changes.rules import Columns, Growth, Rules, rules_of
 from seismic.documents.casting import cast_column
 from seismic.documents.table import check_documents
-from seismic.encoders import EncoderEntry
 from seismic.errors import InputError, VectorError
-from seismic.store.manifest import Manifest
 from seismic.vectors import SparseVectors
-from seismic.vocabulary import Vocabulary
+
+__all__ = [
+    "Change",
+    "Columns",
+    "Delete",
+    "Growth",
+    "Rules",
+    "Upsert",
+    "check_delete",
+    "check_upsert",
+    "decode",
+    "decode_rules",
+    "encode",
+    "following",
+    "record_format",
+    "rules_of",
+    "split_by_payload",
+    "stored_column",
+    "upsert_changes",
+]
 
 _HEAD = struct.Struct("<BQ")
-_UPSERT, _DELETE, _VECTORS = 1, 2, 3
+_UPSERT, _DELETE, _VECTORS, _COLUMNS, _GROWTH = 1, 2, 3, 5, 6
 
-NONE, SHOWN = "none", 12
-"""The hash of a missing vocabulary or encoder, and the digits of a hash that errors show."""
+_EVOLUTIONS = frozenset({_COLUMNS, _GROWTH})
 
-NAMED_TOKENS = 16
-"""Tokens in the metadata of a change, for the error that reports another vocabulary."""
+FIRST_KINDS = frozenset({_UPSERT, _DELETE, _VECTORS})
+"""Kinds of changes that every release knows; records with others have a later format."""
 
 
 class Upsert(NamedTuple):
@@ -52,75 +73,25 @@ class Delete(NamedTuple):
     ids: pa.Array
 
 
-Change: TypeAlias = Upsert | Delete
+Change: TypeAlias = Upsert | Delete | Columns | Growth
 
 
-class Rules(NamedTuple):
-    """Rules for every document of a collection: components are below `dimension` and mean the tokens of `vocabulary`,
-    columns have the types of `schema`, and vectors of texts come from `encoder`."""
-
-    dimension: int
-    schema: pa.Schema
-    encoder: EncoderEntry | None = None
-    vocabulary: Vocabulary | None = None
-
-    def check_origin(self, vocabulary: Vocabulary | None = None, encoder: EncoderEntry | None = None) -> None:
-        """Raise InputError if vectors made with this vocabulary or encoder do not fit the collection's."""
-        if vocabulary is not None and vocabulary.hash != _hash_of(self.vocabulary):
-            tokens = _tokens_at(vocabulary, range(len(vocabulary)))
-            raise InputError(f"{self._other_vocabulary(vocabulary.hash, tokens)}; map the tokens again")
-        if encoder is not None and encoder.hash != _hash_of(self.encoder):
-            raise InputError(self._other_encoder(encoder.hash))
-
-    def check_metadata(self, metadata: dict[bytes, bytes]) -> None:
-        """Raise InputError if a change was made with another vocabulary or encoder. Older changes do not name them."""
-        vocabulary = metadata.get(b"vocabulary", b"").decode()
-        if vocabulary and vocabulary != _hash_of(self.vocabulary):
-            named = {int(component): token for component, token in orjson.loads(metadata[b"tokens"]).items()}
-            raise InputError(self._other_vocabulary(vocabulary, named))
-        encoder = metadata.get(b"encoder", b"").decode()
-        if encoder and encoder != _hash_of(self.encoder):
-            raise InputError(self._other_encoder(encoder))
-
-    def metadata(self, vectors: SparseVectors) -> dict[bytes, bytes]:
-        """Return what identifies the vocabulary and the encoder of a change."""
-        components = np.unique(vectors.components[: 4 * NAMED_TOKENS])[:NAMED_TOKENS].tolist()
-        tokens = _tokens_at(self.vocabulary, components) if self.vocabulary else {}
-        return {
-            b"vocabulary": _hash_of(self.vocabulary).encode(),
-            b"encoder": _hash_of(self.encoder).encode(),
-            b"tokens": orjson.dumps({str(component): token for component, token in tokens.items()}),
-        }
-
-    def _other_vocabulary(self, found: str, tokens: Mapping[int, str | None]) -> str:
-        expected, ours = _hash_of(self.vocabulary), self.vocabulary
-        differing = next((c for c, token in tokens.items() if ours is None or ours.token(c) != token), None)
-        example = ""
-        if differing is not None:
-            here = None if ours is None else ours.token(differing)
-            example = f": component {differing} is {tokens[differing]!r} there and {here!r} here"
-        return f"found vocabulary {found[:SHOWN]}, expected {expected[:SHOWN]}, the collection's{example}"
-
-    def _other_encoder(self, found: str) -> str:
-        ours = self.encoder
-        expected = NONE if ours is None else f"{ours.hash[:SHOWN]} ('{ours.name}')"
-        return f"found encoder {found[:SHOWN]}, expected {expected}, the collection's"
+def upsert_changes(vectors: SparseVectors, documents: pa.Table, rules: Rules) -> list[Change]:
+    """Return an upsert after the changes of the rules that it needs. Raises InputError as `check_upsert` does."""
+    table = check_documents(documents, len(vectors))
+    needed = evolution(vectors, table, rules)
+    return [*needed, _upsert(vectors, table, rules.after(needed))]
 
 
-def rules_of(manifest: Manifest, schema: pa.Schema, vocabulary: Vocabulary | None) -> Rules:
-    """Return the rules of a generation whose documents.arrow has this schema. The log stores dictionaries as values."""
-    fields = [
-        field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field for field in schema
-    ]
-    return Rules(manifest.dimension, pa.schema(fields), manifest.encoder, vocabulary)
+def following(rules: Rules, changes: Sequence[Change]) -> Rules:
+    """Return the rules for changes that follow these in the same record."""
+    upserts = [change for change in changes if isinstance(change, Upsert)]
 
+    def stored(name: str) -> Iterator[pa.ChunkedArray]:
+        yield from rules.stored(name)
+        yield from (upsert.documents[name] for upsert in upserts if name in upsert.documents.column_names)
 
-def _hash_of(made_with: Vocabulary | EncoderEntry | None) -> str:
-    return NONE if made_with is None else made_with.hash
-
-
-def _tokens_at(vocabulary: Vocabulary, components: Iterable[int]) -> dict[int, str | None]:
-    return {component: vocabulary.token(component) for component in components}
+    return rules.after(changes)._replace(stored=stored)
 
 
 def check_upsert(vectors: SparseVectors, documents: pa.Table, rules: Rules) -> Upsert:
@@ -128,16 +99,19 @@ def check_upsert(vectors: SparseVectors, documents: pa.Table, rules: Rules) -> U
 
     Without any payload column, documents keep the payload they have. Otherwise missing columns are null.
     """
+    return _upsert(vectors, check_documents(documents, len(vectors)), rules)
+
+
+def _upsert(vectors: SparseVectors, table: pa.Table, rules: Rules) -> Upsert:
     if vectors.dimension > rules.dimension:
         wrong = np.flatnonzero(vectors.components >= rules.dimension)
         if len(wrong):
             raise VectorError(
                 f"found component {vectors.components[wrong[0]]}, expected components below the dimension "
-                f"{rules.dimension}",
+                f"{rules.dimension}{'' if rules.vocabulary is None else ', the number of tokens of the vocabulary'}",
                 row=int(np.searchsorted(vectors.indptr, wrong[0], side="right")) - 1,
                 field="indices",
             )
-    table = check_documents(documents, len(vectors))
     for name in table.column_names:
         if name not in rules.schema.names:
             known = ", ".join(rules.schema.names)
@@ -198,12 +172,18 @@ def _ids(ids: Sequence[Any], kind: pa.DataType) -> pa.Array:
 
 
 def encode(changes: Sequence[Change], rules: Rules) -> bytes:
-    """Encode changes as a record's body."""
+    """Encode changes as a record's body; `rules` are those before the first change."""
     parts: list[bytes | memoryview] = []
     for change in changes:
+        rules = rules.after([change])
         if isinstance(change, Upsert):
             kind, table = _VECTORS if change.keeps_payload else _UPSERT, _table(change)
             table = table.replace_schema_metadata(rules.metadata(change.vectors))
+        elif isinstance(change, Columns):
+            kind, table = _COLUMNS, change.schema.empty_table()
+        elif isinstance(change, Growth):
+            ends = {"first": str(change.first), "dimension": str(change.dimension)}
+            kind, table = _GROWTH, pa.table({"token": change.tokens}).replace_schema_metadata(ends)
         else:
             kind, table = _DELETE, pa.table({"id": change.ids})
         sink = pa.BufferOutputStream()
@@ -214,25 +194,69 @@ def encode(changes: Sequence[Change], rules: Rules) -> bytes:
     return b"".join(parts)
 
 
-def decode(body: bytes, rules: Rules) -> Iterator[Change]:
-    """Yield the changes of a record's body, checked again. Raises InputError if they do not follow the rules."""
-    offset = 0
-    while offset < len(body):
-        kind, length = _HEAD.unpack_from(body, offset)
-        offset += _HEAD.size
-        try:
-            table = pa.ipc.open_stream(pa.py_buffer(body)[offset : offset + length]).read_all()
-        except pa.ArrowException as error:
-            raise InputError(f"the change is not an Arrow stream ({error})") from None
-        offset += length
-        if kind == _DELETE:
-            yield check_delete(table["id"], rules)
+def decode(body: bytes, rules: Rules) -> tuple[list[Change], Rules]:
+    """Return the changes of a record's body, checked again, and the rules after them.
+
+    Raises InputError if they do not follow the rules.
+    """
+    changes: list[Change] = []
+    for kind, stream in _streams(body):
+        table = _read(stream)
+        if kind in _EVOLUTIONS:
+            changes.append(_evolution(kind, table))
+            rules = rules.after(changes[-1:])
+        elif kind == _DELETE:
+            changes.append(check_delete(table["id"], rules))
         else:
             vectors = pa.Table.from_arrays(table.columns[:2], ["indices", "values"])
             documents = pa.Table.from_arrays(table.columns[2:], schema=pa.schema(list(table.schema)[2:]))
-            upsert = check_upsert(SparseVectors.from_arrow(vectors, rules.dimension), documents, rules)
+            changes.append(check_upsert(SparseVectors.from_arrow(vectors, rules.dimension), documents, rules))
             rules.check_metadata(table.schema.metadata or {})
-            yield upsert
+    return changes, rules
+
+
+def decode_rules(body: bytes, rules: Rules) -> Rules:
+    """Return the rules after a record, of which only changes of the rules are read. Raises InputError."""
+    return rules.after(_evolution(kind, _read(stream)) for kind, stream in _streams(body) if kind in _EVOLUTIONS)
+
+
+def stored_column(body: bytes, name: str) -> Iterator[pa.ChunkedArray]:
+    """Yield the values that a record's upserts have in a column."""
+    for kind, stream in _streams(body):
+        if kind not in _EVOLUTIONS:
+            table = _read(stream)
+            documents = pa.Table.from_arrays(table.columns[2:], table.column_names[2:]) if kind == _UPSERT else table
+            if name in documents.column_names:
+                yield documents[name]
+
+
+def record_format(body: bytes) -> int:
+    """Return the format of a record in the log: 1 if every release knows its kinds of changes."""
+    return 1 if all(kind in FIRST_KINDS for kind, _ in _streams(body)) else 2
+
+
+def _streams(body: bytes) -> Iterator[tuple[int, memoryview]]:
+    """Yield the kind and the Arrow stream of each change."""
+    offset, whole = 0, memoryview(body)
+    while offset < len(body):
+        kind, length = _HEAD.unpack_from(body, offset)
+        offset += _HEAD.size
+        yield kind, whole[offset : offset + length]
+        offset += length
+
+
+def _read(stream: memoryview) -> pa.Table:
+    try:
+        return pa.ipc.open_stream(pa.py_buffer(stream)).read_all()
+    except pa.ArrowException as error:
+        raise InputError(f"the change is not an Arrow stream ({error})") from None
+
+
+def _evolution(kind: int, table: pa.Table) -> Columns | Growth:
+    if kind == _COLUMNS:
+        return Columns(table.schema)
+    ends = table.schema.metadata
+    return Growth(int(ends[b"first"]), int(ends[b"dimension"]), table["token"].combine_chunks())
 
 
 def _table(change: Upsert) -> pa.Table:

@@ -1,14 +1,26 @@
 """Upserts and deletes by id: durable when the call returns, visible to searches after the next refresh."""
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from seismic.changes.records import Change, Rules, check_delete, check_upsert, encode, rules_of
+from seismic.changes.evolution import ColumnTypes, TokenMap, declared, extension, parse_columns
+from seismic.changes.records import (
+    Change,
+    Columns,
+    Rules,
+    check_delete,
+    decode_rules,
+    encode,
+    record_format,
+    rules_of,
+    stored_column,
+    upsert_changes,
+)
 from seismic.conversion.numbers import as_path
 from seismic.conversion.tables import TableLike
 from seismic.documents.table import split_table
@@ -17,7 +29,16 @@ from seismic.errors import InputError
 from seismic.store.collection import GENERATIONS, current_generation
 from seismic.store.failures import file_errors
 from seismic.store.files import map_table
-from seismic.store.log import append, appending, position_after, segment_path
+from seismic.store.log import (
+    LogPosition,
+    Record,
+    append,
+    appending,
+    position_after,
+    read_log,
+    read_quiet_log,
+    segment_path,
+)
 from seismic.store.manifest import FILE_NAME, Manifest, read_manifest
 from seismic.store.opening import hold_current, open_vocabulary
 from seismic.store.schema import DOCUMENTS
@@ -38,10 +59,15 @@ def upsert(
 
     `vectors`: as for `build`, with the collection's components. `documents`: a row per vector, with a unique column
     `id` and payload columns of the collection's types; None takes the other columns of the table of vectors. Missing
-    columns are null; with the column `id` alone, documents keep the payload they have. `vocabulary`, `encoder`: what
-    the vectors were made with; the change is refused if the collection has been rebuilt with another. Returns the
-    sequence of the change. Raises InputError, which names row and field, or StorageError. Warns (RangeWarning) of
-    weights that 16 bits cannot hold beside the heaviest one.
+    columns are null; with the column `id` alone, documents keep the payload they have.
+
+    Unless the collection is strict, new columns are added, and columns without values and integers take a wider type.
+    Unless it has an encoder, new tokens, and larger components without a vocabulary, are added as well.
+
+    `vocabulary`, `encoder`: what the vectors were made with; the change is refused if the collection has been rebuilt
+    with another. A vocabulary with more tokens at its end adds them. Returns the sequence of the change. Raises
+    InputError, which names row and field, or StorageError. Warns (RangeWarning) of weights that 16 bits cannot hold
+    beside the heaviest one.
     """
     return Writer(path).upsert(vectors, documents, vocabulary, encoder.entry if encoder else None)
 
@@ -52,6 +78,17 @@ def delete(path: str | Path, ids: Sequence[str] | Sequence[int] | pa.Array) -> i
     Raises InputError if the ids do not have the collection's type, or StorageError.
     """
     return Writer(path).delete(ids)
+
+
+def add_columns(path: str | Path, columns: ColumnTypes | pa.Schema) -> int:
+    """Add payload columns to the collection at `path`, or widen the types of columns, and return the sequence.
+
+    `columns`: column -> Arrow type or its name, such as "int64", "list<string>" or "timestamp[us, tz=UTC]". Documents
+    have nulls in a new column. Nothing is rebuilt. Integers and floats become wider ones, integers become floats, and
+    structs get more fields; a column that already has the type stays as it is. Raises ParameterError, InputError for a
+    type that the stored values do not have, or StorageError.
+    """
+    return Writer(path).add_columns(parse_columns(columns))
 
 
 def _file_of(folder: Path) -> tuple[int, int]:
@@ -88,6 +125,39 @@ class Writer:
         finally:
             lease.close()
         self._position = position_after(self._collection, self._manifest.sequence)
+        self.rules = self.rules._replace(stored=self._stored)
+        self._follow(read_log)
+
+    def _follow(self, read: Callable[[Path, LogPosition], tuple[list[Record], LogPosition]]) -> bool:
+        """Move to the end of the log, and return whether other writers have changed the rules meanwhile."""
+        before, contained = self.rules.version, self._manifest.sequence
+        seen, position = self._position.sequence, self._position
+        if position.segment and not segment_path(self._collection, position.segment).exists():  # pruned
+            position = position_after(self._collection, max(seen, contained))
+        while True:
+            records, position = read(self._collection, position)
+            if not records:
+                self._position = position
+                return self.rules.version != before
+            for record in records:
+                if record.sequence > max(seen, contained):
+                    self.rules = decode_rules(record.body, self.rules)
+
+    def _stored(self, column: str) -> Iterator[pa.ChunkedArray]:
+        """Yield the values of a column in the generation and in the log."""
+        folder = self._collection / GENERATIONS / self.generation
+        for shard in self._manifest.shards:
+            documents = map_table(folder / shard.folder / DOCUMENTS, shard.files[DOCUMENTS])
+            if column in documents.column_names:
+                yield documents[column]
+        position = position_after(self._collection, self._manifest.sequence)
+        while True:
+            records, position = read_log(self._collection, position)
+            if not records:
+                return
+            for record in records:
+                if record.sequence > self._manifest.sequence:
+                    yield from stored_column(record.body, column)
 
     def upsert(
         self,
@@ -102,15 +172,23 @@ class Writer:
             raise InputError("documents: found none, expected a table with a column 'id'")
 
         def check(rules: Rules) -> list[Change]:
+            grown: list[Change] = [*extension(vocabulary, rules)]
+            rules = rules.after(grown)
             rules.check_origin(vocabulary, encoder)
-            given = as_vectors(vectors, rules.vocabulary.component if rules.vocabulary else None)
+            tokens = TokenMap(rules)
+            given = as_vectors(vectors, tokens.component if tokens.exists else None)
+            grown += tokens.growth()
             if len(given) == 0:
                 raise InputError("found no vectors, expected at least one document")
             if problem := range_problem(given, self._manifest.layout):
                 warnings.warn(problem, RangeWarning, stacklevel=5)
-            return [check_upsert(given, documents, rules)]
+            return [*grown, *upsert_changes(given, documents, rules.after(tokens.growth()))]
 
         return self.append(check)
+
+    def add_columns(self, fields: Sequence[pa.Field]) -> int:
+        """Add columns, or widen their types, as the function `add_columns` does."""
+        return self.append(lambda rules: [*declared(fields, rules)])
 
     def delete(self, ids: Sequence[Any] | pa.Array) -> int:
         """Remove documents, as the function `delete` does."""
@@ -119,21 +197,35 @@ class Writer:
     def append(self, check: Callable[[Rules], Sequence[Change]]) -> int:
         """Append the changes that `check` returns as one atomic record, and return its sequence.
 
-        `check` is called again if another generation, perhaps with other rules, was published meanwhile; its refusal
+        `check` is called again if another writer has changed the rules or published a generation meanwhile; its refusal
         counts only under the current rules. Without changes nothing is written.
         """
         while True:
             try:
-                body = encode(check(self.rules), self.rules)
+                changes = check(self.rules)
+                body = encode(changes, self.rules)
             except InputError:
-                if self._is_current():
+                if self._is_current() and not self._follow(read_log):
                     raise
             else:
                 locked = appending(self._collection) if body else nullcontext()
                 with locked, file_errors("change", self._collection):
                     if self._is_current():
-                        return self._append(body) if body else self._position.sequence
-            self._open()
+                        if not body:
+                            return self._position.sequence
+                        if not self._is_outdated(changes):
+                            return self._append(body)
+            if not self._is_current():
+                self._open()
+
+    def _is_outdated(self, changes: Sequence[Change]) -> bool:
+        """Return whether changes have to be checked again, because of records that others have appended meanwhile.
+
+        Those may also hold values that do not fit a wider type. The caller holds `appending`.
+        """
+        before = self._position.sequence
+        evolved = self._follow(read_quiet_log)
+        return evolved or (before != self._position.sequence and any(isinstance(one, Columns) for one in changes))
 
     def _is_current(self) -> bool:
         """Return whether the generation is served, and is not a later one that got the number of a removed one."""
@@ -144,8 +236,9 @@ class Writer:
             return False
 
     def _append(self, body: bytes) -> int:
-        contained = self._manifest.sequence
+        contained, rules = self._manifest.sequence, decode_rules(body, self.rules)
         if not segment_path(self._collection, self._position.segment).exists():  # pruned, or no log yet
             self._position = position_after(self._collection, contained)
-        self._position = append(self._collection, body, self._position, contained)
+        self._position = append(self._collection, body, self._position, contained, record_format(body))
+        self.rules = rules
         return self._position.sequence

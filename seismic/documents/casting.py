@@ -16,26 +16,26 @@ def cast_column(column: pa.ChunkedArray, field: pa.Field, name: str) -> pa.Chunk
     """Cast a column to the type of `field`. Raises InputError, which starts with `name` and names row and field."""
     if column.type == field.type:
         return column
-    if not _castable(column.type, field.type):
+    if not castable(column.type, field.type):
         found = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
         raise InputError(f"{name}: field '{field.name}': found {found}, expected {field.type}")
-    cast = _cast(column, field.type)
+    cast = cast_exactly(column, field.type)
     if cast is None:
-        row = next(row for row in range(len(column)) if _cast(column.slice(row, 1), field.type) is None)
+        row = next(row for row in range(len(column)) if cast_exactly(column.slice(row, 1), field.type) is None)
         problem = f"found {excerpt(to_python(column[row]))}, expected {field.type}"
         raise InputError(f"{name}: row {row}, field '{field.name}': {problem}")
     return cast
 
 
-def _castable(found: pa.DataType, wanted: pa.DataType) -> bool:
+def castable(found: pa.DataType, wanted: pa.DataType) -> bool:
     """Return whether values of one type are values of the other. Nothing becomes text or loses fields of a struct."""
     if pa.types.is_dictionary(found):
-        return _castable(found.value_type, wanted)
-    if _is_list(found) and _is_list(wanted):
-        return _castable(found.value_type, wanted.value_type)
+        return castable(found.value_type, wanted)
+    if is_list(found) and is_list(wanted):
+        return castable(found.value_type, wanted.value_type)
     if pa.types.is_struct(found) and pa.types.is_struct(wanted):
         fields = {field.name: field.type for field in wanted}
-        return all(field.name in fields and _castable(field.type, fields[field.name]) for field in found)
+        return all(field.name in fields and castable(field.type, fields[field.name]) for field in found)
     if {_number_kind(found), _number_kind(wanted)} == {"decimal", "float"}:
         return False
     try:
@@ -45,7 +45,7 @@ def _castable(found: pa.DataType, wanted: pa.DataType) -> bool:
     return True
 
 
-def _cast(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray | None:
+def cast_exactly(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray | None:
     """Cast a column; None if that would alter a value."""
     try:
         cast = column.cast(kind)
@@ -59,7 +59,7 @@ def _leaves(before: pa.Array, after: pa.Array) -> Iterator[tuple[pa.Array, pa.Ar
     """Yield the values of both arrays, without lists and structs around them."""
     if pa.types.is_dictionary(before.type):
         before = before.dictionary_decode()
-    if _is_list(before.type) and _is_list(after.type):
+    if is_list(before.type) and is_list(after.type):
         yield from _leaves(pc.list_flatten(before), pc.list_flatten(after))
     elif pa.types.is_struct(before.type) and pa.types.is_struct(after.type):
         for field in before.type:
@@ -80,7 +80,8 @@ def _number_kind(kind: pa.DataType) -> str | None:
     return "decimal" if pa.types.is_decimal(kind) else "float" if pa.types.is_floating(kind) else None
 
 
-def _is_list(kind: pa.DataType) -> bool:
+def is_list(kind: pa.DataType) -> bool:
+    """Return whether values are lists."""
     return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
 
 

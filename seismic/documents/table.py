@@ -26,15 +26,20 @@ FEW_ROWS = 16
 
 
 class Documents:
-    """The documents of all shards, by document number. Reads only the requested rows."""
+    """The documents of all shards, by document number. Reads only the requested rows.
 
-    def __init__(self, tables: Sequence[pa.Table]) -> None:
+    `schema`: that of the collection, if it may have more columns or wider types than a shard.
+    """
+
+    def __init__(self, tables: Sequence[pa.Table], schema: pa.Schema | None = None) -> None:
         self._batches = [batch for table in tables for batch in table.to_batches() if batch.num_rows]
         rows = [batch.num_rows for batch in self._batches]
         self._ends: list[int] = np.cumsum(rows).tolist()
         self._ids = [_id_reader(batch.column("id")) for batch in self._batches]
-        self.columns = [name for name in tables[0].column_names if name != "id"] if tables else []
-        self._cells = [_Cells(batch) for batch in self._batches]
+        if schema is None:
+            schema = tables[0].schema if tables else pa.schema([])
+        self.columns = [name for name in schema.names if name != "id"]
+        self._cells = [_Cells(batch, schema) for batch in self._batches]
 
     @property
     def count(self) -> int:
@@ -118,14 +123,23 @@ class Documents:
 
 
 class _Cells(dict[str, Cell]):
-    """The cells of a batch by column, made at the first use."""
+    """The cells of a batch by column of the collection, made at the first use."""
 
-    def __init__(self, batch: pa.RecordBatch) -> None:
-        self._batch = batch
+    def __init__(self, batch: pa.RecordBatch, schema: pa.Schema) -> None:
+        self._batch, self._schema = batch, schema
 
     def __missing__(self, name: str) -> Cell:
-        cell = self[name] = cell_reader(self._batch.column(name))
+        cell = self[name] = self._cell(name, self._schema.field(name).type)
         return cell
+
+    def _cell(self, name: str, kind: pa.DataType) -> Cell:
+        at = self._batch.schema.get_field_index(name)
+        if at < 0:
+            return lambda _: None
+        column = self._batch.column(at)
+        if column.type == kind or pa.types.is_dictionary(column.type):
+            return cell_reader(column)
+        return lambda row: cell_reader(column.slice(row, 1).cast(kind))(0)
 
 
 def check_numbers(least: int, largest: int, count: int, least_allowed: int = 0) -> None:

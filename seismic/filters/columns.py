@@ -164,5 +164,5 @@ def to_mask(holds: pa.BooleanArray) -> npt.NDArray[np.bool_]:
 
 def chunks_of(shard: LiveShard, path: Path) -> list[pa.Array]:
     """Return the chunks of the column that a path begins with, in the order of document numbers; at least one."""
-    column = shard.shard.documents[path[0]]
+    column = shard.column(path[0])
     return column.chunks or [pa.array([], column.type)]

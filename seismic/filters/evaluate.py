@@ -53,6 +53,8 @@ def evaluate_leaf(leaf: Leaf, shard: LiveShard) -> Bits:
     """Return the bitmap of the documents that match a leaf, deleted ones included."""
     if isinstance(leaf, HasIds):
         return _with_ids(leaf, shard)
+    if not shard.has(leaf.column[0]):  # all null, which no leaf matches
+        return none_of(len(shard))
     masks = [_rows_matching(leaf, chunk) for chunk in chunks_of(shard, leaf.column)]
     mask = np.concatenate(masks) if masks else np.zeros(0, bool)
     return from_mask(mask[shard.shard.shared.numbers])

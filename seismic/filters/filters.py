@@ -29,8 +29,8 @@ CACHE_BYTES = 64 << 20
 ENTRY_BYTES, VALUE_BYTES = 1024, 64
 """Estimated memory of a cache entry without its bitmap, and of each value in its filter."""
 
-Sorted: TypeAlias = dict[Path, SortedColumn | None]
-
+Sorted: TypeAlias = dict[tuple[Path, pa.DataType], SortedColumn | None]
+"""By path and type, as the type may become wider."""
 
 _SERIALS = count()
 
@@ -116,13 +116,13 @@ class Filters:
     def _sorted_column(self, leaf: Between, shard: LiveShard) -> SortedColumn | None:
         """Return the column in sorted order; None for lists, which have no order, and decimals, which NumPy lacks."""
         columns = self._sorted.setdefault(shard.address, {})
-        if leaf.column not in columns:
+        if (key := (leaf.column, leaf.kind)) not in columns:
             parts = [follow(chunk, leaf.column[1:]) for chunk in chunks_of(shard, leaf.column)]
             listed = any(part.rows is not None or is_list(part.values.type) for part in parts)
             values, positions = [part.values for part in parts], shard.address.positions
             sortable = not listed and not pa.types.is_decimal(leaf.kind)
-            columns[leaf.column] = SortedColumn(values, leaf.kind, positions) if sortable else None
-        return columns[leaf.column]
+            columns[key] = SortedColumn(values, leaf.kind, positions) if sortable else None
+        return columns[key]
 
 
 def _bytes(predicate: Predicate, bits: Bits) -> int:

@@ -14,6 +14,7 @@ from seismic.builder.plan import ShardPlan, plan_shards
 from seismic.builder.spool import Spool
 from seismic.components import component_dtype
 from seismic.conversion.numbers import as_path
+from seismic.documents.widening import with_schema
 from seismic.errors import ParameterError
 from seismic.store.collection import GENERATIONS
 from seismic.store.garbage import STAGING
@@ -86,7 +87,7 @@ def _plan(vectors: SparseVectors, manifest: Manifest, workers: int, memory: int 
 
 def _vectors(view: View, folder: Path) -> SparseVectors:
     """Return all live vectors, spooled to disk."""
-    dimension = view.manifest.dimension
+    dimension = view.dimension
     components, values = Spool(component_dtype(dimension), folder), Spool(np.float32, folder)
     lengths = [np.zeros(1, np.int64)]
     for shard in view.shards:
@@ -104,10 +105,11 @@ def _documents(view: View, path: Path) -> pa.Table:
     with pa.ipc.new_file(str(path), schema) as writer:
         for shard in view.shards:
             for batch in shard.document_batches():
-                writer.write_table(pa.table(batch).cast(schema))
+                writer.write_table(with_schema(pa.table(batch), schema))
     table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
-    for at, field in enumerate(view.base[0].shard.documents.schema):
+    for field in view.base[0].shard.documents.schema:
         if pa.types.is_dictionary(field.type):
+            at = table.schema.get_field_index(field.name)
             table = table.set_column(at, field.name, table[field.name].dictionary_encode())
     return table.unify_dictionaries()
 

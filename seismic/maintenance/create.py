@@ -1,13 +1,14 @@
 """Create an empty collection."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import pyarrow as pa
 
 from seismic.builder.build import write_manifest, write_shards
 from seismic.builder.plan import plan_shards
+from seismic.changes.evolution import ColumnTypes, parse_columns
 from seismic.conversion.numbers import as_count, as_path
 from seismic.conversion.plain import excerpt
 from seismic.documents.types import parse_type
@@ -19,9 +20,6 @@ from seismic.store.collection import GENERATIONS
 from seismic.store.publish import staging
 from seismic.vectors import MAX_DIMENSION, SparseVectors
 from seismic.vocabulary import Vocabulary
-
-ColumnTypes: TypeAlias = Mapping[str, "pa.DataType | str"]
-"""Column -> Arrow type or its name, such as "int64", "list<string>" or "timestamp[us, tz=UTC]"."""
 
 
 def create(
@@ -81,25 +79,3 @@ def _id_type(kind: Any) -> pa.DataType:
     if not (pa.types.is_string(found) or pa.types.is_large_string(found) or pa.types.is_integer(found)):
         raise ParameterError(f"ids: found {found}, expected string or an integer type such as int64")
     return found
-
-
-def parse_columns(columns: ColumnTypes | pa.Schema) -> list[pa.Field]:
-    """Return nullable payload columns. Raises ParameterError, which names the column."""
-    if isinstance(columns, pa.Schema):
-        pairs = [(field.name, field.type) for field in columns]
-    elif isinstance(columns, Mapping):
-        pairs = list(columns.items())
-    else:
-        raise ParameterError(f"columns is {excerpt(columns)}, expected a mapping from column to type")
-    names: set[str] = set()
-    fields = []
-    for name, kind in pairs:
-        if not isinstance(name, str) or not name:
-            raise ParameterError(f"columns: found the name {excerpt(name)}, expected text")
-        if name == "id":
-            raise ParameterError("columns: found 'id', which is not part of the payload; `ids` sets its type")
-        if name in names:
-            raise ParameterError(f"columns: found '{name}' twice, expected each column once")
-        names.add(name)
-        fields.append(pa.field(name, parse_type(kind, f"columns: column '{name}'")))
-    return fields

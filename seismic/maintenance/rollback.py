@@ -39,16 +39,19 @@ def rollback(path: str | Path, generation: str | None = None) -> str:
 
 
 def _check_changes(collection: Path, name: str) -> None:
-    """Raise StorageError if a later change does not fit the generation's dimension or columns."""
+    """Raise StorageError if a later change does not fit the generation's dimension or columns.
+
+    Columns, tokens and components that later changes added are added to the generation, too.
+    """
     folder = collection / GENERATIONS / name
     manifest = read_manifest(folder)
     records, position = read_log(collection, position_after(collection, manifest.sequence))
+    rules = read_rules(folder, manifest)
     while records:
-        rules = read_rules(folder, manifest)
         for record in records:
             try:
                 if record.sequence > manifest.sequence:
-                    list(decode(record.body, rules))
+                    _, rules = decode(record.body, rules)
             except InputError as error:
                 raise StorageError(
                     f"{collection}: change {record.sequence} does not fit generation {name}, so nothing was changed: "

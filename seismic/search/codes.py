@@ -42,7 +42,8 @@ class Unified(NamedTuple):
     of_shard: list[npt.NDArray[np.int64]]
 
 
-ByColumn: TypeAlias = dict[Path, Codes]
+ByColumn: TypeAlias = dict[tuple[Path, pa.DataType], Codes]
+"""By path and type of the column, as the type may become wider."""
 
 
 class Columns:
@@ -58,14 +59,14 @@ class Columns:
 
     def of(self, shard: LiveShard, path: Path) -> Codes:
         """Return the codes of a column, given the path that `check_key` returned."""
-        columns = self._cache.setdefault(shard.address, {})
-        if path not in columns:
-            columns[path] = _codes(chunks_of(shard, path), path)
-        return columns[path]
+        columns, key = self._cache.setdefault(shard.address, {}), (path, shard.type_of(path[0]))
+        if key not in columns:
+            columns[key] = _codes(chunks_of(shard, path), path)
+        return columns[key]
 
     def unified(self, view: View, path: Path) -> Unified:
         """Return the distinct values of a column over all shards. Raises StoppedError if the time is up."""
-        serials = tuple(shard.address.serial for shard in view.shards)
+        serials = (view.rules.version, *(shard.address.serial for shard in view.shards))
         cached = self._unified.get(path)
         if cached is None or cached[0] != serials:
             parts = []

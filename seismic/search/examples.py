@@ -32,7 +32,7 @@ def resolve_query(view: View, query: QueryLike) -> Query:
             return _by_example(view, [query["id"]], [], "id")
         if query.keys() & {"positive", "negative"} and query.keys() <= {"positive", "negative"}:
             return _by_example(view, query.get("positive", []), query.get("negative", []), "positive")
-    return parse_query(query, view.manifest.dimension, view.vocabulary, view.encode_query)
+    return parse_query(query, view.dimension, view.vocabulary, view.encode_query)
 
 
 def numbers_of(view: View, ids: Sequence[Any]) -> list[int]:
@@ -85,6 +85,6 @@ def _examples(view: View, given: Any, kind: str) -> tuple[SparseVectors, list[in
 def _parsed(view: View, example: Mapping[str, Any], where: str) -> Query:
     current().check()  # encoding a text takes long
     try:
-        return parse_query(example, view.manifest.dimension, view.vocabulary, view.encode_query)
+        return parse_query(example, view.dimension, view.vocabulary, view.encode_query)
     except QueryError as error:
         raise QueryError(f"{where}: {error}") from None

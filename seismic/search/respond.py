@@ -173,7 +173,7 @@ def _plain_queries(view: View, requests: Sequence[SearchRequest]) -> list[Query 
     """Parse the plain queries of many requests together; for a single one there is nothing to gain."""
     if len(requests) == 1:
         return [None]
-    return parse_plain([request.query for request in requests], view.manifest.dimension)
+    return parse_plain([request.query for request in requests], view.dimension)
 
 
 def _task(view: View, scope: Scope, request: SearchRequest, query: Query | None) -> Task:

@@ -16,7 +16,7 @@ def warm_up(view: View, executor: Executor) -> None:
 
     Reads no more of a shard than these searches touch.
     """
-    dimension = view.manifest.dimension
+    dimension = view.dimension
     query = Query(np.zeros(min(1, dimension), np.uint32), np.ones(min(1, dimension), np.float32))
     for method in METHODS:
         for trial in method.trials(view):

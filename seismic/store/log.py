@@ -24,7 +24,10 @@ from seismic.store.lock import LOCK, exclusive
 from seismic.store.watermark import check_watermark, prepare_watermark, raise_watermark, read_watermark
 
 LOG = "log"
-FORMAT = 1
+FORMATS = (1, 2)
+"""Formats of records that this release reads. Records with kinds of changes that not every release knows have the
+second, so that earlier releases refuse them."""
+
 MAGIC = b"SLOG"
 _HEADER = struct.Struct("<4sIQQQQ")
 _HASHED = _HEADER.size - 8
@@ -95,12 +98,12 @@ def read_log(collection: Path, position: LogPosition) -> tuple[list[Record], Log
     log of a newer release.
     """
     try:
-        return _read(collection, position)
+        return read_quiet_log(collection, position)
     except CorruptIndexError:
         if not os.access(collection / LOG, os.W_OK):
             raise
         with appending(collection):  # an append may just have been truncating a torn record
-            return _read(collection, position)
+            return read_quiet_log(collection, position)
 
 
 @contextmanager
@@ -115,12 +118,14 @@ def appending(collection: Path) -> Iterator[None]:
         yield
 
 
-def append(collection: Path, body: bytes, position: LogPosition, after: int = 0) -> LogPosition:
+def append(
+    collection: Path, body: bytes, position: LogPosition, after: int = 0, version: int = FORMATS[0]
+) -> LogPosition:
     """Append one record durably and return the new end of the log, whose sequence is the record's.
 
     The caller holds `appending`. `position`: any known position; the closer to the end, the faster. `after`: a sequence
-    that is taken, whether or not the log holds it. Raises StorageError if the record cannot be written; the log is
-    unchanged then. Raises CorruptIndexError if the log has lost acknowledged changes.
+    that is taken, whether or not the log holds it. `version`: format of the record. Raises StorageError if the record
+    cannot be written; the log is unchanged then. Raises CorruptIndexError if the log has lost acknowledged changes.
     """
     acknowledged = read_watermark(collection)
     position = read_to_end(collection, position)
@@ -129,7 +134,7 @@ def append(collection: Path, body: bytes, position: LogPosition, after: int = 0)
     if position.segment == 0 or position.offset >= SEGMENT_BYTES or sequence > position.sequence + 1:
         position = LogPosition(sequence, 0, sequence - 1)
     path = segment_path(collection, position.segment)
-    header = _HEADER.pack(MAGIC, FORMAT, sequence, len(body), xxhash.xxh3_64_intdigest(body), 0)[:_HASHED]
+    header = _HEADER.pack(MAGIC, version, sequence, len(body), xxhash.xxh3_64_intdigest(body), 0)[:_HASHED]
     data = header + _hash_bytes(header) + body
     try:
         prepare_watermark(collection)
@@ -187,13 +192,14 @@ def _write(path: Path, offset: int, data: bytes) -> None:
 
 def read_to_end(collection: Path, position: LogPosition) -> LogPosition:
     """Return the end of the log. Raises as `read_log` does."""
-    records, position = _read(collection, position)
+    records, position = read_quiet_log(collection, position)
     while records:
-        records, position = _read(collection, position)
+        records, position = read_quiet_log(collection, position)
     return position
 
 
-def _read(collection: Path, position: LogPosition) -> tuple[list[Record], LogPosition]:
+def read_quiet_log(collection: Path, position: LogPosition) -> tuple[list[Record], LogPosition]:
+    """Return what `read_log` does while nobody appends: for callers that hold `appending`."""
     records: list[Record] = []
     following = [segment for segment in segments(collection) if segment >= position.segment]
     if position.segment and following[:1] != [position.segment]:
@@ -253,8 +259,8 @@ def _record_at(data: bytes, offset: int, sequence: int) -> Record:
     if not _is_header(header):
         raise _BrokenError("found no record")
     _, version, found, length, body_hash, _ = _HEADER.unpack(header)
-    if version != FORMAT:
-        raise FormatError(f"found a log record of format {version}, this release reads {FORMAT}; upgrade it")
+    if version not in FORMATS:
+        raise FormatError(f"found a log record of format {version}, this release reads up to {FORMATS[-1]}; upgrade it")
     if found != sequence:
         raise _BrokenError(f"found change {found}, expected {sequence}", certain=True)
     body = data[offset + len(header) : offset + len(header) + length]

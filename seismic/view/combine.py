@@ -1,6 +1,6 @@
 """Combine changes into their net effect on a view."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -8,7 +8,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from seismic.builder.order import reordered
-from seismic.changes.records import Change, Delete, Rules, Upsert
+from seismic.changes.records import Change, Columns, Delete, Growth, Rules, Upsert
+from seismic.documents.widening import with_schema
 from seismic.vectors import SparseVectors
 
 Stored: TypeAlias = Callable[[pa.Array], tuple[npt.NDArray[np.bool_], pa.Table]]
@@ -26,12 +27,17 @@ class Combined(NamedTuple):
     documents: pa.Table
 
 
-def combine(changes: list[Change], rules: Rules, stored: Stored) -> Combined:
-    """Return the net effect of changes, in their order. `stored` gives the payload that changes of vectors keep."""
-    upserts = [change for change in changes if isinstance(change, Upsert)]
-    ids = pa.concat_arrays([_ids(change) for change in changes])
-    row, rows, payload_rows = 0, [], []  # rows of all upserts
-    for change in changes:
+def combine(changes: Sequence[Change], rules: Rules, stored: Stored) -> Combined:
+    """Return the net effect of changes, in their order, under the rules after them.
+
+    `stored` gives the payload that changes of vectors keep.
+    """
+    of_documents = [change for change in changes if not isinstance(change, Columns | Growth)]
+    upserts = [change for change in of_documents if isinstance(change, Upsert)]
+    none = np.zeros(0, np.int64)
+    ids = pa.concat_arrays([pa.array([], rules.schema.field("id").type), *map(_ids, of_documents)])
+    row, rows, payload_rows = 0, [none], [none]  # rows of all upserts
+    for change in of_documents:
         count = 0 if isinstance(change, Delete) else len(change.vectors)
         rows.append(np.arange(row, row + count) if count else np.full(len(_ids(change)), DELETED))
         keeps = isinstance(change, Upsert) and change.keeps_payload
@@ -68,12 +74,9 @@ def _with_payload(
 
 
 def _padded(upsert: Upsert, rules: Rules) -> pa.Table:
-    """Return the documents of an upsert with all columns; nulls where the upsert keeps the payload."""
-    if not upsert.keeps_payload:
-        return upsert.documents
-    nulls = [pa.nulls(len(upsert.documents), field.type) for field in list(rules.schema)[1:]]
-    return pa.Table.from_arrays([upsert.documents["id"], *nulls], schema=rules.schema)
+    """Return the documents of an upsert with all columns; nulls in those that it lacks."""
+    return with_schema(upsert.documents, rules.schema)
 
 
-def _ids(change: Change) -> pa.Array:
+def _ids(change: Upsert | Delete) -> pa.Array:
     return change.ids if isinstance(change, Delete) else change.documents["id"].combine_chunks()

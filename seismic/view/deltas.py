@@ -9,6 +9,7 @@ from seismic.builder.order import order_documents
 from seismic.builder.quantize import quantize_vectors
 from seismic.builder.shared import share_blocks
 from seismic.components import used_components
+from seismic.documents.widening import with_schema
 from seismic.layouts import LAYOUTS, Layout
 from seismic.params import BuildParams
 from seismic.store.manifest import ShardEntry
@@ -32,7 +33,7 @@ def with_documents(
 ) -> tuple[LiveShard, ...]:
     """Return delta shards with new documents added at the end. Merges the last old shards with them if it pays.
 
-    `layout` is the generation's.
+    `layout` is the generation's. Old documents get the columns and types of the new ones.
     """
     untouched = [delta for delta in deltas if delta.live]
     if len(vectors) == 0:
@@ -43,7 +44,8 @@ def with_documents(
         merged.insert(0, untouched.pop())
         size += merged[0].live
     old = [part for delta in merged for part in delta.live_vectors(vectors.dimension)]
-    rows = [*(pa.Table.from_batches(delta.document_batches()) for delta in merged), documents]
+    batches = [pa.table(batch) for delta in merged for batch in delta.document_batches()]
+    rows = [*(with_schema(batch, documents.schema) for batch in batches), documents]
     return (
         *untouched,
         LiveShard(build_delta(SparseVectors.concatenate([*old, vectors]), pa.concat_tables(rows), layout)),

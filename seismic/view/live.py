@@ -1,6 +1,7 @@
 """A shard, and which of its documents are live."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property
 from itertools import count
 
@@ -8,7 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from seismic.components import UsedComponents
 from seismic.documents.lookup import Lookup
+from seismic.documents.widening import column_in
 from seismic.errors import CorruptIndexError
 from seismic.kernels.constants import BLOCK
 from seismic.store.schema import SHARED
@@ -55,11 +58,12 @@ class Address:
 
 
 class LiveShard:
-    """A shard without its deleted documents; immutable.
+    """A shard without its deleted documents, in the columns of its collection; immutable.
 
     ``allowed`` uint8 [blocks]: bit i of a byte says whether document i of the block is live; empty: all are. ``live``
-    counts them. Document numbers are those of the shard, from 0. ``address`` is shared with derived shards; ``serial``
-    is unique in this process.
+    counts them. Document numbers are those of the shard, from 0. ``schema``: the collection's, if it has evolved since
+    the shard was built. ``address`` is shared with derived shards; ``serial`` is unique in this process to the live
+    documents.
     """
 
     def __init__(
@@ -68,8 +72,9 @@ class LiveShard:
         address: Address | None = None,
         allowed: npt.NDArray[np.uint8] = EVERY_DOCUMENT,
         live: int | None = None,
+        schema: pa.Schema | None = None,
     ) -> None:
-        self.shard, self.allowed = shard, allowed
+        self.shard, self.allowed, self.schema = shard, allowed, schema
         self.live = len(shard) if live is None else live
         self.address = address or Address(shard)
         self.serial = next(_SERIALS)
@@ -95,7 +100,34 @@ class LiveShard:
         allowed = self.allowed.copy() if len(self.allowed) else _all_allowed(len(self))
         positions = self.address.positions[numbers]
         np.bitwise_and.at(allowed, positions // BLOCK, ~(np.uint8(1) << (positions % BLOCK).astype(np.uint8)))
-        return LiveShard(self.shard, self.address, allowed, self.live - len(numbers))
+        return LiveShard(self.shard, self.address, allowed, self.live - len(numbers), self.schema)
+
+    def evolved(self, schema: pa.Schema, dimension: int) -> "LiveShard":
+        """Return the shard as a part of a collection with these columns and this dimension."""
+        shard = self.shard
+        if shard.used is None and shard.dimension < dimension:  # queries may have components that its files lack
+            shard = replace(shard, used=UsedComponents(np.arange(shard.dimension, dtype=np.uint32)))
+        later = LiveShard(shard, self.address, self.allowed, self.live, schema)
+        later.serial = self.serial
+        return later
+
+    def has(self, column: str) -> bool:
+        """Return whether the shard stores a column; otherwise all its values are null."""
+        return column in self.shard.documents.schema.names
+
+    def type_of(self, column: str) -> pa.DataType:
+        """Return the type of a column in the collection. Dictionaries stay as they are."""
+        stored = self.shard.documents.schema
+        if self.schema is None:
+            return stored.field(column).type
+        kind, at = self.schema.field(column).type, stored.get_field_index(column)
+        if at >= 0 and pa.types.is_dictionary(stored.field(at).type) and stored.field(at).type.value_type == kind:
+            return stored.field(at).type
+        return kind
+
+    def column(self, name: str) -> pa.ChunkedArray:
+        """Return a column in its `type_of`; nulls if the shard does not store it."""
+        return column_in(self.shard.documents, name, self.type_of(name))
 
     def numbers(self) -> npt.NDArray[np.int64]:
         """Return int64: the numbers of live documents, ascending."""
@@ -107,7 +139,7 @@ class LiveShard:
         return np.setdiff1d(np.arange(len(self)), self.numbers(), assume_unique=True)
 
     def document_batches(self) -> Iterator[pa.RecordBatch]:
-        """Yield the ids and payloads of live documents, one record batch at a time."""
+        """Yield the ids and payloads of live documents in the shard's own columns, one record batch at a time."""
         first = 0
         for batch in self.shard.documents.to_batches():
             live = self._are_live(np.arange(first, first + len(batch)))

@@ -15,6 +15,7 @@ import pyarrow as pa
 from seismic.builder.order import reordered
 from seismic.changes.records import Change, Rules, decode, rules_of
 from seismic.documents.table import Documents
+from seismic.documents.widening import with_schema
 from seismic.encoders import Encoded, Encoder, load_recorded
 from seismic.errors import CorruptIndexError, InputError, ParameterError
 from seismic.params import Verify
@@ -46,14 +47,15 @@ class View:
     """The state that searches see. Immutable: a change makes another view, which shares all unchanged shards.
 
     ``base`` has the shards of the generation, ``deltas`` those of later changes; document numbers count through both,
-    including deleted documents. ``log_end``: log position up to which changes are applied. ``lease`` keeps the
-    generation's files until its last view is gone. ``verify``: how the files of the next generation are checked.
+    including deleted documents. ``rules``: the rules for changes, as the log has evolved those of the generation.
+    ``log_end``: log position up to which changes are applied. ``lease`` keeps the generation's files until its last
+    view is gone. ``verify``: how the files of the next generation are checked.
     ``planner`` uses the profiles with the stamp ``tuned``, see `profiles_stamp`.
     """
 
     collection: Path
     manifest: Manifest
-    vocabulary: Vocabulary | None
+    rules: Rules
     base: tuple[LiveShard, ...]
     deltas: tuple[LiveShard, ...]
     log_end: LogPosition
@@ -75,7 +77,17 @@ class View:
     @cached_property
     def documents(self) -> Documents:
         """Return the ids and payloads."""
-        return Documents([shard.shard.documents for shard in self.shards])
+        return Documents([shard.shard.documents for shard in self.shards], self.rules.schema)
+
+    @cached_property
+    def dimension(self) -> int:
+        """Return the size of the vocabulary; components are below it."""
+        return self.rules.dimension
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary | None:
+        """Return the tokens of the components, or None."""
+        return self.rules.vocabulary
 
     @cached_property
     def live(self) -> int:
@@ -86,11 +98,6 @@ class View:
     def changed(self) -> int:
         """Return the number of documents that compaction would move or remove: in deltas, or deleted in the base."""
         return sum(map(len, self.deltas)) + sum(len(shard) - shard.live for shard in self.base)
-
-    @cached_property
-    def rules(self) -> Rules:
-        """Return the rules for changes."""
-        return rules_of(self.manifest, self.base[0].shard.documents.schema, self.vocabulary)
 
     @cached_property
     def everything(self) -> Scope:
@@ -110,7 +117,7 @@ class View:
     @cached_property
     def document_frequency(self) -> npt.NDArray[np.int64]:
         """Return int64 [dimension]: the number of live documents that have each component."""
-        dimension = self.manifest.dimension
+        dimension = self.dimension
         if dimension > MOST_COUNTED:
             raise ParameterError(
                 f"found a dimension of {dimension:,}, expected at most {MOST_COUNTED:,} for an array of all components"
@@ -158,10 +165,10 @@ class View:
         of_shard = np.searchsorted(self.firsts, wanted, side="right") - 1
         order = np.argsort(of_shard, kind="stable")
         parts = [
-            self.shards[shard].vectors(wanted[of_shard == shard] - self.firsts[shard], self.manifest.dimension)
+            self.shards[shard].vectors(wanted[of_shard == shard] - self.firsts[shard], self.dimension)
             for shard in np.unique(of_shard).tolist()
         ]
-        together = SparseVectors.concatenate([SparseVectors.from_dicts([], self.manifest.dimension), *parts])
+        together = SparseVectors.concatenate([SparseVectors.from_dicts([], self.dimension), *parts])
         return reordered(together, np.argsort(order).astype(np.uint32))
 
     def refreshed(self) -> "View":
@@ -203,17 +210,29 @@ class View:
 
     def _with(self, records: list[Record]) -> "View":
         changes: list[Change] = []
+        rules = self.rules
         for record in records:
             if record.sequence > self.manifest.sequence:
                 try:
-                    changes += decode(record.body, self.rules)
+                    decoded, rules = decode(record.body, rules)
                 except InputError as error:
                     where = segment_path(self.collection, self.log_end.segment).parent
                     raise CorruptIndexError(
                         f"{where}: change {record.sequence} does not fit generation {self.manifest.generation}: {error}"
                     ) from None
-        if not changes:
+                changes += decoded
+        return self._evolved(rules)._after(changes) if changes else self
+
+    def _evolved(self, rules: Rules) -> "View":
+        if rules.version == self.rules.version:
             return self
+        base, deltas = (
+            tuple(shard.evolved(rules.schema, rules.dimension) for shard in shards)
+            for shards in (self.base, self.deltas)
+        )
+        return replace(self, rules=rules, base=base, deltas=deltas)
+
+    def _after(self, changes: list[Change]) -> "View":
         touched, vectors, documents = combine(changes, self.rules, self._stored)
         base, deltas = (
             tuple(shard.without(found[found >= 0]) for shard in shards for found in (shard.find(touched),))
@@ -227,7 +246,8 @@ class View:
         rows = [schema.empty_table()]
         for number in numbers[numbers >= 0].tolist():
             shard = bisect_right(self.firsts, number) - 1
-            rows.append(self.shards[shard].shard.documents.slice(number - self.firsts[shard], 1).cast(schema))
+            row = self.shards[shard].shard.documents.slice(number - self.firsts[shard], 1)
+            rows.append(with_schema(row, schema))
         return numbers >= 0, pa.concat_tables(rows)
 
 
@@ -245,9 +265,8 @@ def open_view(collection: Path, verify: Verify = "none", *, tuned: bool = True) 
             stamp = profiles_stamp(collection, opened.manifest.generation)
             profiles = usable_profiles(collection, opened.manifest.generation) if tuned else ()
             planner = Planner(opened.manifest.layout, profiles, tuple(opened.manifest.kept))
-            view = View(
-                collection, opened.manifest, opened.vocabulary, base, (), end, opened.lease, verify, planner, stamp
-            )
+            rules = rules_of(opened.manifest, opened.shards[0].documents.schema, opened.vocabulary)
+            view = View(collection, opened.manifest, rules, base, (), end, opened.lease, verify, planner, stamp)
             return view.advanced()
         except CorruptIndexError:
             if current_generation(collection) == name:

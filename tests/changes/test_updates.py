@@ -105,10 +105,10 @@ def test_the_last_change_of_an_id_counts(books: Path) -> None:
         ({}, {}, "found no vectors, expected at least one document"),
     ],
 )
-def test_a_wrong_document_changes_nothing(books: Path, rows: dict[str, Row], columns: Any, message: str) -> None:
+def test_a_wrong_document_changes_nothing(strict_books: Path, rows: dict[str, Row], columns: Any, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        put(books, rows, **columns)
-    assert not (books / "log").exists()
+        put(strict_books, rows, **columns)
+    assert not (strict_books / "log").exists()
 
 
 def test_wrong_ids_change_nothing(books: Path) -> None:
@@ -212,7 +212,7 @@ def test_a_build_makes_earlier_changes_void(books: Path) -> None:
     put(books, {"d": {3: 5.0}})
     vectors = SparseVectors.from_dicts([{0: 1.0}, {1: 2.0}])
     index, writer = seismic.open(books), Writer(books)
-    seismic.build(vectors, books, documents=pa.table({"id": ["a", "b"]}), replace=True)
+    seismic.build(vectors, books, documents=pa.table({"id": ["a", "b"]}), replace=True, strict=True)
     assert index.refresh()
     assert hits(index) == hits(seismic.open(books)) == [("b", 2), ("a", 1)]
     assert (index.generation, index.sequence) == ("000002", 1)

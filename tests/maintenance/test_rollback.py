@@ -12,7 +12,7 @@ from seismic.changes.updates import Writer
 
 def publish(path: Path, dimension: int, **columns: list[str]) -> None:
     documents = pa.table({"id": ["a"], **columns})
-    seismic.build(SparseVectors.from_dicts([{0: 1.0}], dimension), path, documents=documents, replace=True)
+    seismic.build(SparseVectors.from_dicts([{0: 1.0}], dimension), path, documents=documents, replace=True, strict=True)
 
 
 def put(path: Path, component: int, **columns: list[str]) -> None:

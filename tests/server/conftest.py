@@ -136,10 +136,20 @@ def anyio_backend() -> str:
 @pytest.fixture
 def tiny(tmp_path: Path) -> Path:
     """A folder with one collection, `tiny`, of three documents without a vocabulary."""
+    return build_tiny(tmp_path)
+
+
+@pytest.fixture
+def strict_tiny(tmp_path: Path) -> Path:
+    """The same with a strict collection."""
+    return build_tiny(tmp_path, strict=True)
+
+
+def build_tiny(folder: Path, *, strict: bool = False) -> Path:
     vectors = SparseVectors.from_dicts([{0: 1.0, 1: 2.0}, {1: 1.0}, {2: 1.0}], dimension=4)
     documents = pa.table({"id": ["a", "b", "c"], "title": ["A", "B", "C"], "year": [2001, 2002, 2003]})
-    seismic.build(vectors, tmp_path / "tiny", documents=documents)
-    return tmp_path
+    seismic.build(vectors, folder / "tiny", documents=documents, strict=strict)
+    return folder
 
 
 @pytest.fixture

@@ -82,8 +82,8 @@ async def test_a_change_is_visible_once_answered(running, tiny):
         ({"id": "d", "indices": [1], "values": [-1.0]}, "#/documents/1/values/0"),
     ],
 )
-async def test_a_wrong_document_changes_nothing(running, tiny, document, message):
-    async with running(tiny) as client:
+async def test_a_wrong_document_changes_nothing(running, strict_tiny, document, message):
+    async with running(strict_tiny) as client:
         response = await put(client, {"id": "e", "indices": [1], "values": [1.0]}, document)
         assert message in problem(response, 422).detail
         assert (
@@ -91,7 +91,7 @@ async def test_a_wrong_document_changes_nothing(running, tiny, document, message
             in problem(await client.post(f"{URL}/documents/delete", json={"ids": [1]}), 422).detail
         )
         assert len(await found(client)) == 2
-    assert not (tiny / "tiny" / "log").exists()
+    assert not (strict_tiny / "tiny" / "log").exists()
 
 
 async def test_waiting_requests_are_written_together(running, tiny, monkeypatch):
@@ -99,7 +99,7 @@ async def test_waiting_requests_are_written_together(running, tiny, monkeypatch)
     monkeypatch.setattr(seismic.changes.updates, "append", lambda *rest: appends.append(1) or append(*rest))
     async with running(tiny) as client:
         documents = [{"id": f"e{number}", "indices": [1], "values": [1.0 + number]} for number in range(20)]
-        wrong = {"id": "wrong", "indices": [9], "values": [1.0]}
+        wrong = {"id": "wrong", "indices": [1], "values": [1.0], "payload": {"year": "x"}}
         answers = await asyncio.gather(*(put(client, one) for one in [*documents, wrong]))
         assert [answer.status_code for answer in answers] == [200] * 20 + [422]
         assert len(appends) < 20
@@ -168,7 +168,8 @@ async def test_tokens_and_all_types_of_payload(running, tmp_path: Path):
         "place": [{"lat": 1.5}, None],
     }
     vectors = SparseVectors.from_dicts([{0: 1.0}, {1: 1.0}])
-    seismic.build(vectors, tmp_path / "tiny", documents=pa.table(columns), vocabulary=Vocabulary(["x", "y"]))
+    words = Vocabulary(["x", "y"])
+    seismic.build(vectors, tmp_path / "tiny", documents=pa.table(columns), vocabulary=words, strict=True)
     async with running(tmp_path) as client:
         first = (await client.get(f"{URL}/documents/1")).json()["payload"]
         answer = await put(client, {"id": 3, "tokens": {"y": 2.0, "x": 3.0}, "payload": first})

@@ -164,11 +164,12 @@ def test_damage_to_whole_segments(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert first.exists()
 
 
-def test_a_record_of_a_newer_format_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log, "FORMAT", 2)
-    written(tmp_path)
-    monkeypatch.undo()
-    with pytest.raises(FormatError, match="format 2, this release reads 1"):
+def test_a_record_of_a_newer_format_is_refused(tmp_path: Path) -> None:
+    with appending(tmp_path):
+        place = log.append(tmp_path, b"two", LogPosition(0, 0, 0), version=2)
+        assert bodies(tmp_path) == [b"two"]
+        log.append(tmp_path, b"three", place, version=3)
+    with pytest.raises(FormatError, match="format 3, this release reads up to 2"):
         bodies(tmp_path)
 
 

@@ -6,7 +6,9 @@ from typing import Annotated
 
 import typer
 
-from seismic.changes.records import Rules, check_upsert
+from seismic import Vocabulary
+from seismic.changes.evolution import TokenMap, extension
+from seismic.changes.records import Rules, Upsert, upsert_changes
 from seismic.changes.updates import Writer
 from seismic.encoders import load_recorded
 from seismic.filters.columns import is_time
@@ -39,9 +41,15 @@ def upsert(
     Inputs have the formats of `seismic build`; ids and columns must have the
     types of the collection. Missing columns are null; documents without any
     column keep their stored payload. Documents without a vector are encoded
-    with the encoder of the collection, if it has one. All documents are checked
-    before the first one is stored. A running service returns them within a
-    second.
+    with the encoder of the collection, if it has one.
+
+    New columns are added, and integer columns become floats if a document
+    needs it. New tokens and larger components are added, unless the collection
+    has an encoder. In a collection built or created with --strict all of these
+    are errors.
+
+    All documents are checked before the first one is stored. A running service
+    returns them within a second.
 
     Examples:
 
@@ -53,9 +61,10 @@ def upsert(
         texts = _texts(rules, workers, report)
         known = rules.vocabulary.tokens.to_pylist() if rules.vocabulary else []
         named = read_ids(ids, rules.schema.field("id").type) if ids else None
+        tokens = Tokens(known, growing=TokenMap(rules).grows)
         reading = Reading(
-            Tokens(known, growing=False),
-            rules.dimension,
+            tokens,
+            None if rules.grows else rules.dimension,
             repair,
             scratch=scratch,
             texts=texts,
@@ -66,11 +75,14 @@ def upsert(
         read = with_times(read_collection(inputs, reading, partial(report, "read")), kinds, complete=False)
         with collect(read, beside=collection) as found:
             rows = len(found.vectors)
-            checked = check_upsert(found.vectors, found.documents, rules)
+            vocabulary = Vocabulary(tokens) if tokens else None
+            rules = rules.after(extension(vocabulary, rules))
+            checked = upsert_changes(found.vectors, found.documents, rules)[-1]
+            assert isinstance(checked, Upsert)
             for first in range(0, rows, ROWS):
                 last = min(first + ROWS, rows)
                 part = checked.vectors.slice(first, last), checked.documents.slice(first, last - first)
-                sequence = writer.upsert(*part, rules.vocabulary, rules.encoder)
+                sequence = writer.upsert(*part, vocabulary, rules.encoder)
                 report("upsert", last, rows)
     if texts and texts.documents:
         typer.echo(texts)

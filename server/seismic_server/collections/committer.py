@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
 from seismic import SeismicError
-from seismic.changes.records import Change, Rules
+from seismic.changes.records import Change, Rules, following
 from seismic.changes.updates import Writer
 from seismic.errors import OverloadedError
 from seismic_server.collections.refresher import Refresher
@@ -69,7 +69,9 @@ class Committer:
             changes: list[Change] = []
             for number, check in enumerate(checks):
                 try:
-                    changes += check(rules)
+                    made = check(rules)
+                    rules = following(rules, made)
+                    changes += made
                 except SeismicError as error:
                     wrong[number] = error
             return changes

@@ -6,30 +6,45 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from seismic import InputError, SparseVectors, VectorError, Vocabulary
-from seismic.changes.records import Rules, Upsert, check_upsert, split_by_payload
+from seismic import InputError, SparseVectors, VectorError
+from seismic.changes.evolution import TokenMap
+from seismic.changes.records import Change, Rules, Upsert, split_by_payload, upsert_changes
 from seismic_server.conversion.payloads import to_column
+from seismic_server.conversion.types import to_evolving_column
 from seismic_server.schemas.bodies import DocumentIn
 
 
-def to_upserts(documents: Sequence[DocumentIn], rules: Rules) -> tuple[list[Upsert], SparseVectors]:
-    """Return the upserts of a request, and all its vectors; `rules` map the tokens to components. Raises InputError.
+def to_upserts(documents: Sequence[DocumentIn], rules: Rules) -> tuple[list[Change], SparseVectors]:
+    """Return the changes of a request, and all its vectors; `rules` map the tokens to components. Raises InputError.
 
-    Documents without a payload keep the one they have.
+    Documents without a payload keep the one they have. New tokens, components and columns precede the documents.
     """
     ids = to_column("id", [document.id for document in documents], rules.schema.field("id").type)
     payloads = [_payload(row, document, rules) for row, document in enumerate(documents)]
+    tokens = TokenMap(rules)
+    vectors, grown = _vectors(documents, tokens), tokens.growth()
+    changes = upsert_changes(vectors, pa.table({"id": ids, **_columns(payloads, rules)}), rules.after(grown))
+    *needed, upsert = changes
+    assert isinstance(upsert, Upsert)
+    parts = split_by_payload(upsert, np.array([payload is not None for payload in payloads]))
+    return [*grown, *needed, *parts], upsert.vectors
+
+
+def _columns(payloads: Sequence[dict[str, Any] | None], rules: Rules) -> dict[str, pa.Array]:
+    """Return the columns of the collection, with the values of the payloads, and those that only the payloads have."""
+    columns = {}
+    for field in list(rules.schema)[1:]:
+        values = [(payload or {}).get(field.name) for payload in payloads]
+        columns[field.name] = to_evolving_column(field.name, values, field.type, strict=rules.strict)
     for row, payload in enumerate(payloads):
         for name in payload or ():
-            if name not in rules.schema.names or name == "id":
+            if name == "id" or (rules.strict and name not in columns):
                 known = ", ".join(column for column in rules.schema.names if column != "id")
                 raise InputError(f"row {row}, field '{name}': unknown payload column, expected one of {known}")
-    columns = {
-        field.name: to_column(field.name, [(payload or {}).get(field.name) for payload in payloads], field.type)
-        for field in list(rules.schema)[1:]
-    }
-    upsert = check_upsert(_vectors(documents, rules.vocabulary), pa.table({"id": ids, **columns}), rules)
-    return split_by_payload(upsert, np.array([payload is not None for payload in payloads])), upsert.vectors
+            if name not in columns:
+                values = [(payload or {}).get(name) for payload in payloads]
+                columns[name] = to_evolving_column(name, values, pa.null(), strict=False)
+    return columns
 
 
 def _payload(row: int, document: DocumentIn, rules: Rules) -> dict[str, Any] | None:
@@ -41,11 +56,11 @@ def _payload(row: int, document: DocumentIn, rules: Rules) -> dict[str, Any] | N
     return {**document.payload, "text": document.text}
 
 
-def _vectors(documents: Sequence[DocumentIn], vocabulary: Vocabulary | None) -> SparseVectors:
+def _vectors(documents: Sequence[DocumentIn], known: TokenMap) -> SparseVectors:
     indptr, components, values = [0], [], []
     for row, document in enumerate(documents):
         if document.tokens is not None:
-            numbers, weights = _components(row, document.tokens, vocabulary), list(document.tokens.values())
+            numbers, weights = _components(row, document.tokens, known), list(document.tokens.values())
         else:
             numbers, weights = document.indices or [], document.values or []
         order = np.argsort(numbers, kind="stable")
@@ -55,12 +70,12 @@ def _vectors(documents: Sequence[DocumentIn], vocabulary: Vocabulary | None) -> 
     return SparseVectors.from_arrays(indptr, np.concatenate(components), np.concatenate(values))
 
 
-def _components(row: int, tokens: dict[str, float], vocabulary: Vocabulary | None) -> list[int]:
-    if vocabulary is None:
+def _components(row: int, tokens: dict[str, float], known: TokenMap) -> list[int]:
+    if not known.exists:
         raise VectorError("this collection has no vocabulary; send indices and values", row=row, field="tokens")
     components = []
     for token in tokens:
-        component = vocabulary.component(token)
+        component = known.component(token)
         if component is None:
             raise VectorError(f"found {token!r}, expected tokens of the vocabulary", row=row, field="tokens")
         components.append(component)

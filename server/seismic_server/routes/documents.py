@@ -39,7 +39,7 @@ async def upsert_documents(name: Name, body: UpsertRequest, service: ServiceDep)
         upserts, vectors = to_upserts(encoded.documents, rules)
         problem = range_problem(vectors, index.manifest.layout)
         warnings[:] = [*encoded.warnings, *([problem] if problem else [])]
-        return [*upserts]
+        return upserts
 
     return await _commit(service, name, check, len(body.documents), started, warnings)
 

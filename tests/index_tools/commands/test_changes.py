@@ -50,12 +50,13 @@ def test_documents_come_and_go(run: Run, planets_index: Path) -> None:
         ({"id": 7, "vector": {"sun": 1.0}}, "7"),
     ],
 )
-def test_wrong_documents_change_nothing(run: Run, planets_index: Path, line: dict, message: str) -> None:
-    good = {"id": "e", "vector": {"sun": 1.0}}
-    result = run("upsert", planets_index, write_lines(planets_index.with_name("bad.jsonl"), good, line))
+def test_wrong_documents_change_nothing(run: Run, planets: Path, line: dict, message: str) -> None:
+    good, strict = {"id": "e", "vector": {"sun": 1.0}}, planets.with_name("strict")
+    assert run("build", planets, strict, "--strict").exit_code == 0
+    result = run("upsert", strict, write_lines(planets.with_name("bad.jsonl"), good, line))
     assert result.exit_code == 2
     assert message in result.output
-    assert not (planets_index / "log").exists()
+    assert not (strict / "log").exists()
 
 
 def test_wrong_ids(run: Run, planets_index: Path, tmp_path: Path) -> None:
