@@ -132,6 +132,8 @@ def _encoded(chunks: list[pa.Array]) -> tuple[pa.Array, npt.NDArray[np.int32]]:
     """Return the distinct values of at least one chunk, and the code of every value."""
     plain = [chunk.dictionary_decode() if pa.types.is_dictionary(chunk.type) else chunk for chunk in chunks]
     encoded = pa.chunked_array(plain).dictionary_encode().unify_dictionaries()
+    if encoded.num_chunks == 0:  # Arrow drops the chunks of a column without rows
+        return pa.array([], plain[0].type), np.zeros(0, np.int32)
     codes = [pc.fill_null(chunk.indices, -1).to_numpy() for chunk in encoded.chunks]
     return encoded.chunk(0).dictionary, np.concatenate(codes).astype(np.int32)
 
