@@ -163,7 +163,7 @@ class Index(ReadsDocuments):
         filter: FilterLike | None = None,
     ) -> Answer:
         """Search, and return the plan, its profile, counters, unknown components and warnings with the hits."""
-        k = as_count("k", k)
+        k = as_count("k", k, 0)
         return self.ask(SearchRequest(query=query, limit=k, params=_with_recall(params, recall), filter=filter))
 
     def ask(self, request: SearchRequest) -> Answer:
@@ -200,10 +200,10 @@ class Index(ReadsDocuments):
         `queries`: SparseVectors, a scipy matrix, a torch tensor, a table with `indices` and `values`, or a list of
         queries as `search` takes them. Texts are cut where they are too long. The GIL is released.
         """
-        k, threads = as_count("k", k), as_count("threads", threads)
+        k, threads = as_count("k", k, 0), as_count("threads", threads)
         view = self.view
         params = _with_recall(params, recall)
-        choice, scope = view.planner.choose(k, params), self._responder.filters.scope(view, filter)
+        choice, scope = view.planner.choose(max(1, k), params), self._responder.filters.scope(view, filter)
         if filter is not None:
             choice = choice.under_filter()
         width = min(k, scope.count)

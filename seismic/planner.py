@@ -57,6 +57,11 @@ class Choice(NamedTuple):
         """Whether knobs make the plan `exact` approximate."""
         return self.plan == "exact" and (self.heap_factor, self.bound_share) != (1.0, 1.0)
 
+    @property
+    def exact(self) -> bool:
+        """Whether answers are the true top k of the stored values."""
+        return self.plan == "exact" and self.heap_factor <= 1 and self.bound_share == 1
+
     def under_filter(self) -> "Choice":
         """Return the choice for a search of few documents: exact, unless the request sets knobs of `exact`.
 

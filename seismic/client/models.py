@@ -60,6 +60,7 @@ class SearchAnswer(_Model):
     hits: list[Hit]
     took_ms: float
     plan: str
+    exact: bool | None = None
     generation: str
     sequence: int
     warnings: list[str]

@@ -15,8 +15,8 @@ from seismic.filters.columns import Column, decimal_of, is_text, is_time
 from seismic.filters.instants import seconds_of_day, seconds_of_duration, seconds_since_epoch
 from seismic.filters.range_ends import Exact, nearest
 
-MOST_DIGITS = 100
-"""Characters of the longest text of a decimal."""
+MOST_DIGITS, MOST_EXPONENT = 100, 400
+"""Characters of the longest text of a decimal, and digits on either side of its point; floats have up to 324."""
 
 Stored: TypeAlias = str | int | float | bool | Decimal
 """A value as predicates hold it: dates, times and durations are integers."""
@@ -72,7 +72,7 @@ def _decimal(value: Any, column: Column, path: str) -> Exact:
         text = repr(value) if isinstance(value, float) else value
         try:
             number = Decimal(text) if isinstance(text, int) or len(text) <= MOST_DIGITS else None
-            if number is not None and number.is_finite() and abs(number.adjusted()) <= MOST_DIGITS:
+            if number is not None and number.is_finite() and abs(number.adjusted()) <= MOST_EXPONENT:
                 return Fraction(number) * column.per_unit
         except InvalidOperation:
             pass

@@ -10,7 +10,7 @@ from seismic.kernels.score import load_query, unload_query
 from seismic.kernels.shared import Shared, rounding_of
 from seismic.kernels.simd import stopped
 from seismic.kernels.topk import Queries, TopK, top_k_of
-from seismic.kernels.upper_bounds import unit_of
+from seismic.kernels.upper_bounds import LARGEST_BOUND, unit_of
 from seismic.kernels.visit import TERM_ROUNDING, Reach, Workspace, kth_score, rescore, visit
 
 CHUNK = 64
@@ -38,7 +38,7 @@ def search_scan(
     unit, scratch = unit_of(maxima.scales, components, values), workspace.scratch
     count = _allowed_blocks(allowed, scratch.order)
     for rank in range(count):
-        scratch.upper_bounds[scratch.order[rank]] = 65535  # the most that a document can score
+        scratch.upper_bounds[scratch.order[rank]] = LARGEST_BOUND  # the most that a document can score
     reach = Reach(unit, code_error, terms, 1.0, min_score)
     size, n_candidates = visit(shared, count, reach, allowed, workspace, k, 0, 0, top.counters)
     size = rescore(shared, n_candidates, code_error, kth_score(workspace, k, size, min_score), workspace, top)

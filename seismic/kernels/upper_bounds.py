@@ -25,6 +25,9 @@ WINDOW_GROUPS = BLOCK_WINDOW // GROUP
 BISECTIONS = 20
 """Bisections that find the least weight of the heaviest components."""
 
+LARGEST_BOUND = 65535
+"""Largest upper bound, that of a block whose maxima are those of the shard."""
+
 TERMS = 128
 """Largest number of components for which every match of a query shows in the upper bound: weights are at least 256."""
 

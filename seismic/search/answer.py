@@ -47,6 +47,8 @@ class Answer(NamedTuple):
     `unknown`: components or tokens of the query that the index lacks. `profile`: the one that a requested recall
     selected. `matched`: number of documents that match the filter, None without one. `warnings`: anything the caller
     might not expect. `groups` (in place of hits), `facets` by column and `explanation` are None unless requested.
+    `exact`: whether the hits are the true top k of the stored values, and the layout stores all values; see
+    docs/explain.md.
     """
 
     hits: list[Hit]
@@ -59,6 +61,7 @@ class Answer(NamedTuple):
     groups: list[Group] | None = None
     facets: dict[str, list[Facet]] | None = None
     explanation: Explanation | None = None
+    exact: bool = False
 
 
 def cut_text(pieces: int) -> tuple[str, ...]:

@@ -13,8 +13,8 @@ from seismic.params import described
 from seismic.planner import Choice
 from seismic.query import Query
 from seismic.search.execute import SearchStats
-from seismic.search.methods import Method, MethodName, method_of
-from seismic.search.task import Result, Task
+from seismic.search.methods import Method, MethodName, Reachable, method_of
+from seismic.search.task import BLOCKS_VISITED, Result, Task
 from seismic.stop import current
 from seismic.store.shard import Shard
 from seismic.view.view import View
@@ -71,6 +71,23 @@ class ShardWork:
 
 @described
 @dataclass(frozen=True, slots=True)
+class Certificate:
+    """Evidence that a search missed nothing: no document outside the visited blocks scores more than `bound`, so if
+    `kth` >= `bound`, none of them belongs into the top k."""
+
+    kth: float
+    """Score of the last hit needed. With fewer hits: the score threshold, or 0 without one."""
+    bound: float
+    """Largest upper bound of a block that the search may have skipped, over all shards; 0 if no skipped block shares a
+    component with the query."""
+    blocks_visited: int
+    """Blocks whose documents were scored."""
+    blocks_skipped: int
+    """The other blocks of the collection: excluded by their upper bound or by the filter."""
+
+
+@described
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """How an answer was found."""
 
@@ -85,10 +102,13 @@ class Explanation:
     threshold: float | None
     """Score of the last hit needed: the upper bound of a block must reach it. None if there are fewer hits."""
     reachable: int | None
-    """Blocks whose upper bound reaches the threshold, over the shards searched by bounds; None without such shards or a
-    threshold."""
+    """Blocks whose upper bound reaches the threshold, over the shards searched by bounds or scans; None without such
+    shards or a threshold."""
     best_skipped: float | None
     """Largest upper bound below the threshold, over the same shards; None as above."""
+    certificate: Certificate | None
+    """Evidence that the answer is exact. None if the bounds of the skipped blocks are unknown: with the plan `lists`, a
+    bound share below 1, or groups, which take several searches."""
     selectivity: float
     """Share of all documents that the filter matches."""
     shards: tuple[ShardWork, ...]
@@ -125,16 +145,17 @@ def explain(view: View, task: Task, result: Result, stats: SearchStats) -> Expla
         method_of(shard.shard, part, min(depth, scope.count), choice)
         for shard, part in zip(view.shards, scope.parts, strict=True)
     ]
-    reachable, best_skipped = _reach(view, task, result, methods)
+    reaches = _reaches(view, task, result, methods)
     terms = _terms(view, task.query, choice)
     return Explanation(
-        why=view.planner.reason(depth, task.request.params, choice, narrow=task.request.narrow),
+        why=view.planner.reason(max(1, depth), task.request.params, choice, narrow=task.request.narrow),
         stats=stats,
         terms=terms,
         lists_cut=max(0, len(terms) - choice.query_cut) if choice.plan == "lists" else 0,
         threshold=result.kth,
-        reachable=reachable,
-        best_skipped=best_skipped,
+        reachable=sum(blocks for blocks, _ in reaches) if reaches and result.kth is not None else None,
+        best_skipped=_best_skipped(reaches) if result.kth is not None else None,
+        certificate=_certificate(view, task, result, reaches),
         selectivity=scope.count / view.live if view.live else 0.0,
         shards=tuple(
             ShardWork(len(shard), part.count, method.name)
@@ -143,20 +164,31 @@ def explain(view: View, task: Task, result: Result, stats: SearchStats) -> Expla
     )
 
 
-def _reach(view: View, task: Task, result: Result, methods: Sequence[Method]) -> tuple[int | None, float | None]:
-    """Return `reachable` and `best_skipped` of an explanation."""
-    if result.kth is None or task.choice.plan != "exact":
-        return None, None
+def _reaches(view: View, task: Task, result: Result, methods: Sequence[Method]) -> list[Reachable]:
+    """Return what upper bounds say of the score that hits had to reach, for each shard whose method uses them."""
+    if task.choice.plan != "exact":
+        return []
     current().check()
-    reaches = [
-        method.reachable(shard.shard, task.query, task.choice.heap_factor * result.kth)
+    score = task.choice.heap_factor * (task.min_score if result.kth is None else result.kth)
+    return [
+        method.reachable(shard.shard, part, task.query, score)
         for shard, part, method in zip(view.shards, task.scope.parts, methods, strict=True)
         if method.reachable and part.count
     ]
-    if not reaches:
-        return None, None
-    skipped = [upper_bound for _, upper_bound in reaches if upper_bound is not None]
-    return sum(blocks for blocks, _ in reaches), max(skipped, default=None)
+
+
+def _best_skipped(reaches: Sequence[Reachable]) -> float | None:
+    return max((upper_bound for _, upper_bound in reaches if upper_bound is not None), default=None)
+
+
+def _certificate(view: View, task: Task, result: Result, reaches: Sequence[Reachable]) -> Certificate | None:
+    choice = task.choice
+    if choice.plan != "exact" or choice.bound_share < 1 or task.request.group_by or task.depth == 0:
+        return None
+    blocks = sum(len(shard.shard.shared.starts) - 1 for shard in view.shards)
+    visited = min(blocks, int((result.counters - task.spent)[BLOCKS_VISITED]))
+    kth = task.min_score if result.kth is None else result.kth
+    return Certificate(kth, _best_skipped(reaches) or 0.0, visited, blocks - visited)
 
 
 def _terms(view: View, query: Query, choice: Choice) -> tuple[Term, ...]:

@@ -11,8 +11,9 @@ from seismic.filters.bits import count_documents, none_of
 from seismic.kernels import accumulate, exact, scan, traverse
 from seismic.kernels.constants import GROUP
 from seismic.kernels.lists import padded
+from seismic.kernels.score import SAFETY
 from seismic.kernels.topk import Queries, TopK
-from seismic.kernels.upper_bounds import add_upper_bounds, bound_threshold, make_bound_scratch
+from seismic.kernels.upper_bounds import LARGEST_BOUND, add_upper_bounds, bound_threshold, make_bound_scratch, unit_of
 from seismic.layouts import LAYOUTS
 from seismic.planner import DEFAULT_KNOBS, Choice, accumulates, accumulation_depth, scans
 from seismic.query import Query, as_rows
@@ -25,7 +26,8 @@ from seismic.view.view import View
 MethodName: TypeAlias = Literal["lists", "scan", "impacts", "bounds"]
 
 Reachable: TypeAlias = tuple[int, float | None]
-"""(Blocks whose upper bound reaches a score, the largest upper bound that does not.)"""
+"""(Blocks whose upper bound reaches a score, the largest upper bound that does not.) No document of a block scores more
+than its upper bound; blocks without a document of the scope are left out."""
 
 
 class ShardSearch(NamedTuple):
@@ -61,7 +63,7 @@ class Method:
     """Run the kernel."""
     trials: Callable[[View], Iterator[Trial]]
     """Searches that warm it up."""
-    reachable: Callable[[Shard, Query, float], Reachable] | None = None
+    reachable: Callable[[Shard, Part, Query, float], Reachable] | None = None
     """What the upper bounds of blocks say of a score, for explanations; None: it computes none."""
 
 
@@ -161,18 +163,29 @@ def first_document_of(shard: Shard) -> Part:
     return Part(bits, count_documents(bits))
 
 
-def reachable_blocks(shard: Shard, query: Query, score: float) -> Reachable:
-    """Add up the upper bounds of all blocks, and say which reach a score."""
+def reachable_blocks(shard: Shard, part: Part, query: Query, score: float) -> Reachable:
+    """Add up the upper bounds of the blocks in a part of a shard, and say which reach a score."""
     (components, values), n_blocks = shard.local_queries(as_rows([query]))[0], len(shard.shared.starts) - 1
     terms = len(components)
     groups = -(-n_blocks // GROUP)
     scratch = make_bound_scratch(max(len(shard.maxima.scales), 1), groups)
     unit = add_upper_bounds(shard.maxima, components, values, groups, scratch)
     upper_bounds: npt.NDArray[np.uint16] = scratch.upper_bounds[:n_blocks]
+    if len(part.allowed):
+        upper_bounds = upper_bounds[part.allowed != 0]
     reaching = upper_bounds >= bound_threshold(score, unit, terms)
     below = upper_bounds[~reaching]
-    best = float((int(below.max()) + terms) * unit) if len(below) and below.max() > 0 else None
+    best = float((int(below.max()) + terms) * unit * SAFETY) if len(below) and below.max() > 0 else None
     return int(np.count_nonzero(reaching)), best
+
+
+def reachable_by_scan(shard: Shard, part: Part, query: Query, score: float) -> Reachable:
+    """Say which blocks of a part a scan visits: all, or none if no document of the shard can reach a score."""
+    components, values = shard.local_queries(as_rows([query]))[0]
+    unit, terms = unit_of(shard.maxima.scales, components, values), len(components)
+    if bound_threshold(score, unit, terms) <= LARGEST_BOUND:
+        return int(np.count_nonzero(part.allowed)), None
+    return 0, float((LARGEST_BOUND + terms) * unit * SAFETY)
 
 
 METHODS = (
@@ -184,7 +197,7 @@ METHODS = (
         _try_lists,
     ),
     # Every block of a narrow filter.
-    Method("scan", lambda _, part, __, ___: _is_narrow(part), _search_scan, _try_scan),
+    Method("scan", lambda _, part, __, ___: _is_narrow(part), _search_scan, _try_scan, reachable_by_scan),
     # Every posting of the query's components: term-at-a-time accumulation of impacts.
     Method(
         "impacts",

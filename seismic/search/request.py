@@ -102,8 +102,8 @@ class SearchRequest(Params):
     """`indices` and `values`, `tokens` with weights, a `text`, a document's `id`, or examples: `positive` and
     `negative`, each a list of ids, sparse vectors or texts."""
 
-    limit: Annotated[int, Field(ge=1)] = 10
-    """Most hits to return."""
+    limit: Annotated[int, Field(ge=0)] = 10
+    """Most hits to return. 0 searches nothing: for facets and the number of documents that match the filter."""
 
     offset: Annotated[int, Field(ge=0)] = 0
     """Hits to skip. Pages of exact answers never overlap, as ties are ordered by document number."""
@@ -147,6 +147,8 @@ class SearchRequest(Params):
         """Number of hits that the search has to find."""
         if self.group_by:
             return self.group_by.limit * self.group_by.size
+        if self.limit == 0:
+            return 0
         return self.fusion.depth if self.fusion else self.end
 
     @model_validator(mode="after")

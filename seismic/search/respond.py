@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from seismic.errors import FilterError, InputError
 from seismic.filters.filters import Filters
+from seismic.layouts import LAYOUTS
 from seismic.params import SearchParams
 from seismic.planner import Choice
 from seismic.query import Query, QueryLike, as_rows, parse_plain
@@ -75,7 +76,7 @@ class Responder:
 
     def _with_feedback(self, view: View, tasks: list[Task]) -> list[Task]:
         """Expand the queries of the tasks that ask for feedback by what a first search finds."""
-        asking = [at for at, task in enumerate(tasks) if task.request.feedback]
+        asking = [at for at, task in enumerate(tasks) if task.request.feedback and task.depth]
         first = [_feedback_task(view, tasks[at]) for at in asking]
         for at, result in zip(asking, self._search(view, first), strict=True):
             task = tasks[at]
@@ -145,6 +146,7 @@ class Responder:
             groups,
             self._facets(view, task) if request.facets else None,
             explain(view, task, result, stats) if request.explain else None,
+            task.choice.exact and not LAYOUTS[view.manifest.layout].lossy,
         )
 
     def _groups(self, view: View, task: Task) -> tuple[list[Group], Counters]:
@@ -182,7 +184,7 @@ def _task(view: View, scope: Scope, request: SearchRequest, query: Query | None)
     for at, facet in enumerate(request.facets or []):
         check_key(view, facet.key, f"facets[{at}].key", lists=True)
     query = query or resolve_query(view, request.query)
-    depth = request.depth + len(query.examples)
+    depth = request.depth + len(query.examples) if request.depth else 0
     min_score = 0.0 if request.fusion else request.score_threshold or 0.0  # fused scores have a threshold of their own
     return Task(request, query, query, scope, _choice(view, request, depth), depth, min_score, no_work())
 
@@ -194,13 +196,13 @@ def _feedback_task(view: View, task: Task) -> Task:
 
 
 def _choice(view: View, request: SearchRequest, depth: int) -> Choice:
-    choice = view.planner.choose(depth, request.params)
+    choice = view.planner.choose(max(1, depth), request.params)
     return choice.under_filter() if request.narrow else choice
 
 
 def _result(found: BatchResult, row: int, size: int, depth: int, query: Query) -> Result:
     numbers, scores = found.numbers[row, :size], found.scores[row, :size]
-    kth = float(scores[-1]) if size == depth else None
+    kth = float(scores[-1]) if size == depth > 0 else None
     if query.examples:
         hits = ~np.isin(numbers, query.examples)
         numbers, scores = numbers[hits], scores[hits]
@@ -253,7 +255,7 @@ def _warnings(task: Task, result: Result) -> tuple[str, ...]:
         warnings += (f"the plan 'lists' loses recall under {why}, so the answer is exact",)
     if request.fusion and request.fusion.depth <= len(result.numbers) < request.end:
         warnings += (f"fusion.depth is {request.fusion.depth}: no more hits of the collection take part",)
-    few = request.filter is not None and request.score_threshold is None
+    few = request.filter is not None and request.score_threshold is None and request.depth
     if few and not request.fusion and not request.group_by:
         warnings += few_hits(len(result.numbers), request.end, task.scope.count, bool(query.examples))
     return warnings

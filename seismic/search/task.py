@@ -13,6 +13,9 @@ from seismic.view.scope import Scope
 Counters: TypeAlias = npt.NDArray[np.int64]
 """int64 [4]: lists visited, blocks estimated, blocks visited, documents scored."""
 
+BLOCKS_VISITED = 2
+"""Index of the blocks visited in counters."""
+
 
 def no_work() -> Counters:
     """Return counters at zero."""

@@ -23,7 +23,7 @@ def warm_up(view: View, executor: Executor) -> None:
             executor.run(view, trial.scope, as_rows([query]), min(trial.k, trial.scope.count), trial.choice)
         for shard in view.shards:
             if method.reachable and len(shard):
-                method.reachable(shard.shard, query, 0.0)
+                method.reachable(shard.shard, first_document_of(shard.shard), query, 0.0)
     for shard in view.shards:
         if len(shard):
             matches(shard.shard, first_document_of(shard.shard).allowed, query)

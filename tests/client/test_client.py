@@ -233,7 +233,7 @@ def test_collections(ask: Ask) -> None:
     [
         (("no", QUERY), {}, IndexNotFoundError, "found no collection 'no'"),
         (("papers", {"indices": [1, 1], "values": [1.0, 2.0]}), {}, QueryError, "component 1 twice"),
-        (("papers", QUERY), {"limit": 0}, InputError, "#/limit"),
+        (("papers", QUERY), {"limit": -1}, InputError, "#/limit"),
         (("papers", QUERY), {"limit": 10**6}, ParameterError, "limit"),
         (("papers", QUERY), {"lim": 3}, InputError, "#/lim: unknown field"),
         (("papers", QUERY), {"filter": {"must": [{"exists": {"key": "x"}}]}}, FilterError, "^filter.must.0..*'x'"),

@@ -276,7 +276,12 @@ def test_the_bounds_that_were_passed_over(tmp_path: Any) -> None:
             blocks = [naive.maximum([rows[number] for number in numbers[at : at + 8]]) for at in range(0, 66_000, 8)]
             bounds = sorted((naive.dot(block, query) for block in blocks), reverse=True)
             assert explanation.best_skipped >= bounds[explanation.reachable] * (1 - 1e-5)
-            assert explanation.best_skipped <= explanation.threshold * (1 + 1e-5)
+            assert explanation.best_skipped <= explanation.threshold
+            certificate = explanation.certificate
+            assert certificate is not None
+            assert answer.exact
+            assert (certificate.kth, certificate.bound) == (explanation.threshold, explanation.best_skipped)
+            assert certificate.blocks_visited == answer.stats.blocks_visited < certificate.blocks_skipped
             assert explanation.reachable >= sum(bound >= explanation.threshold for bound in bounds)
 
 

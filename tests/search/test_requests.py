@@ -129,7 +129,7 @@ def test_wrong_examples(there: Changed, query: Any, message: str) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"limit": 0}, "'limit'"),
+        ({"limit": -1}, "'limit'"),
         ({"offset": -1}, "'offset'"),
         ({"offset": 1.5}, "'offset'"),
         ({"score_threshold": -1}, "'score_threshold'"),

@@ -25,7 +25,7 @@ JSON = {"content-type": "application/json"}
         ("POST", URL, orjson.dumps(GOOD), JSON, 200),
         ("POST", f"{URL}/batch", orjson.dumps({"searches": [GOOD, GOOD]}), JSON, 200),
         ("POST", URL, orjson.dumps(GOOD), {"content-type": "text/plain"}, 415),
-        ("POST", URL, orjson.dumps(GOOD | {"limit": 0}), JSON, 422),
+        ("POST", URL, orjson.dumps(GOOD | {"limit": -1}), JSON, 422),
         ("POST", URL, orjson.dumps(GOOD | {"x": "x" * 300}), JSON, 413),
         ("POST", URL, b"{", JSON, 400),
         ("POST", f"{URL}/batch", orjson.dumps({"searches": [GOOD, {}]}), JSON, 422),

@@ -89,7 +89,7 @@ def refused(client: httpx.Client, status: int, **body: Any) -> Problem:
         ({"query": GOOD, "score_threshold": -1}, "#/score_threshold", "(found -1)"),
         ({"query": GOOD, "with_vector": 1}, "#/with_vector", "(found 1)"),
         ({"query": GOOD, "with_vector": "indices"}, "#/with_vector", "tokens"),
-        ({"query": GOOD, "limit": 0}, "#/limit", "(found 0)"),
+        ({"query": GOOD, "limit": -1}, "#/limit", "(found -1)"),
         ({"query": GOOD, "limit": "5"}, "#/limit", '(found "5")'),
         ({"query": GOOD, "limit": 5.0}, "#/limit", "(found 5.0)"),
         ({"query": GOOD, "limit": None}, "#/limit", "(found null)"),
@@ -343,7 +343,7 @@ def test_wrong_parts_of_a_search(client, body, detail):
 
 def test_one_wrong_search_of_a_batch_is_named(client):
     url, searches = f"{URL}/batch", [{"query": GOOD}] * 3
-    found = problem(client.post(url, json={"searches": [*searches, {"query": GOOD, "limit": 0}]}), 422)
+    found = problem(client.post(url, json={"searches": [*searches, {"query": GOOD, "limit": -1}]}), 422)
     assert [field.pointer for field in found.errors] == ["#/searches/3/limit"]
     found = problem(client.post(url, json={"searches": [*searches, {"query": GOOD, "limit": 10_001}]}), 422)
     assert found.detail.startswith("searches[3]: limit: found 10001")

@@ -44,7 +44,7 @@ def search(
     filter: Annotated[
         str | None, typer.Option(help="Search only documents that match this filter, as JSON.", show_default=False)
     ] = None,
-    k: Annotated[int, typer.Option("-k", "--k", help="Number of hits.")] = 10,
+    k: Annotated[int, typer.Option("-k", "--k", help="Number of hits; 0 for facets and counts only.")] = 10,
     offset: Annotated[int, typer.Option(help="Number of hits to skip.")] = 0,
     facet: Annotated[
         list[str] | None, typer.Option(metavar="COLUMN", help="Count the values of this column; repeatable.")
@@ -101,8 +101,8 @@ def search(
 
         seismic search scifact --tokens '{"planet": 2.1}' --filter '{"must": [{"key": "year", "range": {"lt": 1990}}]}'
     """
-    if k < 1:
-        raise ParameterError(f"k is {k}, expected at least 1")
+    if k < 0:
+        raise ParameterError(f"k is {k}, expected at least 0")
     query = _query(words, text, tokens, vector, like)
     wanted = None if filter is None else parse_json("--filter", filter)
     request: dict[str, Any] = {"params": params, "filter": wanted, "explain": explain}
@@ -161,7 +161,8 @@ def _summary(answer: Answer) -> str:
     chosen = f" for recall {profile.target:g} (measured: {profile.recall:.4f} at k = {profile.k})" if profile else ""
     matched = "" if answer.matched is None else f"{answer.matched:,} documents match the filter, "
     blocks = max(stats.blocks, stats.blocks_visited)  # term-at-a-time accumulation bounds no blocks
+    exact = "exact answer" if answer.exact else "approximate answer"
     return (
-        f"{matched}plan {answer.plan}{chosen}, {stats.blocks_visited:,} of {blocks:,} blocks visited, "
+        f"{matched}plan {answer.plan}{chosen}, {exact}, {stats.blocks_visited:,} of {blocks:,} blocks visited, "
         f"{stats.documents_scored:,} documents scored"
     )

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from seismic import Answer, Contribution, Explanation
-from seismic.search.explain import Term
+from seismic.search.explain import Certificate, Term
 from seismic_tools.terminal.sanitize import sanitize
 
 SHOWN = 8
@@ -63,7 +63,18 @@ def _facts(explanation: Explanation) -> list[tuple[str, str]]:
         facts.append(("blocks above it", f"{explanation.reachable:,}"))
     if explanation.best_skipped is not None:
         facts.append(("best bound below it", f"{explanation.best_skipped:.4f}"))
+    if explanation.certificate is not None:
+        facts.append(("certificate", _certified(explanation.certificate)))
     return facts
+
+
+def _certified(certificate: Certificate) -> str:
+    """Return the comparison of the k-th score with the best bound that was not visited."""
+    sign = ">=" if certificate.kth >= certificate.bound else "<"
+    return (
+        f"{certificate.kth:.4f}, the score needed, {sign} {certificate.bound:.4f}, the best bound of the "
+        f"{certificate.blocks_skipped:,} blocks skipped"
+    )
 
 
 def _name(part: Contribution | Term) -> str:

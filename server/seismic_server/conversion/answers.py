@@ -74,7 +74,7 @@ def write_found(body: Body, index: Index, search: SearchRequest, answer: Answer)
 
 def write_rest(body: Body, answer: Answer, state: dict[str, Any]) -> None:
     """Write the other fields of a `SearchAnswer`, which include `state`. Raises like `write_found`."""
-    content: dict[str, Any] = {"plan": answer.plan}
+    content: dict[str, Any] = {"plan": answer.plan, "exact": answer.exact}
     if answer.profile is not None:
         content["profile"] = answer.profile.model_dump(include=_PROFILE)
     content |= {**state, "warnings": answer.warnings, "unknown_tokens": answer.unknown}

@@ -65,6 +65,9 @@ class SearchAnswer(Schema):
     """Milliseconds from the request's arrival at its route, including the wait for a thread."""
     plan: str
     """Plan that answered the query."""
+    exact: bool
+    """Whether the hits are the true top k by the stored values, and all values are stored. False for approximate plans
+    and parameters, and for collections of the layout `small`."""
     profile: ChosenProfile | None = None
     """Profile that `params.recall` selected. Missing if no recall was requested, or if no measured profile reaches it;
     the answer is exact then."""

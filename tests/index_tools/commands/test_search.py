@@ -80,7 +80,7 @@ def test_search_without_payload(run: Run, tmp_path: Path) -> None:
         (["--vector", "[1]"], "--vector: found a JSON list, expected an object"),
         (["--vector", '{"indices": [1]}'], "found indices, expected either 'indices' and 'values'"),
         (["--tokens", '{"mars": -1}'], "found -1"),
-        (["--tokens", '{"mars": 1}', "-k", "0"], "k is 0, expected at least 1"),
+        (["--tokens", '{"mars": 1}', "-k", "-1"], "k is -1, expected at least 0"),
         (["--tokens", '{"mars": 1}', "--query-cut", "0"], "parameter 'query_cut'"),
     ],
 )
