@@ -7,9 +7,11 @@
 """
 
 from seismic.builder.build import build
-from seismic.changes.updates import add_columns, delete, upsert
+from seismic.changes.updates import add_columns
+from seismic.edits.functions import Changed, delete, patch, upsert
 from seismic.encoders import Bm25, Encoded, Encoder, EncoderEntry, Fitted, encode_texts, fit_bm25, load_encoder
 from seismic.errors import (
+    ConflictError,
     CorruptIndexError,
     DeadlineError,
     EncoderError,
@@ -55,6 +57,8 @@ __all__ = [
     "Answer",
     "Bm25",
     "BuildParams",
+    "Changed",
+    "ConflictError",
     "Contribution",
     "CorruptIndexError",
     "DeadlineError",
@@ -117,6 +121,7 @@ __all__ = [
     "load_encoder",
     "migrate",
     "open",
+    "patch",
     "rename",
     "restore_snapshot",
     "rollback",

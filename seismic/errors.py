@@ -9,6 +9,7 @@ SeismicError
 ├── StoppedError          a search was stopped before it finished
 │   └── DeadlineError     a search exceeded its deadline
 ├── DocumentNotFoundError no document has the id
+├── ConflictError         a document is not as a conditional change expects
 ├── ServiceError          a service answered unexpectedly or not at all
 │   ├── UnauthorizedError     missing or unknown API key
 │   ├── ForbiddenError        insufficient permissions
@@ -105,6 +106,20 @@ class DeadlineError(StoppedError):
 
 class DocumentNotFoundError(SeismicError):
     """No document has the id."""
+
+
+class ConflictError(SeismicError):
+    """A document is not as a conditional change expects. Nothing was changed.
+
+    Attribute: ``conflicts``, a few of the documents: (id, sequence of the last change that named it).
+    """
+
+    def __init__(self, message: str, conflicts: Sequence[tuple[str | int, int]] = ()) -> None:
+        super().__init__(message)
+        self.conflicts = list(conflicts)
+
+    def __reduce__(self) -> tuple[type["ConflictError"], tuple[str, list[tuple[str | int, int]]]]:
+        return type(self), (str(self), self.conflicts)
 
 
 class ServiceError(SeismicError):

@@ -5,6 +5,8 @@ has the columns `indices` and `values`, then the document columns; one of vector
 delete has the column `id`. The metadata of an upsert names the vocabulary and the encoder it was made with: a
 generation with others refuses it, because its components would mean other tokens.
 
+A patch has the column `id` and the columns to set; null unsets a value.
+
 Changes of the rules precede the upserts that need them. One of columns has no rows: its schema has the new or wider
 columns. One of growth has the new tokens, none without a vocabulary, in the column `token`; its metadata has the
 dimension `first` before and the `dimension` after it.
@@ -21,6 +23,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from seismic.changes.evolution import evolution
+from seismic.changes.patches import Patch, check_patch, column_of
 from seismic.changes.rules import Columns, Growth, Rules, rules_of
 from seismic.documents.casting import cast_column
 from seismic.documents.table import check_documents
@@ -32,6 +35,7 @@ __all__ = [
     "Columns",
     "Delete",
     "Growth",
+    "Patch",
     "Rules",
     "Upsert",
     "check_delete",
@@ -40,6 +44,8 @@ __all__ = [
     "decode_rules",
     "encode",
     "following",
+    "ids_of",
+    "named_ids",
     "record_format",
     "rules_of",
     "split_by_payload",
@@ -48,7 +54,7 @@ __all__ = [
 ]
 
 _HEAD = struct.Struct("<BQ")
-_UPSERT, _DELETE, _VECTORS, _COLUMNS, _GROWTH = 1, 2, 3, 5, 6
+_UPSERT, _DELETE, _VECTORS, _PATCH, _COLUMNS, _GROWTH = 1, 2, 3, 4, 5, 6
 
 _EVOLUTIONS = frozenset({_COLUMNS, _GROWTH})
 
@@ -73,7 +79,7 @@ class Delete(NamedTuple):
     ids: pa.Array
 
 
-Change: TypeAlias = Upsert | Delete | Columns | Growth
+Change: TypeAlias = Upsert | Delete | Patch | Columns | Growth
 
 
 def upsert_changes(vectors: SparseVectors, documents: pa.Table, rules: Rules) -> list[Change]:
@@ -119,7 +125,7 @@ def _upsert(vectors: SparseVectors, table: pa.Table, rules: Rules) -> Upsert:
     payload = list(rules.schema)[1:]
     keeps_payload = table.column_names == ["id"] and len(payload) > 0 and all(field.nullable for field in payload)
     schema = pa.schema([rules.schema.field("id")]) if keeps_payload else rules.schema
-    columns = [_column(table, field) for field in schema]
+    columns = [column_of(table, field) for field in schema]
     widened = SparseVectors.trusted(vectors.indptr, vectors.components, vectors.values, rules.dimension)
     return Upsert(widened, pa.Table.from_arrays(columns, schema=schema), keeps_payload)
 
@@ -179,6 +185,8 @@ def encode(changes: Sequence[Change], rules: Rules) -> bytes:
         if isinstance(change, Upsert):
             kind, table = _VECTORS if change.keeps_payload else _UPSERT, _table(change)
             table = table.replace_schema_metadata(rules.metadata(change.vectors))
+        elif isinstance(change, Patch):
+            kind, table = _PATCH, change.documents
         elif isinstance(change, Columns):
             kind, table = _COLUMNS, change.schema.empty_table()
         elif isinstance(change, Growth):
@@ -207,12 +215,26 @@ def decode(body: bytes, rules: Rules) -> tuple[list[Change], Rules]:
             rules = rules.after(changes[-1:])
         elif kind == _DELETE:
             changes.append(check_delete(table["id"], rules))
+        elif kind == _PATCH:
+            changes.append(check_patch(table, rules))
         else:
             vectors = pa.Table.from_arrays(table.columns[:2], ["indices", "values"])
             documents = pa.Table.from_arrays(table.columns[2:], schema=pa.schema(list(table.schema)[2:]))
             changes.append(check_upsert(SparseVectors.from_arrow(vectors, rules.dimension), documents, rules))
             rules.check_metadata(table.schema.metadata or {})
     return changes, rules
+
+
+def ids_of(change: Upsert | Delete | Patch) -> pa.Array:
+    """Return the ids that a change names."""
+    return change.ids if isinstance(change, Delete) else change.documents["id"].combine_chunks()
+
+
+def named_ids(body: bytes) -> Iterator[pa.ChunkedArray]:
+    """Yield the ids that the changes of a record name."""
+    for kind, stream in _streams(body):
+        if kind not in _EVOLUTIONS:
+            yield _read(stream)["id"]
 
 
 def decode_rules(body: bytes, rules: Rules) -> Rules:
@@ -265,14 +287,3 @@ def _table(change: Upsert) -> pa.Table:
     lists = [pa.LargeListArray.from_arrays(starts, pa.array(array)) for array in (vectors.components, vectors.values)]
     fields = [pa.field("indices", lists[0].type), pa.field("values", lists[1].type), *change.documents.schema]
     return pa.Table.from_arrays([*lists, *change.documents.columns], schema=pa.schema(fields))
-
-
-def _column(table: pa.Table, field: pa.Field) -> pa.ChunkedArray:
-    if field.name not in table.column_names:
-        column = pa.chunked_array([pa.nulls(table.num_rows, field.type)])
-    else:
-        column = cast_column(table[field.name], field, "documents")
-    if column.null_count and not field.nullable:
-        row = int(np.flatnonzero(column.is_null().to_numpy())[0])
-        raise InputError(f"documents: row {row}, field '{field.name}': found null, expected {field.type}")
-    return column

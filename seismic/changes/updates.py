@@ -1,4 +1,4 @@
-"""Upserts and deletes by id: durable when the call returns, visible to searches after the next refresh."""
+"""The writer of the log: checks changes against the rules, and appends them."""
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -24,8 +24,9 @@ from seismic.changes.records import (
 from seismic.conversion.numbers import as_path
 from seismic.conversion.tables import TableLike
 from seismic.documents.table import split_table
-from seismic.encoders import Encoder, EncoderEntry
+from seismic.encoders import EncoderEntry
 from seismic.errors import InputError
+from seismic.layouts import Layout
 from seismic.store.collection import GENERATIONS, current_generation
 from seismic.store.failures import file_errors
 from seismic.store.files import map_table
@@ -45,39 +46,6 @@ from seismic.store.schema import DOCUMENTS
 from seismic.vectors import VectorsLike, as_vectors
 from seismic.vocabulary import Vocabulary
 from seismic.weight_range import RangeWarning, range_problem
-
-
-def upsert(
-    path: str | Path,
-    vectors: VectorsLike,
-    documents: TableLike | None = None,
-    *,
-    vocabulary: Vocabulary | None = None,
-    encoder: Encoder | None = None,
-) -> int:
-    """Insert documents, or replace those with the same id. If one document is invalid, none is written.
-
-    `vectors`: as for `build`, with the collection's components. `documents`: a row per vector, with a unique column
-    `id` and payload columns of the collection's types; None takes the other columns of the table of vectors. Missing
-    columns are null; with the column `id` alone, documents keep the payload they have.
-
-    Unless the collection is strict, new columns are added, and columns without values and integers take a wider type.
-    Unless it has an encoder, new tokens, and larger components without a vocabulary, are added as well.
-
-    `vocabulary`, `encoder`: what the vectors were made with; the change is refused if the collection has been rebuilt
-    with another. A vocabulary with more tokens at its end adds them. Returns the sequence of the change. Raises
-    InputError, which names row and field, or StorageError. Warns (RangeWarning) of weights that 16 bits cannot hold
-    beside the heaviest one.
-    """
-    return Writer(path).upsert(vectors, documents, vocabulary, encoder.entry if encoder else None)
-
-
-def delete(path: str | Path, ids: Sequence[str] | Sequence[int] | pa.Array) -> int:
-    """Remove documents by id; unknown ids are ignored. Returns the sequence of the change.
-
-    Raises InputError if the ids do not have the collection's type, or StorageError.
-    """
-    return Writer(path).delete(ids)
 
 
 def add_columns(path: str | Path, columns: ColumnTypes | pa.Schema) -> int:
@@ -102,6 +70,38 @@ def read_rules(folder: Path, manifest: Manifest) -> Rules:
     shard = manifest.shards[0]
     documents = map_table(folder / shard.folder / DOCUMENTS, shard.files[DOCUMENTS])
     return rules_of(manifest, documents.schema, open_vocabulary(folder, manifest))
+
+
+def upsert_check(
+    vectors: VectorsLike,
+    documents: TableLike,
+    vocabulary: Vocabulary | None,
+    encoder: EncoderEntry | None,
+    layout: Layout,
+    warned: list[str],
+) -> Callable[[Rules], list[Change]]:
+    """Return a function from the rules to the changes of an upsert, which puts what it warns of into `warned`."""
+
+    def check(rules: Rules) -> list[Change]:
+        grown: list[Change] = [*extension(vocabulary, rules)]
+        rules = rules.after(grown)
+        rules.check_origin(vocabulary, encoder)
+        tokens = TokenMap(rules)
+        given = as_vectors(vectors, tokens.component if tokens.exists else None)
+        grown += tokens.growth()
+        if len(given) == 0:
+            raise InputError("found no vectors, expected at least one document")
+        problem = range_problem(given, layout)
+        warned[:] = [problem] if problem else []
+        return [*grown, *upsert_changes(given, documents, rules.after(tokens.growth()))]
+
+    return check
+
+
+def warn(problems: Sequence[str], stacklevel: int) -> None:
+    """Warn of weights that 16 bits cannot hold."""
+    for problem in problems:
+        warnings.warn(problem, RangeWarning, stacklevel=stacklevel)
 
 
 class Writer:
@@ -171,20 +171,11 @@ class Writer:
         if documents is None:
             raise InputError("documents: found none, expected a table with a column 'id'")
 
-        def check(rules: Rules) -> list[Change]:
-            grown: list[Change] = [*extension(vocabulary, rules)]
-            rules = rules.after(grown)
-            rules.check_origin(vocabulary, encoder)
-            tokens = TokenMap(rules)
-            given = as_vectors(vectors, tokens.component if tokens.exists else None)
-            grown += tokens.growth()
-            if len(given) == 0:
-                raise InputError("found no vectors, expected at least one document")
-            if problem := range_problem(given, self._manifest.layout):
-                warnings.warn(problem, RangeWarning, stacklevel=5)
-            return [*grown, *upsert_changes(given, documents, rules.after(tokens.growth()))]
-
-        return self.append(check)
+        warned: list[str] = []
+        check = upsert_check(vectors, documents, vocabulary, encoder, self._manifest.layout, warned)
+        sequence = self.append(check)
+        warn(warned, stacklevel=4)
+        return sequence
 
     def add_columns(self, fields: Sequence[pa.Field]) -> int:
         """Add columns, or widen their types, as the function `add_columns` does."""
@@ -194,11 +185,41 @@ class Writer:
         """Remove documents, as the function `delete` does."""
         return self.append(lambda rules: [check_delete(ids, rules)])
 
-    def append(self, check: Callable[[Rules], Sequence[Change]]) -> int:
+    @property
+    def layout(self) -> Layout:
+        """The layout of the generation."""
+        return self._manifest.layout
+
+    @property
+    def contained(self) -> int:
+        """The sequence of the last change that the generation contains."""
+        return self._manifest.sequence
+
+    @property
+    def sequence(self) -> int:
+        """The sequence of the last change that the writer knows."""
+        return max(self._position.sequence, self.contained)
+
+    def append_locked(self, check: Callable[[Rules], Sequence[Change]]) -> int:
+        """Append the changes that `check` returns as one atomic record, and return its sequence.
+
+        Nobody else changes the collection while `check` runs, so it may look at the documents. Without changes nothing
+        is written.
+        """
+        while True:
+            with appending(self._collection), file_errors("change", self._collection):
+                if self._is_current():
+                    self._follow(read_quiet_log)
+                    body = encode(check(self.rules), self.rules)
+                    return self._append(body) if body else self.sequence
+            self._open()
+
+    def append(self, check: Callable[[Rules], Sequence[Change]], look: Callable[[], None] | None = None) -> int:
         """Append the changes that `check` returns as one atomic record, and return its sequence.
 
         `check` is called again if another writer has changed the rules or published a generation meanwhile; its refusal
-        counts only under the current rules. Without changes nothing is written.
+        counts only under the current rules. Without changes nothing is written. `look` is called right before the
+        record is appended, while nobody else changes the collection.
         """
         while True:
             try:
@@ -212,8 +233,10 @@ class Writer:
                 with locked, file_errors("change", self._collection):
                     if self._is_current():
                         if not body:
-                            return self._position.sequence
+                            return self.sequence
                         if not self._is_outdated(changes):
+                            if look:
+                                look()
                             return self._append(body)
             if not self._is_current():
                 self._open()

@@ -1,6 +1,5 @@
 """A view: one consistent state of a collection, made of a generation and the changes up to some sequence."""
 
-from bisect import bisect_right
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -171,6 +170,21 @@ class View:
         together = SparseVectors.concatenate([SparseVectors.from_dicts([], self.dimension), *parts])
         return reordered(together, np.argsort(order).astype(np.uint32))
 
+    def rows(self, numbers: npt.NDArray[np.int64]) -> pa.Table:
+        """Return the ids and payloads of documents, in their order, in the columns of the rules."""
+        schema, parts, order = self.rules.schema, [self.rules.schema.empty_table()], [np.zeros(0, np.int64)]
+        of_shard = np.searchsorted(self.firsts, numbers, side="right") - 1
+        for at in np.unique(of_shard).tolist():
+            slots, first = np.flatnonzero(of_shard == at), self.firsts[at]
+            for batch in self.shards[at].shard.documents.to_batches():  # taking from a table would join its batches
+                here = slots[(numbers[slots] >= first) & (numbers[slots] < first + len(batch))]
+                if len(here):
+                    rows = pa.table(batch.take(pa.array(numbers[here] - first)))
+                    parts.append(with_schema(rows, schema))
+                    order.append(here)
+                first += len(batch)
+        return pa.concat_tables(parts).take(pa.array(np.argsort(np.concatenate(order))))
+
     def refreshed(self) -> "View":
         """Return the view of the current state: new generation, later changes or new profiles; itself if unchanged."""
         generation = self.manifest.generation
@@ -223,6 +237,10 @@ class View:
                 changes += decoded
         return self._evolved(rules)._after(changes) if changes else self
 
+    def with_changes(self, changes: Sequence[Change]) -> "View":
+        """Return the view after changes that are not in the log."""
+        return self._evolved(self.rules.after(changes))._after(changes)
+
     def _evolved(self, rules: Rules) -> "View":
         if rules.version == self.rules.version:
             return self
@@ -232,23 +250,13 @@ class View:
         )
         return replace(self, rules=rules, base=base, deltas=deltas)
 
-    def _after(self, changes: list[Change]) -> "View":
-        touched, vectors, documents = combine(changes, self.rules, self._stored)
+    def _after(self, changes: Sequence[Change]) -> "View":
+        touched, vectors, documents = combine(changes, self.rules, self)
         base, deltas = (
             tuple(shard.without(found[found >= 0]) for shard in shards for found in (shard.find(touched),))
             for shards in (self.base, self.deltas)
         )
         return replace(self, base=base, deltas=with_documents(deltas, vectors, documents, self.manifest.layout))
-
-    def _stored(self, ids: pa.Array) -> tuple[npt.NDArray[np.bool_], pa.Table]:
-        """Return which ids have a document, and the documents of those."""
-        numbers, schema = self.find(ids), self.rules.schema
-        rows = [schema.empty_table()]
-        for number in numbers[numbers >= 0].tolist():
-            shard = bisect_right(self.firsts, number) - 1
-            row = self.shards[shard].shard.documents.slice(number - self.firsts[shard], 1)
-            rows.append(with_schema(row, schema))
-        return numbers >= 0, pa.concat_tables(rows)
 
 
 def open_view(collection: Path, verify: Verify = "none", *, tuned: bool = True) -> View:
