@@ -39,6 +39,11 @@ def best_first(scored: Iterable[tuple[int, float]], k: int) -> list[tuple[int, f
     return sorted(scored, key=lambda hit: (-hit[1], hit[0]))[:k]
 
 
+def document_frequency(documents: Sequence[Row], query: Row) -> dict[int, int]:
+    """Return component of the query -> number of documents that have it."""
+    return {component: sum(component in document for document in documents) for component in query}
+
+
 def matches(documents: Sequence[Row], query: Row) -> dict[int, float]:
     """Score the documents that share a component with the query: number -> score."""
     return {number: dot(row, query) for number, row in enumerate(documents) if row.keys() & query.keys()}

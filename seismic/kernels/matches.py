@@ -1,8 +1,8 @@
-"""The documents that share a component with a query, found by a pass over all shared blocks."""
+"""The documents that share components with a query, found by a pass over all shared blocks."""
 
 import numpy as np
 
-from seismic.kernels.arrays import U8
+from seismic.kernels.arrays import I64, U8
 from seismic.kernels.constants import BLOCK
 from seismic.kernels.jit import jit
 from seismic.kernels.score import QueryTable, matches
@@ -59,3 +59,50 @@ def _matching_by_own(shared: Shared, table: QueryTable, block: int) -> np.uint64
                     document += 1
                 matching |= one << np.uint64(document)
     return matching
+
+
+@jit
+def count_matches(shared: Shared, table: QueryTable, allowed: U8, counts: I64) -> None:
+    """Add to `counts` int64 [dimension] how many documents have each component of the query in `table`.
+
+    `allowed`: as for `mark_matches`.
+    """
+    for block in range(len(shared.starts) - 1):
+        wanted = np.uint64(allowed[block]) if len(allowed) > 0 else np.uint64(255)
+        if wanted != 0:
+            _count_by_rows(shared, table, block, wanted, counts)
+            _count_by_own(shared, table, block, wanted, counts)
+
+
+@jit(inline=True)
+def _count_by_rows(shared: Shared, table: QueryTable, block: int, wanted: np.uint64, counts: I64) -> None:
+    """Count the documents of a block that have a component as a shared one."""
+    one, last = np.uint64(1), np.int64(shared.starts[block + 1])
+    for first in range(np.int64(shared.starts[block]), last, 64):
+        mask = matches(shared.components, first, last, table)
+        while mask != 0:
+            row = np.uint64(first + trailing_zeros(mask))
+            mask &= mask - one
+            component = shared.components[row]
+            if table.weights[component] != 0:
+                documents = np.uint64(shared.documents[row]) & wanted
+                while documents != 0:
+                    documents &= documents - one
+                    counts[component] += 1
+
+
+@jit(inline=True)
+def _count_by_own(shared: Shared, table: QueryTable, block: int, wanted: np.uint64, counts: I64) -> None:
+    """Count the documents of a block that have a component as an own one."""
+    one, document = np.uint64(1), 0
+    start, last = np.int64(shared.own_starts[block]), np.int64(shared.own_starts[block + 1])
+    for first in range(start, last, 64):
+        mask = matches(shared.own_components, first, last, table)
+        while mask != 0:
+            entry = first + np.int64(trailing_zeros(mask))
+            mask &= mask - one
+            component = shared.own_components[np.uint64(entry)]
+            if table.weights[component] != 0:
+                while document < BLOCK - 1 and entry - start >= np.int64(shared.own_ends[block * BLOCK + document]):
+                    document += 1
+                counts[component] += np.int64((wanted >> np.uint64(document)) & one)

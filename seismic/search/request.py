@@ -111,6 +111,11 @@ class SearchRequest(Params):
     filter: SkipValidation[FilterLike] | None = None
     """Restricts the search to matching documents, in the language of `seismic.filters.language`."""
 
+    idf_filter: SkipValidation[FilterLike] | None = None
+    """Weigh the words of a text by their inverse document frequencies among the documents that match this filter, such
+    as those of a tenant. Needs an encoder that weighs words so: BM25, or `--query-encoder idf`. None: among all
+    documents."""
+
     params: SearchParams = SearchParams()
     """How to search."""
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from seismic.errors import FilterError, InputError
 from seismic.filters.filters import Filters
+from seismic.filters.language import FilterLike
 from seismic.layouts import LAYOUTS
 from seismic.params import SearchParams
 from seismic.planner import Choice
@@ -26,6 +27,7 @@ from seismic.search.fusion import fuse
 from seismic.search.grouping import Ranked, best_groups
 from seismic.search.request import SearchRequest
 from seismic.search.task import Counters, Result, Task, no_work
+from seismic.search.within import resolve_within
 from seismic.stop import time_limit
 from seismic.view.scope import Scope
 from seismic.view.view import View
@@ -69,10 +71,18 @@ class Responder:
         for at, (request, query) in enumerate(zip(requests, _plain_queries(view, requests), strict=True)):
             try:
                 scope = every if request.filter is None else self.filters.scope(view, request.filter)
+                if request.idf_filter is not None:
+                    query = resolve_within(view, self._idf_scope(view, request.idf_filter), request.query)
                 tasks.append(_task(view, scope, request, query))
             except InputError as error:
                 raise error if len(requests) == 1 else _located(error, f"searches[{at}]") from None
         return tasks
+
+    def _idf_scope(self, view: View, wanted: FilterLike) -> Scope:
+        try:
+            return self.filters.scope(view, wanted)
+        except FilterError as error:
+            raise FilterError(error.problem, f"idf_{error.path}") from None
 
     def _with_feedback(self, view: View, tasks: list[Task]) -> list[Task]:
         """Expand the queries of the tasks that ask for feedback by what a first search finds."""

@@ -8,6 +8,7 @@ from seismic.query import Query, as_rows
 from seismic.search.execute import Executor
 from seismic.search.facets import matches
 from seismic.search.methods import METHODS, first_document_of
+from seismic.search.within import count_in_shard
 from seismic.view.view import View
 
 
@@ -26,5 +27,7 @@ def warm_up(view: View, executor: Executor) -> None:
                 method.reachable(shard.shard, first_document_of(shard.shard), query, 0.0)
     for shard in view.shards:
         if len(shard):
-            matches(shard.shard, first_document_of(shard.shard).allowed, query)
+            first = first_document_of(shard.shard).allowed
+            matches(shard.shard, first, query)
+            count_in_shard(shard.shard, first, query.components)
     SortedColumn([pa.array([1])], pa.int64(), np.zeros(1, np.uint32))

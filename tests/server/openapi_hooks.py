@@ -48,6 +48,7 @@ def _repair_search(body: dict[str, Any]) -> None:
     for kind in query.keys() & {"positive", "negative"}:
         query[kind] = [_repaired_vector(one) if isinstance(one, dict) else ID for one in query[kind]]
     _repaired_vector(query)
+    body.pop("idf_filter", None)  # needs an encoder
     body["offset"] = body.get("offset", 0) % 1000
     body["limit"] = body.get("limit", 10) % 1000 + 1
     body.get("params", {}).pop("timeout_ms", None)  # a short one is answered with 504

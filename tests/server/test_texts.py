@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 import seismic
-from seismic import Encoder, fit_bm25, load_encoder
+from seismic import Encoder, SearchRequest, fit_bm25, load_encoder
 from tests.encoders.small import TOKENS, table_model, write_encoder
 
 from .test_problems import problem
@@ -179,3 +179,11 @@ async def test_bm25(running, tmp_path):
         answer = (await put(client, {"id": "c", "text": "Pluto was a planet"})).json()
         assert answer["warnings"] == ["2 words are not in the vocabulary and were left out: pluto, was"]
         assert [hit["id"] for hit in (await search(client, "planet")).json()["hits"]] == ["a", "c"]
+        request = {"query": "is Pluto a planet", "idf_filter": {"must": [{"ids": ["a", "c"]}]}}
+        answer = (await client.post(f"{URL}/search", json=request)).json()
+        with seismic.open(tmp_path / "served" / "words") as index:
+            expected = index.ask(SearchRequest(**request))
+        assert [(hit["id"], hit["score"]) for hit in answer["hits"]] == [(hit.id, hit.score) for hit in expected.hits]
+        wrong = {"query": "planet", "idf_filter": {"must": [{"key": "x", "match": {"value": 1}}]}}
+        refused = problem(await client.post(f"{URL}/search", json=wrong), 422)
+        assert "idf_filter.must[0].key: unknown column 'x'" in refused.detail

@@ -44,6 +44,13 @@ def search(
     filter: Annotated[
         str | None, typer.Option(help="Search only documents that match this filter, as JSON.", show_default=False)
     ] = None,
+    idf_filter: Annotated[
+        str | None,
+        typer.Option(
+            help="Weigh words by their frequencies among the documents that match this filter, as JSON.",
+            show_default=False,
+        ),
+    ] = None,
     k: Annotated[int, typer.Option("-k", "--k", help="Number of hits; 0 for facets and counts only.")] = 10,
     offset: Annotated[int, typer.Option(help="Number of hits to skip.")] = 0,
     facet: Annotated[
@@ -106,6 +113,7 @@ def search(
     query = _query(words, text, tokens, vector, like)
     wanted = None if filter is None else parse_json("--filter", filter)
     request: dict[str, Any] = {"params": params, "filter": wanted, "explain": explain}
+    request["idf_filter"] = None if idf_filter is None else parse_json("--idf-filter", idf_filter)
     request["facets"] = [FacetBy(key=column) for column in facet or []] or None
     request["feedback"] = Feedback() if feedback else None
     request |= _page(k, offset, group_by, group_size)

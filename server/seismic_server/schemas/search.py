@@ -191,6 +191,10 @@ class SearchRequest(seismic.SearchRequest):
     filter: SkipValidation[AnyFilter] | None = None  # the engine validates it, and remembers the result
     """Return only documents that match this filter."""
 
+    idf_filter: SkipValidation[AnyFilter] | None = None
+    """Weigh the words of a text by their inverse document frequencies among the documents that match this filter, such
+    as those of a tenant. Needs an encoder that weighs words so: BM25, or `--query-encoder idf`."""
+
     with_payload: AllOrNamed = True
     """Columns to return: all, none, or those named."""
 

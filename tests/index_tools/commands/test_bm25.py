@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 import seismic
-from seismic import Bm25, fit_bm25
+from seismic import Bm25, SearchRequest, fit_bm25
 from tests.index_tools.conftest import Run, write_lines
 
 NEWS = [
@@ -131,3 +131,13 @@ def test_encode_needs_a_collection(run: Run, news: Path) -> None:
     result = run("encode", news, news.with_name("out.parquet"), "--encoder", "bm25")
     assert result.exit_code == 2
     assert "--encoder bm25: its vectors depend on all documents of a collection" in result.stderr
+
+
+def test_frequencies_within_a_filter(run: Run, index: Path) -> None:
+    wanted = {"must": [{"key": "year", "range": {"lt": 2002}}]}
+    result = run("search", index, "mars planet", "--json", "--idf-filter", orjson.dumps(wanted).decode())
+    assert result.exit_code == 0, result.output
+    with seismic.open(index) as opened:
+        expected = opened.ask(SearchRequest(query="mars planet", idf_filter=wanted)).hits
+    assert [orjson.loads(line)["score"] for line in result.stdout.splitlines()] == [hit.score for hit in expected]
+    assert "--idf-filter: not valid JSON" in run("search", index, "mars", "--idf-filter", "{").stderr

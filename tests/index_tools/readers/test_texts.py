@@ -115,6 +115,7 @@ def test_inspect_tells_of_the_encoder(run: Run, index: Path) -> None:
         "fields": ["title", "text"],
         "documents_cut": 1,
         "pieces_cut": 47,
+        "bm25": None,
     }
     assert "title, text" in run("inspect", index).stdout
 
