@@ -14,6 +14,7 @@ from seismic.conversion.numbers import as_count, as_path
 from seismic.conversion.plain import excerpt
 from seismic.encoders import Encoder
 from seismic.errors import CorruptIndexError, ParameterError
+from seismic.export.exporting import ExportsDocuments
 from seismic.filters.language import FilterLike
 from seismic.layouts import LAYOUTS
 from seismic.measure.pseudo_queries import pseudo_queries
@@ -38,7 +39,7 @@ QueriesLike: TypeAlias = "VectorsLike | Sequence[QueryLike]"
 _DEFAULTS = SearchParams()
 
 
-class Index(ReadsDocuments):
+class Index(ReadsDocuments, ExportsDocuments):
     """A memory-mapped collection, as it was when it was opened or last refreshed. Safe to use from many threads.
 
     `seismic.open` makes one. ``len(index)`` counts the documents that are not deleted. Searches come in three forms:

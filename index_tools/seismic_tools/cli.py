@@ -19,6 +19,7 @@ VERBS = {
     "rename": "Rename a collection.",
     "alias": "Give a collection another name, or switch that name to another collection.",
     "list": "List the collections and aliases in a folder.",
+    "export": "Write the documents of an index to a file.",
     "convert": "Convert files from one format to another.",
     "encode": "Encode texts into sparse vectors.",
     "upsert": "Add documents to a collection, replacing those with the same id.",

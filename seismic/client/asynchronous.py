@@ -1,7 +1,9 @@
 """The asynchronous client."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
@@ -13,6 +15,7 @@ from seismic.client.batching import DEFAULT as BATCHING
 from seismic.client.batching import Batching
 from seismic.client.calls import AsVector, Call, Query
 from seismic.client.connections import PerProcess
+from seismic.client.exports import arriving, check_status, export_path
 from seismic.client.models import (
     Change,
     CollectionInfo,
@@ -138,6 +141,36 @@ class AsyncClient:
         """Delete documents. Unknown ids are ignored."""
         return await self._send(calls.delete(collection, ids))
 
+    async def export(
+        self,
+        collection: str,
+        to: str | os.PathLike[str],
+        *,
+        filter: Mapping[str, Any] | None = None,
+        columns: Sequence[str] | None = None,
+        with_vector: AsVector = True,
+        replace: bool = False,
+    ) -> Path:
+        """Write all documents, or those that match a filter, to a file that ends in .parquet, .jsonl or .ndjson.
+
+        They are of one state of the collection, however it changes meanwhile. `columns` of the payload; None for all.
+        The file appears when it is complete; an interrupted download starts again. Raises OutputExistsError unless
+        `replace`.
+        """
+        file, path = export_path(collection, to, filter, columns, with_vector, replace=replace)
+
+        async def attempt() -> None:
+            with arriving(file) as sink:
+                async with self._connections.get().stream("GET", path) as response:
+                    if not response.is_success:
+                        await response.aread()
+                    check_status(response)
+                    async for part in response.aiter_bytes():
+                        sink.write(part)
+
+        await self._retry(attempt)
+        return file
+
     async def collection(self, name: str) -> CollectionInfo:
         """Return the description and state of a collection."""
         return await self._send(calls.collection_info(name))
@@ -166,6 +199,9 @@ class AsyncClient:
         async def attempt() -> T:
             return read(call, await self._connections.get().request(call.method, call.path, content=call.content))
 
+        return await self._retry(attempt)
+
+    async def _retry(self, attempt: Callable[[], Awaitable[T]]) -> T:
         try:
             return await tenacity.AsyncRetrying(**self._retries.keywords())(attempt)
         except TemporaryError as problem:

@@ -175,6 +175,11 @@ def _query(query: Query) -> Query:
     return {"text": query} if isinstance(query, str) else query
 
 
+def export(collection: str, query: str) -> str:
+    """Return the path and query of an export."""
+    return f"{_path(collection, 'export')}?{query}"
+
+
 def _path(collection: str, below: str = "") -> str:
     return f"/v1/collections/{_segment(collection)}" + (f"/{below}" if below else "")
 

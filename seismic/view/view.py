@@ -158,6 +158,15 @@ class View:
             numbers[found >= 0] = found[found >= 0] + first
         return numbers
 
+    def find_all(self, ids: pa.Array) -> npt.NDArray[np.int64]:
+        """Return int64 [n]: the document number of each id. Raises InputError if one is unknown."""
+        numbers = self.find(ids)
+        missing = np.flatnonzero(numbers < 0)
+        if len(missing):
+            more = f" and {len(missing) - 1:,} more" if len(missing) > 1 else ""
+            raise InputError(f"ids: found no document with the id {ids[missing[0]].as_py()!r}{more}")
+        return numbers
+
     def vectors(self, numbers: npt.ArrayLike) -> SparseVectors:
         """Return the stored vectors of document numbers [n], in their order."""
         wanted = np.asarray(numbers, np.int64)

@@ -25,6 +25,9 @@ from seismic_server.observe.tracing import OpenTelemetryTracer, Tracer
 from seismic_server.pool import SearchPool, Threads
 from seismic_server.settings import Settings
 
+EXPORT_THREADS = 2
+"""Exports that are read at the same time; others wait between two of their parts."""
+
 CHANGE_THREADS = 4
 """Threads that write and refresh; changes of one collection are written one after another."""
 
@@ -48,6 +51,7 @@ class Service:
     tracer: Tracer
     throttle: LogThrottle
     maintenance: Threads
+    exports: Threads
     running: set[Stop]
     memory: MemoryBudget
     scrubber: Scrubber
@@ -75,6 +79,7 @@ class Service:
             tracer,
             LogThrottle(),
             maintenance=Threads(1, "maintenance"),
+            exports=Threads(EXPORT_THREADS, "export"),
             running=set(),
             memory=memory,
             scrubber=Scrubber(collections, settings.scrub_mb_per_second, settings.verify, metrics),
@@ -109,6 +114,7 @@ class Service:
         self.pool.shutdown()
         self.threads.shutdown()
         self.maintenance.shutdown()
+        self.exports.shutdown()
         self.collections.close()
         self.throttle.close()
         self.tracer.close()

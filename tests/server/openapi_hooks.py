@@ -19,6 +19,9 @@ def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwar
     columns, and either a recall or explicit parameters."""
     if case.method == "DELETE":  # other requests need the documents
         case.path_parameters = {"name": "scratch", "id": "never"}
+    if case.operation.path.endswith("/export") and case.meta and case.meta.generation.mode.is_positive:
+        case.path_parameters["name"] = "scratch"
+        case.query = {"format": (case.query or {}).get("format", "jsonl")}  # the schema says nothing of filters
     if case.meta is None or not case.meta.generation.mode.is_positive or not isinstance(case.body, dict):
         return
     body = case.body = _without_points(case.body)

@@ -42,7 +42,7 @@ def schemathesis(server: Server, folder: Path, *options: str) -> None:
     environment = os.environ | {"SCHEMATHESIS_HOOKS": "tests.server.openapi_hooks", "PYTHONPATH": str(ROOT)}
     run = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     assert run.returncode == 0, run.stdout + run.stderr
-    assert "Tested: 17" in run.stdout
+    assert "Tested: 18" in run.stdout
 
 
 def test_schemathesis_finds_nothing(server: Server, tmp_path: Path):

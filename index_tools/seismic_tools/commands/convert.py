@@ -13,7 +13,9 @@ from ir_measures import ScoredDoc
 from rich.filesize import decimal
 from xxhash import xxh3_64_hexdigest
 
+import seismic
 from seismic import InputError, OutputExistsError, ParameterError, __version__
+from seismic.store.collection import is_collection
 from seismic.store.failures import file_errors
 from seismic_tools.readers import INPUTS, Reading, Tokens, find_files, read_collection, read_vocabulary
 from seismic_tools.readers.ids import read_ids
@@ -72,6 +74,8 @@ def convert(
         seismic convert base_full.csr.gz documents.bin
 
         seismic convert base_full.dev.gt run.trec
+
+        seismic convert scifact scifact.ciff
     """
     began = time.perf_counter()
     if not 0 < scale < math.inf:
@@ -180,14 +184,20 @@ def _ending(name: str | None) -> str | None:
     return name and f".{name.removeprefix('.').lower()}"
 
 
+def _state(file: Path) -> tuple[Any, ...]:
+    """Return what changes with the content of an input."""
+    if is_collection(file):
+        with seismic.open(file) as index:
+            return index.generation, index.sequence
+    stat = file.stat()
+    return stat.st_size, stat.st_mtime_ns
+
+
 def _job(files: Sequence[Path], ending: str | None, reading: Reading) -> dict[str, Any]:
     """Return everything that finished parts depend on."""
-    stats = [file.stat() for file in files]
     return {
         "release": __version__,
-        "inputs": [
-            [str(file.resolve()), stat.st_size, stat.st_mtime_ns] for file, stat in zip(files, stats, strict=True)
-        ],
+        "inputs": [[str(file.resolve()), *_state(file)] for file in files],
         "ending": ending,
         "vocabulary": xxh3_64_hexdigest("\n".join(reading.tokens).encode()),
         "dimension": reading.dimension,

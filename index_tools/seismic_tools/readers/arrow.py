@@ -6,10 +6,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from seismic import SparseVectors, VectorError
+from seismic.conversion.plain import excerpt
+from seismic.export.tables import METADATA
+from seismic.vectors import MAX_DIMENSION
 from seismic_tools.readers.batch import (
     BATCH_ROWS,
     BY_TOKEN,
@@ -36,7 +40,23 @@ def read_parquet(path: Path, reading: Reading) -> Iterator[Batch]:
     options = {"page_checksum_verification": True, "pre_buffer": False}  # the buffer would keep everything read
     with readable(path, "Parquet"), pq.ParquetFile(path, **options) as file:
         total = file.metadata.num_rows
-        yield from _read(path, reading, file.iter_batches(BATCH_ROWS), lambda rows: rows / total)
+        yield from _read(
+            path, _with_dimension(reading, file.schema_arrow), file.iter_batches(BATCH_ROWS), lambda rows: rows / total
+        )
+
+
+def _with_dimension(reading: Reading, schema: pa.Schema) -> Reading:
+    """Return the reading with the dimension that an export notes, unless one is given."""
+    noted = (schema.metadata or {}).get(METADATA)
+    if noted is None or reading.dimension is not None or "indices" not in schema.names:
+        return reading
+    try:
+        dimension = orjson.loads(noted)["dimension"]
+    except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+        raise BrokenFileError(f"metadata '{METADATA.decode()}': expected that of an export ({error})") from None
+    if type(dimension) is not int or not 0 <= dimension <= MAX_DIMENSION:
+        raise BrokenFileError(f"metadata '{METADATA.decode()}': found dimension {excerpt(dimension)}")
+    return reading._replace(dimension=dimension)
 
 
 def read_ipc(path: Path, reading: Reading) -> Iterator[Batch]:
@@ -61,6 +81,13 @@ def _check_end_of_stream(raw: pa.MemoryMappedFile) -> None:
     if raw.read() != _END_OF_STREAM:
         raise BrokenFileError("found neither a file nor a complete stream")
     raw.seek(0)
+
+
+def read_batches(
+    path: Path, reading: Reading, batches: Iterable[pa.RecordBatch], share: Callable[[int], float]
+) -> Iterator[Batch]:
+    """Yield the rows of Arrow batches that do not come from a file of this format."""
+    yield from _read(path, reading, _slices(batches), share)
 
 
 def _slices(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

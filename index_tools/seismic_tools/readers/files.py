@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from seismic import InputError
+from seismic.store.collection import is_collection
 from seismic_tools.readers.beir import Role, member
 from seismic_tools.readers.formats import LAST_RESORT, READERS, STANDARD_INPUT, ending_of, endings, reader_of
 from seismic_tools.readers.huggingface import dataset_files, is_dataset
@@ -23,6 +24,8 @@ def find_files(paths: Sequence[Path], ending: str | None = None, role: Role = "c
     for path in map(given, paths):
         if is_dataset(path):
             files.extend(dataset_files(path))
+        elif is_collection(path) and ending is None:
+            files.append(path)
         elif path.is_dir():
             files.extend(_files_of_folder(path, ending, role))
         elif not path.exists():

@@ -5,10 +5,12 @@ from functools import partial
 from pathlib import Path
 
 from seismic import InputError
+from seismic.store.collection import is_collection
 from seismic_tools.readers.arrow import read_ipc, read_parquet
 from seismic_tools.readers.batch import Batch, Reading
 from seismic_tools.readers.ciff import read_ciff
 from seismic_tools.readers.csr import read_csr
+from seismic_tools.readers.index import read_index
 from seismic_tools.readers.inner import read_inner
 from seismic_tools.readers.jsonl import read_jsonl
 from seismic_tools.readers.npz import read_npz
@@ -47,7 +49,7 @@ LAST_RESORT = (".json", ".json.gz", ".tsv", ".tsv.gz")
 STANDARD_INPUT = Path("/dev/stdin")
 """Standard input, which holds JSON lines unless a command says otherwise."""
 
-INPUTS = f"{', '.join(READERS)}, folders of them, or - for JSON lines on standard input."
+INPUTS = f"{', '.join(READERS)}, folders of them, an index, or - for JSON lines on standard input."
 """Help text for the inputs of commands."""
 
 
@@ -61,6 +63,8 @@ def ending_of(path: Path) -> str | None:
 
 def reader_of(path: Path, ending: str | None = None) -> Reader:
     """Return the reader of a file; InputError if there is none."""
+    if ending is None and is_collection(path):
+        return read_index
     known = ending or ending_of(path)
     if known not in READERS:
         raise InputError(f"{path}: unsupported ending{f' {ending}' if ending else ''}; expected {endings()}")

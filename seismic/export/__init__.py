@@ -1,0 +1,1 @@
+"""Take a collection out again: its ids, vectors and payload as tables, Parquet or JSON lines."""
