@@ -9,7 +9,17 @@
 from seismic.builder.build import build
 from seismic.changes.updates import add_columns
 from seismic.edits.functions import Changed, delete, patch, upsert
-from seismic.encoders import Bm25, Encoded, Encoder, EncoderEntry, Fitted, encode_texts, fit_bm25, load_encoder
+from seismic.encoders import (
+    Bm25,
+    Encoded,
+    Encoder,
+    EncoderEntry,
+    Fitted,
+    encode_texts,
+    extend_bm25,
+    fit_bm25,
+    load_encoder,
+)
 from seismic.errors import (
     ConflictError,
     CorruptIndexError,
@@ -116,6 +126,7 @@ __all__ = [
     "delete",
     "drop",
     "encode_texts",
+    "extend_bm25",
     "fit_bm25",
     "generations",
     "load_encoder",

@@ -146,6 +146,7 @@ CALLS: dict[str, Call] = {
     "load_encoder": lambda _, wrong: seismic.load_encoder(wrong),
     "encode_texts": lambda _, wrong: seismic.encode_texts(seismic.load_encoder("splade-tiny").encode_queries, wrong),
     "fit_bm25": lambda _, wrong: seismic.fit_bm25(wrong),
+    "extend_bm25": lambda _, wrong: seismic.extend_bm25(wrong, ["a"]),
     "fit_bm25 params": lambda _, wrong: seismic.fit_bm25(["a"], wrong),
     "generations": lambda _, wrong: seismic.generations(wrong),
     "verify": lambda _, wrong: seismic.verify(wrong),

@@ -73,7 +73,7 @@ class Rules(NamedTuple):
     @property
     def grows(self) -> bool:
         """Whether documents may bring new tokens or larger components."""
-        return not self.strict and self.encoder is None
+        return not self.strict and (self.encoder is None or self.encoder.bm25 is not None)
 
     def after(self, changes: Iterable[object]) -> "Rules":
         """Return the rules after changes, of which only evolutions matter."""

@@ -56,10 +56,10 @@ def upsert(
     columns are null; with the column `id` alone, documents keep the payload they have.
 
     Unless the collection is strict, new columns are added, and columns without values and integers take a wider type.
-    Unless it has an encoder, new tokens, and larger components without a vocabulary, are added as well.
+    Unless it has an encoder other than BM25, new tokens, and larger components without a vocabulary, are added as well.
 
     `vocabulary`, `encoder`: what the vectors were made with; the change is refused if the collection has been rebuilt
-    with another. A vocabulary with more tokens at its end adds them.
+    with another. A vocabulary with more tokens at its end, such as that of `extend_bm25`, adds them.
 
     `if_absent`: only if no document has one of the ids. `if_sequence`: only if no change after this sequence, such as
     `Index.sequence` when the documents were read, named them. Otherwise ConflictError is raised.
@@ -68,6 +68,8 @@ def upsert(
     Warns (RangeWarning) of weights that 16 bits cannot hold beside the heaviest one.
     """
     entry = encoder.entry if encoder else None
+    if vocabulary is None and encoder is not None and encoder.entry.bm25 is not None:
+        vocabulary = encoder.vocabulary
     if not if_absent and if_sequence is None:
         return Changed(Writer(path).upsert(vectors, documents, vocabulary, entry))
     vectors, documents = split_table(vectors, documents)

@@ -4,7 +4,15 @@ from seismic.encoders.base import Encoder, EncoderEntry
 from seismic.encoders.bm25 import Bm25
 from seismic.encoders.encoded import Encode, Encoded, joined
 from seismic.encoders.folder import load_encoder, load_recorded
-from seismic.encoders.lexical import Fitted, TermCounter, fit_bm25, weighted
+from seismic.encoders.lexical import (
+    Fitted,
+    GrowingEncoder,
+    TermCounter,
+    encode_with_new,
+    extend_bm25,
+    fit_bm25,
+    weighted,
+)
 from seismic.encoders.parallel import encode_texts
 
 __all__ = [
@@ -14,8 +22,11 @@ __all__ = [
     "Encoder",
     "EncoderEntry",
     "Fitted",
+    "GrowingEncoder",
     "TermCounter",
     "encode_texts",
+    "encode_with_new",
+    "extend_bm25",
     "fit_bm25",
     "joined",
     "load_encoder",

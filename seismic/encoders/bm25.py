@@ -5,7 +5,7 @@ document frequencies, so that their inner product is Lucene's BM25 score: Robert
 Relevance Framework: BM25 and Beyond", 2009, without the constant factor k1 + 1, as in Lucene since version 8.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Literal
 
 import numpy as np
@@ -14,7 +14,7 @@ from pydantic import Field
 
 from seismic.encoders.words import Terms
 from seismic.params import Params
-from seismic.vectors import ComponentOf, SparseVectors
+from seismic.vectors import SparseVectors
 
 NAME = "bm25"
 
@@ -41,19 +41,19 @@ class Bm25(Params):
     """Average number of terms of a document, stop words excluded. None: that of the documents of the build, or 256
     if there are none."""
 
-    def terms(self, component: ComponentOf, known: int) -> Terms:
-        """Return a numbering of terms; see `Terms`."""
-        return Terms(component, known, self.stemmer, self.stop_words)
+    def terms(self, number: Callable[[str], int]) -> Terms:
+        """Return what splits texts into terms, which `number` numbers. Raises ParameterError for an unknown stemmer."""
+        return Terms(number, self.stemmer, self.stop_words)
 
 
 def count_terms(texts: Sequence[str], terms: Terms) -> SparseVectors:
-    """Return the term frequencies of texts, of new terms too."""
+    """Return the term frequencies of texts. The dimension is the largest number + 1."""
     numbers = [np.array(terms.of(text), np.int64) for text in texts]
     rows = np.repeat(np.arange(len(numbers)), [len(row) for row in numbers])
     flat = np.concatenate([np.zeros(0, np.int64), *numbers])
     pairs, counts = np.unique((rows << 32 | flat)[flat >= 0], return_counts=True)
     indptr = np.searchsorted(pairs, np.arange(len(numbers) + 1) << 32)
-    return SparseVectors.trusted(indptr, pairs & 0xFFFFFFFF, counts.astype(np.float32), terms.size)
+    return SparseVectors.trusted(indptr, pairs & 0xFFFFFFFF, counts.astype(np.float32), int(flat.max(initial=-1)) + 1)
 
 
 def average_length(counts: SparseVectors) -> float:

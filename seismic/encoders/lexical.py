@@ -1,6 +1,6 @@
 """BM25 as an encoder: it learns words and average length from documents, and query weights from a collection."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ from seismic.conversion.plain import excerpt
 from seismic.encoders.base import Encoder, EncoderEntry
 from seismic.encoders.bm25 import NAME, Bm25, average_length, count_terms, restricted, saturated
 from seismic.encoders.encoded import Encoded, as_texts
-from seismic.encoders.words import VERSION
+from seismic.encoders.words import VERSION, Numbering
 from seismic.errors import EncoderError, ParameterError
 from seismic.vectors import MIN_VALUE, SparseVectors
 from seismic.vocabulary import Vocabulary, inverse_document_frequency
@@ -30,20 +30,33 @@ class TermCounter:
 
     def __init__(self, params: Bm25) -> None:
         """Raises ParameterError for an unknown stemmer, EncoderError if it cannot run here."""
-        self._params = params
-        self._terms = params.terms(_no_component, 0)
+        self._params, self._numbering = params, Numbering(_no_component, 0)
+        self._terms = params.terms(self._numbering)
 
     def __call__(self, texts: Sequence[str]) -> Encoded:
-        """Return the term frequencies of texts. Earlier results may have a smaller dimension."""
+        """Return the term frequencies of texts."""
         return Encoded(count_terms(texts, self._terms), np.zeros(len(texts), np.int64))
 
     def encoder(self, counts: SparseVectors) -> Encoder:
         """Return the encoder of a corpus with these term frequencies."""
         length = self._params.average_length or average_length(counts)
-        params, vocabulary = self._params.replace(average_length=length), Vocabulary(list(self._terms.new))
+        params, vocabulary = self._params.replace(average_length=length), Vocabulary(list(self._numbering.new))
         entry = EncoderEntry(name=NAME, hash=_hash(params), queries="idf", bm25=params)
         frequency = np.bincount(counts.components, minlength=len(vocabulary))
         return recorded_bm25(entry, vocabulary).by_idf(inverse_document_frequency(frequency, len(counts)))
+
+
+class GrowingEncoder:
+    """Encodes documents by BM25 with every term that `number` numbers, for one thread."""
+
+    def __init__(self, entry: EncoderEntry, number: Callable[[str], int]) -> None:
+        self._params = _params_of(entry)
+        self._terms = self._params.terms(number)
+
+    def __call__(self, texts: Sequence[str]) -> Encoded:
+        """Encode texts."""
+        vectors = saturated(count_terms(texts, self._terms), self._params)
+        return Encoded(vectors, np.zeros(len(texts), np.int64))
 
 
 def fit_bm25(texts: Iterable[str], params: Bm25 | None = None) -> Fitted:
@@ -60,11 +73,30 @@ def fit_bm25(texts: Iterable[str], params: Bm25 | None = None) -> Fitted:
     return Fitted(encoder, weighted(counts, encoder))
 
 
+def extend_bm25(encoder: Encoder, texts: Iterable[str]) -> Fitted:
+    """Return a collection's BM25 with the new words of these texts at the end of its vocabulary, and their vectors.
+
+    Its queries are refused: they need the frequencies of a collection. Raises InputError for anything other than text,
+    ParameterError for another encoder.
+    """
+    if not isinstance(encoder, Encoder):
+        raise ParameterError(f"encoder is {excerpt(encoder)}, expected an Encoder")
+    numbering = Numbering(encoder.vocabulary.component, len(encoder.vocabulary))
+    vectors = GrowingEncoder(encoder.entry, numbering)(as_texts(texts)).vectors
+    vocabulary = Vocabulary([*encoder.vocabulary.tokens.to_pylist(), *numbering.new])
+    return Fitted(recorded_bm25(encoder.entry, vocabulary), vectors.widened(len(vocabulary)))
+
+
 def weighted(counts: SparseVectors, encoder: Encoder) -> SparseVectors:
     """Return the vectors of documents with these term frequencies, by a BM25 encoder."""
-    if encoder.entry.bm25 is None:
-        raise ParameterError(f"encoder '{encoder.name}' does not count terms, expected {NAME}")
-    return saturated(counts, encoder.entry.bm25)
+    return saturated(counts, _params_of(encoder.entry))
+
+
+def encode_with_new(encoder: Encoder, texts: Sequence[str]) -> Encoded:
+    """Encode documents by BM25, with new terms too: component len(vocabulary) + i is term i of ``unknown``."""
+    numbering = Numbering(encoder.vocabulary.component, len(encoder.vocabulary))
+    encoded = GrowingEncoder(encoder.entry, numbering)(texts)
+    return encoded._replace(unknown=tuple(numbering.new))
 
 
 def recorded_bm25(entry: EncoderEntry, vocabulary: Vocabulary) -> Encoder:
@@ -75,7 +107,7 @@ def recorded_bm25(entry: EncoderEntry, vocabulary: Vocabulary) -> Encoder:
             f"encoder '{entry.name}': this release splits texts into words in another way than the one that built the "
             "collection; build the collection again"
         )
-    documents = partial(_encode_documents, params, vocabulary)
+    documents = partial(_encode_documents, entry, vocabulary)
     return Encoder(entry, vocabulary, partial(_QueryTerms, params, vocabulary), documents, _refuse_queries)
 
 
@@ -87,19 +119,25 @@ class _QueryTerms:
 
     def __call__(self, texts: Sequence[str]) -> Encoded:
         size = len(self._vocabulary)
-        terms = self._params.terms(self._vocabulary.component, size)
-        counts = count_terms(texts, terms)
-        weights = np.concatenate([self._weights, np.zeros(len(terms.new), np.float32)])[counts.components]
+        numbering = Numbering(self._vocabulary.component, size)
+        counts = count_terms(texts, self._params.terms(numbering))
+        weights = np.concatenate([self._weights, np.zeros(len(numbering.new), np.float32)])[counts.components]
         weighed = SparseVectors.trusted(counts.indptr, counts.components, counts.values * weights, counts.dimension)
         known = restricted(weighed, weighed.values >= MIN_VALUE, size)
-        return Encoded(known, np.zeros(len(texts), np.int64), tuple(terms.new))
+        return Encoded(known, np.zeros(len(texts), np.int64), tuple(numbering.new))
 
 
-def _encode_documents(params: Bm25, vocabulary: Vocabulary, texts: Sequence[str]) -> Encoded:
-    terms = params.terms(vocabulary.component, len(vocabulary))
-    vectors = saturated(count_terms(texts, terms), params)
-    known = restricted(vectors, vectors.components < len(vocabulary), len(vocabulary))
-    return Encoded(known, np.zeros(len(texts), np.int64), tuple(terms.new))
+def _encode_documents(entry: EncoderEntry, vocabulary: Vocabulary, texts: Sequence[str]) -> Encoded:
+    numbering = Numbering(vocabulary.component, len(vocabulary))
+    encoded = GrowingEncoder(entry, numbering)(texts)
+    known = restricted(encoded.vectors, encoded.vectors.components < len(vocabulary), len(vocabulary))
+    return Encoded(known, encoded.cut, tuple(numbering.new))
+
+
+def _params_of(entry: EncoderEntry) -> Bm25:
+    if entry.bm25 is None:
+        raise ParameterError(f"encoder '{entry.name}' does not count terms, expected {NAME}")
+    return entry.bm25
 
 
 def _refuse_queries(_: Sequence[str]) -> Encoded:

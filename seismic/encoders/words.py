@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -36,24 +37,30 @@ def words_of(text: str) -> list[str]:
     return _unicode_word().findall(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()))
 
 
-class Terms(dict[str, int]):
-    """Numbers the terms of texts, and remembers the number of every word; -1 for stop words.
+class Numbering:
+    """Numbers terms: those of a vocabulary by `component`, new ones from `known` on, in order of appearance.
 
-    `component` gives the number of a known term or None. New terms are numbered from `known` on and kept in ``new``,
-    term to number. For one thread.
+    ``new``: the new terms with their numbers. For one thread.
     """
 
-    def __init__(self, component: ComponentOf, known: int, stemmer: str | None, stop_words: str | None) -> None:
-        super().__init__()
+    def __init__(self, component: ComponentOf, known: int) -> None:
         self.new: dict[str, int] = {}
         self._component, self._known = component, known
+
+    def __call__(self, term: str) -> int:
+        """Return the number of a term."""
+        known = self._component(term)
+        return self.new.setdefault(term, self._known + len(self.new)) if known is None else known
+
+
+class Terms(dict[str, int]):
+    """Remembers the number of every word's term, which `number` gives; -1 for stop words. For one thread."""
+
+    def __init__(self, number: Callable[[str], int], stemmer: str | None, stop_words: str | None) -> None:
+        super().__init__()
+        self._number = number
         self._stem = None if stemmer is None else load_stemmer(stemmer).stemWord
         self._stop_words = ENGLISH if stop_words == "english" else frozenset()
-
-    @property
-    def size(self) -> int:
-        """The number of known and new terms."""
-        return self._known + len(self.new)
 
     def of(self, text: str) -> list[int]:
         """Return the number of each word's term. Raises StoppedError if the time is up."""
@@ -63,10 +70,6 @@ class Terms(dict[str, int]):
     def __missing__(self, word: str) -> int:
         number = self[word] = -1 if word in self._stop_words else self._number(self._stem(word) if self._stem else word)
         return number
-
-    def _number(self, term: str) -> int:
-        known: int | None = self._component(term)
-        return self.new.setdefault(term, self._known + len(self.new)) if known is None else known
 
 
 def load_stemmer(algorithm: str) -> Any:

@@ -9,9 +9,19 @@ import pyarrow.parquet as pq
 import pytest
 
 import seismic
-from seismic import Bm25, EncoderError, InputError, ParameterError, SparseVectors, encode_texts, fit_bm25, load_encoder
+from seismic import (
+    Bm25,
+    EncoderError,
+    InputError,
+    ParameterError,
+    SparseVectors,
+    encode_texts,
+    extend_bm25,
+    fit_bm25,
+    load_encoder,
+)
 from seismic.encoders import TermCounter, load_recorded, weighted
-from seismic.encoders.words import Terms, words_of
+from seismic.encoders.words import Numbering, Terms, words_of
 from tests.encoders.naive_bm25 import scores
 from tests.reader import ROOT
 
@@ -23,10 +33,9 @@ TEXTS = ["Mars is a planet", "Venus, too, is a planet: a hot planet", "The sun i
 
 def terms_of(text: str, params: Bm25) -> list[str]:
     """The terms of a text by the encoder's own rules, as strings."""
-    terms = params.terms(lambda _: None, 0)
-    names = {}
-    numbers = terms.of(text)
-    names = {number: term for term, number in terms.new.items()}
+    numbering = Numbering(lambda _: None, 0)
+    numbers = params.terms(numbering).of(text)
+    names = {number: term for term, number in numbering.new.items()}
     return [names[number] for number in numbers if number >= 0]
 
 
@@ -197,6 +206,10 @@ def test_what_cannot_be_encoded() -> None:
         fit_bm25([], {"k1": 1})  # type: ignore[arg-type]
     with pytest.raises(ParameterError, match="expected 'idf': BM25 weighs"):
         encoder.recorded(queries="own")
+    with pytest.raises(ParameterError, match="expected an Encoder"):
+        extend_bm25(None, [])  # type: ignore[arg-type]
+    with pytest.raises(ParameterError, match="does not count terms, expected bm25"):
+        extend_bm25(load_encoder("splade-tiny"), [])
     with pytest.raises(ParameterError, match="does not count terms, expected bm25"):
         weighted(SparseVectors.from_dicts([]), load_encoder("splade-tiny"))
 
@@ -249,6 +262,53 @@ def test_another_way_of_splitting_texts_is_refused(tmp_path: Path, monkeypatch: 
 
 
 def test_terms_are_remembered_per_word() -> None:
-    terms = Terms({"planet": 5}.get, 6, "english", "english")
+    numbering = Numbering({"planet": 5}.get, 6)
+    terms = Terms(numbering, "english", "english")
     assert terms.of("planet planets the moons") == [5, 5, -1, 6]
-    assert (terms.new, terms.size) == ({"moon": 6}, 7)
+    assert terms == {"planet": 5, "planets": 5, "the": -1, "moons": 6}
+    assert numbering.new == {"moon": 6}
+
+
+def test_new_words_are_added_by_documents(tmp_path: Path) -> None:
+    path = build(tmp_path / "c", TEXTS)
+    average = sum(len(words_of(text)) for text in TEXTS) / len(TEXTS)
+    new = ["Pluto was a planet", "Ceres and Pluto"]
+    with seismic.open(path) as index:
+        extended, vectors = extend_bm25(index.encoder, new)
+    assert vectors.dimension == len(extended.vocabulary)
+    seismic.upsert(path, vectors, pa.table({"id": ["4", "5"], "text": new}), encoder=extended)
+    texts = [*TEXTS, *new]
+    for _ in range(2):
+        with seismic.open(path) as index:
+            assert index.vocabulary is not None
+            assert index.vocabulary.tokens.equals(extended.vocabulary.tokens)
+            for query in ("pluto planet", "ceres", "was a star"):
+                expected = {str(row): score for row, score in enumerate(naive(query, texts, average)) if score}
+                assert {hit.id: hit.score for hit in index.search(query)} == pytest.approx(expected, abs=1e-4)
+            assert index.encoder.encode_documents(new).unknown == ()
+        seismic.compact(path)
+    with seismic.open(path) as index:
+        stale = fit_bm25(TEXTS).encoder
+        other, vectors = extend_bm25(stale, ["Eris"])
+        with pytest.raises(InputError, match=r"found vocabulary .*map the tokens again"):
+            seismic.upsert(path, vectors, pa.table({"id": ["6"]}), encoder=other)
+        assert len(index) == 6
+
+
+def test_a_collection_may_start_empty(tmp_path: Path) -> None:
+    seismic.create(tmp_path / "c", encoder=load_encoder("bm25"))
+    with seismic.open(tmp_path / "c") as index:
+        assert index.search("Mars") == []
+        extended, vectors = extend_bm25(index.encoder, TEXTS)
+    seismic.upsert(tmp_path / "c", vectors, pa.table({"id": ["0", "1", "2", "3"], "text": TEXTS}), encoder=extended)
+    expected = naive("hot planet", TEXTS, 256)
+    assert found(tmp_path / "c", "hot planet") == pytest.approx({"0": expected[0], "1": expected[1]}, abs=1e-4)
+
+
+def test_a_strict_collection_does_not_grow(tmp_path: Path) -> None:
+    fitted = fit_bm25(TEXTS)
+    documents = pa.table({"id": ["0", "1", "2", "3"]})
+    seismic.build(fitted.vectors, tmp_path / "c", documents=documents, encoder=fitted.encoder, strict=True)
+    extended, vectors = extend_bm25(fitted.encoder, ["Pluto"])
+    with pytest.raises(InputError, match="found vocabulary"):
+        seismic.upsert(tmp_path / "c", vectors, pa.table({"id": ["4"]}), encoder=extended)

@@ -176,9 +176,12 @@ async def test_bm25(running, tmp_path):
         answer = (await search(client, "is Pluto a planet")).json()
         assert [hit["id"] for hit in answer["hits"]] == ["a", "b"]
         assert answer["unknown_tokens"] == ["pluto"]
-        answer = (await put(client, {"id": "c", "text": "Pluto was a planet"})).json()
-        assert answer["warnings"] == ["2 words are not in the vocabulary and were left out: pluto, was"]
+        answer = (await put(client, {"id": "c", "text": "Pluto was a planet"}, {"id": "d", "text": ""})).json()
+        assert answer["warnings"] == []
         assert [hit["id"] for hit in (await search(client, "planet")).json()["hits"]] == ["a", "c"]
+        assert [hit["id"] for hit in (await search(client, "was Pluto")).json()["hits"]] == ["c"]
+        document = (await client.get(f"{URL}/documents/c?with_vector=tokens")).json()
+        assert set(document["vector"]["tokens"]) == {"pluto", "was", "a", "planet"}
         request = {"query": "is Pluto a planet", "idf_filter": {"must": [{"ids": ["a", "c"]}]}}
         answer = (await client.post(f"{URL}/search", json=request)).json()
         with seismic.open(tmp_path / "served" / "words") as index:
@@ -187,3 +190,14 @@ async def test_bm25(running, tmp_path):
         wrong = {"query": "planet", "idf_filter": {"must": [{"key": "x", "match": {"value": 1}}]}}
         refused = problem(await client.post(f"{URL}/search", json=wrong), 422)
         assert "idf_filter.must[0].key: unknown column 'x'" in refused.detail
+
+
+async def test_bm25_in_a_strict_collection(running, tmp_path):
+    fitted = fit_bm25(["Mars is a planet"])
+    documents = pa.table({"id": ["a"], "text": ["Mars is a planet"]})
+    folder = tmp_path / "served"
+    seismic.build(fitted.vectors, folder / "words", documents=documents, encoder=fitted.encoder, strict=True)
+    async with running(folder) as client:
+        answer = (await put(client, {"id": "c", "text": "Pluto was a planet"})).json()
+        assert answer["warnings"] == ["2 words are not in the vocabulary and were left out: pluto, was"]
+        assert [hit["id"] for hit in (await search(client, "planet")).json()["hits"]] == ["a", "c"]

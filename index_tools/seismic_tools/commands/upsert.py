@@ -1,6 +1,6 @@
 """`seismic upsert`: add documents to an existing collection."""
 
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +10,7 @@ from seismic import Vocabulary
 from seismic.changes.evolution import TokenMap, extension
 from seismic.changes.records import Rules, Upsert, upsert_changes
 from seismic.changes.updates import Writer
-from seismic.encoders import load_recorded
+from seismic.encoders import Encode, GrowingEncoder, load_recorded
 from seismic.filters.columns import is_time
 from seismic_tools.readers import INPUTS, Reading, Texts, Tokens, collect, folder_for, read_collection, with_times
 from seismic_tools.readers.ids import read_ids
@@ -45,7 +45,7 @@ def upsert(
 
     New columns are added, and integer columns become floats if a document
     needs it. New tokens and larger components are added, unless the collection
-    has an encoder. In a collection built or created with --strict all of these
+    has an encoder other than BM25. In a collection built or created with --strict all of these
     are errors.
 
     All documents are checked before the first one is stored. A running service
@@ -58,10 +58,10 @@ def upsert(
     writer = Writer(collection)
     with progress() as report:
         rules, scratch = writer.rules, folder_for(collection)
-        texts = _texts(rules, workers, report)
         known = rules.vocabulary.tokens.to_pylist() if rules.vocabulary else []
         named = read_ids(ids, rules.schema.field("id").type) if ids else None
         tokens = Tokens(known, growing=TokenMap(rules).grows)
+        texts = _texts(rules, tokens, workers, report)
         reading = Reading(
             tokens,
             None if rules.grows else rules.dimension,
@@ -89,14 +89,22 @@ def upsert(
     typer.echo(f"documents {rows:,}: change {sequence} of generation {writer.generation}")
 
 
-def _texts(rules: Rules, workers: int, report: Report) -> Texts | None:
+def _texts(rules: Rules, tokens: Tokens, workers: int, report: Report) -> Texts | None:
     entry = rules.encoder
     if entry is None:
         return None
+    grows = entry.bm25 is not None and rules.grows
+
+    @cache
+    def encode() -> Encode:
+        if grows:
+            return GrowingEncoder(entry, tokens.__getitem__)
+        return load_recorded(entry, rules.vocabulary).encode_documents
+
     return Texts(
-        lambda texts: load_recorded(entry, rules.vocabulary).encode_documents(texts),  # loaded only if there are texts
+        lambda texts: encode()(texts),  # loaded only if there are texts
         entry.fields,
-        threads=workers,
+        threads=1 if grows else workers,  # new words are numbered by appearance
         preferred=entry.bm25 is not None,  # vectors that come with texts are of another encoder
         complete=False,
         report=report,

@@ -1,11 +1,11 @@
 """Encoding of documents that arrive as texts."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from seismic import Encoded, EncoderEntry, Index, InputError, VectorError
+from seismic import Encoded, Encoder, EncoderEntry, Index, InputError, VectorError
 from seismic.changes.records import Rules
-from seismic.encoders import joined
+from seismic.encoders import encode_with_new, joined
 from seismic_server.schemas.bodies import DocumentIn
 
 SHOWN = 3
@@ -46,13 +46,29 @@ def encode_documents(index: Index, documents: Sequence[DocumentIn]) -> EncodedDo
             "tokens, or build the collection with an encoder (--encoder)",
             row=rows[0],
         )
-    encoded = index.encoder.encode_documents([_text(documents[row], row, entry.fields) for row in rows])
+    texts = [_text(documents[row], row, entry.fields) for row in rows]
     done = list(documents)
+    if entry.bm25 is not None and index.view.rules.grows:
+        for row, tokens in zip(rows, _by_token(index.encoder, texts), strict=True):
+            done[row] = documents[row].model_copy(update={"tokens": tokens})
+        return EncodedDocuments(done, entry)
+    encoded = index.encoder.encode_documents(texts)
     for at, row in enumerate(rows):
         components, values = encoded.vectors[at]
         vector = {"indices": components.tolist(), "values": values.tolist()}
         done[row] = documents[row].model_copy(update=vector)
     return EncodedDocuments(done, entry, _warnings(encoded))
+
+
+def _by_token(encoder: Encoder, texts: Sequence[str]) -> Iterator[dict[str, float]]:
+    """Yield token -> weight of each text: the components of new tokens are known when the change is written."""
+    encoded, vocabulary = encode_with_new(encoder, texts), encoder.vocabulary
+    for row in range(len(texts)):
+        components, values = encoded.vectors[row]
+        known = components < len(vocabulary)
+        names = vocabulary.tokens.take(components[known]).to_pylist()
+        names += [encoded.unknown[component - len(vocabulary)] for component in components[~known].tolist()]
+        yield dict(zip(names, values.tolist(), strict=True))
 
 
 def _text(document: DocumentIn, row: int, fields: Sequence[str]) -> str:

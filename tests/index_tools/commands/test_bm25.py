@@ -48,7 +48,25 @@ def test_a_build_is_that_of_python(run: Run, index: Path) -> None:
     assert "'stemmer': 'english'" in run("inspect", index).stdout
 
 
-def test_upserts_name_unknown_words(run: Run, index: Path) -> None:
+def test_upserts_add_words(run: Run, index: Path) -> None:
+    new = write_lines(index.with_name("new.jsonl"), {"id": "d", "title": "Pluto", "text": "no planet, frozen"})
+    result = run("upsert", index, new)
+    assert result.exit_code == 0, result.output
+    assert "not in the vocabulary" not in result.stdout
+    with seismic.open(index) as opened:
+        assert {hit.id for hit in opened.search("planets")} == {"a", "b", "d"}
+        assert {hit.id for hit in opened.search("is it frozen")} == {"a", "c", "d"}
+        assert opened.vocabulary is not None
+        assert opened.vocabulary.tokens.to_pylist()[-3:] == ["pluto", "no", "frozen"]
+    tokens = write_lines(index.with_name("t.jsonl"), {"id": "e", "tokens": {"io": 1.0, "planet": 0.5}})
+    assert run("upsert", index, tokens).exit_code == 0
+    with seismic.open(index) as opened:
+        assert [hit.id for hit in opened.search("Io")] == ["e"]
+
+
+def test_upserts_into_a_strict_collection_name_unknown_words(run: Run, index: Path, news: Path) -> None:
+    options = ["--encoder", "bm25", "--text-fields", "title,text", "--stemmer", "english", "--strict", "--replace"]
+    assert run("build", news, index, *options).exit_code == 0
     new = write_lines(index.with_name("new.jsonl"), {"id": "d", "title": "Pluto", "text": "no planet, frozen"})
     result = run("upsert", index, new)
     assert result.exit_code == 0, result.output
