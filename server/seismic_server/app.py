@@ -20,7 +20,19 @@ from seismic_server.http.errors import HANDLERS
 from seismic_server.http.head import Head
 from seismic_server.http.middleware import BodyLimit, CatchFailures, Deadline, RequestContext
 from seismic_server.openapi import complete_openapi
-from seismic_server.routes import collections, console, count, docs, documents, export, health, ops, reading, search
+from seismic_server.routes import (
+    about,
+    collections,
+    console,
+    count,
+    docs,
+    documents,
+    export,
+    health,
+    ops,
+    reading,
+    search,
+)
 from seismic_server.service import Service
 from seismic_server.settings import Settings
 
@@ -85,6 +97,7 @@ def _described_api(service: Service, settings: Settings) -> FastAPI:
         documents.by_id,
         ops.router,
         collections.router,
+        about.router,
         health.router,
         console.router,
         docs.router,

@@ -7,11 +7,14 @@ from seismic import SeismicError
 from seismic.errors import ForbiddenError, UnauthorizedError
 from seismic_server.access.keys import Key
 
-OPEN = frozenset({"/", "/healthz", "/readyz", "/docs", "/openapi.json"})
+OPEN = frozenset({"/", "/console", "/healthz", "/readyz", "/docs", "/openapi.json"})
 """Paths that need no key, because they show nothing of a collection."""
 
 ASSETS = ("/static-offline-docs/", "/console/")
 """Folders of the files that these pages load."""
+
+FOR_EVERY_KEY = frozenset({"/v1/collections", "/v1/key"})
+"""Paths of no collection that a key limited to some collections may use: the list is reduced to these."""
 
 _COLLECTION = re.compile(r"/v1/collections/([^/]+)")
 _SEARCHES = re.compile(r"/v1/collections/[^/]+/((search|count|facets)(/.*)?|documents/(get|scroll))")
@@ -49,7 +52,7 @@ def _problem(key: Key | None, given: bool, method: str, path: str) -> SeismicErr
     if key.collections is None:
         return None
     name = collection_of(method, path)
-    if name is None and path != "/v1/collections":  # the list is reduced to the key's collections
+    if name is None and path not in FOR_EVERY_KEY:
         return ForbiddenError(f"key '{key.name}' is limited to some collections, expected a key for all")
     if name is not None and name not in key.collections:
         return ForbiddenError(f"key '{key.name}' does not permit collection '{name}'")

@@ -1,171 +1,175 @@
-// The page: the form, the answer, and the address that restores both.
+// The page: which view an address shows, and how one leads to the next.
 
-import { byId, element } from "./dom.js";
-import { filterOf, operators, queryOf } from "./query.js";
-import * as render from "./render.js";
-import * as service from "./service.js";
+import { showDocument } from "./detail.js";
+import { $, h } from "./dom.js";
+import * as finding from "./find.js";
+import * as keys from "./keys.js";
+import { showLanding } from "./landing.js";
+import { showIndex } from "./overview.js";
+import { idOf, queryOf, requestOf } from "./query.js";
+import { showRequest } from "./request.js";
+import { get, key, Problem, search } from "./service.js";
+import { address, other, read, START } from "./state.js";
+
+const TYPING_MS = 180; // of silence, then a query is sent
+const SLOW_MS = 400; // then a search is shown to be running
+const RETRY_MS = 2000;
 
 const known = new Map(); // collections by name
-const HITS = byId("limit").value; // the default, which the address leaves out
-let searches = 0; // started so far; only the last one's answer is shown
+let state = START;
+let unavailable = [];
+let aliases = [];
+let running = new AbortController(); // of what the page waits for
+let last; // request and answer
+let keyed = Boolean(key.value); // whether the service asks for keys
+let timer;
 
-byId("search").addEventListener("submit", (event) => {
-  event.preventDefault();
-  remember();
-  run();
-});
-byId("collection").addEventListener("change", show);
-byId("add-condition").addEventListener("click", () => addCondition().querySelector("select").focus());
-byId("key").addEventListener("change", (event) => {
-  service.setKey(event.target.value);
-  start();
-});
-addEventListener("popstate", restore);
-start();
+const views = {
+  landing: () => showLanding(known, unavailable, aliases),
+  async "search-view"(info, signal) {
+    finding.showForm(state, info);
+    const asked = { name: info.name, body: requestOf(state, info) };
+    const [answer] = await Promise.all([finding.find(state, info, signal, navigate), finding.showFilters(state, info, signal, navigate)]);
+    if (answer) last = { ...asked, answer };
+  },
+  async "document-view"(info, signal) {
+    const asked = { name: info.name, id: idOf(state.document, info) };
+    const answer = await showDocument(state, info, signal);
+    if (answer) last = { ...asked, answer };
+  },
+  async "index-view"(info, signal) {
+    await showIndex(state, info, queryOf(state, info) && (await search(info.name, requestOf(state, info), signal)), signal);
+  },
+};
 
+/** Ask for the collections, then show what the address says. */
 async function start() {
+  keys.describe();
   try {
-    const { collections, unavailable } = await service.collections();
+    const [listed, named] = await Promise.all([get("collections"), get("aliases").catch(() => ({ aliases: [] }))]);
     known.clear();
-    for (const info of collections) known.set(info.name, info);
-    byId("unavailable").replaceChildren(...render.unavailable(unavailable));
+    for (const info of listed.collections) known.set(info.name, info);
+    [unavailable, aliases] = [listed.unavailable, named.aliases];
   } catch (problem) {
+    $("main").ariaBusy = "false";
     return fail(problem);
   }
-  fail(null);
-  byId("collection").replaceChildren(...[...known.keys()].map((name) => element("option", {}, name)));
-  restore();
+  $("collection").replaceChildren(...[...known.keys()].map((name) => h("option", name)));
+  await show();
 }
 
-/** Fill the form from the address and run its query, if it has one. */
-function restore() {
-  const address = new URLSearchParams(location.search);
-  const [first] = known.keys();
-  byId("collection").value = known.has(address.get("collection")) ? address.get("collection") : (first ?? "");
-  byId("query").value = address.get("query") ?? "";
-  byId("limit").value = address.get("hits") ?? HITS;
-  byId("recall").value = address.get("recall") ?? "";
-  if (byId("recall").selectedIndex < 0) byId("recall").value = "";
-  show();
-  const info = current();
-  for (const condition of info ? address.getAll("filter") : []) {
-    const [column, operator, ...value] = condition.split("\t");
-    addCondition(column, operator, value.join("\t"));
+/** Lead to another state: a new entry of the history, but one for all that is typed without a pause for Enter. */
+function navigate(next, typing = false) {
+  const to = next.collection ? address(next) : location.pathname;
+  if (typing && history.state?.typing) history.replaceState({ typing }, "", to);
+  else if (to !== address(state)) history.pushState({ typing }, "", to);
+  return show();
+}
+
+/** Show what the address says. */
+async function show() {
+  const before = state;
+  state = read(location.search);
+  running.abort();
+  running = new AbortController();
+  const { signal } = running;
+  clearTimeout(timer);
+  $("problem").hidden = true;
+  const view = !state.collection ? "landing" : state.document ? "document-view" : state.view === "index" ? "index-view" : "search-view";
+  const moved = before !== START && ["view", "collection", "document"].some((name) => before[name] !== state[name]);
+  for (const id of Object.keys(views)) $(id).hidden = id !== view;
+  if (before.collection !== state.collection) finding.clear();
+  const info = known.get(state.collection);
+  $("place").hidden = !info;
+  $("collection").value = state.collection;
+  for (const [id, to] of [["search-view", ""], ["index-view", "index"]]) {
+    $(`to-${id}`).href = address({ ...state, view: to, document: "" });
+    $(`to-${id}`).ariaCurrent = id === view ? "page" : null;
   }
-  if (byId("query").value) run();
-}
-
-/** Put the form into the address, as a new entry of the history. */
-function remember() {
-  const address = new URLSearchParams({ collection: byId("collection").value, query: byId("query").value.trim() });
-  if (byId("limit").value !== HITS) address.set("hits", byId("limit").value);
-  if (byId("recall").value) address.set("recall", byId("recall").value);
-  for (const { column, operator, value } of conditions()) address.append("filter", [column, operator, value].join("\t"));
-  if (`?${address}` !== location.search) history.pushState(null, "", `?${address}`);
-}
-
-/** Show the statistics of the selected collection and the form of its queries, without the answer of another one. */
-function show() {
-  const info = current();
-  searches += 1;
-  byId("results").removeAttribute("aria-busy");
-  fail(null);
-  clear();
-  byId("statistics").replaceChildren(...(info ? render.statistics(info) : []));
-  byId("query-help").textContent = info ? helpFor(info) : "The service has no collections yet.";
-  byId("add-condition").hidden = !info?.columns.length;
-  byId("conditions").replaceChildren();
-  byId("filter").hidden = true;
-}
-
-const current = () => known.get(byId("collection").value);
-
-function helpFor(info) {
-  if (info.encoder) return "Any text.";
-  if (info.has_vocabulary) return "Tokens of the vocabulary with optional weights: planet^2.1 orbit";
-  return "Component numbers, as there is no vocabulary, with optional weights: 4774^2.1 8062";
-}
-
-/** Add a condition to the form, with these values if the collection has the column. */
-function addCondition(column, operator, value = "") {
-  const remove = element("button", { type: "button", "aria-label": "Remove this condition" }, "×");
-  const columns = element(
-    "select",
-    { "aria-label": "Column" },
-    ...current().columns.map((name) => element("option", {}, name)),
-  );
-  const choice = element(
-    "select",
-    { "aria-label": "Operator" },
-    ...operators.map((name) => element("option", {}, name)),
-  );
-  if (current().columns.includes(column)) columns.value = column;
-  if (operators.includes(operator)) choice.value = operator;
-  const field = element("input", { "aria-label": "Value", required: "" });
-  field.value = value;
-  const row = element("li", {}, columns, choice, field, remove);
-  remove.addEventListener("click", () => {
-    row.remove();
-    byId("filter").hidden = !byId("conditions").children.length;
-    byId("add-condition").focus();
-  });
-  byId("conditions").append(row);
-  byId("filter").hidden = false;
-  return row;
-}
-
-function conditions() {
-  return [...byId("conditions").children].map((row) => {
-    const [column, operator, value] = row.querySelectorAll("select, input");
-    return { column: column.value, operator: operator.value, value: value.value };
-  });
-}
-
-function request(info, text) {
-  const body = { query: queryOf(text, info), limit: byId("limit").valueAsNumber, explain: true };
-  const filter = filterOf(conditions());
-  if (filter) body.filter = filter;
-  if (byId("recall").value) body.params = { recall: Number(byId("recall").value) };
-  return body;
-}
-
-async function run() {
-  const info = current();
-  const text = byId("query").value.trim();
-  if (!info || !text) return;
-  const began = performance.now();
-  const turn = ++searches;
-  byId("results").setAttribute("aria-busy", "true");
+  document.title = [state.document || state.query || (state.view && "Index"), state.collection, "Seismic"].filter(Boolean).join(" · ");
+  const slow = setTimeout(() => ($("progress").hidden = false), SLOW_MS);
+  $("main").ariaBusy = "true";
   try {
-    const answer = await service.search(info.name, request(info, text));
-    if (turn !== searches) return;
-    fail(null);
-    byId("summary").textContent = render.summary(answer, (performance.now() - began) / 1000);
-    byId("cost").replaceChildren(...render.cost(answer));
-    byId("cost").hidden = false;
-    byId("hits").replaceChildren(...answer.hits.map((hit, row) => render.hit(hit, row + 1)));
+    if (state.collection && !info) throw missing();
+    await views[view](info, signal);
+    if (moved && !signal.aborted) arrive(view);
   } catch (problem) {
-    if (turn === searches) fail(problem);
+    if (!signal.aborted) fail(problem);
   } finally {
-    if (turn === searches) byId("results").removeAttribute("aria-busy");
+    clearTimeout(slow);
+    if (!signal.aborted) {
+      $("progress").hidden = true;
+      $("main").ariaBusy = "false";
+    }
   }
 }
 
-/** Show a problem, or hide the last one if it is null. Without a valid key, ask for one. */
+/** Start at the top of another view, with focus on its title, so that screen readers read it. */
+function arrive(view) {
+  scrollTo(0, 0);
+  (view === "search-view" ? $("query") : $(view).querySelector("h1")).focus({ preventScroll: true });
+}
+
+function missing() {
+  const closed = unavailable.find((one) => one.name === state.collection);
+  return new Problem(404, { title: `There is no collection “${state.collection}”`, detail: closed?.problem ?? "It may have been dropped or renamed since this address was made." });
+}
+
+/** Show a problem in words. If it may pass, try again; without a valid key, ask for one. */
 function fail(problem) {
-  byId("problem").hidden = !problem;
-  if (!problem) return;
-  byId("problem").textContent = problem.message;
-  clear();
-  if (problem.status === 401 || problem.status === 403) {
-    byId("key-field").hidden = false;
-    byId("key").focus();
+  finding.clear();
+  const passing = problem.status === 0 || problem.status === 503;
+  $("problem-title").textContent = `${problem.title ?? problem.name}.`;
+  $("problem-detail").textContent = problem.message + (passing ? "\nTrying again by itself." : "");
+  $("problem").hidden = false;
+  if (passing) timer = setTimeout(start, problem.wait * 1000 || RETRY_MS);
+  if (problem.status === 401) {
+    keyed = true;
+    keys.ask();
   }
 }
 
-/** Remove the last answer. */
-function clear() {
-  for (const id of ["hits", "cost"]) byId(id).replaceChildren();
-  byId("cost").hidden = true;
-  byId("summary").textContent = "";
+function typed(typing) {
+  const query = $("query").value.trim();
+  navigate(query === state.query ? state : other(state, { query, tokens: null, like: "" }), typing);
 }
+
+addEventListener("popstate", () => location.search !== address(state) && show());
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[href^='?']");
+  if (!link || event.metaKey || event.ctrlKey || event.shiftKey) return;
+  event.preventDefault();
+  navigate(read(link.search));
+});
+$("search").onsubmit = (event) => {
+  event.preventDefault();
+  history.replaceState({ typing: false }, "");
+  typed(false);
+};
+$("query").oninput = () => {
+  clearTimeout(timer);
+  timer = setTimeout(typed, TYPING_MS, true);
+};
+$("unlike").onclick = () => navigate(other(state, { like: "" }));
+$("collection").onchange = ({ target }) => navigate({ ...START, collection: target.value, view: state.view });
+for (const name of ["recall", "limit", "order"]) $(name).onchange = ({ target }) => navigate(other(state, { [name]: name === "limit" ? Number(target.value) : target.value }));
+$("retry").onclick = start;
+$("show-request").onclick = () => last && showRequest(last, keyed);
+for (const dialog of document.querySelectorAll("dialog")) dialog.onclick = ({ target }) => (target === dialog || target.matches(".close")) && dialog.close();
+
+document.onkeydown = (event) => {
+  if (document.querySelector("dialog[open]") || event.ctrlKey || event.metaKey || event.altKey) return;
+  const at = document.activeElement;
+  const links = [...document.querySelectorAll("#hits h3 a")];
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  const place = links.indexOf(at);
+  if (event.key === "/" && !at.matches("input, select")) $("query").focus();
+  else if (event.key === "Escape" && place >= 0) $("query").focus();
+  else if (step && (place >= 0 || (at === $("query") && step > 0))) (links[place + step] ?? $("query")).focus();
+  else return;
+  event.preventDefault();
+};
+
+$("filters").open = innerWidth >= 760; // a phone shows hits first
+keys.connect(start);
+start();

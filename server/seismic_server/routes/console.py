@@ -1,4 +1,4 @@
-"""The console at `/` and the files it loads. Nothing comes from another host."""
+"""The console at `/` and `/console`, and the files it loads. Nothing comes from another host."""
 
 from pathlib import Path
 
@@ -31,6 +31,7 @@ files = ConsoleFiles(directory=FOLDER)
 
 
 @router.get("/")
+@router.get("/console")
 async def console() -> FileResponse:
     """Return the console."""
     return FileResponse(FOLDER / "index.html", headers=SAFE)

@@ -1,0 +1,38 @@
+"""What a caller's key permits, and what a collection stores."""
+
+from fastapi import APIRouter, Request
+
+from seismic.kernels.constants import BLOCK
+from seismic_server.http.strict_route import StrictRoute
+from seismic_server.openapi import problems
+from seismic_server.routes.collections import BARE, Name
+from seismic_server.schemas.about import KeyInfo, ShardStorage, StorageInfo
+from seismic_server.service import ServiceDep
+
+router = APIRouter(prefix="/v1", route_class=StrictRoute)
+
+
+@router.get("/key", tags=["operation"], responses=problems(422), **BARE)
+async def get_key(request: Request) -> KeyInfo:
+    """Return what the key of this request permits. Without keys, everything is permitted."""
+    key = request.state.key
+    if key is None:
+        return KeyInfo(name=None, role="admin", collections=None)
+    return KeyInfo(name=key.name, role=key.role, collections=key.collections)
+
+
+@router.get("/collections/{name}/storage", tags=["collections"], responses=problems(404, 422, 503))
+async def get_storage(name: Name, service: ServiceDep) -> StorageInfo:
+    """Return the sizes of a collection and of its shards."""
+    index = service.collections[name].index.frozen()
+    shards = [
+        ShardStorage(
+            documents=shard.documents,
+            blocks=-(-shard.documents // BLOCK),
+            bytes=sum(file.bytes for file in shard.files.values()),
+        )
+        for shard in index.manifest.shards
+    ]
+    return StorageInfo(
+        generation=index.generation, bytes=index.manifest.bytes, changed=index.view.changed, shards=shards
+    )
