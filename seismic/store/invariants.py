@@ -18,7 +18,10 @@ from seismic.kernels.lists import Blocks, Summaries
 from seismic.kernels.maxima import Maxima
 from seismic.kernels.score import Forward
 from seismic.kernels.shared import Shared, bits_match
-from seismic.vectors import MAX_VALUE
+from seismic.vectors import MAX_VALUE, MIN_VALUE
+
+LEAST_SCALE = MIN_VALUE / np.float32(1000)
+"""Below every scale of accepted values, and far above those of which float32 products lose digits."""
 
 
 def check_forward(forward: Forward, dimension: int, place: str) -> None:
@@ -101,9 +104,15 @@ def check_below(numbers: npt.NDArray[Any], limit: int, place: str) -> None:
 
 
 def check_scales(scales: npt.NDArray[np.float32], place: str) -> None:
-    """Raise CorruptIndexError if a scale is negative, NaN, or too large for float32 sums."""
+    """Raise CorruptIndexError if a scale is negative, NaN, too large for float32 sums, or too small for products.
+
+    A document or component without values has the scale 0.
+    """
     if len(scales) and not (scales.min() >= 0 and scales.max() <= MAX_VALUE):  # NaN passes through min and max
         raise CorruptIndexError(f"{place}: found {scales.min()} to {scales.max()}, expected 0 to {MAX_VALUE:g}")
+    least = np.min(scales, where=scales > 0, initial=LEAST_SCALE)
+    if least < LEAST_SCALE:
+        raise CorruptIndexError(f"{place}: found {least}, expected 0, or {LEAST_SCALE:g} or more")
 
 
 def check_column(column: pa.Array, place: str) -> None:

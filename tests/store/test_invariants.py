@@ -29,6 +29,10 @@ VECTORS = samples.random_vectors(50, empty=0)
 def test_scales_are_finite_and_not_negative(scale: float) -> None:
     check_scales(np.array([0, 1, 1e15], np.float32), "x")
     check_scales(np.array([], np.float32), "x")
+    check_scales(np.array([0, 1e-15 / 255], np.float32), "x")
+    for small in (1e-45, 1e-40, 1e-20):
+        with pytest.raises(CorruptIndexError, match=r"x: found .*, expected 0, or 1e-18 or more"):
+            check_scales(np.array([0, 1, small], np.float32), "x")
     with pytest.raises(CorruptIndexError, match=r"x: found .* expected 0 to 1e\+15"):
         check_scales(np.array([0, scale, 1], np.float32), "x")
 
