@@ -173,9 +173,13 @@ class Writer:
 
         warned: list[str] = []
         check = upsert_check(vectors, documents, vocabulary, encoder, self._manifest.layout, warned)
-        sequence = self.append(check)
-        warn(warned, stacklevel=4)
-        return sequence
+
+        def check_and_warn(rules: Rules) -> list[Change]:
+            changes = check(rules)
+            warn(warned, stacklevel=6)  # before anything is written, for those who make warnings errors
+            return changes
+
+        return self.append(check_and_warn)
 
     def add_columns(self, fields: Sequence[pa.Field]) -> int:
         """Add columns, or widen their types, as the function `add_columns` does."""
