@@ -9,7 +9,8 @@ SeismicError
 ├── StoppedError          a search was stopped before it finished
 │   └── DeadlineError     a search exceeded its deadline
 ├── DocumentNotFoundError no document has the id
-├── ConflictError         a document is not as a conditional change expects
+├── NotFoundError         a service has no such job, alias, generation or snapshot
+├── ConflictError         a document or collection is not as the change expects
 ├── ServiceError          a service answered unexpectedly or not at all
 │   ├── UnauthorizedError     missing or unknown API key
 │   ├── ForbiddenError        insufficient permissions
@@ -108,8 +109,12 @@ class DocumentNotFoundError(SeismicError):
     """No document has the id."""
 
 
+class NotFoundError(SeismicError):
+    """A service has no such job, alias, generation or snapshot."""
+
+
 class ConflictError(SeismicError):
-    """A document is not as a conditional change expects. Nothing was changed.
+    """A document or collection is not as the change expects. Nothing was changed.
 
     Attribute: ``conflicts``, a few of the documents: (id, sequence of the last change that named it).
     """

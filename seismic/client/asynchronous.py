@@ -11,6 +11,7 @@ import httpx
 import tenacity
 
 from seismic.client import calls
+from seismic.client.asynchronous_lifecycle import Lifecycle
 from seismic.client.batching import DEFAULT as BATCHING
 from seismic.client.batching import Batching
 from seismic.client.calls import AsVector, Call, Query
@@ -27,13 +28,13 @@ from seismic.client.models import (
     SearchAnswer,
     SearchOptions,
 )
-from seismic.client.problems import error_of, headers, read, unreachable
+from seismic.client.problems import BYTES, error_of, headers, read, unreachable
 from seismic.client.retries import DEFAULT, Retries, TemporaryError
 
 T = TypeVar("T")
 
 
-class AsyncClient:
+class AsyncClient(Lifecycle):
     """A client of a Seismic service. Runs concurrent requests over pooled connections. Safe after a fork.
 
     `url` of the service; `api_key` if the service requires one; `timeout` of one attempt in seconds; `retries`: number
@@ -195,15 +196,16 @@ class AsyncClient:
     ) -> None:
         await self.close()
 
-    async def _send(self, call: Call[T]) -> T:
+    async def _send(self, call: Call[T], upload: Callable[[], AsyncIterator[bytes]] | None = None) -> T:
         async def attempt() -> T:
-            return read(call, await self._connections.get().request(call.method, call.path, content=call.content))
+            sent: dict[str, Any] = {"content": upload(), "headers": BYTES} if upload else {"content": call.content}
+            return read(call, await self._connections.get().request(call.method, call.path, **sent))
 
-        return await self._retry(attempt)
+        return await self._retry(attempt, call.repeatable)
 
-    async def _retry(self, attempt: Callable[[], Awaitable[T]]) -> T:
+    async def _retry(self, attempt: Callable[[], Awaitable[T]], repeatable: bool = True) -> T:
         try:
-            return await tenacity.AsyncRetrying(**self._retries.keywords())(attempt)
+            return await tenacity.AsyncRetrying(**self._retries.keywords(repeatable))(attempt)
         except TemporaryError as problem:
             raise error_of(problem.response) from None
         except httpx.TransportError as error:

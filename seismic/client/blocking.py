@@ -13,6 +13,7 @@ import tenacity
 from seismic.client import calls
 from seismic.client.batching import DEFAULT as BATCHING
 from seismic.client.batching import Batching
+from seismic.client.blocking_lifecycle import Lifecycle
 from seismic.client.calls import AsVector, Call, Query
 from seismic.client.connections import PerProcess
 from seismic.client.exports import arriving, check_status, export_path
@@ -27,13 +28,13 @@ from seismic.client.models import (
     SearchAnswer,
     SearchOptions,
 )
-from seismic.client.problems import error_of, headers, read, unreachable
+from seismic.client.problems import BYTES, error_of, headers, read, unreachable
 from seismic.client.retries import DEFAULT, Retries, TemporaryError
 
 T = TypeVar("T")
 
 
-class Client:
+class Client(Lifecycle):
     """A client of a Seismic service. Safe to use from many threads and in forked processes.
 
     `url` of the service; `api_key` if the service requires one; `timeout` of one attempt in seconds; `retries`: number
@@ -193,15 +194,16 @@ class Client:
     ) -> None:
         self.close()
 
-    def _send(self, call: Call[T]) -> T:
+    def _send(self, call: Call[T], upload: Callable[[], Iterator[bytes]] | None = None) -> T:
         def attempt() -> T:
-            return read(call, self._connections.get().request(call.method, call.path, content=call.content))
+            sent: dict[str, Any] = {"content": upload(), "headers": BYTES} if upload else {"content": call.content}
+            return read(call, self._connections.get().request(call.method, call.path, **sent))
 
-        return self._retry(attempt)
+        return self._retry(attempt, call.repeatable)
 
-    def _retry(self, attempt: Callable[[], T]) -> T:
+    def _retry(self, attempt: Callable[[], T], repeatable: bool = True) -> T:
         try:
-            return tenacity.Retrying(**self._retries.keywords())(attempt)
+            return tenacity.Retrying(**self._retries.keywords(repeatable))(attempt)
         except TemporaryError as problem:
             raise error_of(problem.response) from None
         except httpx.TransportError as error:

@@ -39,6 +39,8 @@ class Call(Generic[T]):
     path: str
     read: Callable[[Any], T]
     body: Any = None
+    repeatable: bool = True
+    """Whether it may be sent again if nobody knows whether it arrived."""
 
     @property
     def content(self) -> bytes | None:
@@ -59,7 +61,7 @@ def _encode(value: Any) -> bytes:
 
 def search(collection: str, query: Query, options: SearchOptions) -> Call[SearchAnswer]:
     """Search with one query."""
-    return Call("POST", _path(collection, "search"), SearchAnswer.model_validate, {"query": _query(query), **options})
+    return Call("POST", path_of(collection, "search"), SearchAnswer.model_validate, {"query": _query(query), **options})
 
 
 def search_batch(
@@ -70,20 +72,20 @@ def search_batch(
         raise InputError(f"found {excerpt(queries)}, expected a list of queries; search takes one")
     searches = [_encode({"query": _query(query), **options}) for query in queries]
     return [
-        Call("POST", _path(collection, "search/batch"), _read_batch, {"searches": list(map(orjson.Fragment, part))})
+        Call("POST", path_of(collection, "search/batch"), _read_batch, {"searches": list(map(orjson.Fragment, part))})
         for part in split(searches, batching.search_bytes, batching.searches)
     ]
 
 
 def count(collection: str, filter: Mapping[str, Any] | None) -> Call[Count]:
     """Count the documents that match a filter."""
-    return Call("POST", _path(collection, "count"), Count.model_validate, {"filter": filter} if filter else {})
+    return Call("POST", path_of(collection, "count"), Count.model_validate, {"filter": filter} if filter else {})
 
 
 def document(collection: str, id: str | int, with_vector: AsVector) -> Call[Document]:
     """Get one document."""
     parameters = f"?with_vector={str(with_vector).lower()}" if with_vector else ""
-    return Call("GET", _path(collection, f"documents/{_segment(str(id))}{parameters}"), Document.model_validate)
+    return Call("GET", path_of(collection, f"documents/{segment(str(id))}{parameters}"), Document.model_validate)
 
 
 def documents(
@@ -100,7 +102,10 @@ def documents(
     encoded = [_encode(id) for id in ids]
     return [
         Call(
-            "POST", _path(collection, "documents/get"), _read_page, {"ids": list(map(orjson.Fragment, part)), **options}
+            "POST",
+            path_of(collection, "documents/get"),
+            _read_page,
+            {"ids": list(map(orjson.Fragment, part)), **options},
         )
         for part in split(encoded, batching.search_bytes, batching.documents)
         if part
@@ -120,7 +125,7 @@ def scroll(collection: str, cursor: str | None, options: ScrollOptions) -> Call[
         body["order_by"] = {"key": options["order_by"]}
     if cursor is not None:
         body["cursor"] = cursor
-    return Call("POST", _path(collection, "documents/scroll"), _read_page, body)
+    return Call("POST", path_of(collection, "documents/scroll"), _read_page, body)
 
 
 def upsert(collection: str, documents: Sequence[NewDocument], batching: Batching) -> list[Call[Change]]:
@@ -131,7 +136,7 @@ def upsert(collection: str, documents: Sequence[NewDocument], batching: Batching
     return [
         Call(
             "PUT",
-            _path(collection, "documents"),
+            path_of(collection, "documents"),
             Change.model_validate,
             {"documents": list(map(orjson.Fragment, part))},
         )
@@ -153,12 +158,12 @@ def together(changes: Sequence[Change]) -> Change:
 
 def delete(collection: str, ids: Sequence[str] | Sequence[int]) -> Call[Change]:
     """Delete documents."""
-    return Call("POST", _path(collection, "documents/delete"), Change.model_validate, {"ids": ids})
+    return Call("POST", path_of(collection, "documents/delete"), Change.model_validate, {"ids": ids})
 
 
 def collection_info(collection: str) -> Call[CollectionInfo]:
     """Describe one collection."""
-    return Call("GET", _path(collection), CollectionInfo.model_validate)
+    return Call("GET", path_of(collection), CollectionInfo.model_validate)
 
 
 def collections() -> Call[list[CollectionInfo]]:
@@ -177,14 +182,15 @@ def _query(query: Query) -> Query:
 
 def export(collection: str, query: str) -> str:
     """Return the path and query of an export."""
-    return f"{_path(collection, 'export')}?{query}"
+    return f"{path_of(collection, 'export')}?{query}"
 
 
-def _path(collection: str, below: str = "") -> str:
-    return f"/v1/collections/{_segment(collection)}" + (f"/{below}" if below else "")
+def path_of(collection: str, below: str = "") -> str:
+    """Return the path of a collection, or of something below it."""
+    return f"/v1/collections/{segment(collection)}" + (f"/{below}" if below else "")
 
 
-def _segment(text: str) -> str:
+def segment(text: str) -> str:
     """Encode a text as one segment of a path. Unencoded, `.` and `..` would lead to other routes."""
     return text.replace(".", "%2E") if text in (".", "..") else quote(text, safe="")
 

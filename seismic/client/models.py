@@ -1,6 +1,7 @@
 """Models of requests and answers. Fields added by a newer service are kept as attributes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Literal, TypedDict
 
 from pydantic import BaseModel, ConfigDict
@@ -113,9 +114,10 @@ class Page(_Model):
 
 
 class CollectionInfo(_Model):
-    """Description and state of a collection."""
+    """Description and state of a collection, under its name or an alias."""
 
     name: str
+    alias_of: str | None = None
     generation: str
     state: str
     problem: str | None = None
@@ -131,6 +133,59 @@ class CollectionInfo(_Model):
     has_vocabulary: bool
     encoder: str | None = None
     shards: int
+
+
+class Generation(_Model):
+    """A generation on disk."""
+
+    generation: str
+    current: bool
+    documents: int
+    bytes: int
+    written: str
+    open: bool
+    problem: str | None = None
+
+
+class Snapshot(_Model):
+    """A snapshot on the service's disk."""
+
+    file: str
+    bytes: int
+    created: datetime
+
+
+class Job(_Model):
+    """A long operation. ``progress`` is from 0 to 1; ``result`` says what a `done` job has made."""
+
+    id: str
+    kind: str
+    collection: str
+    state: str
+    progress: float
+    automatic: bool = False
+    created: datetime
+    started: datetime | None = None
+    ended: datetime | None = None
+    result: dict[str, Any] | None = None
+    problem: dict[str, Any] | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it neither waits nor runs."""
+        return self.state not in ("queued", "running")
+
+
+class NewCollection(TypedDict, total=False):
+    """Options of a new collection. The service documents each."""
+
+    dimension: int
+    vocabulary: Sequence[str]
+    encoder: str
+    columns: Mapping[str, str]
+    ids: str
+    layout: str
+    strict: bool
 
 
 class SearchOptions(TypedDict, total=False):

@@ -1,5 +1,6 @@
 """Read answers, and turn problem documents into the engine's errors."""
 
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import httpx
@@ -8,6 +9,7 @@ import orjson
 from seismic.client.calls import Call
 from seismic.client.retries import TEMPORARY, TemporaryError, retry_after
 from seismic.errors import (
+    ConflictError,
     DeadlineError,
     DocumentNotFoundError,
     DrainingError,
@@ -18,7 +20,9 @@ from seismic.errors import (
     IndexNotFoundError,
     InputError,
     LockedError,
+    NotFoundError,
     NotReadyError,
+    OutputExistsError,
     OverloadedError,
     ParameterError,
     QueryError,
@@ -36,9 +40,14 @@ from seismic.errors import (
 T = TypeVar("T")
 
 TYPE = "urn:problem-type:seismic:"
+BYTES = {"Content-Type": "application/octet-stream"}
+"""Headers of an upload, in place of those for JSON."""
+
 ERRORS: dict[str, type[SeismicError]] = {
     "encoder": EncoderError,
+    "exists": OutputExistsError,
     "client-gone": StoppedError,
+    "conflict": ConflictError,
     "deadline": DeadlineError,
     "draining": DrainingError,
     "forbidden": ForbiddenError,
@@ -50,6 +59,7 @@ ERRORS: dict[str, type[SeismicError]] = {
     "locked": LockedError,
     "no-such-collection": IndexNotFoundError,
     "no-such-document": DocumentNotFoundError,
+    "not-found": NotFoundError,
     "not-ready": NotReadyError,
     "overloaded": OverloadedError,
     "rate-limit": RateLimitError,
@@ -88,22 +98,20 @@ def read(call: Call[T], response: httpx.Response) -> T:
 
 def error_of(response: httpx.Response) -> SeismicError:
     """Return the error of a problem document (RFC 9457), with its detail as message; else a ServiceError."""
-    problem = _problem(response)
-    kind = ERRORS.get(str(problem.get("type", "")).removeprefix(TYPE))
-    detail = str(
-        problem.get("detail") or f"{response.url}: found status {response.status_code} {response.reason_phrase}"
-    )
-    error: SeismicError
-    if kind is not None:
-        error = _make(kind, detail)
-    elif response.status_code in TEMPORARY:
-        error = UnavailableError(detail)
-    else:
-        error = ServiceError(detail)
+    found = f"{response.url}: found status {response.status_code} {response.reason_phrase}"
+    other = UnavailableError(found) if response.status_code in TEMPORARY else ServiceError(found)
+    error = error_of_problem(_problem(response), other)
     error.add_note(f"HTTP status {response.status_code}, request id {response.headers.get('X-Request-ID', 'unknown')}")
     if isinstance(error, UnavailableError):
         error.retry_after = retry_after(response)
     return error
+
+
+def error_of_problem(problem: Mapping[str, Any], other: ServiceError) -> SeismicError:
+    """Return the engine's error of a problem; if its type is unknown, one of the kind of `other`."""
+    detail = str(problem.get("detail") or other)
+    kind = ERRORS.get(str(problem.get("type", "")).removeprefix(TYPE))
+    return _make(kind, detail) if kind else type(other)(detail)
 
 
 def unreachable(url: httpx.URL, error: httpx.TransportError) -> ServiceError:

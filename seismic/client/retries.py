@@ -1,4 +1,4 @@
-"""Retries. Every call is idempotent, since changes are by id, so every call may be retried."""
+"""Retries. Changes of documents are by id, so they may be retried like reads."""
 
 import random
 from collections.abc import Callable
@@ -39,12 +39,16 @@ class Retries:
         requested = retry_after(error.response) if isinstance(error, TemporaryError) else 0.0
         return min(self.longest_wait, max(requested, backoff * random.uniform(0.5, 1.0)))
 
-    def keywords(self) -> "_Keywords":
-        """Return the keyword arguments for tenacity."""
+    def keywords(self, repeatable: bool = True) -> "_Keywords":
+        """Return the keyword arguments for tenacity.
+
+        A call that is not `repeatable` is retried only if the service refused it or could not be reached.
+        """
+        failures = (httpx.TransportError,) if repeatable else (httpx.ConnectError, httpx.ConnectTimeout)
         return {
             "stop": tenacity.stop_after_attempt(self.attempts),
             "wait": self.wait,
-            "retry": tenacity.retry_if_exception_type((TemporaryError, httpx.TransportError)),
+            "retry": tenacity.retry_if_exception_type((TemporaryError, *failures)),
             "reraise": True,
         }
 

@@ -1,7 +1,5 @@
 """Compaction: merge a generation and the later changes into a new generation."""
 
-import os
-import sys
 import tempfile
 from pathlib import Path
 
@@ -112,8 +110,3 @@ def _documents(view: View, path: Path) -> pa.Table:
             at = table.schema.get_field_index(field.name)
             table = table.set_column(at, field.name, table[field.name].dictionary_encode())
     return table.unify_dictionaries()
-
-
-if __name__ == "__main__":  # the service runs this at low priority, in favour of searches
-    os.nice(10)
-    compact(sys.argv[1])

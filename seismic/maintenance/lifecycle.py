@@ -20,6 +20,7 @@ from seismic.store.files import fsync
 from seismic.store.lock import LOCK, exclusive, writing
 from seismic.store.log import LOG, appending
 from seismic.store.profiles import PROFILES
+from seismic.store.watermark import WATERMARK
 
 DROPPED = ".seismic-dropped-"
 """Prefix of the hidden name of a dropped collection."""
@@ -29,10 +30,12 @@ LINK, LINK_LOCK = ".seismic-alias-next", ".seismic-alias-lock"
 IGNORED = frozenset({"lost+found"})
 """Folders that file systems create; hidden ones are ignored as well."""
 
+_RESERVED = IGNORED | {CURRENT, GENERATIONS}  # with these, a folder of collections would look like one collection
+
 LONGEST_NAME = 200
 """Bytes of a name: file systems allow 255, and hidden names are longer than it."""
 
-_PARTS = frozenset({CURRENT, GENERATIONS, LOG, PROFILES, LOCK})
+_PARTS = frozenset({CURRENT, GENERATIONS, LOCK, LOG, PROFILES, WATERMARK})
 
 
 def drop(path: str | Path) -> None:
@@ -133,7 +136,7 @@ def aliases(directory: str | Path) -> dict[str, str]:
 def check_name(name: str, what: str) -> str:
     """Return a name under which a collection can be served. Raises ParameterError, which starts with `what`."""
     fits = isinstance(name, str) and name.isprintable() and not {"/", ":"} & set(name) and name.strip() == name
-    if not fits or name.startswith(".") or name in IGNORED or not 0 < len(name.encode()) <= LONGEST_NAME:
+    if not fits or name.startswith(".") or name in _RESERVED or not 0 < len(name.encode()) <= LONGEST_NAME:
         raise ParameterError(
             f"{what} is {excerpt(name)}, expected 1 to {LONGEST_NAME} bytes of text without '/' and ':' that does not "
             "start with '.'"

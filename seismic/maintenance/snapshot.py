@@ -13,10 +13,11 @@ from typing import BinaryIO
 
 import xxhash
 
+from seismic.builder.build import Progress
 from seismic.conversion.numbers import as_path
 from seismic.errors import CorruptIndexError, LockedError
 from seismic.maintenance.compaction import compact
-from seismic.store.archive import Member, extract_archive, write_archive
+from seismic.store.archive import Member, Tell, extract_archive, write_archive
 from seismic.store.collection import CURRENT, GENERATIONS, current_generation
 from seismic.store.failures import file_errors, read_error
 from seismic.store.garbage import STAGING
@@ -30,30 +31,36 @@ ATTEMPTS, PAUSE = 10, 0.01
 """Attempts to read one state while writers are active, and how much longer each pause between them is, in seconds."""
 
 
-def create_snapshot(path: str | Path, file: str | Path, *, compress: bool = False) -> int:
+def create_snapshot(
+    path: str | Path, file: str | Path, *, compress: bool = False, progress: Progress | None = None
+) -> int:
     """Write the current state of the collection at `path`, with all changes, to a new file; return its size in bytes.
 
-    `compress`: with zstd. Writers may continue meanwhile. Every file is checked against its hash as it is read. Raises
-    OutputExistsError, IndexNotFoundError, CorruptIndexError or another StorageError, and then leaves no file.
+    `compress`: with zstd. `progress(stage, done, total)` in bytes. Writers may continue meanwhile. Every file is
+    checked against its hash as it is read. Raises OutputExistsError, IndexNotFoundError, CorruptIndexError or another
+    StorageError, and then leaves no file.
     """
     file = as_path(file)
     with ExitStack() as held:
-        write_archive(file, _members(as_path(path), held), compress=compress)
+        write_archive(file, _members(as_path(path), held), compress=compress, tell=_teller("write", progress))
     with file_errors("read", file):
         return file.stat().st_size
 
 
-def restore_snapshot(file: str | Path, path: str | Path, *, keep: int = KEEP) -> Path:
+def restore_snapshot(
+    file: str | Path, path: str | Path, *, replace: bool = True, keep: int = KEEP, progress: Progress | None = None
+) -> Path:
     """Publish a snapshot as a new generation of the collection at `path`, which need not exist; return its folder.
 
-    A running server switches to it as to any generation; earlier changes of that collection are void. Raises
-    CorruptIndexError if the file is not a complete snapshot, FormatError, LockedError or another StorageError, and then
-    leaves nothing behind.
+    `replace`: whether the collection may exist. `progress(stage, done, total)` in bytes or documents. A running server
+    switches to it as to any generation; earlier changes of that collection are void. Raises CorruptIndexError if the
+    file is not a complete snapshot, OutputExistsError, FormatError, LockedError or another StorageError. Leaves nothing
+    behind then.
     """
     out = as_path(path)
-    with ExitStack() as published, staging(out, replace=True, keep=keep, what="restore") as (folder, generation):
+    with ExitStack() as published, staging(out, replace=replace, keep=keep, what="restore") as (folder, generation):
         with tempfile.TemporaryDirectory(dir=out / GENERATIONS, prefix=STAGING) as scratch:
-            for inner in _unpacked(as_path(file), Path(scratch)).iterdir():
+            for inner in _unpacked(as_path(file), Path(scratch), progress).iterdir():
                 inner.rename(folder / inner.name)
         manifest = read_manifest(folder).model_copy(
             update={"generation": generation, "sequence": void_changes(out, published)}
@@ -123,14 +130,18 @@ def _open(path: Path, held: ExitStack) -> BinaryIO:
         raise read_error(path, error, "see `seismic verify`") from None
 
 
-def _unpacked(file: Path, scratch: Path) -> Path:
+def _unpacked(file: Path, scratch: Path, progress: Progress | None) -> Path:
     """Unpack a snapshot and return the folder of a generation that includes its changes."""
     folder = scratch / GENERATIONS / "000001"
-    extract_archive(file, folder)
+    extract_archive(file, folder, _teller("unpack", progress))
     if not (folder / LOG).exists():
         return folder
     (folder / LOG).rename(scratch / LOG)
     manifest = read_manifest(folder)
     manifest.model_copy(update={"generation": folder.name}).write(folder)
     (scratch / CURRENT).write_text(f"{folder.name}\n")
-    return compact(scratch) or folder
+    return compact(scratch, progress=progress) or folder
+
+
+def _teller(stage: str, progress: Progress | None) -> Tell:
+    return (lambda done, total: progress(stage, done, total)) if progress else (lambda _, __: None)

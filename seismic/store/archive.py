@@ -4,12 +4,12 @@ import os
 import re
 import shutil
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from io import BytesIO
 from itertools import count
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, TypeAlias
 
 import orjson
 import pyarrow as pa
@@ -33,6 +33,9 @@ less than tenfold; only a file made for the purpose reaches the limit."""
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 CHUNK = 1 << 20
 
+Tell: TypeAlias = Callable[[int, int], None]
+"""tell(done, total) in bytes, after every chunk."""
+
 _NAME = re.compile(r"(shard-\d{5,}/)?[a-z0-9_]+\.(json|arrow)|log/\d{20}\.log")
 
 
@@ -44,7 +47,7 @@ class Member(NamedTuple):
     xxh3_128: str
 
 
-def write_archive(target: Path, members: list[tuple[Member, BinaryIO]], *, compress: bool) -> None:
+def write_archive(target: Path, members: list[tuple[Member, BinaryIO]], *, compress: bool, tell: Tell) -> None:
     """Write the members to a new file, atomically.
 
     Raises OutputExistsError if the file exists, CorruptIndexError if a member does not match its hash, or StorageError.
@@ -53,15 +56,17 @@ def write_archive(target: Path, members: list[tuple[Member, BinaryIO]], *, compr
         if target.exists():
             raise OutputExistsError(f"{target} exists; choose another name for the snapshot")
     temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    done, total = 0, sum(member.bytes for member, _ in members)
     try:
         with _writer(temporary, compress) as sink, tarfile.open(fileobj=sink, mode="w|") as tar:
             index = _index([member for member, _ in members])
             tar.addfile(_info(INDEX, len(index)), BytesIO(index))
             for member, source in members:
-                hashing: Any = _Hashing(source)
+                hashing: Any = _Hashing(source, tell, done, total)
                 tar.addfile(_info(member.name, member.bytes), hashing)
                 if hashing.digest.hexdigest() != member.xxh3_128:
                     raise CorruptIndexError(f"{source.name} does not match its hash; see `seismic verify`")
+                done += member.bytes
         fsync(temporary)
         temporary.rename(target)
         fsync(target.parent)
@@ -72,7 +77,14 @@ def write_archive(target: Path, members: list[tuple[Member, BinaryIO]], *, compr
             temporary.unlink()
 
 
-def extract_archive(file: Path, folder: Path) -> None:
+def check_archive(file: Path) -> None:
+    """Check that a file starts as a snapshot does. Raises CorruptIndexError, FormatError or another StorageError."""
+    reading = _Reading(file)
+    with reading.open() as tar:
+        reading.check_size(sum(member.bytes for member in reading.members(tar)))
+
+
+def extract_archive(file: Path, folder: Path, tell: Tell) -> None:
     """Write the members below a folder and check each against its hash.
 
     Sizes are checked before anything is written: those listed against the size of the snapshot, the disk's free space,
@@ -84,7 +96,9 @@ def extract_archive(file: Path, folder: Path) -> None:
     with reading.open() as tar:
         members = reading.members(tar)
         folder.mkdir(parents=True, exist_ok=True)
-        reading.check_total(sum(member.bytes for member in members), folder)
+        done, total = 0, sum(member.bytes for member in members)
+        reading.check_size(total)
+        reading.check_space(total, folder)
         expected: dict[str, FileEntry] = {}
         for number, member in enumerate(members):
             source = reading.next(tar, member)
@@ -99,6 +113,8 @@ def extract_archive(file: Path, folder: Path) -> None:
                     digest.update(chunk)
                     size += len(chunk)
                     target.write(chunk)
+                    tell(done + size, total)
+            done += size
             if (size, digest.hexdigest()) != (member.bytes, member.xxh3_128):
                 raise reading.error(f"{member.name} does not match its hash")
 
@@ -154,13 +170,18 @@ class _Reading:
         if entry is None or (entry.bytes, entry.xxh3_128) != (member.bytes, member.xxh3_128):
             raise self.error(f"{member.name} does not match the manifest")
 
-    def check_total(self, total: int, folder: Path) -> None:
-        """Check the bytes to unpack against the size of the file, and against the free space of a folder's disk."""
+    def check_size(self, total: int) -> None:
+        """Check the bytes to unpack against the size of the file."""
         with file_errors("read", self._file):
-            size, free = self._file.stat().st_size, shutil.disk_usage(folder).free
+            size = self._file.stat().st_size
         most = EXPANSION * size + ALLOWANCE if self._compressed else size
         if total > most:
             raise self.error(f"it lists {total} bytes, expected at most {most} in {size} bytes")
+
+    def check_space(self, total: int, folder: Path) -> None:
+        """Check the bytes to unpack against the free space of a folder's disk."""
+        with file_errors("read", folder):
+            free = shutil.disk_usage(folder).free
         if total > free:
             raise FullDiskError(f"{self._file} unpacks to {total} bytes, found {free} free below {folder}")
 
@@ -197,15 +218,18 @@ class _Reading:
 
 
 class _Hashing:
-    """Reader of a file that hashes the bytes it returns."""
+    """Reader of a file that hashes the bytes it returns, and tells how many of `total` are done with them."""
 
-    def __init__(self, file: BinaryIO) -> None:
-        self._file, self.digest = file, xxhash.xxh3_128()
+    def __init__(self, file: BinaryIO, tell: Tell, done: int, total: int) -> None:
+        self._file, self._tell, self._done, self._total = file, tell, done, total
+        self.digest = xxhash.xxh3_128()
 
     def read(self, size: int) -> bytes:
         """Return the next bytes."""
         data = self._file.read(size)
         self.digest.update(data)
+        self._done += len(data)
+        self._tell(self._done, self._total)
         return data
 
 

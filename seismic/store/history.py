@@ -1,14 +1,15 @@
 """The generations of a collection: list them, and remove old ones."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from seismic.conversion.numbers import as_path
 from seismic.errors import IndexNotFoundError, ParameterError, StorageError
-from seismic.store.collection import GENERATIONS, current_generation, generation_names
+from seismic.store.collection import GENERATIONS, current_generation, generation_names, is_collection
 from seismic.store.failures import file_errors
-from seismic.store.garbage import remove_leftovers, remove_old
+from seismic.store.garbage import RESUMABLE, remove_leftovers, remove_old
 from seismic.store.lock import try_exclusive, writing
 from seismic.store.manifest import FILE_NAME, read_manifest
 from seismic.store.publish import KEEP, tidy_log
@@ -64,6 +65,20 @@ def collect_garbage(path: str | Path, *, keep: int = KEEP) -> list[str]:
         removed = [*remove_leftovers(collection), *remove_old(collection, keep)]
     tidy_log(collection)
     return removed
+
+
+def remove_remains(path: str | Path) -> None:
+    """Remove the remains of a killed writer, and the folder if nothing was published in it.
+
+    Leaves them to the next writer if one is active, or if they cannot be removed.
+    """
+    collection = as_path(path)
+    with suppress(OSError, StorageError):
+        with writing(collection, "garbage collection"):
+            remove_leftovers(collection, spare=RESUMABLE)
+        if not is_collection(collection):
+            (collection / GENERATIONS).rmdir()
+            collection.rmdir()
 
 
 def _describe(folder: Path, current: bool) -> GenerationInfo:

@@ -14,24 +14,29 @@ from starlette.middleware.cors import CORSMiddleware
 
 import seismic
 from seismic_server.access.admission import Admission
-from seismic_server.discovery import Discovery, warm_up
+from seismic_server.collections.opening import warm_up
+from seismic_server.discovery import Discovery
 from seismic_server.http.direct import Otherwise, direct_routes
 from seismic_server.http.errors import HANDLERS
 from seismic_server.http.head import Head
 from seismic_server.http.middleware import BodyLimit, CatchFailures, Deadline, RequestContext
 from seismic_server.openapi import complete_openapi
 from seismic_server.routes import (
-    about,
+    aliases,
     collections,
     console,
     count,
     docs,
     documents,
     export,
+    generations,
     health,
+    jobs,
+    lifecycle,
     ops,
     reading,
     search,
+    snapshots,
 )
 from seismic_server.service import Service
 from seismic_server.settings import Settings
@@ -56,13 +61,7 @@ def create_app(settings: Settings) -> Starlette:
             Middleware(CatchFailures),
             *_cors(settings),
             Middleware(Admission, admission=service.admission),
-            Middleware(
-                BodyLimit,
-                max_bytes=settings.max_body_bytes,
-                max_put_bytes=settings.max_upsert_bytes,
-                seconds=settings.receive_seconds,
-                memory=service.memory,
-            ),
+            Middleware(BodyLimit, settings=settings, memory=service.memory),
             Middleware(Deadline, milliseconds=settings.timeout_ms, running=service.running),
             Middleware(Head),
         ],
@@ -97,7 +96,15 @@ def _described_api(service: Service, settings: Settings) -> FastAPI:
         documents.by_id,
         ops.router,
         collections.router,
-        about.router,
+        lifecycle.reads,
+        lifecycle.changes,
+        aliases.reads,
+        aliases.changes,
+        generations.reads,
+        generations.jobs,
+        snapshots.reads,
+        snapshots.jobs,
+        jobs.router,
         health.router,
         console.router,
         docs.router,
@@ -129,15 +136,14 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     service.auditor.start()
     service.pool.start()
     background = [asyncio.create_task(_warm_up(service)), asyncio.create_task(service.memory.watch())]
-    background += [asyncio.create_task(refresher.run()) for refresher in service.refreshers.values()]
+    background += [asyncio.create_task(refresher.run()) for refresher in set(service.refreshers.values())]
     background += [asyncio.create_task(Discovery(service).run())]
     if service.settings.scrub_mb_per_second:
         background += [asyncio.create_task(service.scrubber.run())]
     yield
-    for task in background:
+    for task in [*background, *service.following]:
         task.cancel()
-    for refresher in service.refreshers.values():
-        await refresher.stop()
+    await service.jobs.cancel_all()
     service.close()
 
 

@@ -1,7 +1,8 @@
 """The running service: everything that routes share."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Annotated
 
@@ -17,6 +18,8 @@ from seismic_server.collections.committer import Committer
 from seismic_server.collections.refresher import Refresher
 from seismic_server.collections.scrubber import Scrubber
 from seismic_server.collections.served import Collection, Collections
+from seismic_server.collections.snapshots import Snapshots
+from seismic_server.jobs.queue import Jobs
 from seismic_server.memory.budget import MemoryBudget
 from seismic_server.observe.audit import Auditor
 from seismic_server.observe.metrics import Metrics
@@ -27,6 +30,8 @@ from seismic_server.settings import Settings
 
 EXPORT_THREADS = 2
 """Exports that are read at the same time; others wait between two of their parts."""
+HIDDEN = ".snapshots"
+"""Folder of snapshots in the served folder. Hidden entries are no collections."""
 
 CHANGE_THREADS = 4
 """Threads that write and refresh; changes of one collection are written one after another."""
@@ -36,7 +41,8 @@ CHANGE_THREADS = 4
 class Service:
     """Settings, collections and threads of one running service.
 
-    `refreshers` and `committers` by collection name; `running` holds the Stop of every request in progress.
+    `refreshers` and `committers` by name of the collection, or alias; `running` holds the Stop of every request in
+    progress. Whoever changes entries of the served folder, or takes up changes of them, holds `entries`.
     """
 
     settings: Settings
@@ -55,6 +61,11 @@ class Service:
     running: set[Stop]
     memory: MemoryBudget
     scrubber: Scrubber
+    jobs: Jobs
+    snapshots: Snapshots
+    entries: asyncio.Lock = field(default_factory=asyncio.Lock)
+    following: set[asyncio.Task[None]] = field(default_factory=set)
+    """The tasks of refreshers that were started after the service."""
 
     @classmethod
     def start(cls, settings: Settings) -> "Service":
@@ -83,6 +94,8 @@ class Service:
             running=set(),
             memory=memory,
             scrubber=Scrubber(collections, settings.scrub_mb_per_second, settings.verify, metrics),
+            jobs=Jobs(settings.jobs, settings.directory, metrics),
+            snapshots=Snapshots(settings.snapshots or settings.directory / HIDDEN),
         )
         for collection in collections:
             service.serve(collection)
@@ -91,13 +104,40 @@ class Service:
     def serve(self, collection: Collection) -> Refresher:
         """Add or replace a collection, and return its refresher, which the caller runs."""
         name = collection.name
-        if name in self.refreshers:
+        if self.collections.get(name) and name in self.refreshers:
             self.refreshers[name].retire()
-        refresher = self.refreshers[name] = Refresher(collection, self.settings, self.threads, self.metrics)
+        refresher = Refresher(collection, self.settings, self.threads, self.metrics, self.jobs)
+        self.refreshers[name] = refresher
         writer = partial(Writer, collection.folder)
         self.committers[name] = Committer(writer, refresher, self.threads, self.settings.queue)
         self.collections.add(collection)
+        self.set_aliases(self.collections.aliases)
         return refresher
+
+    def follow(self, collection: Collection) -> None:
+        """Serve a collection while the service runs, and keep it up to date."""
+        task = asyncio.create_task(self.serve(collection).run())
+        self.following.add(task)
+        task.add_done_callback(self.following.discard)
+
+    def forget(self, name: str) -> None:
+        """Serve a collection no more, if it is served. Searches that run still answer."""
+        if self.collections.get(name):
+            self.refreshers.pop(name).retire()
+            self.committers.pop(name, None)
+            self.collections.remove(name)
+            self.set_aliases(self.collections.aliases)
+
+    def set_aliases(self, aliases: Mapping[str, str]) -> None:
+        """Replace all aliases at once: alias -> collection."""
+        for alias in self.collections.aliases:
+            if self.collections.get(alias) is None:
+                self.refreshers.pop(alias, None)
+                self.committers.pop(alias, None)
+        for alias, name in aliases.items():
+            if name in self.refreshers:
+                self.refreshers[alias], self.committers[alias] = self.refreshers[name], self.committers[name]
+        self.collections.set_aliases(aliases)
 
     def count_answers(
         self, index: Index, searches: Sequence[SearchRequest], answers: Sequence[Answer], seconds: float

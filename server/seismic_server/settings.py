@@ -160,6 +160,15 @@ class Settings(BaseSettings):
     compact_percent: Annotated[int, Field(ge=0, le=100)] = 10
     """Percentage of changed or deleted documents that triggers background compaction; 0 disables it."""
 
+    jobs: Annotated[int, Field(ge=1, le=64)] = 1
+    """Compactions, snapshots, restores and rollbacks that run at once, each in a process of its own."""
+
+    snapshots: Path | None = None
+    """Folder of snapshots that are made over REST; by default `.snapshots` in the served folder."""
+
+    max_snapshot_bytes: Annotated[int, Field(ge=1)] = 1 << 36
+    """Largest snapshot that may be uploaded, in bytes; larger ones are refused with 413."""
+
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Minimum severity of log lines."""
 

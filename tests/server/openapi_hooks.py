@@ -5,6 +5,8 @@ from typing import Any
 
 import schemathesis
 
+from tests.server import openapi_lifecycle
+
 DIMENSION = 30_522
 ID = "4983"
 """Id of a document in every collection."""
@@ -17,6 +19,11 @@ NUMBER, WORDS, FLAG = "n_chars", "title", "structured"
 def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwargs: dict[str, Any]) -> None:
     """Choose a collection with every plan, integers without a point, one weight per component, existing documents and
     columns, and either a recall or explicit parameters."""
+    if openapi_lifecycle.belongs(case):
+        openapi_lifecycle.protect(case)
+        if case.meta is not None and case.meta.generation.mode.is_positive:
+            openapi_lifecycle.repair(case)
+        return
     if case.method == "DELETE":  # other requests need the documents
         case.path_parameters = {"name": "scratch", "id": "never"}
     if case.operation.path.endswith("/export") and case.meta and case.meta.generation.mode.is_positive:

@@ -129,11 +129,11 @@ async def test_a_failed_compaction_is_logged_and_retried(running, tiny, monkeypa
             with seismic.store.lock.writing(tiny / "tiny", "test"):
                 await put(client, {"id": "d", "indices": [1], "values": [3.0]})
                 async with asyncio.timeout(PATIENCE):
-                    while not any(line["event"] == "compaction failed" for line in lines):
+                    while not any(line["event"] == "job failed" for line in lines):
                         await asyncio.sleep(0.05)
                 assert (await client.get(URL)).json()["generation"] == "000001"
             await until(client, "generation", "000002")
-    assert "found test by process" in next(line["reason"] for line in lines if line["event"] == "compaction failed")
+    assert "found test by process" in next(line["reason"] for line in lines if line["event"] == "job failed")
 
 
 async def test_a_compaction_ends_with_the_service(running, tiny, monkeypatch):

@@ -13,10 +13,13 @@ OPEN = frozenset({"/", "/console", "/healthz", "/readyz", "/docs", "/openapi.jso
 ASSETS = ("/static-offline-docs/", "/console/")
 """Folders of the files that these pages load."""
 
-FOR_EVERY_KEY = frozenset({"/v1/collections", "/v1/key"})
-"""Paths of no collection that a key limited to some collections may use: the list is reduced to these."""
+_COLLECTION = re.compile(r"/v1/(?:collections|aliases)/([^/]+)")
+_ADMIN = re.compile(r"/v1/jobs(/.*)?|/v1/collections/[^/]+/(generations|snapshots)(/.*)?", re.DOTALL)
+"""Paths that need the role admin whatever the method."""
 
-_COLLECTION = re.compile(r"/v1/collections/([^/]+)")
+_FOR_EVERY_KEY = re.compile(r"/v1/(key|collections|aliases|jobs|jobs/[^/]+)")
+"""Paths of no collection that a key limited to some collections may use: they show only what it permits."""
+
 _SEARCHES = re.compile(r"/v1/collections/[^/]+/((search|count|facets)(/.*)?|documents/(get|scroll))")
 """Paths at which POST only reads. At any other path it counts as a change."""
 
@@ -47,16 +50,26 @@ def _problem(key: Key | None, given: bool, method: str, path: str) -> SeismicErr
     if key is None:
         found = "a key that is unknown or revoked" if given else "no key"
         return UnauthorizedError(f"found {found}, expected 'Authorization: Bearer KEY' or 'Api-Key: KEY'")
-    if key.role != "admin" and not reads(method, path):
+    if key.role != "admin" and (_ADMIN.fullmatch(path) or not reads(method, path)):
         return ForbiddenError(f"key '{key.name}' is {key.role}, expected a key with role admin")
     if key.collections is None:
         return None
     name = collection_of(method, path)
-    if name is None and path not in FOR_EVERY_KEY:
+    if name is None and not _FOR_EVERY_KEY.fullmatch(path):
         return ForbiddenError(f"key '{key.name}' is limited to some collections, expected a key for all")
-    if name is not None and name not in key.collections:
-        return ForbiddenError(f"key '{key.name}' does not permit collection '{name}'")
-    return None
+    return None if name is None else _refusal(key, name)
+
+
+def permit(key: Key | None, name: str) -> None:
+    """Raise ForbiddenError if a key does not permit a collection that the path does not name."""
+    if key and (problem := _refusal(key, name)):
+        raise problem
+
+
+def _refusal(key: Key, name: str) -> ForbiddenError | None:
+    if key.collections is None or name in key.collections:
+        return None
+    return ForbiddenError(f"key '{key.name}' does not permit collection '{name}'")
 
 
 def reads(method: str, path: str) -> bool:

@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeAlias
 from seismic import SeismicError
 from seismic.changes.records import Change, Rules, following
 from seismic.changes.updates import Writer
-from seismic.errors import OverloadedError
+from seismic.errors import NotReadyError, OverloadedError
 from seismic_server.collections.refresher import Refresher
 from seismic_server.pool import Threads
 
@@ -33,9 +33,21 @@ class Committer:
         self._writer: Writer | None = None
         self._waiting: list[tuple[Check, asyncio.Future[Committed]]] = []
         self._task: asyncio.Task[None] | None = None
+        self._closed = False
+
+    async def close(self) -> None:
+        """Refuse further changes, and wait until those that were accepted are written."""
+        self._closed = True
+        if self._task:
+            await asyncio.wait([self._task])
 
     async def commit(self, check: Check) -> Committed:
-        """Commit all changes of a request, or none. Raises InputError, OverloadedError or StorageError."""
+        """Commit all changes of a request, or none.
+
+        Raises InputError, OverloadedError, StorageError, or NotReadyError if the collection is dropped or renamed.
+        """
+        if self._closed:
+            raise NotReadyError("the collection is being dropped or renamed; retry shortly")
         if len(self._waiting) >= self._queue:
             raise OverloadedError(f"{len(self._waiting)} changes are waiting; try again shortly")
         future: asyncio.Future[Committed] = asyncio.get_running_loop().create_future()

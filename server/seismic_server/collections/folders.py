@@ -1,6 +1,7 @@
 """The folders of collections in the served directory."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from seismic.errors import IndexNotFoundError
@@ -18,12 +19,26 @@ def collection_folders(directory: Path) -> dict[str, Path]:
         if not directory.is_dir():
             raise IndexNotFoundError(f"{directory}: no such folder, expected a collection or a folder of collections")
         entries = sorted(name for name in os.listdir(directory) if not is_foreign(name))
-    if _may_be_collection(directory):
+    if may_be_collection(directory):
         return {Path(os.path.abspath(directory)).name: directory.resolve()}
-    return {name: (directory / name).resolve() for name in entries if _may_be_collection(directory / name)}
+    return {name: (directory / name).resolve() for name in entries if may_be_collection(directory / name)}
 
 
-def _may_be_collection(folder: Path) -> bool:
+def split_aliases(directory: Path, folders: Mapping[str, Path]) -> tuple[dict[str, Path], dict[str, str]]:
+    """Return the collections without their aliases, and the aliases: alias -> collection.
+
+    An alias is a link to a collection beside it. A link that leads out of the directory is a collection itself.
+    """
+    root = directory.resolve()
+    aliases = {
+        name: folder.name
+        for name, folder in folders.items()
+        if folder.parent == root and folder.name != name and folders.get(folder.name) == folder
+    }
+    return {name: folder for name, folder in folders.items() if name not in aliases}, aliases
+
+
+def may_be_collection(folder: Path) -> bool:
     """Return whether a folder is a collection, perhaps a damaged or unreadable one."""
     try:
         if not folder.is_dir():

@@ -1,18 +1,22 @@
 """Keep a collection up to date while it is searched: changes, new generations, compaction."""
 
 import asyncio
-import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import structlog
 
 from seismic import StorageError
-from seismic.errors import TooManyFilesError
+from seismic.errors import OverloadedError, TooManyFilesError
 from seismic.store.collection import CURRENT
+from seismic.store.history import remove_remains
 from seismic.store.log import segment_path, segments
 from seismic.store.profiles import profiles_stamp
 from seismic_server.collections.served import Collection
+from seismic_server.jobs.job import Job
+from seismic_server.jobs.process import run_worker
+from seismic_server.jobs.queue import Jobs
 from seismic_server.observe.metrics import Metrics
 from seismic_server.pool import Threads
 from seismic_server.settings import Settings
@@ -36,19 +40,23 @@ class Refresher:
     that cannot be opened only makes the collection `stale`.
     """
 
-    def __init__(self, collection: Collection, settings: Settings, threads: Threads, metrics: Metrics) -> None:
-        self._collection, self._settings, self._threads = collection, settings, threads
+    def __init__(
+        self, collection: Collection, settings: Settings, threads: Threads, metrics: Metrics, jobs: Jobs
+    ) -> None:
+        self._collection, self._settings, self._threads, self._jobs = collection, settings, threads, jobs
         self._reloads = metrics.reloads
         self._folder = collection.index.view.collection
         self._retired = False
         self._seen: Any = None
         self._short = False
-        self._compaction: asyncio.Task[None] | None = None
+        self._next_compaction = 0.0
 
     async def run(self) -> None:
         """Look for changes a few times a second, until another collection replaces this one."""
-        while not self._retired:
+        while True:
             await asyncio.sleep(self._settings.reload_ms / 1000)
+            if self._retired:
+                return
             if (stamp := _stamp(self._folder, self._collection.index.generation)) != self._seen:
                 await self._threads.run(self.refresh)
                 if self._short:
@@ -81,45 +89,40 @@ class Refresher:
             log.debug("changes are served", collection=index.name, sequence=index.sequence)
         return True
 
+    def compact(self, *, automatic: bool = False, **options: Any) -> Job:
+        """Return the job that compacts the collection: the one that waits or runs, or a new one.
+
+        Raises OverloadedError if too many jobs wait.
+        """
+        place = str(self._folder)
+        waiting = self._jobs.active("compact", place, **options)
+        name = self._collection.name
+        return waiting or self._jobs.submit("compact", name, place, self._compact, automatic=automatic, **options)
+
     def _compact_if_due(self) -> None:
-        percent = self._settings.compact_percent
-        if percent == 0 or (self._compaction and not self._compaction.done()):
+        percent, now = self._settings.compact_percent, time.monotonic()
+        if percent == 0 or now < self._next_compaction or self._jobs.active("compact", str(self._folder)):
             return
         view = self._collection.index.view
         if view.changed >= max(LEAST_CHANGES, view.live * percent / 100):
-            self._compaction = asyncio.create_task(self._compact())
+            try:
+                self.compact(automatic=True)
+            except OverloadedError:  # many other jobs wait
+                self._next_compaction = now + RETRY_SECONDS
 
-    async def _compact(self) -> None:
-        """Compact in a separate process, which returns its memory and leaves the interpreter to searches."""
-        command = (sys.executable, "-m", "seismic.maintenance.compaction", str(self._folder))
+    async def _compact(self, job: Job) -> dict[str, Any]:
         try:
-            process = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.PIPE)
-        except OSError as error:  # no memory, process or descriptor for it
-            log.warning("compaction failed", collection=self._collection.index.name, reason=str(error))
-            await asyncio.sleep(RETRY_SECONDS)
-            return
-        try:
-            _, errors = await process.communicate()
-        finally:
-            if process.returncode is None:  # cancelled; killing a compaction loses nothing
-                process.kill()
-                await process.wait()
-        if process.returncode:
-            reason = errors.decode(errors="replace").strip().rpartition("\n")[2]
-            log.warning("compaction failed", collection=self._collection.index.name, reason=reason)
-            await asyncio.sleep(RETRY_SECONDS)
-        else:
-            log.info("compacted", collection=self._collection.index.name)
+            result = await run_worker(job, {"folder": str(self._folder), "options": job.options})
+        except BaseException:
+            self._next_compaction = time.monotonic() + RETRY_SECONDS
+            await self._threads.run(remove_remains, self._folder)
+            raise
+        await self._threads.run(self.refresh)
+        return {"generation": self._collection.index.generation} | result
 
     def retire(self) -> None:
         """End `run` soon."""
         self._retired = True
-
-    async def stop(self) -> None:
-        """Cancel a running compaction."""
-        if self._compaction:
-            self._compaction.cancel()
-            await asyncio.wait([self._compaction])
 
 
 def _stamp(folder: Path, generation: str) -> Any:

@@ -58,7 +58,7 @@ class Scrubber:
             return
         began = time.monotonic()
         damage = self._first_damage(collection, view)
-        if self._stopped.is_set() or not _serves(collection, view.manifest):
+        if self._stopped.is_set() or collection.leaving or not _serves(collection, view.manifest):
             return
         collection.scrubbed = Scrubbed(view.manifest, damage)
         about = {"collection": collection.name, "generation": view.manifest.generation}

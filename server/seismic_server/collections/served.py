@@ -7,14 +7,15 @@ from typing import Literal, NamedTuple, TypeAlias
 
 import structlog
 
-import seismic
 from seismic import Index, IndexNotFoundError
 from seismic.errors import NotReadyError
 from seismic.params import Verify
 from seismic.store.manifest import Manifest
-from seismic_server.collections.folders import collection_folders
+from seismic_server.collections.folders import collection_folders, split_aliases
+from seismic_server.collections.opening import open_collection
 
 State: TypeAlias = Literal["warming", "ready", "failed"]
+Stamp: TypeAlias = tuple[int, int]
 Integrity: TypeAlias = Literal["unchecked", "sound", "damaged"]
 
 log = structlog.get_logger("server")
@@ -42,6 +43,10 @@ class Collection:
     """Why the index is not up to date. Searches are answered from what is open."""
     scrubbed: Scrubbed | None = None
     """Result of the last check of all hashes, perhaps of an earlier generation."""
+    leaving: bool = False
+    """Whether it is being dropped or renamed, so that its files vanish."""
+    noted: tuple[str, Stamp] | None = None
+    """A generation and the stamp of its manifest, which tell whether the folder was removed and made again."""
 
     @property
     def problem(self) -> str | None:
@@ -69,27 +74,46 @@ class Collection:
 
 
 class Collections:
-    """Collections by name. `unavailable` has the others: name to the reason why it cannot be opened."""
+    """Collections by name. `unavailable` has the others: name to the reason why it cannot be opened.
+
+    `aliases`: other names of collections: alias to collection.
+    """
 
     def __init__(self) -> None:
         self._by_name: dict[str, Collection] = {}
+        self._known: dict[str, Collection] = {}  # by alias, too
         self.unavailable: Mapping[str, str] = {}
+        self.aliases: Mapping[str, str] = {}
 
     @classmethod
     def open(cls, directory: Path, verify: Verify) -> "Collections":
         """Open every collection in `directory`, or `directory` itself. Raises IndexNotFoundError if there is none."""
         collections = cls()
-        for name, folder in collection_folders(directory).items():
+        folders, aliases = split_aliases(directory, collection_folders(directory))
+        for name, folder in folders.items():
             try:
                 collections.add(Collection(open_collection(name, folder, verify)))
             except Exception as error:
                 collections.set_unavailable(name, error)
+        collections.set_aliases(aliases)
         return collections
 
     def add(self, collection: Collection) -> None:
         """Add a collection, or replace the one of its name. Running iterations do not see it."""
         self._by_name = dict(sorted((self._by_name | {collection.name: collection}).items()))
-        self.unavailable = {name: why for name, why in self.unavailable.items() if name != collection.name}
+        self.forget(collection.name)
+        self.set_aliases(self.aliases)
+
+    def remove(self, name: str) -> None:
+        """Remove a collection. Searches that run still answer."""
+        self._by_name = {other: one for other, one in self._by_name.items() if other != name}
+        self.set_aliases(self.aliases)
+
+    def set_aliases(self, aliases: Mapping[str, str]) -> None:
+        """Replace all aliases at once. One whose collection cannot be opened shares its state."""
+        self.aliases = dict(sorted(aliases.items()))
+        served = {alias: self._by_name[name] for alias, name in self.aliases.items() if name in self._by_name}
+        self._known = served | self._by_name
 
     def set_unavailable(self, name: str, error: Exception) -> None:
         """Note that a collection cannot be opened, and log a new reason."""
@@ -99,21 +123,25 @@ class Collections:
         self.unavailable = dict(sorted({**self.unavailable, name: why}.items()))
 
     def forget(self, name: str) -> None:
-        """Drop an unavailable collection whose folder is gone."""
+        """Drop an unavailable collection."""
         self.unavailable = {other: why for other, why in self.unavailable.items() if other != name}
 
     def get(self, name: str) -> Collection | None:
-        """Return an opened collection, or None."""
+        """Return an opened collection by its own name, or None."""
         return self._by_name.get(name)
+
+    def is_open(self, name: str) -> bool:
+        """Return whether a name or alias is that of an opened collection."""
+        return name in self._known
 
     def __iter__(self) -> Iterator[Collection]:
         return iter(self._by_name.values())
 
     def __getitem__(self, name: str) -> Collection:
-        if name in self._by_name:
-            return self._by_name[name]
-        if name in self.unavailable:
-            raise NotReadyError(f"collection '{name}' {self.unavailable[name]}")
+        if found := self._known.get(name):
+            return found
+        if why := self.unavailable.get(self.aliases.get(name, name)):
+            raise NotReadyError(f"collection '{name}' {why}")
         raise IndexNotFoundError(f"found no collection '{name}'; GET /v1/collections lists those served")
 
     def ready(self, name: str) -> Index:
@@ -141,10 +169,3 @@ class Collections:
         """Close every index. No search may be running."""
         for collection in self:
             collection.index.close()
-
-
-def open_collection(name: str, folder: Path, verify: Verify) -> Index:
-    """Open the collection in a folder under a name. Raises StorageError."""
-    index = seismic.open(folder, verify=verify)
-    index.name = name
-    return index

@@ -25,6 +25,7 @@ from seismic import (
     IndexNotFoundError,
     InputError,
     LockedError,
+    OutputExistsError,
     ParameterError,
     QueryError,
     SeismicError,
@@ -32,10 +33,12 @@ from seismic import (
     StorageError,
 )
 from seismic.errors import (
+    ConflictError,
     DocumentNotFoundError,
     DrainingError,
     ForbiddenError,
     FullDiskError,
+    NotFoundError,
     NotReadyError,
     OverloadedError,
     RateLimitError,
@@ -111,6 +114,9 @@ KINDS: dict[type[SeismicError], Kind] = {
     InputError: Kind(422, "invalid-input", "The request is not valid"),
     IndexNotFoundError: Kind(404, "no-such-collection", "There is no such collection"),
     DocumentNotFoundError: Kind(404, "no-such-document", "There is no such document"),
+    NotFoundError: Kind(404, "not-found", "There is no such thing"),
+    ConflictError: Kind(409, "conflict", "The present state forbids the change"),
+    OutputExistsError: Kind(409, "exists", "The name is in use"),
     UnauthorizedError: Kind(
         401, "unauthorized", "A key is needed", headers={"WWW-Authenticate": 'Bearer realm="seismic"'}
     ),
@@ -141,7 +147,7 @@ def problem_response(
 ) -> Response:
     """Return a problem document as a response."""
     problem = Problem(
-        type=f"urn:problem-type:seismic:{kind.slug}" if kind.slug else "about:blank",
+        type=type_of(kind),
         title=kind.title,
         status=kind.status,
         detail=clip(printable(detail)),
@@ -156,6 +162,11 @@ def problem_response(
     retry = {} if kind.retry_after is None else {"Retry-After": str(kind.retry_after)}
     body = orjson.dumps(problem.model_dump(exclude_defaults=True))
     return Response(body, kind.status, {**retry, **kind.headers, **(headers or {})}, MEDIA_TYPE)
+
+
+def type_of(kind: Kind) -> str:
+    """Return the URI of a type of problem."""
+    return f"urn:problem-type:seismic:{kind.slug}" if kind.slug else "about:blank"
 
 
 def error_response(request: Request, error: SeismicError) -> Response:
@@ -191,7 +202,7 @@ async def _on_seismic_error(request: Request, error: Exception) -> Response:
         log.error("request failed", exc_info=error)  # the message names files of this machine
         detail = f"{kind.title}; the server's log names the file under request id {request.state.request_id}"
         return problem_response(request, kind, detail)
-    if isinstance(error, LockedError | IndexNotFoundError) and _names_files(request, error):
+    if isinstance(error, LockedError | IndexNotFoundError | OutputExistsError) and _names_files(request, error):
         log.warning("request refused", problem=str(error))
         return problem_response(request, kind, f"{kind.title}; the server's log names the files")
     if kind.status != 500:
@@ -202,7 +213,8 @@ async def _on_seismic_error(request: Request, error: Exception) -> Response:
 def _names_files(request: Request, error: SeismicError) -> bool:
     """Return whether a message names the files of this machine."""
     directory = request.app.state.service.settings.directory
-    return isinstance(error, LockedError) or str(directory) in str(error) or str(directory.resolve()) in str(error)
+    named = (str(directory.absolute()), str(directory.resolve()))
+    return isinstance(error, LockedError) or any(one in str(error) for one in named)
 
 
 async def _on_system_error(request: Request, error: Exception) -> Response:

@@ -31,6 +31,20 @@ class JsonRoute(StrictRoute):
         return handle_json
 
 
+class OptionalJsonRoute(JsonRoute):
+    """Accept a request without a body, too, whatever its content type."""
+
+    def get_route_handler(self) -> Handler:
+        """Return the handler of a JSON body for requests that have one."""
+        handle_json, handle_empty = super().get_route_handler(), StrictRoute.get_route_handler(self)
+
+        async def handle(request: Request) -> Response:
+            empty = request.headers.get("content-length", "0") == "0" and "transfer-encoding" not in request.headers
+            return await (handle_empty if empty else handle_json)(request)
+
+        return handle
+
+
 def check_type(request: Request) -> None:
     """Raise HTTPException 415 unless the body is declared as plain JSON."""
     media_type = request.headers.get("content-type", "nothing").partition(";")[0].strip().lower()

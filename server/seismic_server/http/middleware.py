@@ -18,10 +18,13 @@ from seismic_server.observe.echo import clip
 from seismic_server.observe.metrics import Metrics
 from seismic_server.observe.throttle import LogThrottle
 from seismic_server.observe.tracing import Tracer, traced
+from seismic_server.settings import Settings
 
 REQUEST_ID = b"x-request-id"
 NO_SNIFFING = b"x-content-type-options", b"nosniff"
 _SAFE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
+
+_UPLOAD = re.compile(r"/v1/collections/[^/]+:restore")
 
 WATCH_SECONDS = 0.05
 """Requests that take longer are watched, and stopped when their client disconnects."""
@@ -114,15 +117,15 @@ class CatchFailures:
 
 
 class BodyLimit:
-    """Refuse bodies above `max_bytes`, or above `max_put_bytes` for PUT, by their declared length or as they arrive.
+    """Refuse bodies above a limit, by their declared length or as they arrive.
 
-    Also refuse bodies that take longer than `seconds` to arrive. Bodies count towards `memory`, where every request has
-    a lease.
+    The limit is that of the setting `max_body_bytes`, for PUT `max_upsert_bytes`, for an upload `max_snapshot_bytes`.
+    Also refuse bodies that take longer than `receive_seconds` to arrive. Bodies count towards `memory`, where every
+    request has a lease; an upload is written to disk as it arrives, and only its parts must arrive in that time.
     """
 
-    def __init__(self, app: ASGIApp, max_bytes: int, max_put_bytes: int, seconds: float, memory: MemoryBudget) -> None:
-        self.app, self.seconds, self.memory = app, seconds, memory
-        self.max_bytes, self.max_put_bytes = max_bytes, max_put_bytes
+    def __init__(self, app: ASGIApp, settings: Settings, memory: MemoryBudget) -> None:
+        self.app, self.settings, self.seconds, self.memory = app, settings, settings.receive_seconds, memory
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: D102
         if scope["type"] != "http":
@@ -131,15 +134,17 @@ class BodyLimit:
         declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
         size = int(declared) if declared.isdigit() else 0
         received, complete = 0, False
-        deadline = asyncio.get_running_loop().time() + self.seconds
+        loop, setting = asyncio.get_running_loop(), self._setting(scope)
+        uploads = setting == "max_snapshot_bytes"
+        deadline = loop.time() + self.seconds
 
         async def receive_limited() -> Message:
             nonlocal received, complete
             if complete:  # only the end of the connection is left to receive
                 return await receive()
-            self._check(size, scope["method"])
+            self._check(size, setting)
             try:
-                async with asyncio.timeout_at(deadline):
+                async with asyncio.timeout_at(loop.time() + self.seconds if uploads else deadline):
                     message = await receive()
             except TimeoutError:
                 found = f"found {received} bytes of the body after {self.seconds:g} seconds"
@@ -149,17 +154,22 @@ class BodyLimit:
             arrived = len(message.get("body", b""))
             received += arrived
             complete = not message.get("more_body", False)
-            self._check(received, scope["method"])
-            lease.grow(arrived * PARSED_SIZE)
+            self._check(received, setting)
+            if not uploads:
+                lease.grow(arrived * PARSED_SIZE)
             return message
 
         with self.memory.lease() as lease:
             await self.app(scope, receive_limited, send)
 
-    def _check(self, size: int, method: str) -> None:
-        most, setting = (
-            (self.max_put_bytes, "max_upsert_bytes") if method == "PUT" else (self.max_bytes, "max_body_bytes")
-        )
+    def _setting(self, scope: Scope) -> str:
+        """Return the setting that limits a request's body."""
+        if scope["method"] == "POST" and _UPLOAD.fullmatch(scope["path"].removeprefix(scope.get("root_path", ""))):
+            return "max_snapshot_bytes"
+        return "max_upsert_bytes" if scope["method"] == "PUT" else "max_body_bytes"
+
+    def _check(self, size: int, setting: str) -> None:
+        most = getattr(self.settings, setting)
         if size > most:
             raise HTTPException(
                 413, f"found a body of {size} bytes or more, expected at most {most} (setting {setting})"

@@ -87,6 +87,7 @@ class Metrics:
         self.reloads = Counter(
             "seismic_reloads", "Refreshes that found a new generation or change", ["collection", "result"], registry=own
         )
+        self.jobs = Gauge("seismic_jobs", "Jobs that the service remembers", ["kind", "state"], registry=own)
         self.scrubbed = Counter(
             "seismic_scrubbed_bytes", "Bytes of served generations checked against their hashes", registry=own
         )

@@ -23,13 +23,16 @@ async def list_collections(request: Request, service: ServiceDep) -> CollectionL
     """List all collections that the key permits."""
     key = request.state.key
     allowed = None if key is None else key.collections
-    permitted = [one for one in service.collections if allowed is None or one.name in allowed]
+    names = sorted([*(one.name for one in service.collections), *service.collections.aliases])
+    permitted = [name for name in names if allowed is None or name in allowed]
     unavailable = [
         Unavailable(name=name, problem=problem)
         for name, problem in service.collections.unavailable.items()
         if allowed is None or name in allowed
     ]
-    return CollectionList(collections=[_describe(collection) for collection in permitted], unavailable=unavailable)
+    served = service.collections
+    described = [describe(served[name], name) for name in permitted if served.is_open(name)]
+    return CollectionList(collections=described, unavailable=unavailable)
 
 
 @router.post("/{name}:reload", responses=problems(404, 422, 503), **BARE)
@@ -40,19 +43,21 @@ async def reload_collection(name: Name, service: ServiceDep) -> CollectionInfo:
     """
     collection = service.collections[name]
     await service.threads.run(service.refreshers[name].refresh)
-    return _describe(collection)
+    return describe(collection, name)
 
 
 @router.get("/{name}", responses=problems(404, 422, 503), **BARE)
 async def get_collection(name: Name, service: ServiceDep) -> CollectionInfo:
     """Return the state of a collection."""
-    return _describe(service.collections[name])
+    return describe(service.collections[name], name)
 
 
-def _describe(collection: Collection) -> CollectionInfo:
+def describe(collection: Collection, name: str) -> CollectionInfo:
+    """Return the state of a collection under its name or an alias."""
     index = collection.index.frozen()
     return CollectionInfo(
-        name=index.name,
+        name=name,
+        alias_of=collection.name if collection.name != name else None,
         generation=index.generation,
         state=collection.state,
         problem=collection.problem,

@@ -125,6 +125,8 @@ class CollectionInfo(Schema):
     """A collection."""
 
     name: str
+    alias_of: str | None = None
+    """The collection of which `name` is an alias. Missing if it is a collection itself."""
     generation: str
     """Served generation."""
     state: State

@@ -1,0 +1,1 @@
+"""Jobs: long operations on collections, in processes of their own."""

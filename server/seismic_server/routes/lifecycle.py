@@ -1,0 +1,72 @@
+"""Create, drop and rename collections."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+
+from seismic import EncoderError, ParameterError, load_encoder
+from seismic_server import lifecycle
+from seismic_server.access.auth import permit
+from seismic_server.http.json_body import JsonRoute
+from seismic_server.http.strict_route import StrictRoute
+from seismic_server.observe.trail import record
+from seismic_server.openapi import problems
+from seismic_server.routes.collections import Name, describe
+from seismic_server.schemas.bodies import CollectionInfo
+from seismic_server.schemas.lifecycle import CreateRequest, Dropped, RenameRequest
+from seismic_server.service import ServiceDep
+
+reads = APIRouter(prefix="/v1/collections", tags=["collections"], route_class=StrictRoute)
+changes = APIRouter(prefix="/v1/collections", tags=["collections"], route_class=JsonRoute)
+BARE: dict[str, Any] = {"response_model_exclude_none": True}
+
+
+@changes.put("/{name}", status_code=201, responses=problems(400, 409, 413, 415, 422, 503, 507), **BARE)
+async def create_collection(name: Name, body: CreateRequest, request: Request, service: ServiceDep) -> CollectionInfo:
+    """Create an empty collection. It can be changed and searched once this is answered.
+
+    Its components are below `dimension`, or are the tokens of `vocabulary`, or those of `encoder`; with neither, they
+    grow with the documents.
+    """
+    options = body.model_dump(exclude_none=True)
+    if body.encoder is not None:
+        options["encoder"] = await service.threads.run(_packaged_encoder, body.encoder)
+    collection = await lifecycle.create(service, name, **options)
+    record(request, "create", collection=name)
+    return describe(collection, name)
+
+
+@reads.delete("/{name}", responses=problems(404, 409, 422, 503))
+async def drop_collection(name: Name, request: Request, service: ServiceDep) -> Dropped:
+    """Remove a collection and its aliases. Running searches still answer, its jobs are cancelled, and snapshots stay.
+
+    Other processes that serve the folder notice it within seconds.
+    """
+    aliases = await lifecycle.drop(service, name)
+    record(request, "drop", collection=name, aliases=aliases)
+    return Dropped(name=name, aliases=aliases)
+
+
+@changes.post("/{name}:rename", responses=problems(400, 404, 409, 413, 415, 422, 503), **BARE)
+async def rename_collection(name: Name, body: RenameRequest, request: Request, service: ServiceDep) -> CollectionInfo:
+    """Rename a collection with its aliases and snapshots. Running searches still answer; running jobs are cancelled.
+
+    The key must permit both names.
+    """
+    permit(request.state.key, body.to)
+    collection = await lifecycle.rename(service, name, body.to)
+    record(request, "rename", collection=name, to=body.to)
+    return describe(collection, body.to)
+
+
+def _packaged_encoder(name: str) -> Any:
+    """Load an encoder by its name. Paths are for whoever starts the service: the variable SEISMIC_ENCODERS."""
+    expected = "expected the name of a packaged encoder, or of a folder in one that SEISMIC_ENCODERS lists"
+    if "/" in name or "\\" in name or name.startswith("."):
+        raise ParameterError(f"encoder: found '{name}', {expected}")
+    try:
+        return load_encoder(name)
+    except EncoderError as error:
+        if "found no encoder" not in str(error):
+            raise
+        raise ParameterError(f"encoder: found '{name}', {expected}") from None
