@@ -139,6 +139,11 @@ class Planner:
     def _loss(self, k: int, recall: float) -> float:
         """Return the share of the true top k that even exact answers may lack, by the measured depths around k."""
         if not self.kept:
+            if LAYOUTS[self.layout].lossy:
+                raise ParameterError(
+                    f"recall {recall}: the layout '{self.layout}' is lossy, and only a build of documents measures how "
+                    "much it keeps; leave recall out to get the best it can do, or use another layout"
+                )
             return 0.0
         below, above = ([entry for entry in self.kept if side * entry.k <= side * k] for side in (1, -1))
         lower = min(entry.lower for entry in (*below[-1:], *above[:1]))
