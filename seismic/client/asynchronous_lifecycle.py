@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar, Unpack
 
@@ -33,6 +33,10 @@ class Lifecycle:
     async def create(self, collection: str, **options: Unpack[NewCollection]) -> CollectionInfo:
         """Create an empty collection and return its description. Raises OutputExistsError if the name is in use."""
         return await self._send(lifecycle.create(collection, options))
+
+    async def add_columns(self, collection: str, columns: Mapping[str, str]) -> CollectionInfo:
+        """Add payload columns, or widen their types: column -> Arrow type. Documents have nulls in a new column."""
+        return await self._send(lifecycle.add_columns(collection, columns))
 
     async def drop(self, collection: str) -> list[str]:
         """Remove a collection, and return its aliases, which are removed as well. Its snapshots stay."""

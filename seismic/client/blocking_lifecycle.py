@@ -1,7 +1,7 @@
 """The methods of the blocking client for the life of collections."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar, Unpack
 
@@ -32,6 +32,10 @@ class Lifecycle:
     def create(self, collection: str, **options: Unpack[NewCollection]) -> CollectionInfo:
         """Create an empty collection and return its description. Raises OutputExistsError if the name is in use."""
         return self._send(lifecycle.create(collection, options))
+
+    def add_columns(self, collection: str, columns: Mapping[str, str]) -> CollectionInfo:
+        """Add payload columns, or widen their types: column -> Arrow type. Documents have nulls in a new column."""
+        return self._send(lifecycle.add_columns(collection, columns))
 
     def drop(self, collection: str) -> list[str]:
         """Remove a collection, and return its aliases, which are removed as well. Its snapshots stay."""

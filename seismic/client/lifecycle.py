@@ -1,6 +1,6 @@
 """Calls for the life of collections: create, drop, rename and alias them; generations, snapshots and jobs."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,6 +20,11 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
 def create(collection: str, options: NewCollection) -> Call[CollectionInfo]:
     """Create an empty collection."""
     return _once("PUT", path_of(collection), CollectionInfo.model_validate, options)
+
+
+def add_columns(collection: str, columns: Mapping[str, str]) -> Call[CollectionInfo]:
+    """Add columns. Repeating it changes nothing."""
+    return Call("PATCH", path_of(collection), CollectionInfo.model_validate, {"columns": columns})
 
 
 def drop(collection: str) -> Call[list[str]]:

@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from fastapi import Depends, Request
 
-from seismic import Answer, Index, SearchRequest
+from seismic import Answer, Index, IndexNotFoundError, SearchRequest
 from seismic.changes.updates import Writer
 from seismic.stop import Stop
 from seismic_server.access.admission import AdmissionControl
@@ -30,11 +30,21 @@ from seismic_server.settings import Settings
 
 EXPORT_THREADS = 2
 """Exports that are read at the same time; others wait between two of their parts."""
+T = TypeVar("T")
+
 HIDDEN = ".snapshots"
 """Folder of snapshots in the served folder. Hidden entries are no collections."""
 
 CHANGE_THREADS = 4
 """Threads that write and refresh; changes of one collection are written one after another."""
+
+
+class ByName(dict[str, T]):
+    """What belongs to a collection, by the name of the collection or an alias."""
+
+    def __missing__(self, name: str) -> T:
+        """Raise IndexNotFoundError: the collection is gone since the request found it."""
+        raise IndexNotFoundError(f"found no collection '{name}'; GET /v1/collections lists those served")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +59,8 @@ class Service:
     collections: Collections
     pool: SearchPool
     threads: Threads
-    refreshers: dict[str, Refresher]
-    committers: dict[str, Committer]
+    refreshers: ByName[Refresher]
+    committers: ByName[Committer]
     metrics: Metrics
     admission: AdmissionControl
     auditor: Auditor
@@ -82,8 +92,8 @@ class Service:
             collections,
             pool,
             threads,
-            {},
-            {},
+            ByName(),
+            ByName(),
             metrics,
             admission,
             auditor,

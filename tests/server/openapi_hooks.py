@@ -60,12 +60,13 @@ def _repair_search(body: dict[str, Any]) -> None:
     _repaired_vector(query)
     body.pop("idf_filter", None)  # needs an encoder
     body["offset"] = body.get("offset", 0) % 1000
-    body["limit"] = body.get("limit", 10) % 1000 + 1
+    body["limit"] = body.get("limit", 10) % 100 + 1
     body.get("params", {}).pop("timeout_ms", None)  # a short one is answered with 504
     if body.get("params", {}).get("recall") is not None:
         body["params"] = {"recall": body["params"]["recall"]}  # excludes all other parameters
     for facet, key in zip(body.get("facets") or [], [WORDS, NUMBER, FLAG] * 10, strict=False):
         facet["key"] = key
+        facet["limit"] = (facet.get("limit") or 10) % 100 + 1  # a batch may ask for no more values than the setting
     if body.get("facets"):
         body["facets"] = body["facets"][:3]
     for run in (body.get("fusion") or {}).get("runs", []):

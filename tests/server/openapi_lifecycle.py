@@ -21,7 +21,7 @@ def belongs(case: schemathesis.Case) -> bool:
     path, method = case.operation.path, case.method
     verb = path.rpartition("}:")[2]
     return (
-        (path == "/v1/collections/{name}" and method in ("PUT", "DELETE"))
+        (path == "/v1/collections/{name}" and method in ("PUT", "PATCH", "DELETE"))
         or path.startswith(("/v1/aliases", "/v1/jobs"))
         or verb in ("rename", "compact", "rollback", "snapshot", "restore")
         or "/snapshots" in path
@@ -43,6 +43,8 @@ def repair(case: schemathesis.Case) -> None:
         name = next(iter(parameters))
         number = next(_numbers) if case.method == "PUT" else 0
         parameters[name] = f"{MADE}-{name}-{number}"
+    if isinstance(body, dict) and "keep" in body:
+        body["keep"] = int(body["keep"])
     if case.operation.path.endswith(":restore"):  # a body would have to be a snapshot
         case.query = {"snapshot": "20261129T153000-3f2a9c.snapshot", "replace": "true"}
         case.body = b""
@@ -54,6 +56,8 @@ def repair(case: schemathesis.Case) -> None:
         body["to"] = f"{MADE}-renamed"
     elif case.method == "PUT":
         case.body = _creation(body)
+    elif case.method == "PATCH":
+        body["columns"] = dict.fromkeys(_creation(body)["columns"], "string")
 
 
 def _creation(body: dict[str, Any]) -> dict[str, Any]:
@@ -64,4 +68,4 @@ def _creation(body: dict[str, Any]) -> dict[str, Any]:
         kept["ids"] = "int64"
     if "vocabulary" in body:
         return {**kept, "vocabulary": [f"t{at}" for at in range(len(body["vocabulary"]))] or ["t"]}
-    return {**kept, "dimension": body.get("dimension", 0) % 1000 + 1}
+    return {**kept, "dimension": int(body.get("dimension", 0)) % 1000 + 1}

@@ -117,6 +117,28 @@ async def test_collections_get_no_wrong_names(running, tiny):
         assert [path.name for path in tiny.iterdir()] == ["tiny"]
 
 
+async def test_columns_are_added_and_widened(running, tiny):
+    async with running(tiny) as client:
+        await client.put("/v1/aliases/live", json={"collection": "tiny"})
+        added = await client.patch("/v1/collections/live", json={"columns": {"tags": "list<string>", "year": "double"}})
+        assert (added.status_code, added.json()["name"], added.json()["alias_of"]) == (200, "live", "tiny")
+        types = {"id": "string", "title": "string", "year": "double", "tags": "list<item: string>"}
+        assert added.json()["types"] == types
+        assert (await client.get("/v1/collections/tiny/documents/a")).json()["payload"]["year"] == 2001
+        put = {"documents": [{"id": "n", "indices": [1], "values": [9.0], "payload": {"tags": ["x"], "year": 2.5}}]}
+        assert (await client.put("/v1/collections/tiny/documents", json=put)).status_code == 200
+        for columns, found in (
+            ({"title": "int64"}, "title"),
+            ({"more": "text"}, "column 'more': found type 'text'"),
+            ({"ok": "string", "id": "string"}, "found 'id'"),
+            ({}, "columns"),
+        ):
+            refused = problem(await client.patch("/v1/collections/tiny", json={"columns": columns}), 422)
+            assert found in refused.detail
+        problem(await client.patch("/v1/collections/none", json={"columns": {"a": "string"}}), 404)
+        assert (await client.get("/v1/collections/tiny")).json()["types"] == types
+
+
 async def test_names_in_use_are_refused(running, tiny):
     (tiny / "notes").mkdir()
     async with running(tiny) as client:
@@ -214,6 +236,7 @@ async def test_other_services_follow(running, tiny, monkeypatch):
 
 ADMIN_ONLY = [
     ("PUT", "/v1/collections/new"),
+    ("PATCH", "/v1/collections/tiny"),
     ("DELETE", "/v1/collections/tiny"),
     ("POST", "/v1/collections/tiny:rename"),
     ("POST", "/v1/collections/tiny:compact"),

@@ -239,6 +239,7 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
 def _allowed(request: Request, named: str) -> str:
     """Return the methods of all routes with the path of the route that refused the method; it names only its own."""
     routes: Sequence[APIRoute] = getattr(request.app.state, "routes", ())
+    routes = sorted(routes, key=lambda route: "}:" not in route.path)  # a verb may also be part of a name
     refused = next((route.path for route in routes if route.matches(request.scope)[0] is not Match.NONE), None)
     methods = {method for route in routes if route.path == refused for method in route.methods or ()}
     return ", ".join(sorted(methods)) or named

@@ -5,6 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 
 from seismic import EncoderError, ParameterError, load_encoder
+from seismic.changes.evolution import declared, parse_columns
 from seismic_server import lifecycle
 from seismic_server.access.auth import permit
 from seismic_server.http.json_body import JsonRoute
@@ -13,7 +14,7 @@ from seismic_server.observe.trail import record
 from seismic_server.openapi import problems
 from seismic_server.routes.collections import Name, describe
 from seismic_server.schemas.bodies import CollectionInfo
-from seismic_server.schemas.lifecycle import CreateRequest, Dropped, RenameRequest
+from seismic_server.schemas.lifecycle import ColumnsRequest, CreateRequest, Dropped, RenameRequest
 from seismic_server.service import ServiceDep
 
 reads = APIRouter(prefix="/v1/collections", tags=["collections"], route_class=StrictRoute)
@@ -33,6 +34,18 @@ async def create_collection(name: Name, body: CreateRequest, request: Request, s
         options["encoder"] = await service.threads.run(_packaged_encoder, body.encoder)
     collection = await lifecycle.create(service, name, **options)
     record(request, "create", collection=name)
+    return describe(collection, name)
+
+
+@changes.patch("/{name}", responses=problems(400, 404, 413, 415, 422, 503, 507), **BARE)
+async def add_columns(name: Name, body: ColumnsRequest, request: Request, service: ServiceDep) -> CollectionInfo:
+    """Add payload columns, or widen their types. Nothing is rebuilt; documents have nulls in a new column.
+
+    If one column is wrong, none is added. The answer is sent when they are durable and served.
+    """
+    collection, fields = service.collections[name], parse_columns(body.columns)
+    await service.committers[name].commit(lambda rules: [*declared(fields, rules)])
+    record(request, "add columns", collection=collection.name, columns=sorted(body.columns))
     return describe(collection, name)
 
 

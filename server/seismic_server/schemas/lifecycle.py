@@ -47,6 +47,15 @@ class CreateRequest(Schema):
     """Whether to refuse documents with other columns, tokens or components."""
 
 
+class ColumnsRequest(Schema):
+    """Columns to add, or to widen."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"columns": {"pages": "int64", "tags": "list<string>"}}]})
+
+    columns: Annotated[dict[str, str], Field(min_length=1)]
+    """Payload columns with their Arrow types. Documents have nulls in a new column; integers become floats or wider."""
+
+
 class RenameRequest(Schema):
     """The new name of a collection."""
 
