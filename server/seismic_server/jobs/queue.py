@@ -82,6 +82,8 @@ class Jobs:
             if not task.cancelling():  # twice would cancel its tidying up
                 task.cancel()
             await asyncio.wait([task])
+            if job.active:  # its task had not begun, so that nothing has ended it
+                self._end(job, "cancelled")
 
     async def cancel_all(self, place: str | None = None) -> None:
         """Cancel every job, or those of a place."""
