@@ -203,10 +203,18 @@ def own_span(shared: Shared, block: int, mask: int) -> tuple[int, int]:
 
 
 @jit(inline=True)
-def prefetch_rows(shared: Shared, block: int) -> None:
-    """Prefetch a block's shared components and codes, and its documents' scales and ends."""
+def prefetch_starts(shared: Shared, block: int) -> None:
+    """Prefetch where a block's values begin, which other prefetches read, and its documents' scales and ends."""
+    prefetch(shared.starts, block)
+    prefetch(shared.code_starts, block)
+    prefetch(shared.own_starts, block)
     prefetch(shared.scales, block * BLOCK)
     prefetch(shared.own_ends, block * BLOCK)
+
+
+@jit(inline=True)
+def prefetch_rows(shared: Shared, block: int) -> None:
+    """Prefetch a block's shared components and codes."""
     first, last = np.int64(shared.starts[block]), np.int64(shared.starts[block + 1])
     prefetch_vector(shared.components, shared.documents, first, last)
     prefetch_bytes(shared.codes, np.int64(shared.code_starts[block]), np.int64(shared.code_starts[block + 1]))
@@ -222,6 +230,7 @@ def prefetch_own(shared: Shared, block: int, mask: int) -> None:
 @jit(inline=True)
 def prefetch_block(shared: Shared, block: int) -> None:
     """Prefetch all of a block, residuals included."""
+    prefetch_starts(shared, block)
     prefetch_rows(shared, block)
     prefetch_own(shared, block, 255)
     prefetch_bytes(shared.residuals, np.int64(shared.code_starts[block]), np.int64(shared.code_starts[block + 1]))

@@ -15,13 +15,16 @@ from seismic.kernels.block_dot import add_own, add_rows, full_sums, wanted_of
 from seismic.kernels.constants import BLOCK, GROUP
 from seismic.kernels.jit import jit
 from seismic.kernels.score import SAFETY, QueryTable, make_query_table
-from seismic.kernels.shared import Shared, own_span, prefetch_block, prefetch_own, prefetch_rows
+from seismic.kernels.shared import Shared, own_span, prefetch_block, prefetch_own, prefetch_rows, prefetch_starts
 from seismic.kernels.simd import eight_reaching, largest_of_eight, ones, stopped, trailing_zeros
 from seismic.kernels.topk import TopK
 from seismic.kernels.upper_bounds import BoundScratch, bound_threshold, make_bound_scratch
 
 BLOCKS_AHEAD = 4
 """Blocks prefetched before their shared components are read."""
+
+STARTS_AHEAD = 16
+"""Blocks whose starts are prefetched, so that they are there when the blocks themselves are."""
 
 WAITING = 4
 """Blocks whose own components are prefetched before they are read; a power of 2."""
@@ -110,18 +113,21 @@ def visit(
 ) -> tuple[int, int]:
     """Visit the first `count` blocks of ``order`` that can still reach the top k.
 
-    Takes and returns the sizes of ``low_scores`` and ``candidates``. Own components arrive from memory while the shared
-    ones of the next blocks are read.
+    Takes and returns the sizes of ``low_scores`` and ``candidates``. Memory is read in three steps, each on its way
+    while earlier blocks are in the next: where a block's values begin, its shared components, its own ones.
     """
     order, upper_bounds, ring = workspace.scratch.order, workspace.scratch.upper_bounds, WAITING - 1
     unit, code_error, terms, heap_factor, min_score = reach
-    head, tail, upcoming = 0, 0, 0
+    head, tail, upcoming, farther = 0, 0, 0, 0
     kth = kth_score(workspace, k, size, min_score)
     limit = np.float32(heap_factor) * kth
     threshold = bound_threshold(limit, unit, terms)
     for rank in range(count + WAITING):
         if stopped(workspace.stop):
             break
+        while farther < count and farther <= rank + STARTS_AHEAD:
+            prefetch_starts(shared, np.int64(order[farther]))
+            farther += 1
         while upcoming < count and upcoming <= rank + BLOCKS_AHEAD:
             if np.int64(upper_bounds[order[upcoming]]) >= threshold:
                 prefetch_rows(shared, np.int64(order[upcoming]))
