@@ -53,9 +53,9 @@ from seismic.query import Query
 from seismic.search.answer import Answer, Facet, Group, Hit
 from seismic.search.browse import Document, Page
 from seismic.search.execute import SearchStats
-from seismic.search.explain import Contribution, Explanation
-from seismic.search.orders import OrderBy
-from seismic.search.request import FacetBy, Feedback, Fusion, GroupBy, Ranked, Run, SearchRequest
+from seismic.search.explain import Certificate, Contribution, Explanation
+from seismic.search.request import FacetBy, Feedback, Fusion, GroupBy, OrderBy, Ranked, Run, SearchRequest
+from seismic.search.why import WhyNot
 from seismic.store.history import GenerationInfo, collect_garbage, generations
 from seismic.store.verify import Verification
 from seismic.vectors import SparseVectors
@@ -67,6 +67,7 @@ __all__ = [
     "Answer",
     "Bm25",
     "BuildParams",
+    "Certificate",
     "Changed",
     "ConflictError",
     "Contribution",
@@ -113,6 +114,7 @@ __all__ = [
     "VectorError",
     "Verification",
     "Vocabulary",
+    "WhyNot",
     "__version__",
     "add_columns",
     "alias",

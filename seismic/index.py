@@ -13,7 +13,7 @@ import numpy.typing as npt
 from seismic.conversion.numbers import as_count, as_path
 from seismic.conversion.plain import excerpt
 from seismic.encoders import Encoder
-from seismic.errors import CorruptIndexError, ParameterError
+from seismic.errors import CorruptIndexError, ParameterError, QueryError
 from seismic.export.exporting import ExportsDocuments
 from seismic.filters.language import FilterLike
 from seismic.layouts import LAYOUTS
@@ -26,6 +26,7 @@ from seismic.search.reading import ReadsDocuments
 from seismic.search.request import SearchRequest
 from seismic.search.respond import Responder
 from seismic.search.warm import warm_up
+from seismic.search.why import WhyNot
 from seismic.stop import time_limit
 from seismic.store.copies import check_copies
 from seismic.store.manifest import Manifest
@@ -165,6 +166,8 @@ class Index(ReadsDocuments, ExportsDocuments):
     ) -> Answer:
         """Search, and return the plan, its profile, counters, unknown components and warnings with the hits."""
         k = as_count("k", k, 0)
+        if query is None:
+            raise QueryError("found None, expected a query; a SearchRequest without one lists documents")
         return self.ask(SearchRequest(query=query, limit=k, params=_with_recall(params, recall), filter=filter))
 
     def ask(self, request: SearchRequest) -> Answer:
@@ -220,6 +223,24 @@ class Index(ReadsDocuments, ExportsDocuments):
     def count(self, filter: FilterLike | None = None) -> int:
         """Return the number of documents that match a filter; all documents without one. Raises FilterError."""
         return self._responder.filters.scope(self.view, filter).count
+
+    def why_not(
+        self,
+        query: QueryLike,
+        ids: Sequence[str] | Sequence[int],
+        filter: FilterLike | None = None,
+        k: int = 10,
+        *,
+        score_threshold: float | None = None,
+    ) -> list[WhyNot]:
+        """Say of each id why its document is or is not among the k best for a query, with its exact score and rank.
+
+        Scores all documents, whatever plan a search would use. At most 1,000 ids. Raises QueryError, FilterError,
+        ParameterError, InputError for ids of the wrong type, or EncoderError.
+        """
+        request = SearchRequest(query=query, limit=k, filter=filter, score_threshold=score_threshold)  # checks values
+        least = request.score_threshold or 0.0
+        return self._responder.why_not(self.view, query, ids, filter, as_count("k", k), least)
 
     def document_frequency(self) -> npt.NDArray[np.int64]:
         """Return the number of documents with each component, int64 [dimension]."""

@@ -43,6 +43,10 @@ class Query(NamedTuple):
     examples: tuple[int, ...] = ()
 
 
+NO_QUERY = Query(np.zeros(0, np.uint32), np.zeros(0, np.float32))
+"""A query without components."""
+
+
 def parse_query(
     query: QueryLike,
     dimension: int,

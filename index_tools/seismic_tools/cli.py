@@ -26,6 +26,7 @@ VERBS = {
     "delete": "Delete documents from a collection by id.",
     "compact": "Merge all changes into a new generation.",
     "search": "Run one query.",
+    "why": "Say why documents are or are not among the hits of a query.",
     "get": "Show documents by id, one JSON object per line.",
     "scroll": "List documents without a query, by id or by a column.",
     "serve": "Serve a folder of collections over REST.",

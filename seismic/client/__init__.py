@@ -23,6 +23,7 @@ from seismic.client.models import (
     SearchAnswer,
     SearchOptions,
     Snapshot,
+    WhyNot,
 )
 
 try:
@@ -57,4 +58,5 @@ __all__ = [
     "SearchAnswer",
     "SearchOptions",
     "Snapshot",
+    "WhyNot",
 ]

@@ -27,6 +27,7 @@ from seismic.client.models import (
     ScrollOptions,
     SearchAnswer,
     SearchOptions,
+    WhyNot,
 )
 from seismic.client.problems import BYTES, error_of, headers, read, unreachable
 from seismic.client.retries import DEFAULT, Retries, TemporaryError
@@ -73,19 +74,33 @@ class Client(Lifecycle):
         url, options = self._arguments
         return type(self)(url, **options)
 
-    def search(self, collection: str, query: Query, **options: Unpack[SearchOptions]) -> SearchAnswer:
+    def search(self, collection: str, query: Query | None = None, **options: Unpack[SearchOptions]) -> SearchAnswer:
         """Return the documents with the largest inner products with the query, best first.
 
-        `query`: {"indices", "values"}, {"tokens"}, {"text"}, {"id"} or examples. The service documents `options`.
+        `query`: {"indices", "values"}, {"tokens"}, {"text"}, {"id"} or examples; None lists documents. The service
+        documents `options`.
         """
         return self._send(calls.search(collection, query, options))
 
     def search_batch(
-        self, collection: str, queries: Sequence[Query], **options: Unpack[SearchOptions]
+        self, collection: str, queries: Sequence[Query | None], **options: Unpack[SearchOptions]
     ) -> list[SearchAnswer]:
         """Return one answer per query, in order. Large batches are sent in several requests, see `Batching`."""
         requests = calls.search_batch(collection, queries, options, self._batching)
         return [answer for request in requests for answer in self._send(request)]
+
+    def why_not(
+        self,
+        collection: str,
+        query: Query,
+        ids: Sequence[str] | Sequence[int],
+        *,
+        filter: Mapping[str, Any] | None = None,
+        limit: int = 10,
+        score_threshold: float | None = None,
+    ) -> list[WhyNot]:
+        """Return, for each id, why its document is or is not among the hits of a search."""
+        return self._send(calls.why_not(collection, query, ids, filter, limit, score_threshold))
 
     def count(self, collection: str, filter: Mapping[str, Any] | None = None) -> Count:
         """Return the number of documents that match a filter. None: the number of all documents."""

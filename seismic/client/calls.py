@@ -18,6 +18,7 @@ from seismic.client.models import (
     ScrollOptions,
     SearchAnswer,
     SearchOptions,
+    WhyNot,
 )
 from seismic.conversion.plain import excerpt, to_json
 from seismic.errors import InputError
@@ -59,22 +60,37 @@ def _encode(value: Any) -> bytes:
         raise InputError(f"cannot encode the request as JSON: {error}") from None
 
 
-def search(collection: str, query: Query, options: SearchOptions) -> Call[SearchAnswer]:
+def search(collection: str, query: Query | None, options: SearchOptions) -> Call[SearchAnswer]:
     """Search with one query."""
-    return Call("POST", path_of(collection, "search"), SearchAnswer.model_validate, {"query": _query(query), **options})
+    return Call("POST", path_of(collection, "search"), SearchAnswer.model_validate, _search_body(query, options))
 
 
 def search_batch(
-    collection: str, queries: Sequence[Query], options: SearchOptions, batching: Batching
+    collection: str, queries: Sequence[Query | None], options: SearchOptions, batching: Batching
 ) -> list[Call[list[SearchAnswer]]]:
     """Search with many queries and the same options, in as few requests as the service accepts."""
     if isinstance(queries, str | Mapping):
         raise InputError(f"found {excerpt(queries)}, expected a list of queries; search takes one")
-    searches = [_encode({"query": _query(query), **options}) for query in queries]
+    searches = [_encode(_search_body(query, options)) for query in queries]
     return [
         Call("POST", path_of(collection, "search/batch"), _read_batch, {"searches": list(map(orjson.Fragment, part))})
         for part in split(searches, batching.search_bytes, batching.searches)
     ]
+
+
+def why_not(
+    collection: str,
+    query: Query,
+    ids: Sequence[str] | Sequence[int],
+    filter: Mapping[str, Any] | None,
+    limit: int,
+    score_threshold: float | None,
+) -> Call[list[WhyNot]]:
+    """Ask why documents are or are not found."""
+    body = _search_body(query, {"limit": limit}) | {"ids": ids}
+    body |= {} if filter is None else {"filter": filter}
+    body |= {} if score_threshold is None else {"score_threshold": score_threshold}
+    return Call("POST", path_of(collection, "why"), _read_whys, body)
 
 
 def count(collection: str, filter: Mapping[str, Any] | None) -> Call[Count]:
@@ -176,8 +192,10 @@ def ready() -> Call[bool]:
     return Call("GET", "/readyz", lambda answer: bool(answer["status"] == "ready"))
 
 
-def _query(query: Query) -> Query:
-    return {"text": query} if isinstance(query, str) else query
+def _search_body(query: Query | None, options: SearchOptions) -> dict[str, Any]:
+    body: dict[str, Any] = {} if query is None else {"query": {"text": query} if isinstance(query, str) else query}
+    body |= options
+    return body | ({"order_by": {"key": by}} if isinstance(by := body.get("order_by"), str) else {})
 
 
 def export(collection: str, query: str) -> str:
@@ -202,6 +220,10 @@ def _read_page(answer: Any) -> Page:
 
 def _read_batch(answer: Any) -> list[SearchAnswer]:
     return [SearchAnswer.model_validate(one) for one in answer["answers"]]
+
+
+def _read_whys(answer: Any) -> list[WhyNot]:
+    return [WhyNot.model_validate(one) for one in answer["documents"]]
 
 
 def _read_collections(answer: Any) -> list[CollectionInfo]:

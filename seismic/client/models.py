@@ -74,6 +74,24 @@ class SearchAnswer(_Model):
     shards: dict[str, int] | None = None
 
 
+class WhyNot(_Model):
+    """Why a document is or is not among the hits: its state, exact score and ranks, and the distance to the last hit.
+
+    `components`: what it shares with the query. `excluded_by`: conditions of the filter that it fails.
+    """
+
+    id: str | int
+    state: str
+    reason: str
+    score: float | None = None
+    rank: int | None = None
+    rank_unfiltered: int | None = None
+    kth: float | None = None
+    distance: float | None = None
+    excluded_by: list[str] = []
+    components: list[Contribution] = []
+
+
 class Count(_Model):
     """The number of documents that match a filter."""
 
@@ -195,6 +213,7 @@ class SearchOptions(TypedDict, total=False):
     offset: int
     filter: Mapping[str, Any]
     params: Mapping[str, Any]
+    order_by: str | Mapping[str, Any]
     score_threshold: float
     with_payload: bool | list[str]
     with_vector: bool | Literal["tokens"]

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from seismic.conversion.plain import PER_SECOND
-from seismic.filters.paths import Path, is_list, resolve
+from seismic.filters.paths import Path, follow, is_list, resolve
 from seismic.filters.range_ends import highest, lowest
 from seismic.view.live import LiveShard
 
@@ -166,3 +166,8 @@ def chunks_of(shard: LiveShard, path: Path) -> list[pa.Array]:
     """Return the chunks of the column that a path begins with, in the order of document numbers; at least one."""
     column = shard.column(path[0])
     return column.chunks or [pa.array([], column.type)]
+
+
+def values_at(shard: LiveShard, path: Path) -> pa.ChunkedArray:
+    """Return the values at the end of a path that leads through no list, in the order of document numbers."""
+    return pa.chunked_array([follow(chunk, path[1:]).values for chunk in chunks_of(shard, path)])

@@ -5,6 +5,7 @@ from itertools import count
 from typing import NamedTuple, TypeAlias
 from weakref import WeakKeyDictionary
 
+import numpy as np
 import pyarrow as pa
 
 from seismic.conversion.numbers import as_plain
@@ -13,11 +14,13 @@ from seismic.filters.bits import Bits, count_documents
 from seismic.filters.cache import Cache
 from seismic.filters.columns import chunks_of, columns_of
 from seismic.filters.evaluate import evaluate, evaluate_leaf
+from seismic.filters.exclude import excluded_by
 from seismic.filters.language import FilterLike
 from seismic.filters.parse import parse_filter
 from seismic.filters.paths import Path, follow, is_list
 from seismic.filters.predicates import Between, Leaf, Predicate, values_in
 from seismic.filters.sorted_column import SortedColumn
+from seismic.kernels.constants import BLOCK
 from seismic.stop import current
 from seismic.view.live import Address, LiveShard
 from seismic.view.scope import Part, Scope
@@ -64,6 +67,16 @@ class Filters:
             return view.everything
         predicate = self._predicate(view, wanted)
         return Scope(tuple(self._part(predicate, shard) for shard in view.shards))
+
+    def excluded_by(self, view: View, wanted: FilterLike, shard: LiveShard, number: int) -> list[str]:
+        """Return the paths of the conditions of a filter that a document of a shard fails. Raises FilterError."""
+        block, bit = divmod(int(shard.positions(np.array([number]))[0]), BLOCK)
+
+        def holds(predicate: Predicate) -> bool:
+            bits = evaluate(predicate, shard, lambda leaf: self._leaf(leaf, shard))
+            return bool(bits[block] >> bit & 1)
+
+        return excluded_by(parse_filter(wanted), self._schema(view).columns, holds)
 
     def _predicate(self, view: View, wanted: FilterLike) -> Predicate:
         """Return the predicate of a filter. Those of dicts are cached, since parsing is as slow as evaluation."""

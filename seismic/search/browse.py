@@ -22,7 +22,6 @@ from seismic.errors import ParameterError
 from seismic.kernels.constants import BLOCK
 from seismic.search.orders import (
     Order,
-    OrderBy,
     Orders,
     Place,
     from_json_value,
@@ -30,6 +29,7 @@ from seismic.search.orders import (
     place_reader,
     to_json_value,
 )
+from seismic.search.request import OrderBy
 from seismic.stop import current
 from seismic.view.live import LiveShard
 from seismic.view.scope import Part, Scope

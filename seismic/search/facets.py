@@ -23,9 +23,11 @@ Counts: TypeAlias = list[tuple[Any, int]]
 
 
 def count_facets(
-    view: View, columns: Columns, scope: Scope, query: Query, facets: Sequence[FacetBy]
+    view: View, columns: Columns, scope: Scope, query: Query | None, facets: Sequence[FacetBy]
 ) -> dict[str, Counts]:
     """Count, by column, the documents of the scope that share a component with the query, except its examples.
+
+    Without a query, all documents of the scope count.
 
     Scans the components of every block with a document in the scope. Raises StoppedError if the time is up.
     """
@@ -33,11 +35,13 @@ def count_facets(
     return {facet.key: _count_values(view, columns, facet, matched) for facet in facets}
 
 
-def _matched(shard: LiveShard, part: Part, first: int, query: Query) -> npt.NDArray[np.bool_] | None:
+def _matched(shard: LiveShard, part: Part, first: int, query: Query | None) -> npt.NDArray[np.bool_] | None:
     """Return which documents of a shard match, bool [documents]; None if its scope is empty."""
     current().check()
     if part.count == 0:
         return None
+    if query is None:
+        return documents_of(shard.shard, part)
     matched = matches(shard.shard, part.allowed, query)
     matched[[number - first for number in query.examples if first <= number < first + len(shard)]] = False
     return matched
@@ -80,3 +84,11 @@ def matches(shard: Shard, allowed: npt.NDArray[np.uint8], query: Query) -> npt.N
     matched = np.zeros(len(shared.numbers), bool)
     matched[shared.numbers] = np.unpackbits(marked, count=len(shared.numbers), bitorder="little")
     return matched
+
+
+def documents_of(shard: Shard, part: Part) -> npt.NDArray[np.bool_]:
+    """Return which documents of a shard are in a part of it, bool [documents], by number."""
+    inside = np.ones(len(shard), bool)
+    if len(part.allowed):
+        inside[shard.shared.numbers] = np.unpackbits(part.allowed, count=len(shard), bitorder="little")
+    return inside

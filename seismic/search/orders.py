@@ -13,26 +13,15 @@ import pyarrow.compute as pc
 
 from seismic.documents.values import not_text
 from seismic.errors import ParameterError
-from seismic.filters.columns import is_text, is_time
-from seismic.params import Params
-from seismic.search.request import Key
+from seismic.filters.columns import columns_of, is_text, is_time, values_at
+from seismic.filters.paths import ID, Path, UnknownKeyError, resolve
+from seismic.search.request import OrderBy
 from seismic.stop import current
 from seismic.view.live import Address, LiveShard
 from seismic.view.view import View
 
 LONGEST = 256
 """Characters of a text that its order depends on. They bound the size of a cursor."""
-
-
-class OrderBy(Params):
-    """The order of documents. Documents without a value, or with NaN, come last; ties are ordered by id."""
-
-    key: Key = "id"
-    """The column: `id`, or one of numbers, booleans, texts, dates or times. Texts are ordered by code
-    point, by their first 256 characters."""
-
-    direction: Literal["asc", "desc"] = "asc"
-    """Ascending or descending."""
 
 
 @total_ordering
@@ -60,9 +49,14 @@ Place: TypeAlias = tuple[bool, Any, Any]
 class Order(NamedTuple):
     """An order that fits a view: the column, its type and the direction."""
 
-    key: str
+    path: Path
     kind: pa.DataType
     descending: bool
+
+    @property
+    def key(self) -> str:
+        """The column in words."""
+        return ".".join(self.path)
 
     def place(self, value: Any, id: Any) -> Place:
         """Return the place of a document with this value (None: none) and id."""
@@ -73,15 +67,14 @@ class Order(NamedTuple):
 
 def order_of(view: View, by: OrderBy) -> Order:
     """Return the order that a request names. Raises ParameterError for unknown columns and those without an order."""
-    schema = view.rules.schema
-    if by.key not in schema.names:
-        known = ", ".join(schema.names)
-        raise ParameterError(f"order_by.key: found column '{by.key}', expected one of {known}")
-    kind = schema.field(by.key).type
+    try:
+        path, kind = resolve(by.key, columns_of(view.rules.schema))
+    except UnknownKeyError as error:
+        raise ParameterError(f"order_by.key: {error}") from None
     if not _is_orderable(kind):
         expected = "expected a column of numbers, booleans, texts, dates or times"
         raise ParameterError(f"order_by.key: column '{by.key}' is {kind}, {expected}")
-    return Order(by.key, kind, by.direction == "desc")
+    return Order(path, kind, by.direction == "desc")
 
 
 class Orders:
@@ -91,27 +84,26 @@ class Orders:
     """
 
     def __init__(self) -> None:
-        self._sorted: WeakKeyDictionary[Address, dict[tuple[str, bool], npt.NDArray[np.uint32]]] = WeakKeyDictionary()
+        self._sorted: WeakKeyDictionary[Address, dict[tuple[Path, bool], npt.NDArray[np.uint32]]] = WeakKeyDictionary()
 
     def of(self, shard: LiveShard, order: Order) -> npt.NDArray[np.uint32]:
         """Return uint32 [documents]: the numbers of all documents of a shard, deleted ones included, in the order."""
         known = self._sorted.setdefault(shard.address, {})
-        wanted = order.key, order.descending
+        wanted = order.path, order.descending
         if wanted not in known:
             current().check()
             known[wanted] = self._sort(shard, order)
         return known[wanted]
 
     def _sort(self, shard: LiveShard, order: Order) -> npt.NDArray[np.uint32]:
-        documents = shard.shard.documents
-        if order.key == "id" and not order.descending:
-            return np.asarray(pc.sort_indices(documents["id"])).astype(np.uint32)
-        by_id = self.of(shard, Order("id", order.kind, False))
-        if order.key not in documents.column_names or pa.types.is_null(documents[order.key].type):
+        if order.path == ID and not order.descending:
+            return np.asarray(pc.sort_indices(shard.shard.documents["id"])).astype(np.uint32)
+        by_id = self.of(shard, Order(ID, order.kind, False))
+        if not shard.has(order.path[0]) or pa.types.is_null((values := values_at(shard, order.path)).type):
             return by_id
         direction: Literal["ascending", "descending"] = "descending" if order.descending else "ascending"
         try:
-            ranks = np.asarray(pc.rank(_sortable(documents[order.key]), sort_keys=direction, tiebreaker="dense"))
+            ranks = np.asarray(pc.rank(_sortable(values), sort_keys=direction, tiebreaker="dense"))
         except pa.ArrowInvalid as error:  # of texts
             raise not_text(order.key, error) from None
         return by_id[np.argsort(ranks[by_id], kind="stable")]
@@ -119,11 +111,11 @@ class Orders:
 
 def place_reader(shard: LiveShard, order: Order) -> Callable[[int], Place]:
     """Return a function from the number of a shard's document to its place."""
-    documents = shard.shard.documents
-    ids = documents["id"]
-    if order.key not in documents.column_names:
+    ids = shard.shard.documents["id"]
+    if not shard.has(order.path[0]):
         return lambda number: order.place(None, ids[number].as_py())
-    values, read = documents[order.key], _value_reader(documents[order.key].type)
+    values = values_at(shard, order.path)
+    read = _value_reader(values.type)
 
     def place(number: int) -> Place:
         try:

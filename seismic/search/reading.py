@@ -14,7 +14,7 @@ from seismic.documents.table import check_numbers
 from seismic.errors import ParameterError
 from seismic.filters.language import FilterLike
 from seismic.search.browse import Browsed, Document, Page, read_documents
-from seismic.search.orders import OrderBy
+from seismic.search.request import OrderBy
 from seismic.search.respond import Responder
 from seismic.stop import current
 from seismic.vectors import SparseVectors

@@ -12,6 +12,9 @@ from seismic.query import QueryLike
 MOST_RUNS, MOST_RANKED, MOST_FACETS = 16, 10_000, 16
 """Most runs to fuse, hits of one run, and facets in a request."""
 
+_OF_QUERIES = ("score_threshold", "idf_filter", "feedback", "fusion", "group_by", "explain")
+"""Fields that need a query."""
+
 Weight = Annotated[float, Field(gt=0, le=1e6)]
 Key = Annotated[str, Field(min_length=1)]
 
@@ -93,14 +96,26 @@ class FacetBy(Params):
     """Most values to return, most frequent first."""
 
 
+class OrderBy(Params):
+    """The order of documents. Documents without a value, or with NaN, come last; ties are ordered by id."""
+
+    key: Key = "id"
+    """The column: `id`, or one of numbers, booleans, texts, dates or times. Texts are ordered by code
+    point, by their first 256 characters."""
+
+    direction: Literal["asc", "desc"] = "asc"
+    """Ascending or descending."""
+
+
 class SearchRequest(Params):
-    """A search request."""
+    """A search request. Without a query it lists documents, all with score 0, and counts facets over all of them."""
 
     model_config = ConfigDict(arbitrary_types_allowed=True)  # queries and filters are checked when used
 
-    query: SkipValidation[QueryLike]
+    query: SkipValidation[QueryLike] | None = None
     """`indices` and `values`, `tokens` with weights, a `text`, a document's `id`, or examples: `positive` and
-    `negative`, each a list of ids, sparse vectors or texts."""
+    `negative`, each a list of ids, sparse vectors or texts. None lists documents by id or in the order of `order_by`.
+    """
 
     limit: Annotated[int, Field(ge=0)] = 10
     """Most hits to return. 0 searches nothing: for facets and the number of documents that match the filter."""
@@ -118,6 +133,9 @@ class SearchRequest(Params):
 
     params: SearchParams = SearchParams()
     """How to search."""
+
+    order_by: OrderBy | None = None
+    """Order of documents without a query. Hits of a query are ordered by score."""
 
     score_threshold: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     """Lowest score of a hit."""
@@ -161,6 +179,14 @@ class SearchRequest(Params):
         keys = [facet.key for facet in self.facets or []]
         if len(set(keys)) < len(keys):
             raise PydanticCustomError("facets", "facets name a column twice, expected each once")
+        if self.query is None:
+            used = [name for name in _OF_QUERIES if getattr(self, name)]
+            if used:
+                message = "without a query, found {found}; give a query, or leave out either"
+                raise PydanticCustomError("no_query", message, {"found": " and ".join(used)})
+        elif self.order_by is not None:
+            message = "order_by orders documents without a query, and hits of a query by score; leave out either"
+            raise PydanticCustomError("order_by", message)
         if self.group_by is not None:
             excluded = [name for name in ("limit", "offset", "fusion") if name in self.model_fields_set]
             if excluded:

@@ -14,7 +14,7 @@ from seismic.filters.language import FilterLike
 from seismic.layouts import LAYOUTS
 from seismic.params import SearchParams
 from seismic.planner import Choice
-from seismic.query import Query, QueryLike, as_rows, parse_plain
+from seismic.query import NO_QUERY, Query, QueryLike, as_rows, parse_plain
 from seismic.search.answer import Answer, Facet, Group, Hit, cut_text, few_hits
 from seismic.search.browse import Browser
 from seismic.search.codes import Columns, check_key
@@ -25,10 +25,13 @@ from seismic.search.facets import count_facets
 from seismic.search.feedback import expand_query
 from seismic.search.fusion import fuse
 from seismic.search.grouping import Ranked, best_groups
+from seismic.search.orders import order_of
 from seismic.search.request import SearchRequest
 from seismic.search.task import Counters, Result, Task, no_work
+from seismic.search.why import Case, WhyNot, check_ids, why_not
 from seismic.search.within import resolve_within
 from seismic.stop import time_limit
+from seismic.view.live import LiveShard
 from seismic.view.scope import Scope
 from seismic.view.view import View
 
@@ -66,6 +69,24 @@ class Responder:
             fields = zip(view.documents.ids(numbers), scores, numbers, itertools.repeat(None), strict=False)
             return list(map(_MAKE_HIT, fields))
 
+    def why_not(
+        self,
+        view: View,
+        query: QueryLike,
+        ids: Sequence[Any],
+        filter: FilterLike | None,
+        k: int,
+        score_threshold: float,
+    ) -> list[WhyNot]:
+        """Say of each id why it is or is not among the k best documents."""
+        scope = self.filters.scope(view, filter)
+        case = Case(view, resolve_query(view, query), scope, k, score_threshold)
+
+        def excluded(shard: LiveShard, number: int) -> list[str]:
+            return [] if filter is None else self.filters.excluded_by(view, filter, shard, number)
+
+        return why_not(case, check_ids(view, ids), excluded)
+
     def _tasks(self, view: View, requests: Sequence[SearchRequest]) -> list[Task]:
         every, tasks = view.everything, []
         for at, (request, query) in enumerate(zip(requests, _plain_queries(view, requests), strict=True)):
@@ -97,13 +118,21 @@ class Responder:
 
     def _results(self, view: View, tasks: Sequence[Task], threads: int) -> list[Result | None]:
         """Search each task, except those that ask for groups, and fuse where that is asked for."""
-        plain = [task for task in tasks if not task.request.group_by]
-        results = iter(self._search(view, plain, threads))
-        found = [None if task.request.group_by else next(results) for task in tasks]
+        results = iter(self._search(view, [task for task in tasks if _is_plain(task)], threads))
+        found = [next(results) if _is_plain(task) else self._browsed(view, task) for task in tasks]
         return [
             fuse(view, task, result) if result and task.request.fusion else result
             for task, result in zip(tasks, found, strict=True)
         ]
+
+    def _browsed(self, view: View, task: Task) -> Result | None:
+        """Return the documents of a task without a query, each with score 0; None for groups."""
+        if task.request.group_by:
+            return None
+        numbers: list[int] = []
+        if task.depth:
+            numbers, _ = self.browser.page(view, task.scope, task.depth, task.request.order_by)
+        return Result(np.array(numbers, np.int64), np.zeros(len(numbers), np.float32), None, no_work())
 
     def _search(self, view: View, tasks: Sequence[Task], threads: int = 1) -> list[Result]:
         """Find the hits of each task. Tasks of the same scope, depth and choice are searched together."""
@@ -156,7 +185,7 @@ class Responder:
             groups,
             self._facets(view, task) if request.facets else None,
             explain(view, task, result, stats) if request.explain else None,
-            task.choice.exact and not LAYOUTS[view.manifest.layout].lossy,
+            request.query is None or (task.choice.exact and not LAYOUTS[view.manifest.layout].lossy),
         )
 
     def _groups(self, view: View, task: Task) -> tuple[list[Group], Counters]:
@@ -177,7 +206,8 @@ class Responder:
 
     def _facets(self, view: View, task: Task) -> dict[str, list[Facet]]:
         assert task.request.facets is not None
-        counts = count_facets(view, self._columns, task.scope, task.asked, task.request.facets)
+        query = None if task.request.query is None else task.asked
+        counts = count_facets(view, self._columns, task.scope, query, task.request.facets)
         return {key: [Facet(*entry) for entry in entries] for key, entries in counts.items()}
 
 
@@ -193,10 +223,17 @@ def _task(view: View, scope: Scope, request: SearchRequest, query: Query | None)
         check_key(view, request.group_by.key, "group_by.key", lists=False)
     for at, facet in enumerate(request.facets or []):
         check_key(view, facet.key, f"facets[{at}].key", lists=True)
-    query = query or resolve_query(view, request.query)
+    if request.order_by is not None:
+        order_of(view, request.order_by)
+    query = query or (NO_QUERY if request.query is None else resolve_query(view, request.query))
     depth = request.depth + len(query.examples) if request.depth else 0
     min_score = 0.0 if request.fusion else request.score_threshold or 0.0  # fused scores have a threshold of their own
     return Task(request, query, query, scope, _choice(view, request, depth), depth, min_score, no_work())
+
+
+def _is_plain(task: Task) -> bool:
+    """Return whether a task is one search."""
+    return task.request.query is not None and not task.request.group_by
 
 
 def _feedback_task(view: View, task: Task) -> Task:
@@ -257,6 +294,8 @@ def _hits(view: View, tasks: Sequence[Task], pages: Sequence[tuple[list[int], li
 def _warnings(task: Task, result: Result) -> tuple[str, ...]:
     request, query = task.request, task.query
     warnings = cut_text(query.cut)
+    if request.query is None:
+        return ()
     if len(query.components) == 0:
         unknown = "the collection knows none of the query's components, so nothing matches"
         warnings += (unknown if query.unknown else "the query is empty, so nothing matches",)

@@ -4,6 +4,9 @@ import numpy as np
 import pyarrow as pa
 
 from seismic.filters.sorted_column import SortedColumn
+from seismic.kernels.constants import BLOCK
+from seismic.kernels.score import make_query_table
+from seismic.kernels.score_all import score_documents
 from seismic.query import Query, as_rows
 from seismic.search.execute import Executor
 from seismic.search.facets import matches
@@ -30,4 +33,6 @@ def warm_up(view: View, executor: Executor) -> None:
             first = first_document_of(shard.shard).allowed
             matches(shard.shard, first, query)
             count_in_shard(shard.shard, first, query.components)
+            table, scores = make_query_table(shard.shard.dimension), np.zeros(len(shard), np.float32)
+            score_documents(shard.shard.shared, table, scores, np.empty(BLOCK), np.ones(1, np.uint8))  # stops at once
     SortedColumn([pa.array([1])], pa.int64(), np.zeros(1, np.uint32))

@@ -37,6 +37,7 @@ from seismic_server.routes import (
     reading,
     search,
     snapshots,
+    why,
 )
 from seismic_server.service import Service
 from seismic_server.settings import Settings
@@ -89,6 +90,7 @@ def _described_api(service: Service, settings: Settings) -> FastAPI:
     routers = (
         search.router,
         count.router,
+        why.router,
         reading.router,
         export.router,
         documents.changes,

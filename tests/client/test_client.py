@@ -167,6 +167,31 @@ def test_what_cannot_be_sent_is_an_error_of_the_engine(ask: Ask, payload: dict[s
         ask("upsert", "papers", [{"id": "a", "tokens": {"planet": 1.0}, "payload": payload}])
 
 
+def test_search_without_a_query(ask: Ask) -> None:
+    facets = [{"key": "structured"}]
+    answer = ask("search", "papers", limit=3, facets=facets, order_by={"key": "n_chars", "direction": "desc"})
+    lengths = [hit.payload["n_chars"] for hit in answer.hits]
+    assert (len(lengths), lengths, answer.exact) == (3, sorted(lengths, reverse=True), True)
+    assert sum(facet.count for facet in answer.facets["structured"]) == 200
+    assert ask("search", "papers", limit=3, order_by="n_chars").hits[0].payload["n_chars"] <= lengths[-1]
+    listed, found = ask("search_batch", "papers", [None, QUERY], limit=2)
+    assert [hit.score for hit in listed.hits] == [0, 0]
+    assert [hit.id for hit in found.hits] == [hit.id for hit in ask("search", "papers", QUERY, limit=2).hits]
+    assert ask("search", "papers", QUERY, limit=0, facets=facets).hits == []
+
+
+def test_why_not(ask: Ask) -> None:
+    best, second = ask("search", "papers", QUERY, limit=2).hits
+    found = ask("why_not", "papers", QUERY, [second.id, "nowhere"], limit=1, filter={"must_not": [{"ids": [best.id]}]})
+    assert [(one.id, one.state) for one in found] == [(second.id, "hit"), ("nowhere", "missing")]
+    assert (found[0].rank, found[0].rank_unfiltered, found[0].score) == (1, 2, second.score)
+    (excluded,) = ask("why_not", "papers", QUERY, [best.id], filter={"must_not": [{"ids": [best.id]}]})
+    assert excluded.excluded_by == ["filter.must_not[0]"]
+    assert {part.token for part in excluded.components} <= {"planet", "orbit"}
+    (low,) = ask("why_not", "papers", QUERY, [second.id], score_threshold=best.score)
+    assert low.state == "below_threshold"
+
+
 def test_search_batch(ask: Ask) -> None:
     queries = [QUERY, {"tokens": {"cell": 1.0}}, {"tokens": {"planet": 1.0}}]
     batch = ask("search_batch", "papers", queries, limit=2)

@@ -176,7 +176,7 @@ def test_documents_by_id(books: Index) -> None:
     ("options", "message"),
     [
         ({"limit": 0}, "limit is 0, expected at least 1"),
-        ({"order_by": "none"}, "order_by.key: found column 'none', expected one of id, int, text"),
+        ({"order_by": "none"}, "order_by.key: unknown column 'none'; this collection has id, int, text"),
         ({"order_by": 7}, "order_by is 7, expected a column or OrderBy"),
         ({"cursor": 7}, "cursor: found 7, expected the cursor of a page"),
         ({"cursor": "abc"}, "cursor: found 'abc', expected the cursor of a page"),

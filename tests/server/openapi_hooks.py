@@ -37,10 +37,15 @@ def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwar
             part["filter"] = _repair_filter(part["filter"])
     if case.operation.path.endswith("/count"):
         case.path_parameters["name"] = "lists"
+    elif case.operation.path.endswith("/why"):
+        case.path_parameters["name"] = "lists"
+        body["ids"] = [str(one) for one in body["ids"]]
+        body["limit"] = body.get("limit", 10) % 1000 + 1
+        body["query"] = _repaired_query(body["query"])
     elif case.operation.path.endswith(("/get", "/scroll")):
         case.path_parameters["name"] = "lists"
         _repair_reading(body)
-    elif "query" in body or "searches" in body:
+    elif case.operation.path.endswith(("/search", "/search/batch")):
         case.path_parameters["name"] = "lists"
         for search in body.get("searches", [body]):
             _repair_search(search)
@@ -50,25 +55,18 @@ def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwar
 
 
 def _repair_search(body: dict[str, Any]) -> None:
-    query = body["query"]
-    if isinstance(query, str):  # a text; the collections have no encoder
-        query = body["query"] = {"id": ID}
-    if "id" in query:
-        query["id"] = ID
-    for kind in query.keys() & {"positive", "negative"}:
-        query[kind] = [_repaired_vector(one) if isinstance(one, dict) else ID for one in query[kind]]
-    _repaired_vector(query)
+    query = body.get("query")
+    if query is None:
+        body.pop("params", None)
+        _repair_listing(body)
+        return
+    body.pop("order_by", None)
+    body["query"] = _repaired_query(query)
+    _repair_page(body)
     body.pop("idf_filter", None)  # needs an encoder
-    body["offset"] = body.get("offset", 0) % 1000
-    body["limit"] = body.get("limit", 10) % 100 + 1
     body.get("params", {}).pop("timeout_ms", None)  # a short one is answered with 504
     if body.get("params", {}).get("recall") is not None:
         body["params"] = {"recall": body["params"]["recall"]}  # excludes all other parameters
-    for facet, key in zip(body.get("facets") or [], [WORDS, NUMBER, FLAG] * 10, strict=False):
-        facet["key"] = key
-        facet["limit"] = (facet.get("limit") or 10) % 100 + 1  # a batch may ask for no more values than the setting
-    if body.get("facets"):
-        body["facets"] = body["facets"][:3]
     for run in (body.get("fusion") or {}).get("runs", []):
         run["hits"] = [{"id": f"{at}", "score": hit["score"]} for at, hit in enumerate(run["hits"])]
     if body.get("group_by"):
@@ -88,6 +86,36 @@ def _repair_reading(body: dict[str, Any]) -> None:
     if body.get("order_by"):
         body["order_by"]["key"] = NUMBER
     body.pop("cursor", None)
+
+
+def _repaired_query(query: Any) -> dict[str, Any]:
+    """Use existing documents, and no texts, as the collections have no encoder."""
+    if isinstance(query, str):
+        return {"id": ID}
+    if "id" in query:
+        query["id"] = ID
+    for kind in query.keys() & {"positive", "negative"}:
+        query[kind] = [_repaired_vector(one) if isinstance(one, dict) else ID for one in query[kind]]
+    return _repaired_vector(query)
+
+
+def _repair_listing(body: dict[str, Any]) -> None:
+    """Leave out what needs a query, and order by an existing column."""
+    for name in ("score_threshold", "feedback", "fusion", "group_by", "explain", "idf_filter"):
+        body.pop(name, None)
+    if body.get("order_by"):
+        body["order_by"]["key"] = NUMBER
+    _repair_page(body)
+
+
+def _repair_page(body: dict[str, Any]) -> None:
+    body["offset"] = body.get("offset", 0) % 1000
+    body["limit"] = body.get("limit", 10) % 100
+    for facet, key in zip(body.get("facets") or [], [WORDS, NUMBER, FLAG] * 10, strict=False):
+        facet["key"] = key
+        facet["limit"] = (facet.get("limit") or 10) % 100 + 1  # a batch may ask for no more values than the setting
+    if body.get("facets"):
+        body["facets"] = body["facets"][:3]
     if isinstance(body.get("with_payload"), list):
         body["with_payload"] = [name for name in body["with_payload"] if name in COLUMNS]
 

@@ -40,7 +40,9 @@ def refused(client: httpx.Client, status: int, **body: Any) -> Problem:
 @pytest.mark.parametrize(
     ("body", "pointer", "detail"),
     [
-        ({}, "#/query", "field is missing"),
+        ({"query": 1.5}, "#/query", "expected an object with either"),
+        ({"order_by": {"key": "title", "direction": "up"}}, "#/order_by/direction", "input should be"),
+        ({"order_by": "title"}, "#/order_by", "expected an object"),
         ({"query": GOOD, "lmit": 5}, "#/lmit", "unknown field"),
         ({"query": GOOD | {"weights": []}}, "#/query/weights", "unknown field"),
         ({"query": {"indices": [1]}}, "#/query/values", "field is missing"),
@@ -151,7 +153,7 @@ def test_a_limit_above_the_setting(client):
 def test_many_wrong_fields_are_counted_but_not_all_listed(client):
     found = problem(client.post(URL, json={f"field{number}": 0 for number in range(500)}), 422)
     assert len(found.errors) == 20
-    assert "(and 500 more)" in found.detail
+    assert "(and 499 more)" in found.detail
 
 
 @pytest.mark.parametrize(
@@ -333,12 +335,18 @@ def test_a_depth_above_the_setting(client):
             {"fusion": {"runs": [{"hits": [{"id": "a", "score": "x"}]}]}},
             "#/fusion/runs/0/hits/0/score: input",
         ),
+        ({"order_by": {"key": "title"}}, "order_by orders documents without a query"),
+        ({"query": None, "explain": True}, "without a query, found explain"),
+        ({"query": None, "feedback": {}, "score_threshold": 1}, "without a query, found score_threshold and feedback"),
+        ({"query": None, "group_by": {"key": "title"}}, "without a query, found group_by"),
+        ({"query": None, "fusion": {"runs": [{"hits": []}]}}, "without a query, found fusion"),
+        ({"query": None, "order_by": {"key": "nope"}}, "order_by.key: unknown column 'nope'; this collection has id, "),
         ({"params": {"recal": 1}}, "#/params/recal: unknown field; SearchParams has recall, plan"),
         ({"params": {"recall": 0.9, "plan": "exact"}}, "#/params: recall 0.9 chooses plan"),
     ],
 )
 def test_wrong_parts_of_a_search(client, body, detail):
-    assert detail in refused(client, 422, query=GOOD, **body).detail
+    assert detail in refused(client, 422, **{"query": GOOD} | body).detail
 
 
 def test_one_wrong_search_of_a_batch_is_named(client):

@@ -43,6 +43,8 @@ SEARCHES: list[dict[str, Any]] = [
     {"feedback": {}},
     {"fusion": {"runs": RUNS}},
     {"explain": True},
+    {"explain": True, "filter": FEW},
+    {"limit": 0, "facets": [{"key": "n_sentences"}]},
     {"with_vector": True},
     {"with_vector": "tokens"},
 ]
@@ -77,6 +79,7 @@ async def tour(client: httpx.AsyncClient, name: str, plans: list[str]) -> None:
         for search in [*SEARCHES, *({"params": {"plan": plan}} for plan in plans)]:
             await ask(client, "POST", f"{url}/search", {"query": QUERY} | search)
         await ask(client, "POST", f"{url}/search/batch", {"searches": [{"query": QUERY} | one for one in SEARCHES]})
+        await ask(client, "POST", f"{url}/why", {"query": QUERY, "ids": ["4983", "nowhere"], "filter": FEW})
         for body in ({}, {"filter": WIDE}):
             await ask(client, "POST", f"{url}/count", body)
         for path in ("", "/documents/4983"):

@@ -13,6 +13,7 @@ from seismic import (
     Feedback,
     Fusion,
     GroupBy,
+    OrderBy,
     ParameterError,
     QueryError,
     SearchParams,
@@ -51,6 +52,11 @@ def search(
             show_default=False,
         ),
     ] = None,
+    order_by: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="Without a query: order documents by this column.", show_default="id"),
+    ] = None,
+    descending: Annotated[bool, typer.Option("--desc", help="With --order-by: largest values first.")] = False,
     k: Annotated[int, typer.Option("-k", "--k", help="Number of hits; 0 for facets and counts only.")] = 10,
     offset: Annotated[int, typer.Option(help="Number of hits to skip.")] = 0,
     facet: Annotated[
@@ -86,6 +92,8 @@ def search(
 ) -> None:
     """Run one query.
 
+    Without a query, --filter, --facet or --order-by list and count documents.
+
     Examples:
 
         seismic search scifact "do planets orbit stars"
@@ -107,15 +115,19 @@ def search(
         seismic search scifact --text "do planets orbit stars" --fuse dense.jsonl --fuse-by weighted
 
         seismic search scifact --tokens '{"planet": 2.1}' --filter '{"must": [{"key": "year", "range": {"lt": 1990}}]}'
+
+        seismic search scifact --filter '{"structured": true}' --facet n_sentences -k 0
     """
     if k < 0:
         raise ParameterError(f"k is {k}, expected at least 0")
-    query = _query(words, text, tokens, vector, like)
+    listing = filter is not None or bool(facet) or order_by is not None
+    query = _query(words, text, tokens, vector, like, optional=listing)
     wanted = None if filter is None else parse_json("--filter", filter)
     request: dict[str, Any] = {"params": params, "filter": wanted, "explain": explain}
     request["idf_filter"] = None if idf_filter is None else parse_json("--idf-filter", idf_filter)
     request["facets"] = [FacetBy(key=column) for column in facet or []] or None
     request["feedback"] = Feedback() if feedback else None
+    request["order_by"] = _order(order_by, descending=descending)
     request |= _page(k, offset, group_by, group_size)
     if fuse:
         runs = [read_run(path) for path in fuse]
@@ -136,7 +148,7 @@ def search(
         typer.echo(sanitize(warning), err=True)
     if answer.unknown:
         typer.echo(f"not in the index: {', '.join(map(sanitize, answer.unknown))}", err=True)
-    typer.echo(_summary(answer), err=as_json)
+    typer.echo(_summary(answer) if query else _listed(answer), err=as_json)
 
 
 def _page(k: int, offset: int, group_by: str | None, group_size: int | None) -> dict[str, Any]:
@@ -150,11 +162,19 @@ def _page(k: int, offset: int, group_by: str | None, group_size: int | None) -> 
     return {"group_by": GroupBy(key=group_by, limit=k, size=1 if group_size is None else group_size)}
 
 
+def _order(column: str | None, *, descending: bool) -> OrderBy | None:
+    if column is None and descending:
+        raise ParameterError("--desc needs --order-by")
+    return None if column is None else OrderBy(key=column, direction="desc" if descending else "asc")
+
+
 def _query(
-    words: str | None, text: str | None, tokens: str | None, vector: str | None, like: str | None
-) -> dict[str, Any]:
+    words: str | None, text: str | None, tokens: str | None, vector: str | None, like: str | None, *, optional: bool
+) -> dict[str, Any] | None:
     options = {"TEXT": words, "--text": text, "--tokens": tokens, "--vector": vector, "--like": like}
     given = [option for option, value in options.items() if value is not None]
+    if not given and optional:
+        return None
     if len(given) != 1:
         raise QueryError(f"found {' and '.join(given) or 'none'}, expected one of {', '.join(options)}")
     if words is not None or text is not None:
@@ -162,6 +182,11 @@ def _query(
     if like is not None:
         return {"id": like}
     return {"tokens": parse_json("--tokens", tokens)} if tokens is not None else parse_json("--vector", vector or "")
+
+
+def _listed(answer: Answer) -> str:
+    matched = "" if answer.matched is None else f"{answer.matched:,} documents match the filter, "
+    return f"{matched}{len(answer.hits):,} listed without a query"
 
 
 def _summary(answer: Answer) -> str:

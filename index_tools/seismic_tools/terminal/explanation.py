@@ -28,17 +28,21 @@ def print_explanation(answer: Answer) -> None:
     if explanation is None:
         return
     for hit in answer.hits:
-        table = _table(sanitize(hit.id), ("weight", True), ("value", True), ("adds", True))
-        parts = hit.explanation or ()
-        for part in parts[:SHOWN]:
-            table.add_row(_name(part), f"{part.weight:.4f}", f"{part.value:.4f}", f"{part.product:.4f}")
-        _add_rest(table, parts)
-        table.add_row("inner product", "", "", f"{sum(part.product for part in parts):.4f}")
-        _print(table)
+        print_contributions(hit.id, hit.explanation or ())
     facts = _table("search", ("", False))
     for name, fact in _facts(explanation):
         facts.add_row(name, fact)
     _print(facts)
+
+
+def print_contributions(id: str | int, parts: Sequence[Contribution]) -> None:
+    """Print what each component adds to a document's score."""
+    table = _table(sanitize(id), ("weight", True), ("value", True), ("adds", True))
+    for part in parts[:SHOWN]:
+        table.add_row(_name(part), f"{part.weight:.4f}", f"{part.value:.4f}", f"{part.product:.4f}")
+    _add_rest(table, parts)
+    table.add_row("inner product", "", "", f"{sum(part.product for part in parts):.4f}")
+    _print(table)
 
 
 def _facts(explanation: Explanation) -> list[tuple[str, str]]:

@@ -20,7 +20,7 @@ _ADMIN = re.compile(r"/v1/jobs(/.*)?|/v1/collections/[^/]+/(generations|snapshot
 _FOR_EVERY_KEY = re.compile(r"/v1/(key|collections|aliases|jobs|jobs/[^/]+)")
 """Paths of no collection that a key limited to some collections may use: they show only what it permits."""
 
-_SEARCHES = re.compile(r"/v1/collections/[^/]+/((search|count|facets)(/.*)?|documents/(get|scroll))")
+_SEARCHES = re.compile(r"/v1/collections/[^/]+/((search|count|facets|why)(/.*)?|documents/(get|scroll))")
 """Paths at which POST only reads. At any other path it counts as a change."""
 
 

@@ -25,6 +25,20 @@ def check_values(searches: Sequence[SearchRequest], settings: Settings) -> None:
     memory.current().grow(found * VALUE_BYTES)
 
 
+def check_why(query: Any, ids: int, documents: int, settings: Settings) -> None:
+    """Raise ParameterError if an answer of `why` may have too many values, and lease the memory for them.
+
+    Each document of the collection takes a score, its copy in order, and masks.
+    """
+    most, found = settings.max_answer_values, ids * (1 + _terms(query))
+    if found > most:
+        raise ParameterError(
+            f"found {found} values requested (ids times components of the query), expected at most {most} (setting "
+            "max_answer_values)"
+        )
+    memory.current().grow(found * VALUE_BYTES + 16 * documents)
+
+
 def values_of(search: SearchRequest) -> int:
     """Return the largest number of values in the answer to a search."""
     hits = search.depth if search.group_by else search.limit

@@ -113,7 +113,8 @@ def _check(body: SearchRequest, settings: Settings, index: Index, where: str = "
         raise ParameterError(f"{where}{found}, expected at most {most}" + (" together" if body.offset else ""))
     if body.depth > most:
         raise ParameterError(f"{where}fusion.depth: found {body.depth}, expected at most {most}")
-    check_query(body.query, settings, where)
+    if body.query is not None:
+        check_query(body.query, settings, where)
     try:  # before the search, and while the error can still name the search that caused it
         if isinstance(body.with_payload, list):
             index.payloads([], body.with_payload)

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field, SkipValidation
 
 from seismic.filters.parse import AnyFilter
-from seismic.search.orders import OrderBy
+from seismic.search.request import OrderBy
 from seismic_server.schemas.bodies import Schema
 from seismic_server.schemas.search import AllOrNamed, AsVector, TokenQuery, VectorQuery
 

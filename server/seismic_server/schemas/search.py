@@ -185,8 +185,9 @@ class SearchRequest(seismic.SearchRequest):
 
     __init__ = BaseModel.__init__  # its errors keep their places in the body
 
-    query: AnyQuery
-    """Query: a sparse vector, weighted tokens, a text, the id of a document, or examples."""
+    query: AnyQuery | None = None
+    """Query: a sparse vector, weighted tokens, a text, the id of a document, or examples. Without one, documents are
+    listed by id or in the order of `order_by`, all with score 0, and facets count all of them."""
 
     filter: SkipValidation[AnyFilter] | None = None  # the engine validates it, and remembers the result
     """Return only documents that match this filter."""

@@ -42,7 +42,7 @@ def test_lists(run: Run, planets_index: Path) -> None:
         (("--jsonl", "--ids"), "found --jsonl and --ids, expected only one of them"),
         (("--vectors",), "--vectors needs --jsonl"),
         (("--filter", "["), "--filter: not valid JSON"),
-        (("--order-by", "none"), "order_by.key: found column 'none', expected one of id"),
+        (("--order-by", "none"), "order_by.key: unknown column 'none'; this collection has id"),
         (("--cursor", "none"), "cursor: found 'none', expected the cursor of a page"),
         (("--column", "none"), "unknown payload column 'none'"),
     ],

@@ -20,7 +20,8 @@ def test_search_shows_a_table(run: Run, planets_index: Path) -> None:
     assert lines[1][:3] == ["1", "3.0000", "b"]
     assert lines[2] == ["2", "2.0000", "a", "Mars", "is", "a", "planet."]
     assert lines[3][:2] == ["plan", "exact,"]
-    assert lines[3][4:] == ["1", "blocks", "visited,", "3", "documents", "scored"]
+    assert lines[3][2:4] == ["exact", "answer,"]
+    assert lines[3][6:] == ["1", "blocks", "visited,", "3", "documents", "scored"]
     assert result.stderr == "not in the index: pluto\n"
 
 
@@ -104,6 +105,25 @@ def test_search_under_a_filter(run: Run, tmp_path: Path) -> None:
     wrong = run(*query, "--filter", '{"must": [{"key": "yaer", "range": {"lt": 1992}}]}')
     expected = "error: filter.must[0].key: unknown column 'yaer'; this collection has id, year\n"
     assert (wrong.exit_code, wrong.stderr) == (2, expected)
+
+
+def test_documents_are_listed_without_a_query(run: Run, tmp_path: Path) -> None:
+    documents = [{"id": f"d{at}", "indices": [1], "values": [1], "year": 1990 + at % 3} for at in range(5)]
+    assert run("build", write_lines(tmp_path / "x.jsonl", *documents), tmp_path / "out").exit_code == 0
+    listing = ("search", tmp_path / "out", "--json")
+    result = run(*listing, "--order-by", "year", "--desc", "-k", "3")
+    assert [orjson.loads(line)["id"] for line in result.stdout.splitlines()] == ["d2", "d1", "d4"]
+    assert result.stderr == "3 listed without a query\n"
+    result = run(*listing, "--filter", '{"year": [1990, 1992]}')
+    assert [orjson.loads(line)["id"] for line in result.stdout.splitlines()] == ["d0", "d2", "d3"]
+    assert result.stderr == "3 documents match the filter, 3 listed without a query\n"
+    counted = run("search", tmp_path / "out", "--facet", "year", "-k", "0").stdout
+    assert [line.split() for line in counted.splitlines()[-4:-1]] == [["1990", "2"], ["1991", "2"], ["1992", "1"]]
+    assert "--desc needs --order-by" in run(*listing, "--facet", "year", "--desc").stderr
+    assert (
+        "order_by orders documents"
+        in run(*listing, "--vector", '{"indices": [1], "values": [1]}', "--order-by", "year").stderr
+    )
 
 
 def test_explanations_are_printed(run: Run, planets_index: Path) -> None:
