@@ -24,6 +24,7 @@ VERBS = {
     "encode": "Encode texts into sparse vectors.",
     "upsert": "Add documents to a collection, replacing those with the same id.",
     "delete": "Delete documents from a collection by id.",
+    "columns": "List the columns of a collection, or add some.",
     "compact": "Merge all changes into a new generation.",
     "search": "Run one query.",
     "why": "Say why documents are or are not among the hits of a query.",

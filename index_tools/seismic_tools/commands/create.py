@@ -10,6 +10,7 @@ from seismic import ParameterError
 from seismic.documents.types import EXAMPLES
 from seismic.layouts import DEFAULT, Layout
 from seismic_tools.readers import read_vocabulary
+from seismic_tools.terminal.options import column_types
 
 app = typer.Typer(add_completion=False)
 
@@ -62,16 +63,9 @@ def create(
         dimension=dimension,
         vocabulary=read_vocabulary(vocabulary) if vocabulary else None,
         encoder=own.recorded(fields=text_fields.split(",")) if own else None,
-        columns=dict(map(_column, columns or [])),
+        columns=column_types(columns or [], "--column"),
         ids=ids,
         layout=layout,
         strict=strict,
     )
     typer.echo(f"generation {generation.name} in {generation}")
-
-
-def _column(text: str) -> tuple[str, str]:
-    name, equals, kind = text.partition("=")
-    if not equals:
-        raise ParameterError(f"--column: found '{text}', expected NAME=TYPE such as year=int32")
-    return name, kind

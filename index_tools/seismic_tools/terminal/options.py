@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, get_args, get_origin
 
 import orjson
@@ -10,7 +10,7 @@ import typer
 from pydantic import BeforeValidator
 from pydantic.fields import FieldInfo
 
-from seismic import QueryError
+from seismic import ParameterError, QueryError
 from seismic.params import Params
 
 
@@ -68,3 +68,16 @@ def parse_json(option: str, text: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise QueryError(f"{option}: found a JSON {type(value).__name__}, expected an object")
     return value
+
+
+def column_types(given: Sequence[str], option: str) -> dict[str, str]:
+    """Return column -> type of options such as year=int32. Raises ParameterError, which starts with `option`."""
+    types: dict[str, str] = {}
+    for text in given:
+        name, equals, kind = text.partition("=")
+        if not equals:
+            raise ParameterError(f"{option}: found '{text}', expected NAME=TYPE such as year=int32")
+        if name in types:
+            raise ParameterError(f"{option}: found '{name}' twice, expected each column once")
+        types[name] = kind
+    return types

@@ -22,6 +22,19 @@ def test_create_and_upsert(run: Run, books: Path) -> None:
     assert (hit["id"], hit["payload"]) == (1, {"title": "A", "tags": ["x"]})
 
 
+def test_columns(run: Run, books: Path) -> None:
+    assert run("columns", books).stdout == "id  int64\ntitle  string\ntags  list<item: string>\n"
+    types = orjson.loads(run("columns", books, "--add", "year=int32", "--json").stdout)
+    assert types == {"id": "int64", "title": "string", "tags": "list<item: string>", "year": "int32"}
+    assert "column 'year' is int32, found string" in run("columns", books, "--add", "year=string").output
+    assert "--add: found 'x' twice" in run("columns", books, "--add", "x=int8", "--add", "x=int8").output
+    documents = books.with_name("more.jsonl")
+    documents.write_text('{"id": 2, "indices": [9], "values": [1], "year": 2.5, "new": {"a": 1}}\n')
+    assert run("upsert", books, documents).exit_code == 0
+    assert orjson.loads(run("columns", books, "--json").stdout)["new"] == "struct<a: int64>"
+    assert orjson.loads(run("inspect", books, "--json").stdout)["index"]["dimension"] == 10
+
+
 def test_wrong_options(run: Run, books: Path) -> None:
     for options, message in (
         (("--column", "title"), "--column: found 'title', expected NAME=TYPE"),
