@@ -24,6 +24,7 @@ from seismic.client.models import (
     Document,
     NewDocument,
     Page,
+    PatchOptions,
     ScrollOptions,
     SearchAnswer,
     SearchOptions,
@@ -102,13 +103,23 @@ class Client(Lifecycle):
         """Return, for each id, why its document is or is not among the hits of a search."""
         return self._send(calls.why_not(collection, query, ids, filter, limit, score_threshold))
 
-    def count(self, collection: str, filter: Mapping[str, Any] | None = None) -> Count:
-        """Return the number of documents that match a filter. None: the number of all documents."""
-        return self._send(calls.count(collection, filter))
+    def count(
+        self, collection: str, filter: Mapping[str, Any] | None = None, *, min_sequence: int | None = None
+    ) -> Count:
+        """Return the number of documents that match a filter. None: the number of all documents.
 
-    def document(self, collection: str, id: str | int, *, with_vector: AsVector = False) -> Document:
-        """Return a document. Raises DocumentNotFoundError if no document has the id."""
-        return self._send(calls.document(collection, id, with_vector))
+        `min_sequence`: wait until this change is included.
+        """
+        return self._send(calls.count(collection, filter, min_sequence))
+
+    def document(
+        self, collection: str, id: str | int, *, with_vector: AsVector = False, min_sequence: int | None = None
+    ) -> Document:
+        """Return a document. Raises DocumentNotFoundError if no document has the id.
+
+        `min_sequence`: wait until this change is included.
+        """
+        return self._send(calls.document(collection, id, with_vector, min_sequence))
 
     def documents(
         self,
@@ -117,9 +128,13 @@ class Client(Lifecycle):
         *,
         with_payload: bool | Sequence[str] = True,
         with_vector: AsVector = False,
+        min_sequence: int | None = None,
     ) -> list[Document | None]:
-        """Return the documents of ids, in their order; None for ids without one."""
-        requests = calls.documents(collection, ids, with_payload, with_vector, self._batching)
+        """Return the documents of ids, in their order; None for ids without one.
+
+        `min_sequence`: wait until this change is included.
+        """
+        requests = calls.documents(collection, ids, with_payload, with_vector, min_sequence, self._batching)
         return calls.in_order(ids, [self._send(request) for request in requests])
 
     def exists(self, collection: str, ids: Sequence[str] | Sequence[int]) -> list[bool]:
@@ -147,14 +162,35 @@ class Client(Lifecycle):
     def upsert(self, collection: str, documents: Sequence[NewDocument]) -> Change:
         """Insert documents, or replace those with the same ids. If one is wrong, none of its request is stored.
 
+        Documents with `if_absent` or `if_sequence` are stored on that condition; otherwise ConflictError is raised.
+
         More than 32 MiB (`Batching.upsert_bytes`) are sent in several requests; those before the wrong one stay stored.
         """
         requests = calls.upsert(collection, documents, self._batching)
         return calls.together([self._send(request) for request in requests])
 
-    def delete(self, collection: str, ids: Sequence[str] | Sequence[int]) -> Change:
-        """Delete documents. Unknown ids are ignored."""
-        return self._send(calls.delete(collection, ids))
+    def patch(self, collection: str, **options: Unpack[PatchOptions]) -> Change:
+        """Change columns or vectors of documents; what is not named stays.
+
+        Either `documents` with `id`, `payload`, `unset`, a vector and `if_sequence`; or `filter`, `payload` and `unset`
+        for all documents that match. `mode`: "merge" or "replace". Unknown ids are ignored.
+        """
+        requests = calls.patch(collection, options, self._batching)
+        return calls.together([self._send(request) for request in requests])
+
+    def delete(
+        self,
+        collection: str,
+        ids: Sequence[str] | Sequence[int] | None = None,
+        *,
+        filter: Mapping[str, Any] | None = None,
+        if_sequence: int | None = None,
+    ) -> Change:
+        """Delete documents by id, or all that match a filter. Unknown ids are ignored.
+
+        `if_sequence`: only if no change after it named any of the ids; otherwise ConflictError is raised.
+        """
+        return self._send(calls.delete(collection, ids, filter, if_sequence))
 
     def export(
         self,

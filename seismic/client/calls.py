@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import orjson
 
@@ -15,6 +15,7 @@ from seismic.client.models import (
     Document,
     NewDocument,
     Page,
+    PatchOptions,
     ScrollOptions,
     SearchAnswer,
     SearchOptions,
@@ -41,7 +42,7 @@ class Call(Generic[T]):
     read: Callable[[Any], T]
     body: Any = None
     repeatable: bool = True
-    """Whether it may be sent again if nobody knows whether it arrived."""
+    """Whether the call may be repeated if it may already have been carried out."""
 
     @property
     def content(self) -> bytes | None:
@@ -93,14 +94,17 @@ def why_not(
     return Call("POST", path_of(collection, "why"), _read_whys, body)
 
 
-def count(collection: str, filter: Mapping[str, Any] | None) -> Call[Count]:
+def count(collection: str, filter: Mapping[str, Any] | None, min_sequence: int | None = None) -> Call[Count]:
     """Count the documents that match a filter."""
-    return Call("POST", path_of(collection, "count"), Count.model_validate, {"filter": filter} if filter else {})
+    body = {"filter": filter} if filter else {}
+    return Call("POST", path_of(collection, "count"), Count.model_validate, body | _at_least(min_sequence))
 
 
-def document(collection: str, id: str | int, with_vector: AsVector) -> Call[Document]:
+def document(collection: str, id: str | int, with_vector: AsVector, min_sequence: int | None = None) -> Call[Document]:
     """Get one document."""
-    parameters = f"?with_vector={str(with_vector).lower()}" if with_vector else ""
+    given = {"with_vector": str(with_vector).lower()} if with_vector else {}
+    parameters = urlencode(given | _at_least(min_sequence))
+    parameters = f"?{parameters}" if parameters else ""
     return Call("GET", path_of(collection, f"documents/{segment(str(id))}{parameters}"), Document.model_validate)
 
 
@@ -109,12 +113,13 @@ def documents(
     ids: Sequence[str] | Sequence[int],
     with_payload: bool | Sequence[str],
     with_vector: AsVector,
+    min_sequence: int | None,
     batching: Batching,
 ) -> list[Call[Page]]:
     """Get many documents, in as few requests as the service accepts."""
     if isinstance(ids, str | Mapping):
         raise InputError(f"found {excerpt(ids)}, expected a list of ids")
-    options = {"with_payload": with_payload, "with_vector": with_vector}
+    options = {"with_payload": with_payload, "with_vector": with_vector, **_at_least(min_sequence)}
     encoded = [_encode(id) for id in ids]
     return [
         Call(
@@ -149,22 +154,39 @@ def upsert(collection: str, documents: Sequence[NewDocument], batching: Batching
     if isinstance(documents, str | Mapping):
         raise InputError(f"found {excerpt(documents)}, expected a list of documents")
     encoded = [_encode(document) for document in documents]
+    repeatable = not any(document.get("if_absent") or "if_sequence" in document for document in documents)
     return [
         Call(
             "PUT",
             path_of(collection, "documents"),
             Change.model_validate,
             {"documents": list(map(orjson.Fragment, part))},
+            repeatable=repeatable,
         )
         for part in split(encoded, batching.upsert_bytes)
     ]
 
 
+def patch(collection: str, options: PatchOptions, batching: Batching) -> list[Call[Change]]:
+    """Patch documents, in as few requests as the service accepts."""
+    documents = options.get("documents")
+    if documents is None:
+        return [Call("PATCH", path_of(collection, "documents"), Change.model_validate, options)]
+    if isinstance(documents, str | Mapping):
+        raise InputError(f"found {excerpt(documents)}, expected a list of documents")
+    repeatable = not any("if_sequence" in document for document in documents)
+    parts = split(map(_encode, documents), batching.upsert_bytes)
+    path, bodies = path_of(collection, "documents"), ({"documents": list(map(orjson.Fragment, part))} for part in parts)
+    return [Call("PATCH", path, Change.model_validate, {**options, **body}, repeatable) for body in bodies]
+
+
 def together(changes: Sequence[Change]) -> Change:
     """Return the changes of several requests as one: the last sequence, all documents and all warnings."""
     warnings = dict.fromkeys(warning for change in changes for warning in change.warnings)
+    counts = {name: [getattr(change, name) for change in changes] for name in ("created", "updated", "deleted")}
     return changes[-1].model_copy(
         update={
+            **{name: None if None in parts else sum(parts) for name, parts in counts.items()},
             "documents": sum(change.documents for change in changes),
             "took_ms": sum(change.took_ms for change in changes),
             "warnings": list(warnings),
@@ -172,9 +194,18 @@ def together(changes: Sequence[Change]) -> Change:
     )
 
 
-def delete(collection: str, ids: Sequence[str] | Sequence[int]) -> Call[Change]:
-    """Delete documents."""
-    return Call("POST", path_of(collection, "documents/delete"), Change.model_validate, {"ids": ids})
+def delete(
+    collection: str,
+    ids: Sequence[str] | Sequence[int] | None,
+    filter: Mapping[str, Any] | None,
+    if_sequence: int | None,
+) -> Call[Change]:
+    """Delete documents by id or by a filter."""
+    given = {"ids": ids, "filter": filter, "if_sequence": if_sequence}
+    body = {name: value for name, value in given.items() if value is not None}
+    return Call(
+        "POST", path_of(collection, "documents/delete"), Change.model_validate, body, repeatable=if_sequence is None
+    )
 
 
 def collection_info(collection: str) -> Call[CollectionInfo]:
@@ -196,6 +227,10 @@ def _search_body(query: Query | None, options: SearchOptions) -> dict[str, Any]:
     body: dict[str, Any] = {} if query is None else {"query": {"text": query} if isinstance(query, str) else query}
     body |= options
     return body | ({"order_by": {"key": by}} if isinstance(by := body.get("order_by"), str) else {})
+
+
+def _at_least(min_sequence: int | None) -> dict[str, int]:
+    return {} if min_sequence is None else {"min_sequence": min_sequence}
 
 
 def export(collection: str, query: str) -> str:

@@ -102,11 +102,14 @@ class Count(_Model):
 
 
 class Change(_Model):
-    """A durable change: its sequence number and the number of documents in it."""
+    """A durable change: its sequence number, and the numbers of documents in it and of those it changed."""
 
     sequence: int
     generation: str
     documents: int
+    created: int | None = None
+    updated: int | None = None
+    deleted: int | None = None
     took_ms: float
     warnings: list[str] = []
 
@@ -212,6 +215,7 @@ class SearchOptions(TypedDict, total=False):
     limit: int
     offset: int
     filter: Mapping[str, Any]
+    idf_filter: Mapping[str, Any]
     params: Mapping[str, Any]
     order_by: str | Mapping[str, Any]
     score_threshold: float
@@ -222,6 +226,7 @@ class SearchOptions(TypedDict, total=False):
     facets: list[Mapping[str, Any]]
     feedback: Mapping[str, Any]
     fusion: Mapping[str, Any]
+    min_sequence: int
 
 
 class ScrollOptions(TypedDict, total=False):
@@ -232,6 +237,17 @@ class ScrollOptions(TypedDict, total=False):
     order_by: str | Mapping[str, Any] | None
     with_payload: bool | list[str]
     with_vector: bool | Literal["tokens"]
+    min_sequence: int
+
+
+class PatchOptions(TypedDict, total=False):
+    """Which documents to patch, and how. The service documents each."""
+
+    documents: Sequence[Mapping[str, Any]]
+    filter: Mapping[str, Any]
+    payload: Mapping[str, Any]
+    unset: Sequence[str]
+    mode: Literal["merge", "replace"]
 
 
 class NewDocument(TypedDict, total=False):
@@ -243,3 +259,5 @@ class NewDocument(TypedDict, total=False):
     tokens: Mapping[str, float]
     text: str
     payload: Mapping[str, Any]
+    if_absent: bool
+    if_sequence: int

@@ -111,6 +111,8 @@ def error_of_problem(problem: Mapping[str, Any], other: ServiceError) -> Seismic
     """Return the engine's error of a problem; if its type is unknown, one of the kind of `other`."""
     detail = str(problem.get("detail") or other)
     kind = ERRORS.get(str(problem.get("type", "")).removeprefix(TYPE))
+    if kind is ConflictError:
+        return ConflictError(detail, [(one["id"], one["sequence"]) for one in problem.get("conflicts", ())])
     return _make(kind, detail) if kind else type(other)(detail)
 
 

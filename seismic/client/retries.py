@@ -1,4 +1,4 @@
-"""Retries. Changes of documents are by id, so they may be retried like reads."""
+"""Retries. Changes of documents are by id, so they may be retried like reads, except on conditions."""
 
 import random
 from collections.abc import Callable
@@ -44,11 +44,11 @@ class Retries:
 
         A call that is not `repeatable` is retried only if the service refused it or could not be reached.
         """
-        failures = (httpx.TransportError,) if repeatable else (httpx.ConnectError, httpx.ConnectTimeout)
+        again = tenacity.retry_if_exception_type((TemporaryError, httpx.TransportError))
         return {
             "stop": tenacity.stop_after_attempt(self.attempts),
             "wait": self.wait,
-            "retry": tenacity.retry_if_exception_type((TemporaryError, *failures)),
+            "retry": again if repeatable else tenacity.retry_if_exception(_was_refused),
             "reraise": True,
         }
 
@@ -60,8 +60,15 @@ DEFAULT = Retries()
 class _Keywords(TypedDict):
     stop: tenacity.stop_after_attempt
     wait: Callable[[tenacity.RetryCallState], float]
-    retry: tenacity.retry_if_exception_type
+    retry: tenacity.retry_if_exception
     reraise: bool
+
+
+def _was_refused(error: BaseException) -> bool:
+    """Return whether a call was certainly not carried out. A proxy answers 502 after it may have been."""
+    if isinstance(error, TemporaryError):
+        return error.response.status_code != 502
+    return isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
 
 
 def retry_after(response: httpx.Response) -> float:

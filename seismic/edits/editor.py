@@ -98,7 +98,9 @@ class Editor:
 
     def _current_view(self) -> View:
         if self._newest is not None:
-            return self._newest().refreshed()
+            view, writer = self._newest(), self._writer
+            current = (writer.generation, writer.sequence)  # the end of the log, as it is locked
+            return view if (view.manifest.generation, view.log_end.sequence) == current else view.refreshed()
         self._opened = self._opened.refreshed() if self._opened else open_view(self._path, tuned=False)
         return self._opened
 

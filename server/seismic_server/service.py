@@ -8,9 +8,9 @@ from typing import Annotated, TypeVar
 
 from fastapi import Depends, Request
 
-from seismic import Answer, Index, IndexNotFoundError, SearchRequest
-from seismic.changes.updates import Writer
-from seismic.stop import Stop
+from seismic import Answer, DeadlineError, Index, IndexNotFoundError, SearchRequest
+from seismic.edits.editor import Editor
+from seismic.stop import Stop, current
 from seismic_server.access.admission import AdmissionControl
 from seismic_server.access.keys import Keyring
 from seismic_server.access.limits import Rates
@@ -34,6 +34,8 @@ T = TypeVar("T")
 
 HIDDEN = ".snapshots"
 """Folder of snapshots in the served folder. Hidden entries are no collections."""
+WAIT_SECONDS = 0.02
+"""Interval between two looks for a change that a request waits for."""
 
 CHANGE_THREADS = 4
 """Threads that write and refresh; changes of one collection are written one after another."""
@@ -118,8 +120,8 @@ class Service:
             self.refreshers[name].retire()
         refresher = Refresher(collection, self.settings, self.threads, self.metrics, self.jobs)
         self.refreshers[name] = refresher
-        writer = partial(Writer, collection.folder)
-        self.committers[name] = Committer(writer, refresher, self.threads, self.settings.queue)
+        editor = partial(Editor, collection.folder, lambda: collection.index.view)
+        self.committers[name] = Committer(editor, refresher, self.threads, self.settings.queue)
         self.collections.add(collection)
         self.set_aliases(self.collections.aliases)
         return refresher
@@ -148,6 +150,22 @@ class Service:
             if name in self.refreshers:
                 self.refreshers[alias], self.committers[alias] = self.refreshers[name], self.committers[name]
         self.collections.set_aliases(aliases)
+
+    async def ready(self, name: str, min_sequence: int | None = None) -> Index:
+        """Return the index of a ready collection, once it includes a change.
+
+        Raises IndexNotFoundError and NotReadyError, and DeadlineError if it does not include the change in time.
+        """
+        index = self.collections.ready(name)
+        while min_sequence is not None and index.sequence < min_sequence:
+            try:
+                current().check()
+            except DeadlineError:
+                served = f"collection '{name}' is served up to change {index.sequence}"
+                raise DeadlineError(f"min_sequence: {served}, expected {min_sequence} before the deadline") from None
+            await asyncio.sleep(WAIT_SECONDS)
+            index = self.collections.ready(name)
+        return index
 
     def count_answers(
         self, index: Index, searches: Sequence[SearchRequest], answers: Sequence[Answer], seconds: float

@@ -82,10 +82,10 @@ class Settings(BaseSettings):
     """Largest answer to a request in bytes; larger ones are refused with 422."""
 
     max_body_bytes: Annotated[int, Field(ge=1)] = 1 << 20
-    """Largest request body in bytes, except of upserts; larger ones are refused with 413."""
+    """Largest request body in bytes, except of upserts and patches; larger ones are refused with 413."""
 
     max_upsert_bytes: Annotated[int, Field(ge=1)] = 32 << 20
-    """Largest body of an upsert (PUT) in bytes; larger ones are refused with 413."""
+    """Largest body of an upsert (PUT) or a patch (PATCH) in bytes; larger ones are refused with 413."""
 
     max_components: Annotated[int, Field(ge=1)] = 4096
     """Most components or tokens in a query."""

@@ -15,12 +15,15 @@ import httpx
 import numpy as np
 import orjson
 import pytest
+import tenacity
 from pydantic import BaseModel
 
 from seismic.client import AsyncClient, Batching, Client, Retries, calls, models
 from seismic.client.batching import DEFAULT as BATCHING
 from seismic.client.problems import ERRORS
+from seismic.client.retries import TemporaryError
 from seismic.errors import (
+    ConflictError,
     DocumentNotFoundError,
     FilterError,
     IndexNotFoundError,
@@ -31,7 +34,7 @@ from seismic.errors import (
     ServiceError,
 )
 from seismic_server.http.errors import KINDS
-from seismic_server.schemas import answers, bodies, documents
+from seismic_server.schemas import answers, bodies, changes, documents
 from seismic_server.schemas.search import SearchRequest
 from tests.server.conftest import PATIENCE, Server, start, wait_for
 
@@ -154,6 +157,11 @@ def test_every_option_of_a_scroll_is_typed() -> None:
     assert models.ScrollOptions.__annotations__.keys() == documents.ScrollRequest.model_fields.keys() - {"cursor"}
 
 
+def test_every_option_of_a_patch_is_typed() -> None:
+    assert models.PatchOptions.__annotations__.keys() == changes.PatchRequest.model_fields.keys()
+    assert models.NewDocument.__annotations__.keys() == bodies.DocumentIn.model_fields.keys()
+
+
 def test_payloads_of_what_json_has_no_type_for() -> None:
     document = {"id": "a", "payload": {"price": Decimal("1.50"), "raw": b"\x00", "day": datetime.date(2024, 2, 29)}}
     (call,) = calls.upsert("papers", [document], BATCHING)
@@ -245,6 +253,63 @@ def test_documents_are_read_by_id_and_page_by_page(ask: Ask, scifact: Any) -> No
     assert vectors[0].vector == first.documents[0].vector
     with pytest.raises(InputError, match="expected a list of ids"):
         ask("documents", "papers", "4983")
+
+
+def test_documents_are_patched_on_conditions(ask: Ask) -> None:
+    made = ask(
+        "upsert", "papers", [{"id": "p", "tokens": {"planet": 1.0}, "payload": {"title": "P"}, "if_absent": True}]
+    )
+    assert (made.created, made.updated, made.deleted) == (1, 0, 0)
+    with pytest.raises(ConflictError, match="document 'p': it exists") as caught:
+        ask("upsert", "papers", [{"id": "p", "tokens": {"planet": 2.0}, "if_absent": True}])
+    assert caught.value.conflicts == [("p", made.sequence)]
+    read = ask("document", "papers", "p", min_sequence=made.sequence)
+    patches = [
+        {"id": "p", "payload": {"title": "Q"}, "if_sequence": read.sequence},
+        {"id": "never", "unset": ["title"]},
+    ]
+    patched = ask("patch", "papers", documents=patches)
+    assert patched.updated == 1
+    (again,) = ask("documents", "papers", ["p"], min_sequence=patched.sequence)
+    assert again.payload["title"] == "Q"
+    with pytest.raises(ConflictError):
+        ask("patch", "papers", documents=patches)
+    with pytest.raises(ConflictError):
+        ask("delete", "papers", ["p"], if_sequence=made.sequence)
+    title = {"must": [{"key": "title", "match": {"value": "Q"}}]}
+    assert ask("patch", "papers", filter=title, payload={"title": "R"}).updated == 1
+    assert ask("delete", "papers", filter=title).deleted == 0
+    title["must"][0]["match"]["value"] = "R"
+    gone = ask("delete", "papers", filter=title)
+    assert gone.deleted == 1
+    assert ask("count", "papers", title, min_sequence=gone.sequence).count == 0
+    assert ask("search", "papers", QUERY, min_sequence=gone.sequence).sequence == gone.sequence
+    with pytest.raises(InputError, match="expected a list of documents"):
+        ask("patch", "papers", documents={"id": "p"})
+
+
+def test_changes_on_conditions_are_not_repeated_blindly() -> None:
+    refused = httpx.Response(503, request=httpx.Request("PUT", "http://test"))
+    unknown = httpx.Response(502, request=httpx.Request("PUT", "http://test"))
+    for error, repeated in (
+        (TemporaryError(refused), True),
+        (TemporaryError(unknown), False),
+        (httpx.ConnectError("no"), True),
+        (httpx.ReadTimeout("no"), False),
+    ):
+        calls_made = []
+
+        def attempt(error: Exception = error, calls_made: list[int] = calls_made) -> None:
+            calls_made.append(1)
+            raise error
+
+        with pytest.raises(type(error)):
+            tenacity.Retrying(**AT_ONCE.keywords(repeatable=False))(attempt)
+        assert (len(calls_made) > 1) == repeated
+    new: list[Any] = [{"id": "a", "tokens": {}}, {"id": "b", "tokens": {}, "if_absent": True}]
+    assert [calls.upsert("papers", new[:end], BATCHING)[0].repeatable for end in (1, 2)] == [True, False]
+    assert not calls.patch("papers", {"documents": [{"id": "a", "if_sequence": 1}]}, BATCHING)[0].repeatable
+    assert not calls.delete("papers", ["a"], None, 1).repeatable
 
 
 def test_collections(ask: Ask) -> None:

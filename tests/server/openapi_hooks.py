@@ -29,6 +29,9 @@ def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwar
     if case.operation.path.endswith("/export") and case.meta and case.meta.generation.mode.is_positive:
         case.path_parameters["name"] = "scratch"
         case.query = {"format": (case.query or {}).get("format", "jsonl")}  # the schema says nothing of filters
+    _do_not_wait(case.body)
+    if "min_sequence" in (case.query or {}):
+        case.query["min_sequence"] = 0
     if case.meta is None or not case.meta.generation.mode.is_positive or not isinstance(case.body, dict):
         return
     body = case.body = _without_points(case.body)
@@ -51,7 +54,7 @@ def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwar
             _repair_search(search)
     else:
         case.path_parameters["name"] = "scratch"
-        _repair_change(body)
+        (_repair_patch if case.method == "PATCH" else _repair_change)(body)
 
 
 def _repair_search(body: dict[str, Any]) -> None:
@@ -169,16 +172,40 @@ def _repaired_vector(query: dict[str, Any]) -> dict[str, Any]:
 
 
 def _repair_change(body: dict[str, Any]) -> None:
-    """Use distinct string ids, and one vector per document, within the dimension."""
+    """Use distinct string ids, one vector per document, within the dimension, and no conditions or stored documents."""
     if "ids" in body:
-        body["ids"] = [str(one) for one in body["ids"]]
-    for number, document in enumerate(body.get("documents", [])):
+        body["ids"] = [str(one) for one in body["ids"] or ["never"]]
+    if not body.get("ids") and not body.get("documents"):
+        body["filter"] = {"ids": ["never"]}
+    if body.get("filter") is not None:
+        body |= {"filter": {"ids": ["never"]}, "ids": None, "documents": None}
+    body.pop("if_sequence", None)
+    for number, document in enumerate(body.get("documents") or []):
         document["id"] = f"{document['id']}-{number}"
-        document.pop("payload", None)
-        document.pop("tokens", None)
-        document.pop("text", None)
+        for name in ("payload", "tokens", "text", "if_absent", "if_sequence", "unset"):
+            document.pop(name, None)
         document["indices"] = sorted({one % DIMENSION for one in document.get("indices") or []})
         document["values"] = _weights(document.get("values") or [], len(document["indices"]))
+    for name in [name for name, value in body.items() if value is None]:
+        del body[name]
+
+
+def _repair_patch(body: dict[str, Any]) -> None:
+    """Repair a patch as any change; one by a filter sets a column that exists."""
+    mode = body.get("mode", "merge")
+    _repair_change(body)
+    documents = body.get("documents")
+    changed = {"documents": documents} if documents else {"filter": body["filter"], "payload": {NUMBER: 1}}
+    body.clear()
+    body |= {**changed, "mode": mode}
+
+
+def _do_not_wait(given: Any) -> None:
+    """Drop waits for changes that never come."""
+    parts = given.get("searches") if isinstance(given, dict) and "searches" in given else [given]
+    for part in parts if isinstance(parts, list) else ():
+        if isinstance(part, dict) and isinstance(part.get("min_sequence"), int | float) and part["min_sequence"] > 0:
+            part.pop("min_sequence")
 
 
 def _weights(given: list[float], count: int) -> list[float]:

@@ -38,7 +38,8 @@ async def test_a_change_is_visible_once_answered(running, tiny):
     async with running(tiny) as client:
         answer = await put(client, {"id": "d", "indices": [3, 1], "values": [1.0, 5.0], "payload": {"title": "D"}})
         assert answer.status_code == 200, answer.text
-        expected = {"sequence": 1, "generation": "000001", "documents": 1, "warnings": [], "took_ms": 0}
+        counts = {"documents": 1, "created": 1, "updated": 0, "deleted": 0}
+        expected = {"sequence": 1, "generation": "000001", **counts, "warnings": [], "took_ms": 0}
         assert {**answer.json(), "took_ms": 0} == expected
         assert await found(client) == [("d", 5.0), ("a", 2.0), ("b", 1.0)]
         shown = (await client.get(f"{URL}/documents/d")).json()

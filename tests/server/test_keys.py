@@ -147,6 +147,7 @@ def test_sources_of_the_key(headers, secret):
 ADMINS = {
     ("PUT", "/v1/collections/{name}/documents"),
     ("POST", "/v1/collections/{name}/documents/delete"),
+    ("PATCH", "/v1/collections/{name}/documents"),
     ("DELETE", "/v1/collections/{name}/documents/{id}"),
     ("POST", "/v1/collections/{name}:reload"),
     ("POST", "/v1/collections/{name}:verify"),

@@ -141,7 +141,11 @@ def test_examples_work(client):
     url = "/v1/collections/scratch/documents"
     assert client.put(url, json=schemas["UpsertRequest"]["examples"][0]).status_code == 200
     assert client.get(f"{url}/d7").json()["payload"]["title"] == "Mars"
-    assert client.post(f"{url}/delete", json=schemas["DeleteRequest"]["examples"][0]).status_code == 200
+    for body in schemas["PatchRequest"]["examples"]:
+        assert client.patch(url, json=body).status_code == 200
+    assert client.get(f"{url}/d7").json()["payload"]["title"] == "The red planet"
+    for body in schemas["DeleteRequest"]["examples"]:
+        assert client.post(f"{url}/delete", json=body).status_code == 200
     assert client.get(f"{url}/d7").status_code == 404
     for name, path in (("SearchRequest", "search"), ("BatchRequest", "search/batch")):
         assert schemas[name]["examples"]

@@ -109,7 +109,7 @@ async def test_a_document_is_deleted_by_its_address(running, tmp_path: Path):
 
 async def test_other_methods_are_named(running, tiny):
     async with running(tiny) as client:
-        for path, methods in (("documents/a", "DELETE, GET"), ("documents/get", "POST"), ("documents", "PUT")):
+        for path, methods in (("documents/a", "DELETE, GET"), ("documents/get", "POST"), ("documents", "PATCH, PUT")):
             refused = await client.request("TRACE", f"{URL}/{path}")
             assert (refused.status_code, refused.headers["allow"]) == (405, methods), path
 

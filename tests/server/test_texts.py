@@ -131,6 +131,22 @@ async def test_wrong_documents(document, message, running, words):
         assert (await client.get(URL)).json()["sequence"] == 0
 
 
+async def test_a_patched_text_is_encoded_with_the_stored_title(running, words, encoder):
+    async with running(words) as client:
+        document = {"id": "new", "payload": {"title": "word1", "text": "word2"}}
+        assert (await client.put(f"{URL}/documents", json={"documents": [document]})).status_code == 200
+        patch = {"id": "new", "text": "word3"}
+        assert (await client.patch(f"{URL}/documents", json={"documents": [patch]})).status_code == 200
+        shown = (await client.get(f"{URL}/documents/new?with_vector=true")).json()
+        assert (shown["payload"]["title"], shown["payload"]["text"]) == ("word1", "word3")
+        whole = {"id": "whole", "payload": {"title": "word1", "text": "word3"}}
+        assert (await client.put(f"{URL}/documents", json={"documents": [whole]})).status_code == 200
+        assert shown["vector"] == (await client.get(f"{URL}/documents/whole?with_vector=true")).json()["vector"]
+        assert (await client.patch(f"{URL}/documents", json={"documents": [{"id": "never", "text": "word3"}]})).json()[
+            "updated"
+        ] == 0
+
+
 async def test_collections_without_an_encoder(running, tiny):
     async with running(tiny) as client:
         url = "/v1/collections/tiny"

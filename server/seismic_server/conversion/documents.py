@@ -12,6 +12,7 @@ from seismic.changes.records import Change, Rules, Upsert, split_by_payload, ups
 from seismic_server.conversion.payloads import to_column
 from seismic_server.conversion.types import to_evolving_column
 from seismic_server.schemas.bodies import DocumentIn
+from seismic_server.schemas.changes import PatchIn
 
 
 def to_upserts(documents: Sequence[DocumentIn], rules: Rules) -> tuple[list[Change], SparseVectors]:
@@ -22,7 +23,7 @@ def to_upserts(documents: Sequence[DocumentIn], rules: Rules) -> tuple[list[Chan
     ids = to_column("id", [document.id for document in documents], rules.schema.field("id").type)
     payloads = [_payload(row, document, rules) for row, document in enumerate(documents)]
     tokens = TokenMap(rules)
-    vectors, grown = _vectors(documents, tokens), tokens.growth()
+    vectors, grown = vectors_of(documents, tokens), tokens.growth()
     changes = upsert_changes(vectors, pa.table({"id": ids, **_columns(payloads, rules)}), rules.after(grown))
     *needed, upsert = changes
     assert isinstance(upsert, Upsert)
@@ -56,7 +57,8 @@ def _payload(row: int, document: DocumentIn, rules: Rules) -> dict[str, Any] | N
     return {**document.payload, "text": document.text}
 
 
-def _vectors(documents: Sequence[DocumentIn], known: TokenMap) -> SparseVectors:
+def vectors_of(documents: Sequence[DocumentIn | PatchIn], known: TokenMap) -> SparseVectors:
+    """Return the vector of each document, empty for one without. Raises VectorError."""
     indptr, components, values = [0], [], []
     for row, document in enumerate(documents):
         if document.tokens is not None:

@@ -1,21 +1,25 @@
 """Encoding of documents that arrive as texts."""
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from seismic import Encoded, Encoder, EncoderEntry, Index, InputError, VectorError
 from seismic.changes.records import Rules
 from seismic.encoders import encode_with_new, joined
 from seismic_server.schemas.bodies import DocumentIn
+from seismic_server.schemas.changes import PatchIn
 
 SHOWN = 3
 """Unknown words that a warning shows."""
 
 
-class EncodedDocuments(NamedTuple):
+D = TypeVar("D", DocumentIn, PatchIn)
+
+
+class EncodedDocuments(NamedTuple, Generic[D]):
     """Documents that all have vectors, and the entry of the encoder if it made some of them."""
 
-    documents: Sequence[DocumentIn]
+    documents: Sequence[D]
     entry: EncoderEntry | None = None
     warnings: Sequence[str] = ()
 
@@ -34,9 +38,34 @@ class EncodedDocuments(NamedTuple):
             raise InputError(f"{message} (found {before}, expected {now})")
 
 
-def encode_documents(index: Index, documents: Sequence[DocumentIn]) -> EncodedDocuments:
+def encode_documents(index: Index, documents: Sequence[DocumentIn]) -> EncodedDocuments[DocumentIn]:
     """Encode the documents without vectors by the collection's encoder. InputError names row and field."""
     rows = [row for row, document in enumerate(documents) if document.indices is None and document.tokens is None]
+    return _encoded(index, documents, rows, [documents[row].payload for row in rows])
+
+
+def encode_patches(index: Index, patches: Sequence[PatchIn], *, replace: bool) -> EncodedDocuments[PatchIn]:
+    """Encode the patches with a text, next to the other columns that the encoder reads. InputError names row and field.
+
+    Columns that a patch leaves are those stored now; `replace`: it leaves none.
+    """
+    rows = [row for row, patch in enumerate(patches) if patch.text is not None]
+    entry = index.manifest.encoder
+    payloads = [{**patches[row].payload, **dict.fromkeys(patches[row].unset)} for row in rows]
+    others = [field for field in entry.fields if field != "text" and field in index.columns] if entry else []
+    if rows and others and not replace:
+        ids: Any = [patches[row].id for row in rows]
+        found = index.fetch(ids, others)
+        payloads = [
+            {**(stored.payload if stored else {}), **payload} for stored, payload in zip(found, payloads, strict=True)
+        ]
+    return _encoded(index, patches, rows, payloads)
+
+
+def _encoded(
+    index: Index, documents: Sequence[D], rows: Sequence[int], payloads: Sequence[dict[str, Any]]
+) -> EncodedDocuments[D]:
+    """Return documents with the vectors of those in `rows`, computed from their payloads and texts."""
     if not rows:
         return EncodedDocuments(documents)
     entry = index.manifest.encoder
@@ -46,7 +75,8 @@ def encode_documents(index: Index, documents: Sequence[DocumentIn]) -> EncodedDo
             "tokens, or build the collection with an encoder (--encoder)",
             row=rows[0],
         )
-    texts = [_text(documents[row], row, entry.fields) for row in rows]
+    pairs = zip(rows, payloads, strict=True)
+    texts = [_text(payload, documents[row].text, row, entry.fields) for row, payload in pairs]
     done = list(documents)
     if entry.bm25 is not None and index.view.rules.grows:
         for row, tokens in zip(rows, _by_token(index.encoder, texts), strict=True):
@@ -71,8 +101,8 @@ def _by_token(encoder: Encoder, texts: Sequence[str]) -> Iterator[dict[str, floa
         yield dict(zip(names, values.tolist(), strict=True))
 
 
-def _text(document: DocumentIn, row: int, fields: Sequence[str]) -> str:
-    values = {**document.payload, **({} if document.text is None else {"text": document.text})}
+def _text(payload: dict[str, Any], text: str | None, row: int, fields: Sequence[str]) -> str:
+    values = {**payload, **({} if text is None else {"text": text})}
     found = [values.get(field) for field in fields]
     if all(value is None for value in found):
         raise VectorError(f"found neither a vector nor text to encode, expected text in {', '.join(fields)}", row=row)

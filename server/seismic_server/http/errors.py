@@ -78,6 +78,13 @@ class FieldProblem(BaseModel):
     detail: str = Field(examples=["input should be greater than 0 (found -1.0)"])
 
 
+class Conflict(BaseModel):
+    """A document that is not as a conditional change expects."""
+
+    id: str | int
+    sequence: int = Field(description="Sequence of the last change that named the document")
+
+
 class Problem(BaseModel):
     """What went wrong, as an RFC 9457 problem document."""
 
@@ -90,6 +97,7 @@ class Problem(BaseModel):
     instance: str = Field(description="Path of the request", examples=["/v1/collections/scifact/search"])
     request_id: str = Field(description="Request id, as in the X-Request-ID header and the server's log")
     errors: list[FieldProblem] = Field(default=[], description=f"The first {MAX_LISTED} wrong fields of the body")
+    conflicts: list[Conflict] = Field(default=[], description="A few of the documents that are not as expected")
 
 
 class Kind(NamedTuple):
@@ -144,6 +152,7 @@ def problem_response(
     detail: str,
     errors: Sequence[FieldProblem] = (),
     headers: Mapping[str, str] | None = None,
+    conflicts: Sequence[tuple[str | int, int]] = (),
 ) -> Response:
     """Return a problem document as a response."""
     problem = Problem(
@@ -157,6 +166,7 @@ def problem_response(
             FieldProblem(pointer=clip(printable(one.pointer), MOST_OF_FIELD), detail=clip(printable(one.detail)))
             for one in errors
         ],
+        conflicts=[Conflict(id=id, sequence=sequence) for id, sequence in conflicts],
     )
     request.state.problem = kind.slug or str(kind.status)
     retry = {} if kind.retry_after is None else {"Retry-After": str(kind.retry_after)}
@@ -177,7 +187,8 @@ def error_response(request: Request, error: SeismicError) -> Response:
     fields = (
         [FieldProblem(pointer=_pointer_to(error.path), detail=error.problem)] if isinstance(error, FilterError) else []
     )
-    return problem_response(request, kind, str(error), fields, headers)
+    conflicts = error.conflicts if isinstance(error, ConflictError) else ()
+    return problem_response(request, kind, str(error), fields, headers, conflicts)
 
 
 def kind_of(error: Exception) -> Kind:

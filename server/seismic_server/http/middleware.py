@@ -119,9 +119,10 @@ class CatchFailures:
 class BodyLimit:
     """Refuse bodies above a limit, by their declared length or as they arrive.
 
-    The limit is that of the setting `max_body_bytes`, for PUT `max_upsert_bytes`, for an upload `max_snapshot_bytes`.
-    Also refuse bodies that take longer than `receive_seconds` to arrive. Bodies count towards `memory`, where every
-    request has a lease; an upload is written to disk as it arrives, and only its parts must arrive in that time.
+    The limit is that of the setting `max_body_bytes`, of PUT and PATCH `max_upsert_bytes`, of an upload
+    `max_snapshot_bytes`. Also refuse bodies that take longer than `receive_seconds` to arrive. Bodies count towards
+    `memory`, where every request has a lease; an upload is written to disk as it arrives, and only its parts must
+    arrive in that time.
     """
 
     def __init__(self, app: ASGIApp, settings: Settings, memory: MemoryBudget) -> None:
@@ -166,7 +167,7 @@ class BodyLimit:
         """Return the setting that limits a request's body."""
         if scope["method"] == "POST" and _UPLOAD.fullmatch(scope["path"].removeprefix(scope.get("root_path", ""))):
             return "max_snapshot_bytes"
-        return "max_upsert_bytes" if scope["method"] == "PUT" else "max_body_bytes"
+        return "max_upsert_bytes" if scope["method"] in ("PUT", "PATCH") else "max_body_bytes"
 
     def _check(self, size: int, setting: str) -> None:
         most = getattr(self.settings, setting)

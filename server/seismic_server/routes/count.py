@@ -14,11 +14,11 @@ from seismic_server.service import ServiceDep
 router = APIRouter(prefix="/v1/collections/{name}", tags=["search"], route_class=JsonRoute)
 
 
-@router.post("/count", responses=problems(400, 404, 413, 415, 422, 503))
+@router.post("/count", responses=problems(400, 404, 413, 415, 422, 503, 504))
 async def count_documents(name: Name, body: CountRequest, service: ServiceDep) -> CountAnswer:
     """Count the documents that match a filter; without one, all documents."""
     started = time.perf_counter()
-    return await service.pool.run(_count, service.collections.ready(name).frozen(), body, started)
+    return await service.pool.run(_count, (await service.ready(name, body.min_sequence)).frozen(), body, started)
 
 
 def _count(index: Index, body: CountRequest, started: float) -> CountAnswer:

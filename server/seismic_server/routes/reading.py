@@ -45,12 +45,18 @@ PREFIX = "/v1/collections/{name}/documents"
 router = APIRouter(prefix=PREFIX, tags=["documents"], route_class=JsonRoute)
 by_id = APIRouter(prefix=PREFIX, tags=["documents"], route_class=StrictRoute)
 
-PROBLEMS = problems(400, 404, 413, 415, 422, 503)
+PROBLEMS = problems(400, 404, 413, 415, 422, 503, 504)
 
 Id = Annotated[str, Path(description="The document's id", examples=["4983"])]
 AsVector = Annotated[
     Literal["false", "true", "tokens"],
     Query(description="Whether to return the stored vector: as `indices` and `values`, or as `tokens`"),
+]
+MinSequence = Annotated[
+    int,
+    Query(
+        ge=0, lt=1 << 63, description="Wait until this change is included, such as the `sequence` of a change's answer"
+    ),
 ]
 
 
@@ -65,7 +71,8 @@ async def get_documents(name: Name, body: GetRequest, service: ServiceDep) -> Re
         missing = [id for id, number in zip(body.ids, numbers, strict=True) if number < 0]
         return [number for number in numbers if number >= 0], {"missing": missing}
 
-    return await service.pool.run(_answer, service, name, body, find, started)
+    index = (await service.ready(name, body.min_sequence)).frozen()
+    return await service.pool.run(_answer, service, index, body, find, started)
 
 
 @router.post("/scroll", response_model=ScrollAnswer, responses=PROBLEMS)
@@ -78,13 +85,16 @@ async def scroll_documents(name: Name, body: ScrollRequest, service: ServiceDep)
         numbers, cursor = index.browse(body.filter, body.limit, body.cursor, body.order_by)
         return numbers, {} if cursor is None else {"cursor": cursor}
 
-    return await service.pool.run(_answer, service, name, body, find, started)
+    index = (await service.ready(name, body.min_sequence)).frozen()
+    return await service.pool.run(_answer, service, index, body, find, started)
 
 
 @by_id.get("/{id:any}", response_model=DocumentAnswer, responses=problems(404, 422, 503, 504))
-async def get_document(name: Name, id: Id, service: ServiceDep, with_vector: AsVector = "false") -> Response:
+async def get_document(
+    name: Name, id: Id, service: ServiceDep, with_vector: AsVector = "false", min_sequence: MinSequence = 0
+) -> Response:
     """Return a document."""
-    index, body = service.collections.ready(name).frozen(), Body(service.settings.max_answer_bytes)
+    index, body = (await service.ready(name, min_sequence)).frozen(), Body(service.settings.max_answer_bytes)
     body.add(encode(await service.pool.run(_get, index, id, with_vector)))
     return JsonParts(body.parts)
 
@@ -99,13 +109,13 @@ def _check_limit(field: str, found: int, service: Service) -> None:
 
 def _answer(
     service: Service,
-    name: str,
+    index: Index,
     request: GetRequest | ScrollRequest,
     find: Callable[[Index], tuple[list[int], dict[str, Any]]],
     started: float,
 ) -> Response:
     """Return a `GetAnswer` or a `ScrollAnswer`. `find` returns document numbers, and fields of the answer."""
-    index, body = service.collections.ready(name).frozen(), Body(service.settings.max_answer_bytes)
+    body = Body(service.settings.max_answer_bytes)
     numbers, rest = find(index)
     body.add(b'{"documents":')
     write_documents(body, index, numbers, request.with_payload, request.with_vector)

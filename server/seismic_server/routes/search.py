@@ -38,9 +38,11 @@ async def search(name: Name, body: SearchRequest, service: ServiceDep) -> Respon
     """
     started, arrived = time.perf_counter(), time.monotonic()
     tracing.parsing_ends()
-    index = service.collections.ready(name)
-    _check(body, service.settings, index)
     begin_deadline([body.params], arrived)
+    index = service.collections.ready(name)
+    if body.min_sequence is not None:
+        index = await service.ready(name, body.min_sequence)
+    _check(body, service.settings, index)
     check_values([body], service.settings)
     return await service.pool.run(_search, service, index, body, started)
 
@@ -50,15 +52,17 @@ async def search_batch(name: Name, body: BatchRequest, service: ServiceDep) -> R
     """Return the answers of several searches, in their order. If one search is invalid, none is answered."""
     started, arrived = time.perf_counter(), time.monotonic()
     tracing.parsing_ends()
-    most, index = service.settings.max_batch, service.collections.ready(name)
+    most = service.settings.max_batch
+    service.collections.ready(name)
     if len(body.searches) > most:
         raise ParameterError(f"searches: found {len(body.searches)}, expected at most {most} (setting max_batch)")
+    begin_deadline([one.params for one in body.searches], arrived)
+    index = await service.ready(name, max(one.min_sequence or 0 for one in body.searches))
     for number, one in enumerate(body.searches):
         _check(one, service.settings, index, f"searches[{number}]: ")
     hits, most = sum(one.depth for one in body.searches), service.settings.max_batch_hits
     if hits > most:
         raise ParameterError(f"searches: found {hits} hits requested, expected at most {most} (setting max_batch_hits)")
-    begin_deadline([one.params for one in body.searches], arrived)
     check_values(body.searches, service.settings)
     return await service.pool.run(_search_batch, service, index, body.searches, started)
 

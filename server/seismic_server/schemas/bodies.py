@@ -18,6 +18,7 @@ Id = Annotated[
     ),
 ]
 Weight = Annotated[float, Field(ge=1e-15, le=1e15, allow_inf_nan=False)]
+SequenceNumber = Annotated[int, Field(ge=0, lt=1 << 63)]
 
 
 class Schema(BaseModel):
@@ -35,6 +36,9 @@ class CountRequest(Schema):
 
     filter: SkipValidation[AnyFilter] | None = None  # the engine validates it
     """Count only documents that match this filter."""
+
+    min_sequence: SequenceNumber | None = None
+    """Wait until this change is included, such as the `sequence` of a change's answer."""
 
 
 class CountAnswer(Schema):
@@ -72,16 +76,29 @@ class DocumentIn(Schema):
     """Values by column; missing columns become null. Without `payload`, an existing document keeps its payload. Dates
     and times are ISO 8601, in UTC unless an offset is given; bytes are base64, decimals text or numbers."""
 
+    if_absent: bool = False
+    """Store the document only if there is none with its id; otherwise 409."""
+
+    if_sequence: SequenceNumber | None = None
+    """Store the document only if no change after this sequence, such as the `sequence` of the answer it was read from,
+    named it; otherwise 409."""
+
     @model_validator(mode="after")
-    def _has_one_vector(self) -> Self:
-        given = [name for name in ("indices", "values", "tokens", "text") if getattr(self, name) is not None]
-        if given not in (["indices", "values"], ["tokens"], ["text"], []):
-            raise ValueError(
-                f"expected either 'indices' and 'values', or 'tokens', or 'text' (found {', '.join(given)})"
-            )
-        if self.indices is not None and self.values is not None and len(self.indices) != len(self.values):
-            raise ValueError(f"found {len(self.indices)} indices and {len(self.values)} values, expected equal numbers")
+    def _is_consistent(self) -> Self:
+        check_vector(self)
+        if self.if_absent and self.if_sequence is not None:
+            raise ValueError("found 'if_absent' and 'if_sequence', expected only one of both")
         return self
+
+
+def check_vector(document: Any) -> None:
+    """Raise ValueError unless a document has at most one form of a vector."""
+    given = [name for name in ("indices", "values", "tokens", "text") if getattr(document, name) is not None]
+    if given not in (["indices", "values"], ["tokens"], ["text"], []):
+        raise ValueError(f"expected either 'indices' and 'values', or 'tokens', or 'text' (found {', '.join(given)})")
+    if document.indices is not None and document.values is not None and len(document.indices) != len(document.values):
+        found = f"found {len(document.indices)} indices and {len(document.values)} values"
+        raise ValueError(f"{found}, expected equal numbers")
 
 
 class UpsertRequest(Schema):
@@ -97,15 +114,6 @@ class UpsertRequest(Schema):
     """Documents with distinct ids."""
 
 
-class DeleteRequest(Schema):
-    """Ids of documents to delete. Unknown ids are ignored."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{"ids": ["d7", "d8"]}]})
-
-    ids: Annotated[list[str], Field(min_length=1)] | Annotated[list[int], Field(min_length=1)]
-    """Strings or integers, like the collection's ids."""
-
-
 class ChangeAnswer(Schema):
     """A durable change, visible to searches from now on."""
 
@@ -114,7 +122,13 @@ class ChangeAnswer(Schema):
     generation: str
     """Generation that was changed."""
     documents: int
-    """Documents or ids in the request."""
+    """Documents or ids in the request; with a filter, those that match it."""
+    created: int | None = None
+    """Documents that are new."""
+    updated: int | None = None
+    """Documents that existed before and were replaced or patched."""
+    deleted: int | None = None
+    """Documents that were deleted."""
     warnings: list[str]
     """Unexpected circumstances."""
     took_ms: float

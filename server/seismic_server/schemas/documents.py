@@ -6,7 +6,7 @@ from pydantic import ConfigDict, Field, SkipValidation
 
 from seismic.filters.parse import AnyFilter
 from seismic.search.request import OrderBy
-from seismic_server.schemas.bodies import Schema
+from seismic_server.schemas.bodies import Schema, SequenceNumber
 from seismic_server.schemas.search import AllOrNamed, AsVector, TokenQuery, VectorQuery
 
 Ids = Annotated[list[str], Field(min_length=1)] | Annotated[list[int], Field(min_length=1)]
@@ -26,6 +26,9 @@ class GetRequest(Schema):
 
     with_vector: AsVector = False
     """Whether to return stored vectors: as `indices` and `values`, or as `tokens`, which needs a vocabulary."""
+
+    min_sequence: SequenceNumber | None = None
+    """Wait until this change is included, such as the `sequence` of a change's answer."""
 
 
 class ScrollRequest(Schema):
@@ -63,6 +66,9 @@ class ScrollRequest(Schema):
 
     with_vector: AsVector = False
     """Whether to return stored vectors: as `indices` and `values`, or as `tokens`, which needs a vocabulary."""
+
+    min_sequence: SequenceNumber | None = None
+    """Wait until this change is included, such as the `sequence` of a change's answer."""
 
 
 class StoredDocument(Schema):

@@ -22,7 +22,7 @@ from typing_extensions import TypedDict
 import seismic
 from seismic.filters.parse import AnyFilter
 from seismic.search.examples import MAX_EXAMPLES
-from seismic_server.schemas.bodies import Component, Id, Schema, Weight
+from seismic_server.schemas.bodies import Component, Id, Schema, SequenceNumber, Weight
 
 _OBJECT = with_config(ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True))
 _EITHER = "an object with either 'indices' and 'values', 'tokens', 'text', 'id', or 'positive' and 'negative'"
@@ -201,6 +201,9 @@ class SearchRequest(seismic.SearchRequest):
 
     with_vector: AsVector = False
     """Whether to return stored vectors: as `indices` and `values`, or as `tokens`, which needs a vocabulary."""
+
+    min_sequence: SequenceNumber | None = None
+    """Wait until this change is included, such as the `sequence` of a change's answer."""
 
 
 _QUERIES = TypeAdapter(list[AnyQuery])
