@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request
 
 from seismic import EncoderError, ParameterError, load_encoder
 from seismic.changes.evolution import declared, parse_columns
+from seismic.edits.editor import Edit
 from seismic_server import lifecycle
 from seismic_server.access.auth import permit
 from seismic_server.http.json_body import JsonRoute
@@ -44,7 +45,7 @@ async def add_columns(name: Name, body: ColumnsRequest, request: Request, servic
     If one column is wrong, none is added. The answer is sent when they are durable and served.
     """
     collection, fields = service.collections[name], parse_columns(body.columns)
-    await service.committers[name].commit(lambda rules: [*declared(fields, rules)])
+    await service.committers[name].commit(Edit(lambda rules, _: declared(fields, rules)))
     record(request, "add columns", collection=collection.name, columns=sorted(body.columns))
     return describe(collection, name)
 
