@@ -22,6 +22,7 @@ from seismic_server.http.head import Head
 from seismic_server.http.middleware import BodyLimit, CatchFailures, Deadline, RequestContext
 from seismic_server.openapi import complete_openapi
 from seismic_server.routes import (
+    about,
     aliases,
     collections,
     console,
@@ -98,6 +99,7 @@ def _described_api(service: Service, settings: Settings) -> FastAPI:
         documents.by_id,
         ops.router,
         collections.router,
+        about.router,
         lifecycle.reads,
         lifecycle.changes,
         aliases.reads,

@@ -23,7 +23,7 @@ LANGUAGES = ["en", "de", "fr", "en"]
 
 @pytest.fixture(scope="session")
 def collections(scifact: Scifact, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of collections: with a vocabulary, an encoder, neither, without payload, wide, empty and damaged."""
+    """A folder of collections of all kinds, one of them damaged, and an alias."""
     folder = tmp_path_factory.mktemp("console") / "collections"
     vectors, documents = scifact.vectors.slice(0, 1000), scifact.documents.slice(0, 1000)
     documents = documents.append_column("lang", pa.array([LANGUAGES[row % 4] for row in range(1000)]))
@@ -57,6 +57,8 @@ def collections(scifact: Scifact, tmp_path_factory: pytest.TempPathFactory) -> P
 
     wide = pa.table({"id": ["w"], **{f"column_{number}": [number] for number in range(COLUMNS)}})
     seismic.build(SparseVectors.from_dicts([{7: 2.0}], 10), folder / "wide", documents=wide)
+    seismic.create(folder / "empty", vocabulary=scifact.vocabulary, columns={"title": "string"})
+    seismic.alias(folder, "latest", "papers")
     seismic.build(SparseVectors.from_dicts([{7: 2.0}], 10), folder / "damaged")
     (folder / "damaged" / "CURRENT").write_text("000009\n")
     return folder

@@ -18,10 +18,10 @@ def test_payload_and_vector(page: Page, service: Server) -> None:
     assert page.texts("#document-view dt bdi") == list(document["payload"])
     assert page.texts("#document-view dd")[0] == document["payload"]["text"]
     heaviest = sorted(document["vector"]["tokens"].items(), key=lambda pair: -pair[1])
-    assert page.texts(".bars th")[:20] == [token for token, _ in heaviest[:20]]
-    assert page.texts(".bars .number")[0] == f"{heaviest[0][1]:.3f}"
+    assert page.texts("#document-view .bars th")[:20] == [token for token, _ in heaviest[:20]]
+    assert page.texts("#document-view .bars .number")[0] == f"{heaviest[0][1]:.3f}"
     page.click("#document-view .plain")
-    assert len(page.all(".bars tr")) == len(heaviest)
+    assert len(page.all("#document-view .bars tr")) == len(heaviest)
 
 
 def test_where_it_leads(page: Page, service: Server) -> None:
@@ -31,12 +31,12 @@ def test_where_it_leads(page: Page, service: Server) -> None:
     assert page.titles() == [hit["payload"]["title"] for hit in similar]
     page.driver.back()
     page.settle()
-    token = page.texts(".bars th")[0]
-    page.click(".bars th a")
+    token = page.texts("#document-view .bars th")[0]
+    page.click("#document-view .bars th a")
     assert page.texts(".chips bdi") == [token]
     page.driver.back()
     page.settle()
-    page.click("#document-view .back a")
+    page.click("#document-view p a")
     assert page.one("#query").get_attribute("value") == "cell"
     assert len(page.hits()) == 10
 
@@ -57,7 +57,7 @@ def test_ids_of_all_kinds(page: Page) -> None:
     assert page.texts("#document-view dd") == ["no value", "no value", "2", "2.5", "no value"]
     page.open("?collection=bare&document=1")
     assert "no columns besides the id" in page.text("#document-view")
-    assert page.texts(".bars th") == ["#7", "#3"]
+    assert page.texts("#document-view .bars th") == ["#7", "#3"]
 
 
 def test_many_columns(page: Page) -> None:

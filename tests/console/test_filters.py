@@ -36,7 +36,7 @@ def test_a_value_is_a_click_away(page: Page, service: Server) -> None:
     page.open("?collection=papers&query=cell")
     page.click("input[data-key='structured is true']")
     assert page.titles() == expected(service, {"key": "structured", "match": {"value": True}})
-    assert "that pass the filters" in page.text("#summary")
+    assert "filtered documents" in page.text("#summary")
     assert page.texts("#tags li bdi") == ["structured: true"]
     assert page.text("#filters-title") == "Filters (1)"
     assert page.one("input[data-key='structured is true']").is_selected()

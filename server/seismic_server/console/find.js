@@ -1,119 +1,112 @@
 // The search page: the form, the answer, its filters and pages.
 
-import { showChips } from "./chips.js";
-import { $, fill, h } from "./dom.js";
+import { $, button, fill, first, h, num, options, say } from "./dom.js";
 import { shapeOf, showChoice, showGroups, showTags } from "./filters.js";
-import { hit, remarks, summary, titleOf } from "./hits.js";
+import { hit, remarks, summary } from "./hits.js";
 import { sampleOf } from "./landing.js";
-import { filterOf, kindOf, queryOf, requestOf } from "./query.js";
-import * as service from "./service.js";
+import { filterOf, isCounted, isOrdered, queryOf, requestOf } from "./query.js";
+import { post } from "./service.js";
 import { link, other } from "./state.js";
 
-const [MOST_FACETS, MOST_VALUES] = [16, 30]; // of a request, to choose from
+const FIRST_TERMS = innerWidth < 760 ? 6 : 14;
+const [MOST_FACETS, MOST_VALUES, MOST_ORDERS] = [16, 30, 50];
 
-const added = {}; // by collection: columns that the user wants to filter by
+const added = new Map(); // columns to filter by, by collection
 let facets = {};
+let facetsOf;
 
-/** Fill the form from a state. */
 export function showForm(state, info) {
-  if ($("query").value.trim() !== state.query) $("query").value = state.query;
-  $("query").placeholder = info.encoder ? "Ask anything" : info.has_vocabulary ? "planet^2.1 orbit" : "4774^2.1 8062";
-  $("query-help").textContent = info.encoder
-    ? `Any text: ${info.encoder} expands it into weighted terms, which you can change below.`
-    : `${info.has_vocabulary ? "Tokens of the vocabulary" : "Component numbers, as the collection has no vocabulary"}, with weights if you like.`;
-  const ordered = info.columns.filter((name) => /^(u?int|float|double|date|timestamp)/.test(info.types[name])).slice(0, 50);
-  const orders = [["", "id"], ...ordered.flatMap((name) => [[name, `${name} ↑ lowest first`], [`-${name}`, `${name} ↓ highest first`]])];
-  $("order").replaceChildren(...orders.map(([value, name]) => h("option", { value }, name)));
-  for (const name of ["order", "recall", "limit"]) $(name).value = state[name];
-  const browsing = !queryOf(state, info);
-  $("order-field").hidden = !browsing;
-  $("recall-field").hidden = browsing;
-  $("like").hidden = !state.like;
-  $("like-title").textContent = state.like;
+	const [browsing, query] = [!queryOf(state, info), $("query")];
+	if (query.value.trim() !== state.query) query.value = state.query;
+	query.placeholder = info.encoder ? "Ask anything" : info.has_vocabulary ? "planet^2.1 orbit" : "4774^2.1 8062";
+	$("query-help").textContent = info.encoder
+		? `Any text: ${info.encoder} expands it into weighted terms, which you can change below.`
+		: `${info.has_vocabulary ? "Tokens of the vocabulary" : "Component numbers"}, with weights if you like.`;
+	const ordered = info.columns.filter(name => isOrdered(info, name)).slice(0, MOST_ORDERS);
+	$("order").replaceChildren(...options([["", "id"], ...ordered.flatMap(name => [[name, `${name} ↑`], [`-${name}`, `${name} ↓`]])]));
+	for (const name of ["order", "recall", "limit"]) $(name).value = state[name];
+	$("order-field").hidden = !browsing;
+	$("recall-field").hidden = browsing;
+	$("like").hidden = !state.like;
+	say("like-id", state.like);
+	$("like-id").href = link({ ...state, document: state.like }).href;
 }
 
-/** Search and show the answer. Returns it, or null if it came too late. */
 export async function find(state, info, signal, navigate) {
-  const browsing = !queryOf(state, info);
-  const answer = browsing ? await browse(state, info, signal) : await service.search(info.name, requestOf(state, info), signal);
-  if (signal.aborted) return null;
-  $("summary").textContent = summary(answer, state, info, browsing);
-  const exact = answer.exact ?? answer.plan === "exact";
-  $("exact").textContent = browsing ? "" : exact ? "exact" : "approximate";
-  $("exact").title = exact ? "These are proven to be the best." : "Some of the best may be missing, as a lower recall was asked for.";
-  fill("remarks", remarks(answer), !answer.hits.length && advice(state, info));
-  fill("hits", answer.hits.map((found, place) => hit(found, (state.page - 1) * state.limit + place + 1, state, info)));
-  showChips(answer.explanation?.terms, state.tokens && (state.query || state.like), (tokens) => navigate(other(state, tokens?.length === 0 ? { tokens: null, query: "", like: "" } : { tokens })));
-  const more = browsing ? answer.cursor : answer.hits.length === state.limit && state.page * state.limit < (answer.matched?.value ?? info.documents);
-  const page = (there, text, changes) => (there ? link({ ...state, ...changes }, text, { key: text }) : h("span"));
-  const before = browsing ? ["← First page", other(state)] : ["← Previous", { page: state.page - 1 }];
-  fill("pages", page(state.page > 1, ...before), h("span", { "aria-current": "page" }, `Page ${state.page}`), page(more, "Next →", { page: state.page + 1, cursor: answer.cursor ?? "" }));
-  $("pages").hidden = state.page === 1 && !more;
-  if (state.like) nameLike(state, info, signal);
-  return answer;
+	const browsing = !queryOf(state, info);
+	const answer = await post(info.name, "/search", requestOf(state, info), signal);
+	if (signal.aborted) return null;
+	const { hits, explanation, matched } = answer;
+	say("summary", summary(answer, state, info, browsing));
+	say("exact", browsing ? "" : (answer.exact ?? answer.plan === "exact") ? "exact" : "approximate");
+	fill("remarks", remarks(answer), !hits.length && advice(state, info, browsing));
+	fill("hits", hits.map((found, place) => hit(found, (state.page - 1) * state.limit + place + 1, state, info)));
+	showChips(explanation?.terms, state.tokens && (state.query || state.like), tokens => navigate(other(state, tokens?.length === 0 ? { tokens: null, query: "", like: "" } : { tokens })));
+	const more = hits.length === state.limit && state.page * state.limit < (matched?.value ?? info.documents);
+	const page = (there, text, by) => (there ? link({ ...state, page: state.page + by }, text, { key: text }) : h("span"));
+	fill("pages", page(state.page > 1, "← Previous", -1), h("span", { "aria-current": "page" }, `Page ${state.page}`), page(more, "Next →", 1));
+	$("pages").hidden = state.page === 1 && !more;
+	return answer;
 }
 
-/** Return a page of documents, as the answer of a search. */
-async function browse(state, info, signal) {
-  const body = requestOf(state, info);
-  const [page, all] = await Promise.all([service.scroll(info.name, body, signal), body.filter && service.total(info.name, body.filter, signal)]);
-  return Object.assign(page, { hits: page.documents, unknown_tokens: [], warnings: [], ...(all && { matched: { value: all.count } }) });
+function advice(state, info, browsing) {
+	if (!info.documents) return h("p", "The collection is empty. Documents that are added are found at once.");
+	if (state.page > 1) return h("p", link(other(state), "Go to the first page"));
+	if (state.filters.length) return h("p", link(other(state, { filters: [] }), "Search without the filters"));
+	return !browsing && h("p", "No document shares a component with the query.");
 }
 
-function advice(state, info) {
-  if (!info.documents) return h("p", "The collection is empty. Documents that are added are found at once.");
-  if (state.page > 1) return h("p", link({ ...state, page: 1 }, "Go to the first page"));
-  if (state.filters.length) return h("p", link(other(state, { filters: [] }), "Search without the filters"));
-  return queryOf(state, info) && h("p", "No document shares a component with the query.");
-}
-
-async function nameLike(state, info, signal) {
-  const found = await service.document(info.name, state.like, "false", signal).catch(() => ({ id: state.like })); // deleted meanwhile: the id must do
-  if (!signal.aborted) $("like-title").textContent = titleOf(found, info);
-}
-
-/** Show the filters, first with the values known already, then with those of this search. */
 export async function showFilters(state, info, signal, navigate) {
-  const { shape } = await sampleOf(info).catch(() => ({ shape: shapeOf([], info) })); // the search itself says what is wrong
-  if (signal.aborted) return;
-  const mine = added[info.name] ?? [];
-  const columns = [...new Set([...shape.proposed, ...mine, ...state.filters.map((one) => one.column)])].filter((name) => info.columns.includes(name));
-  const change = (filters) => navigate(other(state, { filters }));
-  const show = (note) => showGroups({ info, filters: state.filters, columns, facets, change, note });
-  showTags(state.filters, change);
-  showChoice(info, columns, (name) => {
-    added[info.name] = [...mine, name];
-    $("add-column").value = "";
-    navigate(state);
-  });
-  $("filters").hidden = !info.columns.length;
-  if (facets.of !== info.name) facets = { of: info.name };
-  show();
-  const wanted = columns.filter((name) => shape.counted.includes(name) || (["text", "boolean", "integer"].includes(kindOf(info.types[name])) && mine.includes(name) && !shape.long.includes(name)));
-  if (!queryOf(state, info)) facets = { of: info.name, ...shape.values };
-  if (!queryOf(state, info)) return show();
-  if (!wanted.length) return;
-  try {
-    facets = await counted(state, info, wanted.slice(0, MOST_FACETS), signal);
-    if (!signal.aborted) show();
-  } catch (problem) {
-    if (!signal.aborted) show(`The values could not be counted. ${problem.message}`);
-  }
+	const { shape } = await sampleOf(info).catch(() => ({ shape: shapeOf([], info) }));
+	if (signal.aborted) return;
+	const { filters } = state;
+	const mine = added.get(info.name) ?? [];
+	const columns = [...new Set([...shape.proposed, ...mine, ...filters.map(([column]) => column)])].filter(name => info.columns.includes(name));
+	const change = filters => navigate(other(state, { filters }));
+	const show = note => showGroups({ info, filters, columns, facets, change, note });
+	if (facetsOf !== info.name) facets = shape.values;
+	facetsOf = info.name;
+	showTags(filters, change);
+	showChoice(info, columns, name => {
+		added.set(info.name, [...mine, name]);
+		navigate(state);
+	});
+	$("filters").hidden = !info.columns.length;
+	show();
+	const wanted = columns.filter(name => isCounted(info, name) && (name in shape.values || (mine.includes(name) && !shape.long.includes(name))));
+	if (!wanted.length) return;
+	try {
+		facets = await counted(state, info, wanted.slice(0, MOST_FACETS), signal);
+		if (!signal.aborted) show();
+	} catch (problem) {
+		if (!signal.aborted) show(`The values could not be counted. ${problem.message}`);
+	}
 }
 
 /** Count values by column. A column's own conditions do not narrow its values, so that several can be chosen. */
 async function counted(state, info, columns, signal) {
-  const own = columns.filter((name) => state.filters.some((one) => one.column === name));
-  const shared = columns.filter((name) => !own.includes(name));
-  const parts = [...own.map((name) => [[name], name]), ...(shared.length ? [[shared]] : [])];
-  const query = queryOf(state, info);
-  const searches = parts.map(([keys, except]) => ({ query, limit: 1, with_payload: false, filter: filterOf(state.filters, info, except), facets: keys.map((key) => ({ key, limit: MOST_VALUES })) }));
-  const { answers } = await service.batch(info.name, searches, signal);
-  return Object.assign({ of: info.name }, ...answers.map((answer) => answer.facets));
+	const own = columns.filter(name => state.filters.some(([column]) => column === name));
+	const shared = columns.filter(name => !own.includes(name));
+	const parts = [...own.map(name => [[name], name]), ...(shared.length ? [[shared]] : [])];
+	const query = queryOf(state, info);
+	const searches = parts.map(([keys, except]) => ({ ...(query && { query }), limit: 0, with_payload: false, filter: filterOf(state.filters, info, except), facets: keys.map(key => ({ key, limit: MOST_VALUES })) }));
+	const { answers } = await post(info.name, "/search/batch", { searches }, signal);
+	return Object.assign({ __proto__: null }, ...answers.map(answer => answer.facets));
 }
 
-/** Remove what belongs to another search. */
 export function clear() {
-  for (const id of ["hits", "remarks", "terms", "pages", "tags", "groups", "summary", "exact"]) $(id).replaceChildren();
-  $("pages").hidden = $("tags").hidden = true;
+	for (const id of ["hits", "remarks", "terms", "pages", "tags", "groups", "summary", "exact"]) $(id).replaceChildren();
+	$("pages").hidden = $("tags").hidden = true;
+}
+
+/** Show the terms of a query. `change` takes pairs of token and weight, or null to undo all changes. */
+function showChips(terms = [], edited, change) {
+	const pairs = terms.map(term => [term.token ?? String(term.component), term.weight]);
+	const chips = pairs.map(([token, weight], place) => {
+		const set = value => change(pairs.flatMap((pair, at) => (at !== place ? [pair] : value > 0 ? [[token, value]] : [])));
+		const field = h("input", { type: "number", min: 0, step: 0.1, value: Number(weight.toPrecision(3)), label: `Weight of ${token}`, key: `weight ${token}`, change: () => field.value && set(field.valueAsNumber) });
+		return h("li", { share: weight / pairs[0][1], title: num(weight, 4) }, h("bdi", terms[place].token === undefined ? `#${token}` : token), field, button("×", () => set(0), { label: `Remove ${token}`, key: `remove ${token}` }));
+	});
+	const title = h("h2.small", edited ? "Query, as edited" : "Query, as searched");
+	fill("terms", pairs.length > 0 && [title, h("ul.chips", first(chips, FIRST_TERMS)), edited && button("Undo the edits", () => change(null), { class: "plain", key: "undo" })]);
 }

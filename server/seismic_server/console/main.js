@@ -1,175 +1,171 @@
 // The page: which view an address shows, and how one leads to the next.
 
 import { showDocument } from "./detail.js";
-import { $, h } from "./dom.js";
+import { askKey, connectKey, describeKey, showRequest } from "./dialogs.js";
+import { $, hide, options, say } from "./dom.js";
 import * as finding from "./find.js";
-import * as keys from "./keys.js";
 import { showLanding } from "./landing.js";
 import { showIndex } from "./overview.js";
 import { idOf, queryOf, requestOf } from "./query.js";
-import { showRequest } from "./request.js";
-import { get, key, Problem, search } from "./service.js";
+import { ask, key, post, Problem } from "./service.js";
 import { address, other, read, START } from "./state.js";
 
-const TYPING_MS = 180; // of silence, then a query is sent
-const SLOW_MS = 400; // then a search is shown to be running
+const TYPING_MS = 180; // of silence
+const SLOW_MS = 400;
 const RETRY_MS = 2000;
 
 const known = new Map(); // collections by name
-let state = START;
-let unavailable = [];
-let aliases = [];
-let running = new AbortController(); // of what the page waits for
-let last; // request and answer
-let keyed = Boolean(key.value); // whether the service asks for keys
+let [state, unavailable] = [START, []];
+let running = new AbortController();
+let last;
+let keyed = Boolean(key()); // whether the service asks for keys
 let timer;
 
 const views = {
-  landing: () => showLanding(known, unavailable, aliases),
-  async "search-view"(info, signal) {
-    finding.showForm(state, info);
-    const asked = { name: info.name, body: requestOf(state, info) };
-    const [answer] = await Promise.all([finding.find(state, info, signal, navigate), finding.showFilters(state, info, signal, navigate)]);
-    if (answer) last = { ...asked, answer };
-  },
-  async "document-view"(info, signal) {
-    const asked = { name: info.name, id: idOf(state.document, info) };
-    const answer = await showDocument(state, info, signal);
-    if (answer) last = { ...asked, answer };
-  },
-  async "index-view"(info, signal) {
-    await showIndex(state, info, queryOf(state, info) && (await search(info.name, requestOf(state, info), signal)), signal);
-  },
+	landing: () => showLanding(known, unavailable),
+	async "search-view"(info, signal) {
+		const body = requestOf(state, info);
+		finding.showForm(state, info);
+		const [answer] = await Promise.all([finding.find(state, info, signal, navigate), finding.showFilters(state, info, signal, navigate)]);
+		if (answer) last = { name: info.name, body, answer };
+	},
+	async "document-view"(info, signal) {
+		const id = idOf(state.document, info);
+		const answer = await showDocument(state, info, signal);
+		if (answer) last = { name: info.name, id, answer };
+	},
+	async "index-view"(info, signal) {
+		const answer = queryOf(state, info) && (await post(info.name, "/search", requestOf(state, info), signal));
+		await showIndex(state, info, answer, signal);
+	},
 };
 
-/** Ask for the collections, then show what the address says. */
 async function start() {
-  keys.describe();
-  try {
-    const [listed, named] = await Promise.all([get("collections"), get("aliases").catch(() => ({ aliases: [] }))]);
-    known.clear();
-    for (const info of listed.collections) known.set(info.name, info);
-    [unavailable, aliases] = [listed.unavailable, named.aliases];
-  } catch (problem) {
-    $("main").ariaBusy = "false";
-    return fail(problem);
-  }
-  $("collection").replaceChildren(...[...known.keys()].map((name) => h("option", name)));
-  await show();
+	describeKey();
+	try {
+		const listed = await ask("v1/collections");
+		known.clear();
+		for (const info of listed.collections) known.set(info.name, info);
+		unavailable = listed.unavailable;
+		$("collection").replaceChildren(...options([...known.keys()].map(name => [name])));
+	} catch (problem) {
+		busy(false);
+		return fail(problem);
+	}
+	await show();
 }
 
-/** Lead to another state: a new entry of the history, but one for all that is typed without a pause for Enter. */
+/** Lead to another state: a new entry of the history, but one for all that is typed until Enter. */
 function navigate(next, typing = false) {
-  const to = next.collection ? address(next) : location.pathname;
-  if (typing && history.state?.typing) history.replaceState({ typing }, "", to);
-  else if (to !== address(state)) history.pushState({ typing }, "", to);
-  return show();
+	const to = next.collection ? address(next) : location.pathname;
+	if (typing && history.state?.typing) history.replaceState({ typing }, "", to);
+	else if (to !== address(state)) history.pushState({ typing }, "", to);
+	return show();
 }
 
-/** Show what the address says. */
 async function show() {
-  const before = state;
-  state = read(location.search);
-  running.abort();
-  running = new AbortController();
-  const { signal } = running;
-  clearTimeout(timer);
-  $("problem").hidden = true;
-  const view = !state.collection ? "landing" : state.document ? "document-view" : state.view === "index" ? "index-view" : "search-view";
-  const moved = before !== START && ["view", "collection", "document"].some((name) => before[name] !== state[name]);
-  for (const id of Object.keys(views)) $(id).hidden = id !== view;
-  if (before.collection !== state.collection) finding.clear();
-  const info = known.get(state.collection);
-  $("place").hidden = !info;
-  $("collection").value = state.collection;
-  for (const [id, to] of [["search-view", ""], ["index-view", "index"]]) {
-    $(`to-${id}`).href = address({ ...state, view: to, document: "" });
-    $(`to-${id}`).ariaCurrent = id === view ? "page" : null;
-  }
-  document.title = [state.document || state.query || (state.view && "Index"), state.collection, "Seismic"].filter(Boolean).join(" · ");
-  const slow = setTimeout(() => ($("progress").hidden = false), SLOW_MS);
-  $("main").ariaBusy = "true";
-  try {
-    if (state.collection && !info) throw missing();
-    await views[view](info, signal);
-    if (moved && !signal.aborted) arrive(view);
-  } catch (problem) {
-    if (!signal.aborted) fail(problem);
-  } finally {
-    clearTimeout(slow);
-    if (!signal.aborted) {
-      $("progress").hidden = true;
-      $("main").ariaBusy = "false";
-    }
-  }
+	const before = state;
+	state = read(location.search);
+	running.abort();
+	running = new AbortController();
+	const { signal } = running;
+	clearTimeout(timer);
+	hide("problem", true);
+	const view = !state.collection ? "landing" : state.document ? "document-view" : state.view === "index" ? "index-view" : "search-view";
+	for (const id in views) $(id).hidden = id !== view;
+	if (before.collection !== state.collection) finding.clear();
+	const info = known.get(state.collection);
+	showHeader(view, info);
+	busy(true);
+	const slow = setTimeout(hide, SLOW_MS, "progress", false);
+	try {
+		if (state.collection && !info) throw missing();
+		await views[view](info, signal);
+		if (signal.aborted || before === START || !["view", "collection", "document"].some(name => before[name] !== state[name])) return;
+		scrollTo(0, 0); // its title gets the focus, for screen readers
+		(view === "search-view" ? $("query") : $(view).querySelector("h1")).focus({ preventScroll: true });
+	} catch (problem) {
+		if (!signal.aborted) fail(problem);
+	} finally {
+		clearTimeout(slow);
+		if (!signal.aborted) busy(false);
+	}
 }
 
-/** Start at the top of another view, with focus on its title, so that screen readers read it. */
-function arrive(view) {
-  scrollTo(0, 0);
-  (view === "search-view" ? $("query") : $(view).querySelector("h1")).focus({ preventScroll: true });
+function showHeader(view, info) {
+	hide("place", !info);
+	$("collection").value = state.collection;
+	for (const [id, to] of [["search-view", ""], ["index-view", "index"]]) {
+		$(`to-${id}`).href = address({ ...state, view: to, document: "" });
+		$(`to-${id}`).ariaCurrent = id === view ? "page" : null;
+	}
+	document.title = [state.document || state.query || (state.view && "Index"), state.collection, "Seismic"].filter(Boolean).join(" · ");
+}
+
+function busy(is) {
+	$("main").ariaBusy = String(is);
+	if (!is) hide("progress", true);
 }
 
 function missing() {
-  const closed = unavailable.find((one) => one.name === state.collection);
-  return new Problem(404, { title: `There is no collection “${state.collection}”`, detail: closed?.problem ?? "It may have been dropped or renamed since this address was made." });
+	const closed = unavailable.find(one => one.name === state.collection);
+	return new Problem(404, { title: `There is no collection “${state.collection}”`, detail: closed?.problem ?? "It may have been dropped or renamed." });
 }
 
 /** Show a problem in words. If it may pass, try again; without a valid key, ask for one. */
-function fail(problem) {
-  finding.clear();
-  const passing = problem.status === 0 || problem.status === 503;
-  $("problem-title").textContent = `${problem.title ?? problem.name}.`;
-  $("problem-detail").textContent = problem.message + (passing ? "\nTrying again by itself." : "");
-  $("problem").hidden = false;
-  if (passing) timer = setTimeout(start, problem.wait * 1000 || RETRY_MS);
-  if (problem.status === 401) {
-    keyed = true;
-    keys.ask();
-  }
+function fail({ title, name, message, status, wait }) {
+	finding.clear();
+	const passing = status === 0 || status === 503;
+	say("problem-title", `${title ?? name}.`);
+	say("problem-detail", message + (passing ? "\nTrying again by itself." : ""));
+	hide("problem", false);
+	if (passing) timer = setTimeout(start, wait * 1000 || RETRY_MS);
+	if (status !== 401) return;
+	keyed = true;
+	askKey();
 }
 
 function typed(typing) {
-  const query = $("query").value.trim();
-  navigate(query === state.query ? state : other(state, { query, tokens: null, like: "" }), typing);
+	const query = $("query").value.trim();
+	navigate(query === state.query ? state : other(state, { query, tokens: null, like: "" }), typing);
 }
 
 addEventListener("popstate", () => location.search !== address(state) && show());
-document.addEventListener("click", (event) => {
-  const link = event.target.closest("a[href^='?']");
-  if (!link || event.metaKey || event.ctrlKey || event.shiftKey) return;
-  event.preventDefault();
-  navigate(read(link.search));
+document.addEventListener("click", event => {
+	const link = event.target.closest("a[href^='?']");
+	if (event.target.matches("dialog, .close")) event.target.closest("dialog").close();
+	if (!link || event.metaKey || event.ctrlKey || event.shiftKey) return;
+	event.preventDefault();
+	navigate(read(link.search));
 });
-$("search").onsubmit = (event) => {
-  event.preventDefault();
-  history.replaceState({ typing: false }, "");
-  typed(false);
+$("search").onsubmit = event => {
+	event.preventDefault();
+	history.replaceState({ typing: false }, "");
+	typed(false);
 };
 $("query").oninput = () => {
-  clearTimeout(timer);
-  timer = setTimeout(typed, TYPING_MS, true);
+	clearTimeout(timer);
+	timer = setTimeout(typed, TYPING_MS, true);
 };
 $("unlike").onclick = () => navigate(other(state, { like: "" }));
 $("collection").onchange = ({ target }) => navigate({ ...START, collection: target.value, view: state.view });
-for (const name of ["recall", "limit", "order"]) $(name).onchange = ({ target }) => navigate(other(state, { [name]: name === "limit" ? Number(target.value) : target.value }));
+$("limit").onchange = ({ target }) => navigate(other(state, { limit: Number(target.value) }));
+for (const name of ["recall", "order"]) $(name).onchange = ({ target }) => navigate(other(state, { [name]: target.value }));
 $("retry").onclick = start;
 $("show-request").onclick = () => last && showRequest(last, keyed);
-for (const dialog of document.querySelectorAll("dialog")) dialog.onclick = ({ target }) => (target === dialog || target.matches(".close")) && dialog.close();
 
-document.onkeydown = (event) => {
-  if (document.querySelector("dialog[open]") || event.ctrlKey || event.metaKey || event.altKey) return;
-  const at = document.activeElement;
-  const links = [...document.querySelectorAll("#hits h3 a")];
-  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-  const place = links.indexOf(at);
-  if (event.key === "/" && !at.matches("input, select")) $("query").focus();
-  else if (event.key === "Escape" && place >= 0) $("query").focus();
-  else if (step && (place >= 0 || (at === $("query") && step > 0))) (links[place + step] ?? $("query")).focus();
-  else return;
-  event.preventDefault();
+document.onkeydown = event => {
+	if (document.querySelector("dialog[open]") || event.ctrlKey || event.metaKey || event.altKey) return;
+	const [at, query] = [document.activeElement, $("query")];
+	const links = [...document.querySelectorAll("#hits h3 a")];
+	const place = links.indexOf(at);
+	const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+	if ((event.key === "/" && !at.matches("input, select")) || (event.key === "Escape" && place >= 0)) query.focus();
+	else if (step && (place >= 0 || (at === query && step > 0))) (links[place + step] ?? query).focus();
+	else return;
+	event.preventDefault();
 };
 
 $("filters").open = innerWidth >= 760; // a phone shows hits first
-keys.connect(start);
+connectKey(start);
 start();
