@@ -100,6 +100,8 @@ def _field(name: str, column: pa.ChunkedArray, rules: Rules) -> pa.Field | None:
     """Return a column that the rules lack, or its wider type; None if it needs neither."""
     at = rules.schema.get_field_index(name)
     if at < 0:
+        if not name:
+            raise InputError("documents: found a column without a name, expected a name")
         return pa.field(name, widened(pa.null(), column.type))
     before = rules.schema.field(at).type
     if name == "id" or column.type == before:
@@ -153,7 +155,7 @@ def parse_columns(columns: ColumnTypes | pa.Schema) -> list[pa.Field]:
     names: set[str] = set()
     fields = []
     for name, kind in pairs:
-        if not isinstance(name, str) or not name:
+        if not _is_text(name) or not name:
             raise ParameterError(f"columns: found the name {excerpt(name)}, expected text")
         if name == "id":
             raise ParameterError("columns: found 'id', which is not part of the payload; `ids` sets its type")

@@ -47,6 +47,8 @@ def create(
     found = [name for name, value in given.items() if value is not None]
     if len(found) > 1:
         raise ParameterError(f"found {' and '.join(found)}, expected one of them")
+    if not isinstance(strict, bool):
+        raise ParameterError(f"strict is {excerpt(strict)}, expected True or False")
     if strict and not found:
         raise ParameterError("strict: found no dimension, vocabulary or encoder, expected one of them, as none grows")
     words = _vocabulary(vocabulary, encoder)

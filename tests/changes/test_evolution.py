@@ -124,6 +124,11 @@ def test_one_error_names_column_types_and_remedy(plain: Path) -> None:
     assert not (plain / "log").exists()
 
 
+def test_columns_need_names(plain: Path) -> None:
+    with pytest.raises(InputError, match="found a column without a name"):
+        put(plain, {"d": {0: 1.0}}, **{"": [1]})
+
+
 def test_too_many_columns(plain: Path) -> None:
     with pytest.raises(InputError, match=f"columns and fields with those added, expected at most {MOST_COLUMNS}"):
         put(plain, {"d": {0: 1.0}}, **{f"column {number}": [1] for number in range(MOST_COLUMNS)})

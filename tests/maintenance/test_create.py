@@ -66,6 +66,8 @@ def test_strictness_is_kept(tmp_path: Path) -> None:
         ({"columns": {"year": "int"}}, "columns: column 'year': found type 'int'"),
         ({"columns": {"id": "int64"}}, "columns: found 'id'"),
         ({"columns": {"": "int64"}}, "columns: found the name ''"),
+        ({"columns": {"\ud800": "int64"}}, "columns: found the name "),
+        ({"strict": "yes", "dimension": 1}, "strict is 'yes', expected True or False"),
         ({"columns": ["year"]}, "columns is \\['year'\\], expected a mapping"),
         ({"columns": pa.schema([("a", pa.int8()), ("a", pa.int8())])}, "found 'a' twice"),
         ({"layout": "tiny"}, "parameter 'layout'"),
