@@ -203,6 +203,7 @@ class NewCollection(TypedDict, total=False):
     dimension: int
     vocabulary: Sequence[str]
     encoder: str
+    bm25: Mapping[str, Any]
     columns: Mapping[str, str]
     ids: str
     layout: str

@@ -18,12 +18,13 @@ from pydantic_core import PydanticCustomError
 from seismic.conversion.plain import excerpt
 from seismic.encoders.base import Encoder, EncoderEntry
 from seismic.encoders.bm25 import NAME as BM25
+from seismic.encoders.bm25 import Bm25
 from seismic.encoders.encoded import Encode, Encoded
 from seismic.encoders.lexical import fit_bm25, recorded_bm25
 from seismic.encoders.model import Activation, MaskedLanguageModel
 from seismic.encoders.pieces import Pieces
 from seismic.encoders.weights import TokenWeights, read_weights
-from seismic.errors import EncoderError
+from seismic.errors import EncoderError, ParameterError
 from seismic.lines import without_mark
 from seismic.vocabulary import Vocabulary
 
@@ -67,18 +68,20 @@ class Config(BaseModel):
         return self
 
 
-def load_encoder(name: str | Path) -> Encoder:
+def load_encoder(name: str | Path, bm25: Bm25 | None = None) -> Encoder:
     """Load an encoder, once per process. Raises EncoderError if there is none or it cannot run here.
 
     `name`: `splade-tiny`, the name of a folder in one of the folders listed in SEISMIC_ENCODERS, or a path: a `Path`,
-    or text with a slash. `bm25` is BM25 with default parameters and without any word; see `fit_bm25`.
+    or text with a slash. `bm25` is BM25 with the parameters `bm25` and without any word; see `fit_bm25`.
     """
+    if bm25 is not None and name != BM25:
+        raise ParameterError(f"{', '.join(Bm25.model_fields)} need the encoder {BM25}, found {excerpt(name)}")
     if isinstance(name, Path):
         name = str(name.absolute())
     if not isinstance(name, str) or "\0" in name:
         raise EncoderError(f"found {excerpt(name)}, expected the name of an encoder or a path with a slash")
     if name == BM25:
-        return replace(fit_bm25([]).encoder, encode_documents=partial(_refuse_documents, LEARNS))
+        return replace(fit_bm25([], bm25).encoder, encode_documents=partial(_refuse_documents, LEARNS))
     folder = _find(name)
     with _loading:  # one at a time, since models are large
         if folder not in _loaded:

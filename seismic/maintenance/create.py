@@ -51,6 +51,8 @@ def create(
         raise ParameterError(f"strict is {excerpt(strict)}, expected True or False")
     if strict and not found:
         raise ParameterError("strict: found no dimension, vocabulary or encoder, expected one of them, as none grows")
+    if strict and encoder is not None and isinstance(encoder, Encoder) and not len(encoder.vocabulary):
+        raise ParameterError(f"strict: encoder '{encoder.name}' has no words yet, so that none could ever be found")
     words = _vocabulary(vocabulary, encoder)
     size = len(words) if words is not None else as_count("dimension", dimension or 0, 0)
     if size > MAX_DIMENSION:

@@ -206,6 +206,10 @@ def test_what_cannot_be_encoded() -> None:
         fit_bm25([], {"k1": 1})  # type: ignore[arg-type]
     with pytest.raises(ParameterError, match="expected 'idf': BM25 weighs"):
         encoder.recorded(queries="own")
+    with pytest.raises(ParameterError, match="need the encoder bm25, found 'splade-tiny'"):
+        load_encoder("splade-tiny", Bm25())
+    with pytest.raises(ParameterError, match="strict: encoder 'bm25' has no words yet"):
+        seismic.create("never", encoder=load_encoder("bm25"), strict=True)
     with pytest.raises(ParameterError, match="expected an Encoder"):
         extend_bm25(None, [])  # type: ignore[arg-type]
     with pytest.raises(ParameterError, match="does not count terms, expected bm25"):

@@ -79,6 +79,11 @@ WRONG = [
     ({"encoder": "/etc"}, "expected the name of a packaged encoder"),
     ({"encoder": "none"}, "expected the name of a packaged encoder"),
     ({"colour": 1}, "unknown field"),
+    ({"bm25": {"k1": 1.0}}, "bm25: parameters of the encoder bm25, found the encoder none"),
+    ({"encoder": "splade-tiny", "bm25": {}}, "found the encoder splade-tiny"),
+    ({"encoder": "bm25", "bm25": {"k1": -1.0}}, "#/bm25/k1"),
+    ({"encoder": "bm25", "bm25": {"stemmer": "klingon"}}, "stemmer is 'klingon', expected one of"),
+    ({"encoder": "bm25", "strict": True}, "strict: encoder 'bm25' has no words yet"),
     ({"strict": True}, "strict"),
 ]
 
@@ -91,6 +96,21 @@ async def test_wrong_collections_are_refused_and_leave_nothing(running, tmp_path
             assert str(tmp_path) not in refused.detail
         assert list(tmp_path.iterdir()) == []
         assert (await client.put("/v1/collections/a", json={})).status_code == 201
+
+
+async def test_texts_by_bm25(running, tmp_path):
+    async with running(tmp_path) as client:
+        url, texts = "/v1/collections/news", ["Planets are hot", "The sun is a star"]
+        body = {"encoder": "bm25", "bm25": {"stemmer": "english", "average_length": 4}}
+        assert (await client.put(url, json=body)).json()["encoder"] == "bm25"
+        documents = [{"id": str(row), "text": text} for row, text in enumerate(texts)]
+        assert (await client.put(f"{url}/documents", json={"documents": documents})).json()["warnings"] == []
+        found = (await client.post(f"{url}/search", json={"query": "a hot planet"})).json()["hits"]
+    fitted = seismic.fit_bm25(texts, seismic.Bm25(stemmer="english", average_length=4.0))
+    seismic.build(fitted.vectors, tmp_path / "built", encoder=fitted.encoder)
+    with seismic.open(tmp_path / "built") as index:
+        expected = [(str(hit.id), hit.score) for hit in index.search("a hot planet")]
+    assert [(hit["id"], hit["score"]) for hit in found] == expected
 
 
 async def test_wrong_names_are_refused(running, tmp_path):

@@ -35,7 +35,7 @@ from seismic_tools.readers.ids import read_ids
 from seismic_tools.readers.quality import batches, select
 from seismic_tools.readers.queries import read_queries
 from seismic_tools.readers.spool import with_weights
-from seismic_tools.terminal.options import with_params
+from seismic_tools.terminal.options import check_bm25, with_params
 from seismic_tools.terminal.progress import progress
 from seismic_tools.terminal.sizes import parse_bytes
 
@@ -164,8 +164,7 @@ def build(
     check_output(out, replace=replace, resume=resume)  # before hours of reading
     _check_options(encoder, {"--vocabulary": vocabulary, "--dimension": dimension}, wanted=False)
     _check_options(encoder, {"--text-fields": text_fields, "--query-encoder": query_encoder}, wanted=True)
-    if bm25 != Bm25() and encoder != BM25:
-        raise ParameterError(f"{', '.join(Bm25.model_fields)} need --encoder {BM25}")
+    check_bm25(bm25, encoder)
     counter = TermCounter(bm25) if encoder == BM25 else None
     own = seismic.load_encoder(encoder) if encoder and not counter else None
     known = own.vocabulary if own else read_vocabulary(vocabulary) if vocabulary else None

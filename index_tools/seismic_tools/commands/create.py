@@ -6,16 +6,18 @@ from typing import Annotated
 import typer
 
 import seismic
-from seismic import ParameterError
+from seismic import Bm25, ParameterError
 from seismic.documents.types import EXAMPLES
+from seismic.encoders.bm25 import NAME as BM25
 from seismic.layouts import DEFAULT, Layout
 from seismic_tools.readers import read_vocabulary
-from seismic_tools.terminal.options import column_types
+from seismic_tools.terminal.options import check_bm25, column_types, with_params
 
 app = typer.Typer(add_completion=False)
 
 
 @app.command()
+@with_params
 def create(
     collection: Annotated[Path, typer.Argument(metavar="COLLECTION", help="Folder of the collection.")],
     columns: Annotated[
@@ -31,7 +33,7 @@ def create(
         typer.Option(help="Vocabulary file: one token per line; the line number, from 0, is the component."),
     ] = None,
     encoder: Annotated[
-        str | None, typer.Option(help="Encoder for texts of documents and queries: splade-tiny, or ./FOLDER.")
+        str | None, typer.Option(help="Encoder for texts of documents and queries: splade-tiny, bm25, or ./FOLDER.")
     ] = None,
     text_fields: Annotated[
         str, typer.Option(help="Columns to join and encode, separated by commas; needs --encoder.")
@@ -40,12 +42,14 @@ def create(
     strict: Annotated[
         bool, typer.Option("--strict", help="Refuse documents with new columns, tokens or components.")
     ] = False,
+    *,
+    bm25: Bm25,
 ) -> None:
     """Create an empty collection.
 
     Documents come with `seismic upsert`. New columns, tokens and components
     are added as documents bring them, unless --strict is given; an encoder
-    fixes the tokens.
+    other than bm25 fixes the tokens.
 
     Examples:
 
@@ -53,11 +57,14 @@ def create(
 
         seismic create news --encoder splade-tiny --column 'published=timestamp[us, tz=UTC]'
 
+        seismic create news --encoder bm25 --stemmer english --average-length 400
+
         seismic create products --dimension 30522 --ids int64 --column 'tags=list<string>' --strict
     """
     if text_fields != "text" and not encoder:
         raise ParameterError("--text-fields needs --encoder")
-    own = seismic.load_encoder(encoder) if encoder else None
+    check_bm25(bm25, encoder)
+    own = seismic.load_encoder(encoder, bm25 if encoder == BM25 else None) if encoder else None
     generation = seismic.create(
         collection,
         dimension=dimension,

@@ -10,7 +10,8 @@ import typer
 from pydantic import BeforeValidator
 from pydantic.fields import FieldInfo
 
-from seismic import ParameterError, QueryError
+from seismic import Bm25, ParameterError, QueryError
+from seismic.encoders.bm25 import NAME as BM25
 from seismic.params import Params
 
 
@@ -44,6 +45,14 @@ def with_params(command: Callable[..., None]) -> Callable[..., None]:
 
     expanded.__signature__ = signature.replace(parameters=[*own, *fields])  # type: ignore[attr-defined]
     return expanded
+
+
+def check_bm25(bm25: Bm25, encoder: str | None) -> Bm25:
+    """Return the parameters of BM25. Raises ParameterError if some are given for another encoder."""
+    if bm25 != Bm25() and encoder != BM25:
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in Bm25.model_fields)
+        raise ParameterError(f"{options} need --encoder {BM25}")
+    return bm25
 
 
 def _type_of(field: FieldInfo) -> Any:

@@ -4,9 +4,10 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
-from seismic import EncoderError, ParameterError, load_encoder
+from seismic import Bm25, EncoderError, ParameterError, load_encoder
 from seismic.changes.evolution import declared, parse_columns
 from seismic.edits.editor import Edit
+from seismic.encoders.bm25 import NAME as BM25
 from seismic_server import lifecycle
 from seismic_server.access.auth import permit
 from seismic_server.http.json_body import JsonRoute
@@ -30,9 +31,11 @@ async def create_collection(name: Name, body: CreateRequest, request: Request, s
     Its components are below `dimension`, or are the tokens of `vocabulary`, or those of `encoder`; with neither, they
     grow with the documents.
     """
-    options = body.model_dump(exclude_none=True)
+    options = body.model_dump(exclude_none=True, exclude={"bm25"})
+    if body.bm25 is not None and body.encoder != BM25:
+        raise ParameterError(f"bm25: parameters of the encoder {BM25}, found the encoder {body.encoder or 'none'}")
     if body.encoder is not None:
-        options["encoder"] = await service.threads.run(_packaged_encoder, body.encoder)
+        options["encoder"] = await service.threads.run(_packaged_encoder, body.encoder, body.bm25)
     collection = await lifecycle.create(service, name, **options)
     record(request, "create", collection=name)
     return describe(collection, name)
@@ -73,13 +76,13 @@ async def rename_collection(name: Name, body: RenameRequest, request: Request, s
     return describe(collection, body.to)
 
 
-def _packaged_encoder(name: str) -> Any:
+def _packaged_encoder(name: str, bm25: Bm25 | None) -> Any:
     """Load an encoder by its name. Paths are for whoever starts the service: the variable SEISMIC_ENCODERS."""
     expected = "expected the name of a packaged encoder, or of a folder in one that SEISMIC_ENCODERS lists"
     if "/" in name or "\\" in name or name.startswith("."):
         raise ParameterError(f"encoder: found '{name}', {expected}")
     try:
-        return load_encoder(name)
+        return load_encoder(name, bm25)
     except EncoderError as error:
         if "found no encoder" not in str(error):
             raise

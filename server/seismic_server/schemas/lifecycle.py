@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
 
+from seismic import Bm25
 from seismic.layouts import DEFAULT, Layout
 from seismic_server.jobs.job import JobKind, JobState
 from seismic_server.schemas.bodies import Schema
@@ -18,6 +19,7 @@ class CreateRequest(Schema):
             "examples": [
                 {"encoder": "splade-tiny", "columns": {"text": "string", "year": "int64"}},
                 {"vocabulary": ["planet", "orbit"], "columns": {"tags": "list<string>"}, "strict": True},
+                {"encoder": "bm25", "bm25": {"stemmer": "english", "average_length": 400}},
                 {"dimension": 30522, "ids": "int64"},
                 {},
             ]
@@ -31,7 +33,11 @@ class CreateRequest(Schema):
     """Distinct tokens of the components. Later documents add others, unless `strict`."""
 
     encoder: Annotated[str, Field(min_length=1, max_length=200)] | None = None
-    """Encoder of texts, whose vocabulary it takes: `splade-tiny`, or a folder in one that SEISMIC_ENCODERS lists."""
+    """Encoder of texts, whose vocabulary it takes: `splade-tiny`, or a folder in one that SEISMIC_ENCODERS lists.
+    `bm25` learns its vocabulary from the documents."""
+
+    bm25: Bm25 | None = None
+    """Parameters of the encoder `bm25`."""
 
     columns: dict[str, str] = Field(default_factory=dict)
     """Payload columns with their Arrow types: string, int64, double, bool, date32, timestamp[us, tz=UTC], list<string>.

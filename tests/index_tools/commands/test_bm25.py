@@ -117,7 +117,7 @@ def test_part_of_the_documents(run: Run, news: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--k1", 2.0], "k1, b, stemmer, stop_words, average_length need --encoder bm25"),
+        (["--k1", 2.0], "--k1, --b, --stemmer, --stop-words, --average-length need --encoder bm25"),
         (["--encoder", "splade-tiny", "--stemmer", "english"], "need --encoder bm25"),
         (["--encoder", "bm25", "--k1", -1], "parameter 'k1'"),
         (["--encoder", "bm25", "--stemmer", "klingon"], "stemmer is 'klingon', expected one of"),
@@ -159,3 +159,17 @@ def test_frequencies_within_a_filter(run: Run, index: Path) -> None:
         expected = opened.ask(SearchRequest(query="mars planet", idf_filter=wanted)).hits
     assert [orjson.loads(line)["score"] for line in result.stdout.splitlines()] == [hit.score for hit in expected]
     assert "--idf-filter: not valid JSON" in run("search", index, "mars", "--idf-filter", "{").stderr
+
+
+def test_a_collection_may_start_empty(run: Run, news: Path) -> None:
+    out = news.with_name("out")
+    options = ["--encoder", "bm25", "--stemmer", "english", "--average-length", 5.0]
+    assert run("create", out, *options, "--text-fields", "title,text").exit_code == 0
+    assert run("upsert", out, news).exit_code == 0
+    fitted = fit_bm25(JOINED, Bm25(stemmer="english", average_length=5.0))
+    documents = pa.table({"id": ["a", "b", "c"]})
+    seismic.build(fitted.vectors, news.with_name("built"), documents=documents, encoder=fitted.encoder)
+    with seismic.open(out) as one, seismic.open(news.with_name("built")) as other:
+        assert one.search("hot planets") == other.search("hot planets")
+    for wrong in (["--k1", 2.0], ["--encoder", "splade-tiny", "--b", 0.5]):
+        assert "need --encoder bm25" in run("create", news.with_name("wrong"), *wrong).stderr
