@@ -57,6 +57,7 @@ class Discovery:
                 return {}
             for name in service.collections.unavailable.keys() - folders.keys():
                 service.collections.forget(name)
+            aliases = {alias: self._ready(alias, name) for alias, name in aliases.items()}
             self._forget_missing(folders, aliases)
             if aliases != service.collections.aliases:
                 log.info("aliases are served", aliases=aliases)
@@ -67,9 +68,16 @@ class Discovery:
         directory = self._service.settings.directory
         return split_aliases(directory, collection_folders(directory))
 
+    def _ready(self, alias: str, name: str) -> str:
+        """Return the collection of an alias: until `name` is open, the one that the alias named before."""
+        collections = self._service.collections
+        before = collections.aliases.get(alias, name)
+        return name if collections.get(name) or not collections.get(before) else before
+
     def _forget_missing(self, folders: Mapping[str, Path], aliases: Mapping[str, str]) -> None:
-        """Serve collections no more that are gone, or whose name is an alias now."""
-        missing = [one.name for one in self._service.collections if one.name not in folders]
+        """Serve collections no more that are gone, unless an alias still needs them, or whose name is an alias now."""
+        needed = folders.keys() | set(aliases.values())
+        missing = [one.name for one in self._service.collections if one.name not in needed]
         self._missed = {name: self._missed.get(name, 0) + 1 for name in missing}
         for name, looks in self._missed.items():
             if looks >= MISSED or name in aliases:

@@ -70,7 +70,9 @@ async def set_alias(service: Service, alias: str, name: str) -> str | None:
         before = service.collections.aliases.get(alias)
         if before is None:
             _free(service, alias)
-        _own_folder(service, name)
+        folder = _own_folder(service, name)
+        if service.collections.get(name) is None:  # made by another process just now
+            await _open(service, name, folder)
         await service.threads.run(seismic.alias, service.settings.directory, alias, name)
         service.set_aliases({**service.collections.aliases, alias: name})
     return before

@@ -126,6 +126,32 @@ async def test_a_switch_under_load_loses_no_request(running, pair):
         assert seen == {"b1", "g1"}
 
 
+async def test_new_versions_are_switched_to_without_a_gap(running, pair, monkeypatch):
+    """A version is built by another process, the alias switched at once, and the old version dropped."""
+    monkeypatch.setattr(discovery, "LOOK_SECONDS", 0.02)
+    async with running(pair) as one, running(pair) as other:
+        await one.put("/v1/aliases/live", json={"collection": "blue"})
+        await until_status(200, lambda: other.get("/v1/collections/live"))
+        finished = False
+
+        async def search(client) -> None:
+            while not finished:
+                assert (await ids(client, "live"))[0] in ("b1", "r1")
+
+        async with asyncio.TaskGroup() as group:
+            for client in (one, other):
+                group.create_task(search(client))
+            build(pair / "red", "r1")
+            assert (await one.put("/v1/aliases/live", json={"collection": "red"})).status_code == 200
+            assert await ids(one, "live") == ["r1"]
+            assert (await one.delete("/v1/collections/blue")).status_code == 200
+            async with asyncio.timeout(PATIENCE):
+                while await ids(other, "live") != ["r1"]:
+                    await asyncio.sleep(0.02)
+            finished = True
+        await until_status(404, lambda: other.get("/v1/collections/blue"))
+
+
 async def test_other_services_follow(running, pair, monkeypatch):
     monkeypatch.setattr(discovery, "LOOK_SECONDS", 0.02)
     async with running(pair) as one, running(pair) as other:

@@ -24,8 +24,6 @@ REQUEST_ID = b"x-request-id"
 NO_SNIFFING = b"x-content-type-options", b"nosniff"
 _SAFE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 
-_UPLOAD = re.compile(r"/v1/collections/[^/]+:restore")
-
 WATCH_SECONDS = 0.05
 """Requests that take longer are watched, and stopped when their client disconnects."""
 
@@ -165,7 +163,7 @@ class BodyLimit:
 
     def _setting(self, scope: Scope) -> str:
         """Return the setting that limits a request's body."""
-        if scope["method"] == "POST" and _UPLOAD.fullmatch(scope["path"].removeprefix(scope.get("root_path", ""))):
+        if scope["method"] == "POST" and scope["path"].endswith(":restore"):
             return "max_snapshot_bytes"
         return "max_upsert_bytes" if scope["method"] in ("PUT", "PATCH") else "max_body_bytes"
 
