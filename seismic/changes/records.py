@@ -91,11 +91,11 @@ def upsert_changes(vectors: SparseVectors, documents: pa.Table, rules: Rules) ->
 
 def following(rules: Rules, changes: Sequence[Change]) -> Rules:
     """Return the rules for changes that follow these in the same record."""
-    upserts = [change for change in changes if isinstance(change, Upsert)]
+    tables = [change.documents for change in changes if isinstance(change, Upsert | Patch)]
 
     def stored(name: str) -> Iterator[pa.ChunkedArray]:
         yield from rules.stored(name)
-        yield from (upsert.documents[name] for upsert in upserts if name in upsert.documents.column_names)
+        yield from (table[name] for table in tables if name in table.column_names)
 
     return rules.after(changes)._replace(stored=stored)
 

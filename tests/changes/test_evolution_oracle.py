@@ -28,6 +28,8 @@ PAYLOADS = {
 }
 """Column -> the kinds of values it has, one after the other."""
 
+PATCHES = st.fixed_dictionaries({"n": PAYLOADS["n"][1], "patched": TEXTS})
+
 COMPONENTS = [st.integers(0, 3), st.integers(0, 9), st.sampled_from([0, 5, 65_535, 65_536, 70_000])]
 TOKENS = [st.sampled_from("xy"), st.sampled_from("xyz"), st.sampled_from("xyzuvw")]
 
@@ -100,11 +102,7 @@ def attempt(call: Any) -> Any:
 @given(data=st.data())
 def test_an_evolved_collection_answers_like_one_built_at_once(by_token: bool, data: st.DataObject) -> None:
     drawn = data.draw(batches(TOKENS if by_token else COMPONENTS))
-    final: dict[Any, Document] = {}
-    for batch in drawn:
-        kept = {id: document for id, document in final.items() if id not in batch}
-        final = {**kept, **batch}
-    vectors = {id: document["vector"] for id, document in final.items()}
+    final = dict(drawn[0])
     words = sorted({token for batch in drawn for document in batch.values() for token in document["vector"]}, key=str)
     queries: list[dict[Any, float]] = [{word: 1.0} for word in words[:4]] + [dict.fromkeys(words, 1.0)]
     queries = [query for query in queries if query]
@@ -121,6 +119,11 @@ def test_an_evolved_collection_answers_like_one_built_at_once(by_token: bool, da
         index = seismic.open(path)
         for batch in later:
             seismic.upsert(path, [document["vector"] for document in batch.values()], table(batch))
+            final = {**final, **batch}
+            patches = data.draw(st.dictionaries(st.sampled_from(list(final)), PATCHES, max_size=3), label="patches")
+            if patches:
+                seismic.patch(path, table(patches))
+                final = {id: {**document, **patches.get(id, {})} for id, document in final.items()}
             if data.draw(st.booleans(), label="compact"):
                 seismic.compact(path)
             if data.draw(st.booleans(), label="refresh"):
@@ -132,7 +135,8 @@ def test_an_evolved_collection_answers_like_one_built_at_once(by_token: bool, da
         schema = index.view.rules.schema
         columns = {field.name: [document.get(field.name) for document in final.values()] for field in schema}
         documents = pa.table({**columns, "id": list(final)}, schema=schema)
-        seismic.build(list(vectors.values()), whole, documents=documents, vocabulary=vocabulary)
+        vectors = [document["vector"] for document in final.values()]
+        seismic.build(vectors, whole, documents=documents, vocabulary=vocabulary)
         ids = list(final)
         expected = answers(seismic.open(whole), ids, queries)
         assert answers(index, ids, queries) == expected
