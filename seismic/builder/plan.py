@@ -55,7 +55,7 @@ def plan_shards(
             raise ParameterError(f"memory is {memory / 1e6:,.0f} MB, expected at least {least:,} MB for these vectors")
         wanted = max(len(ranges) + 1, math.floor(len(ranges) * most / left))
         ranges = even_ranges(len(vectors), min(wanted, len(vectors)))
-    side_by_side = min(len(ranges), workers, left // most)
+    side_by_side = min(len(ranges), workers, left // max(1, most))  # nothing takes no memory
     return ShardPlan(ranges, side_by_side, max(1, workers // side_by_side))
 
 

@@ -148,3 +148,11 @@ def test_dictionaries_stay_dictionaries(tmp_path: Path) -> None:
     with seismic.open(tmp_path / "index") as index:
         assert index.payloads([0, 1, 2]) == [{"kind": "x"}, {"kind": "y"}, {"kind": "z"}]
         assert all(pa.types.is_dictionary(live.shard.documents["kind"].type) for live in index.view.base)
+
+
+def test_a_collection_without_documents_and_components(tmp_path: Path) -> None:
+    seismic.create(tmp_path / "c")
+    seismic.add_columns(tmp_path / "c", {"n": "int64"})
+    assert seismic.compact(tmp_path / "c") is not None
+    with seismic.open(tmp_path / "c") as index:
+        assert (len(index), index.dimension, index.columns) == (0, 0, ["n"])

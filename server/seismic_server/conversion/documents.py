@@ -49,8 +49,8 @@ def _columns(payloads: Sequence[dict[str, Any] | None], rules: Rules) -> dict[st
 
 
 def _payload(row: int, document: DocumentIn, rules: Rules) -> dict[str, Any] | None:
-    """Return the payload, with the text if the collection stores it; None if the document has none."""
-    if document.text is None or "text" not in rules.schema.names:
+    """Return the payload, with the text unless a strict collection has no column for it; None if there is neither."""
+    if document.text is None or (rules.strict and "text" not in rules.schema.names):
         return document.payload if "payload" in document.model_fields_set else None
     if "text" in document.payload:
         raise VectorError("found in the document and in its payload, expected only one of them", row=row, field="text")
