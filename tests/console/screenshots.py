@@ -9,7 +9,7 @@ from PIL import Image
 from selenium.webdriver import Chrome
 
 import seismic
-from seismic import BuildParams, SparseVectors
+from seismic import SparseVectors
 from tests.conftest import DATA
 from tests.console.browser import Page, chromium
 from tests.console.conftest import until_ready
@@ -29,7 +29,7 @@ PICTURES = {
     "console-search-360-light": (QUESTION, 360, 780, False),
     "console-search-360-dark": (QUESTION, 360, 780, True),
     "console-document-820-dark": ("?collection=scifact&document=4983", 820, 900, True),
-    "console-index-1280-light": (f"{QUESTION}&view=index", 1280, 900, False),
+    "console-index-1280-light": (f"{QUESTION}&view=index&limit=5&filter=structured%09is%09true", 1280, 900, False),
 }
 """Name to address, width and height in pixels, and whether it is dark."""
 
@@ -58,8 +58,8 @@ def build(served: Path) -> None:
     """Build the collections: documents that are searched by text, and by tokens."""
     table = pq.read_table(DATA / "documents.parquet")
     vectors, documents = SparseVectors.from_arrow(table, 30_522), table.drop(["indices", "values"])
-    encoder, params = seismic.load_encoder("splade-tiny"), BuildParams(layout="small")  # whose searches skip blocks
-    seismic.build(vectors, served / "scifact", documents=documents, encoder=encoder, params=params)
+    encoder = seismic.load_encoder("splade-tiny")
+    seismic.build(vectors, served / "scifact", documents=documents, encoder=encoder)
     vocabulary = encoder.vocabulary
     few, first = vectors.slice(0, 1000), documents.slice(0, 1000).select(["id", "title", "n_chars"])
     seismic.build(few, served / "titles", documents=first, vocabulary=vocabulary)

@@ -9,7 +9,7 @@ from seismic_server.routes.console import FOLDER, SAFE
 from tests.console.browser import Page
 from tests.server.conftest import PATIENCE, Server
 
-MOST_BYTES = 60 * 1024
+MOST_BYTES = 60_000
 VIEWS = {
     "landing": "",
     "search": "?collection=papers&query=cell^2.1+protein&filter=structured%09is%09false",

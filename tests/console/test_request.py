@@ -23,7 +23,7 @@ def requested(page: Page) -> tuple[str, str, str]:
 
 
 def test_a_search(page: Page, service: Server) -> None:
-    page.open("?collection=papers&query=it's+%22cell%22^2.5&limit=5&filter=structured%09is%09false&recall=0.97")
+    page.open("?collection=papers&query=it's+%22+cell^2.5&limit=5&filter=structured%09is%09false&recall=0.97")
     curl, python, answer = requested(page)
     hits = answered(service, json.loads(curl.partition("--json '")[2][:-1].replace("'\\''", "'")))["hits"]
     assert [hit["id"] for hit in json.loads(run("bash", "-c", curl))["hits"]] == [hit["id"] for hit in hits]
@@ -44,7 +44,7 @@ def test_large_integers(page: Page) -> None:
 
 def test_a_document(page: Page) -> None:
     page.open(f"?collection=numbers&document={LARGE}")
-    page.js("document.getElementById('show-request').click()")
+    page.click("#document-view button:not(.plain)")
     curl, python, _ = page.texts("#request pre")
     assert json.loads(run("bash", "-c", curl))["id"] == LARGE
     assert str(LARGE) in run(sys.executable, "-c", python)

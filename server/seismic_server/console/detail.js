@@ -1,6 +1,6 @@
 // A document: its payload, and its vector as bars.
 
-import { bars, count, fill, first, h, num } from "./dom.js";
+import { $, bars, button, count, fill, first, h, num } from "./dom.js";
 import { titleOf } from "./hits.js";
 import { ask, path } from "./service.js";
 import { like, link, other } from "./state.js";
@@ -14,10 +14,10 @@ export async function showDocument(state, info, signal) {
 	const rows = info.columns.map(name => h("div.field", h("dt", h("bdi", name), h("span.quiet", ` ${info.types[name]}`)), h("dd", { dir: "auto" }, value(payload[name]))));
 	fill(
 		"document-view",
-		h("p.note", link({ ...state, document: "" }, state.query || state.like || state.tokens ? "← Back to the hits" : "← Back to the documents")),
+		h("p.note", link({ ...state, document: "" }, "← Back to the list")),
 		h("h1", { tabindex: -1, dir: "auto" }, titleOf(answer, info)),
 		h("p.facts", h("span.quiet", "id "), h("bdi", String(id))),
-		link(like({ ...state, filters: [] }, id), "More like this", { class: "button" }),
+		h("p.actions", link(like({ ...state, filters: [] }, id), "More like this", { class: "button" }), button("Request", () => $("show-request").click())),
 		h("div.pair", h("section", h("h2", "Payload"), rows.length ? h("dl", first(rows, MOST_COLUMNS)) : h("p.note", "This collection has no columns besides the id.")), h("section", h("h2", "Vector"), vector(answer.vector, state))),
 	);
 	return answer;

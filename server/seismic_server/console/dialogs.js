@@ -4,7 +4,7 @@ import { $, button, fill, h, hide, say } from "./dom.js";
 import { ask, keep, key, path, source } from "./service.js";
 
 export function showRequest({ name, body, id, answer }, keyed) {
-	const url = new URL(path(name, body ? "/search" : `/documents/${encodeURIComponent(id)}`), document.baseURI).href;
+	const url = new URL(path(name, body ? "/search" : `/documents/${encodeURIComponent(id.rawJSON ?? id)}`), document.baseURI).href;
 	const curl = [`curl ${quoted(url)}`, keyed && "-H 'Authorization: Bearer YOUR_API_KEY'", body && `--json ${quoted(JSON.stringify(body))}`].filter(Boolean).join(" \\\n  ");
 	fill("request-parts", copied("curl", curl), copied("Python", python(name, body, id, keyed)), copied("JSON answer", source(answer)));
 	hide("request-note", !keyed);

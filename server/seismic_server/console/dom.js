@@ -1,4 +1,4 @@
-// Elements are made of text only, never of markup, so that nothing in a document is interpreted.
+// Elements are made of text, never of markup: nothing in a document is interpreted.
 
 export const $ = id => document.getElementById(id);
 export const say = (id, text) => ($(id).textContent = text);
@@ -22,7 +22,7 @@ export function h(spec, ...children) {
 	return node;
 }
 
-/** Replace the children of an element. Focus stays on the control with the same key, or moves to the next. */
+/** Replace the children. Focus stays on the control with the same key, or moves to the next. */
 export function fill(id, ...children) {
 	const parent = $(id);
 	const at = parent.contains(document.activeElement) ? document.activeElement.dataset.key : null;

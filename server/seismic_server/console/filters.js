@@ -1,4 +1,4 @@
-// Filters: values to click with their counts, and inputs by type, a group per column.
+// Filters: values to click, and inputs by type, a group per column.
 
 import { $, button, cut, fill, h, hide, num, options, say } from "./dom.js";
 import { INPUTS, isCounted, kindOf } from "./query.js";
@@ -7,7 +7,7 @@ const [MOST_COLUMNS, MOST_VALUES] = [5, 8]; // proposed
 const LONGEST_VALUE = 60; // worth counting
 const SIGNS = { is: ":", "at least": " ≥", "at most": " ≤" };
 
-/** From some documents, return values of columns worth counting, columns of long texts, and those to propose. */
+/** From some documents, return the columns to count, of long texts, and to propose. */
 export function shapeOf(documents, info) {
 	const [long, ranged, values] = [[], [], { __proto__: null }];
 	for (const name of info.columns.slice(0, 200)) {

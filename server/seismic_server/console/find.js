@@ -11,7 +11,7 @@ import { link, other } from "./state.js";
 const FIRST_TERMS = innerWidth < 760 ? 6 : 14;
 const [MOST_FACETS, MOST_VALUES, MOST_ORDERS] = [16, 30, 50];
 
-const added = new Map(); // columns to filter by, by collection
+const added = new Map(); // columns, by collection
 let facets = {};
 let facetsOf;
 
@@ -39,7 +39,7 @@ export async function find(state, info, signal, navigate) {
 	const { hits, explanation, matched } = answer;
 	say("summary", summary(answer, state, info, browsing));
 	say("exact", browsing ? "" : (answer.exact ?? answer.plan === "exact") ? "exact" : "approximate");
-	fill("remarks", remarks(answer), !hits.length && advice(state, info, browsing));
+	fill("remarks", remarks(answer), !hits.length && advice(state, info));
 	fill("hits", hits.map((found, place) => hit(found, (state.page - 1) * state.limit + place + 1, state, info)));
 	showChips(explanation?.terms, state.tokens && (state.query || state.like), tokens => navigate(other(state, tokens?.length === 0 ? { tokens: null, query: "", like: "" } : { tokens })));
 	const more = hits.length === state.limit && state.page * state.limit < (matched?.value ?? info.documents);
@@ -49,11 +49,10 @@ export async function find(state, info, signal, navigate) {
 	return answer;
 }
 
-function advice(state, info, browsing) {
+function advice(state, info) {
 	if (!info.documents) return h("p", "The collection is empty. Documents that are added are found at once.");
 	if (state.page > 1) return h("p", link(other(state), "Go to the first page"));
-	if (state.filters.length) return h("p", link(other(state, { filters: [] }), "Search without the filters"));
-	return !browsing && h("p", "No document shares a component with the query.");
+	return state.filters.length > 0 && h("p", link(other(state, { filters: [] }), "Search without the filters"));
 }
 
 export async function showFilters(state, info, signal, navigate) {
@@ -83,7 +82,7 @@ export async function showFilters(state, info, signal, navigate) {
 	}
 }
 
-/** Count values by column. A column's own conditions do not narrow its values, so that several can be chosen. */
+/** Count values by column. A column's own conditions do not narrow its values: several can be chosen. */
 async function counted(state, info, columns, signal) {
 	const own = columns.filter(name => state.filters.some(([column]) => column === name));
 	const shared = columns.filter(name => !own.includes(name));

@@ -1,4 +1,4 @@
-// Hits, and what an answer says about itself.
+// Hits, and what answers say.
 
 import { bars, count, cut, h, num, plain } from "./dom.js";
 import { passage, weigher } from "./passage.js";
@@ -24,7 +24,7 @@ export function hit(found, rank, state, info) {
 	const [name, weigh] = [titleOf(found, info), weigher(parts)];
 	const body = text && (payload[text].startsWith(name) && payload[text].slice(name.length).trimStart() || payload[text]);
 	const facts = Object.entries({ id, ...payload }).filter(([key, value]) => key !== title && key !== text && value !== null && plain(value));
-	const fact = ([key, value]) => h("span", h("span.quiet", `${key} `), h("bdi", cut(plain(value), LONGEST_FACT))); // may be right-to-left
+	const fact = ([key, value]) => h("span", h("span.quiet", `${key} `), h("bdi", cut(plain(value), LONGEST_FACT)));
 	return h(
 		"li",
 		h("div.row", h("h3", h("span.quiet", `${rank}. `), link({ ...state, document: String(id) }, passage(name, weigh), { dir: "auto" })), parts.length > 0 && h("span.score", { title: "Score" }, num(score, 3))),

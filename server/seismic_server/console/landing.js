@@ -1,13 +1,13 @@
-// The first page: the collections, and queries to start with.
+// The first page: collections, and queries to start with.
 
-import { $, count, cut, fill, h, hide, num, say } from "./dom.js";
+import { count, cut, fill, h, hide, num } from "./dom.js";
 import { shapeOf } from "./filters.js";
 import { roles } from "./hits.js";
 import { shownColumns } from "./query.js";
 import { post } from "./service.js";
 import { link, START } from "./state.js";
 
-const SAMPLE = 32; // documents
+const SAMPLE = 32;
 const [QUERIES, LONGEST_QUERY] = [3, 80];
 
 const sampled = new Map();
@@ -41,7 +41,6 @@ function heaviest({ tokens, indices, values }, info) {
 
 export function showLanding(known, unavailable) {
 	const infos = [...known.values()];
-	say("landing-summary", infos.length ? count(infos.length, "collection") : "");
 	fill("cards", infos.map(card));
 	hide("nothing", infos.length + unavailable.length > 0);
 	fill("unavailable", unavailable.map(({ name, problem }) => h("p.alarm", h("b", name), " cannot be opened: ", problem)));

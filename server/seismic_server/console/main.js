@@ -1,4 +1,4 @@
-// The page: which view an address shows, and how one leads to the next.
+// Which view an address shows, and how one leads to the next.
 
 import { showDocument } from "./detail.js";
 import { askKey, connectKey, describeKey, showRequest } from "./dialogs.js";
@@ -14,11 +14,11 @@ const TYPING_MS = 180; // of silence
 const SLOW_MS = 400;
 const RETRY_MS = 2000;
 
-const known = new Map(); // collections by name
+const known = new Map();
 let [state, unavailable] = [START, []];
 let running = new AbortController();
 let last;
-let keyed = Boolean(key()); // whether the service asks for keys
+let keyed = Boolean(key());
 let timer;
 
 const views = {

@@ -3,10 +3,10 @@
 import { h } from "./dom.js";
 
 const PASSAGE = 320;
-const LEAD = 48; // before the first marked word
+const LEAD = 48;
 const LONGEST_WORD = 100;
 const LONGEST_TEXT = 200_000;
-const LEAST = 0.05; // of the largest contribution
+const LEAST = 0.05;
 
 /** Return a function from a word to the weight of its tokens, or 0. */
 export function weigher(parts = []) {

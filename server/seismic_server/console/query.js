@@ -15,7 +15,7 @@ export const isOrdered = (info, column) => INPUTS[kindOf(info, column)] && !info
 export const isCounted = (info, column) => ["text", "boolean", "integer"].includes(kindOf(info, column));
 
 /** Parse "planet^2.1 orbit" into [["planet", 2.1], ["orbit", 1]]. */
-export function tokensOf(text) {
+function tokensOf(text) {
 	const tokens = new Map();
 	for (const word of text.split(/\s+/).filter(Boolean)) {
 		const [, token, weight] = word.match(/^(.+?)(?:\^(\d*\.?\d+))?$/);
@@ -35,7 +35,7 @@ export function queryOf(state, info) {
 
 export const idOf = (text, info) => (info.types.id.includes("int") ? integer(text) : text);
 
-/** Return an integer without rounding. Other text stays, and the service says what is wrong with it. */
+/** Return an integer without rounding; other text stays, for the service to refuse. */
 function integer(text) {
 	if (!/^-?\d+$/.test(text)) return text;
 	return Number.isSafeInteger(Number(text)) || !JSON.rawJSON ? Number(text) : JSON.rawJSON(text.replace(/^(-?)0+(?=\d)/, "$1"));

@@ -1,4 +1,4 @@
-// Calls of the service's REST interface, and the key that they carry.
+// Calls of the service, and the key that they carry.
 
 const NAME = "seismic-api-key";
 const texts = new WeakMap(); // the JSON of each answer, as it arrived
@@ -43,7 +43,7 @@ export async function ask(path, signal, options = {}, headers = {}) {
 		text = await response.text();
 	} catch (problem) {
 		if (signal?.aborted) throw problem;
-		throw new Problem(0, { title: "The service cannot be reached", detail: "It may be restarting, or the network may be down." });
+		throw new Problem(0, { title: "The service cannot be reached", detail: "It may be restarting, or the network is down." });
 	}
 	let answer = {};
 	try {
