@@ -11,9 +11,12 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 import seismic
 from seismic import FacetBy, Feedback, Fusion, GroupBy, Index, SearchParams, SearchRequest, SparseVectors
+from seismic.export.formats import encode
+from seismic.export.tables import read_tables
 from seismic.params import Verify
 from seismic.store.collection import GENERATIONS
 from seismic_tools.commands.inspect import describe
@@ -139,6 +142,20 @@ def read(collection: Path) -> None:
         describe(index, collection / GENERATIONS / index.generation)
 
 
+def export(collection: Path) -> None:
+    """Take everything out, as tables and in both formats."""
+    with seismic.open(collection) as index:
+        stored, selection = Stored(index), index.select()
+        table = pa.concat_tables(list(read_tables(selection)) or [selection.schema.empty_table()])
+        assert table["id"].to_pylist() == index.document_ids(stored.live)
+        pairs = zip(table["indices"].to_pylist(), table["values"].to_pylist(), strict=True)
+        assert [dict(zip(*pair, strict=True)) for pair in pairs] == [stored.rows[number] for number in stored.live]
+        lines = b"".join(encode(read_tables(selection), selection.schema, "jsonl"))
+        assert len(lines.splitlines()) == len(stored.live)
+        parquet = b"".join(encode(read_tables(selection), selection.schema, "parquet"))
+        assert pq.read_table(pa.BufferReader(parquet)).num_rows == len(stored.live)
+
+
 def open_at(level: Verify) -> Callable[[Path], None]:
     def verb(collection: Path) -> None:
         seismic.open(collection, verify=level).close()
@@ -230,6 +247,7 @@ READING: dict[str, Callable[[Path], None]] = {
     "narrow": narrow,
     "expand": expand,
     "read": read,
+    "export": export,
 }
 """Verbs that change nothing."""
 
