@@ -3,6 +3,7 @@
 import numpy as np
 import pyarrow as pa
 
+from seismic.builder.memory import memory_limit
 from seismic.filters.sorted_column import SortedColumn
 from seismic.kernels.constants import BLOCK
 from seismic.kernels.score import make_query_table
@@ -12,14 +13,22 @@ from seismic.search.execute import Executor
 from seismic.search.facets import matches
 from seismic.search.methods import METHODS, first_document_of
 from seismic.search.within import count_in_shard
+from seismic.store.pages import prefer_huge_pages
 from seismic.view.view import View
+
+SHARE_OF_MEMORY = 2
+"""A generation that takes at most 1 / SHARE_OF_MEMORY of the memory gets huge pages."""
 
 
 def warm_up(view: View, executor: Executor) -> None:
     """Compile or load the kernels of every search method, and those of facets, explanations and ranges.
 
-    Reads no more of a shard than these searches touch.
+    Reads no more of a shard than these searches touch. From now on, files that are not in the page cache yet are read
+    in huge pages if memory has room for them.
     """
+    if view.manifest.bytes <= memory_limit() // SHARE_OF_MEMORY:
+        for shard in view.base:
+            prefer_huge_pages(shard.shard.mapped())
     dimension = view.dimension
     query = Query(np.zeros(min(1, dimension), np.uint32), np.ones(min(1, dimension), np.float32))
     for method in METHODS:

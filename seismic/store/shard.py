@@ -1,6 +1,6 @@
 """A memory-mapped shard."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -99,6 +99,14 @@ class Shard:
     def dimension(self) -> int:
         """Number of components in the shard's files."""
         return len(self.maxima.scales)
+
+    def mapped(self) -> Iterator[npt.NDArray[Any]]:
+        """Yield the arrays that searches read. Those of a generation are views of its files."""
+        lists = self.lists
+        parts = (self.shared, self.maxima, self.impacts or ())
+        of_lists = (lists.forward, lists.blocks, lists.summaries) if lists else ()
+        for columns in (*parts, *of_lists):
+            yield from columns
 
     def document_frequency(self) -> npt.NDArray[np.int64]:
         """Return int64 [dimension of the shard]: the number of documents that have each component.

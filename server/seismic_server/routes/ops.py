@@ -10,6 +10,7 @@ import seismic
 from seismic import Index
 from seismic.params import Verify
 from seismic.store.collection import GENERATIONS
+from seismic.store.pages import load
 from seismic_server.http.strict_route import StrictRoute
 from seismic_server.openapi import problems
 from seismic_server.routes.collections import Name
@@ -68,7 +69,9 @@ async def verify(name: Name, service: ServiceDep, verify: Hashes = "full") -> Ve
 
 
 def _read_all(index: Index) -> None:
-    """Read the index's files into the page cache."""
+    """Read the index's files into the page cache, first through their mappings, which may have huge pages."""
+    for shard in index.view.base:
+        load(shard.shard.mapped())
     folder = index.view.collection / GENERATIONS / index.generation
     for name in index.manifest.files:
         with (folder / name).open("rb", buffering=0) as file:
