@@ -1,6 +1,7 @@
 """An open index: the entry point of searches in Python."""
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy.typing as npt
 from seismic.conversion.numbers import as_count, as_path
 from seismic.conversion.plain import excerpt
 from seismic.encoders import Encoder
-from seismic.errors import CorruptIndexError, ParameterError, QueryError
+from seismic.errors import CorruptIndexError, DeadlineError, ParameterError, QueryError
 from seismic.export.exporting import ExportsDocuments
 from seismic.filters.language import FilterLike
 from seismic.layouts import LAYOUTS
@@ -38,6 +39,9 @@ from seismic.vocabulary import Vocabulary
 QueriesLike: TypeAlias = "VectorsLike | Sequence[QueryLike]"
 
 _DEFAULTS = SearchParams()
+
+WAIT_SECONDS = 0.02
+"""Interval between two looks for a change that `Index.refresh` waits for."""
 
 
 class Index(ReadsDocuments, ExportsDocuments):
@@ -118,11 +122,26 @@ class Index(ReadsDocuments, ExportsDocuments):
         """What `seismic tune` measured of the generation."""
         return self.view.planner.profiles
 
-    def refresh(self) -> bool:
+    def refresh(self, *, min_sequence: int | None = None, timeout: float = 30.0) -> bool:
         """Switch to the newest generation and changes, published by any process. Return whether there were any.
 
-        Running searches keep their view. Document numbers may change. Raises StorageError and keeps the old view then.
+        Running searches keep their view. Document numbers may change. `min_sequence`: wait up to `timeout` seconds for
+        this change to be included. Raises DeadlineError if it is not by then, and StorageError, which keeps the old
+        view.
         """
+        if min_sequence is None:
+            return self._refresh()
+        wanted, deadline = as_count("min_sequence", min_sequence, 0), time.monotonic() + timeout
+        changed = self._refresh()
+        while self.sequence < wanted:
+            if time.monotonic() >= deadline:
+                found = f"index '{self.name}' includes changes up to {self.sequence}"
+                raise DeadlineError(f"min_sequence: {found}, expected {wanted} within {timeout:g} seconds")
+            time.sleep(WAIT_SECONDS)
+            changed |= self._refresh()
+        return changed
+
+    def _refresh(self) -> bool:
         with self._refreshing:
             before = self.view
             after = before.refreshed()

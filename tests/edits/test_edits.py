@@ -1,6 +1,7 @@
 """Patches, conditions and deletes by filter, compared with a dict."""
 
 import multiprocessing
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import seismic
-from seismic import ConflictError, FilterError, Index, InputError, ParameterError, SparseVectors
+from seismic import ConflictError, DeadlineError, FilterError, Index, InputError, ParameterError, SparseVectors
 from seismic.changes.patches import Patch
 from seismic.changes.records import Change, Delete, Upsert
 from seismic.changes.updates import Writer
@@ -359,3 +360,56 @@ def test_counters_lose_no_increment(tmp_path: Path) -> None:
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(increment, range(4)))
     assert stored(path)["d0"][1]["a"] == 20
+
+
+def test_an_index_waits_for_a_change(tmp_path: Path) -> None:
+    path = build(tmp_path)
+    index = seismic.open(path)
+    assert not index.refresh(min_sequence=0)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(index.refresh, min_sequence=2, timeout=600)
+        put(path, "new")
+        put(path, "new")
+        assert waiting.result()
+    assert index.sequence == 2
+    with pytest.raises(DeadlineError, match=r"min_sequence: index 'index' includes changes up to 2, expected 3 within"):
+        index.refresh(min_sequence=3, timeout=0.01)
+    with pytest.raises(ParameterError, match="min_sequence is 'x'"):
+        index.refresh(min_sequence="x")
+
+
+def test_a_scroll_during_concurrent_changes(tmp_path: Path) -> None:
+    """Every document that nobody changes comes exactly once, in order."""
+    vectors = SparseVectors.from_dicts([{0: 1.0}] * 300, 4)
+    names = [f"k{number:03}" for number in range(300)]
+    seismic.build(vectors, tmp_path / "index", documents=pa.table({"id": names, "a": [n % 5 for n in range(300)]}))
+    path, stop = tmp_path / "index", threading.Event()
+    touched = names[::3]
+
+    def disturb() -> None:
+        number = 0
+        while not stop.is_set():
+            number += 1
+            put(path, touched[number * 7 % 100])
+            seismic.delete(path, [touched[number * 11 % 100]])
+            seismic.patch(path, ids=[touched[number * 13 % 100]], values={"a": number % 5})
+            if number % 5 == 0:
+                seismic.compact(path)
+
+    with ThreadPoolExecutor(1) as pool:
+        disturbing = pool.submit(disturb)
+        try:
+            for order in ("id", "a"):
+                seen, cursor = list[str](), None
+                while True:
+                    with seismic.open(path) as index:
+                        page = index.scroll(limit=9, cursor=cursor, order_by=order if cursor is None else None)
+                    seen += [document.id for document in page.documents]
+                    if (cursor := page.cursor) is None:
+                        break
+                left = [id for id in seen if id not in set(touched)]
+                key = (lambda id: id) if order == "id" else (lambda id: (int(id[1:]) % 5, id))
+                assert left == sorted(set(names) - set(touched), key=key)
+        finally:
+            stop.set()
+        disturbing.result()

@@ -1,11 +1,12 @@
-"""`seismic get` and `scroll`."""
+"""`seismic get`, `scroll`, `patch` and `delete --filter`."""
 
 from pathlib import Path
 
 import orjson
 import pytest
 
-from tests.index_tools.conftest import Run
+import seismic
+from tests.index_tools.conftest import Run, write_lines
 
 
 def test_documents_by_id(run: Run, planets_index: Path) -> None:
@@ -51,3 +52,59 @@ def test_wrong_options(run: Run, planets_index: Path, options: tuple[str, ...], 
     result = run("scroll", planets_index, *options)
     assert result.exit_code == 2
     assert message in result.output
+
+
+def payloads(collection: Path) -> dict[str, dict]:
+    with seismic.open(collection) as index:
+        return {one.id: one.payload for one in index.scroll().documents}
+
+
+NEWER = '{"must": [{"key": "year", "range": {"gte": 2000}}]}'
+
+
+def test_patches(run: Run, planets_index: Path, tmp_path: Path) -> None:
+    lines = write_lines(tmp_path / "changed.jsonl", {"id": "a", "year": 7}, {"id": "c", "text": None}, {"id": "no"})
+    assert run("patch", planets_index, lines).stdout == "documents 2: change 1 of generation 000001\n"
+    assert payloads(planets_index)["a"]["year"] == 7
+    assert payloads(planets_index)["c"]["text"] is None
+    result = run("patch", planets_index, "--id", "a", "--id", "b", "--set", '{"text": "T"}', "--unset", "year")
+    assert result.stdout == "documents 2: change 2 of generation 000001\n"
+    assert payloads(planets_index)["b"] == {"year": None, "text": "T"}
+    refused = run("patch", planets_index, "--id", "a", "--set", '{"year": 1}', "--if-sequence", "1")
+    assert refused.exit_code == 2
+    assert "document 'a': change 2 is later than 1 (if_sequence)" in refused.output
+    assert run("patch", planets_index, "--id", "a", "--set", '{"year": 2001}', "--replace").exit_code == 0
+    assert payloads(planets_index)["a"] == {"year": 2001, "text": None}
+    assert run("patch", planets_index, "--filter", NEWER, "--set", '{"year": 9}').stdout.startswith("documents 1: ")
+    assert payloads(planets_index)["a"]["year"] == 9
+
+
+def test_deletes_by_filter(run: Run, planets_index: Path) -> None:
+    assert run("delete", planets_index, "--filter", NEWER).stdout == "documents 1: change 1 of generation 000001\n"
+    assert sorted(payloads(planets_index)) == ["a", "c"]
+    assert "found --filter and ids" in run("delete", planets_index, "--filter", NEWER, "--id", "a").output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "found none, expected one of FILE, --id or --ids, and --filter"),
+        (("--id", "a", "--filter", "{}"), "found ids and --filter, expected one of"),
+        (("--id", "a"), "found neither values nor unset"),
+        (("--id", "a", "--set", "["), "--set: not valid JSON"),
+        (("--id", "a", "--unset", "none"), "unset: found column 'none'"),
+        (("--id", "a", "--set", '{"year": "x"}'), "field 'year': found string, expected int64"),
+    ],
+)
+def test_wrong_patches(run: Run, planets_index: Path, arguments: tuple[str, ...], message: str) -> None:
+    result = run("patch", planets_index, *arguments)
+    assert result.exit_code == 2
+    assert message in result.output
+    assert not list((planets_index / "log").glob("*.log"))
+
+
+def test_wrong_lines_of_patches(run: Run, planets_index: Path, tmp_path: Path) -> None:
+    for line, message in ((b"{", "line 1: not valid JSON"), ([1], "line 1: expected an object with `id`")):
+        result = run("patch", planets_index, write_lines(tmp_path / "bad.jsonl", line))
+        assert result.exit_code == 2
+        assert message in result.output
