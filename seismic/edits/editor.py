@@ -47,7 +47,7 @@ class Editor:
         self._path, self._newest = as_path(path), view
         self._writer, self._filters = Writer(self._path), Filters()
         self._opened: View | None = None
-        self._ledger: tuple[str, Ledger] | None = None
+        self._ledger: tuple[tuple[str, int], Ledger] | None = None
 
     def commit(self, edits: Sequence[Edit]) -> list[Committed | SeismicError]:
         """Write the changes of all valid edits as one record, and return the outcome of each.
@@ -105,6 +105,7 @@ class Editor:
         return self._opened
 
     def _current_ledger(self) -> Ledger:
-        if self._ledger is None or self._ledger[0] != self._writer.generation:
-            self._ledger = self._writer.generation, Ledger(self._path, self._writer.contained)
+        generation = self._writer.generation, self._writer.contained
+        if self._ledger is None or self._ledger[0] != generation:
+            self._ledger = generation, Ledger(self._path, self._writer.contained)
         return self._ledger[1]
