@@ -51,10 +51,9 @@ async def rename(service: Service, old: str, new: str) -> Collection:
         _free(service, new)
         root = service.settings.directory
         await _without_writers(service, old, folder, lambda: seismic.rename(root, old, new))
-        await service.threads.run(service.snapshots.move, old, new)
         aliases = {alias: new if of == old else of for alias, of in service.collections.aliases.items()}
         try:
-            return await _open(service, new, folder.with_name(new))
+            collection = await _open(service, new, folder.with_name(new))
         except Exception as error:
             service.collections.set_unavailable(new, error)
             raise
@@ -62,6 +61,8 @@ async def rename(service: Service, old: str, new: str) -> Collection:
             service.set_aliases(aliases)
             service.forget(old)
             service.collections.forget(old)
+        await service.threads.run(service.snapshots.move, old, new)
+    return collection
 
 
 async def set_alias(service: Service, alias: str, name: str) -> str | None:
