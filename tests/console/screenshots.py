@@ -29,7 +29,7 @@ PICTURES = {
     "console-search-360-light": (QUESTION, 360, 780, False),
     "console-search-360-dark": (QUESTION, 360, 780, True),
     "console-document-820-dark": ("?collection=scifact&document=4983", 820, 900, True),
-    "console-index-1280-light": (f"{QUESTION}&view=index&limit=5&filter=structured%09is%09true", 1280, 900, False),
+    "console-index-1280-light": (f"{QUESTION}&view=index&limit=1&filter=structured%09is%09true", 1280, 900, False),
 }
 """Name to address, width and height in pixels, and whether it is dark."""
 
