@@ -198,7 +198,9 @@ def _from_text(text: Any, dimension: int, encode: Encode | None) -> Query:
         (components, values), cut = (encoded := encode([text])).vectors[0], int(encoded.cut[0])
     except InputError as error:
         raise QueryError(f"text: {error}") from None
-    return _from_components(components, values, dimension)._replace(cut=cut, unknown=encoded.unknown)
+    if len(components) > MAX_COMPONENTS or (len(components) and components[-1] >= dimension):
+        return _from_components(components, values, dimension)._replace(cut=cut, unknown=encoded.unknown)
+    return Query(components.astype(np.uint32), values, encoded.unknown, cut)  # vectors of encoders are valid
 
 
 def as_rows(queries: Sequence[Query]) -> SparseVectors:

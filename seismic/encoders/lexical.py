@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
@@ -12,10 +13,16 @@ from seismic.conversion.plain import excerpt
 from seismic.encoders.base import Encoder, EncoderEntry
 from seismic.encoders.bm25 import NAME, Bm25, average_length, count_terms, restricted, saturated
 from seismic.encoders.encoded import Encoded, as_texts
-from seismic.encoders.words import VERSION, Numbering
+from seismic.encoders.words import VERSION, Numbering, words_of
 from seismic.errors import EncoderError, ParameterError
+from seismic.stop import current
 from seismic.vectors import MIN_VALUE, SparseVectors
 from seismic.vocabulary import Vocabulary, inverse_document_frequency
+
+MEMO_WORDS = 1 << 16
+"""Words of queries whose terms are remembered."""
+
+STOP_WORD = ""
 
 
 class Fitted(NamedTuple):
@@ -112,19 +119,48 @@ def recorded_bm25(entry: EncoderEntry, vocabulary: Vocabulary) -> Encoder:
 
 
 class _QueryTerms:
-    """Encodes queries: a term weighs its `weights` float32 [components] times its frequency."""
+    """Encodes queries: a term weighs its `weights` float32 [components] times its frequency. Safe to use from many
+    threads."""
 
     def __init__(self, params: Bm25, vocabulary: Vocabulary, weights: npt.NDArray[np.float32]) -> None:
         self._params, self._vocabulary, self._weights = params, vocabulary, weights
+        self._memo: dict[str, int | str] = {}
 
     def __call__(self, texts: Sequence[str]) -> Encoded:
-        size = len(self._vocabulary)
-        numbering = Numbering(self._vocabulary.component, size)
-        counts = count_terms(texts, self._params.terms(numbering))
-        weights = np.concatenate([self._weights, np.zeros(len(numbering.new), np.float32)])[counts.components]
-        weighed = SparseVectors.trusted(counts.indptr, counts.components, counts.values * weights, counts.dimension)
-        known = restricted(weighed, weighed.values >= MIN_VALUE, size)
-        return Encoded(known, np.zeros(len(texts), np.int64), tuple(numbering.new))
+        counts, unknown = [self._count(text) for text in texts], list[str]()
+        for found in counts:
+            unknown += [term for term in found if isinstance(term, str)]
+        known = [sorted((term, count) for term, count in found.items() if type(term) is int) for found in counts]
+        components = np.array([component for row in known for component, _ in row], np.int64)
+        values = np.array([count for row in known for _, count in row], np.float32) * self._weights[components]
+        vectors = SparseVectors.trusted(
+            np.array([0, *accumulate(map(len, known))]), components, values, len(self._vocabulary)
+        )
+        if len(values) and values.min() < MIN_VALUE:
+            vectors = restricted(vectors, values >= MIN_VALUE, vectors.dimension)
+        return Encoded(vectors, np.zeros(len(texts), np.int64), tuple(dict.fromkeys(unknown)))
+
+    def _count(self, text: str) -> dict[int | str, int]:
+        """Return component or unknown term -> frequency; "" counts stop words."""
+        current().check()
+        counts: dict[int | str, int] = {}
+        for word in words_of(text):
+            term = self._memo.get(word)
+            if term is None:
+                term = self._remember(word)
+            counts[term] = counts.get(term, 0) + 1
+        counts.pop(STOP_WORD, None)
+        return counts
+
+    def _remember(self, word: str) -> int | str:
+        """Return the component of a word's term, the term if it is unknown, or STOP_WORD."""
+        numbering = Numbering(self._vocabulary.component, len(self._vocabulary))
+        number = self._params.terms(numbering)[word]
+        term: int | str = next(iter(numbering.new)) if numbering.new else number if number >= 0 else STOP_WORD
+        if len(self._memo) >= MEMO_WORDS:
+            self._memo.clear()
+        self._memo[word] = term
+        return term
 
 
 def _encode_documents(entry: EncoderEntry, vocabulary: Vocabulary, texts: Sequence[str]) -> Encoded:
