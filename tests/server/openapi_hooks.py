@@ -89,6 +89,8 @@ def _repair_reading(body: dict[str, Any]) -> None:
     if body.get("order_by"):
         body["order_by"]["key"] = NUMBER
     body.pop("cursor", None)
+    if isinstance(body.get("with_payload"), list):
+        body["with_payload"] = [name for name in body["with_payload"] if name in COLUMNS]
 
 
 def _repaired_query(query: Any) -> dict[str, Any]:
