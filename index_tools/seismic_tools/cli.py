@@ -28,7 +28,7 @@ VERBS = {
     "columns": "List the columns of a collection, or add some.",
     "compact": "Merge all changes into a new generation.",
     "search": "Run one query.",
-    "why": "Say why documents are or are not among the hits of a query.",
+    "why": "Say why documents are or are not among the hits of a search.",
     "get": "Show documents by id, one JSON object per line.",
     "scroll": "List documents without a query, by id or by a column.",
     "serve": "Serve a folder of collections over REST.",
