@@ -153,9 +153,11 @@ class View:
     def find(self, ids: pa.Array) -> npt.NDArray[np.int64]:
         """Return int64 [n]: the document number of each id, -1 if unknown."""
         numbers = np.full(len(ids), -1, np.int64)
-        for shard, first in zip(self.shards, self.firsts, strict=False):
+        for shard, first in zip(reversed(self.shards), reversed(self.firsts[:-1]), strict=True):
             found = shard.find(ids)
             numbers[found >= 0] = found[found >= 0] + first
+            if (numbers >= 0).all():  # an id is live in one shard only, most often in one of the newest
+                break
         return numbers
 
     def find_all(self, ids: pa.Array) -> npt.NDArray[np.int64]:
