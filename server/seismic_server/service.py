@@ -19,6 +19,7 @@ from seismic_server.collections.refresher import Refresher
 from seismic_server.collections.scrubber import Scrubber
 from seismic_server.collections.served import Collection, Collections
 from seismic_server.collections.snapshots import Snapshots
+from seismic_server.costs import Costs
 from seismic_server.jobs.queue import Jobs
 from seismic_server.memory.budget import MemoryBudget
 from seismic_server.observe.audit import Auditor
@@ -73,6 +74,7 @@ class Service:
     running: set[Stop]
     memory: MemoryBudget
     scrubber: Scrubber
+    costs: Costs
     jobs: Jobs
     snapshots: Snapshots
     entries: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -106,6 +108,7 @@ class Service:
             running=set(),
             memory=memory,
             scrubber=Scrubber(collections, settings.scrub_mb_per_second, settings.verify, metrics),
+            costs=Costs(settings.inline_us),
             jobs=Jobs(settings.jobs, settings.directory, metrics),
             snapshots=Snapshots(settings.snapshots or settings.directory / HIDDEN),
         )

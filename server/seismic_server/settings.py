@@ -63,6 +63,10 @@ class Settings(BaseSettings):
     queue: Annotated[int, Field(ge=0)] = 256
     """Searches that may wait for a thread; more are refused with 503."""
 
+    inline_us: Annotated[int, Field(ge=0)] = 200
+    """Microseconds that a search may take to be answered on the event loop, without the cost of a thread. Others go to
+    the threads, as do all if it is 0. What searches take is measured."""
+
     timeout_ms: Annotated[int, Field(ge=1, le=3_600_000)] = 30_000
     """Milliseconds after which a search ends with 504, including its wait for a thread; a search may set less."""
 

@@ -44,6 +44,8 @@ async def search(name: Name, body: SearchRequest, service: ServiceDep) -> Respon
         index = await service.ready(name, body.min_sequence)
     _check(body, service.settings, index)
     check_values([body], service.settings)
+    if service.costs.expects_short(index, body):
+        return _search(service, index, body, started)
     return await service.pool.run(_search, service, index, body, started)
 
 
@@ -71,7 +73,8 @@ def _search(service: Service, index: Index, search: SearchRequest, started: floa
     """Return a `SearchAnswer`."""
     index, body = index.frozen(), Body(service.settings.max_answer_bytes)  # frozen: hits and payloads from one view
     current().limit = body.reserve
-    (answer,) = _answers(service, index, [search], threads=1)
+    with service.costs.measure(index, search):
+        (answer,) = _answers(service, index, [search], threads=1)
     with tracing.current().span("payloads"):
         answers.write_found(body, index, search, answer)
     with tracing.current().span("encode"):
