@@ -8,7 +8,7 @@ pytestmark = pytest.mark.anyio
 
 URL = "/v1/collections/tiny"
 QUERY = {"query": {"indices": [1], "values": [1.0]}}
-ALWAYS = {"hits", "plan", "generation", "sequence", "shards", "warnings", "unknown_tokens", "took_ms"}
+ALWAYS = {"hits", "plan", "exact", "generation", "sequence", "shards", "warnings", "unknown_tokens", "took_ms"}
 
 
 def nulls(value: Any, path: str = "") -> list[str]:
