@@ -41,7 +41,7 @@ from seismic.store.log import (
     segment_path,
 )
 from seismic.store.manifest import FILE_NAME, Manifest, read_manifest
-from seismic.store.opening import hold_current, open_vocabulary
+from seismic.store.opening import check_has_shards, hold_current, open_vocabulary
 from seismic.store.schema import DOCUMENTS
 from seismic.vectors import VectorsLike, as_vectors
 from seismic.vocabulary import Vocabulary
@@ -67,6 +67,7 @@ def _file_of(folder: Path) -> tuple[int, int]:
 
 def read_rules(folder: Path, manifest: Manifest) -> Rules:
     """Return the rules that the generation in a folder sets for changes."""
+    check_has_shards(folder, manifest)
     shard = manifest.shards[0]
     documents = map_table(folder / shard.folder / DOCUMENTS, shard.files[DOCUMENTS])
     return rules_of(manifest, documents.schema, open_vocabulary(folder, manifest))

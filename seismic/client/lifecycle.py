@@ -120,7 +120,7 @@ def jobs() -> Call[list[Job]]:
 
 def cancel(id: str) -> Call[Job]:
     """Cancel a job."""
-    return Call("DELETE", f"/v1/jobs/{segment(id)}", Job.model_validate)
+    return Call("POST", f"/v1/jobs/{segment(id)}:cancel", Job.model_validate)
 
 
 def id_of(job: Job | str) -> str:

@@ -43,11 +43,18 @@ def open_generation(collection: Path, verify: Verify = "none") -> Generation:
             raise CorruptIndexError(f"{folder}: its manifest says generation {manifest.generation}")
         for damage in check_files(folder, manifest, verify):
             raise CorruptIndexError(f"{folder}/{damage}; `seismic verify` lists all damage; restore it or build again")
+        check_has_shards(folder, manifest)
         shards = [open_shard(folder, entry, manifest.layout, manifest.dimension) for entry in manifest.shards]
         return Generation(folder, manifest, shards, open_vocabulary(folder, manifest), lease)
     except BaseException:
         lease.close()
         raise
+
+
+def check_has_shards(folder: Path, manifest: Manifest) -> None:
+    """Raise CorruptIndexError unless the generation in a folder has a shard; one without documents has an empty one."""
+    if not manifest.shards:
+        raise CorruptIndexError(f"{folder / FILE_NAME}: found no shards, expected at least one; restore the generation")
 
 
 def hold_current(collection: Path) -> tuple[Path, Lease]:

@@ -102,7 +102,9 @@ def test_queries_that_match_nothing(tmp_path: Path) -> None:
 def test_documents_without_components(tmp_path: Path) -> None:
     with seismic.open(built(tmp_path, SparseVectors.from_dicts([{}, {}], 3))) as index:
         assert index.manifest.kept == []
-        assert index.search({"indices": [1], "values": [1.0]}, recall=0.99) == []
+        assert index.search({"indices": [1], "values": [1.0]}) == []
+        with pytest.raises(ParameterError, match="only a build of documents measures how much it keeps"):
+            index.search({"indices": [1], "values": [1.0]}, recall=0.99)
 
 
 @pytest.mark.parametrize("shards", [1, 3])

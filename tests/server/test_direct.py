@@ -28,7 +28,7 @@ JSON = {"content-type": "application/json"}
         ("POST", URL, orjson.dumps(GOOD | {"limit": -1}), JSON, 422),
         ("POST", URL, orjson.dumps(GOOD | {"x": "x" * 300}), JSON, 413),
         ("POST", URL, b"{", JSON, 400),
-        ("POST", f"{URL}/batch", orjson.dumps({"searches": [GOOD, {}]}), JSON, 422),
+        ("POST", f"{URL}/batch", orjson.dumps({"searches": [GOOD, {"limit": -1}]}), JSON, 422),
         ("POST", "/v1/collections/no%2Fne/search", orjson.dumps(GOOD), JSON, 404),
         ("POST", "/v1/collections/none/search", orjson.dumps(GOOD), JSON, 404),
         ("POST", f"{URL}/", orjson.dumps(GOOD), JSON, 404),

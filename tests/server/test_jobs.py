@@ -185,7 +185,7 @@ async def test_compactions_are_requested_and_never_run_twice(running, tiny):
         assert [job["kind"] for job in jobs] == ["rollback", "compact", "compact"]
         assert 'seismic_jobs{kind="compact",state="done"} 2.0' in (await client.get("/metrics")).text
         problem(await client.get("/v1/jobs/none"), 404)
-        problem(await client.delete("/v1/jobs/none"), 404)
+        problem(await client.post("/v1/jobs/none:cancel"), 404)
 
 
 async def stuck_compaction(client: httpx.AsyncClient, folder: Path) -> httpx.Response:
@@ -210,7 +210,7 @@ async def test_a_cancelled_job_is_killed_and_leaves_nothing(running, tiny, monke
         seen = (await client.get(f"/v1/jobs/{job.json()['id']}")).json()
         assert seen["state"] == "running"
         assert 0 < seen["progress"] < 1
-        cancelled = (await client.delete(f"/v1/jobs/{job.json()['id']}")).json()
+        cancelled = (await client.post(f"/v1/jobs/{job.json()['id']}:cancel")).json()
         assert cancelled["state"] == "cancelled"
         assert leftovers(tiny / "tiny") == []
         info = (await client.get("/v1/collections/tiny")).json()

@@ -145,13 +145,25 @@ def test_sources_of_the_key(headers, secret):
 
 
 ADMINS = {
-    ("PUT", "/v1/collections/{name}/documents"),
-    ("POST", "/v1/collections/{name}/documents/delete"),
-    ("PATCH", "/v1/collections/{name}/documents"),
+    ("DELETE", "/v1/aliases/{alias}"),
+    ("DELETE", "/v1/collections/{name}"),
     ("DELETE", "/v1/collections/{name}/documents/{id}"),
+    ("DELETE", "/v1/collections/{name}/snapshots/{file}"),
+    ("PATCH", "/v1/collections/{name}"),
+    ("PATCH", "/v1/collections/{name}/documents"),
+    ("POST", "/v1/collections/{name}/documents/delete"),
+    ("POST", "/v1/collections/{name}:compact"),
     ("POST", "/v1/collections/{name}:reload"),
+    ("POST", "/v1/collections/{name}:rename"),
+    ("POST", "/v1/collections/{name}:restore"),
+    ("POST", "/v1/collections/{name}:rollback"),
+    ("POST", "/v1/collections/{name}:snapshot"),
     ("POST", "/v1/collections/{name}:verify"),
     ("POST", "/v1/collections/{name}:warmup"),
+    ("POST", "/v1/jobs/{id}:cancel"),
+    ("PUT", "/v1/aliases/{alias}"),
+    ("PUT", "/v1/collections/{name}"),
+    ("PUT", "/v1/collections/{name}/documents"),
 }
 
 

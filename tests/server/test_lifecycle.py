@@ -271,7 +271,7 @@ ADMIN_ONLY = [
     ("DELETE", "/v1/aliases/live"),
     ("GET", "/v1/jobs"),
     ("GET", "/v1/jobs/x"),
-    ("DELETE", "/v1/jobs/x"),
+    ("POST", "/v1/jobs/x:cancel"),
 ]
 
 
@@ -300,8 +300,8 @@ async def test_keys_see_their_own_jobs(running, tiny, tmp_path):
         for headers, status in ((every, 200), (mine, 200), (other, 404)):
             assert (await client.get(f"/v1/jobs/{job['id']}", headers=headers)).status_code == status
         assert (await client.get("/v1/jobs", headers=other)).json() == {"jobs": []}
-        assert (await client.delete(f"/v1/jobs/{job['id']}", headers=other)).status_code == 404
-        assert (await client.delete(f"/v1/jobs/{job['id']}", headers=mine)).status_code == 200
+        assert (await client.post(f"/v1/jobs/{job['id']}:cancel", headers=other)).status_code == 404
+        assert (await client.post(f"/v1/jobs/{job['id']}:cancel", headers=mine)).status_code == 200
         saved = "/v1/collections/other:restore?snapshot=20261129T153000-3f2a9c.snapshot&of=tiny"
         assert (await client.post(saved, headers=other)).status_code == 403
 

@@ -52,11 +52,8 @@ def schemathesis(server: Server, folder: Path, *options: str) -> None:
     """Run the command rather than the pytest plugin, which omits some phases and checks."""
     patient = ("--suppress-health-check=all", f"--request-timeout={PATIENCE}")  # independent of the machine's load
     options = ("--generation-deterministic", "--no-color", "--checks=all", *patient, *options)
-    program = (
-        Path(sys.executable).with_name("schemathesis"),
-        f"--config-file={Path(__file__).with_name('schemathesis.toml')}",
-    )
-    command = [*program, "run", *options, f"{server.url}/openapi.json"]
+    program = Path(sys.executable).with_name("schemathesis")
+    command = [program, "run", *options, f"{server.url}/openapi.json"]
     environment = os.environ | {"SCHEMATHESIS_HOOKS": "tests.server.openapi_hooks", "PYTHONPATH": str(ROOT)}
     run = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     assert run.returncode == 0, run.stdout + run.stderr

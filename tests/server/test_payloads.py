@@ -66,7 +66,7 @@ GIVEN: dict[str, Any] = {
 async def test_values_in_answers_can_be_sent_back(running: Any, tmp_path: Path) -> None:
     nothing = {name: pa.nulls(1, kind) for name, kind in KINDS.items()}
     table = pa.table({"id": ["one"], **nothing})
-    seismic.build(SparseVectors.from_dicts([{0: 1.0}], 2), tmp_path / "tiny", documents=table)
+    seismic.build(SparseVectors.from_dicts([{0: 1.0}], 2), tmp_path / "tiny", documents=table, strict=True)
     url = "/v1/collections/tiny"
     async with running(tmp_path) as client:
         document = {"id": "two", "indices": [1], "values": [1.0], "payload": GIVEN}

@@ -219,7 +219,7 @@ def test_an_unknown_collection_has_a_type_of_its_own(client):
     [
         ("GET", "/v1/collections", "none"),
         ("GET", "/v1/collections/scifact", "none"),
-        ("GET", "/v1/collections/scifact/documents/4983", "with_vector"),
+        ("GET", "/v1/collections/scifact/documents/4983", "with_vector, min_sequence"),
         ("POST", "/v1/collections/scifact:verify", "verify"),
         ("POST", "/v1/collections/scifact/count", "none"),
         ("POST", URL, "none"),

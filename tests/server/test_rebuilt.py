@@ -15,9 +15,11 @@ pytestmark = pytest.mark.anyio
 URL = "/v1/collections/tiny/documents"
 
 
-def rebuild(folder, documents: pa.Table, vocabulary: Vocabulary | None = None, dimension: int = 4) -> None:
+def rebuild(
+    folder, documents: pa.Table, vocabulary: Vocabulary | None = None, dimension: int = 4, strict: bool = False
+) -> None:
     vectors = SparseVectors.from_dicts([{0: 1.0}] * len(documents), dimension=dimension)
-    seismic.build(vectors, folder, documents=documents, vocabulary=vocabulary, replace=True)
+    seismic.build(vectors, folder, documents=documents, vocabulary=vocabulary, replace=True, strict=strict)
 
 
 async def put(client, **document: Any):
@@ -46,7 +48,7 @@ async def test_a_request_that_only_the_new_schema_accepts(running, tiny, documen
 async def test_a_request_that_only_the_old_schema_accepts(running, tiny):
     async with running(tiny, reload_ms=3_600_000) as client:
         assert (await put(client, id="first", payload={"title": "T"})).status_code == 200
-        rebuild(tiny / "tiny", pa.table({"id": ["x"], "color": ["red"]}))
+        rebuild(tiny / "tiny", pa.table({"id": ["x"], "color": ["red"]}), strict=True)
         refused = problem(await put(client, id="n", payload={"title": "T"}), 422)
         assert refused.detail == "row 0, field 'title': unknown payload column, expected one of color"
 

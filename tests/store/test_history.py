@@ -7,11 +7,10 @@ from pathlib import Path
 import pytest
 
 import seismic
-from seismic import IndexNotFoundError, LockedError, ParameterError, StorageError
+from seismic import IndexNotFoundError, LockedError, ParameterError, SparseVectors, StorageError
 from seismic.store import garbage, lock, opening
 from seismic.store.collection import current_generation, generation_names
 from seismic.store.lock import Lease, try_exclusive, writing
-from tests.store.test_publish import publish_one
 
 OPEN = """
 import sys
@@ -23,11 +22,16 @@ sys.stdin.read()
 """
 
 
+def publish_one(collection: Path, *, replace: bool = False, keep: int = 2) -> None:
+    """Publish the smallest generation that opens."""
+    seismic.build(SparseVectors.from_dicts([{0: 1.0}], 1), collection, replace=replace, keep=keep)
+
+
 @pytest.fixture
 def three(tmp_path: Path) -> Path:
     """Create a collection of three generations."""
-    for text in ("one", "two", "three"):
-        publish_one(tmp_path / "c", text, replace=True, keep=3)
+    for _ in range(3):
+        publish_one(tmp_path / "c", replace=True, keep=3)
     return tmp_path / "c"
 
 

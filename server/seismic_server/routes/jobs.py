@@ -35,7 +35,7 @@ async def get_job(id: Id, request: Request, service: ServiceDep) -> JobOut:
     return describe_job(_find(service, request, id))
 
 
-@router.delete("/{id}", responses=problems(404, 422), **BARE)
+@router.post("/{id}:cancel", responses=problems(404, 422), **BARE)
 async def cancel_job(id: Id, request: Request, service: ServiceDep) -> JobOut:
     """Cancel a job that waits or runs, and return its state. Its work is undone; a job that has ended stays as it is.
 

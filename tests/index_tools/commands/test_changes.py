@@ -61,7 +61,7 @@ def test_wrong_documents_change_nothing(run: Run, planets: Path, line: dict, mes
 
 def test_wrong_ids(run: Run, planets_index: Path, tmp_path: Path) -> None:
     for arguments, message in (
-        ([], "found no ids; expected --id or --ids"),
+        ([], "found no ids; expected --id, --ids or --filter"),
         (["--ids", tmp_path / "missing"], "expected one id per line"),
     ):
         result = run("delete", planets_index, *arguments)
