@@ -63,7 +63,7 @@ class Settings(BaseSettings):
     queue: Annotated[int, Field(ge=0)] = 256
     """Searches that may wait for a thread; more are refused with 503."""
 
-    inline_us: Annotated[int, Field(ge=0)] = 200
+    inline_us: Annotated[int, Field(ge=0)] = 500
     """Microseconds that a search may take to be answered on the event loop, without the cost of a thread. Others go to
     the threads, as do all if it is 0. What searches take is measured."""
 
