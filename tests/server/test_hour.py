@@ -6,6 +6,7 @@ Each starts from an empty folder and follows the same script.
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -182,7 +183,7 @@ class OverRest(Person):
     """Sends requests with nothing but HTTP and JSON."""
 
     def __init__(self, url: str) -> None:
-        self._http = httpx.Client(base_url=f"{url}/v1", timeout=PATIENCE)
+        self.connection = self._http = httpx.Client(base_url=f"{url}/v1", timeout=PATIENCE)
 
     def _ask(self, method: str, path: str, **options: Any) -> Any:
         answer = self._http.request(method, path, **options)
@@ -249,7 +250,7 @@ class ByClient(Person):
     """Uses the Python client."""
 
     def __init__(self, url: str) -> None:
-        self._client = Client(url, timeout=PATIENCE)
+        self.connection = self._client = Client(url, timeout=PATIENCE)
 
     def create(self, name: str) -> None:
         self._client.create(name, encoder="splade-tiny", columns={"lang": "string"})
@@ -315,4 +316,6 @@ def test_an_hour_in_python(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("person", [OverRest, ByClient])
 def test_an_hour_with_a_service(server: Server, tmp_path: Path, person: Any) -> None:
-    an_hour(person(server.url), tmp_path)
+    somebody = person(server.url)
+    with closing(somebody.connection):
+        an_hour(somebody, tmp_path)
