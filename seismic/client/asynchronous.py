@@ -16,7 +16,7 @@ from seismic.client.batching import DEFAULT as BATCHING
 from seismic.client.batching import Batching
 from seismic.client.calls import AsVector, Call, Query
 from seismic.client.connections import PerProcess
-from seismic.client.exports import arriving, check_status, export_path
+from seismic.client.exports import export_path
 from seismic.client.models import (
     Change,
     CollectionInfo,
@@ -212,18 +212,7 @@ class AsyncClient(Lifecycle):
         `replace`.
         """
         file, path = export_path(collection, to, filter, columns, with_vector, replace=replace)
-
-        async def attempt() -> None:
-            with arriving(file) as sink:
-                async with self._connections.get().stream("GET", path) as response:
-                    if not response.is_success:
-                        await response.aread()
-                    check_status(response)
-                    async for part in response.aiter_bytes():
-                        sink.write(part)
-
-        await self._retry(attempt)
-        return file
+        return await self._download(path, file)
 
     async def collection(self, name: str) -> CollectionInfo:
         """Return the description and state of a collection."""

@@ -104,9 +104,13 @@ class Lifecycle:
         A folder gets a file of the snapshot's name. A failed download leaves no file.
         """
         path, target = lifecycle.download_path(collection, file), lifecycle.new_file(to, file)
+        return await self._download(path, target)
+
+    async def _download(self, path: str, file: Path) -> Path:
+        """Write the answer at a path of the service to a new file, and return the file."""
 
         async def attempt() -> None:
-            with arriving(target) as sink:
+            with arriving(file) as sink:
                 async with self._connections.get().stream("GET", path) as response:
                     if not response.is_success:
                         await response.aread()
@@ -115,7 +119,7 @@ class Lifecycle:
                         sink.write(part)
 
         await self._retry(attempt)
-        return target
+        return file
 
     async def restore(self, collection: str, file: str | Path, *, replace: bool = False) -> Job:
         """Upload a snapshot and start a job that publishes it as a new generation of a new or existing collection.

@@ -16,7 +16,7 @@ from seismic.client.batching import Batching
 from seismic.client.blocking_lifecycle import Lifecycle
 from seismic.client.calls import AsVector, Call, Query
 from seismic.client.connections import PerProcess
-from seismic.client.exports import arriving, check_status, export_path
+from seismic.client.exports import export_path
 from seismic.client.models import (
     Change,
     CollectionInfo,
@@ -209,17 +209,7 @@ class Client(Lifecycle):
         `replace`.
         """
         file, path = export_path(collection, to, filter, columns, with_vector, replace=replace)
-
-        def attempt() -> None:
-            with arriving(file) as sink, self._connections.get().stream("GET", path) as response:
-                if not response.is_success:
-                    response.read()
-                check_status(response)
-                for part in response.iter_bytes():
-                    sink.write(part)
-
-        self._retry(attempt)
-        return file
+        return self._download(path, file)
 
     def collection(self, name: str) -> CollectionInfo:
         """Return the description and state of a collection."""

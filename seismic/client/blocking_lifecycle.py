@@ -103,9 +103,13 @@ class Lifecycle:
         A folder gets a file of the snapshot's name. A failed download leaves no file.
         """
         path, target = lifecycle.download_path(collection, file), lifecycle.new_file(to, file)
+        return self._download(path, target)
+
+    def _download(self, path: str, file: Path) -> Path:
+        """Write the answer at a path of the service to a new file, and return the file."""
 
         def attempt() -> None:
-            with arriving(target) as sink, self._connections.get().stream("GET", path) as response:
+            with arriving(file) as sink, self._connections.get().stream("GET", path) as response:
                 if not response.is_success:
                     response.read()
                 check_status(response)
@@ -113,7 +117,7 @@ class Lifecycle:
                     sink.write(part)
 
         self._retry(attempt)
-        return target
+        return file
 
     def restore(self, collection: str, file: str | Path, *, replace: bool = False) -> Job:
         """Upload a snapshot and start a job that publishes it as a new generation of a new or existing collection.

@@ -14,7 +14,7 @@ from pathlib import Path
 from seismic.conversion.numbers import as_path
 from seismic.conversion.plain import excerpt
 from seismic.errors import IndexNotFoundError, OutputExistsError, ParameterError, StorageError
-from seismic.store.collection import CURRENT, GENERATIONS, generation_names
+from seismic.store.collection import CURRENT, GENERATIONS, SYSTEM_FOLDERS, generation_names, is_foreign
 from seismic.store.failures import file_errors
 from seismic.store.files import fsync
 from seismic.store.lock import LOCK, exclusive, writing
@@ -27,10 +27,10 @@ DROPPED = ".seismic-dropped-"
 
 LINK, LINK_LOCK = ".seismic-alias-next", ".seismic-alias-lock"
 
-IGNORED = frozenset({"lost+found"})
-"""Folders that file systems create; hidden ones are ignored as well."""
-
-_RESERVED = IGNORED | {CURRENT, GENERATIONS}  # with these, a folder of collections would look like one collection
+_RESERVED = SYSTEM_FOLDERS | {
+    CURRENT,
+    GENERATIONS,
+}  # with these, a folder of collections would look like one collection
 
 LONGEST_NAME = 200
 """Bytes of a name: file systems allow 255, and hidden names are longer than it."""
@@ -115,7 +115,7 @@ def unalias(directory: str | Path, alias: str) -> None:
 def collections(directory: str | Path) -> list[str]:
     """Return the names of the collections in a folder, damaged ones included, without aliases. Raises StorageError."""
     parent = as_path(directory)
-    names = [name for name in sorted(_names(parent)) if not name.startswith(".") and name not in IGNORED]
+    names = [name for name in sorted(_names(parent)) if not is_foreign(name)]
     return [name for name in names if not (parent / name).is_symlink() and _is_collection(parent / name)]
 
 

@@ -22,6 +22,10 @@ MOST_MEANS = 1000
 """Means that are kept; beyond that all are measured again."""
 
 
+_COSTLY = ("filter", "idf_filter", "feedback", "fusion", "group_by", "facets")
+_KNOBS = ("query_cut", "heap_factor", "bound_share")
+
+
 class Costs:
     """The mean cost of plain searches by generation and magnitude of their limit. For the service's own threads.
 
@@ -62,11 +66,10 @@ def is_plain(search: SearchRequest) -> bool:
         terms is not None
         and len(terms) <= MOST_TERMS
         and search.end <= MOST_HITS
-        and (search.filter or search.idf_filter or search.feedback or search.fusion or search.group_by or search.facets)
-        is None
-        and not search.explain
         and params.plan != "lists"
-        and (params.query_cut or params.heap_factor or params.bound_share) is None
+        and not search.explain
+        and all(getattr(search, name) is None for name in _COSTLY)
+        and all(getattr(params, name) is None for name in _KNOBS)
     )
 
 

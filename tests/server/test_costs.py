@@ -53,6 +53,7 @@ def search(costs: Costs, index: Index, spent: list[float], seconds: float, times
         ({"query": {"indices": list(range(300)), "values": [1.0] * 300}}, False),
         ({"limit": 101}, False),
         ({"filter": {"must": []}}, False),
+        ({"filter": {}}, False),
         ({"idf_filter": {"must": []}}, False),
         ({"facets": [{"key": "year"}]}, False),
         ({"group_by": {"key": "year"}}, False),
