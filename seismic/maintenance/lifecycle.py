@@ -27,10 +27,8 @@ DROPPED = ".seismic-dropped-"
 
 LINK, LINK_LOCK = ".seismic-alias-next", ".seismic-alias-lock"
 
-_RESERVED = SYSTEM_FOLDERS | {
-    CURRENT,
-    GENERATIONS,
-}  # with these, a folder of collections would look like one collection
+_RESERVED = SYSTEM_FOLDERS | {CURRENT, GENERATIONS}
+"""Names that no collection may have. With the last two, a folder of collections would look like one collection."""
 
 LONGEST_NAME = 200
 """Bytes of a name: file systems allow 255, and hidden names are longer than it."""
