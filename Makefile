@@ -7,10 +7,10 @@ UV := $(TOOLS)/bin/uv pip compile --quiet --universal --python-version 3.11 --ge
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 QUICK := tests/kernels tests/filters tests/test_query.py tests/test_planner.py
 
-.PHONY: help setup demo serve lint type quick test bench lock audit clean
+.PHONY: help setup demo serve lint type quick test integrations bench lock audit clean
 
 help:  ## print this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 setup: $(INSTALLED)  ## install the project and its test dependencies
 
@@ -45,6 +45,9 @@ quick: setup  ## a first look, under a minute: kernels with few examples, querie
 
 test: setup  ## every test; then the plans in each SIMD form, and the kernels without compilation
 	$(BIN)/python -m tests.parts $(ARGS)
+
+integrations: setup  ## tests with other people's libraries, each in an environment of its own: make integrations [ARGS=NAME]
+	$(BIN)/python -m tests.integrations.run $(ARGS)
 
 bench: setup  ## compare with rivals at equal recall: make bench COLLECTION=FOLDER [ARGS="--engines ours"]
 	$(BIN)/seismic bench $(or $(COLLECTION),tests/data/scifact) --output results $(ARGS)

@@ -26,6 +26,8 @@ settings.register_profile(
 settings.register_profile("quick", parent=settings.get_profile("seismic"), max_examples=5)  # `make quick`
 settings.load_profile("seismic")
 
+collect_ignore = ["integrations"]  # they need libraries of their own: `make integrations`
+
 DATA = Path(__file__).parent / "data" / "scifact"
 
 

@@ -1,0 +1,1 @@
+"""Tests with other people's libraries, each in an environment of its own: `make integrations`."""
