@@ -16,6 +16,7 @@ import pyarrow as pa
 import xxhash
 from pydantic import ValidationError
 
+from seismic.documents.canonical import canonical_batches
 from seismic.params import BuildParams
 from seismic.store.files import HashingSink, fsync, hash_file
 from seismic.store.manifest import FORMAT_MAJOR, FORMAT_MINOR, ShardEntry
@@ -77,7 +78,7 @@ def fingerprint(
         digest.update(np.ascontiguousarray(array).data)
     sink = HashingSink(None)
     with pa.ipc.new_stream(sink, documents.schema) as writer:
-        for batch in documents.to_batches(HASHED_ROWS):
+        for batch in canonical_batches(documents, HASHED_ROWS):
             writer.write_batch(batch)
     digest.update(sink.digest.digest())
     return digest.hexdigest()

@@ -1,6 +1,5 @@
 """Building one shard: each file is written as soon as its arrays are ready."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from seismic.builder.ranges import Report
 from seismic.builder.shared import share_blocks
 from seismic.builder.summarize import summarize_lists
 from seismic.components import used_components
+from seismic.documents.canonical import canonical_batches
 from seismic.kernels.constants import POSITION_WINDOW
 from seismic.layouts import LAYOUTS
 from seismic.params import BuildParams
@@ -42,7 +42,7 @@ from seismic.store.schema import (
 from seismic.vectors import SparseVectors
 
 DOCUMENT_ROWS = 1 << 16
-"""Rows in a record batch of documents.arrow."""
+"""Rows in a record batch of documents.arrow. Each batch costs time when an index is opened."""
 
 
 def build_shard(
@@ -60,7 +60,9 @@ def build_shard(
     def write(name: str, batch: pa.RecordBatch) -> None:
         files[name] = write_batches(folder / name, batch.schema, [batch])
 
-    files = {DOCUMENTS: write_batches(folder / DOCUMENTS, documents.schema, _document_batches(documents))}
+    files = {
+        DOCUMENTS: write_batches(folder / DOCUMENTS, documents.schema, canonical_batches(documents, DOCUMENT_ROWS))
+    }
     used = used_components(vectors)
     if used is not None:
         vectors = used.renumbered(vectors)
@@ -96,9 +98,3 @@ def build_shard(
         most_blocks=int(np.diff(lists.lists).max(initial=0)),
         files=files,
     )
-
-
-def _document_batches(documents: pa.Table) -> Iterator[pa.RecordBatch]:
-    """Yield batches that do not depend on the input's. Each batch costs time when an index is opened."""
-    for first in range(0, documents.num_rows, DOCUMENT_ROWS):
-        yield from documents.slice(first, DOCUMENT_ROWS).combine_chunks().to_batches()

@@ -198,7 +198,7 @@ def check_documents(documents: TableLike | None, count: int) -> pa.Table:
         raise InputError(f"documents: row {row}, field 'id': found null, expected a unique id")
     _check_unique(ids)
     payload = table.select([name for name in table.column_names if name != "id"])
-    return payload.add_column(0, "id", ids).unify_dictionaries()  # a file holds one dictionary per column
+    return payload.add_column(0, "id", ids)
 
 
 def _check_unique(ids: pa.ChunkedArray) -> None:

@@ -109,4 +109,4 @@ def _documents(view: View, path: Path) -> pa.Table:
         if pa.types.is_dictionary(field.type):
             at = table.schema.get_field_index(field.name)
             table = table.set_column(at, field.name, table[field.name].dictionary_encode())
-    return table.unify_dictionaries()
+    return table
