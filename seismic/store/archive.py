@@ -19,7 +19,7 @@ from seismic.errors import CorruptIndexError, FormatError, FullDiskError, Output
 from seismic.store.failures import DAMAGES, file_errors, storage_error
 from seismic.store.files import fsync
 from seismic.store.manifest import FileEntry, read_manifest
-from seismic.version import __version__
+from seismic.version import __version__, has_major
 
 FORMAT_MAJOR, FORMAT_MINOR = 1, 0
 INDEX = "snapshot.json"
@@ -202,7 +202,7 @@ class _Reading:
         if not isinstance(content, dict):
             raise self.error(f"{INDEX} is not a JSON object")
         found = content.get("format")
-        if str(found).partition(".")[0] != str(FORMAT_MAJOR):
+        if not has_major(found, FORMAT_MAJOR):
             raise FormatError(
                 f"{self._file}: found snapshot format {found}, this release ({__version__}) reads {FORMAT_MAJOR}.x; "
                 f"use the release that wrote it ({content.get('seismic')})"

@@ -16,7 +16,7 @@ from seismic.params import BuildParams
 from seismic.store.failures import read_error
 from seismic.store.sections import Section
 from seismic.vectors import MAX_DIMENSION
-from seismic.version import __version__
+from seismic.version import __version__, has_major
 
 FORMAT_MAJOR, FORMAT_MINOR = 1, 0
 """A reader accepts any minor of its major: a minor only adds files or fields that older readers do not need."""
@@ -187,7 +187,7 @@ def check_writable(manifest: Manifest, collection: Path) -> None:
 def _check_format(path: Path, content: dict[str, Any]) -> None:
     """Check the format before the hash, which a newer major may define differently."""
     found, versions = content.get("format"), content.get("versions")
-    if str(found).partition(".")[0] != str(FORMAT_MAJOR):
+    if not has_major(found, FORMAT_MAJOR):
         raise FormatError(
             f"{path}: found format {found}, this release ({__version__}) reads {FORMAT_MAJOR}.x; use the release that "
             f"wrote it ({versions}) or build the index again"

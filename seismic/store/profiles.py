@@ -20,6 +20,7 @@ from seismic.store.collection import GENERATIONS
 from seismic.store.failures import file_errors
 from seismic.store.files import fsync, hash_file
 from seismic.store.manifest import FILE_NAME
+from seismic.version import has_major
 
 PROFILES = "profiles"
 
@@ -90,7 +91,7 @@ def read_profiles(collection: Path, generation: str) -> tuple[Profile, ...]:
         raise _damaged(path, f"it cannot be read as JSON ({error})") from None
     if not isinstance(content, dict) or "format" not in content:
         raise _damaged(path, "found no format version in it")
-    if str(content["format"]).partition(".")[0] != str(FORMAT_MAJOR):
+    if not has_major(content["format"], FORMAT_MAJOR):
         raise FormatError(
             f"{path}: found format {content['format']}, this release reads {FORMAT_MAJOR}.x; run `seismic tune` again, "
             "or delete the file"

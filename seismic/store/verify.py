@@ -26,7 +26,7 @@ from seismic.store.schema import DOCUMENTS, FORWARD, MAXIMA, SHARED, vocabulary_
 from seismic.store.sections import Damage
 from seismic.store.shard import Shard, open_shard
 from seismic.store.watermark import check_watermark, read_watermark
-from seismic.vocabulary import inverse_document_frequency
+from seismic.vocabulary import Vocabulary, inverse_document_frequency
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,14 @@ def _check_data(
     folder: Path, manifest: Manifest, damaged: set[str], verify: Verify, compared: int | None
 ) -> Iterator[Damage]:
     """Yield damage that shows in the data. Skips files known to be damaged."""
-    frequency: npt.NDArray[np.int64] | None = np.zeros(manifest.dimension if manifest.vocabulary else 0, np.int64)
+    vocabulary: Vocabulary | None = None
+    try:
+        if VOCABULARY not in damaged:
+            vocabulary = open_vocabulary(folder, manifest)
+    except CorruptIndexError as error:
+        yield Damage(VOCABULARY, None, str(error))
+    # By the tokens on disk: the manifest may give any dimension.
+    frequency = None if vocabulary is None else np.zeros(len(vocabulary), np.int64)
     ids: list[pa.Array] = []
     for entry in manifest.shards:
         if any(f"{entry.folder}/{name}" in damaged for name in entry.files):
@@ -93,7 +100,7 @@ def _check_data(
             if verify == "full":
                 check_copies(shard, LAYOUTS[manifest.layout], entry.folder, compared)
             ids += shard.documents["id"].chunks
-            if frequency is not None and manifest.vocabulary:
+            if frequency is not None:
                 frequency[slice(None) if shard.used is None else shard.used.numbers] += shard.document_frequency()
         except CorruptIndexError as error:
             frequency = None
@@ -102,17 +109,17 @@ def _check_data(
         rows = " and ".join(map(str, sorted(repeat)))
         yield Damage(DOCUMENTS, None, f"id: found the same in rows {rows} of the undamaged shards")
     try:
-        if VOCABULARY not in damaged:
-            _check_vocabulary(folder, manifest, frequency)
+        if vocabulary is not None:
+            _check_vocabulary(vocabulary, folder, manifest, frequency)
     except CorruptIndexError as error:
         yield Damage(VOCABULARY, None, str(error))
 
 
-def _check_vocabulary(folder: Path, manifest: Manifest, frequency: npt.NDArray[np.int64] | None) -> None:
+def _check_vocabulary(
+    vocabulary: Vocabulary, folder: Path, manifest: Manifest, frequency: npt.NDArray[np.int64] | None
+) -> None:
     """Check the tokens, and the statistics by the documents with each component, unless those are not known."""
-    vocabulary = open_vocabulary(folder, manifest)
-    if vocabulary is None or manifest.vocabulary is None:
-        return
+    assert manifest.vocabulary is not None
     try:
         vocabulary.check_unique()
     except InputError as error:

@@ -4,7 +4,7 @@ Hashes are no signature: whoever writes a file writes its hash as well. Whatever
 process, hang, or answer other than by the stored vectors if `verify` finds nothing.
 
 `python -m tests.faults.hostile FOLDER [SHAPE ...] [--sample N]` prints each case that fails, and counts as JSON at the
-end. Each verb runs in a process of its own.
+end. The verbs of a case run in a process of their own.
 """
 
 import json
@@ -14,7 +14,7 @@ import resource
 import shutil
 import signal
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import chain, zip_longest
 from pathlib import Path
@@ -228,25 +228,67 @@ def write(generation: Path, target: Target, values: npt.NDArray[Any]) -> None:
 # ---- running -----------------------------------------------------------------------------------------------------
 
 
-def outcome(verb: Callable[[Path], None], collection: Path) -> str:
-    """Run a verb in a process of its own and say how it ended: `sound`, `refused`, or something worse."""
+class Verb(NamedTuple):
+    """Something done with a collection: its name, what it is compared with, and whether it writes."""
+
+    name: str
+    run: Callable[[Path], None]
+    writes: bool
+
+
+VERIFY = "verify"
+VERBS = (
+    *(Verb(name, run, False) for name, run in sorted(READING.items(), key=lambda item: item[0] != VERIFY)),
+    *(Verb(name, run, True) for name, run in WRITING.items()),
+)
+"""Each verb once, `verify` first."""
+
+
+def outcomes(collection: Path) -> dict[str, str]:
+    """Run every verb and say how it ended: `sound`, `refused`, or something worse.
+
+    They run one after another in a process of their own; where it is killed, another goes on with the next verb.
+    """
+    ended: dict[str, str] = {}
+    while len(ended) < len(VERBS):
+        said, status = _in_a_child(VERBS[len(ended) :], collection)
+        ended.update(said)
+        if os.WIFSIGNALED(status):
+            number = os.WTERMSIG(status)
+            hung = number in (signal.SIGXCPU, signal.SIGKILL)
+            ended[VERBS[len(ended)].name] = "hung" if hung else f"killed by {signal.Signals(number).name}"
+    return ended
+
+
+def _in_a_child(verbs: Sequence[Verb], collection: Path) -> tuple[dict[str, str], int]:
+    """Return how each verb ended until the process ended, and its status."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(reading)
-        resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        os.write(writing, _ending(verb, collection).encode()[:1000])
+        for verb in verbs:
+            used = int(sum(os.times()[:2]))
+            resource.setrlimit(resource.RLIMIT_CPU, (used + SECONDS, resource.RLIM_INFINITY))
+            os.write(writing, (json.dumps([verb.name, _run(verb, collection)[:1000]]) + "\n").encode())
         os._exit(0)
     os.close(writing)
     with os.fdopen(reading) as pipe:
-        said = pipe.read()
-    status = os.waitpid(child, 0)[1]
-    if os.WIFSIGNALED(status):
-        number = os.WTERMSIG(status)
-        return "hung" if number in (signal.SIGXCPU, signal.SIGKILL) else f"killed by {signal.Signals(number).name}"
-    return said
+        said = dict(json.loads(line) for line in pipe)
+    return said, os.waitpid(child, 0)[1]
+
+
+def _run(verb: Verb, collection: Path) -> str:
+    """Run a verb, on a copy if it writes."""
+    if not verb.writes:
+        return _ending(verb.run, collection)
+    copies = collection.parent / "copies"
+    shutil.rmtree(copies, ignore_errors=True)
+    copy = shutil.copytree(collection, copies / "c")
+    ended = _ending(verb.run, copy)
+    shutil.rmtree(copies)
+    return ended
 
 
 def _ending(verb: Callable[[Path], None], collection: Path) -> str:
@@ -268,23 +310,17 @@ def _ending(verb: Callable[[Path], None], collection: Path) -> str:
 def run_case(collection: Path, place: str, counts: Counter[str]) -> None:
     """Run every verb on a collection and count how they ended."""
     counts["cases"] += 1
-    verified = outcome(READING["verify"], collection)
+    ended = outcomes(collection)
+    verified = ended[VERIFY]
     counts["sound" if verified == "sound" else "found by verify"] += 1
-    for name, verb in {**READING, **WRITING}.items():
-        copy = collection
-        if name in WRITING:
-            copy = collection.parent / "copies" / "c"
-            shutil.copytree(collection, copy)
-        ended = outcome(verb, copy)
-        if copy != collection:
-            shutil.rmtree(copy.parent)
-        kind = ended.partition(":")[0].partition(" ")[0]
+    for name, how in ended.items():
+        kind = how.partition(":")[0].partition(" ")[0]
         counts["verbs"] += 1
         counts[kind] += 1
         but_sound = verified == "sound" and kind != "sound"
         counts[f"{kind} but sound"] += but_sound
         if kind in ("killed", "hung", "raw") or but_sound:
-            print(f"{place}: {name}: {ended} (verify: {verified[:100]})", flush=True)
+            print(f"{place}: {name}: {how} (verify: {verified[:100]})", flush=True)
 
 
 def attack(folder: Path, shape: str, sample: int | None = None, seed: int = 1) -> Counter[str]:
@@ -292,12 +328,9 @@ def attack(folder: Path, shape: str, sample: int | None = None, seed: int = 1) -
     counts: Counter[str] = Counter(sample=sample or 0)
     intact = folder / shape / "intact"
     generation = make(intact, SHAPES[shape])
-    for name, verb in {**READING, **WRITING}.items():  # loads kernels, which the processes inherit
-        copy = folder / shape / "warm" / "c"
-        shutil.copytree(intact, copy)
-        ended = _ending(verb, copy)
-        assert ended == "sound", (name, ended)
-        shutil.rmtree(copy.parent)
+    for verb in VERBS:  # loads kernels, which the processes inherit
+        ended = _run(verb, intact)
+        assert ended == "sound", (verb.name, ended)
     cases = list(changed_manifests(generation) if shape == MANIFEST else changed_columns(generation, SHAPES[shape]))
     for name, change in random.Random(seed).sample(cases, sample) if sample else cases:
         collection = folder / shape / "c"

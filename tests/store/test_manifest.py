@@ -117,7 +117,7 @@ def test_fields_of_another_type_are_corrupt(
 
 
 @pytest.mark.parametrize("hashed", [True, False])
-@pytest.mark.parametrize("found", [f"{FORMAT_MAJOR + 1}.0", f"{FORMAT_MAJOR}0.0", "0.9", "x", None])
+@pytest.mark.parametrize("found", [f"{FORMAT_MAJOR + 1}.0", f"{FORMAT_MAJOR}0.0", "0.9", "1.01.0", "1", "x", None])
 def test_other_majors_are_refused_whatever_their_hash(
     generation: Path, edit: Callable[..., None], found: str | None, hashed: bool
 ) -> None:

@@ -144,6 +144,13 @@ def test_damaged_manifests(generation: Path, collection: Path) -> None:
     assert [damage.file for damage in seismic.verify(collection).damages] == ["manifest.json"]
 
 
+def test_any_dimension_in_a_manifest(generation: Path, collection: Path) -> None:
+    """The manifest's hash matches, and an array of the dimension would take 32 GB."""
+    read_manifest(generation).model_copy(update={"dimension": 2**32}).write(generation)
+    damages = map(str, seismic.verify(collection).damages)
+    assert any(damage.startswith("vocabulary.arrow: ") and "rows, expected 4294967296" in damage for damage in damages)
+
+
 def test_what_there_is_to_verify(collection: Path, tmp_path: Path) -> None:
     with pytest.raises(IndexNotFoundError, match="found no generation '7'; there are 000001"):
         seismic.verify(collection, generation="7")
