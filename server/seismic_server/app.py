@@ -72,6 +72,10 @@ def create_app(settings: Settings) -> Starlette:
         lifespan=_lifespan,
     )
     app.state.service = service
+    if settings.compat:
+        from seismic_server.compat.mounts import mount  # nobody else loads it
+
+        mount(app, service)
     return app
 
 

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -34,6 +35,11 @@ INJECTED_BY_VALUE = (
     (re.compile(r"SEISMIC_(?:\w+_)?NAME"), re.compile(r"/[^/]+/[^/]+")),
 )
 """More of them, which are known by their value: name and value."""
+
+
+def _listed_names(value: Any) -> Any:
+    """Return comma-separated names as a list; other values as they are."""
+    return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
 
 
 class Settings(BaseSettings):
@@ -143,6 +149,9 @@ class Settings(BaseSettings):
 
     ssl_ca_certs: Path | None = None
     """Certificate authorities (PEM); clients must present a certificate from one of them."""
+
+    compat: Annotated[list[Literal["qdrant", "opensearch"]], NoDecode, BeforeValidator(_listed_names)] = []
+    """Other search engines whose clients are served, below `/qdrant` and `/opensearch`: comma-separated names."""
 
     audit_every: Annotated[int, Field(ge=0)] = 1000
     """Compare one in N answers that are not exact with the exact one, for /metrics; 0 disables it."""

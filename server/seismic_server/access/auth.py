@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from seismic import SeismicError
 from seismic.errors import ForbiddenError, UnauthorizedError
+from seismic_server.access.dialects import dialect_of
 from seismic_server.access.keys import Key
 
 OPEN = frozenset({"/", "/console", "/healthz", "/readyz", "/docs", "/openapi.json"})
@@ -37,7 +38,9 @@ def secret_of(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
 
 def is_open(path: str) -> bool:
     """Return whether a path needs no key."""
-    return path in OPEN or path.startswith(ASSETS)
+    if path in OPEN or path.startswith(ASSETS):
+        return True
+    return (dialect := dialect_of(path)) is not None and path in dialect.open
 
 
 def check(key: Key | None, given: bool, method: str, path: str) -> None:
@@ -55,9 +58,14 @@ def _problem(key: Key | None, given: bool, method: str, path: str) -> SeismicErr
     if key.collections is None:
         return None
     name = collection_of(method, path)
-    if name is None and not _FOR_EVERY_KEY.fullmatch(path):
+    if name is None and not _is_for_every_key(path):
         return ForbiddenError(f"key '{key.name}' is limited to some collections, expected a key for all")
     return None if name is None else _refusal(key, name)
+
+
+def _is_for_every_key(path: str) -> bool:
+    dialect = dialect_of(path)
+    return (dialect.for_every_key if dialect else _FOR_EVERY_KEY).fullmatch(path) is not None
 
 
 def permit(key: Key | None, name: str) -> None:
@@ -79,14 +87,20 @@ def reads(method: str, path: str) -> bool:
 
 def searches(method: str, path: str) -> bool:
     """Return whether a request runs on the search pool."""
-    return method == "POST" and _SEARCHES.fullmatch(path) is not None
+    if method != "POST":
+        return False
+    dialect = dialect_of(path)
+    return (dialect.searches if dialect else _SEARCHES).fullmatch(path) is not None
 
 
 def collection_of(method: str, path: str) -> str | None:
     """Return the name of the collection in a request's path, if any."""
-    match = _COLLECTION.match(path)
+    dialect = dialect_of(path)
+    match = (dialect.collection if dialect else _COLLECTION).match(path)
     if match is None:
         return None
+    if dialect:
+        return match[1]
     name, rest = match[1], path[match.end() :]
     if method == "POST" and not rest and ":" in name:  # POST .../NAME:reload; NAME may contain colons itself
         return name.rpartition(":")[0]

@@ -5,7 +5,7 @@ import math
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from http import HTTPStatus
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 from urllib.parse import quote
 
 import orjson
@@ -64,6 +64,9 @@ _PARTS = re.compile(r'\w+|"(?:[^"\\]|\\.)*"')
 
 _OBJECT = "expected an object"
 _WORDS = {"model_attributes_type": _OBJECT, "model_type": _OBJECT, "dict_type": _OBJECT}
+
+Dialect: TypeAlias = Callable[[Request, int, str, Mapping[str, str]], Response]
+"""Makes the error of another API of a request, an HTTP status, a text and headers."""
 
 log = structlog.get_logger("server")
 
@@ -154,7 +157,12 @@ def problem_response(
     headers: Mapping[str, str] | None = None,
     conflicts: Sequence[tuple[str | int, int]] = (),
 ) -> Response:
-    """Return a problem document as a response."""
+    """Return a problem document as a response, or the error of the other API that the request is for."""
+    request.state.problem = kind.slug or str(kind.status)
+    retry = {} if kind.retry_after is None else {"Retry-After": str(kind.retry_after)}
+    sent = {**retry, **kind.headers, **(headers or {})}
+    if dialect := _dialect(request):
+        return dialect(request, kind.status, clip(printable(detail)), sent)
     problem = Problem(
         type=type_of(kind),
         title=kind.title,
@@ -168,10 +176,18 @@ def problem_response(
         ],
         conflicts=[Conflict(id=id, sequence=sequence) for id, sequence in conflicts],
     )
-    request.state.problem = kind.slug or str(kind.status)
-    retry = {} if kind.retry_after is None else {"Retry-After": str(kind.retry_after)}
     body = orjson.dumps(problem.model_dump(exclude_defaults=True))
-    return Response(body, kind.status, {**retry, **kind.headers, **(headers or {})}, MEDIA_TYPE)
+    return Response(body, kind.status, sent, MEDIA_TYPE)
+
+
+def _dialect(request: Request) -> Dialect | None:
+    """Return what makes the errors of another API if the request is below its prefix."""
+    dialects: Mapping[str, Dialect] = getattr(request.app.state, "dialects", {})
+    if not dialects:
+        return None
+    scope = request.scope
+    path = scope["path"].removeprefix(scope.get("app_root_path", scope.get("root_path", "")))
+    return dialects.get(path.split("/", 2)[1] if "/" in path else "")
 
 
 def type_of(kind: Kind) -> str:

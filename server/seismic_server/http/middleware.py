@@ -30,6 +30,9 @@ WATCH_SECONDS = 0.05
 PARSED_SIZE = 24
 """Bytes of Python objects per byte of JSON, at most: an empty object takes 72 bytes in a list, and 3 in JSON."""
 
+CHANGES_BY_POST = "/points/batch", "/_bulk"
+"""Ends of the paths at which other APIs take documents by POST."""
+
 log = structlog.get_logger("seismic_server.access")
 
 
@@ -117,7 +120,7 @@ class CatchFailures:
 class BodyLimit:
     """Refuse bodies above a limit, by their declared length or as they arrive.
 
-    The limit is that of the setting `max_body_bytes`, of PUT and PATCH `max_upsert_bytes`, of an upload
+    The limit is that of the setting `max_body_bytes`, of changes of documents `max_upsert_bytes`, of an upload
     `max_snapshot_bytes`. Also refuse bodies that take longer than `receive_seconds` to arrive. Bodies count towards
     `memory`, where every request has a lease; an upload is written to disk as it arrives, and only its parts must
     arrive in that time.
@@ -165,7 +168,8 @@ class BodyLimit:
         """Return the setting that limits a request's body."""
         if scope["method"] == "POST" and scope["path"].endswith(":restore"):
             return "max_snapshot_bytes"
-        return "max_upsert_bytes" if scope["method"] in ("PUT", "PATCH") else "max_body_bytes"
+        changes = scope["method"] in ("PUT", "PATCH") or scope["path"].endswith(CHANGES_BY_POST)
+        return "max_upsert_bytes" if changes else "max_body_bytes"
 
     def _check(self, size: int, setting: str) -> None:
         most = getattr(self.settings, setting)

@@ -40,7 +40,7 @@ def _parameter(name: str, field: FieldInfo) -> inspect.Parameter:
 
 def describe(field: FieldInfo) -> str:
     """Return the help text of a setting: its description and default."""
-    without = field.is_required() or field.default is None or field.default == ""
+    without = field.is_required() or field.default in (None, "", [])
     return f"{field.description}" + ("" if without else f" (default: {field.default})")
 
 

@@ -39,7 +39,7 @@ def _default(name: str, field: FieldInfo) -> str:
         return "required"
     if name == "threads":
         return "one per CPU"
-    if field.default is None or field.default == "":
+    if field.default in (None, "", []):
         return "none"
     return f"`{field.default}`".lower() if isinstance(field.default, bool) else f"`{field.default}`"
 
