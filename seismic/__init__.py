@@ -38,6 +38,7 @@ from seismic.errors import (
     StorageError,
     VectorError,
 )
+from seismic.fields.entry import FieldEntry
 from seismic.index import Index
 from seismic.index import open_index as open
 from seismic.maintenance.compaction import compact
@@ -82,6 +83,7 @@ __all__ = [
     "Facet",
     "FacetBy",
     "Feedback",
+    "FieldEntry",
     "FilterError",
     "Fitted",
     "FormatError",

@@ -16,12 +16,14 @@ from seismic.conversion.plain import excerpt
 from seismic.encoders import Encoder
 from seismic.errors import CorruptIndexError, DeadlineError, ParameterError, QueryError
 from seismic.export.exporting import ExportsDocuments
+from seismic.fields.entry import FieldEntry
 from seismic.filters.language import FilterLike
 from seismic.layouts import LAYOUTS
 from seismic.measure.pseudo_queries import pseudo_queries
 from seismic.params import Profile, SearchParams, Verify, check_verify
-from seismic.query import QueryLike, parse_batch
+from seismic.query import QueryLike
 from seismic.search.answer import Answer, Hit
+from seismic.search.examples import resolve_batch
 from seismic.search.execute import Arrays
 from seismic.search.reading import ReadsDocuments
 from seismic.search.request import SearchRequest
@@ -106,6 +108,11 @@ class Index(ReadsDocuments, ExportsDocuments):
     def vocabulary(self) -> Vocabulary | None:
         """The tokens of the components, or None."""
         return self.view.vocabulary
+
+    @property
+    def fields(self) -> tuple[FieldEntry, ...]:
+        """The named vectors; none if the collection has a single one without a name."""
+        return self.view.fields
 
     @property
     def encoder(self) -> Encoder:
@@ -230,7 +237,7 @@ class Index(ReadsDocuments, ExportsDocuments):
         if filter is not None:
             choice = choice.under_filter()
         width = min(k, scope.count)
-        vectors = parse_batch(queries, view.dimension, view.vocabulary, view.encode_query, threads)
+        vectors = resolve_batch(view, queries, threads)
         with time_limit(params.timeout_ms):
             found = self._responder.executor.run(view, scope, vectors, width, choice, threads=threads)
         if width == k:

@@ -24,6 +24,7 @@ from seismic.conversion.tables import TableLike
 from seismic.documents.table import check_documents, split_table
 from seismic.encoders import Encoder, EncoderEntry
 from seismic.errors import InputError, ParameterError
+from seismic.fields.entry import FieldEntry
 from seismic.layouts import LAYOUTS, LOSSY
 from seismic.params import BuildParams
 from seismic.store.collection import GENERATIONS, current_generation
@@ -31,6 +32,7 @@ from seismic.store.files import write_batches
 from seismic.store.manifest import (
     BM25,
     ENCODER,
+    FIELDS,
     FORMAT_MAJOR,
     FORMAT_MINOR,
     STRICT,
@@ -53,6 +55,8 @@ COUNTED = 1 << 24
 """Components counted together."""
 
 T = TypeVar("T")
+
+Counted: TypeAlias = Callable[[SparseVectors], dict[str, int]]
 
 Progress: TypeAlias = Callable[[str, int, int], None]
 """progress(stage, done, total) in documents. Called from any thread, one call at a time."""
@@ -159,8 +163,12 @@ def write_shards(
     plan: ShardPlan,
     progress: Progress | None,
     before: Checkpoint | None = None,
+    counted: Counted | None = None,
 ) -> list[ShardEntry]:
-    """Build the shards of a generation into its folder, except those finished `before`, and return their entries."""
+    """Build the shards of a generation into its folder, except those finished `before`, and return their entries.
+
+    `counted` returns the number of vectors that have each field.
+    """
     reports = _Progress(len(vectors), progress)
 
     def build_range(numbered_range: tuple[int, tuple[int, int]]) -> ShardEntry:
@@ -172,7 +180,10 @@ def write_shards(
             report("resume", 1.0)
             return entry
         inner.mkdir()
-        entry = build_shard(vectors.slice(first, last), rows, inner, first, params, plan.threads, report)
+        part = vectors.slice(first, last)
+        entry = build_shard(part, rows, inner, first, params, plan.threads, report)
+        if counted:
+            entry = entry.model_copy(update={"fields": counted(part)})
         if before:
             before.finish(entry)
         return entry
@@ -191,12 +202,16 @@ def write_manifest(
     kept: list[Kept],
     sequence: int,
     strict: bool,
+    fields: Sequence[FieldEntry] = (),
 ) -> None:
-    """Write the vocabulary and the manifest of a generation whose shards are written."""
+    """Write the vocabulary and the manifest of a generation whose shards are written.
+
+    `encoder`: of all documents, or of a single field.
+    """
     Manifest(
         format=f"{FORMAT_MAJOR}.{FORMAT_MINOR}",
-        reader_features=_reader_features(params, vectors),
-        writer_features=_writer_features(encoder, strict),
+        reader_features=_reader_features(params, vectors, fields),
+        writer_features=_writer_features(encoder, strict, fields),
         generation=generation,
         layout=params.layout,
         documents=len(vectors),
@@ -210,16 +225,19 @@ def write_manifest(
         kept=kept,
         sequence=sequence,
         encoder=encoder,
+        fields=[fields[0].model_copy(update={"encoder": None})] if len(fields) == 1 else list(fields),
     ).write(folder)
 
 
-def _reader_features(params: BuildParams, vectors: SparseVectors) -> list[str]:
+def _reader_features(params: BuildParams, vectors: SparseVectors, fields: Sequence[FieldEntry]) -> list[str]:
     wide = [WIDE] if vectors.dimension > NARROW_DIMENSION else []
-    return [*LAYOUTS[params.layout].reader_features, *wide]
+    return [*LAYOUTS[params.layout].reader_features, *wide, *([FIELDS] if len(fields) > 1 else [])]
 
 
-def _writer_features(encoder: EncoderEntry | None, strict: bool) -> list[str]:
-    needed = {ENCODER: encoder is not None, BM25: encoder is not None and encoder.bm25 is not None, STRICT: strict}
+def _writer_features(encoder: EncoderEntry | None, strict: bool, fields: Sequence[FieldEntry]) -> list[str]:
+    encoders = [one for one in (encoder, *(field.encoder for field in fields)) if one is not None]
+    bm25 = any(one.bm25 is not None for one in encoders)
+    needed = {ENCODER: bool(encoders), BM25: bm25, STRICT: strict, FIELDS: bool(fields)}
     return [feature for feature, used in needed.items() if used]
 
 

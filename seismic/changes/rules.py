@@ -14,6 +14,8 @@ import pyarrow as pa
 from seismic.documents.widening import widened
 from seismic.encoders import EncoderEntry
 from seismic.errors import InputError
+from seismic.fields.entry import FieldEntry
+from seismic.fields.joined import joined_vocabulary
 from seismic.store.manifest import Manifest
 from seismic.vectors import MAX_DIMENSION, SparseVectors
 from seismic.vocabulary import Vocabulary
@@ -59,7 +61,8 @@ class Rules(NamedTuple):
     columns have the types of `schema`, and vectors of texts come from `encoder`.
 
     ``strict``: documents may not bring columns, tokens or components. ``version`` counts the evolutions since the
-    generation was published. ``stored`` gives the values that a wider type has to hold.
+    generation was published. ``stored`` gives the values that a wider type has to hold. ``fields``: the named vectors;
+    if there are several, `vocabulary` is a `JoinedVocabulary`, and `encoder` is None.
     """
 
     dimension: int
@@ -69,6 +72,7 @@ class Rules(NamedTuple):
     strict: bool = False
     version: int = 0
     stored: Stored = nothing_stored
+    fields: tuple[FieldEntry, ...] = ()
 
     @property
     def grows(self) -> bool:
@@ -112,7 +116,7 @@ class Rules(NamedTuple):
             raise InputError(
                 f"found new tokens from component {change.first} on, expected them from {self.dimension}, the dimension"
             )
-        vocabulary = (self.vocabulary or Vocabulary([])).extended(tokens)
+        vocabulary = (Vocabulary([]) if self.vocabulary is None else self.vocabulary).extended(tokens)
         return self._replace(dimension=len(vocabulary), vocabulary=vocabulary, version=version)
 
     def check_origin(self, vocabulary: Vocabulary | None = None, encoder: EncoderEntry | None = None) -> None:
@@ -166,7 +170,9 @@ def rules_of(manifest: Manifest, schema: pa.Schema, vocabulary: Vocabulary | Non
     fields = [
         field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field for field in schema
     ]
-    return Rules(manifest.dimension, pa.schema(fields), manifest.encoder, vocabulary, manifest.strict)
+    entries = manifest.named_fields
+    tokens = joined_vocabulary(vocabulary, entries)
+    return Rules(manifest.dimension, pa.schema(fields), manifest.encoder, tokens, manifest.strict, fields=entries)
 
 
 def _fields_in(kind: pa.DataType) -> int:

@@ -14,6 +14,7 @@ from seismic.components import component_dtype
 from seismic.conversion.numbers import as_path
 from seismic.documents.widening import with_schema
 from seismic.errors import ParameterError
+from seismic.fields.joined import counter
 from seismic.store.collection import GENERATIONS
 from seismic.store.garbage import STAGING
 from seismic.store.manifest import Manifest
@@ -55,8 +56,9 @@ def compact(
         with tempfile.TemporaryDirectory(dir=collection / GENERATIONS, prefix=STAGING) as scratch:
             vectors, table = _vectors(view, Path(scratch)), _documents(view, Path(scratch) / "documents.arrow")
             plan = _plan(vectors, manifest, workers, memory)
-            entries = write_shards(folder, vectors, table, manifest.build_params, plan, progress)
-            state = (manifest.build_params, entries, manifest.kept, view.log_end.sequence, manifest.strict)
+            counted = counter(view.fields, view.vocabulary)
+            entries = write_shards(folder, vectors, table, manifest.build_params, plan, progress, counted=counted)
+            state = (manifest.build_params, entries, manifest.kept, view.log_end.sequence, manifest.strict, view.fields)
             write_manifest(folder, generation, vectors, view.vocabulary, manifest.encoder, *state)
         del view  # releases the generation, so that it can be removed
     tidy_log(collection)

@@ -14,6 +14,8 @@ from seismic.conversion.plain import excerpt
 from seismic.documents.types import parse_type
 from seismic.encoders import Encoder
 from seismic.errors import ParameterError
+from seismic.fields.joined import counter
+from seismic.fields.specs import FieldsLike, FieldSpec, initial_vocabulary, parse_fields
 from seismic.layouts import DEFAULT, Layout
 from seismic.params import BuildParams
 from seismic.store.collection import GENERATIONS
@@ -28,6 +30,7 @@ def create(
     dimension: int | None = None,
     vocabulary: Vocabulary | Sequence[str] | None = None,
     encoder: Encoder | None = None,
+    fields: FieldsLike | None = None,
     columns: ColumnTypes | pa.Schema | None = None,
     ids: pa.DataType | str = "string",
     layout: Layout = DEFAULT,
@@ -36,24 +39,27 @@ def create(
     """Publish the first generation of a collection without documents, and return its folder.
 
     Components are below `dimension`, or are those of `vocabulary` or of `encoder`; at most one of the three is given.
-    Without an encoder, they grow with later documents; without all three, they start from none. `columns`: the payload
-    columns with their types; documents may add others. `ids`: "string" or an integer type. `strict`: refuse documents
+    Without an encoder, they grow with later documents; without all three, they start from none. `fields`: named vectors
+    in place of a single one, by name, each with the options `encoder` (or its name), `bm25` (its parameters), `columns`
+    (that the encoder reads), `vocabulary`, `weight` and `idf`; see docs/fields.md. `columns`: the payload columns with
+    their types; documents may add others. `ids`: "string" or an integer type. `strict`: refuse documents
     with other columns, tokens or components.
 
     Raises ParameterError, InputError, OutputExistsError if `path` is in use, or another StorageError.
     """
     out, params = as_path(path), BuildParams(layout=layout)
     given = {"dimension": dimension, "vocabulary": vocabulary, "encoder": encoder}
+    specs = [] if fields is None else parse_fields(fields)
     found = [name for name, value in given.items() if value is not None]
+    if specs and found:
+        raise ParameterError(f"found {found[0]} next to fields, expected it in the options of a field")
     if len(found) > 1:
         raise ParameterError(f"found {' and '.join(found)}, expected one of them")
     if not isinstance(strict, bool):
         raise ParameterError(f"strict is {excerpt(strict)}, expected True or False")
-    if strict and not found:
-        raise ParameterError("strict: found no dimension, vocabulary or encoder, expected one of them, as none grows")
-    if strict and encoder is not None and isinstance(encoder, Encoder) and not len(encoder.vocabulary):
-        raise ParameterError(f"strict: encoder '{encoder.name}' has no words yet, so that none could ever be found")
-    words = _vocabulary(vocabulary, encoder)
+    words = initial_vocabulary(specs) if specs else _vocabulary(vocabulary, encoder)
+    if strict:
+        _check_strict(specs, found, encoder)
     size = len(words) if words is not None else as_count("dimension", dimension or 0, 0)
     if size > MAX_DIMENSION:
         raise ParameterError(f"dimension is {size}, expected at most {MAX_DIMENSION}")
@@ -61,10 +67,25 @@ def create(
     vectors = SparseVectors.from_dicts([], size)
     with staging(out, replace=False, what="creation") as (folder, generation):
         plan = plan_shards(vectors, params, 1, 1)
-        entries = write_shards(folder, vectors, schema.empty_table(), params, plan, None)
-        entry = encoder.entry if encoder else None
-        write_manifest(folder, generation, vectors, words, entry, params, entries, [], 0, strict)
+        named = [spec.entry for spec in specs]
+        counted = counter(named, words)
+        entries = write_shards(folder, vectors, schema.empty_table(), params, plan, None, counted=counted)
+        entry = encoder.entry if encoder else named[0].encoder if len(named) == 1 else None
+        write_manifest(folder, generation, vectors, words, entry, params, entries, [], 0, strict, named)
     return out / GENERATIONS / generation
+
+
+def _check_strict(specs: Sequence[FieldSpec], found: Sequence[str], encoder: Encoder | None) -> None:
+    """Raise ParameterError if a vector that has no components could get none."""
+    for spec in specs:
+        if not spec.tokens:
+            raise ParameterError(
+                f"strict: field '{spec.entry.name}' has no tokens yet, so that it could never have any"
+            )
+    if not specs and not found:
+        raise ParameterError("strict: found no dimension, vocabulary or encoder, expected one of them, as none grows")
+    if encoder is not None and not len(encoder.vocabulary):
+        raise ParameterError(f"strict: encoder '{encoder.name}' has no words yet, so that none could ever be found")
 
 
 def _vocabulary(vocabulary: Vocabulary | Sequence[str] | None, encoder: Encoder | None) -> Vocabulary | None:

@@ -15,7 +15,7 @@ from seismic.search.request import FacetBy
 from seismic.stop import current
 from seismic.store.shard import Shard
 from seismic.view.live import LiveShard
-from seismic.view.scope import Part, Scope
+from seismic.view.scope import Part, Scope, documents_of
 from seismic.view.view import View
 
 Counts: TypeAlias = list[tuple[Any, int]]
@@ -84,11 +84,3 @@ def matches(shard: Shard, allowed: npt.NDArray[np.uint8], query: Query) -> npt.N
     matched = np.zeros(len(shared.numbers), bool)
     matched[shared.numbers] = np.unpackbits(marked, count=len(shared.numbers), bitorder="little")
     return matched
-
-
-def documents_of(shard: Shard, part: Part) -> npt.NDArray[np.bool_]:
-    """Return which documents of a shard are in a part of it, bool [documents], by number."""
-    inside = np.ones(len(shard), bool)
-    if len(part.allowed):
-        inside[shard.shared.numbers] = np.unpackbits(part.allowed, count=len(shard), bitorder="little")
-    return inside

@@ -213,8 +213,8 @@ class Responder:
 
 def _plain_queries(view: View, requests: Sequence[SearchRequest]) -> list[Query | None]:
     """Parse the plain queries of many requests together; for a single one there is nothing to gain."""
-    if len(requests) == 1:
-        return [None]
+    if len(requests) == 1 or view.fields:
+        return [None] * len(requests)
     return parse_plain([request.query for request in requests], view.dimension)
 
 

@@ -18,11 +18,10 @@ from seismic.layouts import LAYOUTS
 from seismic.params import described
 from seismic.query import Query, as_rows
 from seismic.search.explain import Contribution, contributions
-from seismic.search.facets import documents_of
 from seismic.stop import current
 from seismic.store.shard import Shard
 from seismic.view.live import LiveShard
-from seismic.view.scope import Part, Scope
+from seismic.view.scope import Part, Scope, documents_of
 from seismic.view.view import View
 
 MAX_IDS = 1000

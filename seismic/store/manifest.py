@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from seismic.encoders import EncoderEntry
 from seismic.errors import CorruptIndexError, FormatError, ParameterError
+from seismic.fields.entry import FieldEntry
 from seismic.layouts import FEATURES, Layout
 from seismic.params import BuildParams
 from seismic.store.failures import read_error
@@ -21,13 +22,14 @@ from seismic.version import __version__, has_major
 FORMAT_MAJOR, FORMAT_MINOR = 1, 0
 """A reader accepts any minor of its major: a minor only adds files or fields that older readers do not need."""
 
-WIDE = "components"
-READER_FEATURES: frozenset[str] = FEATURES | {WIDE}
+WIDE, FIELDS = "components", "fields"
+READER_FEATURES: frozenset[str] = FEATURES | {WIDE, FIELDS}
 """Features this release can read; an index that needs another is refused. `no-tops`: shared.arrow without the largest
-value of each row. `small`: also without residuals. `components`: shards with a table of the components they use."""
+value of each row. `small`: also without residuals. `components`: shards with a table of the components they use.
+`fields`: tokens that begin with the name of their field."""
 
 ENCODER, BM25, STRICT = "encoder", "bm25", "strict"
-WRITER_FEATURES: frozenset[str] = frozenset({ENCODER, BM25, STRICT})
+WRITER_FEATURES: frozenset[str] = frozenset({ENCODER, BM25, STRICT, FIELDS})
 """Features this release can write; a collection that needs others is read, but not changed."""
 
 FILE_NAME, VOCABULARY = "manifest.json", "vocabulary.arrow"
@@ -69,6 +71,8 @@ class ShardEntry(_Model):
     blocks: Count
     most_blocks: Count
     files: dict[Annotated[str, Field(pattern=r"^[a-z_]+\.arrow$")], FileEntry]
+    fields: dict[str, Count] = {}
+    """Documents that have each field; of fields without any, nothing."""
 
 
 class Kept(_Model):
@@ -110,6 +114,10 @@ class Manifest(_Model):
     """`open`: changes may bring new columns, tokens and components. `strict`: they are errors. A release that does not
     know this field would drop it, so it may not write."""
 
+    fields: list[FieldEntry] = []
+    """Named vectors. A single field's encoder is that of the collection. A release that does not know this field would
+    drop it, so it may not write; if there are several, their tokens have prefixes, so it may not read either."""
+
     kept: list[Kept] = []
     """Recall by k, ascending, measured at build time and preserved by compaction. Empty: the layout stores all input
     values, rounded to 16 bits."""
@@ -121,7 +129,22 @@ class Manifest(_Model):
             raise ValueError(f"the shards' documents do not follow each other up to {self.documents}")
         if nnz != self.nnz:
             raise ValueError(f"the shards have {nnz} values, not {self.nnz}")
+        names = [field.name for field in self.fields]
+        if len(set(names)) < len(names):
+            raise ValueError(f"fields: found a name twice in {', '.join(names)}")
+        if self.fields and (self.encoder if len(names) > 1 else self.fields[0].encoder):
+            raise ValueError("fields: found the encoder of a single field there, or several next to one of all")
+        for shard in self.shards:
+            if shard.fields and (set(shard.fields) != set(names) or max(shard.fields.values()) > shard.documents):
+                raise ValueError(f"{shard.folder}: fields: found {shard.fields}, expected documents of each field")
         return self
+
+    @property
+    def named_fields(self) -> tuple[FieldEntry, ...]:
+        """Return the fields with their encoders."""
+        if len(self.fields) == 1:
+            return (self.fields[0].model_copy(update={"encoder": self.encoder}),)
+        return tuple(self.fields)
 
     @property
     def files(self) -> dict[str, FileEntry]:
@@ -150,6 +173,9 @@ class Manifest(_Model):
     def write(self, folder: Path) -> None:
         """Write manifest.json with a hash of its content."""
         content = self.model_dump(mode="json")
+        for part in (content, *content["shards"]):
+            if not part["fields"]:  # so that collections without fields have the bytes they always had
+                del part["fields"]
         content["hash"] = manifest_hash(content)
         (folder / FILE_NAME).write_text(json.dumps(content, indent=1) + "\n")
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
+from seismic.builder.build import Counted
 from seismic.builder.maxima import find_maxima
 from seismic.builder.order import order_documents
 from seismic.builder.quantize import quantize_vectors
@@ -29,11 +30,16 @@ PARAMS = BuildParams(order_rounds=1)
 
 
 def with_documents(
-    deltas: Sequence[LiveShard], vectors: SparseVectors, documents: pa.Table, layout: Layout
+    deltas: Sequence[LiveShard],
+    vectors: SparseVectors,
+    documents: pa.Table,
+    layout: Layout,
+    counted: Counted | None = None,
 ) -> tuple[LiveShard, ...]:
     """Return delta shards with new documents added at the end. Merges the last old shards with them if it pays.
 
-    `layout` is the generation's. Old documents get the columns and types of the new ones.
+    `layout` is the generation's; `counted` counts the vectors that have each field. Old documents get the
+    columns and types of the new ones.
     """
     untouched = [delta for delta in deltas if delta.live]
     if len(vectors) == 0:
@@ -46,15 +52,13 @@ def with_documents(
     old = [part for delta in merged for part in delta.live_vectors(vectors.dimension)]
     batches = [pa.table(batch) for delta in merged for batch in delta.document_batches()]
     rows = [*(with_schema(batch, documents.schema) for batch in batches), documents]
-    return (
-        *untouched,
-        LiveShard(build_delta(SparseVectors.concatenate([*old, vectors]), pa.concat_tables(rows), layout)),
-    )
+    together = SparseVectors.concatenate([*old, vectors])
+    return (*untouched, LiveShard(build_delta(together, pa.concat_tables(rows), layout, counted)))
 
 
-def build_delta(vectors: SparseVectors, documents: pa.Table, layout: Layout) -> Shard:
+def build_delta(vectors: SparseVectors, documents: pa.Table, layout: Layout, counted: Counted | None = None) -> Shard:
     """Build a read-only shard in memory: Numba would compile other kernels for writeable arrays."""
-    storage = LAYOUTS[layout]
+    storage, fields = LAYOUTS[layout], counted(vectors) if counted else {}
     if (used := used_components(vectors)) is not None:
         vectors = used.renumbered(vectors)
     numbers = order_documents(vectors, PARAMS, 1, _quiet)
@@ -72,6 +76,7 @@ def build_delta(vectors: SparseVectors, documents: pa.Table, layout: Layout) -> 
         blocks=0,
         most_blocks=0,
         files={},
+        fields=fields,
     )
     return Shard(entry, documents.combine_chunks(), shared, maxima, None, None, used)
 

@@ -43,6 +43,11 @@ class Address:
         return Lookup(self._shard.documents)
 
     @cached_property
+    def frequency(self) -> npt.NDArray[np.int64]:
+        """Return int64 [dimension of the shard]: the documents that have each component, deleted ones included."""
+        return self._shard.document_frequency()
+
+    @cached_property
     def positions(self) -> npt.NDArray[np.uint32]:
         """Return uint32 [n]: the position of each number. Raises CorruptIndexError if a number has none."""
         numbers = self._shard.shared.numbers

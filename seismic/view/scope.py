@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from seismic.store.shard import Shard
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -28,3 +30,11 @@ class Scope:
     def count(self) -> int:
         """The number of documents that may be returned."""
         return sum(part.count for part in self.parts)
+
+
+def documents_of(shard: Shard, part: Part) -> npt.NDArray[np.bool_]:
+    """Return which documents of a shard are in a part of it, bool [documents], by number."""
+    inside = np.ones(len(shard), bool)
+    if len(part.allowed):
+        inside[shard.shared.numbers] = np.unpackbits(part.allowed, count=len(shard), bitorder="little")
+    return inside

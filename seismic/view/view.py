@@ -17,6 +17,8 @@ from seismic.documents.table import Documents
 from seismic.documents.widening import with_schema
 from seismic.encoders import Encoded, Encoder, load_recorded
 from seismic.errors import CorruptIndexError, InputError, ParameterError
+from seismic.fields.entry import FieldEntry, named
+from seismic.fields.joined import JoinedVocabulary, counter
 from seismic.params import Verify
 from seismic.planner import Planner
 from seismic.store.collection import current_generation
@@ -29,6 +31,7 @@ from seismic.store.watermark import check_watermark, read_watermark
 from seismic.vectors import SparseVectors
 from seismic.view.combine import combine
 from seismic.view.deltas import with_documents
+from seismic.view.frequencies import DeadFrequency, documents_by_field, frequency_of
 from seismic.view.live import LiveShard
 from seismic.view.scope import Part, Scope
 from seismic.vocabulary import Vocabulary, inverse_document_frequency
@@ -88,6 +91,11 @@ class View:
         """Return the tokens of the components, or None."""
         return self.rules.vocabulary
 
+    @property
+    def fields(self) -> tuple[FieldEntry, ...]:
+        """Return the named vectors; none if the collection has a single one without a name."""
+        return self.rules.fields
+
     @cached_property
     def live(self) -> int:
         """Return the number of documents, without deleted ones."""
@@ -132,12 +140,29 @@ class View:
     @property
     def idf(self) -> npt.NDArray[np.float32]:
         """Return float32 [dimension]: the inverse document frequency, as in BM25."""
-        return inverse_document_frequency(self.document_frequency, self.live)
+        documents = self.live if not self.fields else self.field_documents[self.fields[0].name]
+        return inverse_document_frequency(self.document_frequency, documents)
+
+    @cached_property
+    def field_documents(self) -> dict[str, int]:
+        """Return the number of live documents that have each field."""
+        return documents_by_field(self.shards, self.dimension, self.fields, self.vocabulary)
+
+    @cached_property
+    def _dead(self) -> DeadFrequency:
+        return DeadFrequency(self.shards, self.dimension)
+
+    def field_idf(self, field: FieldEntry, components: npt.NDArray[np.uint32]) -> npt.NDArray[np.float32]:
+        """Return float32 [n]: the inverse document frequency of components among the documents that have the field."""
+        frequency = frequency_of(self.shards, self._dead, components)
+        return inverse_document_frequency(frequency, self.field_documents[field.name])
 
     @cached_property
     def encoder(self) -> Encoder:
         """Return the encoder of texts. Raises InputError if there is none, and EncoderError if it cannot run here."""
         entry = self.manifest.encoder
+        if entry is None and len(self.fields) > 1:
+            raise InputError(f"this collection has an encoder for each of the fields {named(self.fields)}; name one")
         if entry is None:
             raise InputError(
                 "this collection has no encoder for texts; give indices and values, or tokens, or build it with an "
@@ -145,6 +170,27 @@ class View:
             )
         encoder = load_recorded(entry, self.vocabulary)
         return encoder.by_idf(self.idf) if entry.queries == "idf" else encoder
+
+    def field_encoder(self, field: FieldEntry) -> Encoder:
+        """Return the encoder of a field's texts. Raises InputError if it has none, EncoderError if it cannot run here.
+
+        Its components are the field's own.
+        """
+        if field.encoder is None:
+            raise InputError(f"field '{field.name}' has no encoder for texts; give indices and values, or tokens")
+        if not isinstance(self.vocabulary, JoinedVocabulary):
+            return self.encoder
+        if field.name not in self._encoders:
+            part = self.vocabulary.parts[field.name]
+            encoder = load_recorded(field.encoder, part.vocabulary)
+            if field.encoder.queries == "idf":
+                encoder = encoder.by_idf(self.field_idf(field, part.joined))
+            self._encoders[field.name] = encoder
+        return self._encoders[field.name]
+
+    @cached_property
+    def _encoders(self) -> dict[str, Encoder]:
+        return {}
 
     def encode_query(self, texts: Sequence[str]) -> Encoded:
         """Encode queries. The first call loads the encoder."""
@@ -267,7 +313,9 @@ class View:
             tuple(shard.without(found[found >= 0]) for shard in shards for found in (shard.find(touched),))
             for shards in (self.base, self.deltas)
         )
-        return replace(self, base=base, deltas=with_documents(deltas, vectors, documents, self.manifest.layout))
+        counted = counter(self.fields, self.vocabulary)
+        deltas = with_documents(deltas, vectors, documents, self.manifest.layout, counted)
+        return replace(self, base=base, deltas=deltas)
 
 
 def open_view(collection: Path, verify: Verify = "none", *, tuned: bool = True) -> View:

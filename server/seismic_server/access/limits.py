@@ -37,6 +37,10 @@ class Rates:
 def check_query(query: Any, settings: Settings, where: str = "") -> None:
     """Raise ParameterError if a query, or a part of it, has too many components or tokens."""
     most = settings.max_components
+    if "fields" in query:
+        for name, part in query["fields"].items():
+            check_query(part, settings, f"{where}query, field '{name}': ")
+        return
     for field in ("indices", "tokens"):
         if (found := len(query.get(field, ()))) > most:
             expected = f"expected at most {most} (setting max_components)"

@@ -47,5 +47,7 @@ def values_of(search: SearchRequest) -> int:
 
 
 def _terms(query: Any) -> int:
+    if isinstance(query, Mapping) and "fields" in query:
+        return sum(map(_terms, query["fields"].values()))
     fields: Iterable[Any] = (query.get(name) for name in ("indices", "tokens")) if isinstance(query, Mapping) else ()
     return next((len(field) for field in fields if field is not None), USUAL_TERMS)

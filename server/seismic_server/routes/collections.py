@@ -5,10 +5,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
 
+from seismic import FieldEntry
 from seismic_server.collections.served import Collection
 from seismic_server.http.strict_route import StrictRoute
 from seismic_server.openapi import problems
-from seismic_server.schemas.bodies import CollectionInfo, CollectionList, Unavailable
+from seismic_server.schemas.bodies import CollectionInfo, CollectionList, FieldInfo, Unavailable
 from seismic_server.service import ServiceDep
 
 router = APIRouter(prefix="/v1/collections", tags=["collections"], route_class=StrictRoute)
@@ -72,5 +73,16 @@ def describe(collection: Collection, name: str) -> CollectionInfo:
         types={field.name: str(field.type) for field in index.view.rules.schema},
         has_vocabulary=index.vocabulary is not None,
         encoder=PurePath(index.manifest.encoder.name).name if index.manifest.encoder else None,
+        fields={field.name: _shown(field) for field in index.fields} or None,
         shards=len(index.manifest.shards),
+    )
+
+
+def _shown(field: FieldEntry) -> FieldInfo:
+    return FieldInfo(
+        encoder=PurePath(field.encoder.name).name if field.encoder else None,
+        columns=list(field.columns) or None,
+        has_vocabulary=not field.numbered,
+        weight=field.weight,
+        idf=field.idf,
     )

@@ -1,5 +1,6 @@
 """Create, drop and rename collections."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -16,6 +17,7 @@ from seismic_server.observe.trail import record
 from seismic_server.openapi import problems
 from seismic_server.routes.collections import Name, describe
 from seismic_server.schemas.bodies import CollectionInfo
+from seismic_server.schemas.fields import FieldOptions
 from seismic_server.schemas.lifecycle import ColumnsRequest, CreateRequest, Dropped, RenameRequest
 from seismic_server.service import ServiceDep
 
@@ -29,13 +31,15 @@ async def create_collection(name: Name, body: CreateRequest, request: Request, s
     """Create an empty collection. It can be changed and searched once this is answered.
 
     Its components are below `dimension`, or are the tokens of `vocabulary`, or those of `encoder`; with neither, they
-    grow with the documents.
+    grow with the documents. With `fields`, documents have several vectors, each with a name.
     """
-    options = body.model_dump(exclude_none=True, exclude={"bm25"})
+    options = body.model_dump(exclude_none=True, exclude={"bm25", "fields"})
     if body.bm25 is not None and body.encoder != BM25:
         raise ParameterError(f"bm25: parameters of the encoder {BM25}, found the encoder {body.encoder or 'none'}")
     if body.encoder is not None:
         options["encoder"] = await service.threads.run(_packaged_encoder, body.encoder, body.bm25)
+    if body.fields is not None:
+        options["fields"] = await service.threads.run(_with_encoders, body.fields)
     collection = await lifecycle.create(service, name, **options)
     record(request, "create", collection=name)
     return describe(collection, name)
@@ -74,6 +78,23 @@ async def rename_collection(name: Name, body: RenameRequest, request: Request, s
     collection = await lifecycle.rename(service, name, body.to)
     record(request, "rename", collection=name, to=body.to)
     return describe(collection, body.to)
+
+
+def _with_encoders(fields: Mapping[str, FieldOptions]) -> dict[str, dict[str, Any]]:
+    """Return the options of fields with their encoders loaded."""
+    loaded = {}
+    for name, given in fields.items():
+        options = given.model_dump(exclude_none=True, exclude={"bm25"})
+        if given.bm25 is not None and given.encoder != BM25:
+            found = given.encoder or "none"
+            raise ParameterError(f"fields: field '{name}': bm25: parameters of the encoder {BM25}, found {found}")
+        if given.encoder is not None:
+            try:
+                options["encoder"] = _packaged_encoder(given.encoder, given.bm25)
+            except ParameterError as error:
+                raise ParameterError(f"fields: field '{name}': {error}") from None
+        loaded[name] = options
+    return loaded
 
 
 def _packaged_encoder(name: str, bm25: Bm25 | None) -> Any:

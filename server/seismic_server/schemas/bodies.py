@@ -135,6 +135,21 @@ class ChangeAnswer(Schema):
     """Milliseconds from the request's arrival at its route."""
 
 
+class FieldInfo(Schema):
+    """A named vector of a collection."""
+
+    encoder: str | None = None
+    """Encoder of texts. Missing if queries of the field cannot be texts."""
+    columns: list[str] | None = None
+    """Payload columns that the encoder reads."""
+    has_vocabulary: bool
+    """Whether the field has tokens. Otherwise its components are numbers."""
+    weight: float
+    """Factor of the field's part of a score, unless a query brings another."""
+    idf: bool
+    """Whether each weight of a query is multiplied by the component's inverse document frequency."""
+
+
 class CollectionInfo(Schema):
     """A collection."""
 
@@ -171,6 +186,8 @@ class CollectionInfo(Schema):
     """Whether queries may be tokens."""
     encoder: str | None
     """Encoder of texts. Missing if queries cannot be texts."""
+    fields: dict[str, FieldInfo] | None = None
+    """Named vectors, in their order. Missing if the collection has a single one without a name."""
     shards: int
 
 

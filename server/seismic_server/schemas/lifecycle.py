@@ -6,9 +6,11 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field
 
 from seismic import Bm25
+from seismic.fields.entry import MOST_FIELDS
 from seismic.layouts import DEFAULT, Layout
 from seismic_server.jobs.job import JobKind, JobState
 from seismic_server.schemas.bodies import Schema
+from seismic_server.schemas.fields import FieldName, FieldOptions
 
 
 class CreateRequest(Schema):
@@ -21,6 +23,7 @@ class CreateRequest(Schema):
                 {"vocabulary": ["planet", "orbit"], "columns": {"tags": "list<string>"}, "strict": True},
                 {"encoder": "bm25", "bm25": {"stemmer": "english", "average_length": 400}},
                 {"dimension": 30522, "ids": "int64"},
+                {"fields": {"splade": {"encoder": "splade-tiny", "weight": 0.3}, "bm25": {"encoder": "bm25"}}},
                 {},
             ]
         }
@@ -38,6 +41,9 @@ class CreateRequest(Schema):
 
     bm25: Bm25 | None = None
     """Parameters of the encoder `bm25`."""
+
+    fields: Annotated[dict[FieldName, FieldOptions], Field(min_length=1, max_length=MOST_FIELDS)] | None = None
+    """Named vectors by name, in place of a single vector with `dimension`, `vocabulary` or `encoder`."""
 
     columns: dict[str, str] = Field(default_factory=dict)
     """Payload columns with their Arrow types: string, int64, double, bool, date32, timestamp[us, tz=UTC], list<string>.

@@ -20,12 +20,14 @@ from pydantic import (
 from typing_extensions import TypedDict
 
 import seismic
+from seismic.fields.entry import MOST_FIELDS
 from seismic.filters.parse import AnyFilter
 from seismic.search.examples import MAX_EXAMPLES
 from seismic_server.schemas.bodies import Component, Id, Schema, SequenceNumber, Weight
+from seismic_server.schemas.fields import FieldName, FieldWeight
 
 _OBJECT = with_config(ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True))
-_EITHER = "an object with either 'indices' and 'values', 'tokens', 'text', 'id', or 'positive' and 'negative'"
+_EITHER = "an object with either 'indices' and 'values', 'tokens', 'text', 'id', 'fields', or 'positive' and 'negative'"
 
 
 @_OBJECT
@@ -63,12 +65,51 @@ class IdQuery(TypedDict):
     """Id of the document."""
 
 
+FieldPart = Annotated[
+    Annotated[VectorQuery, Tag("VectorQuery")]
+    | Annotated[TokenQuery, Tag("TokenQuery")]
+    | Annotated[TextQuery, Tag("TextQuery")],
+    Discriminator(
+        lambda part: kind if (kind := _kind_of_query(part)) in ("VectorQuery", "TokenQuery", "TextQuery") else None,
+        custom_error_type="part_kind",
+        custom_error_message="expected a text, or an object with either 'indices' and 'values', 'tokens', or 'text'",
+    ),
+]
+
+
+@_OBJECT
+class FieldsQuery(TypedDict):
+    """Several named vectors, or one of them, searched at once."""
+
+    fields: Annotated[
+        dict[
+            FieldName,
+            Annotated[
+                FieldPart,
+                BeforeValidator(
+                    lambda part: {"text": part} if isinstance(part, str) else part,
+                    json_schema_input_type=str | FieldPart,
+                ),
+            ],
+        ],
+        Field(min_length=1, max_length=MOST_FIELDS),
+    ]
+    """The query of each field by name. A text is short for `{"text": ...}`."""
+
+    weights: NotRequired[Annotated[dict[FieldName, FieldWeight], Field(max_length=MOST_FIELDS)]]
+    """Factor of each field's part of a score, in place of the collection's."""
+
+    fusion: NotRequired[Literal["sum"]]
+    """`sum`: the score is the weighted sum of the fields' scores."""
+
+
 KINDS = {
     "indices": "VectorQuery",
     "values": "VectorQuery",
     "tokens": "TokenQuery",
     "text": "TextQuery",
     "id": "IdQuery",
+    "fields": "FieldsQuery",
 } | dict.fromkeys(("positive", "negative"), "ExamplesQuery")
 """Field to the kind of query that has it."""
 
@@ -118,7 +159,8 @@ _QueryObject = Annotated[
     | Annotated[TokenQuery, Tag("TokenQuery")]
     | Annotated[TextQuery, Tag("TextQuery")]
     | Annotated[IdQuery, Tag("IdQuery")]
-    | Annotated[ExamplesQuery, Tag("ExamplesQuery")],
+    | Annotated[ExamplesQuery, Tag("ExamplesQuery")]
+    | Annotated[FieldsQuery, Tag("FieldsQuery")],
     Discriminator(_kind_of_query, custom_error_type="query_kind", custom_error_message=f"expected {_EITHER}"),
 ]
 
@@ -178,6 +220,7 @@ class SearchRequest(seismic.SearchRequest):
                     "fusion": {"runs": [{"hits": [{"id": "4983", "score": 0.83}, {"id": "5836", "score": 0.79}]}]},
                     "explain": True,
                 },
+                {"query": {"fields": {"bm25": "do planets orbit stars"}, "weights": {"bm25": 0.7}}},
                 {"query": {"positive": ["4983", {"tokens": {"planet": 2.1}}], "negative": ["5836"]}},
             ]
         }
