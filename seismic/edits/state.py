@@ -36,6 +36,11 @@ class State:
         self._changes: list[Change] = []
         self._exist: dict[str | int, bool] = {}
 
+    @property
+    def view(self) -> View:
+        """The documents, with the changes of earlier edits."""
+        return self._view.with_changes(self._changes) if self._changes else self._view
+
     def exist(self, ids: pa.Array) -> npt.NDArray[np.bool_]:
         """Return whether there is a document with each id, bool [n]."""
         stored = self._view.find(ids) >= 0
@@ -54,7 +59,7 @@ class State:
 
     def matching(self, filter: FilterLike) -> pa.Array:
         """Return the ids of the documents that match a filter, ascending. Raises FilterError."""
-        view = self._view.with_changes(self._changes) if self._changes else self._view
+        view = self.view
         parts = self._filters.scope(view, filter).parts
         ids = [_ids(shard, part) for shard, part in zip(view.shards, parts, strict=True)]
         return pa.chunked_array(ids, view.rules.schema.field("id").type).combine_chunks().sort()

@@ -9,8 +9,8 @@ import binascii
 import heapq
 import itertools
 import json
-from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,6 +25,8 @@ from seismic.search.orders import (
     Orders,
     Place,
     from_json_value,
+    ids_in_order,
+    numeric_key,
     order_of,
     place_reader,
     to_json_value,
@@ -111,14 +113,39 @@ class Browser:
         page = [run.first + number for run, number in found[:limit]]
         return Browsed(page, _encode(by, *run.value_and_id(last)))
 
+    def page_of_ids(self, view: View, scope: Scope, limit: int, start: Any = None) -> tuple[list[int], Any]:
+        """Return the first `limit` documents of a scope from an id on, and the id after them; None if there is none.
+
+        Numbers come first, by value: also those that are stored as texts. `start` need not be the id of a document.
+        """
+        order = ids_in_order(view)
+        first = None if start is None else order.place(numeric_key(start) if order.numeric else start, start)
+        runs = [
+            _Run(shard, number, order, numbers)
+            for shard, part, number in zip(view.shards, scope.parts, view.firsts, strict=False)
+            if len(numbers := self._following(shard, part, order, first, limit + 1, bisect_left))
+        ]
+        found = list(itertools.islice(_merged(runs), limit + 1))
+        page = [run.first + number for run, number in found]
+        return page[:limit], view.documents.ids(page[limit:])[0] if len(page) > limit else None
+
     def _following(
-        self, shard: LiveShard, part: Part, order: Order, after: Place | None, limit: int
+        self,
+        shard: LiveShard,
+        part: Part,
+        order: Order,
+        after: Place | None,
+        limit: int,
+        bisect: Callable[..., int] = bisect_right,
     ) -> npt.NDArray[np.uint32]:
-        """Return the numbers of a shard's first `limit` documents after a place that are in the scope, in the order."""
+        """Return the numbers of a shard's first `limit` documents after a place that are in the scope, in the order.
+
+        With `bisect_left`, they include a document at the place itself.
+        """
         if part.count == 0:
             return np.empty(0, np.uint32)
         ordered = self._orders.of(shard, order)
-        at = 0 if after is None else bisect_right(ordered, after, key=_place_of(shard, order))
+        at = 0 if after is None else bisect(ordered, after, key=_place_of(shard, order))
         found, missing, look = [np.empty(0, np.uint32)], limit, max(limit, FIRST_LOOK)
         while missing > 0 and at < len(ordered):
             current().check()

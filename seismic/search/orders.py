@@ -1,5 +1,6 @@
 """Orders of documents by id or by a column, for pages of documents without a query."""
 
+import re
 from collections.abc import Callable
 from decimal import Decimal
 from functools import total_ordering
@@ -19,6 +20,8 @@ from seismic.search.request import OrderBy
 from seismic.stop import current
 from seismic.view.live import Address, LiveShard
 from seismic.view.view import View
+
+_NUMBER = re.compile("0|[1-9][0-9]{0,19}")
 
 LONGEST = 256
 """Characters of a text that its order depends on. They bound the size of a cursor."""
@@ -47,11 +50,15 @@ Place: TypeAlias = tuple[bool, Any, Any]
 
 
 class Order(NamedTuple):
-    """An order that fits a view: the column, its type and the direction."""
+    """An order that fits a view: the column, its type and the direction.
+
+    ``numeric``: texts that are whole numbers come first, by value.
+    """
 
     path: Path
     kind: pa.DataType
-    descending: bool
+    descending: bool = False
+    numeric: bool = False
 
     @property
     def key(self) -> str:
@@ -84,12 +91,13 @@ class Orders:
     """
 
     def __init__(self) -> None:
-        self._sorted: WeakKeyDictionary[Address, dict[tuple[Path, bool], npt.NDArray[np.uint32]]] = WeakKeyDictionary()
+        self._sorted: WeakKeyDictionary[Address, dict[tuple[Path, bool, bool], npt.NDArray[np.uint32]]]
+        self._sorted = WeakKeyDictionary()
 
     def of(self, shard: LiveShard, order: Order) -> npt.NDArray[np.uint32]:
         """Return uint32 [documents]: the numbers of all documents of a shard, deleted ones included, in the order."""
         known = self._sorted.setdefault(shard.address, {})
-        wanted = order.path, order.descending
+        wanted = order.path, order.descending, order.numeric
         if wanted not in known:
             current().check()
             known[wanted] = self._sort(shard, order)
@@ -97,8 +105,9 @@ class Orders:
 
     def _sort(self, shard: LiveShard, order: Order) -> npt.NDArray[np.uint32]:
         if order.path == ID and not order.descending:
-            return np.asarray(pc.sort_indices(shard.shard.documents["id"])).astype(np.uint32)
-        by_id = self.of(shard, Order(ID, order.kind, False))
+            ids = shard.shard.documents["id"]
+            return np.asarray(pc.sort_indices(numeric_keys(ids) if order.numeric else ids)).astype(np.uint32)
+        by_id = self.of(shard, Order(ID, order.kind))
         if not shard.has(order.path[0]) or pa.types.is_null((values := values_at(shard, order.path)).type):
             return by_id
         direction: Literal["ascending", "descending"] = "descending" if order.descending else "ascending"
@@ -112,6 +121,8 @@ class Orders:
 def place_reader(shard: LiveShard, order: Order) -> Callable[[int], Place]:
     """Return a function from the number of a shard's document to its place."""
     ids = shard.shard.documents["id"]
+    if order.numeric:
+        return lambda number: order.place(numeric_key(id := ids[number].as_py()), id)
     if not shard.has(order.path[0]):
         return lambda number: order.place(None, ids[number].as_py())
     values = values_at(shard, order.path)
@@ -124,6 +135,26 @@ def place_reader(shard: LiveShard, order: Order) -> Callable[[int], Place]:
             raise not_text(order.key, error) from None
 
     return place
+
+
+def ids_in_order(view: View) -> Order:
+    """Return the order of ids in which numbers come first, by value: also of texts that are numbers."""
+    kind = view.rules.schema.field("id").type
+    return Order(ID, kind, numeric=not pa.types.is_integer(kind))
+
+
+def numeric_key(text: str) -> str:
+    """Return a text that sorts as a number of up to 20 digits if it is one, and after all numbers otherwise."""
+    return f"0{text:0>20}" if _NUMBER.fullmatch(text) else f"1{text}"
+
+
+def numeric_keys(texts: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return the `numeric_key` of each text."""
+    texts = texts.cast(pa.large_string())
+    numbers = pc.match_substring_regex(texts, f"^({_NUMBER.pattern})$")
+    padded = pc.utf8_lpad(texts, width=20, padding="0")
+    none, digit = pa.scalar("", pa.large_string()), pc.if_else(numbers, "0", "1").cast(pa.large_string())
+    return pc.binary_join_element_wise(digit, pc.if_else(numbers, padded, texts), none)
 
 
 def to_json_value(value: Any) -> Any:

@@ -79,6 +79,20 @@ class ReadsDocuments(ABC):
         """Return the document numbers of the page that `scroll` returns, and the cursor of the next page."""
         return self._browse(self.view, filter, limit, cursor, order_by)
 
+    def browse_ids(
+        self, filter: FilterLike | None = None, limit: int = 100, start: Any = None
+    ) -> tuple[list[int], Any]:
+        """Return the document numbers of a page in the order of ids, and the id of the next page's first document.
+
+        `start`: the first id, which need not be that of a document. Ids that are whole numbers come first, by value,
+        even if they are stored as texts. Raises FilterError.
+        """
+        view = self.view
+        if start is not None:
+            (start,) = check_delete([start], view.rules).ids.to_pylist()
+        scope = self._responder.filters.scope(view, filter)
+        return self._responder.browser.page_of_ids(view, scope, as_count("limit", limit), start)
+
     def _browse(
         self, view: View, filter: FilterLike | None, limit: int, cursor: str | None, order_by: OrderBy | str | None
     ) -> Browsed:

@@ -7,7 +7,7 @@ with `seismic:` hold what these columns cannot:
     seismic:payload    the payload as JSON, which is what answers show
     seismic:keys       keys with null (`!key`), and keys of objects and lists that have no value in any column
     seismic:list:KEY   lists under a key whose column holds single values
-    seismic:time:KEY   the dates and times among texts
+    seismic:time:KEY   the date or time that a text is (in lists: seismic:list:seismic:time:KEY)
     seismic:id         the key `id`, as the column `id` is the document's
 """
 
@@ -19,10 +19,11 @@ from typing import Any, NamedTuple
 import orjson
 import pyarrow as pa
 
-from seismic import Index, InputError
+from seismic import InputError
 from seismic.conversion.plain import excerpt
 from seismic.filters.columns import element_of, is_point, is_text
 from seismic.filters.paths import is_list
+from seismic.view.view import View
 
 RESERVED = "seismic:"
 SOURCE, KEYS, ID = f"{RESERVED}payload", f"{RESERVED}keys", f"{RESERVED}id"
@@ -30,15 +31,13 @@ LISTS, TIMES = f"{RESERVED}list:", f"{RESERVED}time:"
 NULL = "!"
 """What precedes the key of a null in the column `seismic:keys`."""
 
-MOST_COLUMNS = 1000
-"""Columns of a collection that payloads may make."""
-
 MOST_LEVELS = 32
 """Levels of lists and objects of a payload."""
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?( ?(Z|[+-]\d\d(:?\d\d)?))?)?", re.ASCII)
 _POINT_NAMES = ("lat", "lon")
 _POINT = pa.struct([("lat", pa.float64()), ("lon", pa.float64())])
+_TIME = pa.timestamp("us", "UTC")
 _TYPES = {
     "a string": pa.string(),
     "an integer": pa.int64(),
@@ -111,22 +110,18 @@ def flatten(payloads: Sequence[Mapping[str, Any]], schema: pa.Schema, *, strict:
         if any(name in row for row in rows):
             needed[name] = kind
     new = [pa.field(name, kind) for name, kind in needed.items() if name not in kinds]
-    if len(kinds) + len(new) > MOST_COLUMNS and new:
-        raise InputError(
-            f"payload: found {len(kinds) + len(new)} different keys in the collection, expected at most {MOST_COLUMNS};"
-            " put changing names into values instead of keys"
-        )
     return Flat(rows, new)
 
 
-def payloads_of(index: Index, numbers: Sequence[int]) -> list[dict[str, Any]]:
+def payloads_of(view: View, numbers: Sequence[int]) -> list[dict[str, Any]]:
     """Return the payloads of document numbers: as they were given, or the columns that have values."""
+    documents = view.documents
     sources: list[str | None] = [None] * len(numbers)
-    if SOURCE in index.columns:
-        sources = [row[SOURCE] for row in index.payloads(numbers, [SOURCE])]
+    if SOURCE in documents.columns:
+        sources = [row[SOURCE] for row in documents.payloads(numbers, [SOURCE])]
     others = [number for number, source in zip(numbers, sources, strict=True) if source is None]
-    shown = [name for name in index.columns if not is_hidden(name)]
-    columns = iter(index.payloads(others, shown) if others else ())
+    shown = [name for name in documents.columns if not is_hidden(name)]
+    columns = iter(documents.payloads(others, shown) if others else ())
     return [orjson.loads(source) if source is not None else _present(next(columns)) for source in sources]
 
 
@@ -233,8 +228,13 @@ def _fill(
             needed.setdefault(LISTS + name, pa.list_(kind))
         times = [time for value in leaf.values if isinstance(value, str) and (time := time_of(value))]
         if times and not strict and (stored is None or word_of(stored) == "a string"):
-            rows[row][TIMES + name] = [time.isoformat() for time in times]
-            needed.setdefault(TIMES + name, pa.list_(pa.timestamp("us", "UTC")))
+            texts = [time.isoformat() for time in times]
+            if len(texts) == 1:
+                rows[row][TIMES + name] = texts[0]
+                needed.setdefault(TIMES + name, _TIME)
+            else:
+                rows[row][LISTS + TIMES + name] = texts
+                needed.setdefault(LISTS + TIMES + name, pa.list_(_TIME))
 
 
 def _checked(name: str, column: Sequence[tuple[int, _Leaf]], stored: pa.DataType | None) -> str:

@@ -98,7 +98,7 @@ def _write_groups(body: Body, index: Index, search: SearchRequest, groups: Seque
 
 
 def _write_hits(body: Body, index: Index, search: SearchRequest, hits: list[Hit]) -> None:
-    _write_list(body, len(hits), lambda part: _hits(index, search, hits[part]))
+    write_list(body, len(hits), lambda part: _hits(index, search, hits[part]))
 
 
 def write_documents(
@@ -113,10 +113,10 @@ def write_documents(
 
     if not numbers:  # report wrong columns and forms all the same
         shown(slice(0))
-    _write_list(body, len(numbers), shown)
+    write_list(body, len(numbers), shown)
 
 
-def _write_list(body: Body, length: int, shown: Callable[[slice], list[dict[str, Any]]]) -> None:
+def write_list(body: Body, length: int, shown: Callable[[slice], list[dict[str, Any]]]) -> None:
     """Write a list, a few elements at a time, because Python's objects take many times the memory of their JSON."""
     if length <= FIRST_HITS:
         body.add(_dumps(shown(slice(length))))

@@ -64,7 +64,7 @@ MinSequence = Annotated[
 async def get_documents(name: Name, body: GetRequest, service: ServiceDep) -> Response:
     """Return documents by id."""
     started = time.perf_counter()
-    _check_limit("ids", len(body.ids), service)
+    check_limit("ids", len(body.ids), service)
 
     def find(index: Index) -> tuple[list[int], dict[str, Any]]:
         numbers = index.find(body.ids).tolist()
@@ -79,7 +79,7 @@ async def get_documents(name: Name, body: GetRequest, service: ServiceDep) -> Re
 async def scroll_documents(name: Name, body: ScrollRequest, service: ServiceDep) -> Response:
     """List documents, page by page, by id or by a column. Pass each answer's `cursor` back for the next page."""
     started = time.perf_counter()
-    _check_limit("limit", body.limit, service)
+    check_limit("limit", body.limit, service)
 
     def find(index: Index) -> tuple[list[int], dict[str, Any]]:
         numbers, cursor = index.browse(body.filter, body.limit, body.cursor, body.order_by)
@@ -99,7 +99,7 @@ async def get_document(
     return JsonParts(body.parts)
 
 
-def _check_limit(field: str, found: int, service: Service) -> None:
+def check_limit(field: str, found: int, service: Service) -> None:
     """Raise ParameterError if a page would have too many documents, and lease the memory for those it may have."""
     most = service.settings.max_limit
     if found > most:

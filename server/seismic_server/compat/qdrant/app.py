@@ -1,5 +1,7 @@
 """The router of the Qdrant API."""
 
+from collections.abc import Awaitable, Callable
+
 import orjson
 from fastapi import Request, Response
 from starlette.applications import Starlette
@@ -7,13 +9,33 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 import seismic
-from seismic_server.compat.qdrant import collections
+from seismic import InputError
+from seismic_server.compat.qdrant import aliases, changes, collections, points, queries, schemas
 from seismic_server.compat.qdrant.routing import route
 from seismic_server.http.errors import HANDLERS
 from seismic_server.http.middleware import CatchFailures
 
 VERSION = "1.20.0"
 """The version of Qdrant whose API this is. Clients compare it with their own."""
+
+_ONE = "/collections/{name}"
+_POINTS = f"{_ONE}/points"
+
+_UNSUPPORTED = {
+    f"{_POINTS}/search{{rest:path}}": "use points/query, which replaces points/search; matrices are not supported",
+    f"{_POINTS}/recommend{{rest:path}}": "recommendations are not supported; search by one point's id",
+    f"{_POINTS}/discover{{rest:path}}": "discovery is not supported; search by one point's id",
+    f"{_ONE}/shards{{rest:path}}": "shards are not supported",
+    f"{_ONE}/snapshots{{rest:path}}": "snapshots are made by POST /v1/collections/NAME:snapshot",
+    f"{_ONE}/cluster": "clusters are not supported",
+    f"{_ONE}/vectors{{rest:path}}": "vectors of a collection are declared when it is created",
+    "/snapshots{rest:path}": "snapshots are made by POST /v1/collections/NAME:snapshot",
+    "/cluster{rest:path}": "clusters are not supported",
+    "/telemetry": "telemetry is not supported; /metrics of the service has its metrics",
+    "/metrics": "/metrics of the service, without the prefix, has its metrics",
+    "/locks": "locks are not supported",
+}
+"""Paths of Qdrant that are refused in words."""
 
 
 def create_qdrant() -> Starlette:
@@ -22,12 +44,54 @@ def create_qdrant() -> Starlette:
         routes=[
             Route("/", _about, methods=["GET"]),
             *(Route(path, _healthy, methods=["GET"]) for path in ("/healthz", "/livez", "/readyz")),
-            route("GET", "/collections", collections.names),
-            route("GET", "/collections/{name}/exists", collections.exists),
+            *_collection_routes(),
+            *_point_routes(),
+            *(Route(path, _refusal(words), methods=_METHODS) for path, words in _UNSUPPORTED.items()),
         ],
         middleware=[Middleware(CatchFailures)],  # before Starlette's own answer to failures, which is plain text
         exception_handlers=HANDLERS,
     )
+
+
+_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+
+
+def _collection_routes() -> list[Route]:
+    return [
+        route("GET", "/collections", collections.names),
+        route("POST", "/collections/aliases", aliases.update, schemas.AliasActions),
+        route("GET", "/aliases", aliases.listed),
+        route("GET", _ONE, collections.info),
+        route("PUT", _ONE, collections.create, schemas.CreateCollection),
+        route("PATCH", _ONE, collections.update, schemas.UpdateCollection),
+        route("DELETE", _ONE, collections.drop),
+        route("GET", f"{_ONE}/exists", collections.exists),
+        route("GET", f"{_ONE}/aliases", aliases.listed),
+        route("PUT", f"{_ONE}/index", collections.create_index, schemas.FieldIndex),
+        route("DELETE", f"{_ONE}/index/{{key:path}}", collections.delete_index),
+    ]
+
+
+def _point_routes() -> list[Route]:
+    return [
+        route("PUT", _POINTS, changes.upsert, schemas.Upsert),
+        route("POST", _POINTS, points.retrieve, schemas.Retrieve),
+        route("POST", f"{_POINTS}/query", queries.query, schemas.Query),
+        route("POST", f"{_POINTS}/query/batch", queries.query_batch, schemas.Queries),
+        route("POST", f"{_POINTS}/query/groups", queries.query_groups, schemas.GroupQuery),
+        route("POST", f"{_POINTS}/scroll", points.scroll, schemas.Scroll),
+        route("POST", f"{_POINTS}/count", points.count, schemas.CountPoints),
+        route("POST", f"{_ONE}/facet", points.facet, schemas.Facet),
+        route("POST", f"{_POINTS}/delete", changes.delete, schemas.Selection),
+        route("POST", f"{_POINTS}/payload", changes.set_payload, schemas.SetPayload),
+        route("PUT", f"{_POINTS}/payload", changes.overwrite_payload, schemas.SetPayload),
+        route("POST", f"{_POINTS}/payload/delete", changes.delete_payload, schemas.DeletePayload),
+        route("POST", f"{_POINTS}/payload/clear", changes.clear_payload, schemas.Selection),
+        route("PUT", f"{_POINTS}/vectors", changes.update_vectors, schemas.UpdateVectors),
+        route("POST", f"{_POINTS}/vectors/delete", changes.delete_vectors, schemas.DeleteVectors),
+        route("POST", f"{_POINTS}/batch", changes.batch, schemas.Operations),
+        route("GET", f"{_POINTS}/{{id}}", points.get),
+    ]
 
 
 async def _about(_request: Request) -> Response:
@@ -39,3 +103,10 @@ async def _healthy(request: Request) -> Response:
     if request.url.path.endswith("readyz"):
         request.app.state.service.collections.check_ready(named=False)
     return Response("healthz check passed", media_type="text/plain")
+
+
+def _refusal(words: str) -> Callable[[Request], Awaitable[Response]]:
+    async def refuse(_request: Request) -> Response:
+        raise InputError(words)
+
+    return refuse

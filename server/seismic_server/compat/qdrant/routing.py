@@ -26,6 +26,7 @@ PARAMETERS = ("wait", "ordering", "consistency", "timeout")
 """Query parameters of any request. A change is always waited for, and a read sees every change before it."""
 
 B = TypeVar("B")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,16 @@ class Call(Generic[B]):
         """The index of the collection, frozen. Raises like `collection`."""
         name = self.collection.name
         return self.service.collections.ready(name).frozen()
+
+    async def read(self, function: Callable[[Index, Body], T]) -> T:
+        """Return what a function makes of the index, on a thread of the search pool. It may write to the body."""
+        index, body = self.index, Body(self.service.settings.max_answer_bytes)
+
+        def run() -> T:
+            current().limit = body.reserve
+            return function(index, body)
+
+        return await self.service.pool.run(run)
 
 
 Endpoint = Callable[[Call[Any]], Awaitable[Any]]
