@@ -23,8 +23,9 @@ from seismic.measure.pseudo_queries import pseudo_queries
 from seismic.params import Profile, SearchParams, Verify, check_verify
 from seismic.query import QueryLike
 from seismic.search.answer import Answer, Hit
-from seismic.search.examples import resolve_batch
+from seismic.search.examples import resolve_batch, resolve_query
 from seismic.search.execute import Arrays
+from seismic.search.facets import count_matches
 from seismic.search.reading import ReadsDocuments
 from seismic.search.request import SearchRequest
 from seismic.search.respond import Responder
@@ -249,6 +250,15 @@ class Index(ReadsDocuments, ExportsDocuments):
     def count(self, filter: FilterLike | None = None) -> int:
         """Return the number of documents that match a filter; all documents without one. Raises FilterError."""
         return self._responder.filters.scope(self.view, filter).count
+
+    def count_matches(self, query: QueryLike, filter: FilterLike | None = None) -> int:
+        """Return the number of documents that share a component with a query and match a filter: all possible hits.
+
+        Reads the components of every block. Raises QueryError, FilterError or EncoderError.
+        """
+        view = self.view
+        scope = self._responder.filters.scope(view, filter)
+        return count_matches(view, scope, resolve_query(view, query))
 
     def why_not(
         self,

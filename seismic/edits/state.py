@@ -90,6 +90,13 @@ class State:
         self._changes += changes
         return Counts(created, updated, deleted)
 
+    def after(self, changes: Sequence[Change]) -> "State":
+        """Return the state after further changes, for an edit whose changes depend on each other."""
+        state = State(lambda: self._view, self._ledger, self._filters, self.sequence)
+        state._changes, state._exist = list(self._changes), dict(self._exist)
+        state.apply(changes)
+        return state
+
     @cached_property
     def _view(self) -> View:
         return self._make_view()

@@ -19,8 +19,11 @@ import pyarrow as pa
 
 from seismic.conversion.plain import excerpt
 from seismic.errors import ParameterError
+from seismic.filters.columns import per_second_of
+from seismic.filters.instants import units_since_epoch
 from seismic.kernels.constants import BLOCK
 from seismic.search.orders import (
+    LONGEST,
     Order,
     Orders,
     Place,
@@ -196,6 +199,38 @@ def _allowed(shard: LiveShard, part: Part, numbers: npt.NDArray[np.uint32]) -> n
     return allowed
 
 
+class _Last:
+    """What comes after every id."""
+
+    def __lt__(self, other: object) -> bool:
+        return False
+
+    def __gt__(self, other: object) -> bool:
+        return True
+
+
+def cursor_after(view: View, by: OrderBy, value: Any, id: Any = None) -> str:
+    """Return the cursor of the documents after a place in an order, as that of a page whose last document is there.
+
+    `value`: of the column, as JSON has it; dates and times as ISO 8601 text. `id`: of a document with this value; None
+    for the place after all of them. Raises ParameterError.
+    """
+    order = order_of(view, by)
+    per_second = per_second_of(order.kind)
+    try:
+        if per_second is not None and value is not None:
+            value = units_since_epoch(value, per_second)
+        elif isinstance(value, str):
+            value = value[:LONGEST]
+    except (ValueError, TypeError):
+        raise ParameterError(
+            f"found {excerpt(value)}, expected a value of '{order.key}', which is {order.kind}"
+        ) from None
+    cursor = _encode(by, value, id)
+    _checked(value, id, order, view)
+    return cursor
+
+
 def _encode(by: OrderBy, value: Any, id: Any) -> str:
     text = json.dumps([VERSION, by.key, by.direction, to_json_value(value), id], separators=(",", ":"))
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
@@ -224,9 +259,9 @@ def _checked(value: Any, id: Any, order: Order, view: View) -> tuple[Any, Any]:
     kind = view.rules.schema.field("id").type
     wanted = int if pa.types.is_integer(kind) else str
     try:
-        if not isinstance(id, wanted) or isinstance(id, bool):
+        if id is not None and (not isinstance(id, wanted) or isinstance(id, bool)):
             raise ValueError(id)
-        return from_json_value(value, order.kind), id
+        return from_json_value(value, order.kind), _Last() if id is None else id
     except (ValueError, ArithmeticError, TypeError):
         problem = f"cursor: found one of another collection, expected {kind} ids and {order.kind} in '{order.key}'"
         raise ParameterError(f"{problem}; start without a cursor") from None

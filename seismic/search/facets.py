@@ -35,6 +35,12 @@ def count_facets(
     return {facet.key: _count_values(view, columns, facet, matched) for facet in facets}
 
 
+def count_matches(view: View, scope: Scope, query: Query) -> int:
+    """Return the number of documents of the scope that share a component with the query, except its examples."""
+    matched = (_matched(*place, query) for place in zip(view.shards, scope.parts, view.firsts, strict=False))
+    return sum(int(np.count_nonzero(which)) for which in matched if which is not None)
+
+
 def _matched(shard: LiveShard, part: Part, first: int, query: Query | None) -> npt.NDArray[np.bool_] | None:
     """Return which documents of a shard match, bool [documents]; None if its scope is empty."""
     current().check()

@@ -60,11 +60,11 @@ class Reading(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """Origin of the rows of a batch: `numbers` of lines (from 1) or rows (from 0) in `file`, or ids of a service."""
+    """Origin of the rows of a batch: `numbers` of lines (from 1) or rows (from 0) in `file`."""
 
-    file: Path | str
+    file: Path
     unit: str
-    numbers: Sequence[int | str]
+    numbers: Sequence[int]
 
     def place(self, row: int) -> str:
         """Return the origin of a row of the batch, as error messages name it."""

@@ -45,11 +45,12 @@ def read_inner(path: Path, reading: Reading) -> Iterator[Batch]:
         first, end = 0, 1
         while first < count:
             span = _walk(words, end, first, count)
-            start, first, end = first, first + len(span.lengths), span.end
+            rows, end = Rows(path, "row", range(first, first + len(span.lengths))), span.end
+            first += len(span.lengths)
             if first <= reading.skip:
                 continue
-            left_out = max(0, reading.skip - start)
-            rows = Rows(path, "row", range(start + left_out, first))
+            left_out = max(0, reading.skip - rows.numbers[0])
+            rows = rows._replace(numbers=rows.numbers[left_out:])
             try:
                 vectors = _vectors(words, span.starts[left_out:], span.lengths[left_out:], reading)
             except VectorError as error:

@@ -51,7 +51,7 @@ class AdmissionControl:
             raise draining()
         caller = scope["client"][0] if scope.get("client") else ""
         if self._keyring:
-            secret = auth.secret_of(scope["headers"])
+            secret = auth.secret_of(scope["headers"], path)
             key = self._keyring.find(secret) if secret else None
             auth.check(key, secret is not None, scope["method"], path)
             caller = key.id if key else ""

@@ -1,5 +1,7 @@
 """Authentication and authorization: find the key of a request, and decide what it permits."""
 
+import base64
+import binascii
 import re
 from collections.abc import Iterable
 
@@ -25,15 +27,28 @@ _SEARCHES = re.compile(r"/v1/collections/[^/]+/((search|count|facets|why)(/.*)?|
 """Paths at which POST only reads. At any other path it counts as a change."""
 
 
-def secret_of(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
-    """Return the secret of a request: from `Authorization: Bearer`, else from `Api-Key` or `X-API-Key`."""
+def secret_of(headers: Iterable[tuple[bytes, bytes]], path: str = "") -> str | None:
+    """Return the secret of a request: from `Authorization: Bearer`, else from `Api-Key` or `X-API-Key`.
+
+    Clients of some other APIs send it as the password of basic authentication, with any user name.
+    """
     found: dict[bytes, bytes] = {}
     for name, value in headers:
         if name in (b"authorization", b"api-key", b"x-api-key"):
             found.setdefault(name, value)
     scheme, _, token = found.get(b"authorization", b"").partition(b" ")
+    if scheme.lower() == b"basic" and (dialect := dialect_of(path)) is not None and dialect.basic:
+        return _password(token)
     secret = token.strip() if scheme.lower() == b"bearer" else found.get(b"api-key") or found.get(b"x-api-key")
     return secret.decode("latin-1") if secret else None
+
+
+def _password(token: bytes) -> str:
+    """Return the password of basic authentication; empty if there is none."""
+    try:
+        return base64.b64decode(token.strip(), validate=True).decode("latin-1").partition(":")[2]
+    except binascii.Error:
+        return ""
 
 
 def is_open(path: str) -> bool:
@@ -82,7 +97,13 @@ def _refusal(key: Key, name: str) -> ForbiddenError | None:
 
 def reads(method: str, path: str) -> bool:
     """Return whether a request changes nothing."""
-    return method in ("GET", "HEAD", "OPTIONS") or searches(method, path)
+    return method in ("GET", "HEAD", "OPTIONS") or searches(method, path) or _ends(method, path)
+
+
+def _ends(method: str, path: str) -> bool:
+    """Return whether a request only ends what reading began."""
+    dialect = dialect_of(path) if method == "DELETE" else None
+    return dialect is not None and dialect.ends is not None and dialect.ends.fullmatch(path) is not None
 
 
 def searches(method: str, path: str) -> bool:

@@ -8,13 +8,16 @@ class Dialect(NamedTuple):
     """The paths of an API below a prefix.
 
     ``open`` need no key; ``searches`` only read by POST; ``for_every_key`` belong to no collection and show only what a
-    key permits; ``collection`` has the name of a collection as its first group.
+    key permits; ``collection`` has the name of a collection as its first group; ``ends`` only end reading by DELETE.
+    ``basic``: keys may come as the password of basic authentication.
     """
 
     open: frozenset[str]
     searches: re.Pattern[str]
     for_every_key: re.Pattern[str]
     collection: re.Pattern[str]
+    ends: re.Pattern[str] | None = None
+    basic: bool = False
 
 
 DIALECTS = {
@@ -25,6 +28,22 @@ DIALECTS = {
         ),
         for_every_key=re.compile(r"/qdrant/(collections|collections/aliases|aliases)"),
         collection=re.compile(r"/qdrant/collections/((?!aliases$)[^/]+)"),
+    ),
+    "opensearch": Dialect(
+        open=frozenset(),
+        searches=re.compile(
+            r"/opensearch/([^_/][^/]*/)?(_(search|msearch|mget|count)|_explain/.*|_search/point_in_time"
+            r"|_search/scroll(/.*)?)",
+            re.DOTALL,
+        ),
+        for_every_key=re.compile(
+            r"/opensearch(/|/_(bulk|mget|search|msearch|refresh|cluster/health|cat/indices|search/point_in_time(/_all)?)"
+            r"|/_search/scroll(/.*)?)?",
+            re.DOTALL,
+        ),
+        collection=re.compile(r"/opensearch/(?:_c(?:at|luster)/(?:indices|count|health)/)?([^_/][^/]*)"),
+        ends=re.compile(r"/opensearch/_search/(scroll|point_in_time)(/.*)?", re.DOTALL),
+        basic=True,
     ),
 }
 """API by the first part of its paths."""

@@ -4,11 +4,13 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from seismic_server.compat.opensearch.app import create_opensearch
+from seismic_server.compat.opensearch.errors import error_of as opensearch_error
 from seismic_server.compat.qdrant.app import create_qdrant
 from seismic_server.compat.qdrant.errors import error_of as qdrant_error
 from seismic_server.service import Service
 
-APPS = {"qdrant": (create_qdrant, qdrant_error)}
+APPS = {"qdrant": (create_qdrant, qdrant_error), "opensearch": (create_opensearch, opensearch_error)}
 """Name -> what makes the router, and what makes its errors."""
 
 
