@@ -22,6 +22,7 @@ from seismic.filters.predicates import Between, Leaf, Predicate, values_in
 from seismic.filters.sorted_column import SortedColumn
 from seismic.kernels.constants import BLOCK
 from seismic.stop import current
+from seismic.store.lock import Lease
 from seismic.view.live import Address, LiveShard
 from seismic.view.scope import Part, Scope
 from seismic.view.view import View
@@ -56,7 +57,7 @@ class Filters:
     def __init__(self) -> None:
         self._cache = Cache(CACHE_BYTES)
         self._sorted: WeakKeyDictionary[Address, Sorted] = WeakKeyDictionary()
-        self._schemas: WeakKeyDictionary[Address, _Schema] = WeakKeyDictionary()
+        self._schemas: WeakKeyDictionary[Lease, _Schema] = WeakKeyDictionary()
 
     def scope(self, view: View, wanted: FilterLike | None) -> Scope:
         """Return the scope of the documents that match a filter (None: all), without deleted ones.
@@ -101,9 +102,9 @@ class Filters:
 
     def _schema(self, view: View) -> "_Schema":
         """Return the columns of a view. Changes may add some to a generation."""
-        known, schema = self._schemas.get(view.base[0].address), view.rules.schema
+        known, schema = self._schemas.get(view.lease), view.rules.schema
         if known is None or not (known.schema is schema or known.schema.equals(schema)):
-            known = self._schemas[view.base[0].address] = _Schema(next(_SERIALS), schema, columns_of(schema))
+            known = self._schemas[view.lease] = _Schema(next(_SERIALS), schema, columns_of(schema))
         return known
 
     def _part(self, predicate: Predicate, shard: LiveShard) -> Part:

@@ -48,7 +48,7 @@ class Answer(NamedTuple):
     selected. `matched`: number of documents that match the filter, None without one. `warnings`: anything the caller
     might not expect. `groups` (in place of hits), `facets` by column and `explanation` are None unless requested.
     `exact`: whether the hits are the true top k of the stored values, and the layout stores all values; see
-    docs/explain.md.
+    docs/explain.md. `shards_missing`: shards of a cluster that did not answer; 0 unless partial answers are allowed.
     """
 
     hits: list[Hit]
@@ -62,6 +62,7 @@ class Answer(NamedTuple):
     facets: dict[str, list[Facet]] | None = None
     explanation: Explanation | None = None
     exact: bool = False
+    shards_missing: int = 0
 
 
 def cut_text(pieces: int) -> tuple[str, ...]:

@@ -96,25 +96,31 @@ class Browser:
         `by`: None for the cursor's order, or by id without one. Raises ParameterError for a column without an order and
         for a cursor of another order or collection.
         """
-        after = None
-        if cursor is not None:
-            by, value, id = _decode(cursor, by)
-            order = order_of(view, by)
-            after = order.place(*_checked(value, id, order, view))
-        else:
-            by = by or OrderBy()
-            order = order_of(view, by)
-        runs = [
-            _Run(shard, first, order, numbers)
-            for shard, part, first in zip(view.shards, scope.parts, view.firsts, strict=False)
-            if len(numbers := self._following(shard, part, order, after, limit + 1))
-        ]
-        found = list(itertools.islice(_merged(runs), limit + 1))
+        by, order, after = start_of(view, by, cursor)
+        found = self._first(view, scope, limit + 1, order, after)
         if len(found) <= limit:
             return Browsed([run.first + number for run, number in found], None)
         run, last = found[limit - 1]
         page = [run.first + number for run, number in found[:limit]]
-        return Browsed(page, _encode(by, *run.value_and_id(last)))
+        return Browsed(page, encode_cursor(by, *run.value_and_id(last)))
+
+    def places(
+        self, view: View, scope: Scope, limit: int, by: OrderBy | None = None, cursor: str | None = None
+    ) -> list[tuple[Any, Any, int]]:
+        """Return what cursors hold of the documents of a page, and their numbers: (value, id, number)."""
+        _, order, after = start_of(view, by, cursor)
+        found = self._first(view, scope, limit, order, after)
+        return [(*run.value_and_id(number), run.first + number) for run, number in found]
+
+    def _first(
+        self, view: View, scope: Scope, limit: int, order: Order, after: Place | None
+    ) -> list[tuple["_Run", int]]:
+        runs = [
+            _Run(shard, first, order, numbers)
+            for shard, part, first in zip(view.shards, scope.parts, view.firsts, strict=False)
+            if len(numbers := self._following(shard, part, order, after, limit))
+        ]
+        return list(itertools.islice(_merged(runs), limit))
 
     def page_of_ids(self, view: View, scope: Scope, limit: int, start: Any = None) -> tuple[list[int], Any]:
         """Return the first `limit` documents of a scope from an id on, and the id after them; None if there is none.
@@ -226,12 +232,23 @@ def cursor_after(view: View, by: OrderBy, value: Any, id: Any = None) -> str:
         raise ParameterError(
             f"found {excerpt(value)}, expected a value of '{order.key}', which is {order.kind}"
         ) from None
-    cursor = _encode(by, value, id)
+    cursor = encode_cursor(by, value, id)
     _checked(value, id, order, view)
     return cursor
 
 
-def _encode(by: OrderBy, value: Any, id: Any) -> str:
+def start_of(view: View, by: OrderBy | None, cursor: str | None) -> tuple[OrderBy, Order, Place | None]:
+    """Return the order of a page, and the place that it follows. Raises ParameterError."""
+    if cursor is None:
+        by = by or OrderBy()
+        return by, order_of(view, by), None
+    by, value, id = _decode(cursor, by)
+    order = order_of(view, by)
+    return by, order, order.place(*_checked(value, id, order, view))
+
+
+def encode_cursor(by: OrderBy, value: Any, id: Any) -> str:
+    """Return the cursor of the page that follows a document."""
     text = json.dumps([VERSION, by.key, by.direction, to_json_value(value), id], separators=(",", ":"))
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 

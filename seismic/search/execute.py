@@ -142,8 +142,18 @@ def _first_depth(shard: Shard, part: Part, k: int, count: int, choice: Choice) -
     limit = min(k, part.count)
     if choice.prunes or part.count == count or method_of(shard, part, limit, choice).name != "bounds":
         return limit
-    expected = k * part.count / count
-    return min(limit, math.ceil(expected + 3 * math.sqrt(expected)))
+    return expected_depth(k, part.count, count)
+
+
+def expected_depth(k: int, part: int, count: int) -> int:
+    """Return a number of hits that `part` of `count` documents rarely exceed among the k best: kp + 3 sqrt(kp)."""
+    expected = k * part / count
+    return min(k, part, math.ceil(expected + 3 * math.sqrt(expected)))
+
+
+def too_shallow(scores: npt.NDArray[np.float32], threshold: npt.NDArray[np.float32]) -> npt.NDArray[np.uint32]:
+    """Return the queries, uint32 [m], whose last hit in `scores` [n, depth] reaches the k-th score: more hits may."""
+    return np.flatnonzero((scores[:, -1] > 0) & (scores[:, -1] >= threshold)).astype(np.uint32)
 
 
 class _ShardSearch(NamedTuple):
@@ -178,7 +188,7 @@ class _ShardSearch(NamedTuple):
         queries."""
         (numbers, scores), limit = result, min(k, place[1].count)
         depth = scores.shape[1]
-        rows = np.flatnonzero((scores[:, -1] > 0) & (scores[:, -1] >= threshold)).astype(np.uint32)
+        rows = too_shallow(scores, threshold)
         if depth == limit or len(rows) == 0:
             return None
         padding = ((0, 0), (0, limit - depth))

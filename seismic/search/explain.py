@@ -5,8 +5,11 @@ Runs on request only. It adds up the upper bounds again, as a search does not ke
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain, repeat
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from seismic.components import UsedComponents
 from seismic.params import described
@@ -17,6 +20,8 @@ from seismic.search.methods import Method, MethodName, Reachable, method_of
 from seismic.search.task import BLOCKS_VISITED, Result, Task
 from seismic.stop import current
 from seismic.store.shard import Shard
+from seismic.view.live import LiveShard
+from seismic.view.scope import Part, Scope
 from seismic.view.view import View
 
 ROWS_PER_CHECK = 64
@@ -138,15 +143,37 @@ def contributions(view: View, query: Query, numbers: Sequence[int]) -> list[tupl
     return explained
 
 
+class Inspection(NamedTuple):
+    """What shards say of a search: how each was searched, what its upper bounds reach, for each shard whose method uses
+    them, the number of blocks of all shards, and that of each searched posting list, heaviest term first."""
+
+    works: tuple[ShardWork, ...]
+    reaches: list[Reachable]
+    blocks: int
+    list_blocks: list[int]
+
+
+def inspect(view: View, scope: Scope, query: Query, choice: Choice, k: int, score: float) -> Inspection:
+    """Inspect the shards of a view after a search of the k best documents that had to reach a score."""
+    places = list(zip(view.shards, scope.parts, strict=True))
+    methods = [method_of(shard.shard, part, k, choice) for shard, part in places]
+    works = tuple(
+        ShardWork(len(shard), part.count, method.name) for (shard, part), method in zip(places, methods, strict=True)
+    )
+    blocks = sum(len(shard.shard.shared.starts) - 1 for shard in view.shards)
+    return Inspection(works, _reaches(places, methods, query, choice, score), blocks, _list_blocks(view, query, choice))
+
+
 def explain(view: View, task: Task, result: Result, stats: SearchStats) -> Explanation:
     """Explain how the hits of a task were found."""
-    choice, scope, depth = task.choice, task.scope, task.depth
-    methods = [
-        method_of(shard.shard, part, min(depth, scope.count), choice)
-        for shard, part in zip(view.shards, scope.parts, strict=True)
-    ]
-    reaches = _reaches(view, task, result, methods)
-    terms = _terms(view, task.query, choice)
+    k, kth = min(task.depth, task.scope.count), task.min_score if result.kth is None else result.kth
+    return explained(view, task, result, stats, inspect(view, task.scope, task.query, task.choice, k, kth))
+
+
+def explained(view: View, task: Task, result: Result, stats: SearchStats, found: Inspection) -> Explanation:
+    """Return the explanation of a task, given what its shards say."""
+    choice, scope, depth, reaches = task.choice, task.scope, task.depth, found.reaches
+    terms = _terms(view, task.query, found.list_blocks)
     return Explanation(
         why=view.planner.reason(max(1, depth), task.request.params, choice, narrow=task.request.narrow),
         stats=stats,
@@ -155,24 +182,22 @@ def explain(view: View, task: Task, result: Result, stats: SearchStats) -> Expla
         threshold=result.kth,
         reachable=sum(blocks for blocks, _ in reaches) if reaches and result.kth is not None else None,
         best_skipped=_best_skipped(reaches) if result.kth is not None else None,
-        certificate=_certificate(view, task, result, reaches),
+        certificate=_certificate(task, result, found),
         selectivity=scope.count / view.live if view.live else 0.0,
-        shards=tuple(
-            ShardWork(len(shard), part.count, method.name)
-            for shard, part, method in zip(view.shards, scope.parts, methods, strict=True)
-        ),
+        shards=found.works,
     )
 
 
-def _reaches(view: View, task: Task, result: Result, methods: Sequence[Method]) -> list[Reachable]:
+def _reaches(
+    places: Sequence[tuple[LiveShard, Part]], methods: Sequence[Method], query: Query, choice: Choice, score: float
+) -> list[Reachable]:
     """Return what upper bounds say of the score that hits had to reach, for each shard whose method uses them."""
-    if task.choice.plan != "exact":
+    if choice.plan != "exact":
         return []
     current().check()
-    score = task.choice.heap_factor * (task.min_score if result.kth is None else result.kth)
     return [
-        method.reachable(shard.shard, part, task.query, score)
-        for shard, part, method in zip(view.shards, task.scope.parts, methods, strict=True)
+        method.reachable(shard.shard, part, query, choice.heap_factor * score)
+        for (shard, part), method in zip(places, methods, strict=True)
         if method.reachable and part.count
     ]
 
@@ -181,26 +206,34 @@ def _best_skipped(reaches: Sequence[Reachable]) -> float | None:
     return max((upper_bound for _, upper_bound in reaches if upper_bound is not None), default=None)
 
 
-def _certificate(view: View, task: Task, result: Result, reaches: Sequence[Reachable]) -> Certificate | None:
+def _certificate(task: Task, result: Result, found: Inspection) -> Certificate | None:
     choice = task.choice
     if choice.plan != "exact" or choice.bound_share < 1 or task.request.group_by or task.depth == 0:
         return None
-    blocks = sum(len(shard.shard.shared.starts) - 1 for shard in view.shards)
+    blocks = found.blocks
     visited = min(blocks, int((result.counters - task.spent)[BLOCKS_VISITED]))
     kth = task.min_score if result.kth is None else result.kth
-    return Certificate(kth, _best_skipped(reaches) or 0.0, visited, blocks - visited)
+    return Certificate(kth, _best_skipped(found.reaches) or 0.0, visited, blocks - visited)
 
 
-def _terms(view: View, query: Query, choice: Choice) -> tuple[Term, ...]:
-    order = np.argsort(-query.values, kind="stable")  # as the plan `lists` chooses its lists
+def _by_weight(query: Query) -> npt.NDArray[np.int64]:
+    return np.argsort(-query.values, kind="stable")  # as the plan `lists` chooses its lists
+
+
+def _list_blocks(view: View, query: Query, choice: Choice) -> list[int]:
+    """Return the number of blocks of each searched posting list, over all shards."""
     searched = choice.query_cut if choice.plan == "lists" else 0
-    terms = []
-    for rank, (component, weight) in enumerate(
-        zip(query.components[order].tolist(), query.values[order].tolist(), strict=True)
-    ):
-        blocks = sum(_blocks_of(shard.shard, component) for shard in view.shards) if rank < searched else None
-        terms.append(Term(component, _token(view, component), weight, blocks))
-    return tuple(terms)
+    components = query.components[_by_weight(query)][:searched].tolist()
+    return [sum(_blocks_of(shard.shard, component) for shard in view.shards) for component in components]
+
+
+def _terms(view: View, query: Query, list_blocks: Sequence[int]) -> tuple[Term, ...]:
+    order = _by_weight(query)
+    pairs = zip(query.components[order].tolist(), query.values[order].tolist(), strict=True)
+    return tuple(
+        Term(component, _token(view, component), weight, blocks)
+        for (component, weight), blocks in zip(pairs, chain(list_blocks, repeat(None)), strict=False)
+    )
 
 
 def _blocks_of(shard: Shard, component: int) -> int:

@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 
 from seismic.errors import InputError, ParameterError
-from seismic.kernels.constants import BLOCK
 from seismic.search.examples import numbers_of
 from seismic.search.request import Fusion, Run
 from seismic.search.task import Result, Task
@@ -85,16 +84,5 @@ def _ranking(
     order = np.argsort(-scores, kind="stable")
     numbers, scores = numbers[order], scores[order]
     kept = (numbers >= 0) & ~np.isin(numbers, excluded)
-    kept[kept] = _in_scope(view, scope, numbers[kept])
+    kept[kept] = view.contains(scope, numbers[kept])
     return Ranking(numbers[kept], scores[kept], run.weight), unknown
-
-
-def _in_scope(view: View, scope: Scope, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    """Return whether documents are in the scope, bool [n]."""
-    inside = np.ones(len(numbers), bool)
-    for shard, part, first in zip(view.shards, scope.parts, view.firsts, strict=False):
-        here = np.flatnonzero((numbers >= first) & (numbers < first + len(shard)))
-        if len(part.allowed) and len(here):
-            positions = shard.positions(numbers[here] - first).astype(np.int64)
-            inside[here] = (part.allowed[positions // BLOCK] >> (positions % BLOCK).astype(np.uint8)) & 1 == 1
-    return inside

@@ -5,7 +5,7 @@ on: everything it finds ranks below. A group with too few hits is searched on it
 searches, however its values are distributed.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -30,6 +30,19 @@ Search: TypeAlias = Callable[[Scope, int], Ranked]
 
 def best_groups(view: View, columns: Columns, scope: Scope, by: GroupBy, search: Search) -> list[tuple[Any, Ranked]]:
     """Return the value and hits of each group, best first."""
+    return [(to_python(value), found) for value, found in ranked_groups(view, columns, scope, by, search).items()]
+
+
+def group_hits(
+    view: View, columns: Columns, scope: Scope, by: GroupBy, values: Sequence[pa.Scalar], search: Search
+) -> list[Ranked]:
+    """Return the best hits of the groups with these values."""
+    path = path_of(view, by.key)
+    return [search(_with_values(view, columns, scope, path, [value]), by.size) for value in values]
+
+
+def ranked_groups(view: View, columns: Columns, scope: Scope, by: GroupBy, search: Search) -> dict[pa.Scalar, Ranked]:
+    """Return the hits of each group by its value, best group first."""
     groups: dict[pa.Scalar, Ranked] = {}
     path = path_of(view, by.key)
     rest = _with_values(view, columns, scope, path, None)
@@ -46,7 +59,7 @@ def best_groups(view: View, columns: Columns, scope: Scope, by: GroupBy, search:
                 groups[value] = search(_with_values(view, columns, rest, path, [value]), by.size)
         if len(groups) < by.limit and not exhausted:
             rest = _with_values(view, columns, rest, path, list(seen), invert=True)
-    return [(to_python(value), found) for value, found in groups.items()]
+    return groups
 
 
 def _with_values(

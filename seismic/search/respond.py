@@ -20,16 +20,16 @@ from seismic.search.browse import Browser
 from seismic.search.codes import Columns, check_key
 from seismic.search.examples import resolve_query
 from seismic.search.execute import BatchResult, Executor, SearchStats
-from seismic.search.explain import contributions, explain
-from seismic.search.facets import count_facets
+from seismic.search.explain import Explanation, contributions, explain
+from seismic.search.facets import Counts, count_facets
 from seismic.search.feedback import expand_query
 from seismic.search.fusion import fuse
 from seismic.search.grouping import Ranked, best_groups
 from seismic.search.orders import order_of
-from seismic.search.request import SearchRequest
+from seismic.search.request import FacetBy, SearchRequest
 from seismic.search.task import Counters, Result, Task, no_work
 from seismic.search.why import Case, WhyNot, check_ids, why_not
-from seismic.search.within import resolve_within
+from seismic.search.within import document_frequency, resolve_within
 from seismic.stop import time_limit
 from seismic.view.live import LiveShard
 from seismic.view.scope import Scope
@@ -93,7 +93,8 @@ class Responder:
             try:
                 scope = every if request.filter is None else self.filters.scope(view, request.filter)
                 if request.idf_filter is not None:
-                    query = resolve_within(view, self._idf_scope(view, request.idf_filter), request.query)
+                    within = self._idf_scope(view, request.idf_filter)
+                    query = resolve_within(view, within, request.query, self._count_documents)
                 tasks.append(_task(view, scope, request, query))
             except InputError as error:
                 raise error if len(requests) == 1 else _located(error, f"searches[{at}]") from None
@@ -184,12 +185,24 @@ class Responder:
             (*result.warnings, *_warnings(task, result)),
             groups,
             self._facets(view, task) if request.facets else None,
-            explain(view, task, result, stats) if request.explain else None,
+            self._explain(view, task, result, stats) if request.explain else None,
             request.query is None or (task.choice.exact and not LAYOUTS[view.manifest.layout].lossy),
         )
 
+    def _count_documents(self, view: View, scope: Scope, components: npt.NDArray[np.uint32]) -> npt.NDArray[np.int64]:
+        return document_frequency(view, scope, components)
+
+    def _explain(self, view: View, task: Task, result: Result, stats: SearchStats) -> Explanation:
+        return explain(view, task, result, stats)
+
     def _groups(self, view: View, task: Task) -> tuple[list[Group], Counters]:
         """Return the groups of a task, and the work of all searches for them."""
+        groups, counters = self._best_groups(view, task)
+        pages = [([number for number, _ in ranked], [score for _, score in ranked]) for _, ranked in groups]
+        hits = _hits(view, [task] * len(groups), pages)
+        return [Group(value, found) for (value, _), found in zip(groups, hits, strict=True)], counters
+
+    def _best_groups(self, view: View, task: Task) -> tuple[list[tuple[Any, Ranked]], Counters]:
         assert task.request.group_by is not None
         counters = task.spent.copy()
 
@@ -199,16 +212,18 @@ class Responder:
             counters[:] += result.counters
             return list(zip(result.numbers[:k].tolist(), result.scores[:k].tolist(), strict=True))
 
-        groups = best_groups(view, self._columns, task.scope, task.request.group_by, search)
-        pages = [([number for number, _ in ranked], [score for _, score in ranked]) for _, ranked in groups]
-        hits = _hits(view, [task] * len(groups), pages)
-        return [Group(value, found) for (value, _), found in zip(groups, hits, strict=True)], counters
+        return best_groups(view, self._columns, task.scope, task.request.group_by, search), counters
 
     def _facets(self, view: View, task: Task) -> dict[str, list[Facet]]:
         assert task.request.facets is not None
         query = None if task.request.query is None else task.asked
-        counts = count_facets(view, self._columns, task.scope, query, task.request.facets)
+        counts = self._count_values(view, task.scope, query, task.request.facets)
         return {key: [Facet(*entry) for entry in entries] for key, entries in counts.items()}
+
+    def _count_values(
+        self, view: View, scope: Scope, query: Query | None, facets: Sequence[FacetBy]
+    ) -> dict[str, Counts]:
+        return count_facets(view, self._columns, scope, query, facets)
 
 
 def _plain_queries(view: View, requests: Sequence[SearchRequest]) -> list[Query | None]:

@@ -1,6 +1,7 @@
 """Queries whose words weigh by their document frequencies within a scope, such as a tenant."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -24,8 +25,14 @@ from seismic.view.view import View
 from seismic.vocabulary import inverse_document_frequency
 
 
-def resolve_within(view: View, scope: Scope, query: QueryLike) -> Query:
+Count: TypeAlias = Callable[[View, Scope, npt.NDArray[np.uint32]], npt.NDArray[np.int64]]
+"""Returns the number of documents of a scope that have each component, as `document_frequency` does."""
+
+
+def resolve_within(view: View, scope: Scope, query: QueryLike, count: Count | None = None) -> Query:
     """Return the query that a request asks, with words of texts weighed by the documents of `scope`.
+
+    `count`: counts them; None is `document_frequency`.
 
     Raises QueryError if the query has no text, or the collection's encoder does not weigh words by frequencies.
     """
@@ -35,7 +42,7 @@ def resolve_within(view: View, scope: Scope, query: QueryLike) -> Query:
             "idf_filter: the words of this collection's queries are not weighed by document frequencies, expected BM25 "
             "or a collection built with --query-encoder idf"
         )
-    weighing = _Within(view, scope)
+    weighing = _Within(view, scope, count or document_frequency)
     resolved = resolve_query(view, query, weighing)
     if not weighing.used:
         raise QueryError("idf_filter: found no text in the query, expected one, whose words it weighs")
@@ -50,9 +57,9 @@ def _weighs(view: View) -> bool:
 class _Within(Weighing):
     """Weighs queries by frequencies within a scope. ``used``: whether it weighed anything."""
 
-    def __init__(self, view: View, scope: Scope) -> None:
+    def __init__(self, view: View, scope: Scope, count: Count) -> None:
         super().__init__(view)
-        self._scope, self.used = scope, False
+        self._scope, self._count, self.used = scope, count, False
 
     def encode_plain(self, texts: Sequence[str]) -> Encoded:
         """Encode queries of a collection without fields."""
@@ -85,7 +92,7 @@ class _Within(Weighing):
 
     def _idf(self, components: npt.NDArray[np.uint32], documents: int) -> npt.NDArray[np.float32]:
         self.used = True
-        return inverse_document_frequency(document_frequency(self.view, self._scope, components), documents)
+        return inverse_document_frequency(self._count(self.view, self._scope, components), documents)
 
 
 def document_frequency(view: View, scope: Scope, components: npt.NDArray[np.uint32]) -> npt.NDArray[np.int64]:

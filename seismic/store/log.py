@@ -9,7 +9,7 @@ which was never acknowledged: readers stop before it, and the next append trunca
 import os
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -116,6 +116,15 @@ def appending(collection: Path) -> Iterator[None]:
             fsync(collection)
     with exclusive(folder / LOCK, "append", timeout=PATIENCE):
         yield
+
+
+def positions_of(records: Sequence[Record], end: LogPosition) -> list[LogPosition]:
+    """Return the position after each of consecutive records, the last of which ends at `end`."""
+    offset, positions = end.offset, []
+    for record in reversed(records):
+        positions.append(LogPosition(end.segment, offset, record.sequence))
+        offset -= _HEADER.size + len(record.body)
+    return positions[::-1]
 
 
 def append(

@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from seismic.errors import CorruptIndexError
+from seismic.errors import CorruptIndexError, StorageError
 from seismic.params import Verify
 from seismic.store.checksums import check_files
 from seismic.store.collection import GENERATIONS, current_generation
@@ -19,6 +19,8 @@ from seismic.vocabulary import Vocabulary
 
 ATTEMPTS = 10
 
+EVERY_SHARD = slice(None)
+
 
 @dataclass(frozen=True, slots=True)
 class Generation:
@@ -31,21 +33,25 @@ class Generation:
     lease: Lease
 
 
-def open_generation(collection: Path, verify: Verify = "none") -> Generation:
-    """Open the current generation and check its files against their hashes as `verify` says.
+def open_generation(
+    collection: Path, verify: Verify = "none", name: str | None = None, shards: slice = EVERY_SHARD
+) -> Generation:
+    """Open a generation, by default the current one, and check its files against their hashes as `verify` says.
 
-    Raises IndexNotFoundError, FormatError or CorruptIndexError.
+    `shards`: which to open; files of the others may be missing. Raises IndexNotFoundError, FormatError or
+    CorruptIndexError.
     """
-    folder, lease = hold_current(collection)
+    folder, lease = hold_current(collection) if name is None else _hold(collection / GENERATIONS / name)
     try:
         manifest = read_manifest(folder)
         if manifest.generation != folder.name:
             raise CorruptIndexError(f"{folder}: its manifest says generation {manifest.generation}")
-        for damage in check_files(folder, manifest, verify):
+        entries = manifest.shards[shards]
+        for damage in check_files(folder, manifest.model_copy(update={"shards": entries}), verify):
             raise CorruptIndexError(f"{folder}/{damage}; `seismic verify` lists all damage; restore it or build again")
         check_has_shards(folder, manifest)
-        shards = [open_shard(folder, entry, manifest.layout, manifest.dimension) for entry in manifest.shards]
-        return Generation(folder, manifest, shards, open_vocabulary(folder, manifest), lease)
+        opened = [open_shard(folder, entry, manifest.layout, manifest.dimension) for entry in entries]
+        return Generation(folder, manifest, opened, open_vocabulary(folder, manifest), lease)
     except BaseException:
         lease.close()
         raise
@@ -62,12 +68,19 @@ def hold_current(collection: Path) -> tuple[Path, Lease]:
     for attempt in range(ATTEMPTS):
         folder = collection / GENERATIONS / current_generation(collection)
         try:
-            return folder, Lease(folder / FILE_NAME)
-        except OSError as error:
-            remedy = "publish the index again, restore it or roll back"
-            problem = read_error(folder / FILE_NAME, error, remedy, "cannot be opened")
+            return _hold(folder)
+        except StorageError as error:
+            problem = error
         time.sleep(0.001 * attempt)
     raise problem
+
+
+def _hold(folder: Path) -> tuple[Path, Lease]:
+    try:
+        return folder, Lease(folder / FILE_NAME)
+    except OSError as error:
+        remedy = "publish the index again, restore it or roll back"
+        raise read_error(folder / FILE_NAME, error, remedy, "cannot be opened") from None
 
 
 def open_vocabulary(folder: Path, manifest: Manifest) -> Vocabulary | None:

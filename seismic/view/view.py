@@ -19,13 +19,14 @@ from seismic.encoders import Encoded, Encoder, load_recorded
 from seismic.errors import CorruptIndexError, InputError, ParameterError
 from seismic.fields.entry import FieldEntry, named
 from seismic.fields.joined import JoinedVocabulary, counter
+from seismic.kernels.constants import BLOCK
 from seismic.params import Verify
 from seismic.planner import Planner
 from seismic.store.collection import current_generation
 from seismic.store.lock import Lease
-from seismic.store.log import LogPosition, Record, position_after, read_log, segment_path
+from seismic.store.log import LogPosition, Record, position_after, positions_of, read_log, segment_path
 from seismic.store.manifest import Manifest
-from seismic.store.opening import open_generation
+from seismic.store.opening import Generation, open_generation
 from seismic.store.profiles import profiles_stamp, usable_profiles
 from seismic.store.watermark import check_watermark, read_watermark
 from seismic.vectors import SparseVectors
@@ -114,12 +115,12 @@ class View:
     @cached_property
     def largest_shard(self) -> int:
         """Documents of the largest shard, deleted ones included."""
-        return max(map(len, self.shards))
+        return max(map(len, self.shards), default=0)
 
     @cached_property
     def shard_dimension(self) -> int:
         """The largest number of components in the files of a shard."""
-        return max(shard.shard.dimension for shard in self.shards)
+        return max((shard.shard.dimension for shard in self.shards), default=0)
 
     @cached_property
     def document_frequency(self) -> npt.NDArray[np.int64]:
@@ -215,6 +216,16 @@ class View:
             raise InputError(f"ids: found no document with the id {ids[missing[0]].as_py()!r}{more}")
         return numbers
 
+    def contains(self, scope: Scope, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        """Return whether documents are in a scope, bool [n]."""
+        inside = np.ones(len(numbers), bool)
+        for shard, part, first in zip(self.shards, scope.parts, self.firsts, strict=False):
+            here = np.flatnonzero((numbers >= first) & (numbers < first + len(shard)))
+            if len(part.allowed) and len(here):
+                positions = shard.positions(numbers[here] - first).astype(np.int64)
+                inside[here] = (part.allowed[positions // BLOCK] >> (positions % BLOCK).astype(np.uint8)) & 1 == 1
+        return inside
+
     def vectors(self, numbers: npt.ArrayLike) -> SparseVectors:
         """Return the stored vectors of document numbers [n], in their order."""
         wanted = np.asarray(numbers, np.int64)
@@ -253,6 +264,9 @@ class View:
                     return view
                 profiles = usable_profiles(self.collection, generation)
                 return replace(view, planner=replace(self.planner, profiles=profiles), tuned=tuned)
+        return self._reopened()
+
+    def _reopened(self) -> "View":
         return open_view(self.collection, self.verify)
 
     def advanced(self) -> "View":
@@ -264,6 +278,18 @@ class View:
                 check_watermark(self.collection, max(end.sequence, self.manifest.sequence), acknowledged)
                 return view
             view = replace(view._with(records), log_end=end)
+
+    def steps(self) -> "list[View]":
+        """Return the view after each further record of the log, one by one, up to the log's end or that of a segment.
+
+        Delta shards, and with them document numbers, depend on which changes are applied together; these do not.
+        """
+        records, end = read_log(self.collection, self.log_end)
+        views, view = [], self
+        for position, record in zip(positions_of(records, end), records, strict=True):
+            view = replace(view._with([record]), log_end=position)
+            views.append(view)
+        return views
 
     def with_trial_changes(self) -> "View":
         """Return a view after simulated changes, which run the code that applies changes once."""
@@ -326,15 +352,19 @@ def open_view(collection: Path, verify: Verify = "none", *, tuned: bool = True) 
     while True:
         name = current_generation(collection)
         try:
-            opened = open_generation(collection, verify)
-            end = position_after(collection, opened.manifest.sequence)
-            base = tuple(map(LiveShard, opened.shards))
-            stamp = profiles_stamp(collection, opened.manifest.generation)
-            profiles = usable_profiles(collection, opened.manifest.generation) if tuned else ()
-            planner = Planner(opened.manifest.layout, profiles, tuple(opened.manifest.kept))
-            rules = rules_of(opened.manifest, opened.shards[0].documents.schema, opened.vocabulary)
-            view = View(collection, opened.manifest, rules, base, (), end, opened.lease, verify, planner, stamp)
-            return view.advanced()
+            return published_view(collection, open_generation(collection, verify), verify, tuned=tuned).advanced()
         except CorruptIndexError:
             if current_generation(collection) == name:
                 raise  # otherwise a generation published meanwhile may have removed needed files
+
+
+def published_view(collection: Path, opened: Generation, verify: Verify = "none", *, tuned: bool = True) -> View:
+    """Return the view of an open generation as it was published, without later changes."""
+    manifest = opened.manifest
+    end = position_after(collection, manifest.sequence)
+    base = tuple(map(LiveShard, opened.shards))
+    stamp = profiles_stamp(collection, manifest.generation)
+    profiles = usable_profiles(collection, manifest.generation) if tuned else ()
+    planner = Planner(manifest.layout, profiles, tuple(manifest.kept))
+    rules = rules_of(manifest, opened.shards[0].documents.schema, opened.vocabulary)
+    return View(collection, manifest, rules, base, (), end, opened.lease, verify, planner, stamp)

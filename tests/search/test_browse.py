@@ -195,7 +195,7 @@ def test_wrong_cursors(books: Index, tmp_path: Path) -> None:
     with pytest.raises(ParameterError, match="the order by int asc, expected a cursor of this order, by id"):
         books.scroll(cursor=cursor, order_by="id")
     for place in ((1, "int", "asc", "text", "d01"), (1, "id", "asc", "d01", 7), (1, "text", "asc", 1, "d01")):
-        wrong = browse._encode(OrderBy(key=place[1], direction=place[2]), place[3], place[4])
+        wrong = browse.encode_cursor(OrderBy(key=place[1], direction=place[2]), place[3], place[4])
         with pytest.raises(ParameterError, match=r"found one of another collection, .*; start without a cursor"):
             books.scroll(cursor=wrong)
     with pytest.raises(InputError, match="found 7, expected a string"):

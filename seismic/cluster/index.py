@@ -1,0 +1,47 @@
+"""An index whose shards are searched by nodes."""
+
+from seismic.cluster.front import Fan, FrontView
+from seismic.cluster.respond import ClusterResponder
+from seismic.index import Index
+from seismic.view.view import View
+
+
+class ClusterIndex(Index):
+    """An index whose shards are searched by nodes: the answers of `Index`, without its memory.
+
+    The folder has to be readable here as well, for the manifest, the vocabulary and the log. `why_not`, exports and
+    `pseudo_queries` need the shards themselves and are refused.
+    """
+
+    def __init__(self, view: View, like: "Index | None" = None) -> None:
+        super().__init__(view, like)
+        if like is None:
+            self._responder = ClusterResponder()
+
+    @property
+    def fan(self) -> Fan:
+        """The connections to the nodes."""
+        view = self.view
+        assert isinstance(view, FrontView)
+        return view.fan
+
+    def frozen(self) -> "ClusterIndex":
+        """Return the index as it is now, untouched by later refreshes."""
+        return ClusterIndex(self.view, self)
+
+    def warm_up(self, *, changes: bool = False) -> None:  # noqa: ARG002 (nodes warm up when they start)
+        """Ask every part once: nodes warm up when they start."""
+        assert isinstance(self.view, FrontView)
+        _ = self.view.statistics
+
+    def close(self) -> None:
+        """Close the connections."""
+        fan = self.fan
+        super().close()
+        fan.close()
+
+    def _refresh(self) -> bool:
+        with self._refreshing:
+            before = self.view
+            self._current = after = before.refreshed()
+            return after is not before

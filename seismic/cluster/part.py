@@ -1,0 +1,281 @@
+"""A part: some shards of a generation, and what a front asks of them.
+
+Each verb is a method that takes a `State` and a `Message` and returns a `Message`. Document numbers in messages are
+those of the whole collection.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from seismic.changes.records import check_delete
+from seismic.cluster.spec import PartSpec
+from seismic.cluster.states import Generations, History
+from seismic.cluster.wire import Message
+from seismic.errors import InputError, ParameterError
+from seismic.filters.filters import Filters
+from seismic.params import Params, Verify
+from seismic.planner import Choice
+from seismic.query import MAX_COMPONENTS, QUERY_DIMENSION, Query
+from seismic.search.browse import Browser
+from seismic.search.codes import Columns
+from seismic.search.execute import Executor
+from seismic.search.explain import inspect
+from seismic.search.facets import count_values, matched_documents
+from seismic.search.grouping import Ranked, Search, group_hits, ranked_groups
+from seismic.search.orders import to_json_value
+from seismic.search.request import GroupBy, OrderBy
+from seismic.search.task import no_work
+from seismic.search.within import document_frequency
+from seismic.vectors import SparseVectors
+from seismic.view.scope import Scope
+from seismic.view.view import View
+
+P = TypeVar("P", bound=Params)
+
+I64s = npt.NDArray[np.int64]
+
+MOST_HITS = 1 << 26
+"""Most numbers and scores of one answer."""
+
+
+class State(NamedTuple):
+    """A view of a part, and where its document numbers lie in those of the collection."""
+
+    view: View
+    history: History
+
+    def outer(self, numbers: I64s) -> I64s:
+        """Return the collection's numbers of a part's documents; negative ones stay."""
+        base, total = self.history.documents, self.history.manifest.documents
+        shifted = np.where(numbers < base, numbers + self.history.first, numbers - base + total)
+        return np.where(numbers < 0, numbers, shifted)
+
+    def inner(self, numbers: I64s) -> I64s:
+        """Return the part's numbers of the collection's documents, -1 for those of other parts."""
+        base, first, total = self.history.documents, self.history.first, self.history.manifest.documents
+        in_base = (numbers >= first) & (numbers < first + base)
+        changed = (numbers >= total) & (numbers < total + self.view.firsts[-1] - base)
+        return np.where(in_base, numbers - first, np.where(changed, numbers - total + base, -1))
+
+    def known(self, message: Message) -> I64s:
+        """Return the part's numbers of the documents that a message names. Raises InputError if one is elsewhere."""
+        numbers = self.inner(_array(message, "numbers", np.int64))
+        if (numbers < 0).any():
+            raise InputError("numbers: found a document of another part")
+        return numbers
+
+
+class PartHost:
+    """Answers what fronts ask of a part. Safe to use from many threads."""
+
+    def __init__(self, collection: Path, spec: PartSpec, verify: Verify = "none") -> None:
+        self.spec = spec
+        self.generations = Generations(collection, spec, verify)
+        self._executor, self._filters, self._columns, self._browser = Executor(), Filters(), Columns(), Browser()
+
+    def answer(self, message: Message) -> Message:
+        """Answer a request at the generation and sequence that it names. Raises SeismicError."""
+        verb, head = VERBS.get(str(message.head.get("verb"))), message.head
+        if verb is None:
+            raise ParameterError(f"verb: found {head.get('verb')!r}, expected one of {', '.join(VERBS)}")
+        history = self.generations[str(head.get("generation"))]
+        sequence = head.get("sequence")
+        if type(sequence) is not int:
+            raise ParameterError(f"sequence: found {sequence!r}, expected an integer")
+        return verb(self, State(history.at(sequence), history), message)
+
+    def statistics(self, state: State, _: Message) -> Message:
+        """Return the numbers of documents that are live, in delta shards, and that compaction would move or remove."""
+        view = state.view
+        deltas = sum(map(len, view.deltas))
+        shards = state.history.manifest.shards[self.spec.shards(len(state.history.manifest.shards))]
+        return Message({"live": view.live, "deltas": deltas, "changed": view.changed, "shards": len(shards)})
+
+    def count(self, state: State, message: Message) -> Message:
+        """Return the number of documents in a scope."""
+        return Message({"count": self._scope(state, message).count})
+
+    def search(self, state: State, message: Message) -> Message:
+        """Return the k best documents of a scope for each query."""
+        scope, queries, choice = self._scope(state, message), _queries(state, message), _choice(message)
+        k = min(_count(message, "k"), scope.count)
+        if k * len(queries) > MOST_HITS:
+            raise ParameterError(f"k: found {k} hits of {len(queries)} queries, expected at most {MOST_HITS} together")
+        least = _array(message, "min_scores", np.float32) if "min_scores" in message.arrays else None
+        found = self._executor.run(state.view, scope, queries, k, choice, least)
+        numbers = state.outer(found.numbers)
+        return Message({}, {"numbers": numbers, "scores": found.scores, "counters": found.counters})
+
+    def find(self, state: State, message: Message) -> Message:
+        """Return the document number of each id, -1 for those that are not live here."""
+        ids = check_delete(_list(message, "ids"), state.view.rules).ids
+        return Message({}, {"numbers": state.outer(state.view.find(ids))})
+
+    def contains(self, state: State, message: Message) -> Message:
+        """Return whether documents of this part are in a scope."""
+        scope = self._scope(state, message)
+        return Message({}, {"inside": state.view.contains(scope, state.known(message))})
+
+    def vectors(self, state: State, message: Message) -> Message:
+        """Return the stored vectors of documents of this part."""
+        found = state.view.vectors(state.known(message))
+        return Message({}, {"indptr": found.indptr, "components": found.components, "values": found.values})
+
+    def fetch(self, state: State, message: Message) -> Message:
+        """Return the ids and payloads of documents of this part."""
+        names = [str(name) for name in _list(message, "columns")]
+        wanted = [name for name in state.view.rules.schema.names if name == "id" or name in names]
+        return Message({}, {}, {"rows": state.view.rows(state.known(message)).select(wanted)})
+
+    def facets(self, state: State, message: Message) -> Message:
+        """Return the values of columns among the documents of a scope that match a query, with their counts."""
+        scope, view, counts, tables = self._scope(state, message), state.view, {}, {}
+        query = _query(state, message) if "components" in message.arrays else None
+        matched = matched_documents(view, scope, query)
+        for at, key in enumerate(_list(message, "keys") if view.shards else []):
+            values, _, totals = count_values(view, self._columns, str(key), matched)
+            occurring = np.flatnonzero(totals)
+            tables[str(at)] = pa.table({"value": values.take(pa.array(occurring))})
+            counts[str(at)] = totals[occurring]
+        return Message({}, counts, tables)
+
+    def groups(self, state: State, message: Message) -> Message:
+        """Return the best hits of the best groups; with `values`, of those groups instead."""
+        by, counters = _model(GroupBy, message.head.get("by")), no_work()
+        scope, search = self._scope(state, message), self._search_of(state, message, counters)
+        groups: dict[pa.Scalar, Ranked] = {}
+        if not state.view.shards:
+            return _groups(state, groups, counters)
+        if "values" in message.tables:
+            values = list(message.tables["values"]["value"])
+            found = group_hits(state.view, self._columns, scope, by, values, search)
+            groups = dict(zip(values, found, strict=True))
+        else:
+            groups = ranked_groups(state.view, self._columns, scope, by, search)
+        return _groups(state, groups, counters)
+
+    def page(self, state: State, message: Message) -> Message:
+        """Return what cursors hold of the first documents of a page, and their numbers."""
+        by, cursor = message.head.get("by"), message.head.get("cursor")
+        order, scope = _model(OrderBy, by) if by else None, self._scope(state, message)
+        found = self._browser.places(state.view, scope, _count(message, "limit"), order, cursor)
+        numbers = state.outer(np.array([number for *_, number in found], np.int64)).tolist()
+        places = zip(found, numbers, strict=True)
+        return Message({"places": [[to_json_value(value), id, number] for (value, id, _), number in places]})
+
+    def inspect(self, state: State, message: Message) -> Message:
+        """Return how shards are searched, for explanations."""
+        scope, query, score = self._scope(state, message), _query(state, message), float(message.head["score"])
+        found = inspect(state.view, scope, query, _choice(message), _count(message, "k"), score)
+        works = [[work.documents, work.allowed, work.method] for work in found.works]
+        lists = {"blocks": found.blocks, "list_blocks": found.list_blocks}
+        base = len(state.view.base)
+        return Message({"base": works[:base], "deltas": works[base:], "reaches": found.reaches, **lists})
+
+    def frequency(self, state: State, message: Message) -> Message:
+        """Return the number of documents with each component; with `components`, with those in a scope."""
+        if "components" not in message.arrays:
+            return Message({}, {"counts": state.view.document_frequency})
+        components = _array(message, "components", np.uint32)
+        return Message({}, {"counts": document_frequency(state.view, self._scope(state, message), components)})
+
+    def _scope(self, state: State, message: Message) -> Scope:
+        return self._filters.scope(state.view, message.head.get("filter"))
+
+    def _search_of(self, state: State, message: Message, counters: I64s) -> Search:
+        """Return the search of groups' hits, which adds its work to `counters`."""
+        choice, queries = _choice(message), _queries(state, message)
+        least = float(message.head.get("min_score", 0.0))
+        examples = state.inner(_array(message, "examples", np.int64))
+        rounded = np.nextafter(np.float32(least), np.float32(0)) if least else np.float32(0)
+
+        def search(scope: Scope, k: int) -> Ranked:
+            width = min(k + len(examples), scope.count)
+            found = self._executor.run(state.view, scope, queries, width, choice, np.array([rounded]))
+            counters[:] += found.counters[0]
+            numbers, scores = found.numbers[0], found.scores[0]
+            hits = (numbers >= 0) & (scores >= np.float64(least)) & ~np.isin(numbers, examples)
+            return list(zip(numbers[hits][:k].tolist(), scores[hits][:k].tolist(), strict=True))
+
+        return search
+
+
+VERBS: dict[str, Callable[[PartHost, State, Message], Message]] = {
+    "statistics": PartHost.statistics,
+    "count": PartHost.count,
+    "search": PartHost.search,
+    "find": PartHost.find,
+    "contains": PartHost.contains,
+    "vectors": PartHost.vectors,
+    "fetch": PartHost.fetch,
+    "facets": PartHost.facets,
+    "groups": PartHost.groups,
+    "page": PartHost.page,
+    "inspect": PartHost.inspect,
+    "frequency": PartHost.frequency,
+}
+
+
+def _groups(state: State, groups: dict[pa.Scalar, Ranked], counters: I64s) -> Message:
+    hits = [hit for ranked in groups.values() for hit in ranked]
+    numbers = state.outer(np.array([number for number, _ in hits], np.int64))
+    scores = np.array([score for _, score in hits], np.float32)
+    arrays: dict[str, npt.NDArray[Any]] = {"numbers": numbers, "scores": scores, "counters": counters}
+    tables = {"values": pa.table({"value": pa.array(list(groups))})} if groups else {}
+    return Message({"sizes": [len(ranked) for ranked in groups.values()]}, arrays, tables)
+
+
+def _queries(state: State, message: Message) -> SparseVectors:
+    """Return the checked queries of a message: kernels trust components."""
+    indptr = _array(message, "indptr", np.int64)
+    components, values = _array(message, "components", np.uint32), _array(message, "values", np.float32)
+    queries = SparseVectors.from_arrays(indptr, components, values, QUERY_DIMENSION)
+    if (longest := int(np.diff(indptr).max(initial=0))) > MAX_COMPONENTS:
+        raise ParameterError(f"components: found {longest} of a query, expected at most {MAX_COMPONENTS}")
+    if len(components) and int(components.max()) >= state.view.dimension:
+        raise ParameterError(f"components: found {components.max()}, expected less than {state.view.dimension}")
+    return queries
+
+
+def _query(state: State, message: Message) -> Query:
+    queries = _queries(state, message)
+    examples = state.inner(_array(message, "examples", np.int64))
+    components = queries.components.astype(np.uint32)
+    return Query(components, queries.values, examples=tuple(examples[examples >= 0].tolist()))
+
+
+def _choice(message: Message) -> Choice:
+    plan, query_cut, heap_factor, bound_share = _list(message, "choice")
+    return Choice(str(plan), int(query_cut), float(heap_factor), float(bound_share))  # type: ignore[arg-type]
+
+
+def _model(kind: type[P], content: Any) -> P:
+    if not isinstance(content, dict):
+        raise ParameterError(f"by: found {type(content).__name__}, expected an object")
+    return kind(**content)
+
+
+def _array(message: Message, name: str, dtype: type[np.generic]) -> npt.NDArray[Any]:
+    array = message.arrays.get(name)
+    if array is None or array.dtype != dtype or array.ndim != 1:
+        raise ParameterError(f"{name}: expected an array of {np.dtype(dtype)} with one axis")
+    return array
+
+
+def _list(message: Message, name: str) -> list[Any]:
+    value = message.head.get(name)
+    if not isinstance(value, list):
+        raise ParameterError(f"{name}: found {type(value).__name__}, expected a list")
+    return value
+
+
+def _count(message: Message, name: str) -> int:
+    value = message.head.get(name)
+    if type(value) is not int or value < 0:
+        raise ParameterError(f"{name}: found {value!r}, expected an integer from 0")
+    return value

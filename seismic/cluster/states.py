@@ -1,0 +1,125 @@
+"""The states of a part: views of open generations at their last sequences."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pyarrow as pa
+
+from seismic.changes.records import Change, Columns, Growth, ids_of
+from seismic.cluster.errors import BehindError
+from seismic.cluster.spec import PartSpec
+from seismic.errors import StorageError
+from seismic.params import Verify
+from seismic.store.collection import GENERATIONS
+from seismic.store.manifest import read_manifest
+from seismic.store.opening import EVERY_SHARD, open_generation
+from seismic.view.view import View, published_view
+
+KEPT_VIEWS = 16
+"""Views of one generation that a part keeps: a request names the sequence that it is to see."""
+
+KEPT_GENERATIONS = 2
+"""Generations that a part keeps open: searches that began before a new one was published still end."""
+
+
+@dataclass(frozen=True)
+class BaseView(View):
+    """A view of some shards of a generation that takes the deletes of changes, but not their documents."""
+
+    def _after(self, changes: Sequence[Change]) -> View:
+        named = [ids_of(change) for change in changes if not isinstance(change, Columns | Growth)]
+        touched = pa.concat_arrays([pa.array([], self.rules.schema.field("id").type), *named]).unique()
+        base = tuple(shard.without(found[found >= 0]) for shard in self.base for found in (shard.find(touched),))
+        return replace(self, base=base)
+
+
+class History:
+    """The last views of a part of one generation. Safe to use from many threads."""
+
+    def __init__(self, collection: Path, spec: PartSpec, generation: str, verify: Verify) -> None:
+        """Open a part of a generation. Raises StorageError."""
+        self.manifest = read_manifest(collection / GENERATIONS / generation)
+        self._shards = spec.shards(len(self.manifest.shards))
+        entries = self.manifest.shards[self._shards]
+        self.first = entries[0].first_document if entries else 0
+        self.documents = sum(entry.documents for entry in entries)
+        whole = spec.changes  # what changes keep of documents may lie in any shard
+        opening = EVERY_SHARD if whole else self._shards if entries else slice(0, 1)  # one shard has the columns
+        opened = open_generation(collection, verify, generation, opening)
+        view = published_view(collection, opened, verify, tuned=False)
+        if not whole:
+            view = BaseView(**{name: getattr(view, name) for name in View.__dataclass_fields__})
+            view = view if entries else replace(view, base=())
+        self._whole, self._head, self._lock = whole, view, threading.Lock()
+        self._views: dict[int, View] = {}
+        self._keep(view)
+
+    @property
+    def sequence(self) -> int:
+        """The last change that is known here."""
+        return max(self._head.log_end.sequence, self.manifest.sequence)
+
+    def at(self, sequence: int) -> View:
+        """Return the view after the change `sequence`, reading the log if it is needed. Raises BehindError."""
+        wanted = max(sequence, self.manifest.sequence)
+        if (view := self._views.get(wanted)) is not None:
+            return view
+        with self._lock:
+            while self.sequence < wanted and (steps := self._head.steps()):
+                for view in steps:
+                    self._head = view
+                    self._keep(view)
+            if (found := self._views.get(wanted)) is not None:
+                return found
+        if wanted > self.sequence:
+            raise BehindError(f"has changes up to {self.sequence}, expected {wanted}")
+        raise BehindError(f"keeps the changes {min(self._views)} to {self.sequence}, expected {wanted}")
+
+    def newest(self) -> View:
+        """Return the view of all changes in the log."""
+        with self._lock:
+            while steps := self._head.steps():
+                self._head = steps[-1]
+                for view in steps[-KEPT_VIEWS:]:
+                    self._keep(view)
+        return self._views[self.sequence]
+
+    def _keep(self, view: View) -> None:
+        some = self._whole and len(view.base[self._shards]) < len(view.base)
+        views = self._views | {self.sequence: replace(view, base=view.base[self._shards]) if some else view}
+        self._views = {one: views[one] for one in sorted(views)[-KEPT_VIEWS:]}
+
+
+class Generations:
+    """The open generations of a part. Safe to use from many threads."""
+
+    def __init__(self, collection: Path, spec: PartSpec, verify: Verify = "none") -> None:
+        self._collection, self._spec, self._verify = collection, spec, verify
+        self._lock = threading.Lock()
+        self._open: dict[str, History] = {}
+
+    def __getitem__(self, generation: str) -> History:
+        if (history := self._open.get(generation)) is None:
+            raise BehindError(f"has the generations {', '.join(self._open) or 'none'}, expected {generation}")
+        return history
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._open)
+
+    def prepare(self, generation: str) -> History:
+        """Open a generation beside those in use, or return it if it is open. Only the last ones asked for are kept.
+
+        Raises BehindError if its files are not here, and StorageError if they are damaged.
+        """
+        with self._lock:
+            if (history := self._open.get(generation)) is None:
+                try:
+                    history = History(self._collection, self._spec, generation, self._verify)
+                except StorageError as error:
+                    raise BehindError(f"cannot open generation {generation}: {error}") from None
+            others = {name: one for name, one in self._open.items() if name != generation}
+            opened = {**others, generation: history}
+            self._open = {name: opened[name] for name in list(opened)[-KEPT_GENERATIONS:]}
+            return history

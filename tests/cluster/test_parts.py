@@ -1,0 +1,115 @@
+"""A collection in parts answers as an index of all shards."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import seismic
+from seismic import FilterError, Index, ParameterError, QueryError
+from seismic.cluster.local import open_parts
+from tests.cluster.collections import COUNT, FILTER, NARROW, QUERIES, assert_same, build, changes
+
+PARTS = [
+    ["1/1+changes"],
+    ["1/2", "2/2", "changes"],
+    ["1/3+changes", "2/3", "3/3"],
+    [*(f"{number}/7" for number in range(1, 7)), "7/7+changes"],  # more than there are shards
+]
+
+
+@pytest.fixture(scope="module", params=["shuffled", "sorted"])
+def index(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Index]:
+    layout = {"shuffled": "lists", "sorted": "shared"}[request.param]
+    with build(tmp_path_factory.mktemp("cluster") / "books", request.param, layout=layout) as made:
+        yield made
+
+
+@pytest.fixture(scope="module", params=PARTS, ids="-".join)
+def cluster(request: pytest.FixtureRequest, index: Index) -> Iterator[Index]:
+    with open_parts(index.view.collection, request.param) as made:
+        yield made
+
+
+def test_requests_of_every_kind(index: Index, cluster: Index) -> None:
+    assert_same(index, cluster)
+
+
+def test_what_an_index_says_of_itself(index: Index, cluster: Index) -> None:
+    assert len(cluster) == len(index)
+    assert (cluster.generation, cluster.sequence) == (index.generation, index.sequence)
+    assert cluster.columns == index.columns
+    assert cluster.dimension == index.dimension
+    assert cluster.view.changed == index.view.changed
+    assert np.array_equal(cluster.document_frequency(), index.document_frequency())
+    for wanted in (None, FILTER, NARROW):
+        assert cluster.count(wanted) == index.count(wanted)
+
+
+def test_documents(index: Index, cluster: Index) -> None:
+    ids = ["d1", "d2", "d0", "d601", "nothing", f"d{COUNT + 79}", "d3"]
+    assert cluster.find(ids).tolist() == index.find(ids).tolist()
+    assert cluster.exists(ids).tolist() == index.exists(ids).tolist()
+    assert cluster.fetch(ids, with_vectors=True) == index.fetch(ids, with_vectors=True)
+    assert cluster.fetch(ids, ["title"]) == index.fetch(ids, ["title"])
+    numbers = [number for number in index.find(ids).tolist() if number >= 0]
+    assert cluster.document_ids([*numbers, -1]) == index.document_ids([*numbers, -1])
+    assert cluster.payloads(numbers) == index.payloads(numbers)
+    for local, remote in zip(index.vectors(numbers), cluster.vectors(numbers), strict=True):
+        assert np.array_equal(local[0], remote[0])
+        assert np.array_equal(local[1], remote[1])
+
+
+@pytest.mark.parametrize("order", [None, "year", "title", "price"])
+def test_pages(index: Index, cluster: Index, order: str | None) -> None:
+    cursor = None
+    for _ in range(4):
+        local = index.scroll(FILTER, limit=23, cursor=cursor, order_by=None if cursor else order)
+        assert cluster.scroll(FILTER, limit=23, cursor=cursor, order_by=None if cursor else order) == local
+        cursor = local.cursor
+
+
+def test_batches(index: Index, cluster: Index) -> None:
+    for k in (1, 10, 900):
+        for wanted in (None, FILTER):
+            local, remote = (one.search_batch(QUERIES, k, filter=wanted) for one in (index, cluster))
+            assert np.array_equal(local[0], remote[0])
+            assert np.array_equal(local[1], remote[1])
+
+
+def test_errors_are_those_of_an_index(cluster: Index) -> None:
+    with pytest.raises(FilterError, match=r"filter\.nothing"):
+        cluster.search(QUERIES[0], filter={"nothing": 1})
+    with pytest.raises(QueryError, match="found no document 'nothing'"):
+        cluster.search({"id": "nothing"})
+    with pytest.raises(ParameterError, match="unknown payload column"):
+        cluster.payloads([1], ["nothing"])
+    with pytest.raises(ParameterError, match="searched through its nodes"):
+        cluster.why_not(QUERIES[0], ["d1"])
+    with pytest.raises(ParameterError, match="searched through its nodes"):
+        list(cluster.batches())
+
+
+def test_changes_are_seen_at_their_sequence(tmp_path: Path) -> None:
+    index = build(tmp_path / "books")
+    seismic.compact(tmp_path / "books")
+    index.refresh()
+    with index, open_parts(tmp_path / "books", ["1/2", "2/2", "changes"]) as cluster:
+        states = []
+        for step in changes():
+            states.append((index.frozen(), cluster.frozen()))
+            step(tmp_path / "books")
+            assert index.refresh()
+            assert cluster.refresh()
+        assert_same(index, cluster)
+        for local, remote in states:  # earlier views stay as they were
+            assert remote.sequence == local.sequence
+            assert remote.search(QUERIES[2], 50) == local.search(QUERIES[2], 50)
+        seismic.compact(tmp_path / "books")
+        before = cluster.frozen()
+        assert index.refresh()
+        assert cluster.refresh()
+        assert cluster.generation == index.generation != before.generation
+        assert_same(index, cluster)
+        assert len(before.search(QUERIES[2], 50)) == 50
