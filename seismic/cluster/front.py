@@ -18,6 +18,7 @@ from seismic.cluster.wire import Message
 from seismic.conversion.plain import excerpt
 from seismic.documents.table import Documents, check_numbers
 from seismic.errors import ParameterError, StorageError, UnavailableError
+from seismic.fields.entry import FieldEntry
 from seismic.params import Verify
 from seismic.store.manifest import Manifest
 from seismic.store.opening import open_generation
@@ -25,6 +26,7 @@ from seismic.vectors import SparseVectors
 from seismic.view.live import EVERY_DOCUMENT, LiveShard
 from seismic.view.scope import Part, Scope
 from seismic.view.view import View, published_view
+from seismic.vocabulary import inverse_document_frequency
 
 I64s = npt.NDArray[np.int64]
 
@@ -174,6 +176,20 @@ class FrontView(View):
             raise UnavailableError("a part does not answer, so document frequencies are unknown; retry")
         counts: I64s = np.sum([answer.arrays["counts"] for answer in answers.values()], axis=0)
         return counts
+
+    @cached_property
+    def field_documents(self) -> dict[str, int]:
+        """Return the number of live documents that have each field."""
+        parts = [one["fields"] for one in self.statistics.values()]
+        return {field.name: sum(int(part[field.name]) for part in parts) for field in self.fields}
+
+    def field_idf(self, field: FieldEntry, components: npt.NDArray[np.uint32]) -> npt.NDArray[np.float32]:
+        """Return float32 [n]: the inverse document frequency of components among the documents that have the field."""
+        ascending, places = np.unique(components, return_inverse=True)
+        message = Message({"filter": None}, {"components": ascending.astype(np.uint32)})
+        answers = self.ask_all("frequency", message).values()
+        counts: I64s = np.sum([answer.arrays["counts"] for answer in answers], axis=0)
+        return inverse_document_frequency(counts, self.field_documents[field.name])[places]
 
     def find(self, ids: pa.Array) -> I64s:
         """Return int64 [n]: the document number of each id, -1 if unknown."""

@@ -94,7 +94,8 @@ class PartHost:
         view = state.view
         deltas = sum(map(len, view.deltas))
         shards = state.history.manifest.shards[self.spec.shards(len(state.history.manifest.shards))]
-        return Message({"live": view.live, "deltas": deltas, "changed": view.changed, "shards": len(shards)})
+        counts = {"live": view.live, "deltas": deltas, "changed": view.changed, "shards": len(shards)}
+        return Message({**counts, "fields": view.field_documents})
 
     def count(self, state: State, message: Message) -> Message:
         """Return the number of documents in a scope."""

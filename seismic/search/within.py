@@ -24,7 +24,6 @@ from seismic.view.scope import Part, Scope, documents_of
 from seismic.view.view import View
 from seismic.vocabulary import inverse_document_frequency
 
-
 Count: TypeAlias = Callable[[View, Scope, npt.NDArray[np.uint32]], npt.NDArray[np.int64]]
 """Returns the number of documents of a scope that have each component, as `document_frequency` does."""
 
