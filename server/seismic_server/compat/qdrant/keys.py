@@ -79,16 +79,18 @@ def excluded(value: Any, tree: Tree) -> Any:
 
 
 def merged(payload: dict[str, Any], values: dict[str, Any], key: str | None) -> dict[str, Any]:
-    """Return a payload with values set at its top, or in the objects under a key, which are made where missing."""
-    if key is None:
-        return payload | values
-    changed: dict[str, Any] = _merged(payload, values, steps_of(key))
+    """Return a payload with values set at its top, or in the objects under a key, which are made where missing.
+
+    Null removes a value, as in Qdrant.
+    """
+    changed: dict[str, Any] = _merged(payload, values, () if key is None else steps_of(key))
     return changed
 
 
 def _merged(value: Any, values: dict[str, Any], steps: Sequence[Step]) -> Any:
     if not steps:
-        return (value if isinstance(value, dict) else {}) | values
+        both = (value if isinstance(value, dict) else {}) | values
+        return {name: part for name, part in both.items() if part is not None or name not in values}
     step, *rest = steps
     if step is None:
         return [_merged(part, values, rest) for part in value] if isinstance(value, list) else []

@@ -1,7 +1,10 @@
 """Queries of the Qdrant API as searches of the engine."""
 
 from collections.abc import Callable, Mapping, Sequence
+from math import inf
 from typing import Any, NamedTuple, NoReturn
+
+import numpy as np
 
 from seismic import Answer, Index, InputError, SearchRequest
 from seismic.conversion.plain import excerpt
@@ -84,9 +87,17 @@ def _search(
     filters = [one for one in (translated(query.filter, index.view), filter) if one is not None]
     if filters:
         options["filter"] = filters[0] if len(filters) == 1 else {"must": filters}
-    if query.score_threshold is not None and query.score_threshold > 0:
-        options["score_threshold"] = query.score_threshold
+    if (least := _least_score(query.score_threshold)) > 0:
+        options["score_threshold"] = least
     return SearchRequest(query=_engine_query(query.query, query.using, index), **options)
+
+
+def _least_score(threshold: float | None) -> float:
+    """Return the lowest score above a threshold, in single precision; 0 if every hit is above it."""
+    if threshold is None or threshold < 0:
+        return 0.0
+    rounded = np.float32(threshold)
+    return float(rounded if rounded > threshold else np.nextafter(rounded, np.float32(inf)))
 
 
 def _given(search: SearchRequest) -> dict[str, Any]:
@@ -158,8 +169,8 @@ def _fusion(answers: Sequence[Answer], query: Query, k: int) -> Found:
     for answer in answers:
         for rank, hit in enumerate(answer.hits):
             scores[hit.number] = scores.get(hit.number, 0.0) + 1 / (k + rank)
-    least = 0.0 if query.score_threshold is None else query.score_threshold
-    best = sorted((pair for pair in scores.items() if pair[1] >= least), key=lambda pair: (-pair[1], pair[0]))
+    above = -inf if query.score_threshold is None else query.score_threshold
+    best = sorted((pair for pair in scores.items() if pair[1] > above), key=lambda pair: (-pair[1], pair[0]))
     page = best[query.offset : query.offset + query.limit]
     return Found([number for number, _ in page], [{"version": 0, "score": score} for _, score in page])
 

@@ -271,7 +271,7 @@ class Prefetch(Request):
     using: str | None = None
     filter: Any = None
     params: Params = Params()
-    score_threshold: float | None = None
+    score_threshold: Annotated[float, Field(allow_inf_nan=False, ge=-3e38, le=3e38)] | None = None
     limit: Count = 10
 
 
@@ -281,7 +281,7 @@ class _Query(Shown):
     using: str | None = None
     filter: Any = None
     params: Params = Params()
-    score_threshold: float | None = None
+    score_threshold: Annotated[float, Field(allow_inf_nan=False, ge=-3e38, le=3e38)] | None = None
 
 
 class Query(_Query):
