@@ -18,7 +18,6 @@ from seismic.errors import CorruptIndexError, DeadlineError, ParameterError, Que
 from seismic.export.exporting import ExportsDocuments
 from seismic.fields.entry import FieldEntry
 from seismic.filters.language import FilterLike
-from seismic.layouts import LAYOUTS
 from seismic.measure.pseudo_queries import pseudo_queries
 from seismic.params import Profile, SearchParams, Verify, check_verify
 from seismic.query import QueryLike
@@ -298,7 +297,7 @@ class Index(ReadsDocuments, ExportsDocuments):
             warm_up(view, self._responder.executor)
         for shard in self.view.base if changes else ():
             with suppress(CorruptIndexError):  # damage is named by what looks for it
-                check_copies(shard.shard, LAYOUTS[self.manifest.layout], self.name, positions=1)
+                check_copies(shard.shard, self.manifest.storage, self.name, positions=1)
 
     def close(self) -> None:
         """Release the files. The index cannot be searched afterwards."""

@@ -1,6 +1,6 @@
 """The layouts of an index: one table of everything that differs between them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Layout = Literal["shared", "small", "full", "lists"]
@@ -19,6 +19,9 @@ class Storage:
 
     dense_fraction: float = 0.1
     """A component that occurs in at least this fraction of the blocks gets a dense row of maxima."""
+
+    binary_scales: bool = False
+    """Whether scales of documents are powers of 2, so that a vector of which a part changes keeps the rest exactly."""
 
     impacts: Literal["small shards", "every shard", "never"] = "small shards"
     """Which shards store the impact of every posting; small ones have at most one window of documents."""
@@ -66,3 +69,9 @@ DEFAULT: Layout = "shared"
 LOSSY = tuple(name for name, storage in LAYOUTS.items() if storage.lossy)
 FEATURES = frozenset(feature for storage in LAYOUTS.values() for feature in storage.reader_features)
 """What layouts ask of a reader."""
+
+
+def storage_of(layout: Layout, *, several_fields: bool) -> Storage:
+    """Return what a collection stores. One with several fields has binary scales, unless its layout is lossy."""
+    storage = LAYOUTS[layout]
+    return replace(storage, binary_scales=True) if several_fields and not storage.lossy else storage

@@ -3,7 +3,7 @@
 import numpy as np
 
 from seismic.kernels.quantize import MAX_FINE, count_distorted
-from seismic.layouts import LAYOUTS, Layout
+from seismic.layouts import Storage
 from seismic.vectors import SparseVectors
 
 ERROR = 0.1
@@ -23,20 +23,21 @@ class RangeWarning(UserWarning):
     """The weights of a document differ by more than 16 bits can hold, so that light ones are stored with an error."""
 
 
-def range_problem(vectors: SparseVectors, layout: Layout) -> str | None:
+def range_problem(vectors: SparseVectors, storage: Storage) -> str | None:
     """Describe the weights that would be stored with a large relative error, or return None if there are none.
 
     The lightest weight that 16 bits hold is 1/65,280 of the document's heaviest: lighter ones are raised to it, and
     others become multiples of it. Encoders compute noise of that size in a few documents, so errors are reported only
     if they are not negligible beside the lightest percent of all weights. A lossy layout leaves light weights out.
     """
-    if LAYOUTS[layout].lossy or _distorted(vectors, 0.0)[0] == 0:
+    binary = storage.binary_scales
+    if storage.lossy or _distorted(vectors, 0.0, binary)[0] == 0:
         return None
     weights = vectors.values
     if len(weights) > SAMPLE:
         weights = weights[np.random.default_rng(0).integers(0, len(weights), SAMPLE)]
     light = float(np.quantile(weights, LIGHTEST, method="lower"))
-    documents, distorted, worst = _distorted(vectors, NEGLIGIBLE * light)
+    documents, distorted, worst = _distorted(vectors, NEGLIGIBLE * light, binary)
     if documents == 0:
         return None
     row = int(np.searchsorted(vectors.indptr, worst, side="right")) - 1
@@ -51,5 +52,5 @@ def range_problem(vectors: SparseVectors, layout: Layout) -> str | None:
     )
 
 
-def _distorted(vectors: SparseVectors, tolerated: float) -> tuple[int, int, int]:
-    return count_distorted(vectors.indptr, vectors.values, 0, len(vectors), ERROR, tolerated)
+def _distorted(vectors: SparseVectors, tolerated: float, binary: bool) -> tuple[int, int, int]:
+    return count_distorted(vectors.indptr, vectors.values, 0, len(vectors), ERROR, tolerated, binary)

@@ -11,6 +11,7 @@ import pytest
 
 import seismic
 from seismic import BuildParams, RangeWarning, SparseVectors
+from seismic.layouts import LAYOUTS
 from seismic.weight_range import range_problem
 from tests.conftest import Scifact
 from tests.naive import Row
@@ -20,7 +21,7 @@ STORED = r"row 1, field 'values': found 1 for component 1 beside 1e\+06, .* stor
 
 
 def problem_of(rows: list[Row]) -> str | None:
-    return range_problem(SparseVectors.from_dicts(rows), "shared")
+    return range_problem(SparseVectors.from_dicts(rows), LAYOUTS["shared"])
 
 
 def test_the_document_and_the_loss_are_named() -> None:
@@ -51,11 +52,11 @@ def test_a_few_wide_documents_among_many(heavy: int, share: float) -> None:
 
 
 def test_real_vectors_are_quiet(scifact: Scifact) -> None:
-    assert range_problem(scifact.vectors, "shared") is None
+    assert range_problem(scifact.vectors, LAYOUTS["shared"]) is None
 
 
 def test_a_layout_that_drops_light_weights_raises_none() -> None:
-    assert range_problem(SparseVectors.from_dicts(WIDE), "small") is None
+    assert range_problem(SparseVectors.from_dicts(WIDE), LAYOUTS["small"]) is None
 
 
 def test_build_warns(tmp_path: Path) -> None:

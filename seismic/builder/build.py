@@ -12,6 +12,7 @@ from typing import TypeAlias, TypeVar
 import numpy as np
 import pyarrow as pa
 
+from seismic.builder.fielded import with_fields
 from seismic.builder.kept import measure_kept
 from seismic.builder.plan import ShardPlan, plan_shards
 from seismic.builder.ranges import Report
@@ -25,7 +26,10 @@ from seismic.documents.table import check_documents, split_table
 from seismic.encoders import Encoder, EncoderEntry
 from seismic.errors import InputError, ParameterError
 from seismic.fields.entry import FieldEntry
-from seismic.layouts import LAYOUTS, LOSSY
+from seismic.fields.joined import counter
+from seismic.fields.specs import FieldsLike
+from seismic.fields.vectors import FieldVectors, is_by_field
+from seismic.layouts import LAYOUTS, LOSSY, storage_of
 from seismic.params import BuildParams
 from seismic.store.collection import GENERATIONS, current_generation
 from seismic.store.files import write_batches
@@ -63,12 +67,13 @@ Progress: TypeAlias = Callable[[str, int, int], None]
 
 
 def build(
-    vectors: VectorsLike,
+    vectors: "VectorsLike | FieldVectors",
     out: str | Path,
     *,
     documents: TableLike | None = None,
     vocabulary: Vocabulary | Sequence[str] | None = None,
     encoder: Encoder | None = None,
+    fields: FieldsLike | None = None,
     params: BuildParams | None = None,
     queries: "VectorsLike | None" = None,
     shards: int = 1,
@@ -90,6 +95,9 @@ def build(
     vectors; it brings its own vocabulary. `queries`: real queries for measuring which share of the exact answers the
     layout `small` keeps; None makes them from documents.
 
+    `fields`: named vectors with their options, as for `create`. `vectors` is then a mapping from name to vectors, or a
+    table with columns `<name>.indices` and `<name>.values`. Such a mapping alone makes fields without options.
+
     `shards`: equal ranges of documents. `workers`: threads; the bytes do not depend on them. `memory`: limit of
     anonymous memory in bytes; if needed, shards become smaller and fewer are built at once. `resume`: finished shards
     survive an interruption, even by `kill -9`, and the next build with `resume` and the same input and parameters
@@ -107,13 +115,18 @@ def build(
     if not (vocabulary is None or isinstance(vocabulary, Vocabulary)):
         vocabulary = Vocabulary(vocabulary)
     _checked(encoder, Encoder, "encoder")
+    named: Sequence[FieldEntry] = ()
+    if fields is not None or is_by_field(vectors):
+        _check_alone(vocabulary=vocabulary, encoder=encoder)
+        vectors, documents, vocabulary, encoder, named = with_fields(vectors, documents, fields)
     if encoder is not None:
         if vocabulary is not None and not vocabulary.tokens.equals(encoder.vocabulary.tokens):
             raise InputError(f"found another vocabulary than that of encoder '{encoder.name}'; leave it out")
         vocabulary = encoder.vocabulary
     vectors, documents = split_table(vectors, documents)
     vectors = as_vectors(vectors, vocabulary.component if vocabulary else None)
-    if problem := range_problem(vectors, params.layout):
+    storage = storage_of(params.layout, several_fields=len(named) > 1)
+    if problem := range_problem(vectors, storage):
         warnings.warn(problem, RangeWarning, stacklevel=2)
     if vocabulary is not None:
         vocabulary.check_unique()
@@ -123,12 +136,13 @@ def build(
                 "least as many"
             )
         vectors = vectors.widened(len(vocabulary))
-    storage = LAYOUTS[params.layout]
     if queries is not None and not storage.lossy:
         raise ParameterError(
             f"queries measure what a lossy layout ({', '.join(LOSSY)}) keeps; '{params.layout}' keeps everything: "
             "leave them out"
         )
+    if queries is not None and len(named) > 1:
+        raise ParameterError("queries measure collections of a single field; leave them out")
     given_queries = None if queries is None else as_vectors(queries)
     table = check_documents(documents, len(vectors))
     _check_counts(len(vectors), shards)
@@ -138,7 +152,8 @@ def build(
         return out / GENERATIONS / current_generation(out)
     with ExitStack() as published, staging(out, replace=replace, keep=keep, resume=resume) as (folder, generation):
         before = Checkpoint(folder, identity) if resume else None
-        entries = write_shards(folder, vectors, table, params, plan, progress, before)
+        counted = counter(named, vocabulary)
+        entries = write_shards(folder, vectors, table, params, plan, progress, before, counted, len(named) > 1)
         kept = []
         if storage.lossy:
             kept = measure_kept(
@@ -146,7 +161,7 @@ def build(
             )
         sequence = void_changes(out, published)
         entry = encoder.entry if encoder else None
-        write_manifest(folder, generation, vectors, vocabulary, entry, params, entries, kept, sequence, strict)
+        write_manifest(folder, generation, vectors, vocabulary, entry, params, entries, kept, sequence, strict, named)
         if before:
             before.forget()
             mark_resumed(out, generation, identity)
@@ -164,11 +179,13 @@ def write_shards(
     progress: Progress | None,
     before: Checkpoint | None = None,
     counted: Counted | None = None,
+    several: bool = False,
 ) -> list[ShardEntry]:
     """Build the shards of a generation into its folder, except those finished `before`, and return their entries.
 
-    `counted` returns the number of vectors that have each field.
+    `counted` returns the number of vectors that have each field, of which there may be `several`.
     """
+    storage = storage_of(params.layout, several_fields=several)
     reports = _Progress(len(vectors), progress)
 
     def build_range(numbered_range: tuple[int, tuple[int, int]]) -> ShardEntry:
@@ -181,7 +198,7 @@ def write_shards(
             return entry
         inner.mkdir()
         part = vectors.slice(first, last)
-        entry = build_shard(part, rows, inner, first, params, plan.threads, report)
+        entry = build_shard(part, rows, inner, first, params, storage, plan.threads, report)
         if counted:
             entry = entry.model_copy(update={"fields": counted(part)})
         if before:
@@ -245,6 +262,12 @@ def _checked(value: T, kind: type, name: str) -> T:
     if value is None or isinstance(value, kind):
         return value
     raise ParameterError(f"{name} is {excerpt(value)}, expected {kind.__name__}")
+
+
+def _check_alone(**given: object) -> None:
+    for name, value in given.items():
+        if value is not None:
+            raise ParameterError(f"found {name} next to fields, expected it in the options of a field")
 
 
 def _check_counts(documents: int, shards: int) -> None:

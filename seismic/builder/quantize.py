@@ -15,7 +15,7 @@ def quantize_vectors(
     vectors: SparseVectors, numbers: npt.NDArray[np.uint32], threads: int, storage: Storage = LAYOUTS[DEFAULT]
 ) -> Forward:
     """Return the forward index of the vectors `numbers` in that order."""
-    n, least_code, residuals = len(numbers), storage.least_code, storage.residuals
+    n, least_code, residuals, binary = len(numbers), storage.least_code, storage.residuals, storage.binary_scales
     csr, counts = (vectors.indptr, vectors.components, vectors.values), np.empty(n, np.int64)
     run_even(lambda span: quantize.count_kept(csr[0], csr[2], numbers, *span, least_code, counts), n, threads)
     starts = np.concatenate([[0], np.cumsum(counts)])
@@ -28,7 +28,7 @@ def quantize_vectors(
         np.zeros(starts[-1], np.int8),  # takes no memory while untouched
         np.empty(n, np.float32),
     )
-    run_even(lambda span: quantize.quantize(*csr, *span, least_code, residuals, forward), n, threads)
+    run_even(lambda span: quantize.quantize(*csr, *span, least_code, residuals, binary, forward), n, threads)
     return forward
 
 

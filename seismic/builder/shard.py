@@ -17,7 +17,7 @@ from seismic.builder.summarize import summarize_lists
 from seismic.components import used_components
 from seismic.documents.canonical import canonical_batches
 from seismic.kernels.constants import POSITION_WINDOW
-from seismic.layouts import LAYOUTS
+from seismic.layouts import Storage
 from seismic.params import BuildParams
 from seismic.store.files import write_batches
 from seismic.store.manifest import ShardEntry
@@ -51,6 +51,7 @@ def build_shard(
     folder: Path,
     first_document: int,
     params: BuildParams,
+    storage: Storage,
     threads: int,
     report: Report,
 ) -> ShardEntry:
@@ -68,7 +69,6 @@ def build_shard(
         vectors = used.renumbered(vectors)
         write(COMPONENTS, pa.record_batch([pa.array(used.numbers)], schema=components_schema()))
     numbers = order_documents(vectors, params, threads, report)
-    storage = LAYOUTS[params.layout]
     forward = quantize_vectors(vectors, numbers, threads, storage)
     nnz = len(forward.codes)
     shared = share_blocks(forward, vectors.dimension, threads, storage.residuals)

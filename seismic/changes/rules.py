@@ -10,11 +10,12 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 import orjson
 import pyarrow as pa
+import xxhash
 
 from seismic.documents.widening import widened
 from seismic.encoders import EncoderEntry
 from seismic.errors import InputError
-from seismic.fields.entry import FieldEntry
+from seismic.fields.entry import FieldEntry, named
 from seismic.fields.joined import joined_vocabulary
 from seismic.store.manifest import Manifest
 from seismic.vectors import MAX_DIMENSION, SparseVectors
@@ -137,7 +138,7 @@ class Rules(NamedTuple):
             named = {int(component): token for component, token in orjson.loads(metadata[b"tokens"]).items()}
             raise InputError(self._other_vocabulary(vocabulary, named))
         encoder = metadata.get(b"encoder", b"").decode()
-        if encoder and encoder != _hash_of(self.encoder):
+        if encoder and encoder != self.encoder_hash:
             raise InputError(self._other_encoder(encoder))
 
     def metadata(self, vectors: SparseVectors) -> dict[bytes, bytes]:
@@ -146,9 +147,17 @@ class Rules(NamedTuple):
         tokens = _tokens_at(self.vocabulary, components) if self.vocabulary else {}
         return {
             b"vocabulary": _hash_of(self.vocabulary).encode(),
-            b"encoder": _hash_of(self.encoder).encode(),
+            b"encoder": self.encoder_hash.encode(),
             b"tokens": orjson.dumps({str(component): token for component, token in tokens.items()}),
         }
+
+    @property
+    def encoder_hash(self) -> str:
+        """The hash of the encoder, or of those of all fields with their names."""
+        if len(self.fields) < 2:
+            return _hash_of(self.encoder)
+        made_with = [(field.name, field.numbered, _hash_of(field.encoder)) for field in self.fields]
+        return xxhash.xxh3_128_hexdigest(orjson.dumps(made_with))
 
     def _other_vocabulary(self, found: str, tokens: Mapping[int, str | None]) -> str:
         expected, ours = _hash_of(self.vocabulary), self.vocabulary
@@ -162,6 +171,8 @@ class Rules(NamedTuple):
     def _other_encoder(self, found: str) -> str:
         ours = self.encoder
         expected = NONE if ours is None else f"{ours.hash[:SHOWN]} ('{ours.name}')"
+        if len(self.fields) > 1:
+            expected = f"{self.encoder_hash[:SHOWN]} (of the fields {named(self.fields)})"
         return f"found encoder {found[:SHOWN]}, expected {expected}, the collection's"
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from seismic.changes.evolution import ColumnTypes, TokenMap, declared, extension, parse_columns
+from seismic.changes.fielded import Origins, joined, split_vectors
 from seismic.changes.records import (
     Change,
     Columns,
@@ -23,10 +24,9 @@ from seismic.changes.records import (
 )
 from seismic.conversion.numbers import as_path
 from seismic.conversion.tables import TableLike
-from seismic.documents.table import split_table
-from seismic.encoders import EncoderEntry
 from seismic.errors import InputError
-from seismic.layouts import Layout
+from seismic.fields.vectors import FieldVectors
+from seismic.layouts import Layout, storage_of
 from seismic.store.collection import GENERATIONS, current_generation
 from seismic.store.failures import file_errors
 from seismic.store.files import map_table
@@ -43,9 +43,12 @@ from seismic.store.log import (
 from seismic.store.manifest import FILE_NAME, Manifest, read_manifest
 from seismic.store.opening import check_has_shards, hold_current, open_vocabulary
 from seismic.store.schema import DOCUMENTS
-from seismic.vectors import VectorsLike, as_vectors
-from seismic.vocabulary import Vocabulary
+from seismic.vectors import SparseVectors, VectorsLike, as_vectors
 from seismic.weight_range import RangeWarning, range_problem
+
+NO_ORIGIN = Origins()
+
+NO_DOCUMENTS = "documents: found none, expected a table with a column 'id'"
 
 
 def add_columns(path: str | Path, columns: ColumnTypes | pa.Schema) -> int:
@@ -74,29 +77,40 @@ def read_rules(folder: Path, manifest: Manifest) -> Rules:
 
 
 def upsert_check(
-    vectors: VectorsLike,
-    documents: TableLike,
-    vocabulary: Vocabulary | None,
-    encoder: EncoderEntry | None,
+    vectors: "VectorsLike | FieldVectors",
+    documents: TableLike | None,
+    origins: Origins,
     layout: Layout,
     warned: list[str],
 ) -> Callable[[Rules], list[Change]]:
     """Return a function from the rules to the changes of an upsert, which puts what it warns of into `warned`."""
 
     def check(rules: Rules) -> list[Change]:
-        grown: list[Change] = [*extension(vocabulary, rules)]
-        rules = rules.after(grown)
-        rules.check_origin(vocabulary, encoder)
-        tokens = TokenMap(rules)
-        given = as_vectors(vectors, tokens.component if tokens.exists else None)
-        grown += tokens.growth()
+        split, table = split_vectors(vectors, documents, rules)
+        if table is None:
+            raise InputError(NO_DOCUMENTS)
+        grown, given = given_vectors(split, rules, origins)
         if len(given) == 0:
             raise InputError("found no vectors, expected at least one document")
-        problem = range_problem(given, layout)
+        problem = range_problem(given, storage_of(layout, several_fields=len(rules.fields) > 1))
         warned[:] = [problem] if problem else []
-        return [*grown, *upsert_changes(given, documents, rules.after(tokens.growth()))]
+        return [*grown, *upsert_changes(given, table, rules.after(grown))]
 
     return check
+
+
+def given_vectors(split: Any, rules: Rules, origins: Origins) -> tuple[list[Change], SparseVectors]:
+    """Return the vectors of documents, by field if the collection has several, after the growth that they need."""
+    if len(rules.fields) > 1:
+        needed, joint = joined(split, rules, origins)
+        return [*needed], joint
+    vocabulary, encoder = origins.of(rules.fields[0].name) if rules.fields else origins.every
+    grown: list[Change] = [*extension(vocabulary, rules)]
+    rules = rules.after(grown)
+    rules.check_origin(vocabulary, encoder)
+    tokens = TokenMap(rules)
+    given = as_vectors(split, tokens.component if tokens.exists else None)
+    return [*grown, *tokens.growth()], given
 
 
 def warn(problems: Sequence[str], stacklevel: int) -> None:
@@ -162,18 +176,13 @@ class Writer:
 
     def upsert(
         self,
-        vectors: VectorsLike,
+        vectors: "VectorsLike | FieldVectors",
         documents: TableLike | None = None,
-        vocabulary: Vocabulary | None = None,
-        encoder: EncoderEntry | None = None,
+        origins: Origins = NO_ORIGIN,
     ) -> int:
         """Insert or replace documents, as the function `upsert` does."""
-        vectors, documents = split_table(vectors, documents)
-        if documents is None:
-            raise InputError("documents: found none, expected a table with a column 'id'")
-
         warned: list[str] = []
-        check = upsert_check(vectors, documents, vocabulary, encoder, self._manifest.layout, warned)
+        check = upsert_check(vectors, documents, origins, self._manifest.layout, warned)
 
         def check_and_warn(rules: Rules) -> list[Change]:
             changes = check(rules)

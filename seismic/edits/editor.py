@@ -89,6 +89,11 @@ class Editor:
         return list(map(outcome, range(len(edits))))
 
     @property
+    def rules(self) -> Rules:
+        """The rules of the collection, as the writer knows them."""
+        return self._writer.rules
+
+    @property
     def layout(self) -> Layout:
         """The layout of the collection."""
         return self._writer.layout

@@ -6,19 +6,21 @@ from typing import Any, Literal, TypeAlias
 
 import pyarrow as pa
 
+from seismic.changes.fielded import origins_of, split_vectors
 from seismic.changes.patches import check_unset, patch_changes, patch_tables, repeated, values_of
 from seismic.changes.records import Change, check_delete
 from seismic.changes.rules import Rules
-from seismic.changes.updates import Writer, upsert_check, warn
+from seismic.changes.updates import NO_DOCUMENTS, Writer, upsert_check, warn
 from seismic.conversion.plain import excerpt
 from seismic.conversion.tables import TableLike, to_table
-from seismic.documents.table import check_documents, split_table
+from seismic.documents.table import check_documents
 from seismic.edits.conditions import conditions_of
 from seismic.edits.editor import Committed, Edit, Editor
 from seismic.edits.matching import completed, matching
 from seismic.edits.state import State
 from seismic.encoders import Encoder
 from seismic.errors import InputError, ParameterError
+from seismic.fields.vectors import FieldVectors
 from seismic.filters.language import FilterLike
 from seismic.vectors import VectorsLike
 from seismic.vocabulary import Vocabulary
@@ -41,11 +43,11 @@ class Changed(int):
 
 def upsert(
     path: str | Path,
-    vectors: VectorsLike,
+    vectors: "VectorsLike | FieldVectors",
     documents: TableLike | None = None,
     *,
-    vocabulary: Vocabulary | None = None,
-    encoder: Encoder | None = None,
+    vocabulary: Vocabulary | Mapping[str, Vocabulary] | None = None,
+    encoder: Encoder | Mapping[str, Encoder] | None = None,
     if_absent: bool = False,
     if_sequence: IfSequence | None = None,
 ) -> Changed:
@@ -58,8 +60,12 @@ def upsert(
     Unless the collection is strict, new columns are added, and columns without values and integers take a wider type.
     Unless it has an encoder other than BM25, new tokens, and larger components without a vocabulary, are added as well.
 
+    A collection with several fields takes a mapping from field to vectors, or a table with columns `<field>.indices`
+    and `<field>.values`. A document gets exactly the fields given: its others become empty; `patch` keeps them.
+
     `vocabulary`, `encoder`: what the vectors were made with; the change is refused if the collection has been rebuilt
-    with another. A vocabulary with more tokens at its end, such as that of `extend_bm25`, adds them.
+    with another. A vocabulary with more tokens at its end, such as that of `extend_bm25`, adds them. Both may be
+    mappings from field.
 
     `if_absent`: only if no document has one of the ids. `if_sequence`: only if no change after this sequence, such as
     `Index.sequence` when the documents were read, named them. Otherwise ConflictError is raised.
@@ -67,18 +73,16 @@ def upsert(
     Returns the sequence of the change. Raises InputError, which names row and field, ConflictError or StorageError.
     Warns (RangeWarning) of weights that 16 bits cannot hold beside the heaviest one.
     """
-    entry = encoder.entry if encoder else None
-    if vocabulary is None and encoder is not None and encoder.entry.bm25 is not None:
-        vocabulary = encoder.vocabulary
+    origins = origins_of(vocabulary, encoder)
     if not if_absent and if_sequence is None:
-        return Changed(Writer(path).upsert(vectors, documents, vocabulary, entry))
-    vectors, documents = split_table(vectors, documents)
+        return Changed(Writer(path).upsert(vectors, documents, origins))
+    editor, warned = Editor(path), list[str]()
+    vectors, documents = split_vectors(vectors, documents, editor.rules)
     if documents is None:
-        raise InputError("documents: found none, expected a table with a column 'id'")
+        raise InputError(NO_DOCUMENTS)
     table = to_table(documents, "documents")
     conditions = conditions_of(check_documents(table, len(table))["id"].to_pylist(), if_absent, if_sequence)
-    editor, warned = Editor(path), list[str]()
-    check = upsert_check(vectors, table, vocabulary, entry, editor.layout, warned)
+    check = upsert_check(vectors, table, origins, editor.layout, warned)
 
     def make(rules: Rules, state: State) -> Sequence[Change]:
         conditions.check(rules, state)

@@ -57,7 +57,8 @@ def compact(
             vectors, table = _vectors(view, Path(scratch)), _documents(view, Path(scratch) / "documents.arrow")
             plan = _plan(vectors, manifest, workers, memory)
             counted = counter(view.fields, view.vocabulary)
-            entries = write_shards(folder, vectors, table, manifest.build_params, plan, progress, counted=counted)
+            shards = (folder, vectors, table, manifest.build_params, plan, progress)
+            entries = write_shards(*shards, counted=counted, several=len(view.fields) > 1)
             state = (manifest.build_params, entries, manifest.kept, view.log_end.sequence, manifest.strict, view.fields)
             write_manifest(folder, generation, vectors, view.vocabulary, manifest.encoder, *state)
         del view  # releases the generation, so that it can be removed

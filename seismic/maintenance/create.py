@@ -69,7 +69,9 @@ def create(
         plan = plan_shards(vectors, params, 1, 1)
         named = [spec.entry for spec in specs]
         counted = counter(named, words)
-        entries = write_shards(folder, vectors, schema.empty_table(), params, plan, None, counted=counted)
+        entries = write_shards(
+            folder, vectors, schema.empty_table(), params, plan, None, counted=counted, several=len(named) > 1
+        )
         entry = encoder.entry if encoder else named[0].encoder if len(named) == 1 else None
         write_manifest(folder, generation, vectors, words, entry, params, entries, [], 0, strict, named)
     return out / GENERATIONS / generation

@@ -72,7 +72,7 @@ def _is_stable(found: Restored, storage: Storage) -> bool:
         *(numbers, found.indptr.astype(np.int32), np.empty_like(found.components)),
         *(np.empty(nnz, np.uint8), np.zeros(nnz, np.int8), np.empty(rows, np.float32)),
     )
-    quantize.quantize(*found, 0, rows, storage.least_code, storage.residuals, again)
+    quantize.quantize(*found, 0, rows, storage.least_code, storage.residuals, storage.binary_scales, again)
     scales = np.repeat(again.scales.astype(np.float64), counts)
     return np.allclose(scales * (again.codes + again.residuals / 256), found.values, rtol=1e-6, atol=0)
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from seismic.encoders import EncoderEntry
 from seismic.errors import CorruptIndexError, FormatError, ParameterError
 from seismic.fields.entry import FieldEntry
-from seismic.layouts import FEATURES, Layout
+from seismic.layouts import FEATURES, Layout, Storage, storage_of
 from seismic.params import BuildParams
 from seismic.store.failures import read_error
 from seismic.store.sections import Section
@@ -138,6 +138,11 @@ class Manifest(_Model):
             if shard.fields and (set(shard.fields) != set(names) or max(shard.fields.values()) > shard.documents):
                 raise ValueError(f"{shard.folder}: fields: found {shard.fields}, expected documents of each field")
         return self
+
+    @property
+    def storage(self) -> Storage:
+        """Return what shards store."""
+        return storage_of(self.layout, several_fields=len(self.fields) > 1)
 
     @property
     def named_fields(self) -> tuple[FieldEntry, ...]:

@@ -98,7 +98,7 @@ def _check_data(
             shard = open_shard(folder, entry, manifest.layout, manifest.dimension)
             _check_shard(shard, entry.folder)
             if verify == "full":
-                check_copies(shard, LAYOUTS[manifest.layout], entry.folder, compared)
+                check_copies(shard, manifest.storage, entry.folder, compared)
             ids += shard.documents["id"].chunks
             if frequency is not None:
                 frequency[slice(None) if shard.used is None else shard.used.numbers] += shard.document_frequency()

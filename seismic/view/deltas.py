@@ -11,7 +11,7 @@ from seismic.builder.quantize import quantize_vectors
 from seismic.builder.shared import share_blocks
 from seismic.components import used_components
 from seismic.documents.widening import with_schema
-from seismic.layouts import LAYOUTS, Layout
+from seismic.layouts import Storage
 from seismic.params import BuildParams
 from seismic.store.manifest import ShardEntry
 from seismic.store.shard import Shard
@@ -33,12 +33,12 @@ def with_documents(
     deltas: Sequence[LiveShard],
     vectors: SparseVectors,
     documents: pa.Table,
-    layout: Layout,
+    storage: Storage,
     counted: Counted | None = None,
 ) -> tuple[LiveShard, ...]:
     """Return delta shards with new documents added at the end. Merges the last old shards with them if it pays.
 
-    `layout` is the generation's; `counted` counts the vectors that have each field. Old documents get the
+    `storage` is the generation's; `counted` counts the vectors that have each field. Old documents get the
     columns and types of the new ones.
     """
     untouched = [delta for delta in deltas if delta.live]
@@ -53,12 +53,12 @@ def with_documents(
     batches = [pa.table(batch) for delta in merged for batch in delta.document_batches()]
     rows = [*(with_schema(batch, documents.schema) for batch in batches), documents]
     together = SparseVectors.concatenate([*old, vectors])
-    return (*untouched, LiveShard(build_delta(together, pa.concat_tables(rows), layout, counted)))
+    return (*untouched, LiveShard(build_delta(together, pa.concat_tables(rows), storage, counted)))
 
 
-def build_delta(vectors: SparseVectors, documents: pa.Table, layout: Layout, counted: Counted | None = None) -> Shard:
+def build_delta(vectors: SparseVectors, documents: pa.Table, storage: Storage, counted: Counted | None = None) -> Shard:
     """Build a read-only shard in memory: Numba would compile other kernels for writeable arrays."""
-    storage, fields = LAYOUTS[layout], counted(vectors) if counted else {}
+    fields = counted(vectors) if counted else {}
     if (used := used_components(vectors)) is not None:
         vectors = used.renumbered(vectors)
     numbers = order_documents(vectors, PARAMS, 1, _quiet)

@@ -298,11 +298,11 @@ class View:
         columns = {field.name: pa.nulls(count, field.type) for field in rules.schema} | {"id": ids}
         documents = pa.table(columns)
         vectors = SparseVectors.from_dicts([{0: 1.0}] * count if rules.dimension else [{}] * count, rules.dimension)
-        range_problem(vectors, self.manifest.layout)
-        deltas = with_documents((), vectors, documents, self.manifest.layout)
+        range_problem(vectors, self.manifest.storage)
+        deltas = with_documents((), vectors, documents, self.manifest.storage)
         self.find(ids)
         fewer = [delta.without(delta.find(ids[:1])) for delta in deltas]
-        deltas = with_documents(fewer, vectors, documents, self.manifest.layout)
+        deltas = with_documents(fewer, vectors, documents, self.manifest.storage)
         return replace(self, deltas=deltas)
 
     def _with(self, records: list[Record]) -> "View":
@@ -340,7 +340,7 @@ class View:
             for shards in (self.base, self.deltas)
         )
         counted = counter(self.fields, self.vocabulary)
-        deltas = with_documents(deltas, vectors, documents, self.manifest.layout, counted)
+        deltas = with_documents(deltas, vectors, documents, self.manifest.storage, counted)
         return replace(self, base=base, deltas=deltas)
 
 

@@ -7,7 +7,7 @@ from seismic import SparseVectors
 from seismic.builder.quantize import quantize_vectors, stored_vectors
 from seismic.kernels.quantize import count_distorted, quantize
 from seismic.kernels.score import Forward
-from seismic.layouts import LAYOUTS, Layout
+from seismic.layouts import LAYOUTS, Layout, storage_of
 from tests import naive, samples
 
 
@@ -100,7 +100,7 @@ def test_scales_of_integers_are_powers_of_two(row: naive.Row, scale: float) -> N
 )
 def test_distorted_values_are_counted(rows: list[naive.Row], expected: tuple[int, int, int]) -> None:
     vectors = SparseVectors.from_dicts(rows)
-    assert count_distorted(vectors.indptr, vectors.values, 0, len(vectors), 0.1, 0.0) == expected
+    assert count_distorted(vectors.indptr, vectors.values, 0, len(vectors), 0.1, 0.0, False) == expected
 
 
 @given(samples.sparse_vectors(values=st.floats(2.0**-12, 2.0**12, width=32)), st.floats(0, 4))
@@ -113,7 +113,7 @@ def test_distorted_values_are_those_stored_with_a_large_error(vectors: SparseVec
         int(((error > 0.1 * given_values * slack) & (error > tolerated * slack)).sum())
         for slack in (1 + 1e-5, 1 - 1e-5)
     ]
-    found = count_distorted(vectors.indptr, vectors.values, 0, len(vectors), 0.1, tolerated)[1]
+    found = count_distorted(vectors.indptr, vectors.values, 0, len(vectors), 0.1, tolerated, False)[1]
     assert counts[0] <= found <= counts[1]  # stored values are rounded to float32 once more
 
 
@@ -142,6 +142,38 @@ def test_a_range_leaves_the_others_alone() -> None:
         np.zeros(3, np.int8),
         np.zeros(3, np.float32),
     )
-    quantize(vectors.indptr, vectors.components, vectors.values, 1, 2, 0, True, forward)
+    quantize(vectors.indptr, vectors.components, vectors.values, 1, 2, 0, True, False, forward)
     assert forward.codes.tolist() == [0, 255, 0]
     assert forward.scales.tolist() == [0, naive.quantize([2.5])[0], 0]
+
+
+BINARY = storage_of("shared", several_fields=True)
+
+
+def binary_scale(largest: float) -> float:
+    """Return the smallest power of 2 of which 255 hold the largest value."""
+    scale = 2.0**-80
+    while largest > 255 * scale:
+        scale *= 2
+    return scale
+
+
+@given(samples.sparse_vectors(values=st.floats(2.0**-49, 2.0**49, width=32)))
+def test_binary_scales_equal_the_oracle(vectors: SparseVectors) -> None:
+    rows = naive.rows(stored_vectors(vectors, BINARY))
+    for found, given_row in zip(rows, naive.rows(vectors), strict=True):
+        step = binary_scale(max(given_row.values(), default=0)) / 256
+        assert found == {
+            component: min(65280, max(1, round(value / step))) * step for component, value in given_row.items()
+        }
+
+
+@given(samples.sparse_vectors(), st.integers(0, 5))
+def test_parts_with_binary_scales_are_stored_again_exactly(vectors: SparseVectors, cut: int) -> None:
+    """Whatever else is taken out of a vector: the scale only becomes finer."""
+    stored = naive.rows(stored_vectors(vectors, BINARY))
+    parts = [
+        {component: row[component] for component in sorted(row, key=row.__getitem__)[: -cut or None]} for row in stored
+    ]
+    again = stored_vectors(SparseVectors.from_dicts(parts, vectors.dimension), BINARY)
+    assert naive.rows(again) == [dict(sorted(part.items())) for part in parts]

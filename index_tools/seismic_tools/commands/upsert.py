@@ -8,6 +8,7 @@ import typer
 
 from seismic import Vocabulary
 from seismic.changes.evolution import TokenMap, extension
+from seismic.changes.fielded import Origin, Origins
 from seismic.changes.records import Rules, Upsert, upsert_changes
 from seismic.changes.updates import Writer
 from seismic.encoders import Encode, GrowingEncoder, load_recorded
@@ -82,7 +83,7 @@ def upsert(
             for first in range(0, rows, ROWS):
                 last = min(first + ROWS, rows)
                 part = checked.vectors.slice(first, last), checked.documents.slice(first, last - first)
-                sequence = writer.upsert(*part, vocabulary, rules.encoder)
+                sequence = writer.upsert(*part, Origins(Origin(vocabulary, rules.encoder)))
                 report("upsert", last, rows)
     if texts and texts.documents:
         typer.echo(texts)

@@ -48,7 +48,7 @@ async def upsert_documents(name: Name, body: UpsertRequest, service: ServiceDep)
             conditions.check(rules, state)
         encoded.check(rules)
         upserts, vectors = to_upserts(encoded.documents, rules)
-        problem = range_problem(vectors, index.manifest.layout)
+        problem = range_problem(vectors, index.manifest.storage)
         warnings[:] = [*encoded.warnings, *([problem] if problem else [])]
         return upserts
 
@@ -76,7 +76,7 @@ async def patch_documents(name: Name, body: PatchRequest, service: ServiceDep) -
             conditions.check(rules, state)
         encoded.check(rules)
         patches, vectors = to_patches(encoded.documents, rules, state, replace=replace)
-        problem = range_problem(vectors, index.manifest.layout)
+        problem = range_problem(vectors, index.manifest.storage)
         warnings[:] = [*encoded.warnings, *([problem] if problem else [])]
         return patches
 
