@@ -33,7 +33,8 @@ class Query(NamedTuple):
 
     ``components`` uint32, ascending, below the index's dimension; ``values`` float32. ``unknown``: components or tokens
     that the index lacks, which match nothing. ``cut``: number of word pieces cut off the end of a text too long for the
-    encoder. ``examples``: numbers of the documents the query was made from, which are not hits.
+    encoder. ``examples``: numbers of the documents the query was made from, which are not hits. ``runs``: queries of
+    fields with their weights, whose hits are fused by rank in place of a search with the whole query.
     """
 
     components: npt.NDArray[np.uint32]
@@ -41,6 +42,7 @@ class Query(NamedTuple):
     unknown: tuple[int | str, ...] = ()
     cut: int = 0
     examples: tuple[int, ...] = ()
+    runs: "tuple[tuple[Query, float], ...]" = ()
 
 
 NO_QUERY = Query(np.zeros(0, np.uint32), np.zeros(0, np.float32))

@@ -30,7 +30,7 @@ AsVector = bool | Literal["tokens"]
 """Whether to return stored vectors: True as `indices` and `values`, "tokens" as `tokens`."""
 
 Query = str | Mapping[str, Any]
-"""A text, {"indices", "values"}, {"tokens"}, {"text"}, {"id"} or examples."""
+"""A text, {"indices", "values"}, {"tokens"}, {"text"}, {"id"}, {"fields"} or examples."""
 
 
 @dataclass(frozen=True, slots=True)

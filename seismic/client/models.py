@@ -19,16 +19,21 @@ class Contribution(_Model):
     weight: float
     value: float
     product: float
+    field: str | None = None
 
 
 class Hit(_Model):
-    """A matching document: id and score; payload, vector and explanation if requested."""
+    """A matching document: id and score; payload, vector and explanation if requested.
+
+    `fields`: what each field adds to the inner product, with an explanation.
+    """
 
     id: str | int
     score: float
     payload: dict[str, Any] | None = None
     vector: dict[str, Any] | None = None
     explanation: list[Contribution] | None = None
+    fields: dict[str, float] | None = None
 
 
 class Group(_Model):
@@ -153,6 +158,7 @@ class CollectionInfo(_Model):
     types: dict[str, str]
     has_vocabulary: bool
     encoder: str | None = None
+    fields: dict[str, dict[str, Any]] | None = None
     shards: int
 
 
@@ -204,6 +210,7 @@ class NewCollection(TypedDict, total=False):
     vocabulary: Sequence[str]
     encoder: str
     bm25: Mapping[str, Any]
+    fields: Mapping[str, Mapping[str, Any]]
     columns: Mapping[str, str]
     ids: str
     layout: str

@@ -1,5 +1,6 @@
 """Answers: what a search returns."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -20,6 +21,20 @@ class Hit(NamedTuple):
     score: float
     number: int
     explanation: tuple[Contribution, ...] | None = None
+
+    @property
+    def fields(self) -> dict[str, float]:
+        """What each field adds to the inner product, from the explanation; empty unless there are several fields."""
+        return field_parts(self.explanation or ())
+
+
+def field_parts(explanation: Iterable[Contribution]) -> dict[str, float]:
+    """Return what each field adds to an inner product."""
+    parts: dict[str, float] = {}
+    for one in explanation:
+        if one.field is not None:
+            parts[one.field] = parts.get(one.field, 0.0) + one.product
+    return parts
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,8 @@ import pyarrow as pa
 
 from seismic.conversion.plain import excerpt
 from seismic.errors import ParameterError
+from seismic.fields.joined import JoinedVocabulary
+from seismic.fields.shown import shown_by_field
 from seismic.filters.columns import per_second_of
 from seismic.filters.instants import units_since_epoch
 from seismic.kernels.constants import BLOCK
@@ -48,11 +50,14 @@ FIRST_LOOK = 1 << 10
 
 
 class Document(NamedTuple):
-    """A stored document: its id, its payload by column, and its vector as `indices` and `values` if requested."""
+    """A stored document: its id, its payload by column, and its vector as `indices` and `values` if requested.
+
+    With several fields, `vector` is {"fields": {name: such a vector}}.
+    """
 
     id: Any
     payload: dict[str, Any]
-    vector: dict[str, list[Any]] | None = None
+    vector: dict[str, Any] | None = None
 
 
 class Page(NamedTuple):
@@ -77,6 +82,10 @@ def read_documents(
     vectors: list[Any] = [None] * len(numbers)
     if with_vectors:
         stored = view.vectors(numbers)
+        if isinstance(view.vocabulary, JoinedVocabulary):
+            by_field = shown_by_field(view.vocabulary, stored)
+            vectors = [{"fields": one} for one in by_field]
+            return list(map(Document, view.documents.ids(numbers), payloads, vectors))
         pairs = (stored[row] for row in range(len(stored)))
         vectors = [{"indices": components.tolist(), "values": values.tolist()} for components, values in pairs]
     return list(map(Document, view.documents.ids(numbers), payloads, vectors))

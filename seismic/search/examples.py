@@ -57,9 +57,12 @@ def resolve_batch(view: View, queries: Any, threads: int = 1) -> SparseVectors:
 
     def resolved(numbered: tuple[int, QueryLike]) -> Query:
         try:
-            return resolve_query(view, numbered[1])
+            query = resolve_query(view, numbered[1])
+            if query.runs:
+                raise QueryError("fusion: found 'rrf', expected 'sum'; search_many fuses fields by rank")
         except QueryError as error:
             raise QueryError(f"queries[{numbered[0]}]: {error}") from None
+        return query
 
     return as_rows(list(in_order(resolved, list(enumerate(queries)), threads)))
 

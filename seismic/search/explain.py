@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seismic.components import UsedComponents
+from seismic.fields.joined import JoinedVocabulary
 from seismic.params import described
 from seismic.planner import Choice
 from seismic.query import Query
@@ -43,6 +44,8 @@ class Contribution:
     """In the document, as stored."""
     product: float
     """Weight x value: what it adds to the score."""
+    field: str | None = None
+    """The field whose component and token these are; None unless there are several."""
 
 
 @described
@@ -58,6 +61,8 @@ class Term:
     """In the query."""
     blocks: int | None
     """Blocks in its posting lists (plan `lists`); None if its lists were not searched."""
+    field: str | None = None
+    """The field whose component and token these are; None unless there are several."""
 
 
 @described
@@ -113,7 +118,7 @@ class Explanation:
     """Largest upper bound below the threshold, over the same shards; None as above."""
     certificate: Certificate | None
     """Evidence that the answer is exact. None if the bounds of the skipped blocks are unknown: with the plan `lists`, a
-    bound share below 1, or groups, which take several searches."""
+    bound share below 1, or groups and fields fused by rank, which take several searches."""
     selectivity: float
     """Share of all documents that the filter matches."""
     shards: tuple[ShardWork, ...]
@@ -134,10 +139,11 @@ def contributions(view: View, query: Query, numbers: Sequence[int]) -> list[tupl
         order = np.argsort(-products, kind="stable")
         explained.append(
             tuple(
-                Contribution(component, _token(view, component), weight, value, weight * value)
+                Contribution(name.component, name.token, weight, value, weight * value, name.field)
                 for component, weight, value in zip(
                     components[order].tolist(), weights[order].tolist(), values[order].tolist(), strict=True
                 )
+                for name in (_named(view, component),)
             )
         )
     return explained
@@ -208,7 +214,8 @@ def _best_skipped(reaches: Sequence[Reachable]) -> float | None:
 
 def _certificate(task: Task, result: Result, found: Inspection) -> Certificate | None:
     choice = task.choice
-    if choice.plan != "exact" or choice.bound_share < 1 or task.request.group_by or task.depth == 0:
+    several = task.request.group_by or task.query.runs
+    if choice.plan != "exact" or choice.bound_share < 1 or several or task.depth == 0:
         return None
     blocks = found.blocks
     visited = min(blocks, int((result.counters - task.spent)[BLOCKS_VISITED]))
@@ -231,8 +238,9 @@ def _terms(view: View, query: Query, list_blocks: Sequence[int]) -> tuple[Term, 
     order = _by_weight(query)
     pairs = zip(query.components[order].tolist(), query.values[order].tolist(), strict=True)
     return tuple(
-        Term(component, _token(view, component), weight, blocks)
+        Term(name.component, name.token, weight, blocks, name.field)
         for (component, weight), blocks in zip(pairs, chain(list_blocks, repeat(None)), strict=False)
+        for name in (_named(view, component),)
     )
 
 
@@ -243,5 +251,18 @@ def _blocks_of(shard: Shard, component: int) -> int:
     return 0 if row is None else int(lists[row + 1]) - int(lists[row])
 
 
-def _token(view: View, component: int) -> str | None:
-    return view.vocabulary.token(component) if view.vocabulary else None
+class _Named(NamedTuple):
+    """A component as callers know it: if there are several fields, that of its field."""
+
+    component: int
+    token: str | None
+    field: str | None = None
+
+
+def _named(view: View, component: int) -> _Named:
+    vocabulary = view.vocabulary
+    if isinstance(vocabulary, JoinedVocabulary):
+        field, token = vocabulary.named(component)
+        numbered = vocabulary.fields[vocabulary.field_of[component]].numbered
+        return _Named(int(vocabulary.own[component]), None if numbered else token, field)
+    return _Named(component, vocabulary.token(component) if vocabulary else None)

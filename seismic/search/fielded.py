@@ -47,6 +47,7 @@ class FieldParser:
     def __init__(self, view: View, weighing: Weighing) -> None:
         self._view, self._weighing, self._fields = view, weighing, {field.name: field for field in view.fields}
         self._weights = {field.name: field.weight for field in view.fields}
+        self._fusion: Any = "sum"
 
     def parse(self, query: QueryLike) -> Query:
         """Return a query of joined components, without weights or inverse document frequencies. Raises QueryError."""
@@ -70,16 +71,17 @@ class FieldParser:
 
     def weighed(self, query: Query) -> Query:
         """Return a query with each component scaled by the weight of its field, and by its frequency if asked."""
-        factors = np.ones(len(query.components), np.float64)
-        for field, chosen in self._by_field(query):
-            factors[chosen] = self._weights[field.name]
+        by_field = self._by_field(query)
+        frequencies, weights = np.ones(len(query.components)), np.ones(len(query.components))
+        for field, chosen in by_field:
+            weights[chosen] = self._weights[field.name]
             if field.idf:
-                factors[chosen] *= self._weighing.idf(field, query.components[chosen])
-        if (factors == 1).all():
-            return query
-        values = query.values * factors
-        kept = values >= MIN_VALUE
-        return query._replace(components=query.components[kept], values=values[kept].astype(np.float32))
+                frequencies[chosen] = self._weighing.idf(field, query.components[chosen])
+        whole = _scaled(query, frequencies * weights)
+        if self._fusion == "sum":
+            return whole
+        scaled = ((_scaled(_chosen(query, at), frequencies[at]), self._weights[field.name]) for field, at in by_field)
+        return whole._replace(runs=tuple((part, weight) for part, weight in scaled if weight and len(part.values)))
 
     def _by_field(self, query: Query) -> list[tuple[FieldEntry, npt.NDArray[np.intp]]]:
         """Return the places of each field's components in a query."""
@@ -98,9 +100,9 @@ class FieldParser:
         for name in parts:
             self._check_known(name, "fields")
         self._weights |= self._given(weights, parts)
-        fusion = query.get("fusion", "sum")
-        if fusion != "sum":
-            raise QueryError(f"fusion: found {excerpt(fusion)}, expected 'sum'")
+        self._fusion = query.get("fusion", "sum")
+        if self._fusion not in ("sum", "rrf"):
+            raise QueryError(f"fusion: found {excerpt(self._fusion)}, expected 'sum' or 'rrf'")
         return self._together([self._part(self._fields[name], part) for name, part in parts.items()])
 
     def _given(self, weights: Any, parts: Mapping[str, Any]) -> dict[str, float]:
@@ -149,6 +151,19 @@ class FieldParser:
         values = np.concatenate([part.values for part in parts])
         unknown = tuple(dict.fromkeys(one for part in parts for one in part.unknown))
         return Query(components[order], values[order], unknown, sum(part.cut for part in parts))
+
+
+def _chosen(query: Query, places: npt.NDArray[np.intp]) -> Query:
+    return Query(query.components[places], query.values[places])
+
+
+def _scaled(query: Query, factors: npt.NDArray[np.float64]) -> Query:
+    """Return a query with its values times factors, without those that become too small."""
+    if (factors == 1).all():
+        return query
+    values = query.values * factors
+    kept = values >= MIN_VALUE
+    return query._replace(components=query.components[kept], values=values[kept].astype(np.float32))
 
 
 def _joined_numbers(query: Query, vocabulary: JoinedVocabulary, field: FieldEntry) -> Query:

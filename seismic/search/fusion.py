@@ -5,7 +5,7 @@ brought to one scale within each run, as in OpenSearch's min-max normalisation.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,9 @@ from seismic.search.task import Result, Task
 from seismic.view.scope import Scope
 from seismic.view.view import View
 
+RRF_K, RRF_DEPTH = 60, 100
+"""Constant of the fusion of fields by rank, and hits of each field that take part, unless a page needs more."""
+
 LEAST = 0.001
 """Normalised score of a run's last hit: above that of documents outside the run."""
 
@@ -25,7 +28,7 @@ class Ranking(NamedTuple):
     """Documents, best first, with their scores, and the ranking's weight."""
 
     numbers: npt.NDArray[np.int64]
-    scores: npt.NDArray[np.float64]
+    scores: npt.NDArray[np.floating[Any]]
     weight: float
 
 
@@ -45,21 +48,42 @@ def fuse(view: View, task: Task, result: Result) -> Result:
         if unknown:
             examples = ", ".join(map(repr, unknown[:3])) + (", ..." if len(unknown) > 3 else "")
             warnings.append(f"fusion.runs[{at}]: {len(unknown)} ids are not in the collection ({examples})")
-    totals: dict[int, float] = {}
-    for ranking in rankings:
-        for number, share in zip(ranking.numbers.tolist(), _shares(ranking.scores, fusion).tolist(), strict=True):
-            totals[number] = totals.get(number, 0.0) + ranking.weight * share
-    least = task.request.score_threshold or 0.0
-    best = sorted((hit for hit in totals.items() if hit[1] >= least), key=lambda hit: (-hit[1], hit[0]))
-    numbers, scores = np.array([number for number, _ in best], np.int64), np.array([score for _, score in best])
+    shares = [_shares(ranking.scores, fusion) for ranking in rankings]
+    numbers, scores = _added(rankings, shares, task.request.score_threshold or 0.0)
     return result._replace(numbers=numbers, scores=scores, warnings=tuple(warnings))
 
 
-def _shares(scores: npt.NDArray[np.float64], fusion: Fusion) -> npt.NDArray[np.float64]:
+def fuse_runs(task: Task, results: Sequence[Result]) -> Result:
+    """Fuse the hits of the fields of a task's query by their ranks, from the score threshold on."""
+    weights = [weight for _, weight in task.query.runs]
+    rankings = [Ranking(one.numbers, one.scores, weight) for one, weight in zip(results, weights, strict=True)]
+    shares = [_by_rank(len(ranking.numbers), RRF_K) for ranking in rankings]
+    numbers, scores = _added(rankings, shares, task.request.score_threshold or 0.0)
+    counters = sum((one.counters for one in results), task.spent)
+    return Result(numbers, scores, None, counters)
+
+
+def _added(
+    rankings: Sequence[Ranking], shares: Sequence[npt.NDArray[np.float64]], least: float
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """Return the documents of rankings with their weighted shares added up: best first, ties by number."""
+    totals: dict[int, float] = {}
+    for ranking, adds in zip(rankings, shares, strict=True):
+        for number, share in zip(ranking.numbers.tolist(), adds.tolist(), strict=True):
+            totals[number] = totals.get(number, 0.0) + ranking.weight * share
+    best = sorted((hit for hit in totals.items() if hit[1] >= least), key=lambda hit: (-hit[1], hit[0]))
+    return np.array([number for number, _ in best], np.int64), np.array([score for _, score in best], np.float64)
+
+
+def _by_rank(hits: int, k: int) -> npt.NDArray[np.float64]:
+    """Return what each of so many hits adds by reciprocal rank fusion."""
+    return np.reciprocal(k + np.arange(1, hits + 1, dtype=np.float64))
+
+
+def _shares(scores: npt.NDArray[np.floating[Any]], fusion: Fusion) -> npt.NDArray[np.float64]:
     """Return what each hit of a ranking adds, before the ranking's weight."""
     if fusion.method == "rrf":
-        ranks = np.arange(1, len(scores) + 1, dtype=np.float64)
-        return np.reciprocal(fusion.k + ranks)
+        return _by_rank(len(scores), fusion.k)
     if len(scores) == 0 or scores[0] == scores[-1]:
         return np.ones(len(scores))
     # Halved, since the distance of two finite numbers may not be one.

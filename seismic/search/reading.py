@@ -12,6 +12,7 @@ from seismic.conversion.numbers import as_count, as_numbers
 from seismic.conversion.plain import excerpt
 from seismic.documents.table import check_numbers
 from seismic.errors import ParameterError
+from seismic.fields.joined import JoinedVocabulary
 from seismic.filters.language import FilterLike
 from seismic.search.browse import Browsed, Document, Page, read_documents
 from seismic.search.request import OrderBy
@@ -123,9 +124,21 @@ class ReadsDocuments(ABC):
         current().check()  # payloads of a batch can take longer than its searches
         return self.view.documents.payloads(as_numbers("numbers", numbers).ravel().tolist(), columns)
 
+    def field_vectors(self, numbers: npt.ArrayLike) -> dict[str, SparseVectors]:
+        """Return the stored vectors of document numbers [n] by field, with each field's own components.
+
+        Raises ParameterError for an unknown document number, and for a collection without fields.
+        """
+        view, stored = self.view, self.vectors(numbers)
+        if not view.fields:
+            raise ParameterError("this collection has no named fields; use `vectors`")
+        if isinstance(view.vocabulary, JoinedVocabulary):
+            return view.vocabulary.apart(stored)
+        return {view.fields[0].name: stored}
+
     def vectors(self, numbers: npt.ArrayLike) -> SparseVectors:
-        """Return the stored vectors of document numbers [n], in their order, with values as stored (16 bits). Raises
-        ParameterError for an unknown document number."""
+        """Return the stored vectors of document numbers [n], in their order, with values as stored (16 bits). Those of
+        several fields have joined components. Raises ParameterError for an unknown document number."""
         current().check()
         view, wanted = self.view, as_numbers("numbers", numbers).ravel()
         check_numbers(wanted.min(initial=0), wanted.max(initial=-1), view.documents.count)

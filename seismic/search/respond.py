@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seismic.errors import FilterError, InputError
+from seismic.errors import FilterError, InputError, QueryError
 from seismic.filters.filters import Filters
 from seismic.filters.language import FilterLike
 from seismic.layouts import LAYOUTS
@@ -23,7 +23,7 @@ from seismic.search.execute import BatchResult, Executor, SearchStats
 from seismic.search.explain import Explanation, contributions, explain
 from seismic.search.facets import Counts, count_facets
 from seismic.search.feedback import expand_query
-from seismic.search.fusion import fuse
+from seismic.search.fusion import RRF_DEPTH, fuse, fuse_runs
 from seismic.search.grouping import Ranked, best_groups
 from seismic.search.orders import order_of
 from seismic.search.request import FacetBy, SearchRequest
@@ -63,6 +63,8 @@ class Responder:
         """Return the hits that `respond` finds for a query without other options, at a fraction of its overhead."""
         with time_limit(params.timeout_ms):
             parsed, scope = resolve_query(view, query), view.everything
+            if parsed.runs:
+                return self.respond(view, [SearchRequest(query=query, limit=k, params=params)])[0].hits
             depth = k + len(parsed.examples)
             result = self._find(view, scope, parsed, depth, view.planner.choose(depth, params))
             numbers, scores = result.numbers[:k].tolist(), result.scores[:k].tolist()
@@ -79,8 +81,10 @@ class Responder:
         score_threshold: float,
     ) -> list[WhyNot]:
         """Say of each id why it is or is not among the k best documents."""
-        scope = self.filters.scope(view, filter)
-        case = Case(view, resolve_query(view, query), scope, k, score_threshold)
+        scope, parsed = self.filters.scope(view, filter), resolve_query(view, query)
+        if parsed.runs:
+            raise QueryError("fusion: found 'rrf', whose scores are ranks; ask why with 'sum'")
+        case = Case(view, parsed, scope, k, score_threshold)
 
         def excluded(shard: LiveShard, number: int) -> list[str]:
             return [] if filter is None else self.filters.excluded_by(view, filter, shard, number)
@@ -120,11 +124,22 @@ class Responder:
     def _results(self, view: View, tasks: Sequence[Task], threads: int) -> list[Result | None]:
         """Search each task, except those that ask for groups, and fuse where that is asked for."""
         results = iter(self._search(view, [task for task in tasks if _is_plain(task)], threads))
-        found = [next(results) if _is_plain(task) else self._browsed(view, task) for task in tasks]
+        found = [next(results) if _is_plain(task) else self._other(view, task, threads) for task in tasks]
         return [
             fuse(view, task, result) if result and task.request.fusion else result
             for task, result in zip(tasks, found, strict=True)
         ]
+
+    def _other(self, view: View, task: Task, threads: int) -> Result | None:
+        """Return the result of a task that is not one search; None for groups."""
+        return self._fused(view, task, threads) if task.query.runs else self._browsed(view, task)
+
+    def _fused(self, view: View, task: Task, threads: int) -> Result:
+        """Search the fields of a query apart, and fuse their hits by rank."""
+        depth = max(RRF_DEPTH, task.depth) if task.depth else 0
+        choice = _choice(view, task.request, depth)
+        parts = [task._replace(query=part, choice=choice, depth=depth, min_score=0.0) for part, _ in task.query.runs]
+        return fuse_runs(task, self._search(view, parts, threads))
 
     def _browsed(self, view: View, task: Task) -> Result | None:
         """Return the documents of a task without a query, each with score 0; None for groups."""
@@ -241,14 +256,23 @@ def _task(view: View, scope: Scope, request: SearchRequest, query: Query | None)
     if request.order_by is not None:
         order_of(view, request.order_by)
     query = query or (NO_QUERY if request.query is None else resolve_query(view, request.query))
+    if query.runs:
+        _check_alone(request)
     depth = request.depth + len(query.examples) if request.depth else 0
     min_score = 0.0 if request.fusion else request.score_threshold or 0.0  # fused scores have a threshold of their own
     return Task(request, query, query, scope, _choice(view, request, depth), depth, min_score, no_work())
 
 
+def _check_alone(request: SearchRequest) -> None:
+    """Raise QueryError for what needs the scores of one search."""
+    for name in ("feedback", "fusion", "group_by"):
+        if getattr(request, name) is not None:
+            raise QueryError(f"{name}: found next to the fusion 'rrf' of fields, expected their fusion 'sum'")
+
+
 def _is_plain(task: Task) -> bool:
     """Return whether a task is one search."""
-    return task.request.query is not None and not task.request.group_by
+    return task.request.query is not None and not task.request.group_by and not task.query.runs
 
 
 def _feedback_task(view: View, task: Task) -> Task:

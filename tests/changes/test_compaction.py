@@ -52,10 +52,10 @@ def test_changes_during_compaction_are_kept(books: Path, monkeypatch: pytest.Mon
     put(books, {"d": {0: 5.0}})
     write, index = compaction.write_shards, seismic.open(books)
 
-    def busy(*arguments: Any) -> Any:
+    def busy(*arguments: Any, **options: Any) -> Any:
         put(books, {"e": {0: 6.0}})
         seismic.delete(books, ["d"])
-        return write(*arguments)
+        return write(*arguments, **options)
 
     monkeypatch.setattr(compaction, "write_shards", busy)
     seismic.compact(books)

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from seismic import Answer, Contribution, Explanation
+from seismic.search.answer import field_parts
 from seismic.search.explain import Certificate, Term
 from seismic_tools.terminal.sanitize import sanitize
 
@@ -41,6 +42,8 @@ def print_contributions(id: str | int, parts: Sequence[Contribution]) -> None:
     for part in parts[:SHOWN]:
         table.add_row(_name(part), f"{part.weight:.4f}", f"{part.value:.4f}", f"{part.product:.4f}")
     _add_rest(table, parts)
+    for field, added in field_parts(parts).items():
+        table.add_row(f"field {sanitize(field)}", "", "", f"{added:.4f}")
     table.add_row("inner product", "", "", f"{sum(part.product for part in parts):.4f}")
     _print(table)
 
@@ -82,7 +85,8 @@ def _certified(certificate: Certificate) -> str:
 
 
 def _name(part: Contribution | Term) -> str:
-    return sanitize(part.component if part.token is None else part.token)
+    name = sanitize(part.component if part.token is None else part.token)
+    return name if part.field is None else f"{sanitize(part.field)}: {name}"
 
 
 def _more(count: int) -> str:

@@ -16,6 +16,8 @@ from pydantic_core import to_jsonable_python
 
 from seismic import Answer, Group, Hit, Index, ParameterError
 from seismic.conversion.plain import to_json
+from seismic.fields.joined import JoinedVocabulary
+from seismic.fields.shown import shown_by_field
 from seismic.search.explain import Contribution, Explanation
 from seismic_server.conversion.body import Body
 from seismic_server.observe import tracing
@@ -136,6 +138,8 @@ def _hits(index: Index, search: SearchRequest, hits: list[Hit]) -> list[dict[str
     for one, hit in zip(shown, hits, strict=True) if search.explain else ():
         if hit.explanation is not None:
             one["explanation"] = _CONTRIBUTIONS.dump_python(hit.explanation, mode="json", exclude_none=True)
+            if parts := hit.fields:
+                one["fields"] = parts
     return shown
 
 
@@ -160,6 +164,8 @@ def _with_contents(
 def vectors(index: Index, numbers: Sequence[int], form: bool | str) -> list[dict[str, Any]]:
     """Return stored vectors by document number, in the form True or "tokens". Raises ParameterError."""
     stored, vocabulary = index.vectors(numbers), index.vocabulary
+    if isinstance(vocabulary, JoinedVocabulary):
+        return [{"fields": one} for one in shown_by_field(vocabulary, stored, tokens=form == "tokens")]
     pairs = [tuple(array.tolist() for array in stored[row]) for row in range(len(stored))]
     if form is True:
         return [{"indices": components, "values": values} for components, values in pairs]

@@ -5,7 +5,7 @@ from typing import Any, Literal
 from seismic.search.answer import Facet
 from seismic.search.explain import Contribution, Explanation
 from seismic_server.schemas.bodies import Schema
-from seismic_server.schemas.search import TokenQuery, VectorQuery
+from seismic_server.schemas.search import FieldsVector, TokenQuery, VectorQuery
 
 
 class SearchHit(Schema):
@@ -16,10 +16,12 @@ class SearchHit(Schema):
     """Inner product of query and document; after a fusion, the fused score."""
     payload: dict[str, Any] | None = None
     """Values of the requested columns. Dates and times are ISO 8601, bytes base64, NaN and infinite numbers null."""
-    vector: VectorQuery | TokenQuery | None = None
+    vector: VectorQuery | TokenQuery | FieldsVector | None = None
     """Stored vector of the document, if requested."""
     explanation: list[Contribution] | None = None
     """Contribution of each component of the query to the inner product, largest first, if requested."""
+    fields: dict[str, float] | None = None
+    """What each field adds to the inner product, with an explanation and several fields."""
 
 
 class SearchGroup(Schema):
@@ -95,7 +97,7 @@ class DocumentAnswer(Schema):
 
     id: str | int
     payload: dict[str, Any]
-    vector: VectorQuery | TokenQuery | None = None
+    vector: VectorQuery | TokenQuery | FieldsVector | None = None
     """Stored vector, if requested."""
     generation: str
     sequence: int

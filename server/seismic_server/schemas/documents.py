@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field, SkipValidation
 from seismic.filters.parse import AnyFilter
 from seismic.search.request import OrderBy
 from seismic_server.schemas.bodies import Schema, SequenceNumber
-from seismic_server.schemas.search import AllOrNamed, AsVector, TokenQuery, VectorQuery
+from seismic_server.schemas.search import AllOrNamed, AsVector, FieldsVector, TokenQuery, VectorQuery
 
 Ids = Annotated[list[str], Field(min_length=1)] | Annotated[list[int], Field(min_length=1)]
 """Strings or integers, like the collection's ids."""
@@ -77,7 +77,7 @@ class StoredDocument(Schema):
     id: str | int
     payload: dict[str, Any] | None = None
     """Values of the requested columns. Dates and times are ISO 8601, bytes base64, NaN and infinite numbers null."""
-    vector: VectorQuery | TokenQuery | None = None
+    vector: VectorQuery | TokenQuery | FieldsVector | None = None
     """Stored vector, if requested."""
 
 

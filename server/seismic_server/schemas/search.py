@@ -99,8 +99,17 @@ class FieldsQuery(TypedDict):
     weights: NotRequired[Annotated[dict[FieldName, FieldWeight], Field(max_length=MOST_FIELDS)]]
     """Factor of each field's part of a score, in place of the collection's."""
 
-    fusion: NotRequired[Literal["sum"]]
-    """`sum`: the score is the weighted sum of the fields' scores."""
+    fusion: NotRequired[Literal["sum", "rrf"]]
+    """`sum`: the score is the weighted sum of the fields' scores. `rrf`: each field is searched apart, and the score is
+    the sum of weight / (60 + rank)."""
+
+
+@_OBJECT
+class FieldsVector(TypedDict):
+    """The vectors of a document of a collection with several named vectors."""
+
+    fields: dict[FieldName, VectorQuery | TokenQuery]
+    """The vector of each field that the document has."""
 
 
 KINDS = {
