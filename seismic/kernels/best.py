@@ -16,6 +16,9 @@ STEPS = 1024
 MIN_ROOM = 1024
 """Documents collected before they are thinned out, for any small k. Fewer would not be worth a histogram."""
 
+FEW = 64
+"""Up to this number of documents are sorted by insertion."""
+
 DIGIT_BITS, DIGITS = 8, 8
 """Radix sort: bits of a digit, digits of a key."""
 
@@ -93,6 +96,9 @@ def thin_out(best: Best, count: int, k: int) -> tuple[int, float]:
 @jit(allocates=False)
 def sort_descending(best: Best, count: int) -> None:
     """Radix-sort the keys, largest first, from the last digit on. Skips digits that are equal in all keys."""
+    if count <= FEW:
+        _insert_in_order(best.keys, count)
+        return
     keys, spare, histogram = best.keys, best.spare, best.histogram[: 1 << DIGIT_BITS]
     last = np.uint64((1 << DIGIT_BITS) - 1)
     for digit in range(DIGITS):
@@ -111,6 +117,16 @@ def sort_descending(best: Best, count: int) -> None:
             histogram[value] += 1
         for entry in range(count):
             keys[entry] = spare[entry]
+
+
+@jit(inline=True)
+def _insert_in_order(keys: U64, count: int) -> None:
+    for entry in range(1, count):
+        key, place = keys[entry], entry
+        while place > 0 and keys[place - 1] < key:
+            keys[place] = keys[place - 1]
+            place -= 1
+        keys[place] = key
 
 
 @jit(allocates=False)

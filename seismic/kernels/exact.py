@@ -6,17 +6,18 @@ others whose upper bound reaches it.
 
 import numpy as np
 
-from seismic.kernels import heap
 from seismic.kernels.arrays import F32, I64, U8, U32
 from seismic.kernels.candidates import initial_threshold
 from seismic.kernels.constants import GROUP
 from seismic.kernels.jit import jit
+from seismic.kernels.kth import forget
 from seismic.kernels.maxima import Maxima
 from seismic.kernels.score import load_query, unload_query
 from seismic.kernels.shared import Shared, rounding_of
 from seismic.kernels.simd import stopped
 from seismic.kernels.topk import Queries, TopK, top_k_of
 from seismic.kernels.upper_bounds import (
+    LARGEST_BOUND,
     TERMS,
     add_upper_bounds,
     bound_threshold,
@@ -57,23 +58,22 @@ def search_exact(
     n_blocks, terms, bounded, k = len(shared.starts) - 1, len(components), len(components), len(top.scores)
     weight_sum = load_query(workspace.table, components, values)
     code_error = np.float32(weight_sum * (rounding_of(shared) + terms * TERM_ROUNDING))
-    groups, scratch, size, n_candidates = -(-n_blocks // GROUP), workspace.scratch, 0, 0
+    groups, scratch, n_candidates = -(-n_blocks // GROUP), workspace.scratch, 0
     if bound_share < 1:
         bounded, stretch = choose_heaviest(maxima, components, values, bound_share, scratch)
     if bounded < terms:
         unit = add_upper_bounds(maxima, scratch.components[:bounded], scratch.values[:bounded], groups, scratch)
         reach = Reach(np.float32(unit * stretch), code_error, bounded, heap_factor, min_score)
-        size, n_candidates = visit_best_first(maxima, shared, reach, allowed, workspace, k, top.counters)
-        enough = kth_score(workspace, k, size, min_score) > 0  # if not, other components may match more documents
+        n_candidates = visit_best_first(maxima, shared, reach, allowed, workspace, k, top.counters)
+        enough = kth_score(workspace, k, min_score) > 0  # if not, other components may match more documents
         if not enough and not stopped(workspace.stop):
             scratch.upper_bounds[: groups * GROUP] = 0
             bounded = terms
     if bounded == terms:
         unit = add_upper_bounds(maxima, components, values, groups, scratch)
         reach = Reach(unit, code_error, terms, heap_factor, min_score)
-        size, n_candidates = visit_best_first(maxima, shared, reach, allowed, workspace, k, top.counters)
-    size = rescore(shared, n_candidates, code_error, kth_score(workspace, k, size, min_score), workspace, top)
-    heap.sort_best_first(top.scores, top.numbers, size)
+        n_candidates = visit_best_first(maxima, shared, reach, allowed, workspace, k, top.counters)
+    rescore(shared, n_candidates, code_error, kth_score(workspace, k, min_score), workspace, top)
     unload_query(workspace.table, components)
     scratch.upper_bounds[: groups * GROUP] = 0
     top.counters[0] += terms
@@ -89,16 +89,17 @@ def visit_best_first(
     workspace: Workspace,
     k: int,
     counters: I64,
-) -> tuple[int, int]:
+) -> int:
     """Visit blocks in rounds, from the largest upper bounds down to those that can still reach the top k.
 
-    Returns the sizes of ``low_scores`` and ``candidates``.
+    Returns the number of ``candidates``.
     """
     n_blocks, scratch = len(shared.starts) - 1, workspace.scratch
     groups = -(-n_blocks // GROUP)
     if len(allowed) > 0:
         restrict(maxima, allowed, groups, scratch)
-    size, n_candidates, ceiling = 0, 0, 1 << 16
+    n_candidates, ceiling = 0, 1 << 16
+    forget(workspace.kth, reach.unit * np.float32(LARGEST_BOUND))
     threshold = bound_threshold(np.float32(reach.heap_factor * reach.min_score), reach.unit, reach.terms)
     threshold = max(1 if reach.terms <= TERMS else 0, threshold)
     wanted = max(1, min(FIRST_GROUPS + k, groups * 3 // 4))
@@ -106,11 +107,11 @@ def visit_best_first(
         # Falls from round to round, because every round wants more groups.
         low = max(threshold, initial_threshold(scratch.group_maxima, groups, wanted, scratch.histogram))
         count = collect_blocks(scratch, groups, n_blocks, low, ceiling)
-        size, n_candidates = visit(shared, count, reach, allowed, workspace, k, size, n_candidates, counters)
+        n_candidates = visit(shared, count, reach, allowed, workspace, k, n_candidates, counters)
         ceiling, wanted = low, wanted * GROWTH
-        kth = kth_score(workspace, k, size, reach.min_score)
+        kth = kth_score(workspace, k, reach.min_score)
         threshold = max(threshold, bound_threshold(np.float32(reach.heap_factor) * kth, reach.unit, reach.terms))
-    return size, n_candidates
+    return n_candidates
 
 
 @jit(allocates=False)

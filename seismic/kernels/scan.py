@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from seismic.kernels import heap
 from seismic.kernels.arrays import F32, U8, U32
 from seismic.kernels.jit import jit
+from seismic.kernels.kth import forget
 from seismic.kernels.maxima import Maxima
 from seismic.kernels.score import load_query, unload_query
 from seismic.kernels.shared import Shared, rounding_of
@@ -40,9 +40,9 @@ def search_scan(
     for rank in range(count):
         scratch.upper_bounds[scratch.order[rank]] = LARGEST_BOUND  # the most that a document can score
     reach = Reach(unit, code_error, terms, 1.0, min_score)
-    size, n_candidates = visit(shared, count, reach, allowed, workspace, k, 0, 0, top.counters)
-    size = rescore(shared, n_candidates, code_error, kth_score(workspace, k, size, min_score), workspace, top)
-    heap.sort_best_first(top.scores, top.numbers, size)
+    forget(workspace.kth, unit * np.float32(LARGEST_BOUND))
+    n_candidates = visit(shared, count, reach, allowed, workspace, k, 0, top.counters)
+    rescore(shared, n_candidates, code_error, kth_score(workspace, k, min_score), workspace, top)
     unload_query(workspace.table, components)
     for rank in range(count):
         scratch.upper_bounds[scratch.order[rank]] = 0

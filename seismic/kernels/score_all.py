@@ -3,8 +3,8 @@
 import numpy as np
 
 from seismic.kernels.arrays import F32, F64, U8
-from seismic.kernels.block_dot import full_sums
 from seismic.kernels.constants import BLOCK
+from seismic.kernels.full_sums import full_sums
 from seismic.kernels.jit import jit
 from seismic.kernels.score import QueryTable
 from seismic.kernels.shared import Shared

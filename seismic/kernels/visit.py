@@ -9,11 +9,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seismic.kernels import heap
 from seismic.kernels.arrays import F32, F64, I64, U8, U32
-from seismic.kernels.block_dot import add_own, add_rows, full_sums, wanted_of
+from seismic.kernels.best import Best, key_of, make_best, room_for, thin_out, write_best
+from seismic.kernels.block_dot import add_own, add_rows
 from seismic.kernels.constants import BLOCK, GROUP
+from seismic.kernels.full_sums import full_sums, wanted_of
 from seismic.kernels.jit import jit
+from seismic.kernels.kth import KthScore, keep, lower_bound, make_kth_score
 from seismic.kernels.score import SAFETY, QueryTable, make_query_table
 from seismic.kernels.shared import Shared, own_span, prefetch_block, prefetch_own, prefetch_rows, prefetch_starts
 from seismic.kernels.simd import eight_reaching, largest_of_eight, ones, stopped, trailing_zeros
@@ -55,11 +57,11 @@ class Workspace(NamedTuple):
     """Arrays of one search at a time; each thread has its own.
 
     ``table``; ``scratch``. By block that waits for its own components [WAITING]: ``blocks`` uint32, ``masks`` uint8 of
-    documents that can still reach the top k, ``sums`` float32 [WAITING, BLOCK] of weight x code so far. ``scales``
-    float32 [BLOCK]: of the block being read, undefined beyond the last document. By candidate [documents]:
-    ``candidates`` uint32: its position; ``codes`` float32: its sum of weight x code. ``low_scores`` float32
-    [documents]: a heap of the k largest lower bounds of candidates' scores. ``totals`` float64 [BLOCK]. ``stop`` uint8
-    [1]: once another thread sets it, a search ends soon, with hits that mean nothing.
+    documents that can still reach the top k, ``sums`` float32 [WAITING, BLOCK] of weight x code so far, ``scales``
+    float32 [WAITING, BLOCK], 0 beyond the last document. By candidate [documents]: ``candidates`` uint32: its position;
+    ``codes`` float32: its sum of weight x code. ``kth``: of the lower bounds of candidates' scores. ``best`` has room
+    for the k best documents; see `room_for`. ``totals`` float64 [BLOCK]. ``stop`` uint8 [1]: once another thread sets
+    it, a search ends soon, with hits that mean nothing.
     """
 
     table: QueryTable
@@ -70,33 +72,35 @@ class Workspace(NamedTuple):
     scales: F32
     candidates: U32
     codes: F32
-    low_scores: F32
+    kth: KthScore
+    best: Best
     totals: F64
     stop: U8
 
 
 @jit
-def make_exact_workspace(dimension: int, documents: int) -> Workspace:
-    """Make a workspace for shards of up to `documents` documents."""
+def make_exact_workspace(dimension: int, documents: int, k: int = 1) -> Workspace:
+    """Make a workspace for shards of up to `documents` documents and up to k hits."""
     return Workspace(
         make_query_table(dimension),
         make_bound_scratch(dimension, -(-documents // (BLOCK * GROUP))),
         np.empty(WAITING, np.uint32),
         np.empty(WAITING, np.uint8),
         np.empty((WAITING, BLOCK), np.float32),
-        np.zeros(BLOCK, np.float32),
+        np.zeros((WAITING, BLOCK), np.float32),
         np.empty(documents, np.uint32),
         np.empty(documents, np.float32),
-        np.empty(documents, np.float32),
+        make_kth_score(),
+        make_best(room_for(k, 1)),
         np.empty(BLOCK, np.float64),
         np.zeros(1, np.uint8),
     )
 
 
 @jit(inline=True)
-def kth_score(workspace: Workspace, k: int, size: int, min_score: float) -> float:
+def kth_score(workspace: Workspace, k: int, min_score: float) -> float:
     """Return a lower bound of the k-th score, at least `min_score`."""
-    return max(workspace.low_scores[0], np.float32(min_score)) if size == k else np.float32(min_score)
+    return max(lower_bound(workspace.kth, k), np.float32(min_score))
 
 
 @jit(allocates=False)
@@ -107,19 +111,18 @@ def visit(
     allowed: U8,
     workspace: Workspace,
     k: int,
-    size: int,
     n_candidates: int,
     counters: I64,
-) -> tuple[int, int]:
+) -> int:
     """Visit the first `count` blocks of ``order`` that can still reach the top k.
 
-    Takes and returns the sizes of ``low_scores`` and ``candidates``. Memory is read in three steps, each on its way
+    Takes and returns the number of ``candidates``. Memory is read in three steps, each on its way
     while earlier blocks are in the next: where a block's values begin, its shared components, its own ones.
     """
     order, upper_bounds, ring = workspace.scratch.order, workspace.scratch.upper_bounds, WAITING - 1
     unit, code_error, terms, heap_factor, min_score = reach
     head, tail, upcoming, farther = 0, 0, 0, 0
-    kth = kth_score(workspace, k, size, min_score)
+    kth = kth_score(workspace, k, min_score)
     limit = np.float32(heap_factor) * kth
     threshold = bound_threshold(limit, unit, terms)
     for rank in range(count + WAITING):
@@ -138,7 +141,7 @@ def visit(
             if mask != 0:
                 counters[2] += 1
                 most = np.float32(unit * (np.int64(upper_bounds[block]) + terms)) * SAFETY
-                mask &= _reachable(shared, block, most, code_error, limit, workspace, workspace.sums[tail & ring])
+                mask &= _reachable(shared, block, most, code_error, limit, workspace, tail & ring)
             if mask != 0:
                 prefetch_own(shared, block, mask)
                 workspace.blocks[tail & ring], workspace.masks[tail & ring] = block, mask
@@ -148,33 +151,33 @@ def visit(
             block, mask, sums = np.int64(workspace.blocks[slot]), np.int64(workspace.masks[slot]), workspace.sums[slot]
             _add_own_codes(shared, block, mask, workspace.table, sums)
             counters[3] += ones(np.uint64(mask))
+            scales = workspace.scales[slot]
+            mask &= eight_reaching(scales, sums, code_error, np.float32(0), np.float32(1), kth)
             while mask != 0:
                 document = np.int64(trailing_zeros(np.uint64(mask)))
                 mask &= mask - 1
-                position = block * BLOCK + document
-                codes, scale = sums[document], shared.scales[position]
-                if scale * (codes + code_error) >= kth:
-                    workspace.candidates[n_candidates], workspace.codes[n_candidates] = position, codes
-                    n_candidates += 1
-                    size = heap.keep(workspace.low_scores, k, size, max(np.float32(0), scale * (codes - code_error)))
-                    kth = kth_score(workspace, k, size, min_score)
+                workspace.candidates[n_candidates] = block * BLOCK + document
+                workspace.codes[n_candidates] = sums[document]
+                n_candidates += 1
+                keep(workspace.kth, k, max(np.float32(0), scales[document] * (sums[document] - code_error)))
+            kth = kth_score(workspace, k, min_score)
             head += 1
             limit = np.float32(heap_factor) * kth
             threshold = bound_threshold(limit, unit, terms)
-    return size, n_candidates
+    return n_candidates
 
 
 @jit(inline=True)
 def _reachable(
-    shared: Shared, block: int, most: float, code_error: float, limit: float, workspace: Workspace, sums: F32
+    shared: Shared, block: int, most: float, code_error: float, limit: float, workspace: Workspace, slot: int
 ) -> int:
     """Return a bit for each document of a block that may score `limit`, given that none scores more than `most`.
 
-    `sums` become what the shared components add. A document's other components add at most what is left of `most` after
-    subtracting each shared component's largest contribution to any of the documents:
+    The slot's ``sums`` become what the shared components add. A document's other components add at most what is left of
+    `most` after subtracting each shared component's largest contribution to any of the documents:
     scales[document] * (sums[document] + code_error) + rest >= limit
     """
-    table, scales, first = workspace.table, workspace.scales, block * BLOCK
+    table, first, scales, sums = workspace.table, block * BLOCK, workspace.scales[slot], workspace.sums[slot]
     count = min(BLOCK, len(shared.scales) - first)
     if count == BLOCK:  # a loop whose length the compiler knows
         for document in range(BLOCK):
@@ -218,17 +221,17 @@ def _add_own_codes(shared: Shared, block: int, mask: int, table: QueryTable, sum
 
 
 @jit(allocates=False)
-def rescore(shared: Shared, n_candidates: int, code_error: float, kth: float, workspace: Workspace, top: TopK) -> int:
-    """Score the candidates that may be in the top k by codes and residuals into the heap `top`, and return its size.
+def rescore(shared: Shared, n_candidates: int, code_error: float, kth: float, workspace: Workspace, top: TopK) -> None:
+    """Score the candidates that may be in the top k by codes and residuals, and write the best to `top`.
 
     Candidates of the same block are neighbours.
     """
-    candidates, all_codes, totals = workspace.candidates, workspace.codes, workspace.totals
+    candidates, all_codes, totals, best = workspace.candidates, workspace.codes, workspace.totals, workspace.best
     size, left, last_block = 0, 0, -1
     for candidate in range(n_candidates):
         position = np.int64(candidates[candidate])
         if shared.scales[position] * (all_codes[candidate] + code_error) >= kth:
-            candidates[left], all_codes[left] = position, all_codes[candidate]
+            candidates[left] = position
             left += 1
     for candidate in range(left):
         ahead = candidate + BLOCKS_AHEAD
@@ -241,5 +244,8 @@ def rescore(shared: Shared, n_candidates: int, code_error: float, kth: float, wo
             last_block = block
         score = np.float32(np.float64(shared.scales[position]) * totals[position & (BLOCK - 1)] / 256)
         if score > 0:
-            size = heap.push(top.scores, top.numbers, size, score, np.int64(shared.numbers[position]))
-    return size
+            if size == len(best.keys):
+                size, _ = thin_out(best, size, len(top.scores))
+            best.keys[size] = key_of(score, np.int64(shared.numbers[position]))
+            size += 1
+    write_best(best, size, top.scores, top.numbers)

@@ -100,7 +100,7 @@ def _search_scan(task: ShardSearch, workspaces: Workspaces) -> None:
         _csr(task.queries),
         task.min_scores,
         task.part.allowed,
-        workspaces.for_exact(),
+        workspaces.for_exact(task.top.scores.shape[1]),
         task.top,
     )
 
@@ -129,7 +129,7 @@ def _search_bounds(task: ShardSearch, workspaces: Workspaces) -> None:
         choice.bound_share,
         task.min_scores,
         task.part.allowed,
-        workspaces.for_exact(),
+        workspaces.for_exact(task.top.scores.shape[1]),
         task.top,
     )
 

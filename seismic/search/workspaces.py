@@ -24,10 +24,10 @@ class Workspaces:
             self._dimension, self._documents = dimension, documents
             self._exact = self._lists = None
 
-    def for_exact(self) -> visit.Workspace:
-        """Return scratch arrays for block bounds and scans."""
-        if self._exact is None:
-            self._exact = visit.make_exact_workspace(self._dimension, self._documents)
+    def for_exact(self, k: int) -> visit.Workspace:
+        """Return scratch arrays for block bounds, scans and up to k hits."""
+        if self._exact is None or len(self._exact.best.keys) < room_for(k, 1):
+            self._exact = visit.make_exact_workspace(self._dimension, self._documents, k)
         if self._exact.stop is not self._flag:
             self._exact = self._exact._replace(stop=self._flag)
         return self._exact

@@ -16,6 +16,7 @@ from tests.naive import Row
 ALL_DENSE = range(samples.WIDE)
 SOME_DENSE = range(0, samples.WIDE, 2048)
 ALL = np.empty(0, np.uint8)
+LARGEST_K = 2000
 
 
 class Shard(NamedTuple):
@@ -25,7 +26,7 @@ class Shard(NamedTuple):
     dimension: int
 
     def workspace(self) -> Workspace:
-        return make_exact_workspace(self.dimension, len(self.documents))
+        return make_exact_workspace(self.dimension, len(self.documents), LARGEST_K)
 
 
 def shard_of(vectors: SparseVectors, dense: range) -> Shard:

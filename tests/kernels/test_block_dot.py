@@ -129,26 +129,3 @@ def tops_of(shared: Shared, block: int) -> dict[int, float]:
         tops[int(shared.components[row])] = float(max(scales[members] * shared.codes[place : place + len(members)]))
         place += len(members)
     return tops
-
-
-@pytest.mark.usefixtures("wrapping_hash")
-@given(vectors=samples.sparse_vectors(max_size=30), data=st.data())
-def test_full_sums(vectors: SparseVectors, data: st.DataObject) -> None:
-    (query,) = data.draw(samples.sparse_rows(vectors.dimension, min_size=1, max_size=1))
-    shared, table, totals = (
-        samples.shared(vectors),
-        table_of(query, signature.mark, vectors.dimension),
-        np.full(8, np.nan),
-    )
-    for block in range(len(shared.starts) - 1):
-        wanted = data.draw(st.integers(1, 255))
-        sum_block(shared, block, wanted, table, totals)
-        scores = totals[: len(shared.scales) - block * 8] / 256 * shared.scales[block * 8 : block * 8 + 8]
-        documents = naive.stored(naive.rows(vectors)[block * 8 : block * 8 + 8])
-        expected = [naive.dot(row, query) if wanted >> at & 1 else 0 for at, row in enumerate(documents)]
-        np.testing.assert_allclose(scores, expected, rtol=1e-12)
-
-
-@jit
-def sum_block(shared: Shared, block: int, wanted: int, table: QueryTable, totals: np.ndarray) -> None:
-    block_dot.full_sums(shared, block, wanted, table, totals)

@@ -9,7 +9,7 @@ from seismic.kernels.score import load_query
 from seismic.kernels.shared import rounding_of
 from seismic.kernels.topk import TopK
 from seismic.kernels.upper_bounds import add_upper_bounds, collect_blocks, unit_of
-from seismic.kernels.visit import TERM_ROUNDING, Reach, Workspace, kth_score, rescore, visit
+from seismic.kernels.visit import TERM_ROUNDING, Reach, Workspace, kth_score, make_exact_workspace, rescore, visit
 from tests import naive, samples
 from tests.kernels.shards import ALL, SOME_DENSE, Shard, assert_exact, search, shard_of
 from tests.naive import Row
@@ -80,17 +80,16 @@ def test_queries_without_a_match_have_no_hits() -> None:
 def test_blocks_are_visited_from_the_largest_upper_bound_down() -> None:
     shard = shard_of(SparseVectors.from_dicts([{0: 1.0 + number // BLOCK} for number in range(4 * BLOCK)]), range(0))
     workspace, counters = loaded(shard, {0: 1.0}), np.zeros(4, np.int64)
-    size, n_candidates = visit(shard.shared, 4, reach_of(shard, {0: 1.0}), ALL, workspace, 1, 0, 0, counters)
-    assert size == 1
+    n_candidates = visit(shard.shared, 4, reach_of(shard, {0: 1.0}), ALL, workspace, 1, 0, counters)
     assert workspace.candidates[:n_candidates].tolist()[0] == 3 * BLOCK
-    assert workspace.low_scores[0] == pytest.approx(4, rel=0.01)
+    assert kth_score(workspace, 1, 0.0) == pytest.approx(4, rel=0.01)
 
 
 def test_blocks_below_the_threshold_are_not_visited() -> None:
     shard = shard_of(SparseVectors.from_dicts([{0: 1.0 + number // BLOCK} for number in range(4 * BLOCK)]), range(0))
     workspace, counters = loaded(shard, {0: 1.0}), np.zeros(4, np.int64)
     reach = reach_of(shard, {0: 1.0})._replace(min_score=3.5)
-    visit(shard.shared, 4, reach, ALL, workspace, 1, 0, 0, counters)
+    visit(shard.shared, 4, reach, ALL, workspace, 1, 0, counters)
     assert counters[2] == 1
 
 
@@ -99,12 +98,21 @@ def test_rescoring_settles_what_codes_leave_open() -> None:
     shard = shard_of(SparseVectors.from_dicts([{0: 1.0, 1: 255.0}, {0: 1.25, 1: 255.0}]), range(0))
     workspace, counters = loaded(shard, {0: 1.0}), np.zeros(4, np.int64)
     reach = reach_of(shard, {0: 1.0})
-    size, n_candidates = visit(shard.shared, 1, reach, ALL, workspace, 1, 0, 0, counters)
+    n_candidates = visit(shard.shared, 1, reach, ALL, workspace, 1, 0, counters)
     assert sorted(workspace.candidates[:n_candidates].tolist()) == [0, 1]  # either may be the better one
     top = TopK(np.zeros(1, np.float32), np.zeros(1, np.int64), counters)
-    kth = kth_score(workspace, 1, size, 0.0)
-    assert rescore(shard.shared, n_candidates, reach.code_error, kth, workspace, top) == 1
+    rescore(shard.shared, n_candidates, reach.code_error, kth_score(workspace, 1, 0.0), workspace, top)
     assert (top.numbers[0], top.scores[0]) == (1, np.float32(1.25))
+
+
+def test_more_candidates_than_there_is_room_for_hits() -> None:
+    rows = [
+        {0: 1.0 + (number % 50) / 64, 1: 1.0} for number in range(1500)
+    ]  # many equal scores, all of them candidates
+    shard = shard_of(SparseVectors.from_dicts(rows), range(2))
+    small = make_exact_workspace(shard.dimension, len(rows), 40)
+    for k in (1, 33, 40):
+        assert_exact(shard, [{0: 1.0}], search(shard, [{0: 1.0}], k, 0.01, workspace=small))
 
 
 def loaded(shard: Shard, query: Row) -> Workspace:
