@@ -68,8 +68,8 @@ def parameters_of(request: Request, known: Collection[str]) -> dict[str, str]:
 def flag(parameters: Mapping[str, Any], name: str, default: bool = False) -> bool:
     """Return a boolean parameter."""
     value = parameters.get(name, default)
-    if value in (True, False):
-        return bool(value)
+    if isinstance(value, bool):
+        return value
     if value in ("", "true", "false"):
         return str(value) != "false"
     raise RefusedError(f"{name}: found {excerpt(value)}, expected true or false")

@@ -238,7 +238,7 @@ def _number(kind: str, name: str, value: Any, column: Column) -> Any:
 
 def _instant(kind: str, name: str, value: Any) -> Any:
     """Return a time as text; numbers are milliseconds since 1970."""
-    if isinstance(value, bool) or not isinstance(value, int):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return value
     try:
         return (_EPOCH + timedelta(milliseconds=value)).isoformat()

@@ -64,7 +64,7 @@ def parse_mapping(mapping: Any) -> Wanted:
     for name, value in mapping.items():
         if name not in ("properties", "dynamic"):
             raise _wrong(f"mappings: field '{name}' is not supported, expected properties")
-        if name == "dynamic" and value not in (True, "true"):
+        if name == "dynamic" and value is not True and value != "true":
             raise _wrong(f"mappings: dynamic: found {excerpt(value)}, expected true: documents may bring new fields")
     wanted = Wanted({}, {})
     _add_properties("", mapping.get("properties") or {}, wanted, MOST_LEVELS)

@@ -74,7 +74,7 @@ def parse_source(wanted: Any, includes: Any = None, excludes: Any = None) -> Sou
         includes = wanted
     elif wanted is False:
         return Source(shown=False)
-    elif wanted not in (None, True):
+    elif wanted is not None and wanted is not True:
         raise RefusedError(f"_source: found {excerpt(wanted)}, expected a boolean, fields, or includes and excludes")
     return Source(True, _pattern(includes), _pattern(excludes))
 

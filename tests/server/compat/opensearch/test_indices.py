@@ -1,0 +1,179 @@
+"""Indices: made by mappings, described, listed and deleted; collections of the service itself are indices too."""
+
+import pytest
+
+import seismic
+from seismic import SparseVectors, Vocabulary
+
+from .conftest import serving
+
+
+@pytest.fixture(scope="module")
+def api(tmp_path_factory):
+    """An application with a collection built with a vocabulary, one with an encoder and one without either."""
+    folder = tmp_path_factory.mktemp("indices")
+    vectors = SparseVectors.from_dicts([{0: 1.0, 1: 2.0}, {1: 1.0}], dimension=2)
+    documents = {"id": [7, 8], "title": ["A", "B"], "year": [2001, 2002]}
+    seismic.build(vectors, folder / "built", documents=documents, vocabulary=Vocabulary(["moon", "mars"]))
+    seismic.build(vectors, folder / "plain", documents={"id": ["a", "b"], "tokens": ["x", "y"]})
+    seismic.create(folder / "texts", encoder=seismic.load_encoder("bm25"), columns={"text": "string"})
+    seismic.alias(folder, "also", "built")
+    yield from serving(folder)
+
+
+def test_a_mapping_is_kept(api):
+    properties = {
+        "emb": {"type": "sparse_vector"},
+        "t": {"type": "text"},
+        "k": {"type": "keyword"},
+        "n": {"type": "integer"},
+        "f": {"type": "float"},
+        "b": {"type": "boolean"},
+        "d": {"type": "date"},
+        "id": {"type": "keyword"},
+        "o": {"properties": {"x": {"type": "long"}}},
+    }
+    made = api.call("PUT", "/made", {"settings": {"number_of_shards": 3}, "mappings": {"properties": properties}})
+    assert made == {"acknowledged": True, "shards_acknowledged": True, "index": "made"}
+    assert api.call("GET", "/made/_mapping") == {"made": {"mappings": {"properties": properties}}}
+    api.call("PUT", "/made/_mapping", {"properties": {"new": {"type": "double"}, "n": {"type": "long"}}})
+    after = api.call("GET", "/made")["made"]["mappings"]["properties"]
+    assert after == {**properties, "new": {"type": "double"}, "n": {"type": "long"}}
+    assert api.call("GET", "/made/_settings")["made"]["settings"]["index"]["number_of_shards"] == "1"
+    assert (
+        "cannot be added"
+        in api.refused("PUT", "/made/_mapping", {"properties": {"v": {"type": "rank_features"}}})["reason"]
+    )
+    assert api.refused("PUT", "/made/_mapping", {"properties": {"k": {"type": "long"}}})
+    assert api.refused("PUT", "/made", {})["type"] == "resource_already_exists_exception"
+    assert api.call("DELETE", "/made") == {"acknowledged": True}
+    assert api.refused("DELETE", "/made", status=404)["index"] == "made"
+    assert api.call("HEAD", "/made", status=404) == ""
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({}, "no field of sparse vectors"),
+        ({"mappings": {"properties": {"t": {"type": "text"}}}}, "no field of sparse vectors"),
+        (
+            {"mappings": {"properties": {"v": {"type": "knn_vector", "dimension": 3}}}},
+            "dense vectors are not supported",
+        ),
+        ({"mappings": {"properties": {"v": {"type": "dense_vector"}}}}, "dense vectors are not supported"),
+        ({"mappings": {"properties": {"v": {"type": "nested"}}}}, "found type 'nested'"),
+        ({"mappings": {"properties": {"v": {"type": "alias", "path": "x"}}}}, "found type 'alias'"),
+        ({"mappings": {"properties": {"o": {"properties": {"v": {"type": "rank_features"}}}}}}, "inside an object"),
+        ({"mappings": {"properties": {"v": {"type": "rank_features", "positive_score_impact": False}}}}, "positive"),
+        ({"mappings": {"properties": {"v": {"type": "rank_features", "x": 1}}}}, "option 'x'"),
+        ({"mappings": {"properties": {"t": {"type": "keyword", "null_value": "x"}}}}, "null_value"),
+        (
+            {"mappings": {"properties": {"t": {"type": "text", "fields": {"raw": {"type": "keyword"}}}}}},
+            "only 'keyword'",
+        ),
+        ({"mappings": {"properties": {"t": 1}}}, "expected an object"),
+        ({"mappings": {"properties": []}}, "no field of sparse vectors"),
+        ({"mappings": {"properties": [1]}}, "fields by name"),
+        ({"mappings": 1}, "expected an object"),
+        ({"mappings": {"dynamic": "strict"}}, "dynamic"),
+        ({"mappings": {"_source": {"excludes": ["v"]}}}, "'_source' is not supported"),
+        ({"settings": {"index": {"default_pipeline": "p"}}}, "default_pipeline"),
+        ({"settings": {"index.search.default_pipeline": "p"}}, "search.default_pipeline"),
+        ({"settings": {"analysis": {}}}, "analysis"),
+        ({"settings": 1}, "settings"),
+        ({"aliases": {"a": {}}}, "'aliases' is not supported"),
+        ({"other": 1}, "'other' is not supported"),
+    ],
+    ids=str,
+)
+def test_mappings_that_are_not_supported_are_refused_in_words(api, body, words):
+    assert words in api.refused("PUT", "/refused", body)["reason"]
+    assert api.call("HEAD", "/refused", status=404) == ""
+
+
+@pytest.mark.parametrize("name", ["a,b", "a*", "_all", "%2E%2E", "a%3Ab*"])
+def test_names_of_several_indices_are_refused(api, name):
+    for method, path in (("PUT", ""), ("GET", ""), ("POST", "/_search"), ("POST", "/_count")):
+        if name != "_all" or path:
+            api.refused(
+                method,
+                f"/{name}{path}",
+                {} if method != "GET" else None,
+                status=400 if name != "%2E%2E" or method == "PUT" else 404,
+            )
+
+
+def test_a_built_collection_is_an_index(api):
+    properties = {"tokens": {"type": "rank_features"}, "title": {"type": "keyword"}, "year": {"type": "long"}}
+    found = api.call("GET", "/built")["built"]
+    assert found["mappings"] == {"properties": properties}
+    assert found["aliases"] == {"also": {}}
+    assert list(api.call("GET", "/also")) == ["built"]
+    query = {"neural_sparse": {"tokens": {"query_tokens": {"mars": 1.0}}}}
+    hits = api.call("POST", "/also/_search", {"query": query})["hits"]["hits"]
+    assert hits[0] == {
+        "_index": "also",
+        "_id": "7",
+        "_score": 2.0,
+        "_source": {"title": "A", "year": 2001, "tokens": {"moon": 1.0, "mars": 2.0}},
+    }
+    assert api.call("GET", "/built/_doc/8")["_source"]["title"] == "B"
+    assert api.call("GET", "/built/_doc/x", status=404)["found"] is False
+    assert api.call("PUT", "/built/_doc/9", {"title": "C", "tokens": {"venus": 1.0}}, 201)["_id"] == "9"
+    assert "int64" in api.refused("PUT", "/built/_doc/x", {"title": "C"})["reason"]
+    assert (
+        api.call("POST", "/built/_search", {"query": {"ids": {"values": ["9", "x", 8]}}})["hits"]["total"]["value"] == 2
+    )
+    assert api.call("POST", "/built/_update/7", {"doc": {"year": 2010}})["result"] == "updated"
+    assert api.call("GET", "/built/_doc/7")["_source"]["year"] == 2010
+    page = api.call("POST", "/built/_search", {"sort": [{"_id": "asc"}], "size": 1})["hits"]["hits"]
+    rest = api.call("POST", "/built/_search", {"sort": [{"_id": "asc"}], "search_after": page[0]["sort"]})
+    assert [hit["_id"] for hit in page + rest["hits"]["hits"]] == ["7", "8", "9"]
+    assert "alias" in api.refused("DELETE", "/also")["reason"]
+
+
+def test_a_collection_of_numbers_names_its_vectors_otherwise_than_a_column(api):
+    found = api.call("GET", "/plain/_mapping")["plain"]["mappings"]["properties"]
+    assert found == {"embedding": {"type": "sparse_vector"}, "tokens": {"type": "keyword"}}
+    query = {"neural_sparse": {"embedding": {"query_tokens": {"1": 1.0, "01": 1.0}}}}
+    answer = api.call("POST", "/plain/_search", {"query": query, "_source": ["tokens"]})["hits"]
+    assert [(hit["_score"], hit["_source"]) for hit in answer["hits"]] == [
+        (4.0, {"tokens": "x"}),
+        (2.0, {"tokens": "y"}),
+    ]
+    wrong = {"neural_sparse": {"embedding": {"query_tokens": {"word": 1.0}}}}
+    assert "'word'" in api.refused("POST", "/plain/_search", {"query": wrong})["reason"]
+
+
+def test_texts_are_encoded_by_the_collection(api):
+    lines = [{"index": {"_index": "texts", "_id": "1"}}, {"text": "mars is a planet"}]
+    lines += [
+        {"index": {"_index": "texts", "_id": "2"}},
+        {"text": "the moon"},
+        {"index": {"_index": "texts", "_id": "3"}},
+        {"x": 1},
+    ]
+    assert api.call("POST", "/_bulk", lines)["errors"] is False
+    for named in ({}, {"model_id": "bm25"}):
+        query = {"neural_sparse": {"tokens": {"query_text": "the planet mars", **named}}}
+        hits = api.call("POST", "/texts/_search", {"query": query})["hits"]["hits"]
+        assert [hit["_id"] for hit in hits] == ["1", "2"]
+    for named in ({"model_id": "other"}, {"analyzer": "bert-uncased"}):
+        query = {"neural_sparse": {"tokens": {"query_text": "mars", **named}}}
+        assert "expected 'bm25'" in api.refused("POST", "/texts/_search", {"query": query})["reason"]
+    assert "encoded" in api.refused("POST", "/texts/_update/1", {"doc": {"text": "venus"}})["reason"]
+    assert api.call("POST", "/texts/_update/1", {"doc": {"x": 2}})["result"] == "updated"
+    assert api.call("GET", "/texts/_doc/1")["_source"]["text"] == "mars is a planet"
+
+
+def test_probes_of_the_cluster(api):
+    about = api.call("GET", "/")
+    assert about["version"]["distribution"] == "opensearch"
+    assert about["name"] == "seismic"
+    assert api.call("GET", "") == about
+    assert api.call("GET", "/_cluster/health")["status"] == "green"
+    assert {row["index"] for row in api.call("GET", "/_cat/indices?format=json")} == {"built", "plain", "texts"}
+    assert api.call("GET", "/_cat/indices/plain").split()[2] == "plain"
+    assert api.call("GET", "/_cat/indices?v").splitlines()[0].startswith("health status index")
+    assert api.call("GET", "/_cat/count/plain?format=json") == [{"count": "2"}]
+    assert api.call("POST", "/_refresh")["_shards"]["failed"] == 0
