@@ -16,6 +16,8 @@ import seismic
 from seismic import SparseVectors, Vocabulary
 from seismic.kernels.cpu import JIT_DISABLED
 
+os.environ.setdefault("SEISMIC_PROCESSES", "1")  # servers start faster; tests of several processes say how many
+
 settings.register_profile(
     "seismic",
     deadline=None,  # verdicts must not depend on load

@@ -20,7 +20,9 @@ from seismic_server.http.direct import Otherwise, direct_routes
 from seismic_server.http.errors import HANDLERS
 from seismic_server.http.head import Head
 from seismic_server.http.middleware import BodyLimit, CatchFailures, Deadline, RequestContext
+from seismic_server.membership import answers_to_peers, join
 from seismic_server.openapi import complete_openapi
+from seismic_server.peers.peers import Linked, Peers
 from seismic_server.routes import (
     about,
     aliases,
@@ -54,9 +56,12 @@ left out of an answer; lists are always present, even when empty.
 """
 
 
-def create_app(settings: Settings) -> Starlette:
-    """Open the collections of `settings.directory` and return the ASGI application. Raises StorageError."""
-    service = Service.start(settings)
+def create_app(settings: Settings, peers: Peers | None = None) -> Starlette:
+    """Open the collections of `settings.directory` and return the ASGI application. Raises StorageError.
+
+    `peers`: the other server processes, if it runs in one of several.
+    """
+    service = Service.start(settings, peers)
     app = Starlette(
         middleware=[  # outermost first
             Middleware(RequestContext, metrics=service.metrics, tracer=service.tracer, throttle=service.throttle),
@@ -143,9 +148,13 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     service: Service = app.state.service
     service.auditor.start()
     service.pool.start()
-    background = [asyncio.create_task(_warm_up(service)), asyncio.create_task(service.memory.watch())]
+    discovery = Discovery(service)
+    background = [asyncio.create_task(_warm_up(service, discovery)), asyncio.create_task(service.memory.watch())]
     background += [asyncio.create_task(refresher.run()) for refresher in set(service.refreshers.values())]
-    background += [asyncio.create_task(Discovery(service).run())]
+    background += [asyncio.create_task(discovery.run())]
+    if isinstance(service.peers, Linked):
+        service.peers.add(answers_to_peers(service, discovery))
+        background += [asyncio.create_task(service.peers.run())]
     if service.settings.scrub_mb_per_second:
         background += [asyncio.create_task(service.scrubber.run())]
     yield
@@ -155,8 +164,8 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     service.close()
 
 
-async def _warm_up(service: Service) -> None:
-    """Warm up every collection on the pool, so that /healthz answers meanwhile."""
+async def _warm_up(service: Service, discovery: Discovery) -> None:
+    """Warm up every collection on the pool, so that /healthz answers meanwhile; then join the other processes."""
     for collection in service.collections:
         index = collection.index
         try:
@@ -169,3 +178,5 @@ async def _warm_up(service: Service) -> None:
             log.info("collection is ready", collection=index.name, generation=index.generation)
     for collection in service.collections:  # kernels of changes; searches do not wait for them
         await service.threads.run(collection.index.warm_up, changes=True)
+    if isinstance(service.peers, Linked):
+        await join(service, discovery, service.peers)

@@ -10,7 +10,7 @@ import structlog
 from seismic import StorageError
 from seismic.store.collection import GENERATIONS
 from seismic.store.manifest import FILE_NAME
-from seismic_server.collections.folders import collection_folders, split_aliases
+from seismic_server.collections.folders import collection_folders, may_be_collection, split_aliases
 from seismic_server.collections.opening import open_warm
 from seismic_server.collections.served import Collection, Stamp
 from seismic_server.service import Service
@@ -47,8 +47,27 @@ class Discovery:
             for name, folder in (await self._look()).items():
                 await self._open(name, folder)
 
-    async def _look(self) -> dict[str, Path]:
-        """Take up aliases and removals, and return the collections to open: name to folder."""
+    async def look_at_once(self) -> None:
+        """Take up what another process has changed: open, alias, forget; what is still there may be changed again."""
+        for name, folder in (await self._look(told=True)).items():
+            await self._open(name, folder)
+        await self._look(told=True)  # aliases of what was opened just now
+        async with self._service.entries:
+            leaving = [one for one in self._service.collections if one.leaving]
+            gone = await self._service.threads.run(
+                lambda: [one for one in leaving if not may_be_collection(one.folder)]
+            )
+            for collection in leaving:
+                if collection in gone:
+                    self._service.forget(collection.name)
+                else:
+                    self._service.stay(collection.name)
+
+    async def _look(self, *, told: bool = False) -> dict[str, Path]:
+        """Take up aliases and removals, and return the collections to open: name to folder.
+
+        `told` of a change by a process of this service: do not wait for retries, nor forget what others may replace.
+        """
         service = self._service
         async with service.entries:
             try:
@@ -58,11 +77,12 @@ class Discovery:
             for name in service.collections.unavailable.keys() - folders.keys():
                 service.collections.forget(name)
             aliases = {alias: self._ready(alias, name) for alias, name in aliases.items()}
-            self._forget_missing(folders, aliases)
+            if not told:
+                self._forget_missing(folders, aliases)
             if aliases != service.collections.aliases:
                 log.info("aliases are served", aliases=aliases)
                 service.set_aliases(aliases)
-        return await service.threads.run(self._to_open, folders)
+        return await service.threads.run(self._to_open, folders, told)
 
     def _entries(self) -> tuple[dict[str, Path], dict[str, str]]:
         directory = self._service.settings.directory
@@ -84,12 +104,12 @@ class Discovery:
                 log.info("collection is gone", collection=name)
                 self._service.forget(name)
 
-    def _to_open(self, folders: Mapping[str, Path]) -> dict[str, Path]:
+    def _to_open(self, folders: Mapping[str, Path], told: bool) -> dict[str, Path]:
         now, wanted = time.monotonic(), {}
         for name, folder in folders.items():
             served = self._service.collections.get(name)
             due, _ = self._retries.get(name, (now, LOOK_SECONDS))
-            if due <= now and (served is None or served.folder != folder or _is_replaced(served)):
+            if (told or due <= now) and (served is None or served.folder != folder or _is_replaced(served)):
                 wanted[name] = folder
         return wanted
 

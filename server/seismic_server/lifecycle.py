@@ -1,11 +1,11 @@
 """The life of collections while they are served: create, drop, rename, alias, roll back, save and restore.
 
-The engine changes the served folder; the service takes the change up before it answers. Other processes that serve the
-folder notice it within a second or two (`discovery`).
+The engine changes the served folder; all server processes of the service take the change up before it is answered.
+Other services of the folder notice it within a second or two (`discovery`).
 """
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,27 +14,24 @@ from seismic import IndexNotFoundError, OutputExistsError, ParameterError
 from seismic.errors import ConflictError, NotFoundError
 from seismic.maintenance.lifecycle import check_name
 from seismic.store.archive import check_archive
-from seismic.store.history import remove_remains
 from seismic_server.collections.folders import collection_folders, may_be_collection
-from seismic_server.collections.opening import open_warm
 from seismic_server.collections.served import Collection
 from seismic_server.jobs.job import Job
-from seismic_server.jobs.process import run_worker
-from seismic_server.jobs.worker import remove_parts
+from seismic_server.jobs.tasks import Task
 from seismic_server.service import Service
 
 
 async def create(service: Service, name: str, **options: Any) -> Collection:
     """Create an empty collection and serve it."""
-    async with service.entries:
+    async with _changing(service):
         folder = _free(service, name)
         await service.threads.run(seismic.create, folder, **options)
-        return await _open(service, name, folder)
+        return await service.open(name, folder)
 
 
 async def drop(service: Service, name: str) -> list[str]:
     """Remove a collection, and return its aliases, which are removed as well. Running searches still answer."""
-    async with service.entries:
+    async with _changing(service):
         folder = _own_folder(service, name)
         await _without_writers(service, name, folder, lambda: seismic.drop(folder))
         aliases = service.collections.aliases
@@ -46,14 +43,14 @@ async def drop(service: Service, name: str) -> list[str]:
 
 async def rename(service: Service, old: str, new: str) -> Collection:
     """Rename a collection with its aliases and snapshots."""
-    async with service.entries:
+    async with _changing(service):
         folder = _own_folder(service, old)
         _free(service, new)
         root = service.settings.directory
         await _without_writers(service, old, folder, lambda: seismic.rename(root, old, new))
         aliases = {alias: new if of == old else of for alias, of in service.collections.aliases.items()}
         try:
-            collection = await _open(service, new, folder.with_name(new))
+            collection = await service.open(new, folder.with_name(new))
         except Exception as error:
             service.collections.set_unavailable(new, error)
             raise
@@ -67,13 +64,13 @@ async def rename(service: Service, old: str, new: str) -> Collection:
 
 async def set_alias(service: Service, alias: str, name: str) -> str | None:
     """Let an alias name a collection from now on, and return the collection that it named before, if any."""
-    async with service.entries:
+    async with _changing(service):
         before = service.collections.aliases.get(alias)
         if before is None:
             _free(service, alias)
         folder = _own_folder(service, name)
         if service.collections.get(name) is None:  # made by another process just now
-            await _open(service, name, folder)
+            await service.open(name, folder)
         await service.threads.run(seismic.alias, service.settings.directory, alias, name)
         service.set_aliases({**service.collections.aliases, alias: name})
     return before
@@ -81,7 +78,7 @@ async def set_alias(service: Service, alias: str, name: str) -> str | None:
 
 async def delete_alias(service: Service, alias: str) -> str:
     """Remove an alias, and return the collection that it named."""
-    async with service.entries:
+    async with _changing(service):
         aliases = dict(service.collections.aliases)
         if alias not in aliases:
             raise NotFoundError(f"found no alias '{alias}'; GET /v1/aliases lists all")
@@ -92,32 +89,18 @@ async def delete_alias(service: Service, alias: str) -> str:
     return name
 
 
-def rollback(service: Service, collection: Collection, generation: str) -> Job:
+async def rollback(service: Service, collection: Collection, generation: str) -> Job:
     """Start a job that serves another generation of a collection."""
-
-    async def work(job: Job) -> dict[str, Any]:
-        result = await run_worker(job, {"folder": str(collection.folder), "options": job.options})
-        await service.threads.run(service.refreshers[collection.name].refresh)
-        return result
-
-    return service.jobs.submit("rollback", collection.name, str(collection.folder), work, generation=generation)
+    return await service.jobs.start(
+        Task("rollback", collection.name, str(collection.folder), {"generation": generation})
+    )
 
 
 async def snapshot(service: Service, collection: Collection, *, compress: bool) -> Job:
     """Return the job that writes a snapshot of a collection: the one that waits, or a new one."""
-    place = str(collection.folder)
-    if waiting := service.jobs.active("snapshot", place, states=("queued",), compress=compress):
-        return waiting
     file = await service.threads.run(service.snapshots.new, collection.name)
-
-    async def work(job: Job) -> dict[str, Any]:
-        try:
-            result = await run_worker(job, {"folder": place, "file": str(file), "options": job.options})
-        finally:
-            await service.threads.run(remove_parts, file)
-        return {"file": file.name} | result
-
-    return service.jobs.submit("snapshot", collection.name, place, work, compress=compress)
+    options = {"compress": compress}
+    return await service.jobs.start(Task("snapshot", collection.name, str(collection.folder), options, str(file)))
 
 
 async def check_restore(service: Service, name: str, *, replace: bool) -> None:
@@ -140,53 +123,30 @@ async def restore(service: Service, name: str, file: Path, *, replace: bool, upl
     except (seismic.CorruptIndexError, seismic.FormatError) as error:
         raise seismic.InputError(str(error).replace(str(file), "the body" if uploaded else file.name)) from None
 
-    async def work(job: Job) -> dict[str, Any]:
+    options = {"replace": replace}
+    return await service.jobs.start(Task("restore", name, str(folder), options, str(file), uploaded))
+
+
+@asynccontextmanager
+async def _changing(service: Service) -> AsyncIterator[None]:
+    """Hold the right to change entries of the served folder, and let the other processes look at them at the end."""
+    async with service.peers.exclusive():
         try:
-            result = await run_worker(job, {"folder": str(folder), "file": str(file), "options": job.options})
-        except BaseException:
-            await service.threads.run(remove_remains, folder)
-            raise
-        await _serve_restored(service, name, folder)
-        return result
-
-    def clean() -> None:
-        if uploaded:
-            file.unlink(missing_ok=True)
-
-    return service.jobs.submit("restore", name, str(folder), work, clean=clean, replace=replace)
-
-
-async def _serve_restored(service: Service, name: str, folder: Path) -> None:
-    if service.collections.get(name):
-        await service.threads.run(service.refreshers[name].refresh)
-        return
-    async with service.entries:
-        if service.collections.get(name) is None:
-            await _open(service, name, folder)
-
-
-async def _open(service: Service, name: str, folder: Path) -> Collection:
-    """Open the collection in a folder, and serve it."""
-    index = await service.threads.run(open_warm, name, folder, service.settings.verify)
-    collection = Collection(index, "ready")
-    service.follow(collection)
-    return collection
+            async with service.entries:
+                yield
+        finally:
+            await service.peers.everywhere("look")
 
 
 async def _without_writers(service: Service, name: str, folder: Path, change: Callable[[], Any]) -> None:
     """Run a change of a collection's folder after its writers have ended. If it fails, they may write again."""
-    collection = service.collections.get(name)
-    if collection:
-        collection.leaving = True
-        service.refreshers[name].retire()
-        await service.committers[name].close()
+    await service.peers.everywhere("leave", name=name)
+    await service.leave(name)
     await service.jobs.cancel_all(str(folder))
     try:
         await service.threads.run(change)
     except BaseException:
-        if collection:
-            collection.leaving = False
-            service.follow(collection)
+        service.stay(name)
         raise
 
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Annotated, TypeVar
 
 from fastapi import Depends, Request
@@ -15,17 +16,22 @@ from seismic_server.access.admission import AdmissionControl
 from seismic_server.access.keys import Keyring
 from seismic_server.access.limits import Rates
 from seismic_server.collections.committer import Committer
+from seismic_server.collections.opening import open_warm
 from seismic_server.collections.refresher import Refresher
 from seismic_server.collections.scrubber import Scrubber
 from seismic_server.collections.served import Collection, Collections
 from seismic_server.collections.snapshots import Snapshots
 from seismic_server.costs import Costs
+from seismic_server.jobs.job import Job
 from seismic_server.jobs.queue import Jobs
+from seismic_server.jobs.remote import RemoteDesk
+from seismic_server.jobs.tasks import JobDesk, LocalDesk
 from seismic_server.memory.budget import MemoryBudget
 from seismic_server.observe.audit import Auditor
 from seismic_server.observe.metrics import Metrics
 from seismic_server.observe.throttle import LogThrottle
 from seismic_server.observe.tracing import OpenTelemetryTracer, Tracer
+from seismic_server.peers.peers import Alone, Peers
 from seismic_server.pool import SearchPool, Threads
 from seismic_server.settings import Settings
 
@@ -75,20 +81,30 @@ class Service:
     memory: MemoryBudget
     scrubber: Scrubber
     costs: Costs
-    jobs: Jobs
+    jobs: JobDesk
+    peers: Peers
     snapshots: Snapshots
     entries: asyncio.Lock = field(default_factory=asyncio.Lock)
     following: set[asyncio.Task[None]] = field(default_factory=set)
     """The tasks of refreshers that were started after the service."""
 
     @classmethod
-    def start(cls, settings: Settings) -> "Service":
-        """Open all collections. Raises StorageError, and ParameterError for an invalid setting."""
+    def start(cls, settings: Settings, peers: Peers | None = None) -> "Service":
+        """Open all collections. Raises StorageError, and ParameterError for an invalid setting.
+
+        `settings` are those of this process, one of `peers`.
+        """
+        peers = peers or Alone()
         keyring = Keyring(settings.keys_file) if settings.keys_file else None
         tracer, metrics = OpenTelemetryTracer() if settings.tracing else Tracer(), Metrics()
         pool, auditor = SearchPool(settings.threads, settings.queue, metrics), Auditor(settings.audit_every, metrics)
-        memory = MemoryBudget(settings.request_memory_bytes)
-        admission = AdmissionControl(keyring, Rates(settings.rate_limit, settings.rate_burst), pool, memory)
+        memory = MemoryBudget(settings.request_memory_bytes, peers.others)
+        rates = Rates(settings.rate_limit, settings.rate_burst, peers.member and peers.member.shared)
+        admission = AdmissionControl(keyring, rates, pool, memory)
+
+        async def take_up(job: Job) -> None:
+            await service.take_up(job.kind, job.collection, job.place)
+
         collections, threads = Collections.open(settings.directory, settings.verify), Threads(CHANGE_THREADS, "change")
         metrics.watch_collections(collections)
         service = cls(
@@ -107,21 +123,40 @@ class Service:
             exports=Threads(EXPORT_THREADS, "export"),
             running=set(),
             memory=memory,
-            scrubber=Scrubber(collections, settings.scrub_mb_per_second, settings.verify, metrics),
+            scrubber=Scrubber(collections, settings.scrub_mb_per_second, settings.verify, metrics, peers),
             costs=Costs(settings.inline_us),
-            jobs=Jobs(settings.jobs, settings.directory, metrics),
+            jobs=RemoteDesk(peers)
+            if peers.member
+            else LocalDesk(Jobs(settings.jobs, settings.directory, metrics), take_up),
+            peers=peers,
             snapshots=Snapshots(settings.snapshots or settings.directory / HIDDEN),
         )
         for collection in collections:
             service.serve(collection)
         return service
 
+    async def take_up(self, kind: str, collection: str, folder: str) -> None:
+        """Serve what a job has published."""
+        if self.collections.get(collection):
+            await self.threads.run(self.refreshers[collection].refresh)
+        elif kind == "restore":
+            async with self.entries:
+                if self.collections.get(collection) is None:
+                    await self.open(collection, Path(folder))
+
+    async def open(self, name: str, folder: Path) -> Collection:
+        """Open the collection in a folder, and serve it. The caller holds `entries`."""
+        index = await self.threads.run(open_warm, name, folder, self.settings.verify)
+        collection = Collection(index, "ready")
+        self.follow(collection)
+        return collection
+
     def serve(self, collection: Collection) -> Refresher:
         """Add or replace a collection, and return its refresher, which the caller runs."""
         name = collection.name
         if self.collections.get(name) and name in self.refreshers:
             self.refreshers[name].retire()
-        refresher = Refresher(collection, self.settings, self.threads, self.metrics, self.jobs)
+        refresher = Refresher(collection, self.settings, self.threads, self.metrics, self.jobs, self.peers)
         self.refreshers[name] = refresher
         editor = partial(Editor, collection.folder, lambda: collection.index.view)
         self.committers[name] = Committer(editor, refresher, self.threads, self.settings.queue)
@@ -143,6 +178,19 @@ class Service:
             self.collections.remove(name)
             self.set_aliases(self.collections.aliases)
 
+    async def leave(self, name: str) -> None:
+        """Refuse changes of a collection that is being dropped or renamed, after those that were accepted."""
+        if collection := self.collections.get(name):
+            collection.leaving = True
+            self.refreshers[name].retire()
+            await self.committers[name].close()
+
+    def stay(self, name: str) -> None:
+        """Accept changes again: a collection is neither dropped nor renamed."""
+        if collection := self.collections.get(name):
+            collection.leaving = False
+            self.follow(collection)
+
     def set_aliases(self, aliases: Mapping[str, str]) -> None:
         """Replace all aliases at once: alias -> collection."""
         for alias in self.collections.aliases:
@@ -160,6 +208,9 @@ class Service:
         Raises IndexNotFoundError and NotReadyError, and DeadlineError if it does not include the change in time.
         """
         index = self.collections.ready(name)
+        if min_sequence is not None and index.sequence < min_sequence:  # perhaps another process has written it
+            await self.threads.run(self.refreshers[name].refresh)
+            index = self.collections.ready(name)
         while min_sequence is not None and index.sequence < min_sequence:
             try:
                 current().check()

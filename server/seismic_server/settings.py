@@ -1,5 +1,6 @@
 """Settings of the service. Options override environment variables, and these override the TOML file."""
 
+import math
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -18,8 +19,15 @@ from pydantic_settings import (
 
 from seismic.errors import ParameterError
 from seismic.params import Verify
+from seismic_server.machine import usable_cores
 
 PREFIX = "SEISMIC_"
+DIVIDED = ("threads", "queue", "max_connections")
+"""Limits that are divided between the processes."""
+
+MOST_PROCESSES = 4
+"""Server processes by default, at most."""
+
 ENGINE_VARIABLES = frozenset({"SEISMIC_CACHE_DIR", "SEISMIC_ENCODERS", "SEISMIC_SIMD"})
 """Variables that the engine itself reads. Every other variable with the prefix must be a setting."""
 
@@ -63,8 +71,12 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     """Port to listen on; 0 selects a free port and logs it."""
 
-    threads: Annotated[int, Field(ge=1, le=1024)] = os.cpu_count() or 1
-    """Search threads."""
+    processes: Annotated[int, Field(ge=1, le=64)] = min(MOST_PROCESSES, usable_cores())
+    """Server processes, which share the port. `threads`, `queue` and `max_connections` are divided between them; memory
+    of requests and `rate_limit` count all of them together."""
+
+    threads: Annotated[int, Field(ge=1, le=1024)] = usable_cores()
+    """Search threads of all processes together, at least one for each."""
 
     queue: Annotated[int, Field(ge=0)] = 256
     """Searches that may wait for a thread; more are refused with 503."""
@@ -190,6 +202,11 @@ class Settings(BaseSettings):
 
     config: Path | None = None
     """TOML file with any of these settings."""
+
+    def of_one_process(self) -> "Settings":
+        """Return the settings with what each process gets of the limits for all, rounded up."""
+        divided = {name: math.ceil(getattr(self, name) / self.processes) for name in DIVIDED}
+        return self.model_copy(update=divided)
 
     @classmethod
     def settings_customise_sources(

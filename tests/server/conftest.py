@@ -66,7 +66,18 @@ async def until_status(status: int, ask: Callable[[], Awaitable[httpx.Response]]
 
 def start(directory: Path, log_file: Path, *options: str, limits: Mapping[int, int] | None = None) -> Server:
     """Start a server process. `limits`: soft and hard limit by resource, such as RLIMIT_NOFILE."""
-    command = [sys.executable, "-m", "seismic_server", str(directory), "--port", "0", *PATIENT, *options]
+    command = [
+        sys.executable,
+        "-m",
+        "seismic_server",
+        str(directory),
+        "--port",
+        "0",
+        "--processes",
+        "1",
+        *PATIENT,
+        *options,
+    ]
 
     def set_limits() -> None:
         for kind, most in (limits or {}).items():

@@ -18,6 +18,7 @@ import seismic
 from seismic import Index, SparseVectors, StorageError
 from seismic.errors import OverloadedError
 from seismic.search import facets
+from seismic_server import machine
 from seismic_server.access.values import values_of
 from seismic_server.http.parts import SLICE_BYTES, JsonParts
 from seismic_server.memory import left as memory_limits
@@ -184,7 +185,7 @@ def test_a_budget_refuses_and_frees():
 
 def test_without_a_setting_the_budget_is_half_of_what_is_left(monkeypatch):
     left = Left(1000, 5000)
-    monkeypatch.setattr("seismic_server.memory.budget.memory_left", lambda: left)
+    monkeypatch.setattr("seismic_server.memory.budget.memory_left", lambda others: left)
 
     async def use() -> None:
         nonlocal left
@@ -221,8 +222,8 @@ def test_the_memory_left_knows_ulimit_and_cgroups(monkeypatch, tmp_path):
     (groups / "a" / "memory.max").write_text("7000000\n")
     (groups / "a" / "b" / "memory.max").write_text("max\n")
     (groups / "memory" / "c" / "memory.limit_in_bytes").write_text("9000000\n")
-    monkeypatch.setattr(memory_limits, "PROCESS", process)
-    monkeypatch.setattr(memory_limits, "CGROUPS", groups)
+    monkeypatch.setattr(machine, "PROCESS", process)
+    monkeypatch.setattr(machine, "CGROUPS", groups)
     for line, limit in [("0::/a/b", 7_000_000), ("0::/gone", None), ("4:cpu,memory:/c", 9_000_000)]:
         (process / "cgroup").write_text(line + "\n")
         memory_limits.physical_limit.cache_clear()

@@ -12,7 +12,7 @@ import pytest
 
 from seismic import ParameterError
 from seismic_server import Settings
-from seismic_server.process.server import _tls
+from seismic_server.process.server import tls_options
 
 from .conftest import PATIENCE, Server, start, wait_for
 
@@ -160,4 +160,4 @@ def test_an_open_service_on_a_public_address_warns(begin):
 @pytest.mark.parametrize("name", ["ssl_keyfile", "ssl_ca_certs", "ssl_keyfile_password"])
 def test_tls_needs_a_certificate(name):
     with pytest.raises(ParameterError, match=f"setting '{name}' needs ssl_certfile"):
-        _tls(Settings(directory=Path("x"), **{name: "x"}))
+        tls_options(Settings(directory=Path("x"), **{name: "x"}))

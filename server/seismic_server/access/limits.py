@@ -8,22 +8,28 @@ from typing import Any
 from seismic import ParameterError, SearchParams
 from seismic.stop import current
 from seismic_server.settings import Settings
+from seismic_server.shared import Shared
 
 MOST_CALLERS = 10_000
 """Buckets that are kept. Beyond that the least recently used one is dropped, which refills it."""
 
 
 class Rates:
-    """A token bucket per caller: `per_second` requests on average, `burst` at once; unlimited if `per_second` is 0."""
+    """A token bucket per caller: `per_second` requests on average, `burst` at once; unlimited if `per_second` is 0.
 
-    def __init__(self, per_second: float, burst: int) -> None:
-        self._per_second, self._burst = per_second, burst
+    `shared`: the memory in which all server processes keep their buckets.
+    """
+
+    def __init__(self, per_second: float, burst: int, shared: Shared | None = None) -> None:
+        self._per_second, self._burst, self._shared = per_second, burst, shared
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()  # caller -> (tokens, when)
 
     def take(self, caller: str) -> float:
         """Take a token and return 0, or return the seconds until there is one."""
         if not self._per_second:
             return 0.0
+        if self._shared:
+            return self._shared.take(caller, self._per_second, self._burst)
         now = time.monotonic()
         tokens, when = self._buckets.pop(caller, (float(self._burst), now))
         tokens = min(self._burst, tokens + (now - when) * self._per_second)

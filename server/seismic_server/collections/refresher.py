@@ -1,7 +1,7 @@
 """Keep a collection up to date while it is searched: changes, new generations, compaction."""
 
 import asyncio
-import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +10,13 @@ import structlog
 from seismic import StorageError
 from seismic.errors import OverloadedError, TooManyFilesError
 from seismic.store.collection import CURRENT
-from seismic.store.history import remove_remains
 from seismic.store.log import segment_path, segments
 from seismic.store.profiles import profiles_stamp
 from seismic_server.collections.served import Collection
-from seismic_server.jobs.job import Job
-from seismic_server.jobs.process import run_worker
-from seismic_server.jobs.queue import Jobs
+from seismic_server.jobs.job import Job, now
+from seismic_server.jobs.tasks import JobDesk, Task
 from seismic_server.observe.metrics import Metrics
+from seismic_server.peers.peers import Peers
 from seismic_server.pool import Threads
 from seismic_server.settings import Settings
 
@@ -41,15 +40,21 @@ class Refresher:
     """
 
     def __init__(
-        self, collection: Collection, settings: Settings, threads: Threads, metrics: Metrics, jobs: Jobs
+        self,
+        collection: Collection,
+        settings: Settings,
+        threads: Threads,
+        metrics: Metrics,
+        jobs: JobDesk,
+        peers: Peers,
     ) -> None:
-        self._collection, self._settings, self._threads, self._jobs = collection, settings, threads, jobs
+        self._collection, self._settings, self._threads = collection, settings, threads
+        self._jobs, self._peers = jobs, peers
         self._reloads = metrics.reloads
         self._folder = collection.index.view.collection
         self._retired = False
         self._seen: Any = None
         self._short = False
-        self._next_compaction = 0.0
 
     async def run(self) -> None:
         """Look for changes a few times a second, until another collection replaces this one."""
@@ -63,7 +68,8 @@ class Refresher:
                     await asyncio.sleep(SHORT_SECONDS)
                 else:
                     self._seen = stamp  # from before the refresh, so that later changes are not missed
-            self._compact_if_due()
+            if self._is_compaction_due():
+                await self._compact_unless_failed()
 
     def refresh(self) -> bool:
         """Switch to the newest generation and changes, and return whether that worked. Blocks."""
@@ -89,36 +95,27 @@ class Refresher:
             log.debug("changes are served", collection=index.name, sequence=index.sequence)
         return True
 
-    def compact(self, *, automatic: bool = False, **options: Any) -> Job:
+    async def compact(self, *, automatic: bool = False, **options: Any) -> Job:
         """Return the job that compacts the collection: the one that waits or runs, or a new one.
 
         Raises OverloadedError if too many jobs wait.
         """
-        place = str(self._folder)
-        waiting = self._jobs.active("compact", place, **options)
-        name = self._collection.name
-        return waiting or self._jobs.submit("compact", name, place, self._compact, automatic=automatic, **options)
+        task = Task("compact", self._collection.name, str(self._folder), options, automatic=automatic)
+        return await self._jobs.start(task)
 
-    def _compact_if_due(self) -> None:
-        percent, now = self._settings.compact_percent, time.monotonic()
-        if percent == 0 or now < self._next_compaction or self._jobs.active("compact", str(self._folder)):
-            return
-        view = self._collection.index.view
-        if view.changed >= max(LEAST_CHANGES, view.live * percent / 100):
-            try:
-                self.compact(automatic=True)
-            except OverloadedError:  # many other jobs wait
-                self._next_compaction = now + RETRY_SECONDS
+    def _is_compaction_due(self) -> bool:
+        percent, view = self._settings.compact_percent, self._collection.index.view
+        enough = percent > 0 and view.changed >= max(LEAST_CHANGES, view.live * percent / 100)
+        return enough and self._peers.leads
 
-    async def _compact(self, job: Job) -> dict[str, Any]:
-        try:
-            result = await run_worker(job, {"folder": str(self._folder), "options": job.options})
-        except BaseException:
-            self._next_compaction = time.monotonic() + RETRY_SECONDS
-            await self._threads.run(remove_remains, self._folder)
-            raise
-        await self._threads.run(self.refresh)
-        return {"generation": self._collection.index.generation} | result
+    async def _compact_unless_failed(self) -> None:
+        """Compact, unless a compaction waits, runs, or has just failed."""
+        with suppress(StorageError, OverloadedError):  # many other jobs wait, or the service ends
+            mine = [job for job in await self._jobs.all() if (job.kind, job.place) == ("compact", str(self._folder))]
+            unsuccessful = [job.ended for job in mine if job.ended and job.state != "done"]
+            failed = any((now() - ended).total_seconds() < RETRY_SECONDS for ended in unsuccessful)
+            if not failed and not any(job.active for job in mine):
+                await self.compact(automatic=True)
 
     def retire(self) -> None:
         """End `run` soon."""

@@ -2,6 +2,8 @@
 
 from typing import Literal, Protocol, TypeAlias
 
+from seismic_server.shared import NoOthers, Others
+
 RESERVED = 32
 """Connections beyond the limit, which answer probes only."""
 
@@ -23,12 +25,14 @@ class Connection(Protocol):
 class Connections:
     """The open connections, of which at most `most` are for requests. Belongs to the event loop.
 
+    `others`: the other server processes, which accept the next connection if they have fewer.
+
     A connection waits while it has no request in progress, or while its client sends a body or reads an answer slowly.
     The one that waits longest gives way, so clients that open many connections shut nobody out.
     """
 
-    def __init__(self, most: int) -> None:
-        self.most, self.draining = most, False
+    def __init__(self, most: int, others: Others | None = None) -> None:
+        self.most, self.draining, self._others = most, False, others or NoOthers()
         self._open: set[Connection] = set()
         self._waiting: dict[Connection, None] = {}  # in the order in which they began to wait
 
@@ -43,12 +47,14 @@ class Connections:
             longest.give_way()
         self._open.add(connection)
         self._waiting[connection] = None
+        self._others.publish("connections", len(self._open))
         return "any" if not self.exceeded else "probes" if len(self._open) <= self.most + RESERVED else "none"
 
     def leave(self, connection: Connection) -> None:
         """Remove a connection, if it has not been removed."""
         self._open.discard(connection)
         self._waiting.pop(connection, None)
+        self._others.publish("connections", len(self._open))
 
     def waits(self, connection: Connection) -> None:
         """Note that a connection waits for its client from now on."""

@@ -1,7 +1,6 @@
 """A job and its state."""
 
 import secrets
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias
@@ -10,9 +9,6 @@ from seismic_server.http.errors import Kind
 
 JobKind: TypeAlias = Literal["compact", "rollback", "snapshot", "restore"]
 JobState: TypeAlias = Literal["queued", "running", "done", "failed", "cancelled"]
-
-Work: TypeAlias = Callable[["Job"], Awaitable[dict[str, Any]]]
-"""Does the work of a job and returns its result. Raises an error, or is cancelled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,17 +23,14 @@ class JobProblem:
 class Job:
     """A long operation on a collection. Belongs to the event loop.
 
-    `place`: what no two jobs may work on at the same time. `options` tell jobs of a kind apart. `progress`: 0 to 1.
-    `automatic`: whether the service itself requested it.
+    `place`: what no two jobs may work on at the same time, the folder of the collection. `options` tell jobs of a kind
+    apart. `progress`: 0 to 1. `automatic`: whether the service itself requested it.
     """
 
     kind: JobKind
     collection: str
     place: str
-    work: Work
     options: dict[str, Any]
-    clean: Callable[[], None] | None = None
-    """Removes temporary files at the end, on a thread."""
     automatic: bool = False
     id: str = field(default_factory=lambda: secrets.token_hex(8))
     state: JobState = "queued"

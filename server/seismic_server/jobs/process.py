@@ -9,9 +9,9 @@ from typing import Any
 import orjson
 import structlog
 
-import seismic.errors
-from seismic import SeismicError, StorageError
+from seismic import StorageError
 from seismic_server.jobs.job import Job
+from seismic_server.peers.channel import error_of
 
 COMMAND = (sys.executable, "-m", "seismic_server.jobs.worker")
 
@@ -52,7 +52,7 @@ async def run_worker(job: Job, task: dict[str, Any]) -> dict[str, Any]:
         result: dict[str, Any] = outcome["result"]
         return result
     if "error" in outcome:
-        raise _error(**outcome["error"])
+        raise error_of(**outcome["error"])
     last = b"".join(said).decode(errors="replace").strip()
     log.error("process of a job ended", job=job.id, status=process.returncode, output=last)
     status = process.returncode or 0
@@ -75,11 +75,3 @@ async def _listen(stream: asyncio.StreamReader | None, said: deque[bytes]) -> No
     assert stream
     while chunk := await stream.read(1 << 12):
         said.append(chunk)
-
-
-def _error(kind: str, message: str) -> SeismicError:
-    """Return the error of a worker, without the attributes of its class."""
-    found: type[SeismicError] = getattr(seismic.errors, kind, SeismicError)
-    error = found.__new__(found)
-    Exception.__init__(error, message)
-    return error

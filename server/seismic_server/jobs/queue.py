@@ -2,23 +2,26 @@
 
 import asyncio
 import re
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Awaitable, Callable, Container, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import structlog
 
 from seismic import SeismicError
 from seismic.errors import FullDiskError, LockedError, NotFoundError, OverloadedError, ReadOnlyError, TooManyFilesError
 from seismic_server.http.errors import KINDS, Kind, kind_of
-from seismic_server.jobs.job import Job, JobKind, JobProblem, JobState, Work, now
-from seismic_server.observe.metrics import Metrics
+from seismic_server.jobs.job import Job, JobKind, JobProblem, JobState, now
+from seismic_server.observe.metrics import JobMetrics
 
 MOST_WAITING = 64
 """Jobs that may wait; more are refused."""
 
 MOST_ENDED = 256
 """Ended jobs that are remembered."""
+
+Work: TypeAlias = Callable[[Job], Awaitable[dict[str, Any]]]
+"""Does the work of a job and returns its result. Raises an error, or is cancelled."""
 
 _PATH = re.compile(r"(?<![\w.])/[\w.]")
 """Where the path of a file begins."""
@@ -32,10 +35,11 @@ class Jobs:
     Jobs end with the service; nothing of them is kept on disk. `root`: the folder that problems must not name.
     """
 
-    def __init__(self, slots: int, root: Path, metrics: Metrics) -> None:
+    def __init__(self, slots: int, root: Path, metrics: JobMetrics) -> None:
         self._slots, self._metrics = slots, metrics
         self._roots = {str(folder) for folder in (root.absolute(), root.resolve())}
         self._jobs: dict[str, Job] = {}
+        self._work: dict[Job, tuple[Work, Callable[[], None] | None]] = {}  # of jobs that have not ended
         self._running: dict[Job, asyncio.Task[None]] = {}
 
     def __iter__(self) -> Iterator[Job]:
@@ -57,11 +61,14 @@ class Jobs:
         automatic: bool = False,
         **options: Any,
     ) -> Job:
-        """Queue a job and return it. Raises OverloadedError if too many wait."""
+        """Queue a job and return it. `clean` removes temporary files at its end, on a thread.
+
+        Raises OverloadedError if too many wait.
+        """
         if sum(job.state == "queued" for job in self) >= MOST_WAITING:
             raise OverloadedError(f"{MOST_WAITING} jobs are waiting; try again later")
-        job = Job(kind, collection, place, work, options, clean, automatic)
-        self._jobs[job.id] = job
+        job = Job(kind, collection, place, options, automatic)
+        self._jobs[job.id], self._work[job] = job, (work, clean)
         self._count(job, 1)
         log.info("job is queued", **_named(job))
         self._start_next()
@@ -102,7 +109,7 @@ class Jobs:
 
     async def _run(self, job: Job) -> None:
         try:
-            job.result = await job.work(job)
+            job.result = await self._work[job][0](job)
         except asyncio.CancelledError:
             self._end(job, "cancelled")
             raise
@@ -124,8 +131,9 @@ class Jobs:
         for old in ended[: max(0, len(ended) - MOST_ENDED)]:
             self._count(old, -1)
             del self._jobs[old.id]
-        if job.clean:
-            asyncio.get_running_loop().run_in_executor(None, job.clean)
+        _, clean = self._work.pop(job)
+        if clean:
+            asyncio.get_running_loop().run_in_executor(None, clean)
         self._start_next()
 
     def _move(self, job: Job, state: JobState) -> None:

@@ -11,7 +11,8 @@ from contextvars import ContextVar
 import structlog
 
 from seismic.errors import OverloadedError
-from seismic_server.memory.left import memory_left
+from seismic_server.memory.left import memory_left, private_bytes
+from seismic_server.shared import NoOthers, Others
 
 WATCH_SECONDS = 0.1
 """Interval between two looks at the memory of the process."""
@@ -28,11 +29,12 @@ log = structlog.get_logger("server")
 class MemoryBudget:
     """The memory that all requests in progress may use together. Safe to use from many threads.
 
-    `total` in bytes; 0 follows the memory that is left: half of it may be leased.
+    `total` in bytes; 0 follows the memory that is left: half of it may be leased. The requests of all server processes
+    count, except for those that arrive in two of them within microseconds.
     """
 
-    def __init__(self, total: int) -> None:
-        self._fixed = total > 0
+    def __init__(self, total: int, others: Others | None = None) -> None:
+        self._fixed, self._others = total > 0, others or NoOthers()
         self._lock = threading.Lock()
         self._short = False
         self.leases, self.used, self.total = 0, 0, total
@@ -51,19 +53,24 @@ class MemoryBudget:
             _CURRENT.reset(token)
             self.leases -= 1
             with self._lock:
-                self.used -= lease.bytes
+                self._use(-lease.bytes)
             if lease.bytes >= LARGE:
                 asyncio.get_running_loop().call_later(WATCH_SECONDS, _give_back)  # once the request is freed
 
     def take(self, count: int) -> None:
         """Lease `count` more bytes. Raises OverloadedError if they exceed the budget."""
         with self._lock:
-            if self.used + count > self.total:
+            used = self.used + self._others.of_others("leased")
+            if used + count > self.total:
                 raise OverloadedError(
-                    f"the requests in progress use {self.used} bytes of memory, expected at most {self.total} with "
+                    f"the requests in progress use {used} bytes of memory, expected at most {self.total} with "
                     f"{count} more (setting request_memory_bytes); retry shortly, or request less"
                 )
-            self.used += count
+            self._use(count)
+
+    def _use(self, count: int) -> None:
+        self.used += count
+        self._others.publish("leased", self.used)
 
     def check(self) -> None:
         """Raise OverloadedError if the process is short of memory, unless the request would be alone."""
@@ -71,8 +78,9 @@ class MemoryBudget:
             raise OverloadedError("the service is short of memory; retry shortly")
 
     def look(self) -> None:
-        """Compare the memory of the process with its limits."""
-        left, limit = memory_left()
+        """Compare the memory of the processes with their limits."""
+        left, limit = memory_left(self._others.of_others("private"))
+        self._others.publish("private", private_bytes())
         short = left < LEAST_LEFT * limit
         if short and not self._short:
             log.warning("memory is short", left_bytes=left, limit_bytes=limit)
@@ -80,7 +88,7 @@ class MemoryBudget:
         self._short = short
         if not self._fixed:
             with self._lock:
-                self.total = self.used + max(0, left) // 2
+                self.total = self.used + self._others.of_others("leased") + max(0, left) // 2
 
     async def watch(self) -> None:
         """Look at the memory of the process forever."""

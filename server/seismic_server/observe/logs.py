@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from functools import partial
 from typing import Any
 
 import orjson
@@ -11,8 +12,11 @@ from seismic_server.observe.echo import escaped, printable
 from seismic_server.settings import Settings
 
 
-def configure_logging(settings: Settings) -> None:
-    """Log JSON lines, or readable ones on a terminal. Every line of a request carries its id."""
+def configure_logging(settings: Settings, process: int | str | None = None) -> None:
+    """Log JSON lines, or readable ones on a terminal. Every line of a request carries its id.
+
+    `process`: one of several processes, which every line carries.
+    """
     readable = settings.log_format == "console" or (settings.log_format == "auto" and sys.stderr.isatty())
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -20,6 +24,8 @@ def configure_logging(settings: Settings) -> None:
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
+    if process is not None:
+        shared.append(partial(_with_process, process=process))
     last: list[structlog.typing.Processor] = (
         [_printable, structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
         if readable
@@ -52,6 +58,13 @@ class _Stderr(structlog.WriteLogger):
 
 def _to_json(event: Any, **_: Any) -> str:
     return escaped(orjson.dumps(event, default=repr).decode())
+
+
+def _with_process(
+    _: Any, __: str, event: structlog.typing.EventDict, *, process: int | str
+) -> structlog.typing.EventDict:
+    event["process"] = process
+    return event
 
 
 def _printable(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:

@@ -48,12 +48,20 @@ class CollectionStates(Protocol):
     def __iter__(self) -> Iterator[CollectionState]: ...
 
 
-class Metrics:
-    """The metrics of one service, not of its process. Thread-safe."""
+class JobMetrics:
+    """The metrics of the process that runs the jobs."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
+        self.jobs = Gauge("seismic_jobs", "Jobs that the service remembers", ["kind", "state"], registry=self.registry)
+
+
+class Metrics(JobMetrics):
+    """The metrics of one service, or of one of its server processes. Thread-safe."""
+
+    def __init__(self) -> None:
+        super().__init__()
         self.registry.register(_Faults())
         own = self.registry
         self.requests = Histogram(
@@ -87,7 +95,6 @@ class Metrics:
         self.reloads = Counter(
             "seismic_reloads", "Refreshes that found a new generation or change", ["collection", "result"], registry=own
         )
-        self.jobs = Gauge("seismic_jobs", "Jobs that the service remembers", ["kind", "state"], registry=own)
         self.scrubbed = Counter(
             "seismic_scrubbed_bytes", "Bytes of served generations checked against their hashes", registry=own
         )

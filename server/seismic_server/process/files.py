@@ -26,9 +26,9 @@ class Capacity(NamedTuple):
     backlog: int
     open_files: int
 
-    def log(self, max_connections: int) -> None:
-        """Log the limits, and warn if they are below the setting."""
-        log.info("limits", open_files=self.open_files, max_connections=self.connections)
+    def log(self, max_connections: int, **about: int) -> None:
+        """Log the limits, those of each process if there are several, and warn if they are below the setting."""
+        log.info("limits", open_files=self.open_files, max_connections=self.connections, **about)
         if self.connections < max_connections:
             log.warning(
                 "max_connections exceeds the limit on open files", set_to=max_connections, fix="raise ulimit -n"

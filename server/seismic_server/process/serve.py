@@ -6,12 +6,14 @@ import structlog
 import typer
 
 from seismic import SeismicError
-from seismic_server.app import create_app
+from seismic_server.access.keys import read_keys
+from seismic_server.collections.folders import collection_folders
+from seismic_server.observe.exposition import SUPERVISOR
 from seismic_server.observe.logs import configure_logging
 from seismic_server.process.files import capacity
 from seismic_server.process.options import with_settings
-from seismic_server.process.server import listen, run
-from seismic_server.settings import injected_variables, load_settings
+from seismic_server.process.server import listen, log_address, run, tls_options
+from seismic_server.settings import Settings, injected_variables, load_settings
 
 log = structlog.get_logger("server")
 
@@ -36,17 +38,47 @@ def serve(given: dict[str, Any]) -> None:
     """
     try:
         settings = load_settings(**given)
-        configure_logging(settings)
-        if ignored := injected_variables():
-            log.warning("variables set by an orchestrator are ignored", variables=ignored)
-        app = create_app(settings)
-        room = capacity(settings.max_connections)
-        listener = listen(settings, room.backlog)
-        room.log(settings.max_connections)
-        run(app, settings, listener, room.connections)
+        code = _serve_alone(settings) if settings.processes == 1 else _serve_together(settings)
     except SeismicError as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(2) from None
+    raise typer.Exit(code)
+
+
+def _serve_alone(settings: Settings) -> int:
+    """Serve in this process."""
+    from seismic_server.app import create_app  # which a supervisor does not need
+
+    _start_logging(settings)
+    app = create_app(settings)
+    room = capacity(settings.max_connections)
+    listener = listen(settings, room.backlog)
+    room.log(settings.max_connections)
+    run(app, settings, listener, room.connections)
+    return 0
+
+
+def _serve_together(settings: Settings) -> int:
+    """Serve in several processes, which this one supervises. What all of them would refuse is refused here, once."""
+    from seismic_server.process.supervisor import supervise
+
+    _start_logging(settings, SUPERVISOR)
+    collection_folders(settings.directory)
+    if settings.keys_file:
+        read_keys(settings.keys_file)
+    tls_options(settings)
+    own = settings.of_one_process()
+    room = capacity(own.max_connections)
+    listener = listen(settings, room.backlog)
+    room.log(own.max_connections, processes=settings.processes, threads=own.threads)
+    log_address(settings, listener)
+    return supervise(settings, listener)
+
+
+def _start_logging(settings: Settings, process: str | None = None) -> None:
+    configure_logging(settings, process)
+    if ignored := injected_variables():
+        log.warning("variables set by an orchestrator are ignored", variables=ignored)
 
 
 def main() -> None:

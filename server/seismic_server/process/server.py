@@ -35,6 +35,14 @@ log = structlog.get_logger("server")
 def run(app: Starlette, settings: Settings, listener: socket.socket, most_connections: int) -> None:
     """Serve until a signal, then shut down gracefully. Raises ParameterError."""
     connections = Connections(most_connections)
+    config = configured(app, settings, connections)
+    log_address(settings, listener)
+    with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it again after its shutdown
+        Server(config, app.state.service, connections).run(sockets=[listener])
+
+
+def configured(app: Starlette, settings: Settings, connections: Connections) -> uvicorn.Config:
+    """Return uvicorn's configuration. Raises ParameterError."""
     config = uvicorn.Config(
         app,
         http=limited_protocol(settings.receive_seconds, settings.send_seconds, connections),
@@ -47,15 +55,13 @@ def run(app: Starlette, settings: Settings, listener: socket.socket, most_connec
         root_path=settings.root_path,
         timeout_keep_alive=settings.keep_alive_seconds,
         timeout_graceful_shutdown=CUT_SECONDS,
-        **_tls(settings),
+        **tls_options(settings),
     )
     try:
         config.load()
     except OSError as error:  # from the certificate
         raise ParameterError(f"settings ssl_certfile, ssl_keyfile, ssl_ca_certs: {error}") from None
-    _log_address(settings, listener)
-    with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it again after its shutdown
-        _Server(config, app.state.service, connections).run(sockets=[listener])
+    return config
 
 
 def tune_garbage_collector() -> None:
@@ -69,7 +75,7 @@ def tune_garbage_collector() -> None:
     gc.set_threshold(YOUNG_OBJECTS)
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
     """A server that keeps listening after the first signal, to refuse requests in words until running ones end."""
 
     def __init__(self, config: uvicorn.Config, service: Service, connections: Connections) -> None:
@@ -81,10 +87,14 @@ class _Server(uvicorn.Server):
         """Start the shutdown; end at once on a second signal."""
         super().handle_exit(sig, frame)
         if not self._service.admission.closing and self.started:
-            self._service.admission.closing = True
-            self._connections.drain()
-            self._signalled = time.monotonic()
+            self.drain()
             self.should_exit = False
+
+    def drain(self) -> None:
+        """Refuse new requests, and end once the running ones have their answers."""
+        self._service.admission.closing = True
+        self._connections.drain()
+        self._signalled = time.monotonic()
 
     async def on_tick(self, counter: int) -> bool:
         """Return whether to end; called ten times a second. Tunes the garbage collector after the warm-up."""
@@ -128,7 +138,8 @@ def listen(settings: Settings, backlog: int) -> socket.socket:
     return listener
 
 
-def _tls(settings: Settings) -> dict[str, Any]:
+def tls_options(settings: Settings) -> dict[str, Any]:
+    """Return uvicorn's options for TLS. Raises ParameterError for settings that do not fit together."""
     if settings.ssl_certfile is None:
         for name in ("ssl_keyfile", "ssl_keyfile_password", "ssl_ca_certs"):
             if getattr(settings, name) is not None:
@@ -143,7 +154,8 @@ def _tls(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _log_address(settings: Settings, listener: socket.socket) -> None:
+def log_address(settings: Settings, listener: socket.socket) -> None:
+    """Log where the service listens, and warn if everybody may change it."""
     host, port = listener.getsockname()[:2]
     scheme = "https" if settings.ssl_certfile else "http"
     log.info("listening", url=f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}")

@@ -4,6 +4,9 @@ from pydantic.fields import FieldInfo
 
 from seismic_server.settings import ENGINE_VARIABLES, Settings
 
+BY_CORES = {"processes": "one per core, at most 4", "threads": "one per core"}
+"""Defaults that depend on the cores that the affinity and the quota of the container leave."""
+
 _HEAD = """\
 # Settings of the service
 
@@ -37,8 +40,8 @@ def _row(name: str, field: FieldInfo) -> str:
 def _default(name: str, field: FieldInfo) -> str:
     if field.is_required():
         return "required"
-    if name == "threads":
-        return "one per CPU"
+    if name in BY_CORES:
+        return BY_CORES[name]
     if field.default in (None, "", []):
         return "none"
     return f"`{field.default}`".lower() if isinstance(field.default, bool) else f"`{field.default}`"

@@ -44,6 +44,7 @@ async def reload_collection(name: Name, service: ServiceDep) -> CollectionInfo:
     """
     collection = service.collections[name]
     await service.threads.run(service.refreshers[name].refresh)
+    await service.peers.everywhere("refresh", name=collection.name)
     return describe(collection, name)
 
 

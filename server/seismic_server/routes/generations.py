@@ -44,7 +44,7 @@ async def compact(name: Name, request: Request, service: ServiceDep, body: Compa
     """
     collection = service.collections[name]
     options = (body or CompactRequest()).model_dump()
-    job = service.refreshers[collection.name].compact(**options)
+    job = await service.refreshers[collection.name].compact(**options)
     record(request, "compact", collection=collection.name, job=job.id)
     return describe_job(job)
 
@@ -53,7 +53,7 @@ async def compact(name: Name, request: Request, service: ServiceDep, body: Compa
 async def rollback(name: Name, request: Request, service: ServiceDep, body: RollbackRequest | None = None) -> JobOut:
     """Start a job that serves another generation. It is verified first; later changes still apply to it."""
     wanted = await service.threads.run(_generation, service, name, body.generation if body else None)
-    job = lifecycle.rollback(service, service.collections[name], wanted)
+    job = await lifecycle.rollback(service, service.collections[name], wanted)
     record(request, "rollback", collection=job.collection, job=job.id, generation=wanted)
     return describe_job(job)
 

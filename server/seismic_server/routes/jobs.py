@@ -25,14 +25,14 @@ async def list_jobs(request: Request, service: ServiceDep) -> JobList:
 
     The last 256 ended ones are remembered until the service ends.
     """
-    permitted = [job for job in service.jobs if _permits(request, job)]
+    permitted = [job for job in await service.jobs.all() if _permits(request, job)]
     return JobList(jobs=[describe_job(job) for job in reversed(permitted)])
 
 
 @router.get("/{id}", responses=problems(404, 422), **BARE)
 async def get_job(id: Id, request: Request, service: ServiceDep) -> JobOut:
     """Return the state of a job."""
-    return describe_job(_find(service, request, id))
+    return describe_job(await _find(service, request, id))
 
 
 @router.post("/{id}:cancel", responses=problems(404, 422), **BARE)
@@ -41,14 +41,13 @@ async def cancel_job(id: Id, request: Request, service: ServiceDep) -> JobOut:
 
     A job that publishes its work at that moment is `done`.
     """
-    job = _find(service, request, id)
-    await service.jobs.cancel(job)
+    job = await service.jobs.cancel((await _find(service, request, id)).id)
     record(request, "cancel", job=job.id, collection=job.collection, state=job.state)
     return describe_job(job)
 
 
-def _find(service: Service, request: Request, id: str) -> Job:
-    job = service.jobs[id]
+async def _find(service: Service, request: Request, id: str) -> Job:
+    job = await service.jobs.get(id)
     if not _permits(request, job):
         raise NotFoundError(f"found no job '{id}' of a collection that the key permits")
     return job

@@ -12,6 +12,7 @@ from seismic.params import Verify
 from seismic.store.collection import GENERATIONS
 from seismic.store.pages import load
 from seismic_server.http.strict_route import StrictRoute
+from seismic_server.observe.exposition import exposition
 from seismic_server.openapi import problems
 from seismic_server.routes.collections import Name
 from seismic_server.schemas.operation import DamageFound, VerifyAnswer, WarmUpAnswer
@@ -29,8 +30,12 @@ _TEXT: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {"sche
 
 @router.get("/metrics", responses=_TEXT | problems(422))
 async def metrics(service: ServiceDep) -> Response:
-    """Return the metrics for Prometheus."""
-    return Response(generate_latest(service.metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+    """Return the metrics for Prometheus: of all server processes, with the label `process` if there are several."""
+    if service.peers.member:
+        text = exposition(await service.peers.ask("metrics"))
+    else:
+        text = generate_latest(service.metrics.registry)
+    return Response(text, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
 @router.post("/v1/collections/{name}:warmup", responses=problems(404, 422, 503))

@@ -226,6 +226,15 @@ class Served(Schema):
     """
 
 
+class Processes(Schema):
+    """The server processes."""
+
+    ready: int
+    """Those that answer now."""
+    expected: int
+    """The setting `processes`."""
+
+
 class Readiness(Schema):
     """The service answers searches; `unavailable` counts the collections that it cannot open or warm up."""
 
@@ -234,3 +243,5 @@ class Readiness(Schema):
     unavailable: int
     collections: list[Served]
     """All collections, if the service has no keys."""
+    processes: Processes | None = None
+    """Missing if there is only one."""

@@ -1,0 +1,1 @@
+"""The other server processes of a service, and its supervisor."""
