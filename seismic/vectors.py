@@ -217,6 +217,12 @@ def as_vectors(vectors: VectorsLike, component_of: ComponentOf | None = None) ->
     )
 
 
+def restricted(vectors: SparseVectors, kept: npt.NDArray[np.bool_], dimension: int) -> SparseVectors:
+    """Return vectors with only the values that are `kept` bool [nnz], whose components are below `dimension`."""
+    indptr = np.concatenate([[0], np.cumsum(kept)])[vectors.indptr]
+    return SparseVectors.trusted(indptr, vectors.components[kept], vectors.values[kept], dimension)
+
+
 def _one_vector(vector: Any, row: int, component_of: ComponentOf | None) -> SparseVectors:
     """Convert an element of a list. VectorError names its row."""
     try:

@@ -1,6 +1,6 @@
 """Patches: new values in some columns of documents that exist; their vectors and other columns stay."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +13,7 @@ from seismic.conversion.tables import TableLike, to_table
 from seismic.documents.casting import cast_column
 from seismic.documents.table import check_documents
 from seismic.errors import InputError, ParameterError
+from seismic.fields.joined import JoinedVocabulary
 from seismic.vectors import SparseVectors
 
 MOST_BYTES = 1 << 30
@@ -23,6 +24,34 @@ class Patch(NamedTuple):
     """The column `id` and the new values of some columns; null unsets a value. Ids without a document are ignored."""
 
     documents: pa.Table
+
+
+class FieldPatch(NamedTuple):
+    """New vectors of some `fields` of documents; their other fields stay. Ids without a document are ignored.
+
+    ``vectors`` have only components of these fields; ``documents`` only the column `id`.
+    """
+
+    vectors: SparseVectors
+    documents: pa.Table
+    fields: tuple[str, ...]
+
+
+def check_field_patch(vectors: SparseVectors, table: pa.Table, fields: Iterable[str], rules: Rules) -> FieldPatch:
+    """Return a patch of fields that follows the rules. Raises InputError."""
+    fields, vocabulary = tuple(fields), rules.vocabulary
+    known = [field.name for field in rules.fields]
+    if not isinstance(vocabulary, JoinedVocabulary) or not set(fields) <= set(known):
+        raise InputError(f"fields: found {', '.join(fields)}, expected fields of the collection ({', '.join(known)})")
+    if vectors.dimension > rules.dimension:
+        raise InputError(f"found components below {vectors.dimension}, expected below {rules.dimension}")
+    others = np.isin(vocabulary.field_of[vectors.components], [known.index(name) for name in fields], invert=True)
+    if others.any():
+        name = known[vocabulary.field_of[vectors.components[others][0]]]
+        raise InputError(f"fields: found a component of '{name}', expected only those of {', '.join(fields)}")
+    ids = column_of(table, rules.schema.field("id"))
+    documents = pa.Table.from_arrays([ids], schema=pa.schema([rules.schema.field("id")]))
+    return FieldPatch(vectors.widened(rules.dimension), documents, fields)
 
 
 def patch_changes(documents: pa.Table, rules: Rules) -> list[Columns | Growth | Patch]:

@@ -5,7 +5,8 @@ has the columns `indices` and `values`, then the document columns; one of vector
 delete has the column `id`. The metadata of an upsert names the vocabulary and the encoder it was made with: a
 generation with others refuses it, because its components would mean other tokens.
 
-A patch has the column `id` and the columns to set; null unsets a value.
+A patch has the column `id` and the columns to set; null unsets a value. A patch of fields has the columns of an upsert
+of vectors; its metadata also names the fields.
 
 Changes of the rules precede the upserts that need them. One of columns has no rows: its schema has the new or wider
 columns. One of growth has the new tokens, none without a vocabulary, in the column `token`; its metadata has the
@@ -20,10 +21,11 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+import orjson
 import pyarrow as pa
 
 from seismic.changes.evolution import evolution
-from seismic.changes.patches import Patch, check_patch, column_of
+from seismic.changes.patches import FieldPatch, Patch, check_field_patch, check_patch, column_of
 from seismic.changes.rules import Columns, Growth, Rules, rules_of
 from seismic.documents.casting import cast_column
 from seismic.documents.table import check_documents
@@ -34,6 +36,7 @@ __all__ = [
     "Change",
     "Columns",
     "Delete",
+    "FieldPatch",
     "Growth",
     "Patch",
     "Rules",
@@ -54,7 +57,9 @@ __all__ = [
 ]
 
 _HEAD = struct.Struct("<BQ")
-_UPSERT, _DELETE, _VECTORS, _PATCH, _COLUMNS, _GROWTH = 1, 2, 3, 4, 5, 6
+_UPSERT, _DELETE, _VECTORS, _PATCH, _COLUMNS, _GROWTH, _FIELDS = 1, 2, 3, 4, 5, 6, 7
+
+_WITH_VECTORS = frozenset({_UPSERT, _VECTORS, _FIELDS})
 
 _EVOLUTIONS = frozenset({_COLUMNS, _GROWTH})
 
@@ -79,7 +84,7 @@ class Delete(NamedTuple):
     ids: pa.Array
 
 
-Change: TypeAlias = Upsert | Delete | Patch | Columns | Growth
+Change: TypeAlias = Upsert | Delete | Patch | FieldPatch | Columns | Growth
 
 
 def upsert_changes(vectors: SparseVectors, documents: pa.Table, rules: Rules) -> list[Change]:
@@ -185,6 +190,9 @@ def encode(changes: Sequence[Change], rules: Rules) -> bytes:
         if isinstance(change, Upsert):
             kind, table = _VECTORS if change.keeps_payload else _UPSERT, _table(change)
             table = table.replace_schema_metadata(rules.metadata(change.vectors))
+        elif isinstance(change, FieldPatch):
+            metadata = {**rules.metadata(change.vectors), b"fields": orjson.dumps(change.fields)}
+            kind, table = _FIELDS, _table(change).replace_schema_metadata(metadata)
         elif isinstance(change, Patch):
             kind, table = _PATCH, change.documents
         elif isinstance(change, Columns):
@@ -218,14 +226,19 @@ def decode(body: bytes, rules: Rules) -> tuple[list[Change], Rules]:
         elif kind == _PATCH:
             changes.append(check_patch(table, rules))
         else:
-            vectors = pa.Table.from_arrays(table.columns[:2], ["indices", "values"])
+            metadata = table.schema.metadata or {}
+            lists = pa.Table.from_arrays(table.columns[:2], ["indices", "values"])
+            vectors = SparseVectors.from_arrow(lists, rules.dimension)
             documents = pa.Table.from_arrays(table.columns[2:], schema=pa.schema(list(table.schema)[2:]))
-            changes.append(check_upsert(SparseVectors.from_arrow(vectors, rules.dimension), documents, rules))
-            rules.check_metadata(table.schema.metadata or {})
+            if kind == _FIELDS:
+                changes.append(check_field_patch(vectors, documents, orjson.loads(metadata[b"fields"]), rules))
+            else:
+                changes.append(check_upsert(vectors, documents, rules))
+            rules.check_metadata(metadata)
     return changes, rules
 
 
-def ids_of(change: Upsert | Delete | Patch) -> pa.Array:
+def ids_of(change: Upsert | Delete | Patch | FieldPatch) -> pa.Array:
     """Return the ids that a change names."""
     return change.ids if isinstance(change, Delete) else change.documents["id"].combine_chunks()
 
@@ -247,7 +260,9 @@ def stored_column(body: bytes, name: str) -> Iterator[pa.ChunkedArray]:
     for kind, stream in _streams(body):
         if kind not in _EVOLUTIONS:
             table = _read(stream)
-            documents = pa.Table.from_arrays(table.columns[2:], table.column_names[2:]) if kind == _UPSERT else table
+            documents = (
+                pa.Table.from_arrays(table.columns[2:], table.column_names[2:]) if kind in _WITH_VECTORS else table
+            )
             if name in documents.column_names:
                 yield documents[name]
 
@@ -281,7 +296,7 @@ def _evolution(kind: int, table: pa.Table) -> Columns | Growth:
     return Growth(int(ends[b"first"]), int(ends[b"dimension"]), table["token"].combine_chunks())
 
 
-def _table(change: Upsert) -> pa.Table:
+def _table(change: Upsert | FieldPatch) -> pa.Table:
     vectors = change.vectors
     starts = pa.array(vectors.indptr)
     lists = [pa.LargeListArray.from_arrays(starts, pa.array(array)) for array in (vectors.components, vectors.values)]

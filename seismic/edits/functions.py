@@ -16,6 +16,7 @@ from seismic.conversion.tables import TableLike, to_table
 from seismic.documents.table import check_documents
 from seismic.edits.conditions import conditions_of
 from seismic.edits.editor import Committed, Edit, Editor
+from seismic.edits.fielded import patched_fields
 from seismic.edits.matching import completed, matching
 from seismic.edits.state import State
 from seismic.encoders import Encoder
@@ -121,6 +122,7 @@ def patch(
     path: str | Path,
     documents: TableLike | None = None,
     *,
+    fields: FieldVectors | None = None,
     ids: Ids | None = None,
     filter: FilterLike | None = None,
     values: Mapping[str, Any] | None = None,
@@ -128,9 +130,10 @@ def patch(
     mode: Literal["merge", "replace"] = "merge",
     if_sequence: IfSequence | None = None,
 ) -> Changed:
-    """Change the payload of documents; their vectors stay, and unknown ids are ignored.
+    """Change parts of documents; what is not named stays, and unknown ids are ignored.
 
-    Either `documents`: a table, or a list of dicts, with `id` and the columns to set; None unsets a value. Or `ids` or
+    Either `documents`: a table, or a list of dicts, with `id` and the columns to set; None unsets a value. `fields`
+    then has new vectors by field, a row per document; other fields keep their stored values. Or `ids` or
     `filter` with `values` by column, and the columns to `unset`. `mode`: "merge" keeps the other columns, "replace"
     unsets them. New columns and wider types are taken as in `upsert`. `if_sequence`: only if no change after this
     sequence named the ids, see `upsert`.
@@ -143,10 +146,12 @@ def patch(
     given = [name for name, one in (("documents", documents), ("ids", ids), ("filter", filter)) if one is not None]
     if len(given) != 1:
         raise ParameterError(f"found {' and '.join(given) or 'none'}, expected one of documents, ids and filter")
+    if fields is not None and documents is None:
+        raise ParameterError("found fields without documents, to which their vectors belong")
     if documents is not None:
         if values is not None or len(unset):
             raise ParameterError("found documents with values or unset, which belong to ids or filter")
-        tables = patch_tables(documents)
+        tables = patch_tables(documents) if fields is None else [to_table(documents, "documents")]
         listed = [id for table in tables for id in check_documents(table, len(table))["id"].to_pylist()]
         if len(set(listed)) < len(listed):
             raise InputError("documents: found an id twice, expected unique ids")
@@ -163,6 +168,10 @@ def patch(
         conditions.check(rules, state)
         if documents is not None:
             found, changes = tables, list[Change]()
+            if fields is not None:
+                changes = patched_fields(fields, tables[0], rules, state)
+                rules = rules.after(changes)
+                found = [tables[0]] if tables[0].num_columns > 1 or mode == "replace" else []
         elif filter is not None:
             check_unset(unset, rules)
             return matching(state, filter, rules).patched(chosen, mode)

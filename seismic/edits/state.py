@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from seismic.changes.ledger import Ledger
-from seismic.changes.patches import Patch
+from seismic.changes.patches import FieldPatch, Patch
 from seismic.changes.records import Change, Columns, Delete, Growth, Upsert, ids_of
 from seismic.filters.filters import Filters
 from seismic.filters.language import FilterLike
@@ -81,11 +81,12 @@ class State:
             before = int(np.count_nonzero(found))
             if isinstance(change, Upsert):
                 created, updated = created + len(ids) - before, updated + before
-            elif isinstance(change, Patch):
+            elif isinstance(change, Patch | FieldPatch):
                 updated += before
             else:
                 deleted += before
-            after = [isinstance(change, Upsert)] * len(ids) if not isinstance(change, Patch) else found.tolist()
+            kept = isinstance(change, Patch | FieldPatch)
+            after = found.tolist() if kept else [isinstance(change, Upsert)] * len(ids)
             self._exist.update(zip(ids.to_pylist(), after, strict=True))
         self._changes += changes
         return Counts(created, updated, deleted)

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Literal
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import Field
 
 from seismic.encoders.words import Terms
@@ -70,9 +69,3 @@ def saturated(counts: SparseVectors, params: Bm25) -> SparseVectors:
     norms = params.k1 * (1 - params.b + params.b * lengths / (params.average_length or DEFAULT_AVERAGE))
     values = (frequencies / (frequencies + norms[rows])).astype(np.float32)
     return SparseVectors.trusted(counts.indptr, counts.components, values, counts.dimension)
-
-
-def restricted(vectors: SparseVectors, kept: npt.NDArray[np.bool_], dimension: int) -> SparseVectors:
-    """Return vectors with only the values that are `kept` bool [nnz], whose components are below `dimension`."""
-    indptr = np.concatenate([[0], np.cumsum(kept)])[vectors.indptr]
-    return SparseVectors.trusted(indptr, vectors.components[kept], vectors.values[kept], dimension)

@@ -11,12 +11,12 @@ import xxhash
 
 from seismic.conversion.plain import excerpt
 from seismic.encoders.base import Encoder, EncoderEntry
-from seismic.encoders.bm25 import NAME, Bm25, average_length, count_terms, restricted, saturated
+from seismic.encoders.bm25 import NAME, Bm25, average_length, count_terms, saturated
 from seismic.encoders.encoded import Encoded, as_texts
 from seismic.encoders.words import VERSION, Numbering, words_of
 from seismic.errors import EncoderError, ParameterError
 from seismic.stop import current
-from seismic.vectors import MIN_VALUE, SparseVectors
+from seismic.vectors import MIN_VALUE, SparseVectors, restricted
 from seismic.vocabulary import Vocabulary, inverse_document_frequency
 
 MEMO_WORDS = 1 << 16

@@ -1,12 +1,13 @@
 """A field in a collection's manifest."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from seismic.conversion.plain import excerpt
 from seismic.encoders import EncoderEntry
-from seismic.errors import ParameterError
+from seismic.errors import InputError, ParameterError
 
 MOST_FIELDS, LONGEST_NAME = 16, 100
 """Most fields of a collection, and most characters of a name."""
@@ -60,6 +61,20 @@ def check_weight(weight: Any, where: str) -> float:
     return float(weight)
 
 
-def named(fields: list[FieldEntry] | tuple[FieldEntry, ...]) -> str:
+def named(fields: Sequence[FieldEntry]) -> str:
     """Return the names of fields for an error."""
     return ", ".join(field.name for field in fields) or "none"
+
+
+def check_encoder(encoder: EncoderEntry | None, fields: Sequence[FieldEntry] = ()) -> EncoderEntry:
+    """Return the encoder of a collection, or of its field. Raises InputError if there is none."""
+    if encoder is not None:
+        return encoder
+    if len(fields) > 1:
+        raise InputError(f"this collection has several fields ({named(fields)}), expected one of them")
+    if fields:
+        raise InputError(f"field '{fields[0].name}' has no encoder for texts; give indices and values, or tokens")
+    raise InputError(
+        "this collection has no encoder for texts; give indices and values, or tokens, or build it with an encoder "
+        "(--encoder)"
+    )

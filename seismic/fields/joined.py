@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from seismic.errors import InputError
 from seismic.fields.entry import FieldEntry
-from seismic.vectors import MAX_DIMENSION, SparseVectors
+from seismic.vectors import MAX_DIMENSION, SparseVectors, restricted
 from seismic.vocabulary import Vocabulary
 
 SEPARATOR = "\x1f"
@@ -90,14 +90,13 @@ class JoinedVocabulary(Vocabulary):
         """Return each field's part of vectors, with its own components."""
         found = {}
         for place, field in enumerate(self.fields):
-            kept = self.field_of[vectors.components] == place
-            indptr = np.concatenate([[0], np.cumsum(kept)])[vectors.indptr]
-            components, values = self.own[vectors.components[kept]], vectors.values[kept]
+            part = restricted(vectors, self.field_of[vectors.components] == place, len(self))
+            components, values = self.own[part.components], part.values
             if field.numbered:  # not in the order of their numbers
-                order = np.lexsort((components, np.repeat(np.arange(len(vectors)), np.diff(indptr))))
+                order = np.lexsort((components, np.repeat(np.arange(len(vectors)), np.diff(part.indptr))))
                 components, values = components[order], values[order]
             size = MAX_DIMENSION if field.numbered else len(self.parts[field.name].vocabulary)
-            found[field.name] = SparseVectors.trusted(indptr, components, values, size)
+            found[field.name] = SparseVectors.trusted(part.indptr, components, values, size)
         return found
 
     def count(self, vectors: SparseVectors) -> dict[str, int]:

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from seismic.builder.order import reordered
-from seismic.changes.records import Change, Columns, Growth, Patch, Rules, Upsert, ids_of
+from seismic.changes.records import Change, Columns, FieldPatch, Growth, Patch, Rules, Upsert, ids_of
 from seismic.documents.widening import with_schema
 from seismic.vectors import SparseVectors
 from seismic.view.overlay import Combined, Source, combine_parts
@@ -22,7 +22,8 @@ def combine(changes: Sequence[Change], rules: Rules, source: Source) -> Combined
     """
     of_documents = [change for change in changes if not isinstance(change, Columns | Growth)]
     if any(
-        isinstance(change, Patch) or (isinstance(change, Upsert) and change.keeps_payload) for change in of_documents
+        isinstance(change, Patch | FieldPatch) or (isinstance(change, Upsert) and change.keeps_payload)
+        for change in of_documents
     ):
         return combine_parts(of_documents, rules, source)
     upserts = [change for change in of_documents if isinstance(change, Upsert)]

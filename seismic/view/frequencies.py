@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seismic.components import UsedComponents
+from seismic.errors import ParameterError
 from seismic.fields.entry import FieldEntry
 from seismic.fields.joined import counter
 from seismic.vectors import SparseVectors
@@ -14,6 +15,9 @@ from seismic.vocabulary import Vocabulary
 
 ROWS = 1 << 14
 """Deleted documents restored at a time."""
+
+MOST_COUNTED = 1 << 24
+"""Largest dimension for arrays with an entry for every component."""
 
 
 class DeadFrequency:
@@ -30,6 +34,21 @@ class DeadFrequency:
         counts = np.zeros(len(components), np.int64)
         counts[known] = self._counts[rows[known]]
         return counts
+
+
+def every_frequency(shards: Sequence[LiveShard], dimension: int) -> npt.NDArray[np.int64]:
+    """Return int64 [dimension]: the number of live documents that have each component. Raises ParameterError."""
+    if dimension > MOST_COUNTED:
+        raise ParameterError(
+            f"found a dimension of {dimension:,}, expected at most {MOST_COUNTED:,} for an array of all components"
+        )
+    counts = np.zeros(dimension, np.int64)
+    for shard in shards:
+        used = shard.shard.used
+        counts[slice(None) if used is None else used.numbers] += shard.shard.document_frequency()
+    for part in _dead_vectors(shards, dimension):
+        counts -= np.bincount(part.components, minlength=dimension)
+    return counts
 
 
 def frequency_of(

@@ -1,21 +1,27 @@
 """The net effect of changes of which some keep a part of the documents: patches, and upserts of vectors alone."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from seismic.builder.order import reordered
-from seismic.changes.patches import Patch
+from seismic.changes.patches import FieldPatch, Patch
 from seismic.changes.records import Delete, Upsert, ids_of
 from seismic.changes.rules import Rules
 from seismic.documents.widening import with_schema
+from seismic.fields.joined import JoinedVocabulary
+from seismic.layouts import Storage
 from seismic.vectors import SparseVectors
+from seismic.view.patched_fields import FieldWrite, patched_vectors
 
 NULL, STORED = -1, -2
 """In place of a row: no value; what the view has."""
+
+
+DocumentChange: TypeAlias = Upsert | Delete | Patch | FieldPatch
 
 
 class Source(Protocol):
@@ -30,6 +36,10 @@ class Source(Protocol):
     def rows(self, numbers: npt.NDArray[np.int64]) -> pa.Table:
         """Return the ids and payloads of documents, in their order, in the columns of the rules."""
 
+    @property
+    def storage(self) -> Storage:
+        """What the collection stores of vectors."""
+
 
 class Combined(NamedTuple):
     """``touched``: every id that the changes name; the final vectors and documents in the order of their last write."""
@@ -42,18 +52,21 @@ class Combined(NamedTuple):
 class _Sources:
     """Where the parts of each document come from, change after change; a document is the index of its id.
 
-    ``vector`` int64: row of all vectors. ``columns``: by payload column, int64, row of all tables. ``last`` int64: rank
-    of the last write, -1 if there was none. ``exists`` bool.
+    ``vector`` int64: row of all vectors, before the patches of ``fields``. ``whole`` int64: order of the change that
+    gave it, -1 if none did. ``columns``: by payload column, int64, row of all tables. ``last`` int64: rank of the last
+    write, -1 if there was none. ``exists`` bool.
     """
 
     def __init__(self, numbers: npt.NDArray[np.int64], columns: Sequence[str]) -> None:
         self.exists = numbers >= 0
         self.vector = np.full(len(numbers), STORED)
+        self.whole = np.full(len(numbers), -1)
+        self.fields: list[FieldWrite] = []
         self.columns = {name: self.vector.copy() for name in columns}
         self.last = np.full(len(numbers), -1)
         self._writes = self._vectors = self._rows = 0
 
-    def apply(self, change: Upsert | Delete | Patch, documents: npt.NDArray[np.int64]) -> None:
+    def apply(self, change: DocumentChange, documents: npt.NDArray[np.int64]) -> None:
         """Apply a change that names these documents."""
         if isinstance(change, Delete):
             self.exists[documents] = False
@@ -62,6 +75,11 @@ class _Sources:
         self._rows += len(rows)
         if isinstance(change, Upsert):
             self._upsert(change, documents, rows)
+        elif isinstance(change, FieldPatch):
+            known, vectors = self.exists[documents], self._vectors + np.arange(len(documents))
+            self._vectors += len(documents)
+            documents = documents[known]
+            self.fields.append(FieldWrite(documents, vectors[known], change.fields, self._writes))
         else:
             known = self.exists[documents]
             documents, rows = documents[known], rows[known]
@@ -79,10 +97,11 @@ class _Sources:
                 sources[new] = NULL
         self.exists[documents] = True
         self.vector[documents] = self._vectors + np.arange(len(documents))
+        self.whole[documents] = self._writes
         self._vectors += len(documents)
 
 
-def combine_parts(changes: Sequence[Upsert | Delete | Patch], rules: Rules, source: Source) -> Combined:
+def combine_parts(changes: Sequence[DocumentChange], rules: Rules, source: Source) -> Combined:
     """Return the net effect of changes, in their order, under the rules after them."""
     encoded = pa.concat_arrays([ids_of(change) for change in changes]).dictionary_encode()
     ids, codes = encoded.dictionary, encoded.indices.to_numpy().astype(np.int64)
@@ -95,11 +114,11 @@ def combine_parts(changes: Sequence[Upsert | Delete | Patch], rules: Rules, sour
     final = np.flatnonzero(sources.exists & (sources.last >= 0))
     final = final[np.argsort(sources.last[final], kind="stable")]
     vectors = [SparseVectors.from_dicts([], rules.dimension)]
-    vectors += [change.vectors for change in changes if isinstance(change, Upsert)]
+    vectors += [change.vectors for change in changes if isinstance(change, Upsert | FieldPatch)]
     tables = [change.documents for change in changes if not isinstance(change, Delete)]
     return Combined(
         ids,
-        _vectors(SparseVectors.concatenate(vectors), sources, final, numbers, source),
+        _vectors(SparseVectors.concatenate(vectors), sources, final, numbers, rules, source),
         _documents(tables, sources, final, ids, numbers, rules, source),
     )
 
@@ -109,12 +128,20 @@ def _vectors(
     sources: _Sources,
     final: npt.NDArray[np.int64],
     numbers: npt.NDArray[np.int64],
+    rules: Rules,
     source: Source,
 ) -> SparseVectors:
     rows, stored = sources.vector[final], np.flatnonzero(sources.vector[final] == STORED)
     rows[stored] = len(given) + np.arange(len(stored))
     together = SparseVectors.concatenate([given, source.vectors(numbers[final[stored]])])
-    return reordered(together, rows.astype(np.uint32))
+    whole = reordered(together, rows.astype(np.uint32))
+    if not sources.fields:
+        return whole
+    assert isinstance(rules.vocabulary, JoinedVocabulary)
+    places = np.full(len(sources.exists), -1)
+    places[final] = np.arange(len(final))
+    writes = [write.of(places) for write in sources.fields]
+    return patched_vectors(whole, given, writes, sources.whole[final], rules.vocabulary, source.storage)
 
 
 def _documents(

@@ -16,10 +16,11 @@ from seismic.changes.records import Change, Rules, decode, rules_of
 from seismic.documents.table import Documents
 from seismic.documents.widening import with_schema
 from seismic.encoders import Encoded, Encoder, load_recorded
-from seismic.errors import CorruptIndexError, InputError, ParameterError
-from seismic.fields.entry import FieldEntry, named
+from seismic.errors import CorruptIndexError, InputError
+from seismic.fields.entry import FieldEntry, check_encoder
 from seismic.fields.joined import JoinedVocabulary, counter
 from seismic.kernels.constants import BLOCK
+from seismic.layouts import Storage
 from seismic.params import Verify
 from seismic.planner import Planner
 from seismic.store.collection import current_generation
@@ -32,14 +33,11 @@ from seismic.store.watermark import check_watermark, read_watermark
 from seismic.vectors import SparseVectors
 from seismic.view.combine import combine
 from seismic.view.deltas import with_documents
-from seismic.view.frequencies import DeadFrequency, documents_by_field, frequency_of
+from seismic.view.frequencies import DeadFrequency, documents_by_field, every_frequency, frequency_of
 from seismic.view.live import LiveShard
 from seismic.view.scope import Part, Scope
 from seismic.vocabulary import Vocabulary, inverse_document_frequency
 from seismic.weight_range import range_problem
-
-MOST_COUNTED = 1 << 24
-"""Largest dimension for arrays with an entry for every component."""
 
 TRIAL_DOCUMENTS = 100
 """Documents of `with_trial_changes`: enough to be clustered."""
@@ -97,6 +95,11 @@ class View:
         """Return the named vectors; none if the collection has a single one without a name."""
         return self.rules.fields
 
+    @property
+    def storage(self) -> Storage:
+        """What the collection stores of vectors."""
+        return self.manifest.storage
+
     @cached_property
     def live(self) -> int:
         """Return the number of documents, without deleted ones."""
@@ -125,18 +128,7 @@ class View:
     @cached_property
     def document_frequency(self) -> npt.NDArray[np.int64]:
         """Return int64 [dimension]: the number of live documents that have each component."""
-        dimension = self.dimension
-        if dimension > MOST_COUNTED:
-            raise ParameterError(
-                f"found a dimension of {dimension:,}, expected at most {MOST_COUNTED:,} for an array of all components"
-            )
-        counts = np.zeros(dimension, np.int64)
-        for shard in self.shards:
-            used = shard.shard.used
-            counts[slice(None) if used is None else used.numbers] += shard.shard.document_frequency()
-            if shard.live < len(shard):
-                counts -= np.bincount(shard.vectors(shard.dead(), len(counts)).components, minlength=len(counts))
-        return counts
+        return every_frequency(self.shards, self.dimension)
 
     @property
     def idf(self) -> npt.NDArray[np.float32]:
@@ -161,32 +153,21 @@ class View:
     @cached_property
     def encoder(self) -> Encoder:
         """Return the encoder of texts. Raises InputError if there is none, and EncoderError if it cannot run here."""
-        entry = self.manifest.encoder
-        if entry is None and len(self.fields) > 1:
-            raise InputError(f"this collection has an encoder for each of the fields {named(self.fields)}; name one")
-        if entry is None:
-            raise InputError(
-                "this collection has no encoder for texts; give indices and values, or tokens, or build it with an "
-                "encoder (--encoder)"
-            )
-        encoder = load_recorded(entry, self.vocabulary)
-        return encoder.by_idf(self.idf) if entry.queries == "idf" else encoder
+        encoder = load_recorded(check_encoder(self.manifest.encoder, self.fields), self.vocabulary)
+        return encoder.by_idf(self.idf) if encoder.entry.queries == "idf" else encoder
 
     def field_encoder(self, field: FieldEntry) -> Encoder:
         """Return the encoder of a field's texts. Raises InputError if it has none, EncoderError if it cannot run here.
 
         Its components are the field's own.
         """
-        if field.encoder is None:
-            raise InputError(f"field '{field.name}' has no encoder for texts; give indices and values, or tokens")
+        entry = check_encoder(field.encoder, (field,))
         if not isinstance(self.vocabulary, JoinedVocabulary):
             return self.encoder
         if field.name not in self._encoders:
             part = self.vocabulary.parts[field.name]
-            encoder = load_recorded(field.encoder, part.vocabulary)
-            if field.encoder.queries == "idf":
-                encoder = encoder.by_idf(self.field_idf(field, part.joined))
-            self._encoders[field.name] = encoder
+            encoder, idf = load_recorded(entry, part.vocabulary), entry.queries == "idf"
+            self._encoders[field.name] = encoder.by_idf(self.field_idf(field, part.joined)) if idf else encoder
         return self._encoders[field.name]
 
     @cached_property
@@ -298,11 +279,11 @@ class View:
         columns = {field.name: pa.nulls(count, field.type) for field in rules.schema} | {"id": ids}
         documents = pa.table(columns)
         vectors = SparseVectors.from_dicts([{0: 1.0}] * count if rules.dimension else [{}] * count, rules.dimension)
-        range_problem(vectors, self.manifest.storage)
-        deltas = with_documents((), vectors, documents, self.manifest.storage)
+        range_problem(vectors, self.storage)
+        deltas = with_documents((), vectors, documents, self.storage)
         self.find(ids)
         fewer = [delta.without(delta.find(ids[:1])) for delta in deltas]
-        deltas = with_documents(fewer, vectors, documents, self.manifest.storage)
+        deltas = with_documents(fewer, vectors, documents, self.storage)
         return replace(self, deltas=deltas)
 
     def _with(self, records: list[Record]) -> "View":
@@ -340,7 +321,7 @@ class View:
             for shards in (self.base, self.deltas)
         )
         counted = counter(self.fields, self.vocabulary)
-        deltas = with_documents(deltas, vectors, documents, self.manifest.storage, counted)
+        deltas = with_documents(deltas, vectors, documents, self.storage, counted)
         return replace(self, base=base, deltas=deltas)
 
 
