@@ -99,6 +99,9 @@ async def test_tokens_and_components_grow(running, tmp_path):
         )
         assert answer.status_code == 200
         assert (await client.get("/v1/collections/numbers")).json()["dimension"] == 70_001
+        patch = {"documents": [{"id": "a", "indices": [80_000], "values": [1.0]}]}
+        assert (await client.patch("/v1/collections/numbers/documents", json=patch)).status_code == 200
+        assert (await client.get("/v1/collections/numbers")).json()["dimension"] == 80_001
 
 
 async def test_requests_that_are_written_together_see_what_the_others_add(running, tiny):

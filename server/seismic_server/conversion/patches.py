@@ -9,7 +9,7 @@ import pyarrow as pa
 from seismic import InputError, SparseVectors, VectorError
 from seismic.changes.evolution import TokenMap
 from seismic.changes.patches import check_unset, patch_changes
-from seismic.changes.records import Change, Rules, check_upsert
+from seismic.changes.records import Change, Rules, upsert_changes
 from seismic.documents.table import check_documents
 from seismic.edits.matching import completed, matching
 from seismic.edits.state import State
@@ -96,7 +96,7 @@ def _vector_changes(
     growth: list[Change] = [*tokens.growth()]
     rules = rules.after(growth)
     kept = SparseVectors.concatenate([vectors.slice(row, row + 1) for row in rows.tolist()])
-    return [*growth, check_upsert(kept, pa.table({"id": ids.take(pa.array(rows))}), rules)], kept
+    return [*growth, *upsert_changes(kept, pa.table({"id": ids.take(pa.array(rows))}), rules)], kept
 
 
 def conditions_in(documents: Iterable[Any]) -> dict[Any, int]:

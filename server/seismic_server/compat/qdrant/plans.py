@@ -5,6 +5,7 @@ from math import inf
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
+from pydantic import ValidationError
 
 from seismic import Answer, Index, InputError, SearchRequest
 from seismic.conversion.plain import excerpt
@@ -59,8 +60,7 @@ def plan_of(query: Query, index: Index) -> Plan:
     if isinstance(content, dict) and "order_by" in content:
         if content.keys() != {"order_by"}:
             raise InputError(f"query: found {excerpt(content)}, expected 'order_by' alone")
-        by = content["order_by"]
-        order = OrderBy(key=by) if isinstance(by, str) else OrderBy.model_validate(by)
+        order = _order(content["order_by"])
         return Plan([], lambda _: Found(*_scored(*ordered(index, order, query.limit, query.filter, query.offset))))
     return Plan([_search(query, index, query.limit, query.offset)], lambda answers: _hits(answers[0]))
 
@@ -119,6 +119,14 @@ def _engine_query(content: Any, using: str | None, index: Index) -> Any:
     vector = read_vector(content, "query", encoder_of(index.view, name))
     part = vector.text if isinstance(vector, Text) else {"indices": vector.indices, "values": vector.values}
     return {"text": part} if isinstance(part, str) else part
+
+
+def _order(by: Any) -> OrderBy:
+    try:
+        return OrderBy(key=by) if isinstance(by, str) else OrderBy.model_validate(by)
+    except ValidationError:
+        expected = "expected a key, or an object with 'key', 'direction' and 'start_from'"
+        raise InputError(f"query.order_by: found {excerpt(by)}, {expected}") from None
 
 
 def _refuse_unsupported(content: Mapping[str, Any], where: str) -> None:
