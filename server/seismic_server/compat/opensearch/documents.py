@@ -11,11 +11,14 @@ import pyarrow as pa
 
 from seismic import Index, InputError
 from seismic.conversion.plain import excerpt
+from seismic.fields.joined import SEPARATOR, JoinedVocabulary
+from seismic.fields.shown import shown_by_field
 from seismic.vectors import MAX_VALUE, MIN_VALUE
 from seismic_server.compat.opensearch.errors import RefusedError
 from seismic_server.compat.opensearch.fields import Fields, Sparse
 from seismic_server.compat.opensearch.source import Source
 from seismic_server.compat.payload import payloads_of
+from seismic_server.schemas.bodies import DocumentIn
 
 MOST_COMPONENT = (1 << 32) - 1
 LONGEST_ID = 512
@@ -65,6 +68,23 @@ def vector_of(name: str, value: Any, kind: Sparse) -> dict[Any, float]:
     return vector
 
 
+def joined_tokens(vectors: Mapping[str, Mapping[Any, float]], index: Index) -> dict[str, float]:
+    """Return the vectors of several fields as one: the tokens of the joined vocabulary. Raises RefusedError.
+
+    Fields with a vocabulary that does not grow, that of their encoder, must have every token.
+    """
+    tokens, view = {}, index.view
+    assert isinstance(view.vocabulary, JoinedVocabulary)
+    for field in view.fields:
+        fixed = field.encoder is not None and field.encoder.bm25 is None
+        for token, weight in vectors.get(field.name, {}).items():
+            if fixed and view.vocabulary.parts[field.name].vocabulary.component(token) is None:
+                expected = "expected tokens of the field's encoder"
+                raise wrong_document(f"failed to parse field [{field.name}]: found token {excerpt(token)}, {expected}")
+            tokens[f"{field.name}{SEPARATOR}{token}"] = weight
+    return tokens
+
+
 def component_of(token: str, where: str) -> int:
     """Return the component that a token of a `sparse_vector` names. Raises RefusedError."""
     if token.isascii() and token.isdecimal() and len(token) <= 10 and int(token) <= MOST_COMPONENT:
@@ -86,6 +106,8 @@ def sources_of(index: Index, numbers: Sequence[int], source: Source, fields: Fie
 def vectors_of(index: Index, numbers: Sequence[int], fields: Fields) -> list[dict[str, dict[str, float]]]:
     """Return the stored vectors of documents by field, as token -> weight; nothing for a field without any."""
     stored, vocabulary = index.vectors(numbers), index.vocabulary
+    if isinstance(vocabulary, JoinedVocabulary):
+        return [*map(_by_token, shown_by_field(vocabulary, stored, tokens=True))]
     (name,) = fields.vectors
     components, weights = stored.components.tolist(), shortest(stored.values)
     tokens = [str(vocabulary.token(one)) for one in components] if vocabulary is not None else [*map(str, components)]
@@ -93,6 +115,16 @@ def vectors_of(index: Index, numbers: Sequence[int], fields: Fields) -> list[dic
     for first, last in pairwise(stored.indptr.tolist()):
         vector = dict(zip(tokens[first:last], weights[first:last], strict=True))
         found.append({name: vector} if vector else {})
+    return found
+
+
+def _by_token(shown: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    """Return the vectors of several fields, as token -> weight."""
+    found = {}
+    for name, vector in shown.items():
+        pairs = vector["tokens"] if "tokens" in vector else dict(zip(vector["indices"], vector["values"], strict=True))
+        weights = shortest(np.array([*pairs.values()], np.float32))
+        found[name] = dict(zip(map(str, pairs), weights, strict=True))
     return found
 
 
@@ -111,3 +143,49 @@ def to_times(row: dict[str, Any], schema: pa.Schema) -> None:
                 row[name] = pa.scalar(value, pa.timestamp("ms", "UTC")).as_py().isoformat()
             except (ValueError, OverflowError):
                 raise InputError(f"field '{name}': found {value}, expected a date or milliseconds since 1970") from None
+
+
+def document_in(id: Any, source: Any, fields: Fields, index: Index) -> DocumentIn:
+    """Return a document of a request. Raises RefusedError."""
+    if not isinstance(source, dict):
+        raise wrong_document(f"found {type(source).__name__}, expected an object")
+    payload, vectors = split(source, fields)
+    vector: dict[str, Any] = {}
+    if len(fields.vectors) > 1:
+        _check_given(payload, vectors, index)
+        return DocumentIn.model_construct(id=id, payload=payload, tokens=joined_tokens(vectors, index))
+    for name, weights in vectors.items():
+        if fields.vectors[name] == "rank_features":
+            vector = {"tokens": weights}
+        else:
+            vector = {"indices": list(weights), "values": list(weights.values())}
+    return DocumentIn.model_construct(id=id, payload=payload, **vector)
+
+
+def _check_given(payload: Mapping[str, Any], vectors: Mapping[str, Any], index: Index) -> None:
+    """Raise RefusedError for a text without the vector that the encoder of one of several fields would make of it."""
+    for field in index.view.fields:
+        if field.name not in vectors and (texts := [name for name in field.columns if payload.get(name)]):
+            found = f"found no vector of field [{field.name}], which encodes '{texts[0]}'"
+            raise wrong_document(f"{found}; send it, or change documents of several encoders by this service's own API")
+
+
+def check_update(body: Mapping[str, Any]) -> None:
+    """Raise RefusedError unless the body of an update merges a document."""
+    for name in body:
+        if name not in ("doc", "doc_as_upsert", "upsert", "detect_noop"):
+            hint = "scripts are not supported, expected doc" if name == "script" else "expected doc, upsert"
+            raise RefusedError(f"update: field '{name}': {hint}", "action_request_validation_exception")
+    if not isinstance(body.get("doc", {}), dict) or not isinstance(body.get("upsert", {}), dict):
+        raise RefusedError("update: found no object in doc or upsert", "action_request_validation_exception")
+    if "doc" not in body:
+        raise RefusedError("update: doc is missing", "action_request_validation_exception")
+
+
+def merge(before: Mapping[str, Any], doc: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a document with another merged into it: objects field by field, everything else replaced."""
+    merged = dict(before)
+    for name, value in doc.items():
+        old = merged.get(name)
+        merged[name] = merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return merged

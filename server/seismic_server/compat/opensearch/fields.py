@@ -35,12 +35,14 @@ class Column(NamedTuple):
 
 class Fields(NamedTuple):
     """The fields of an index. ``columns``: all columns with their types; ``id``: type of the ids; ``vectors``: the
-    fields of sparse vectors with their types; ``encoders``: the names of their encoders."""
+    fields of sparse vectors with their types; ``encoders``: the names of their encoders; ``weights``: their factors,
+    except 1, which queries of this API do not have."""
 
     columns: Mapping[str, pa.DataType]
     id: pa.DataType
     vectors: Mapping[str, Sparse]
     encoders: Mapping[str, str]
+    weights: Mapping[str, float]
 
     def column(self, name: str) -> Column | None:
         """Return the column of a field; None if no document has one."""
@@ -88,7 +90,8 @@ def fields_of(index: Index) -> Fields:
         name = next((one for one in USUAL if one not in columns), USUAL[0])
         vectors[name] = "sparse_vector" if view.vocabulary is None else "rank_features"
         encoders = {name: PurePath(index.manifest.encoder.name).name} if index.manifest.encoder else {}
-    return Fields(columns, view.rules.schema.field("id").type, vectors, encoders)
+    weights = {field.name: field.weight for field in view.fields if field.weight != 1.0}
+    return Fields(columns, view.rules.schema.field("id").type, vectors, encoders, weights)
 
 
 def visible(columns: Iterable[str]) -> list[str]:

@@ -42,7 +42,14 @@ class Found(NamedTuple):
 def query_of(parsed: Parsed, fields: Fields, service: Service) -> dict[str, Any]:
     """Return the query of the engine. Raises RefusedError, ParameterError and QueryError."""
     assert parsed.sparse is not None
-    ((name, query),) = parsed.sparse.items()
+    parts = {name: _part(name, query, fields, service) for name, query in parsed.sparse.items()}
+    if len(fields.vectors) == 1 and fields.weights == {}:
+        return next(iter(parts.values()))
+    return {"fields": parts, "weights": dict.fromkeys(parts, 1.0)}
+
+
+def _part(name: str, query: dict[str, Any], fields: Fields, service: Service) -> dict[str, Any]:
+    """Return the query of a field."""
     if "text" in query:
         return query
     weights = query["tokens"]

@@ -12,7 +12,15 @@ from seismic.changes.evolution import declared
 from seismic.changes.records import Change, Delete, Rules
 from seismic.edits.editor import Committed
 from seismic.edits.state import State
-from seismic_server.compat.opensearch.documents import sources_of, split, to_id, to_times, wrong_document
+from seismic_server.compat.opensearch.documents import (
+    check_update,
+    document_in,
+    merge,
+    sources_of,
+    to_id,
+    to_times,
+    wrong_document,
+)
 from seismic_server.compat.opensearch.errors import RefusedError, refusal_of
 from seismic_server.compat.opensearch.fields import Fields
 from seismic_server.compat.opensearch.source import EVERYTHING
@@ -72,7 +80,7 @@ class Write:
             try:
                 id = to_id(operation.id, self._fields)
                 if operation.action in ("index", "create"):
-                    self._documents[at] = document_in(id, operation.content, self._fields)
+                    self._documents[at] = document_in(id, operation.content, self._fields, self._index)
                 elif operation.action == "update":
                     check_update(operation.content)
             except RefusedError as refusal:
@@ -191,7 +199,7 @@ class _Step:
                 if merged == before and operation.content.get("detect_noop", True):
                     self.results[at] = Outcome("noop", 200)
                     continue
-                document = document_in(to_id(operation.id, self._fields), merged, self._fields)
+                document = document_in(to_id(operation.id, self._fields), merged, self._fields, self._index)
                 changed = operation.content.get("doc", {})
                 self._check_encoded(changed)
                 self.results[at] = Outcome("updated", 200)
@@ -210,7 +218,7 @@ class _Step:
         if source is None:
             raise RefusedError(f"[{operation.id}]: document missing", "document_missing_exception", 404)
         self._check_encoded(source)
-        return document_in(to_id(operation.id, self._fields), source, self._fields)
+        return document_in(to_id(operation.id, self._fields), source, self._fields, self._index)
 
     def _check_encoded(self, changed: Mapping[str, Any]) -> None:
         """Raise RefusedError for a change of a text that the vector is made from."""
@@ -262,41 +270,6 @@ class _Step:
         for row in flat.rows:
             to_times(row, rules.schema)
         return flat.rows, [*declared(flat.fields, rules)]
-
-
-def document_in(id: Any, source: Any, fields: Fields) -> DocumentIn:
-    """Return a document of a request. Raises RefusedError."""
-    if not isinstance(source, dict):
-        raise wrong_document(f"found {type(source).__name__}, expected an object")
-    payload, vectors = split(source, fields)
-    vector: dict[str, Any] = {}
-    for name, weights in vectors.items():
-        if fields.vectors[name] == "rank_features":
-            vector = {"tokens": weights}
-        else:
-            vector = {"indices": list(weights), "values": list(weights.values())}
-    return DocumentIn.model_construct(id=id, payload=payload, **vector)
-
-
-def check_update(body: Mapping[str, Any]) -> None:
-    """Raise RefusedError unless the body of an update merges a document."""
-    for name in body:
-        if name not in ("doc", "doc_as_upsert", "upsert", "detect_noop"):
-            hint = "scripts are not supported, expected doc" if name == "script" else "expected doc, upsert"
-            raise RefusedError(f"update: field '{name}': {hint}", "action_request_validation_exception")
-    if not isinstance(body.get("doc", {}), dict) or not isinstance(body.get("upsert", {}), dict):
-        raise RefusedError("update: found no object in doc or upsert", "action_request_validation_exception")
-    if "doc" not in body:
-        raise RefusedError("update: doc is missing", "action_request_validation_exception")
-
-
-def merge(before: Mapping[str, Any], doc: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a document with another merged into it: objects field by field, everything else replaced."""
-    merged = dict(before)
-    for name, value in doc.items():
-        old = merged.get(name)
-        merged[name] = merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
-    return merged
 
 
 def _conflict(operation: Operation, exists: bool, last: int) -> RefusedError | None:

@@ -17,6 +17,8 @@ def api(tmp_path_factory):
     seismic.build(vectors, folder / "built", documents=documents, vocabulary=Vocabulary(["moon", "mars"]))
     seismic.build(vectors, folder / "plain", documents={"id": ["a", "b"], "tokens": ["x", "y"]})
     seismic.create(folder / "texts", encoder=seismic.load_encoder("bm25"), columns={"text": "string"})
+    fields = {"words": {"vocabulary": [], "weight": 0.5}, "bm25": {"encoder": "bm25"}}
+    seismic.create(folder / "hybrid", fields=fields)
     seismic.alias(folder, "also", "built")
     yield from serving(folder)
 
@@ -172,8 +174,59 @@ def test_probes_of_the_cluster(api):
     assert about["name"] == "seismic"
     assert api.call("GET", "") == about
     assert api.call("GET", "/_cluster/health")["status"] == "green"
-    assert {row["index"] for row in api.call("GET", "/_cat/indices?format=json")} == {"built", "plain", "texts"}
+    assert {row["index"] for row in api.call("GET", "/_cat/indices?format=json")} >= {"built", "plain", "texts"}
     assert api.call("GET", "/_cat/indices/plain").split()[2] == "plain"
     assert api.call("GET", "/_cat/indices?v").splitlines()[0].startswith("health status index")
     assert api.call("GET", "/_cat/count/plain?format=json") == [{"count": "2"}]
     assert api.call("POST", "/_refresh")["_shards"]["failed"] == 0
+
+
+def test_an_index_may_have_several_fields_of_vectors(api):
+    properties = {
+        "splade": {"type": "rank_features"},
+        "title": {"type": "rank_features"},
+        "raw": {"type": "sparse_vector"},
+        "year": {"type": "long"},
+    }
+    api.call("PUT", "/many", {"mappings": {"properties": properties}})
+    assert api.call("GET", "/many/_mapping")["many"]["mappings"]["properties"] == properties
+    first = {"splade": {"mars": 1.0, "red": 2.0}, "title": {"mars": 4.0}, "raw": {"7": 1.0, "4000000000": 0.5}}
+    second = {"splade": {"mars": 0.5}, "year": 2001}
+    lines = [{"index": {"_id": "1"}}, first, {"index": {"_id": "2"}}, second]
+    assert api.call("POST", "/many/_bulk", lines)["errors"] is False
+    assert api.call("GET", "/many/_doc/1")["_source"] == first
+    assert api.call("GET", "/many/_doc/2?_source_includes=splade")["_source"] == {"splade": {"mars": 0.5}}
+
+    def found(query):
+        hits = api.call("POST", "/many/_search", {"query": query, "_source": False})["hits"]["hits"]
+        return [(hit["_id"], hit["_score"]) for hit in hits]
+
+    def sparse(field, tokens, **others):
+        return {"neural_sparse": {field: {"query_tokens": tokens, **others}}}
+
+    assert found(sparse("splade", {"mars": 2.0})) == [("1", 2.0), ("2", 1.0)]
+    assert found(sparse("title", {"mars": 2.0, "none": 1.0})) == [("1", 8.0)]
+    assert found(sparse("raw", {"4000000000": 2.0, "9": 1.0})) == [("1", 1.0)]
+    both = [sparse("splade", {"mars": 1.0}), sparse("title", {"mars": 1.0}, boost=0.5)]
+    assert found({"bool": {"should": both}}) == [("1", 3.0), ("2", 0.5)]
+    api.call("POST", "/many/_update/1", {"doc": {"title": {"venus": 1.0}}})
+    api.call("POST", "/many/_update/2", {"doc": {"year": 2002}})
+    assert found(sparse("title", {"venus": 1.0})) == [("1", 1.0)]
+    expected = [{**first, "title": {"mars": 4.0, "venus": 1.0}}, {**second, "year": 2002}]
+    assert [api.call("GET", f"/many/_doc/{id}")["_source"] for id in (1, 2)] == expected
+    assert "'splade' or 'title' or 'raw'" in api.refused("POST", "/many/_search", {"query": sparse("x", {})})["reason"]
+
+
+def test_fields_with_encoders_take_texts_in_queries_and_vectors_in_documents(api):
+    query = {"neural_sparse": {"bm25": {"query_text": "mars"}}}
+    lines = [{"index": {"_index": "hybrid", "_id": "1"}}, {"text": "mars"}]
+    lines += [{"index": {"_index": "hybrid", "_id": "2"}}, {"text": "mars", "bm25": {"mars": 2.0}, "words": {"a": 1.0}}]
+    lines += [{"index": {"_index": "hybrid", "_id": "3"}}, {"words": {"unknown": 1.0}}]
+    answer = api.call("POST", "/_bulk", lines)
+    errors = [item["index"].get("error", {}).get("reason", "") for item in answer["items"]]
+    assert "found no vector of field [bm25], which encodes 'text'" in errors[0]
+    assert errors[1:] == ["", ""]
+    hits = api.call("POST", "/hybrid/_search", {"query": query})["hits"]["hits"]
+    assert [hit["_id"] for hit in hits] == ["2"]
+    sparse = {"neural_sparse": {"words": {"query_tokens": {"a": 3.0}}}}
+    assert api.call("POST", "/hybrid/_search", {"query": sparse})["hits"]["hits"][0]["_score"] == 3.0
