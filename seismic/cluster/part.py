@@ -4,9 +4,10 @@ Each verb is a method that takes a `State` and a `Message` and returns a `Messag
 those of the whole collection.
 """
 
+import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +17,10 @@ from seismic.changes.records import check_delete
 from seismic.cluster.spec import PartSpec
 from seismic.cluster.states import Generations, History
 from seismic.cluster.wire import Message
+from seismic.conversion.plain import excerpt
 from seismic.errors import InputError, ParameterError
 from seismic.filters.filters import Filters
+from seismic.layouts import Plan
 from seismic.params import Params, Verify
 from seismic.planner import Choice
 from seismic.query import MAX_COMPONENTS, QUERY_DIMENSION, Query
@@ -30,6 +33,7 @@ from seismic.search.grouping import Ranked, Search, group_hits, ranked_groups
 from seismic.search.orders import to_json_value
 from seismic.search.request import GroupBy, OrderBy
 from seismic.search.task import no_work
+from seismic.search.warm import warm_up
 from seismic.search.within import document_frequency
 from seismic.vectors import SparseVectors
 from seismic.view.scope import Scope
@@ -78,12 +82,25 @@ class PartHost:
         self.generations = Generations(collection, spec, verify)
         self._executor, self._filters, self._columns, self._browser = Executor(), Filters(), Columns(), Browser()
 
+    def prepare(self, generation: str) -> None:
+        """Open a generation beside those in use, read the log, and compile the kernels of its searches.
+
+        Raises BehindError.
+        """
+        view = self.generations.prepare(generation).newest()
+        if view.shards:
+            warm_up(view, self._executor)
+
+    def status(self) -> dict[str, Any]:
+        """Return the open generations, with the last sequence, shards, documents and bytes of each."""
+        return {name: history.status() for name, history in self.generations.items()}
+
     def answer(self, message: Message) -> Message:
         """Answer a request at the generation and sequence that it names. Raises SeismicError."""
         verb, head = VERBS.get(str(message.head.get("verb"))), message.head
         if verb is None:
             raise ParameterError(f"verb: found {head.get('verb')!r}, expected one of {', '.join(VERBS)}")
-        history = self.generations[str(head.get("generation"))]
+        history = self.generations.wanted(str(head.get("generation")))
         sequence = head.get("sequence")
         if type(sequence) is not int:
             raise ParameterError(f"sequence: found {sequence!r}, expected an integer")
@@ -129,8 +146,10 @@ class PartHost:
 
     def fetch(self, state: State, message: Message) -> Message:
         """Return the ids and payloads of documents of this part."""
-        names = [str(name) for name in _list(message, "columns")]
-        wanted = [name for name in state.view.rules.schema.names if name == "id" or name in names]
+        names, known = _list(message, "columns"), state.view.rules.schema.names
+        if unknown := [name for name in names if name not in known]:
+            raise ParameterError(f"columns: found {excerpt(unknown[0])}, expected some of {', '.join(known)}")
+        wanted = [name for name in known if name == "id" or name in names]
         return Message({}, {}, {"rows": state.view.rows(state.known(message)).select(wanted)})
 
     def facets(self, state: State, message: Message) -> Message:
@@ -171,7 +190,11 @@ class PartHost:
 
     def inspect(self, state: State, message: Message) -> Message:
         """Return how shards are searched, for explanations."""
-        scope, query, score = self._scope(state, message), _query(state, message), float(message.head["score"])
+        scope, query, score = (
+            self._scope(state, message),
+            _query(state, message),
+            _number(message.head.get("score"), "score"),
+        )
         found = inspect(state.view, scope, query, _choice(message), _count(message, "k"), score)
         works = [[work.documents, work.allowed, work.method] for work in found.works]
         lists = {"blocks": found.blocks, "list_blocks": found.list_blocks}
@@ -191,7 +214,7 @@ class PartHost:
     def _search_of(self, state: State, message: Message, counters: I64s) -> Search:
         """Return the search of groups' hits, which adds its work to `counters`."""
         choice, queries = _choice(message), _queries(state, message)
-        least = float(message.head.get("min_score", 0.0))
+        least = _number(message.head.get("min_score"), "min_score")
         examples = state.inner(_array(message, "examples", np.int64))
         rounded = np.nextafter(np.float32(least), np.float32(0)) if least else np.float32(0)
 
@@ -251,8 +274,18 @@ def _query(state: State, message: Message) -> Query:
 
 
 def _choice(message: Message) -> Choice:
-    plan, query_cut, heap_factor, bound_share = _list(message, "choice")
-    return Choice(str(plan), int(query_cut), float(heap_factor), float(bound_share))  # type: ignore[arg-type]
+    given = _list(message, "choice")
+    if len(given) != 4 or given[0] not in get_args(Plan) or type(given[1]) is not int:
+        raise ParameterError(
+            f"choice: found {excerpt(given)}, expected a plan, its query cut, heap factor and bound share"
+        )
+    return Choice(given[0], given[1], *(_number(value, "choice") for value in given[2:]))
+
+
+def _number(value: Any, name: str) -> float:
+    if not isinstance(value, int | float) or not 0 <= value < math.inf:
+        raise ParameterError(f"{name}: found {excerpt(value)}, expected a number from 0")
+    return float(value)
 
 
 def _model(kind: type[P], content: Any) -> P:
@@ -277,6 +310,6 @@ def _list(message: Message, name: str) -> list[Any]:
 
 def _count(message: Message, name: str) -> int:
     value = message.head.get(name)
-    if type(value) is not int or value < 0:
-        raise ParameterError(f"{name}: found {value!r}, expected an integer from 0")
+    if type(value) is not int or not 0 <= value <= MOST_HITS:
+        raise ParameterError(f"{name}: found {excerpt(value)}, expected an integer from 0 to {MOST_HITS}")
     return value

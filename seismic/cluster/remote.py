@@ -177,6 +177,7 @@ class RemoteBrowser(Browser):
         """Return the first `limit` documents of a scope in an order, or the first ones after a cursor."""
         front, within = remote(view, scope)
         order_by, order, _ = start_of(view, by, cursor)
+        limit = min(limit, front.documents_in_all)
         head = {"filter": within.filter, "by": order_by.model_dump(), "cursor": cursor, "limit": limit + 1}
         found: list[tuple[Any, Any, Any, int]] = []
         for answer in front.ask_all("page", Message(head)).values():

@@ -1,7 +1,8 @@
 """The states of a part: views of open generations at their last sequences."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -86,6 +87,12 @@ class History:
                     self._keep(view)
         return self._views[self.sequence]
 
+    def status(self) -> dict[str, int]:
+        """Return the last known sequence, and the shards, documents and bytes of the files."""
+        entries = self.manifest.shards[self._shards]
+        size = sum(file.bytes for entry in entries for file in entry.files.values())
+        return {"sequence": self.sequence, "shards": len(entries), "documents": self.documents, "bytes": size}
+
     def _keep(self, view: View) -> None:
         some = self._whole and len(view.base[self._shards]) < len(view.base)
         views = self._views | {self.sequence: replace(view, base=view.base[self._shards]) if some else view}
@@ -97,23 +104,31 @@ class Generations:
 
     def __init__(self, collection: Path, spec: PartSpec, verify: Verify = "none") -> None:
         self._collection, self._spec, self._verify = collection, spec, verify
-        self._lock = threading.Lock()
+        self._opening = threading.Lock()
         self._open: dict[str, History] = {}
 
-    def __getitem__(self, generation: str) -> History:
+    def wanted(self, generation: str) -> History:
+        """Return an open generation. Raises BehindError for another one, and opens it for the next request."""
         if (history := self._open.get(generation)) is None:
+            if not self._opening.locked():
+                threading.Thread(target=self._try, args=(generation,), daemon=True).start()
             raise BehindError(f"has the generations {', '.join(self._open) or 'none'}, expected {generation}")
         return history
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._open)
+    def _try(self, generation: str) -> None:
+        with suppress(BehindError):
+            self.prepare(generation)
+
+    def items(self) -> list[tuple[str, History]]:
+        """Return the open generations by name."""
+        return list(self._open.items())
 
     def prepare(self, generation: str) -> History:
         """Open a generation beside those in use, or return it if it is open. Only the last ones asked for are kept.
 
         Raises BehindError if its files are not here, and StorageError if they are damaged.
         """
-        with self._lock:
+        with self._opening:
             if (history := self._open.get(generation)) is None:
                 try:
                     history = History(self._collection, self._spec, generation, self._verify)

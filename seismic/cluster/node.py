@@ -1,0 +1,261 @@
+"""A node: a server that answers for parts of a collection."""
+
+import logging
+import os
+import resource
+import selectors
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from seismic.cluster.connection import FRAME_SECONDS, GREETING_SECONDS, Address, Connection, greet
+from seismic.cluster.errors import BehindError, RefusedError, WireError, to_head
+from seismic.cluster.part import PartHost
+from seismic.cluster.spec import PartSpec
+from seismic.cluster.wire import GREETING, REQUEST, Message
+from seismic.errors import ParameterError, SeismicError, StoppedError
+from seismic.params import Verify
+from seismic.stop import Stop, stoppable_by
+from seismic.store.collection import current_generation
+from seismic.version import __version__
+
+log = logging.getLogger("seismic.node")
+
+BACKLOG = 128
+
+WAIT_SECONDS = 0.05
+"""Interval between two looks whether a waiting request was cancelled, and of the acceptor whether to end."""
+
+
+class NodeLimits(NamedTuple):
+    """What a node takes on: connections, and searches that run at the same time."""
+
+    connections: int = 512
+    threads: int = os.cpu_count() or 1
+
+
+class Node:
+    """Answers for parts of a collection over TCP, each connection on a thread of its own.
+
+    A connection carries one request at a time. Closing it stops the search. `start` returns where the node listens, so
+    that whoever starts it, on a machine or in an actor, can tell fronts.
+    """
+
+    def __init__(
+        self,
+        collection: Path,
+        parts: Sequence[PartSpec],
+        secret: bytes,
+        listen: Address,
+        *,
+        limits: NodeLimits | None = None,
+        tls: ssl.SSLContext | None = None,
+        verify: Verify = "none",
+    ) -> None:
+        """Open the parts of the current generation and warm them up. Raises StorageError."""
+        if not parts or len(set(parts)) < len(parts):
+            raise ParameterError(f"parts: found {', '.join(map(str, parts)) or 'none'}, expected different ones")
+        self._collection, self._secret, self._listen, self._tls = collection, secret, listen, tls
+        self._limits = limits or NodeLimits()
+        self._hosts = {str(spec): PartHost(collection, spec, verify) for spec in parts}
+        self._slots = threading.BoundedSemaphore(self._limits.threads)
+        self._watch = _Watch()
+        self._lock = threading.Lock()
+        self._connections: dict[Connection, threading.Thread] = {}
+        self._running: set[Stop] = set()
+        self._ending = threading.Event()
+        self._answered, self._refused, self._started = 0, 0, time.time()
+        self._server: socket.socket | None = None
+        self._acceptor: threading.Thread | None = None
+        self._prepare(current_generation(collection))
+
+    def start(self) -> Address:
+        """Listen, and return the address. Raises ParameterError if it is not free."""
+        family = socket.AF_INET6 if ":" in self._listen.host else socket.AF_INET
+        try:
+            self._server = socket.create_server(self._listen, family=family, backlog=BACKLOG)
+        except OSError as error:
+            raise ParameterError(f"listen: cannot listen on {self._listen}: {error.strerror}") from None
+        self._server.settimeout(WAIT_SECONDS)
+        self._watch.start()
+        self._acceptor = threading.Thread(target=self._accept, name="node", daemon=True)
+        self._acceptor.start()
+        host, port, *_ = self._server.getsockname()
+        log.info("node listens on %s for parts %s", Address(host, port), ", ".join(self._hosts))
+        return Address(host, port)
+
+    def close(self, grace: float = 10.0) -> None:
+        """Take no more requests, let running ones end for `grace` seconds, then stop them. Releases everything."""
+        self._ending.set()
+        if self._acceptor is not None:
+            self._acceptor.join()
+        until = time.monotonic() + grace
+        while self._running and time.monotonic() < until:
+            time.sleep(WAIT_SECONDS)
+        for stop in list(self._running):
+            stop.set(lambda: BehindError("the node is shutting down"))
+        with self._lock:
+            opened = dict(self._connections)
+        for connection, thread in opened.items():
+            with suppress(OSError):
+                connection.socket.shutdown(socket.SHUT_RDWR)
+            if thread is not threading.current_thread():
+                thread.join()
+        self._watch.close()
+        if self._server is not None:
+            self._server.close()
+        log.info("node ended")
+
+    def status(self) -> dict[str, Any]:
+        """Return what the node has and does."""
+        return {
+            "version": __version__,
+            "parts": {name: host.status() for name, host in self._hosts.items()},
+            "connections": len(self._connections),
+            "running": len(self._running),
+            "answered": self._answered,
+            "refused": self._refused,
+            "seconds": round(time.time() - self._started, 3),
+            "peak_memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        }
+
+    def _accept(self) -> None:
+        assert self._server is not None
+        while not self._ending.is_set():
+            try:
+                sock, peer = self._server.accept()
+            except TimeoutError:
+                continue
+            except OSError as error:  # out of descriptors, or a peer that left again
+                log.warning("cannot accept a connection: %s", error)
+                self._ending.wait(WAIT_SECONDS)
+                continue
+            with self._lock:
+                if len(self._connections) >= self._limits.connections:
+                    log.warning("refused %s: %d connections are open", peer[0], len(self._connections))
+                    self._refused += 1
+                    sock.close()
+                    continue
+                connection = Connection(sock, GREETING)
+                thread = threading.Thread(target=self._serve, args=(connection, peer[0]), daemon=True)
+                self._connections[connection] = thread
+            thread.start()
+
+    def _serve(self, connection: Connection, peer: str) -> None:
+        try:
+            connection.socket.settimeout(GREETING_SECONDS)
+            connection.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self._tls is not None:
+                connection.socket = self._tls.wrap_socket(connection.socket, server_side=True)
+            greet(connection, self._secret, REQUEST)
+            while not self._ending.is_set():
+                connection.send(self._answer(connection, self._receive(connection)))
+        except (RefusedError, WireError) as error:
+            self._refused += 1
+            log.warning("closed the connection of %s: %s", peer, error)
+        except OSError as error:
+            log.debug("connection of %s ended: %s", peer, error)
+        except Exception:
+            log.exception("connection of %s failed", peer)
+        finally:
+            with self._lock:
+                self._connections.pop(connection, None)
+            connection.close()
+
+    def _receive(self, connection: Connection) -> Message:
+        """Return the next request. It may come at any time, but not slowly."""
+        if self._tls is not None:
+            return connection.receive(None)
+        connection.socket.settimeout(None)
+        connection.socket.recv(1, socket.MSG_PEEK)
+        return connection.receive(time.monotonic() + FRAME_SECONDS)
+
+    def _answer(self, connection: Connection, message: Message) -> Message:
+        stop = Stop()
+        milliseconds = message.head.get("timeout_ms")
+        if isinstance(milliseconds, int | float) and milliseconds > 0:
+            stop.after(milliseconds)
+        self._running.add(stop)
+        self._watch.add(connection.socket, stop)
+        try:
+            with stoppable_by(stop):
+                answer = self._run(stop, message)
+            self._answered += 1
+            return answer
+        except (SeismicError, MemoryError) as error:
+            if not isinstance(error, BehindError | StoppedError):
+                log.debug("request failed: %s", error)
+            return Message(to_head(error))
+        except Exception as error:
+            log.exception("request failed: %s", message.head.get("verb"))
+            return Message(to_head(error))
+        finally:
+            self._watch.remove(connection.socket)
+            self._running.discard(stop)
+            stop.close()
+
+    def _run(self, stop: Stop, message: Message) -> Message:
+        verb = message.head.get("verb")
+        if verb == "status":
+            return Message(self.status())
+        if verb == "prepare":
+            self._prepare(str(message.head.get("generation")))
+            return Message({})
+        host = self._hosts.get(str(message.head.get("part")))
+        if host is None:
+            raise BehindError(f"has the parts {', '.join(self._hosts)}, expected {message.head.get('part')}")
+        while not self._slots.acquire(timeout=WAIT_SECONDS):
+            stop.check()
+        try:
+            stop.check()
+            return host.answer(message)
+        finally:
+            self._slots.release()
+
+    def _prepare(self, generation: str) -> None:
+        for host in self._hosts.values():
+            host.prepare(generation)
+
+
+class _Watch:
+    """A thread that stops the search of a connection that its front closes."""
+
+    def __init__(self) -> None:
+        self._selector = selectors.DefaultSelector()
+        self._lock = threading.Lock()
+        self._ending = False
+        self._thread = threading.Thread(target=self._run, name="closed connections", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def add(self, sock: socket.socket, stop: Stop) -> None:
+        """Stop a search as soon as its connection is readable: its front sends nothing until it has the answer."""
+        with self._lock:
+            self._selector.register(sock, selectors.EVENT_READ, stop)
+
+    def remove(self, sock: socket.socket) -> None:
+        """Forget a search."""
+        with self._lock, suppress(KeyError, ValueError):
+            self._selector.unregister(sock)
+
+    def close(self) -> None:
+        """End the thread."""
+        self._ending = True
+        if self._thread.is_alive():
+            self._thread.join()
+        self._selector.close()
+
+    def _run(self) -> None:
+        while not self._ending:
+            for key, _ in self._selector.select(WAIT_SECONDS):
+                stop: Stop = key.data
+                stop.set()
+                with self._lock, suppress(KeyError, ValueError):
+                    self._selector.unregister(key.fileobj)

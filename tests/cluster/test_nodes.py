@@ -1,0 +1,242 @@
+"""Nodes over sockets: answers, secrets, hostile frames, failures and changes."""
+
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import trustme
+
+import seismic
+from seismic import Index, ParameterError, StorageError
+from seismic.cluster.connection import Address, connect
+from seismic.cluster.errors import PartUnavailableError, RefusedError
+from seismic.cluster.index import ClusterIndex
+from seismic.cluster.node import Node, NodeLimits
+from seismic.cluster.spec import PartSpec
+from seismic.cluster.topology import PartNodes, Topology, open_cluster
+from seismic.cluster.wire import ANSWER, HEADER, MAGIC, Message, encode
+from tests.cluster.collections import QUERIES, assert_same, build
+
+SECRET = "a secret of the cluster"
+LOOPBACK = Address("127.0.0.1", 0)
+HALVES = ["1/2", "2/2+changes"]
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Index]:
+    folder = tmp_path_factory.mktemp("nodes")
+    (folder / "secret").write_text(SECRET)
+    with build(folder / "books") as made:
+        yield made
+
+
+def start(index: Index, *parts: str, **options: Any) -> tuple[Node, str]:
+    specs = [PartSpec.parse(part) for part in parts]
+    node = Node(index.view.collection, specs, SECRET.encode(), LOOPBACK, **options)
+    return node, str(node.start())
+
+
+@pytest.fixture(scope="module")
+def nodes(index: Index) -> Iterator[dict[str, list[str]]]:
+    """Two nodes of each half: part -> addresses."""
+    before = threading.active_count()
+    started = [(part, *start(index, part)) for part in HALVES for _ in range(2)]
+    yield {part: [address for name, _, address in started if name == part] for part in HALVES}
+    for _, node, _ in started:
+        node.close()
+    assert threading.active_count() <= before + 1  # that of deadlines
+
+
+def topology(index: Index, nodes: dict[str, list[str]], **options: Any) -> Topology:
+    parts = [PartNodes(part=part, nodes=listed) for part, listed in nodes.items()]
+    secret = str(index.view.collection.parent / "secret")
+    return Topology(secret_file=secret, collections={"books": parts}, **options)
+
+
+def opened(index: Index, nodes: dict[str, list[str]], *, partial: bool = False, **options: Any) -> ClusterIndex:
+    return open_cluster(index.view.collection, topology(index, nodes, **options), partial=partial)
+
+
+def test_nodes_answer_as_an_index(index: Index, nodes: dict[str, list[str]]) -> None:
+    with opened(index, nodes) as cluster:
+        assert_same(index, cluster)
+
+
+def test_tls(index: Index, tmp_path: Path) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(tls)
+    node, address = start(index, "1/1+changes", tls=tls)
+    try:
+        with opened(index, {"1/1+changes": [address]}, ca_file=str(tmp_path / "ca.pem")) as cluster:
+            assert cluster.search(QUERIES[0]) == index.search(QUERIES[0])
+            assert cluster.search(QUERIES[2], 300) == index.search(QUERIES[2], 300)
+        with pytest.raises(StorageError, match="nodes cannot serve"):
+            opened(index, {"1/1+changes": [address]}, timeout=2.0)
+    finally:
+        node.close()
+
+
+def test_another_secret_is_refused(index: Index, nodes: dict[str, list[str]]) -> None:
+    address = Address.parse(nodes["1/2"][0])
+    with pytest.raises(RefusedError, match="another secret"):
+        connect(address, b"not the secret at all", ANSWER, None, 5)
+
+
+def test_a_node_that_does_not_know_the_secret_is_refused(index: Index) -> None:
+    node = Node(index.view.collection, [PartSpec.parse("1/1+changes")], b"what another cluster has", LOOPBACK)
+    address = node.start()
+    try:
+        with pytest.raises(RefusedError, match="another secret"):
+            connect(address, SECRET.encode(), ANSWER, None, 5)
+    finally:
+        node.close()
+
+
+HOSTILE = [
+    b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    HEADER.pack(MAGIC, 9, 0, 10, 0),
+    HEADER.pack(MAGIC, 1, 0, 1 << 31, 1 << 60),
+    HEADER.pack(MAGIC, 1, 0, 2, 0) + b"[]",
+    HEADER.pack(MAGIC, 1, 7, 2, 0) + b"{}",
+    HEADER.pack(MAGIC, 1, 0, 20, 0) + b'{"head": {"nonce": 1',
+    b"\xff" * 100,
+]
+
+
+def read_to_end(sock: socket.socket) -> None:
+    """Send no more, and wait until the node closes the connection."""
+    with suppress(ConnectionError):
+        sock.shutdown(socket.SHUT_WR)
+        while sock.recv(1 << 16):
+            pass
+
+
+@pytest.mark.parametrize("data", HOSTILE)
+def test_strangers_cannot_harm_a_node(index: Index, nodes: dict[str, list[str]], data: bytes) -> None:
+    address = Address.parse(nodes["1/2"][0])
+    with socket.create_connection(address, 10) as sock:
+        sock.sendall(data)
+        read_to_end(sock)
+    with opened(index, nodes) as cluster:
+        assert cluster.search(QUERIES[0]) == index.search(QUERIES[0])
+
+
+def frames() -> list[bytes]:
+    """Return requests of a peer that knows the secret, all wrong in some way."""
+    pin = {"part": "1/2", "generation": "000001", "sequence": 5}
+    one = {"indptr": np.array([0, 1]), "components": np.array([3], np.uint32), "values": np.array([1], np.float32)}
+    search = {"verb": "search", **pin, "k": 3, "choice": ["exact", 15, 1.0, 1.0]}
+    made = [
+        Message({}),
+        Message({"verb": "nothing", **pin}),
+        Message({"verb": "search", **pin}),
+        Message({**search, "k": -1}, one),
+        Message({**search, "k": 1 << 40, "filter": {"nothing": 1}}, one),
+        Message({**search, "choice": ["no", None]}, one),
+        Message(search, {**one, "components": np.array([1 << 31], np.uint32)}),
+        Message(search, {**one, "indptr": np.array([0, 1 << 40])}),
+        Message(search, {**one, "values": np.array([np.nan], np.float32)}),
+        Message({**search, "sequence": "x"}, one),
+        Message({**search, "generation": "../../etc"}, one),
+        Message({"verb": "vectors", **pin}, {"numbers": np.array([-5, 1 << 50])}),
+        Message({"verb": "fetch", **pin, "columns": [1]}, {"numbers": np.array([1])}),
+        Message({"verb": "groups", **pin, "by": 3}, one),
+        Message({"verb": "page", **pin, "by": {"key": 7}, "limit": 1 << 70}),
+        Message({"verb": "find", **pin, "ids": [[1]]}),
+    ]
+    return [b"".join(encode(message)) for message in made]
+
+
+def test_wrong_requests_are_errors_of_the_request(index: Index, nodes: dict[str, list[str]]) -> None:
+    address = Address.parse(nodes["1/2"][0])
+    connection = connect(address, SECRET.encode(), ANSWER, None, 10)
+    for frame in frames():
+        connection.socket.sendall(frame)
+        assert "error" in connection.receive(time.monotonic() + 60).head, frame
+    connection.close()
+
+
+def test_mangled_frames_never_end_a_node(index: Index, nodes: dict[str, list[str]]) -> None:
+    rng = np.random.default_rng(0)
+    address = Address.parse(nodes["1/2"][0])
+    for frame in frames() * 4:
+        mangled = bytearray(frame)
+        for at in rng.integers(0, len(mangled), 3).tolist():
+            mangled[at] = int(rng.integers(256))
+        connection = connect(address, SECRET.encode(), ANSWER, None, 10)
+        connection.socket.sendall(bytes(mangled[: int(rng.integers(1, len(mangled) + 1))]))
+        connection.socket.settimeout(60)
+        read_to_end(connection.socket)
+        connection.close()
+    with opened(index, nodes) as cluster:
+        assert cluster.search(QUERIES[0]) == index.search(QUERIES[0])
+
+
+def test_too_many_connections_are_refused(index: Index) -> None:
+    node, address = start(index, "1/1+changes", limits=NodeLimits(connections=2))
+    try:
+        first, second = (connect(Address.parse(address), SECRET.encode(), ANSWER, None, 10) for _ in range(2))
+        with pytest.raises(OSError, match=r"closed|reset"):
+            connect(Address.parse(address), SECRET.encode(), ANSWER, None, 10)
+        first.close()
+        second.close()
+    finally:
+        node.close()
+
+
+def test_one_replica_less_is_not_noticed(index: Index, nodes: dict[str, list[str]]) -> None:
+    third, address = start(index, "1/2")
+    wanted = index.search(QUERIES[0])
+    with opened(index, {"1/2": [address, nodes["1/2"][0]], "2/2+changes": nodes["2/2+changes"]}) as cluster:
+        answers = [cluster.search(QUERIES[0]) for _ in range(20)]
+        third.close(grace=0)
+        answers += [cluster.search(QUERIES[0]) for _ in range(20)]
+    assert answers == [wanted] * 40
+
+
+def test_a_part_without_nodes_is_refused_or_left_out(index: Index, nodes: dict[str, list[str]]) -> None:
+    only, address = start(index, "1/2")
+    there = {"1/2": [address], "2/2+changes": nodes["2/2+changes"]}
+    request = seismic.SearchRequest(query=QUERIES[0], limit=1000)
+    with opened(index, there) as strict, opened(index, there, partial=True) as lenient:
+        whole = lenient.ask(request)
+        assert strict.ask(request).hits == whole.hits
+        only.close()
+        with pytest.raises(PartUnavailableError, match=r"part 1/2 does not answer: 127\.0\.0\.1:.*start its"):
+            strict.ask(request)
+        answer = lenient.ask(request)
+        first = index.manifest.shards[2].first_document
+        assert answer.hits == [hit for hit in whole.hits if hit.number >= first]
+        assert answer.shards_missing == 2
+        assert not answer.exact
+        assert "the answer is partial: part 1/2 of the collection does not answer (2 shards)" in answer.warnings
+        with pytest.raises(PartUnavailableError):
+            lenient.search(QUERIES[0])  # hits alone cannot say that some are missing
+
+
+def test_a_wrong_nodes_file(tmp_path: Path, index: Index) -> None:
+    file, good = tmp_path / "nodes.toml", 'part = "1/1+changes"\nnodes = ["127.0.0.1:1"]'
+    books = 'secret_file = "s"\n[[collections.books]]\n'
+    for text, problem in [
+        ("", "secret_file"),
+        ("x = [", r"nodes\.toml"),
+        (books + good.replace("1/1+changes", "1/3"), "found the parts 1/3"),
+        (books + good.replace("+changes", ""), "changes in exactly one"),
+        (books + good.replace("1/1+changes", "2"), r"found '2', expected I/N"),
+        (books + good.replace("127.0.0.1:1", "x"), "found 'x', expected HOST:PORT"),
+        (books + good.replace('"127.0.0.1:1"', ""), "nodes"),
+        (books.replace("books", "other") + good, "expected 'books'"),
+        (books + good, "secret file"),
+    ]:
+        file.write_text(text)
+        with pytest.raises(ParameterError, match=problem):
+            open_cluster(index.view.collection, file)
