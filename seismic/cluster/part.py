@@ -276,10 +276,8 @@ def _query(state: State, message: Message) -> Query:
 def _choice(message: Message) -> Choice:
     given = _list(message, "choice")
     if len(given) != 4 or given[0] not in get_args(Plan) or type(given[1]) is not int:
-        raise ParameterError(
-            f"choice: found {excerpt(given)}, expected a plan, its query cut, heap factor and bound share"
-        )
-    return Choice(given[0], given[1], *(_number(value, "choice") for value in given[2:]))
+        raise ParameterError(f"choice: found {excerpt(given)}, expected a plan and its three knobs")
+    return Choice(given[0], given[1], _number(given[2], "heap_factor"), _number(given[3], "bound_share"))
 
 
 def _number(value: Any, name: str) -> float:

@@ -1,0 +1,156 @@
+"""`seismic cluster`: run nodes that search parts of a collection, look at them, and plan them."""
+
+import logging
+import os
+import signal
+import ssl
+import threading
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.filesize import decimal
+from rich.table import Table
+
+from seismic import ParameterError
+from seismic.cluster.connection import Address, read_secret
+from seismic.cluster.node import Node, NodeLimits
+from seismic.cluster.plan import plan_cluster
+from seismic.cluster.spec import PartSpec
+from seismic.cluster.topology import fan_of, read_topology
+from seismic_tools.terminal.sanitize import json_text, sanitize
+from seismic_tools.terminal.sizes import parse_bytes
+
+app = typer.Typer(add_completion=False)
+
+Collection = Annotated[Path, typer.Argument(metavar="COLLECTION", help="Folder of the collection.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON; sizes are in bytes.")]
+
+
+@app.callback()
+def cluster() -> None:
+    """Search a collection on several nodes.
+
+    Examples:
+
+        seismic cluster plan scifact --memory 16GB
+
+        seismic cluster node scifact --parts 1/1+changes --secret-file secret
+
+        seismic cluster status nodes.toml
+    """
+
+
+@app.command()
+def node(
+    collection: Collection,
+    parts: Annotated[str, typer.Option(help="Parts to search, such as 1/2 or 2/2+changes; comma-separated.")],
+    secret_file: Annotated[Path, typer.Option(help="File with the secret of the cluster.")],
+    listen: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1:7700",
+    threads: Annotated[int, typer.Option(min=1, help="Searches that run at the same time.")] = os.cpu_count() or 1,
+    connections: Annotated[int, typer.Option(min=1, help="Most open connections.")] = 512,
+    tls_cert: Annotated[Path | None, typer.Option(help="Certificate chain (PEM); enables TLS.")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="Private key (PEM), if it is in a separate file.")] = None,
+    grace: Annotated[float, typer.Option(min=0, help="Seconds that requests have to end after a signal.")] = 8.0,
+) -> None:
+    """Answer for parts of a collection until SIGTERM or SIGINT.
+
+    Examples:
+
+        seismic cluster node scifact --parts 1/2 --secret-file secret
+
+        seismic cluster node scifact --parts 2/2+changes --secret-file secret --listen 127.0.0.1:7701
+    """
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
+    specs = [PartSpec.parse(part.strip(), "parts") for part in parts.split(",")]
+    running = Node(
+        collection.absolute(),
+        specs,
+        read_secret(secret_file),
+        Address.parse(listen, "listen"),
+        limits=NodeLimits(connections, threads),
+        tls=_tls(tls_cert, tls_key),
+    )
+    ending = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ending.set())
+    typer.echo(f"listening on {running.start()}")
+    ending.wait()
+    running.close(grace)
+
+
+@app.command()
+def status(
+    nodes: Annotated[Path, typer.Argument(metavar="NODES", help="Nodes file.")],
+    as_json: AsJson = False,
+) -> None:
+    """Show what each node of a cluster has and does. Ends with status 1 if one does not answer.
+
+    Examples:
+
+        seismic cluster status nodes.toml
+    """
+    topology, found = read_topology(nodes), dict[str, dict[str, Any] | str]()
+    for name in topology.collections:
+        fan = fan_of(topology, name)
+        for address, answer in fan.status().items():
+            found[address] = answer if isinstance(answer, str) else dict(answer.head)
+        fan.close()
+    if as_json:
+        typer.echo(json_text(found, indent=True))
+    else:
+        _show(found)
+    if any(isinstance(one, str) for one in found.values()):
+        raise typer.Exit(1)
+
+
+@app.command()
+def plan(
+    collection: Collection,
+    memory: Annotated[str, typer.Option(help="Memory of a node, such as 16GB.")],
+    replicas: Annotated[int, typer.Option(min=1, help="Nodes with the same part.")] = 2,
+    as_json: AsJson = False,
+) -> None:
+    """Say how many nodes a collection needs, so that each searches its part from memory.
+
+    Examples:
+
+        seismic cluster plan scifact --memory 16GB --replicas 2
+    """
+    planned = plan_cluster(collection.absolute(), parse_bytes(memory), replicas)
+    if as_json:
+        typer.echo(json_text({**planned._asdict(), "parts": [part._asdict() for part in planned.parts]}, indent=True))
+        return
+    each = f"{replicas} replica{'s' if replicas > 1 else ''} of {len(planned.parts)} part"
+    typer.echo(f"{planned.nodes} nodes of {decimal(planned.memory)}: {each}{'s' if len(planned.parts) > 1 else ''}")
+    table = Table("part", "shards", "documents", "memory", box=None, pad_edge=False)
+    for part in planned.parts:
+        table.add_row(part.part, f"{part.shards:,}", f"{part.documents:,}", decimal(part.bytes))
+    Console(markup=False, highlight=False, soft_wrap=True).print(table)
+
+
+def _tls(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
+    if certificate is None:
+        if key is not None:
+            raise ParameterError("tls-key: found a key without a certificate; give --tls-cert")
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(certificate, key)
+    except (OSError, ssl.SSLError) as error:
+        raise ParameterError(f"tls-cert {certificate}: {error}") from None
+    return context
+
+
+def _show(found: dict[str, dict[str, Any] | str]) -> None:
+    table = Table("node", "part", "generation", "change", "documents", "running", "memory", box=None, pad_edge=False)
+    for address, one in found.items():
+        if isinstance(one, str):
+            table.add_row(address, sanitize(one))
+            continue
+        rows = [(part, name, state) for part, states in one["parts"].items() for name, state in states.items()]
+        for part, name, state in rows:
+            counts = str(state["sequence"]), f"{state['documents']:,}", str(one["running"])
+            table.add_row(address, sanitize(part), sanitize(name), *counts, decimal(one["peak_memory"]))
+    Console(markup=False, highlight=False, soft_wrap=True).print(table)

@@ -1,0 +1,183 @@
+"""Nodes as processes that are killed, hang and restart under load, and what the commands say of them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+import seismic
+from seismic import Index
+from seismic.cluster.index import ClusterIndex
+from seismic.cluster.topology import open_cluster
+from seismic_tools.cli import app
+from tests.changed import documents
+from tests.cluster.collections import QUERIES, build, vectors
+
+PATIENCE = 120
+HALVES = ["1/2", "2/2+changes"]
+
+
+class Process:
+    """A node in a process of its own, with both halves."""
+
+    def __init__(self, folder: Path, listen: str = "127.0.0.1:0") -> None:
+        command = [sys.executable, "-m", "seismic_tools.cli", "cluster", "node", "books"]
+        command += ["--parts", ",".join(HALVES), "--secret-file", "secret", "--listen", listen]
+        self.process = subprocess.Popen(
+            command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+
+    def listening(self) -> str:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert line.startswith("listening on "), line
+        return line.split()[-1]
+
+    def signal(self, number: int) -> None:
+        os.kill(self.process.pid, number)
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("failures")
+    (made / "secret").write_text("a secret of the cluster\n")
+    build(made / "books").close()
+    return made
+
+
+@pytest.fixture(scope="module")
+def nodes(folder: Path) -> Iterator[list[Process]]:
+    """Two nodes, and the nodes file."""
+    started = [Process(folder) for _ in range(2)]
+    try:
+        lines = ['secret_file = "secret"', "hedge_ms = 30"]
+        addresses = json.dumps([node.listening() for node in started])
+        for part in HALVES:
+            lines += ["[[collections.books]]", f'part = "{part}"', f"nodes = {addresses}"]
+        (folder / "nodes.toml").write_text("\n".join(lines))
+        yield started
+    finally:
+        for node in started:
+            node.end()
+
+
+@pytest.fixture
+def cluster(folder: Path, nodes: list[Process]) -> Iterator[ClusterIndex]:
+    with open_cluster(folder / "books", folder / "nodes.toml") as made:
+        yield made
+
+
+def found(index: Index, query: Any, k: int) -> list[tuple[Any, float]]:
+    """Return the ids and scores of hits. Numbers of changed documents depend on how often an index is refreshed."""
+    return [(hit.id, hit.score) for hit in index.search(query, k)]
+
+
+def under_load(cluster: Index, index: Index, event: Callable[[], None]) -> None:
+    """Search from several threads while something happens, and check every answer."""
+    wanted, ending = [found(index, query, 50) for query in QUERIES], threading.Event()
+
+    def search(at: int) -> int:
+        count = 0
+        while not ending.is_set() or count < 20:
+            at = (at + 1) % len(QUERIES)
+            assert found(cluster, QUERIES[at], 50) == wanted[at]
+            count += 1
+            ending.wait(0.02)  # leaves the machine to the nodes
+        return count
+
+    with ThreadPoolExecutor(3) as pool:
+        running = [pool.submit(search, at) for at in range(3)]
+        try:
+            event()
+        finally:
+            ending.set()
+        assert sum(one.result(PATIENCE) for one in running) >= 60
+
+
+def answered(cluster: Index, count: int) -> None:
+    """Search for a while."""
+    for _ in range(count):
+        cluster.search(QUERIES[0], 5)
+
+
+def test_a_hung_node_is_hedged_and_comes_back(folder: Path, nodes: list[Process], cluster: ClusterIndex) -> None:
+    with seismic.open(folder / "books") as index:
+
+        def hang() -> None:
+            nodes[0].signal(signal.SIGSTOP)
+            answered(cluster, 60)
+            nodes[0].signal(signal.SIGCONT)
+
+        try:
+            under_load(cluster, index, hang)
+        finally:
+            nodes[0].signal(signal.SIGCONT)
+
+
+def test_changes_are_visible_at_once(folder: Path, cluster: ClusterIndex) -> None:
+    made = vectors(40, "shuffled")
+    with seismic.open(folder / "books") as index:
+        for at in range(12):
+            sequence = seismic.upsert(folder / "books", made.slice(at, at + 2), documents(range(900 + at, 902 + at)))
+            if at % 3 == 2:
+                sequence = seismic.delete(folder / "books", [f"d{900 + at}", f"d{at}"])
+            cluster.refresh(min_sequence=sequence)
+            index.refresh(min_sequence=sequence)
+            assert cluster.sequence == sequence
+            assert cluster.exists([f"d{901 + at}"]).tolist() == [True]
+            assert found(cluster, QUERIES[2], 700) == found(index, QUERIES[2], 700)
+            assert len(cluster) == len(index)
+
+
+def test_generations_switch_together(folder: Path, cluster: ClusterIndex) -> None:
+    before = cluster.frozen()
+    with seismic.open(folder / "books") as index:
+        wanted = [found(index, query, 50) for query in QUERIES]
+        seismic.compact(folder / "books")
+        assert [found(cluster, query, 50) for query in QUERIES] == wanted  # of the old one, until told
+        assert cluster.refresh()
+        index.refresh()
+        assert cluster.generation == index.generation != before.generation
+        assert [cluster.search(query, 50) for query in QUERIES] == [index.search(query, 50) for query in QUERIES]
+        assert [found(before, query, 50) for query in QUERIES] == wanted
+
+
+def test_status(folder: Path, nodes: list[Process]) -> None:
+    shown = CliRunner().invoke(app, ["cluster", "status", str(folder / "nodes.toml"), "--json"], catch_exceptions=False)
+    states = [part for one in json.loads(shown.stdout).values() for part in one["parts"].items()]
+    assert sorted(name for name, _ in states) == sorted(HALVES * 2)
+    assert {max(state) for _, state in states} == {"000002"}
+
+
+def test_a_killed_node_is_not_noticed(folder: Path, nodes: list[Process], cluster: ClusterIndex) -> None:
+    """Comes last: it replaces a node, and ends the other one."""
+    address = json.loads((folder / "nodes.toml").read_text().splitlines()[-1].removeprefix("nodes = "))[0]
+    with seismic.open(folder / "books") as index:
+
+        def kill() -> None:
+            nodes[0].signal(signal.SIGKILL)
+            answered(cluster, 60)
+            nodes[0].end()
+            nodes[0] = Process(folder, address)
+            assert nodes[0].listening() == address
+            nodes[1].signal(signal.SIGTERM)  # the new one alone answers from now on
+            assert nodes[1].process.wait(PATIENCE) == 0
+            answered(cluster, 60)
+
+        under_load(cluster, index, kill)
+        assert len(cluster) == len(index)
