@@ -110,7 +110,7 @@ def flatten(payloads: Sequence[Mapping[str, Any]], schema: pa.Schema, *, strict:
         if any(name in row for row in rows):
             needed[name] = kind
     new = [pa.field(name, kind) for name, kind in needed.items() if name not in kinds]
-    return Flat(rows, new)
+    return Flat(rows, [] if strict else new)  # writing to a strict collection names the columns that it lacks
 
 
 def payloads_of(view: View, numbers: Sequence[int]) -> list[dict[str, Any]]:

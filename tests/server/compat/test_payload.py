@@ -81,6 +81,7 @@ def test_deep_payloads_are_refused():
 def test_strict_collections_take_their_own_columns_only():
     flat = flatten([{"year": 1, "one": "x"}], SCHEMA, strict=True)
     assert flat.rows == [{"year": 1, "one": "x"}]
+    assert flatten([{"new": 1}], SCHEMA, strict=True).fields == []
     with pytest.raises(InputError, match="found 2 values, expected one"):
         flatten([{"one": ["x", "y"]}], SCHEMA, strict=True)
 

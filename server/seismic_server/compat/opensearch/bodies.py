@@ -52,6 +52,9 @@ read as a whole."""
 _TYPES = frozenset({"application/json", "application/x-ndjson", "application/vnd.opensearch+json"})
 _CHUNK = 1 << 20
 
+LARGE = 1 << 18
+"""Bytes of a body that is read on a thread, so that other requests need not wait."""
+
 
 def parameters_of(request: Request, known: Collection[str]) -> dict[str, str]:
     """Return the query parameters. Raises RefusedError for those that are not supported."""
@@ -98,6 +101,10 @@ async def json_of(request: Request, service: Service) -> dict[str, Any]:
 async def lines_of(request: Request, service: Service) -> Sequence[Any]:
     """Return the lines of a body, parsed. Raises RefusedError, which names the line."""
     content = await content_of(request, service)
+    return await service.threads.run(_lines, content) if len(content) > LARGE else _lines(content)
+
+
+def _lines(content: bytes) -> list[Any]:
     lines: list[Any] = []
     for at, line in enumerate(content.split(b"\n"), 1):
         if line.strip():
@@ -129,7 +136,10 @@ async def content_of(request: Request, service: Service) -> bytes:
         return content
     if coding not in ("gzip", "x-gzip"):
         raise HTTPException(415, f"Content-Encoding: found {coding}, expected gzip or none")
-    return _decompressed(content, _most(request, service))
+    most = _most(request, service)
+    if len(content) > LARGE:
+        return await service.threads.run(_decompressed, content, most)
+    return _decompressed(content, most)
 
 
 def _most(request: Request, service: Service) -> int:

@@ -10,6 +10,7 @@ from seismic.changes.evolution import declared
 from seismic.edits.editor import Edit
 from seismic.errors import ConflictError, IndexNotFoundError, OutputExistsError
 from seismic_server import lifecycle
+from seismic_server.compat.opensearch.bodies import flag
 from seismic_server.compat.opensearch.errors import RefusedError
 from seismic_server.compat.opensearch.fields import fields_of
 from seismic_server.compat.opensearch.mapping import parse_index, parse_mapping, to_mapping
@@ -52,8 +53,8 @@ async def create(call: Call) -> Any:
     wanted = parse_index(await call.json())
     try:
         await lifecycle.create(call.service, call.name, fields=wanted.fields, columns=wanted.columns)
-    except OutputExistsError as error:
-        raise _exists(call.name, str(error)) from None
+    except OutputExistsError:
+        raise _exists(call.name, "the name is in use in the served folder") from None
     record(call.request, "create", collection=call.name)
     return {**ACKNOWLEDGED, "shards_acknowledged": True, "index": call.name}
 
@@ -64,6 +65,8 @@ async def delete(call: Call) -> Any:
     try:
         aliases = await lifecycle.drop(call.service, call.name)
     except IndexNotFoundError:
+        if flag(call.parameters, "ignore_unavailable"):
+            return ACKNOWLEDGED
         raise missing(call.name) from None
     except ConflictError as error:
         raise RefusedError(str(error)) from None

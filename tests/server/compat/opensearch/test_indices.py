@@ -19,6 +19,7 @@ def api(tmp_path_factory):
     seismic.create(folder / "texts", encoder=seismic.load_encoder("bm25"), columns={"text": "string"})
     fields = {"words": {"vocabulary": [], "weight": 0.5}, "bm25": {"encoder": "bm25"}}
     seismic.create(folder / "hybrid", fields=fields)
+    seismic.create(folder / "strict", dimension=4, columns={"year": "int64"}, strict=True)
     seismic.alias(folder, "also", "built")
     yield from serving(folder)
 
@@ -50,6 +51,7 @@ def test_a_mapping_is_kept(api):
     assert api.refused("PUT", "/made", {})["type"] == "resource_already_exists_exception"
     assert api.call("DELETE", "/made") == {"acknowledged": True}
     assert api.refused("DELETE", "/made", status=404)["index"] == "made"
+    assert api.call("DELETE", "/made?ignore_unavailable=true") == {"acknowledged": True}
     assert api.call("HEAD", "/made", status=404) == ""
 
 
@@ -230,3 +232,13 @@ def test_fields_with_encoders_take_texts_in_queries_and_vectors_in_documents(api
     assert [hit["_id"] for hit in hits] == ["2"]
     sparse = {"neural_sparse": {"words": {"query_tokens": {"a": 3.0}}}}
     assert api.call("POST", "/hybrid/_search", {"query": sparse})["hits"]["hits"][0]["_score"] == 3.0
+
+
+def test_a_strict_collection_takes_no_other_fields(api):
+    document = {"tokens": {"3": 1.0}, "year": 2001}
+    api.call("PUT", "/strict/_doc/1", document, 201)
+    assert api.call("GET", "/strict/_doc/1")["_source"] == document
+    for wrong in ({"other": 1}, {"tokens": {"4": 1.0}}, {"year": "x"}):
+        assert api.refused("PUT", "/strict/_doc/2", wrong)["type"] == "mapper_parsing_exception"
+    api.call("POST", "/strict/_update/1", {"doc": {"year": 2002}})
+    assert api.call("GET", "/strict/_doc/1")["_source"] == {**document, "year": 2002}
