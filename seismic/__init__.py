@@ -15,10 +15,12 @@ from seismic.encoders import (
     Encoder,
     EncoderEntry,
     Fitted,
+    Reranker,
     encode_texts,
     extend_bm25,
     fit_bm25,
     load_encoder,
+    load_reranker,
 )
 from seismic.errors import (
     ConflictError,
@@ -51,11 +53,11 @@ from seismic.maintenance.tune import tune
 from seismic.maintenance.verify import verify
 from seismic.params import BuildParams, Profile, SearchParams
 from seismic.query import Query
-from seismic.search.answer import Answer, Facet, Group, Hit
+from seismic.search.answer import Answer, Facet, Group, Hit, Scores
 from seismic.search.browse import Document, Page
 from seismic.search.execute import SearchStats
 from seismic.search.explain import Certificate, Contribution, Explanation
-from seismic.search.request import FacetBy, Feedback, Fusion, GroupBy, OrderBy, Ranked, Run, SearchRequest
+from seismic.search.request import FacetBy, Feedback, Fusion, GroupBy, OrderBy, Ranked, Rerank, Run, SearchRequest
 from seismic.search.why import WhyNot
 from seismic.store.history import GenerationInfo, collect_garbage, generations
 from seismic.store.verify import Verification
@@ -105,7 +107,10 @@ __all__ = [
     "QueryError",
     "RangeWarning",
     "Ranked",
+    "Rerank",
+    "Reranker",
     "Run",
+    "Scores",
     "SearchParams",
     "SearchRequest",
     "SearchStats",
@@ -134,6 +139,7 @@ __all__ = [
     "fit_bm25",
     "generations",
     "load_encoder",
+    "load_reranker",
     "migrate",
     "open",
     "patch",

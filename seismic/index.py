@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from seismic.conversion.numbers import as_count, as_path
 from seismic.conversion.plain import excerpt
-from seismic.encoders import Encoder
+from seismic.encoders import Encoder, Reranker
 from seismic.errors import CorruptIndexError, DeadlineError, ParameterError, QueryError
 from seismic.export.exporting import ExportsDocuments
 from seismic.fields.entry import FieldEntry
@@ -26,7 +26,7 @@ from seismic.search.examples import resolve_batch, resolve_query
 from seismic.search.execute import Arrays
 from seismic.search.facets import count_matches
 from seismic.search.reading import ReadsDocuments
-from seismic.search.request import SearchRequest
+from seismic.search.request import Rerank, SearchRequest
 from seismic.search.respond import Responder
 from seismic.search.warm import warm_up
 from seismic.search.why import WhyNot
@@ -169,17 +169,21 @@ class Index(ReadsDocuments, ExportsDocuments):
         recall: float | None = None,
         params: SearchParams | None = None,
         filter: FilterLike | None = None,
+        rerank: Rerank | None = None,
+        reranker: Reranker | None = None,
     ) -> list[Hit]:
         """Return the k best documents, best first; fewer if fewer share a component with the query.
 
         `query`: a text, {"indices": [...], "values": [...]}, {"tokens": {token: weight}}, {component: weight}, or one
         row of SparseVectors, a scipy matrix, a torch tensor or a data frame. `recall` is short for
         `params=SearchParams(recall=...)`. `filter` restricts the search, in the language of `seismic.filters.language`.
-        Ties are ordered by document number. Raises QueryError, ParameterError, FilterError or EncoderError.
+        Ties are ordered by document number. `rerank` orders the best hits by other scores: its own, or those of the
+        cross-encoder `reranker`. Raises QueryError, ParameterError, FilterError or EncoderError.
         """
-        if filter is None and type(k) is int and k >= 1:
+        if filter is None and rerank is None and reranker is None and type(k) is int and k >= 1:
             return self._responder.search(self.view, query, k, _with_recall(params, recall))
-        return self.answer(query, k, recall=recall, params=params, filter=filter).hits
+        given: Any = {"recall": recall, "params": params, "filter": filter, "rerank": rerank, "reranker": reranker}
+        return self.answer(query, k, **given).hits
 
     def answer(
         self,
@@ -189,19 +193,26 @@ class Index(ReadsDocuments, ExportsDocuments):
         recall: float | None = None,
         params: SearchParams | None = None,
         filter: FilterLike | None = None,
+        rerank: Rerank | None = None,
+        reranker: Reranker | None = None,
     ) -> Answer:
         """Search, and return the plan, its profile, counters, unknown components and warnings with the hits."""
         k = as_count("k", k, 0)
         if query is None:
             raise QueryError("found None, expected a query; a SearchRequest without one lists documents")
-        return self.ask(SearchRequest(query=query, limit=k, params=_with_recall(params, recall), filter=filter))
+        if rerank is None and reranker is not None:
+            rerank = Rerank(depth=max(k, Rerank().depth))
+        params = _with_recall(params, recall)
+        return self.ask(SearchRequest(query=query, limit=k, params=params, filter=filter, rerank=rerank), reranker)
 
-    def ask(self, request: SearchRequest) -> Answer:
+    def ask(self, request: SearchRequest, reranker: Reranker | None = None) -> Answer:
         """Answer one request, as `search_many` does."""
-        return self.search_many([request])[0]
+        return self.search_many([request], reranker=reranker)[0]
 
-    def search_many(self, requests: Sequence[SearchRequest], threads: int = 1) -> list[Answer]:
-        """Answer requests over one view, in their order.
+    def search_many(
+        self, requests: Sequence[SearchRequest], threads: int = 1, reranker: Reranker | None = None
+    ) -> list[Answer]:
+        """Answer requests over one view, in their order. `reranker` serves those with `rerank` but no scores for it.
 
         Requests with equal `params`, `limit`, `offset` and `filter` are searched as one batch on up to `threads`
         threads, with the GIL released. Raises QueryError, ParameterError, FilterError or EncoderError.
@@ -213,7 +224,7 @@ class Index(ReadsDocuments, ExportsDocuments):
         for request in requests:
             if not isinstance(request, SearchRequest):
                 raise ParameterError(f"found {excerpt(request)}, expected a SearchRequest")
-        return self._responder.respond(self.view, requests, as_count("threads", threads))
+        return self._responder.respond(self.view, requests, as_count("threads", threads), reranker)
 
     def search_batch(
         self,

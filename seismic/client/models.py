@@ -23,13 +23,16 @@ class Contribution(_Model):
 
 
 class Hit(_Model):
-    """A matching document: id and score; payload, vector and explanation if requested.
+    """A matching document: id and score, and if it was reranked, both scores; payload, vector and explanation if
+    requested.
 
     `fields`: what each field adds to the inner product, with an explanation.
     """
 
     id: str | int
     score: float
+    search_score: float | None = None
+    rerank_score: float | None = None
     payload: dict[str, Any] | None = None
     vector: dict[str, Any] | None = None
     explanation: list[Contribution] | None = None
@@ -234,6 +237,7 @@ class SearchOptions(TypedDict, total=False):
     facets: list[Mapping[str, Any]]
     feedback: Mapping[str, Any]
     fusion: Mapping[str, Any]
+    rerank: Mapping[str, Any]
     min_sequence: int
 
 

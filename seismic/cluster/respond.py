@@ -12,6 +12,7 @@ from seismic.cluster.join import join_groups, join_inspections, join_values
 from seismic.cluster.remote import RemoteBrowser, RemoteExecutor, RemoteFilters, choice_list, query_arrays, remote
 from seismic.cluster.wire import Message
 from seismic.documents.values import to_python
+from seismic.encoders import Reranker
 from seismic.params import SearchParams
 from seismic.query import Query, QueryLike, as_rows
 from seismic.search.answer import Answer, Hit
@@ -33,13 +34,15 @@ class ClusterResponder(Responder):
         super().__init__()
         self.executor, self.filters, self.browser = RemoteExecutor(), RemoteFilters(), RemoteBrowser()
 
-    def respond(self, view: View, requests: Sequence[SearchRequest], threads: int = 1) -> list[Answer]:
+    def respond(
+        self, view: View, requests: Sequence[SearchRequest], threads: int = 1, reranker: Reranker | None = None
+    ) -> list[Answer]:
         """Answer requests over one view. If the cluster allows it, answers may lack parts, and say so."""
         assert isinstance(view, FrontView)
         missing: set[int] = set()
         token = MISSING.set(missing)
         try:
-            answers = super().respond(view, requests, threads)
+            answers = super().respond(view, requests, threads, reranker)
         finally:
             MISSING.reset(token)
         if not missing:

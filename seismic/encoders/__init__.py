@@ -14,6 +14,7 @@ from seismic.encoders.lexical import (
     weighted,
 )
 from seismic.encoders.parallel import encode_texts
+from seismic.encoders.reranker import Reranker, load_reranker
 
 __all__ = [
     "Bm25",
@@ -23,6 +24,7 @@ __all__ = [
     "EncoderEntry",
     "Fitted",
     "GrowingEncoder",
+    "Reranker",
     "TermCounter",
     "encode_texts",
     "encode_with_new",
@@ -31,5 +33,6 @@ __all__ = [
     "joined",
     "load_encoder",
     "load_recorded",
+    "load_reranker",
     "weighted",
 ]

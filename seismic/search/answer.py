@@ -8,13 +8,15 @@ from seismic.layouts import Plan
 from seismic.params import Profile, described
 from seismic.search.execute import SearchStats
 from seismic.search.explain import Contribution, Explanation
+from seismic.search.request import SearchRequest
+from seismic.search.task import Reranked, Result, Task
 
 
 class Hit(NamedTuple):
     """A hit: the document's id, its score and its document number (row of the input).
 
-    The score is the inner product with the query, or that of a fusion. `explanation`, on request: what each component
-    adds to the inner product, largest first.
+    The score is the inner product with the query, or that of a fusion or of reranking. `explanation`, on request: what
+    each component adds to the inner product, largest first.
     """
 
     id: str | int
@@ -35,6 +37,13 @@ def field_parts(explanation: Iterable[Contribution]) -> dict[str, float]:
         if one.field is not None:
             parts[one.field] = parts.get(one.field, 0.0) + one.product
     return parts
+
+
+class Scores(NamedTuple):
+    """Both scores of a reranked hit: of the search, and of the request or cross-encoder."""
+
+    search: float
+    rerank: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +73,7 @@ class Answer(NamedTuple):
     might not expect. `groups` (in place of hits), `facets` by column and `explanation` are None unless requested.
     `exact`: whether the hits are the true top k of the stored values, and the layout stores all values; see
     docs/explain.md. `shards_missing`: shards of a cluster that did not answer; 0 unless partial answers are allowed.
+    `reranked`: both scores of each hit, if the request has `rerank`.
     """
 
     hits: list[Hit]
@@ -78,6 +88,33 @@ class Answer(NamedTuple):
     explanation: Explanation | None = None
     exact: bool = False
     shards_missing: int = 0
+    reranked: list[Scores] | None = None
+
+
+def both_scores(request: SearchRequest, reranked: Reranked) -> list[Scores]:
+    """Return both scores of the hits of the requested page."""
+    page = slice(request.offset, request.end)
+    return list(map(Scores, reranked.search[page].tolist(), reranked.second[page].tolist()))
+
+
+def warnings_of(task: Task, result: Result) -> tuple[str, ...]:
+    """Return what the caller of a search might not expect of its hits."""
+    request, query = task.request, task.query
+    warnings = cut_text(query.cut)
+    if request.query is None:
+        return ()
+    if len(query.components) == 0:
+        unknown = "the collection knows none of the query's components, so nothing matches"
+        warnings += (unknown if query.unknown else "the query is empty, so nothing matches",)
+    if request.narrow and request.params.plan == "lists":
+        why = "a filter" if request.filter is not None else "group_by"
+        warnings += (f"the plan 'lists' loses recall under {why}, so the answer is exact",)
+    if request.fusion and request.fusion.depth <= len(result.numbers) < request.end:
+        warnings += (f"fusion.depth is {request.fusion.depth}: no more hits of the collection take part",)
+    few = request.filter is not None and request.score_threshold is None and request.depth
+    if few and not (request.fusion or request.rerank or request.group_by):
+        warnings += few_hits(len(result.numbers), request.end, task.scope.count, bool(query.examples))
+    return warnings
 
 
 def cut_text(pieces: int) -> tuple[str, ...]:

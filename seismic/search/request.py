@@ -12,7 +12,7 @@ from seismic.query import QueryLike
 MOST_RUNS, MOST_RANKED, MOST_FACETS = 16, 10_000, 16
 """Most runs to fuse, hits of one run, and facets in a request."""
 
-_OF_QUERIES = ("score_threshold", "idf_filter", "feedback", "fusion", "group_by", "explain")
+_OF_QUERIES = ("score_threshold", "idf_filter", "feedback", "fusion", "rerank", "group_by", "explain")
 """Fields that need a query."""
 
 Weight = Annotated[float, Field(gt=0, le=1e6)]
@@ -70,6 +70,33 @@ class Fusion(Params):
 
     depth: Annotated[int, Field(ge=1, le=MOST_RANKED)] = 100
     """Number of hits in this collection's own run."""
+
+
+class Rerank(Params):
+    """Order the best hits of the search, or of the fusion, by other scores. Only those hits are returned."""
+
+    scores: Annotated[list[Ranked], Field(min_length=1, max_length=MOST_RANKED)] | None = None
+    """Scores from elsewhere. Hits without one are left out. None: the scores of the loaded cross-encoder."""
+
+    text: Annotated[str, Field(min_length=1)] | None = None
+    """Text that the cross-encoder compares documents with. None: the text of the query."""
+
+    column: Key = "text"
+    """Column of texts that the cross-encoder reads. A document without a text counts as an empty one."""
+
+    depth: Annotated[int, Field(ge=1, le=MOST_RANKED)] = 100
+    """Number of best hits to order, at least `offset` + `limit`."""
+
+    search_weight: Annotated[float, Field(ge=0, le=1e6)] = 0.0
+    """Hits are ordered by their score here, plus this weight x their score in the search."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        used = [name for name in ("text", "column") if name in self.model_fields_set]
+        if self.scores is not None and used:
+            message = "scores need no {found}, which is for the cross-encoder; leave out either"
+            raise PydanticCustomError("rerank", message, {"found": " and ".join(used)})
+        return self
 
 
 class GroupBy(Params):
@@ -146,6 +173,9 @@ class SearchRequest(Params):
     fusion: Fusion | None = None
     """Fuse with the hits of other searches. Hits have the scores of the fusion."""
 
+    rerank: Rerank | None = None
+    """Order the best hits by other scores, which hits have then. `score_threshold` applies before."""
+
     group_by: GroupBy | None = None
     """Return groups of hits instead of hits; its `limit` replaces that of the request."""
 
@@ -172,7 +202,9 @@ class SearchRequest(Params):
             return self.group_by.limit * self.group_by.size
         if self.limit == 0:
             return 0
-        return self.fusion.depth if self.fusion else self.end
+        if self.fusion:
+            return self.fusion.depth
+        return self.rerank.depth if self.rerank else self.end
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -188,8 +220,12 @@ class SearchRequest(Params):
             message = "order_by orders documents without a query, and hits of a query by score; leave out either"
             raise PydanticCustomError("order_by", message)
         if self.group_by is not None:
-            excluded = [name for name in ("limit", "offset", "fusion") if name in self.model_fields_set]
+            given = {name for name in self.model_fields_set if getattr(self, name) is not None}
+            excluded = [name for name in ("limit", "offset", "fusion", "rerank") if name in given]
             if excluded:
                 message = "group_by excludes {found}, which counts hits; its own limit counts groups"
                 raise PydanticCustomError("groups", message, {"found": " and ".join(excluded)})
+        if self.rerank is not None and self.rerank.depth < self.end:
+            message = "rerank.depth is {depth}, expected at least {end}, which is offset + limit"
+            raise PydanticCustomError("rerank", message, {"depth": self.rerank.depth, "end": self.end})
         return self

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from seismic.encoders.reranker import Reranker
 from seismic.errors import FilterError, InputError, QueryError
 from seismic.filters.filters import Filters
 from seismic.filters.language import FilterLike
@@ -15,7 +16,7 @@ from seismic.layouts import LAYOUTS
 from seismic.params import SearchParams
 from seismic.planner import Choice
 from seismic.query import NO_QUERY, Query, QueryLike, as_rows, parse_plain
-from seismic.search.answer import Answer, Facet, Group, Hit, cut_text, few_hits
+from seismic.search.answer import Answer, Facet, Group, Hit, both_scores, warnings_of
 from seismic.search.browse import Browser
 from seismic.search.codes import Columns, check_key
 from seismic.search.examples import resolve_query
@@ -27,6 +28,7 @@ from seismic.search.fusion import RRF_DEPTH, fuse, fuse_runs
 from seismic.search.grouping import Ranked, best_groups
 from seismic.search.orders import order_of
 from seismic.search.request import FacetBy, SearchRequest
+from seismic.search.rerank import check_rerank, rerank
 from seismic.search.task import Counters, Result, Task, no_work
 from seismic.search.why import Case, WhyNot, check_ids, why_not
 from seismic.search.within import document_frequency, resolve_within
@@ -46,15 +48,18 @@ class Responder:
         self.executor, self.filters, self._columns = Executor(), Filters(), Columns()
         self.browser = Browser()
 
-    def respond(self, view: View, requests: Sequence[SearchRequest], threads: int = 1) -> list[Answer]:
+    def respond(
+        self, view: View, requests: Sequence[SearchRequest], threads: int = 1, reranker: Reranker | None = None
+    ) -> list[Answer]:
         """Answer requests over one view, in their order, within the shortest of their `timeout_ms`.
 
+        `reranker` is for requests with `rerank` and without scores of their own.
         Raises QueryError, ParameterError or FilterError, which name the request if there are several, and StoppedError.
         """
         timeouts = [request.params.timeout_ms for request in requests if request.params.timeout_ms is not None]
         with time_limit(min(timeouts, default=None)):
-            tasks = self._with_feedback(view, self._tasks(view, requests))
-            results = self._results(view, tasks, threads)
+            tasks = self._with_feedback(view, self._tasks(view, requests, reranker))
+            results = self._results(view, tasks, threads, reranker)
             pages = [_page(task, result) for task, result in zip(tasks, results, strict=True)]
             hits = _hits(view, tasks, pages)
             return [self._answer(view, *answered) for answered in zip(tasks, results, hits, strict=True)]
@@ -91,7 +96,7 @@ class Responder:
 
         return why_not(case, check_ids(view, ids), excluded)
 
-    def _tasks(self, view: View, requests: Sequence[SearchRequest]) -> list[Task]:
+    def _tasks(self, view: View, requests: Sequence[SearchRequest], reranker: Reranker | None) -> list[Task]:
         every, tasks = view.everything, []
         for at, (request, query) in enumerate(zip(requests, _plain_queries(view, requests), strict=True)):
             try:
@@ -99,6 +104,8 @@ class Responder:
                 if request.idf_filter is not None:
                     within = self._idf_scope(view, request.idf_filter)
                     query = resolve_within(view, within, request.query, self._count_documents)
+                if request.rerank is not None:
+                    check_rerank(view, request, reranker)
                 tasks.append(_task(view, scope, request, query))
             except InputError as error:
                 raise error if len(requests) == 1 else _located(error, f"searches[{at}]") from None
@@ -121,14 +128,18 @@ class Responder:
             tasks[at] = task._replace(query=query, spent=result.counters)
         return tasks
 
-    def _results(self, view: View, tasks: Sequence[Task], threads: int) -> list[Result | None]:
-        """Search each task, except those that ask for groups, and fuse where that is asked for."""
+    def _results(
+        self, view: View, tasks: Sequence[Task], threads: int, reranker: Reranker | None
+    ) -> list[Result | None]:
+        """Search each task, except those that ask for groups, and fuse and rerank where that is asked for."""
         results = iter(self._search(view, [task for task in tasks if _is_plain(task)], threads))
         found = [next(results) if _is_plain(task) else self._other(view, task, threads) for task in tasks]
-        return [
-            fuse(view, task, result) if result and task.request.fusion else result
-            for task, result in zip(tasks, found, strict=True)
-        ]
+        for at, (task, result) in enumerate(zip(tasks, found, strict=True)):
+            if result and task.request.fusion:
+                found[at] = result = fuse(view, task, result)
+            if result and task.request.rerank:
+                found[at] = rerank(view, task, result, reranker)
+        return found
 
     def _other(self, view: View, task: Task, threads: int) -> Result | None:
         """Return the result of a task that is not one search; None for groups."""
@@ -197,11 +208,12 @@ class Responder:
             task.query.unknown,
             task.choice.profile,
             None if request.filter is None else task.scope.count,
-            (*result.warnings, *_warnings(task, result)),
+            (*result.warnings, *warnings_of(task, result)),
             groups,
             self._facets(view, task) if request.facets else None,
             self._explain(view, task, result, stats) if request.explain else None,
             request.query is None or (task.choice.exact and not LAYOUTS[view.manifest.layout].lossy),
+            reranked=None if result.reranked is None else both_scores(request, result.reranked),
         )
 
     def _count_documents(self, view: View, scope: Scope, components: npt.NDArray[np.uint32]) -> npt.NDArray[np.int64]:
@@ -328,22 +340,3 @@ def _hits(view: View, tasks: Sequence[Task], pages: Sequence[tuple[list[int], li
         fields = zip(itertools.islice(ids, len(numbers)), scores, numbers, explained, strict=False)
         hits.append(list(map(_MAKE_HIT, fields)))
     return hits
-
-
-def _warnings(task: Task, result: Result) -> tuple[str, ...]:
-    request, query = task.request, task.query
-    warnings = cut_text(query.cut)
-    if request.query is None:
-        return ()
-    if len(query.components) == 0:
-        unknown = "the collection knows none of the query's components, so nothing matches"
-        warnings += (unknown if query.unknown else "the query is empty, so nothing matches",)
-    if request.narrow and request.params.plan == "lists":
-        why = "a filter" if request.filter is not None else "group_by"
-        warnings += (f"the plan 'lists' loses recall under {why}, so the answer is exact",)
-    if request.fusion and request.fusion.depth <= len(result.numbers) < request.end:
-        warnings += (f"fusion.depth is {request.fusion.depth}: no more hits of the collection take part",)
-    few = request.filter is not None and request.score_threshold is None and request.depth
-    if few and not request.fusion and not request.group_by:
-        warnings += few_hits(len(result.numbers), request.end, task.scope.count, bool(query.examples))
-    return warnings

@@ -39,6 +39,13 @@ class Task(NamedTuple):
     spent: Counters
 
 
+class Reranked(NamedTuple):
+    """Both scores of reranked hits: of the ``search``, and of the ``second`` look at them, each float64 [n]."""
+
+    search: npt.NDArray[np.float64]
+    second: npt.NDArray[np.float64]
+
+
 class Result(NamedTuple):
     """The hits of a task, best first: document numbers int64 [n] and scores [n].
 
@@ -50,3 +57,4 @@ class Result(NamedTuple):
     kth: float | None
     counters: Counters
     warnings: tuple[str, ...] = ()
+    reranked: Reranked | None = None

@@ -22,7 +22,7 @@ MOST_MEANS = 1000
 """Means that are kept; beyond that all are measured again."""
 
 
-_COSTLY = ("filter", "idf_filter", "feedback", "fusion", "group_by", "facets")
+_COSTLY = ("filter", "idf_filter", "feedback", "fusion", "rerank", "group_by", "facets")
 _KNOBS = ("query_cut", "heap_factor", "bound_share")
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, TypeVar
 
 from fastapi import Depends, Request
 
-from seismic import Answer, DeadlineError, Index, IndexNotFoundError, SearchRequest
+from seismic import Answer, DeadlineError, Index, IndexNotFoundError, Reranker, SearchRequest, load_reranker
 from seismic.edits.editor import Editor
 from seismic.stop import Stop, current
 from seismic_server.access.admission import AdmissionControl
@@ -84,17 +84,20 @@ class Service:
     jobs: JobDesk
     peers: Peers
     snapshots: Snapshots
+    reranker: Reranker | None = None
     entries: asyncio.Lock = field(default_factory=asyncio.Lock)
     following: set[asyncio.Task[None]] = field(default_factory=set)
     """The tasks of refreshers that were started after the service."""
 
     @classmethod
     def start(cls, settings: Settings, peers: Peers | None = None) -> "Service":
-        """Open all collections. Raises StorageError, and ParameterError for an invalid setting.
+        """Open all collections. Raises StorageError, ParameterError for an invalid setting, and EncoderError for
+        the folder of the reranker.
 
         `settings` are those of this process, one of `peers`.
         """
         peers = peers or Alone()
+        reranker = load_reranker(settings.reranker) if settings.reranker else None
         keyring = Keyring(settings.keys_file) if settings.keys_file else None
         tracer, metrics = OpenTelemetryTracer() if settings.tracing else Tracer(), Metrics()
         pool, auditor = SearchPool(settings.threads, settings.queue, metrics), Auditor(settings.audit_every, metrics)
@@ -130,6 +133,7 @@ class Service:
             else LocalDesk(Jobs(settings.jobs, settings.directory, metrics), take_up),
             peers=peers,
             snapshots=Snapshots(settings.snapshots or settings.directory / HIDDEN),
+            reranker=reranker,
         )
         for collection in collections:
             service.serve(collection)

@@ -97,6 +97,9 @@ class Settings(BaseSettings):
     max_batch_hits: Annotated[int, Field(ge=1)] = 100_000
     """Most hits of all searches in a batch together."""
 
+    max_rerank: Annotated[int, Field(ge=1)] = 200
+    """Most hits that the cross-encoder scores for one request; a batch of searches is one."""
+
     max_answer_values: Annotated[int, Field(ge=1)] = 500_000
     """Most hits, facet values and explained contributions of all searches in a request together."""
 
@@ -164,6 +167,9 @@ class Settings(BaseSettings):
 
     compat: Annotated[list[Literal["qdrant", "opensearch"]], NoDecode, BeforeValidator(_listed_names)] = []
     """Other search engines whose clients are served, below `/qdrant` and `/opensearch`: comma-separated names."""
+
+    reranker: Path | None = None
+    """Folder of a cross-encoder in ONNX, for searches with `rerank`: `tokenizer.json` and `model.onnx`."""
 
     audit_every: Annotated[int, Field(ge=0)] = 1000
     """Compare one in N answers that are not exact with the exact one, for /metrics; 0 disables it."""

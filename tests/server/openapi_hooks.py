@@ -70,14 +70,23 @@ def _repair_search(body: dict[str, Any]) -> None:
     body.get("params", {}).pop("timeout_ms", None)  # a short one is answered with 504
     if body.get("params", {}).get("recall") is not None:
         body["params"] = {"recall": body["params"]["recall"]}  # excludes all other parameters
+    _repair_rerank(body)
     for run in (body.get("fusion") or {}).get("runs", []):
         run["hits"] = [{"id": f"{at}", "score": hit["score"]} for at, hit in enumerate(run["hits"])]
     if body.get("group_by"):
         body["group_by"] = {"key": NUMBER, "limit": 3, "size": 2}
-        for name in ("limit", "offset", "fusion"):
+        for name in ("limit", "offset", "fusion", "rerank"):
             body.pop(name, None)
     if isinstance(body.get("with_payload"), list):
         body["with_payload"] = [name for name in body["with_payload"] if name in COLUMNS]
+
+
+def _repair_rerank(body: dict[str, Any]) -> None:
+    """Give scores of distinct ids, as there is no cross-encoder, and order the whole page."""
+    rerank = body.get("rerank")
+    if rerank is not None:
+        scores = [{"id": f"{at}", "score": each["score"]} for at, each in enumerate(rerank.get("scores") or [])]
+        body["rerank"] = {"scores": scores or [{"id": ID, "score": 1.0}], "depth": body["offset"] + body["limit"] or 1}
 
 
 def _repair_reading(body: dict[str, Any]) -> None:
@@ -106,7 +115,7 @@ def _repaired_query(query: Any) -> dict[str, Any]:
 
 def _repair_listing(body: dict[str, Any]) -> None:
     """Leave out what needs a query, and order by an existing column."""
-    for name in ("score_threshold", "feedback", "fusion", "group_by", "explain", "idf_filter"):
+    for name in ("score_threshold", "feedback", "fusion", "rerank", "group_by", "explain", "idf_filter"):
         body.pop(name, None)
     if body.get("order_by"):
         body["order_by"]["key"] = NUMBER

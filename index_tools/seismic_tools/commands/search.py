@@ -16,8 +16,10 @@ from seismic import (
     OrderBy,
     ParameterError,
     QueryError,
+    Rerank,
     SearchParams,
     SearchRequest,
+    load_reranker,
 )
 from seismic_tools.readers.run import read_run
 from seismic_tools.terminal.explanation import print_explanation, print_facets
@@ -80,6 +82,18 @@ def search(
         ),
     ] = None,
     fuse_by: Annotated[str, typer.Option(metavar="rrf|weighted", help="Fusion method: by rank, or by score.")] = "rrf",
+    rerank: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Order the best hits by these scores: JSON lines with id and score."),
+    ] = None,
+    reranker: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Order the best hits by a cross-encoder: tokenizer.json, model.onnx."),
+    ] = None,
+    rerank_depth: Annotated[int | None, typer.Option(help="Number of hits to order.", show_default="100")] = None,
+    rerank_column: Annotated[
+        str | None, typer.Option(help="Column that the cross-encoder reads.", show_default="text")
+    ] = None,
     explain: Annotated[
         bool,
         typer.Option("--explain", help="Show the parts of every score, the reason for the plan, and the work done."),
@@ -114,6 +128,8 @@ def search(
 
         seismic search scifact --text "do planets orbit stars" --fuse dense.jsonl --fuse-by weighted
 
+        seismic search scifact "do planets orbit stars" --reranker cross-encoder --rerank-depth 50
+
         seismic search scifact --tokens '{"planet": 2.1}' --filter '{"must": [{"key": "year", "range": {"lt": 1990}}]}'
 
         seismic search scifact --filter '{"structured": true}' --facet n_sentences -k 0
@@ -133,10 +149,12 @@ def search(
         runs = [read_run(path) for path in fuse]
         fusion: dict[str, Any] = {"runs": runs, "method": fuse_by, "depth": max(100, offset + k)}
         request["fusion"] = Fusion(**fusion)
+    request["rerank"] = _rerank(rerank, reranker, rerank_depth, rerank_column, offset + k)
+    model = None if reranker is None else load_reranker(reranker)
     with seismic.open(collection) as index:
         if like is not None and is_integer(index.view.rules.schema.field("id").type):
             query = {"id": int(like) if like.removeprefix("-").isdecimal() else like}
-        answer = index.ask(SearchRequest(query=query, **request))
+        answer = index.ask(SearchRequest(query=query, **request), model)
         lines = lines_of(answer, offset)
         if as_json:
             print_json(index, lines)
@@ -160,6 +178,22 @@ def _page(k: int, offset: int, group_by: str | None, group_size: int | None) -> 
     if offset:
         raise ParameterError("--offset counts hits and cannot be combined with --group-by")
     return {"group_by": GroupBy(key=group_by, limit=k, size=1 if group_size is None else group_size)}
+
+
+def _rerank(
+    scores: Path | None, reranker: Path | None, depth: int | None, column: str | None, end: int
+) -> Rerank | None:
+    """Return the field of a request for scores of a file or of a cross-encoder."""
+    if (scores is None) == (reranker is None):
+        if scores is not None:
+            raise ParameterError("found --rerank and --reranker, expected one of them")
+        if depth is not None or column is not None:
+            raise ParameterError("--rerank-depth and --rerank-column need --reranker, or the former --rerank")
+        return None
+    given: dict[str, Any] = {"depth": max(Rerank().depth, end) if depth is None else depth}
+    if column is not None:
+        given["column"] = column
+    return Rerank(**given) if scores is None else Rerank(scores=read_run(scores).hits, **given)
 
 
 def _order(column: str | None, *, descending: bool) -> OrderBy | None:

@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from seismic import Answer, Hit, Index
+from seismic import Answer, Hit, Index, Scores
 from seismic.conversion.plain import to_json
 from seismic_tools.terminal.sanitize import json_text, sanitize
 
@@ -16,17 +16,20 @@ TITLE_COLUMNS = ("title", "text")
 
 
 class Line(NamedTuple):
-    """A hit and its rank; in a grouped answer the rank and the value of its group."""
+    """A hit and its rank; in a grouped answer the rank and the value of its group; if it was reranked, its scores."""
 
     rank: int
     hit: Hit
     group: tuple[Any, ...]
+    reranked: tuple[Scores, ...] = ()
 
 
 def lines_of(answer: Answer, offset: int) -> list[Line]:
     """Return the hits of an answer or of its groups."""
     if answer.groups is None:
-        return [Line(rank, hit, ()) for rank, hit in enumerate(answer.hits, offset + 1)]
+        scores = [()] * len(answer.hits) if answer.reranked is None else [(each,) for each in answer.reranked]
+        ranked = enumerate(zip(answer.hits, scores, strict=True), offset + 1)
+        return [Line(rank, hit, (), both) for rank, (hit, both) in ranked]
     groups = enumerate(answer.groups, 1)
     return [Line(rank, hit, (group.value,)) for rank, group in groups for hit in group.hits]
 
@@ -34,8 +37,10 @@ def lines_of(answer: Answer, offset: int) -> list[Line]:
 def print_json(index: Index, lines: Sequence[Line]) -> None:
     """Print one JSON object per line."""
     payloads = index.payloads([line.hit.number for line in lines])
-    for (rank, hit, group), payload in zip(lines, payloads, strict=True):
+    for (rank, hit, group, reranked), payload in zip(lines, payloads, strict=True):
         shown: dict[str, Any] = {"rank": rank, "id": hit.id, "score": hit.score, "payload": payload}
+        for scores in reranked:
+            shown |= {"search_score": scores.search, "rerank_score": scores.rerank}
         if group:
             shown["group"] = group[0]
         if hit.explanation is not None:
@@ -49,12 +54,16 @@ def print_table(index: Index, lines: Sequence[Line], group: str | None) -> None:
     table = Table(box=None, header_style="bold", pad_edge=False, expand=title is not None)
     table.add_column("rank", justify="right")
     table.add_column("score", justify="right")
+    reranked = any(line.reranked for line in lines)
+    for column in ("in search",) if reranked else ():
+        table.add_column(column, justify="right")
     for column in (*([group] if group else []), "id"):
         table.add_column(sanitize(column))
     if title:
         table.add_column(title, ratio=1, no_wrap=True)  # takes the remaining width
     titles = index.payloads([line.hit.number for line in lines], [title] if title else [])
-    for (rank, hit, value), payload in zip(lines, titles, strict=True):
+    for (rank, hit, value, both), payload in zip(lines, titles, strict=True):
+        before = [f"{scores.search:.4f}" for scores in both]
         excerpt = [sanitize(payload[title] or "")] if title else []
-        table.add_row(str(rank), f"{hit.score:.4f}", *map(sanitize, value), sanitize(hit.id), *excerpt)
+        table.add_row(str(rank), f"{hit.score:.4f}", *before, *map(sanitize, value), sanitize(hit.id), *excerpt)
     Console(markup=False, emoji=False, highlight=False).print(table)  # texts may contain markup

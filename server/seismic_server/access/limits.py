@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from seismic import ParameterError, SearchParams
+from seismic import ParameterError, SearchParams, SearchRequest
 from seismic.stop import current
 from seismic_server.settings import Settings
 from seismic_server.shared import Shared
@@ -56,6 +56,14 @@ def check_query(query: Any, settings: Settings, where: str = "") -> None:
         for part in parts:
             if isinstance(part, Mapping):
                 check_query(part, settings, where)
+
+
+def check_rerank(searches: Iterable[SearchRequest], settings: Settings) -> None:
+    """Raise ParameterError if the searches of a request ask the cross-encoder for too many scores together."""
+    asking = [one for one in searches if one.rerank is not None and one.rerank.scores is None]
+    found, most = sum(one.rerank.depth for one in asking if one.rerank), settings.max_rerank
+    if found > most:
+        raise ParameterError(f"rerank.depth: found {found}, expected at most {most} together (setting max_rerank)")
 
 
 def begin_deadline(params: Iterable[SearchParams], arrived: float) -> None:

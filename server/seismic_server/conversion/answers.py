@@ -14,7 +14,7 @@ import orjson
 from pydantic import TypeAdapter
 from pydantic_core import to_jsonable_python
 
-from seismic import Answer, Group, Hit, Index, ParameterError
+from seismic import Answer, Group, Hit, Index, ParameterError, Scores
 from seismic.conversion.plain import to_json
 from seismic.fields.joined import JoinedVocabulary
 from seismic.fields.shown import shown_by_field
@@ -69,7 +69,7 @@ def state_of(index: Index) -> dict[str, Any]:
 def write_found(body: Body, index: Index, search: SearchRequest, answer: Answer) -> None:
     """Write the first fields of a `SearchAnswer`, its hits and groups. Raises ParameterError and OverloadedError."""
     body.add(b'{"hits":')
-    _write_hits(body, index, search, answer.hits)
+    _write_hits(body, index, search, answer.hits, answer.reranked)
     if answer.groups is not None:
         _write_groups(body, index, search, answer.groups)
 
@@ -99,8 +99,16 @@ def _write_groups(body: Body, index: Index, search: SearchRequest, groups: Seque
     body.add(b"]")
 
 
-def _write_hits(body: Body, index: Index, search: SearchRequest, hits: list[Hit]) -> None:
-    write_list(body, len(hits), lambda part: _hits(index, search, hits[part]))
+def _write_hits(
+    body: Body, index: Index, search: SearchRequest, hits: list[Hit], reranked: list[Scores] | None = None
+) -> None:
+    def shown(part: slice) -> list[dict[str, Any]]:
+        found = _hits(index, search, hits[part])
+        for one, scores in zip(found, reranked[part], strict=True) if reranked else ():
+            one |= {"search_score": scores.search, "rerank_score": scores.rerank}
+        return found
+
+    write_list(body, len(hits), shown)
 
 
 def write_documents(

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Response
 
 from seismic import Answer, Index, ParameterError
 from seismic.stop import current
-from seismic_server.access.limits import begin_deadline, check_query
+from seismic_server.access.limits import begin_deadline, check_query, check_rerank
 from seismic_server.access.values import check_values
 from seismic_server.conversion import answers
 from seismic_server.conversion.body import Body
@@ -43,6 +43,7 @@ async def search(name: Name, body: SearchRequest, service: ServiceDep) -> Respon
     if body.min_sequence is not None:
         index = await service.ready(name, body.min_sequence)
     _check(body, service.settings, index)
+    check_rerank([body], service.settings)
     check_values([body], service.settings)
     if service.costs.expects_short(index, body):
         return _search(service, index, body, started)
@@ -65,6 +66,7 @@ async def search_batch(name: Name, body: BatchRequest, service: ServiceDep) -> R
     hits, most = sum(one.depth for one in body.searches), service.settings.max_batch_hits
     if hits > most:
         raise ParameterError(f"searches: found {hits} hits requested, expected at most {most} (setting max_batch_hits)")
+    check_rerank(body.searches, service.settings)
     check_values(body.searches, service.settings)
     return await service.pool.run(_search_batch, service, index, body.searches, started)
 
@@ -102,7 +104,7 @@ def _answers(service: Service, index: Index, searches: Sequence[SearchRequest], 
     """Search on up to `threads` threads. `index` must be frozen."""
     began = time.perf_counter()
     with tracing.current().span("search"):
-        found = index.search_many(searches, threads)
+        found = index.search_many(searches, threads, service.reranker)
     service.count_answers(index, searches, found, time.perf_counter() - began)
     return found
 
@@ -119,7 +121,8 @@ def _check(body: SearchRequest, settings: Settings, index: Index, where: str = "
         found = f"limit: found {body.limit}" + (f" after offset {body.offset}" if body.offset else "")
         raise ParameterError(f"{where}{found}, expected at most {most}" + (" together" if body.offset else ""))
     if body.depth > most:
-        raise ParameterError(f"{where}fusion.depth: found {body.depth}, expected at most {most}")
+        part = "fusion" if body.fusion else "rerank"
+        raise ParameterError(f"{where}{part}.depth: found {body.depth}, expected at most {most}")
     if body.query is not None:
         check_query(body.query, settings, where)
     try:  # before the search, and while the error can still name the search that caused it

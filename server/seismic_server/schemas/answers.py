@@ -13,7 +13,11 @@ class SearchHit(Schema):
 
     id: str | int
     score: float
-    """Inner product of query and document; after a fusion, the fused score."""
+    """Inner product of query and document; after a fusion or reranking, the score of that."""
+    search_score: float | None = None
+    """Score in the search, if the hit was reranked."""
+    rerank_score: float | None = None
+    """Score of the request or of the cross-encoder, if the hit was reranked."""
     payload: dict[str, Any] | None = None
     """Values of the requested columns. Dates and times are ISO 8601, bytes base64, NaN and infinite numbers null."""
     vector: VectorQuery | TokenQuery | FieldsVector | None = None
