@@ -105,7 +105,7 @@ class RemoteExecutor(Executor):
         again = {
             at: rows
             for at, (_, scores) in found.items()
-            if scores.shape[1] < min(k, parts[at]) and len(rows := too_shallow(scores, threshold))
+            if scores.shape[1] < min(k, parts[at]) and len(rows := too_shallow(scores[:, -1], threshold))
         }
         if again:
             limits = {at: min(k, parts[at]) for at in again}

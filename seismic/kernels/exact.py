@@ -7,15 +7,16 @@ others whose upper bound reaches it.
 import numpy as np
 
 from seismic.kernels.arrays import F32, I64, U8, U32
+from seismic.kernels.best import write_best
 from seismic.kernels.candidates import initial_threshold
 from seismic.kernels.constants import GROUP
 from seismic.kernels.jit import jit
-from seismic.kernels.kth import forget
+from seismic.kernels.kth import forget, keep
 from seismic.kernels.maxima import Maxima
 from seismic.kernels.score import load_query, unload_query
 from seismic.kernels.shared import Shared, rounding_of
 from seismic.kernels.simd import stopped
-from seismic.kernels.topk import Queries, TopK, top_k_of
+from seismic.kernels.topk import Known, Queries, TopK, top_k_of
 from seismic.kernels.upper_bounds import (
     LARGEST_BOUND,
     TERMS,
@@ -24,6 +25,7 @@ from seismic.kernels.upper_bounds import (
     choose_heaviest,
     collect_blocks,
     restrict,
+    unit_of,
 )
 from seismic.kernels.visit import TERM_ROUNDING, Reach, Workspace, kth_score, rescore, visit
 
@@ -43,6 +45,8 @@ def search_exact(
     heap_factor: float,
     bound_share: float,
     min_score: float,
+    earlier: F32,
+    rank: int,
     allowed: U8,
     workspace: Workspace,
     top: TopK,
@@ -51,11 +55,18 @@ def search_exact(
 
     Exact for the stored 16-bit values if `heap_factor` and `bound_share` are 1. A larger heap factor skips blocks that
     reach less than heap_factor x the k-th score. A smaller bound share bounds only the heaviest components, as
-    `choose_heaviest` selects them. Documents that score less than `min_score`, the k-th score of another shard, may be
-    missing. `allowed` uint8 [blocks]: bit i of a byte says whether document i of the block may be returned; if it is
+    `choose_heaviest` selects them. Documents that score less than `min_score` may be missing, and so may those that are
+    not among the `rank` best of this shard's documents and the hits of other shards, whose scores are `earlier` float32
+    [m]. `allowed` uint8 [blocks]: bit i of a byte says whether document i of the block may be returned; if it is
     empty, all may.
     """
-    n_blocks, terms, bounded, k = len(shared.starts) - 1, len(components), len(components), len(top.scores)
+    n_blocks, terms, bounded = len(shared.starts) - 1, len(components), len(components)
+    if (
+        bound_threshold(np.float32(heap_factor) * min_score, unit_of(maxima.scales, components, values), terms)
+        > LARGEST_BOUND
+    ):
+        write_best(workspace.best, 0, top.scores, top.numbers)  # not even all maxima together reach `min_score`
+        return
     weight_sum = load_query(workspace.table, components, values)
     code_error = np.float32(weight_sum * (rounding_of(shared) + terms * TERM_ROUNDING))
     groups, scratch, n_candidates = -(-n_blocks // GROUP), workspace.scratch, 0
@@ -64,16 +75,16 @@ def search_exact(
     if bounded < terms:
         unit = add_upper_bounds(maxima, scratch.components[:bounded], scratch.values[:bounded], groups, scratch)
         reach = Reach(np.float32(unit * stretch), code_error, bounded, heap_factor, min_score)
-        n_candidates = visit_best_first(maxima, shared, reach, allowed, workspace, k, top.counters)
-        enough = kth_score(workspace, k, min_score) > 0  # if not, other components may match more documents
+        n_candidates = visit_best_first(maxima, shared, reach, earlier, rank, allowed, workspace, top.counters)
+        enough = kth_score(workspace, rank, min_score) > 0  # if not, other components may match more documents
         if not enough and not stopped(workspace.stop):
             scratch.upper_bounds[: groups * GROUP] = 0
             bounded = terms
     if bounded == terms:
         unit = add_upper_bounds(maxima, components, values, groups, scratch)
         reach = Reach(unit, code_error, terms, heap_factor, min_score)
-        n_candidates = visit_best_first(maxima, shared, reach, allowed, workspace, k, top.counters)
-    rescore(shared, n_candidates, code_error, kth_score(workspace, k, min_score), workspace, top)
+        n_candidates = visit_best_first(maxima, shared, reach, earlier, rank, allowed, workspace, top.counters)
+    rescore(shared, n_candidates, code_error, kth_score(workspace, rank, min_score), workspace, top)
     unload_query(workspace.table, components)
     scratch.upper_bounds[: groups * GROUP] = 0
     top.counters[0] += terms
@@ -85,9 +96,10 @@ def visit_best_first(
     maxima: Maxima,
     shared: Shared,
     reach: Reach,
+    earlier: F32,
+    rank: int,
     allowed: U8,
     workspace: Workspace,
-    k: int,
     counters: I64,
 ) -> int:
     """Visit blocks in rounds, from the largest upper bounds down to those that can still reach the top k.
@@ -100,16 +112,19 @@ def visit_best_first(
         restrict(maxima, allowed, groups, scratch)
     n_candidates, ceiling = 0, 1 << 16
     forget(workspace.kth, reach.unit * np.float32(LARGEST_BOUND))
-    threshold = bound_threshold(np.float32(reach.heap_factor * reach.min_score), reach.unit, reach.terms)
+    for score in earlier:
+        keep(workspace.kth, rank, score)
+    kth = kth_score(workspace, rank, reach.min_score)
+    threshold = bound_threshold(np.float32(reach.heap_factor) * kth, reach.unit, reach.terms)
     threshold = max(1 if reach.terms <= TERMS else 0, threshold)
-    wanted = max(1, min(FIRST_GROUPS + k, groups * 3 // 4))
+    wanted = max(1, min(FIRST_GROUPS + rank, groups * 3 // 4))
     while ceiling > threshold and not stopped(workspace.stop):
         # Falls from round to round, because every round wants more groups.
         low = max(threshold, initial_threshold(scratch.group_maxima, groups, wanted, scratch.histogram))
         count = collect_blocks(scratch, groups, n_blocks, low, ceiling)
-        n_candidates = visit(shared, count, reach, allowed, workspace, k, n_candidates, counters)
+        n_candidates = visit(shared, count, reach, allowed, workspace, rank, n_candidates, counters)
         ceiling, wanted = low, wanted * GROWTH
-        kth = kth_score(workspace, k, reach.min_score)
+        kth = kth_score(workspace, rank, reach.min_score)
         threshold = max(threshold, bound_threshold(np.float32(reach.heap_factor) * kth, reach.unit, reach.terms))
     return n_candidates
 
@@ -121,12 +136,12 @@ def search_exact_batch(
     queries: Queries,
     heap_factor: float,
     bound_share: float,
-    min_scores: F32,
+    known: Known,
     allowed: U8,
     workspace: Workspace,
     top: TopK,
 ) -> None:
-    """Run `search_exact` for each query, with its own of `min_scores`, into its row of `top`."""
+    """Run `search_exact` for each query into its row of `top`."""
     for row in range(len(queries.indptr) - 1):
         if stopped(workspace.stop):
             break
@@ -138,7 +153,9 @@ def search_exact_batch(
             queries.values[span],
             heap_factor,
             bound_share,
-            min_scores[row],
+            known.min_scores[row],
+            known.earlier[row],
+            known.rank,
             allowed,
             workspace,
             top_k_of(top, row),

@@ -14,6 +14,19 @@ class Queries(NamedTuple):
     values: F32
 
 
+class Known(NamedTuple):
+    """What is known of the best scores before a shard is searched.
+
+    ``min_scores`` float32 [queries]: documents that score less may be left out. So may those that are not among the
+    ``rank`` best of this shard's documents and the hits of other shards; ``earlier`` float32 [queries, m]: the scores
+    of those hits, of which 0 pads.
+    """
+
+    min_scores: F32
+    earlier: F32
+    rank: int
+
+
 class TopK(NamedTuple):
     """The k best documents of a query, best first, and what the search did.
 

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from seismic.builder.order import reordered
-from seismic.kernels.topk import TopK
+from seismic.kernels.merge import merge_hits
+from seismic.kernels.topk import Known, TopK
 from seismic.params import described
 from seismic.planner import Choice
 from seismic.search.methods import ShardSearch, method_of
@@ -110,39 +111,43 @@ def _search_shards(
     min_scores: npt.NDArray[np.float32] | None,
     workspaces: Workspaces,
 ) -> BatchResult:
-    """Search each shard to the depth where its share of the top k ends, and again where that was not deep enough."""
+    """Search shard after shard for the documents among the best of all shards so far, as deep as their share of the
+    top k ends, and search those again where that was not deep enough."""
     search = _ShardSearch(queries, choice, np.zeros((len(queries), 4), np.int64), workspaces)
     places = [place for place in zip(view.shards, scope.parts, view.firsts, strict=False) if place[1].count]
-    # Rises to the k-th score of the shards searched so far.
-    threshold = np.zeros(len(queries), np.float32) if min_scores is None else min_scores
+    least = np.zeros(len(queries), np.float32) if min_scores is None else min_scores
     if len(places) == 1:
-        return BatchResult(*search.run(*places[0], min(k, places[0][1].count), threshold), search.counters)
-    depths = [_first_depth(shard.shard, part, k, scope.count, choice) for shard, part, _ in places]
+        limit = min(k, places[0][1].count)
+        return BatchResult(*search.run(*places[0], limit, _alone(least, limit)), search.counters)
     results: list[Arrays] = []
-    best: Arrays | None = None
-    for place, depth in zip(places, depths, strict=True):
-        results.append(search.run(*place, depth, threshold))
-        best = results[-1] if best is None else merge([best, results[-1]], k)
-        if best[1].shape[1] == k:
-            threshold = np.maximum(threshold, best[1][:, -1])  # 0 where there are fewer than k hits
-    assert best is not None  # since the scope has k documents
-    deeper = [search.deepened(*each, k, threshold) for each in zip(places, results, strict=True)]
+    reached: list[npt.NDArray[np.float32]] = []  # by shard: the score down to which it was searched, 0 if all of it was
+    best, so_far = _no_hits(len(queries)), 0
+    for place in places:
+        so_far += place[1].count
+        rank = _first_rank(place[0].shard, place[1], so_far, k, scope.count, choice)
+        results.append(search.run(*place, min(rank, place[1].count), Known(least, best[1], rank)))
+        best = merge([best, results[-1]], rank)
+        last = best[1][:, -1] if best[1].shape[1] == rank else np.zeros_like(least)
+        least, deep = (np.maximum(least, last), np.zeros_like(least)) if rank == k else (least, last)
+        reached.append(deep)
+    best = merge(results, k)
+    threshold = np.maximum(least, best[1][:, -1]) if best[1].shape[1] == k else least
+    deeper = [search.deepened(*each, k, threshold) for each in zip(places, results, reached, strict=True)]
     if any(one is not None for one in deeper):
         best = merge([new or old for new, old in zip(deeper, results, strict=True)], k)
     return BatchResult(*best, search.counters)
 
 
-def _first_depth(shard: Shard, part: Part, k: int, count: int, choice: Choice) -> int:
-    """Return the number of hits to ask of a shard first.
+def _first_rank(shard: Shard, part: Part, so_far: int, k: int, count: int, choice: Choice) -> int:
+    """Return the rank among the hits so far up to which to search a shard first; `so_far`: documents up to it.
 
-    Of k hits over all shards, a shard with a share p of the documents has about kp, and rarely more than
-    kp + 3 sqrt(kp), unless similar documents are in one shard. Only the cost of block bounds depends on the depth; and
-    a pruned search compares with the k-th score, so it must not see that of another depth.
+    Of k hits over all shards, those searched so far have rarely more than `expected_depth`, unless similar documents
+    are in one shard. Only the cost of block bounds depends on the depth; and a pruned search compares with the k-th
+    score, so it must not see that of another depth.
     """
-    limit = min(k, part.count)
-    if choice.prunes or part.count == count or method_of(shard, part, limit, choice).name != "bounds":
-        return limit
-    return expected_depth(k, part.count, count)
+    if choice.prunes or so_far == count or method_of(shard, part, min(k, part.count), choice).name != "bounds":
+        return k
+    return expected_depth(k, so_far, count)
 
 
 def expected_depth(k: int, part: int, count: int) -> int:
@@ -151,9 +156,10 @@ def expected_depth(k: int, part: int, count: int) -> int:
     return min(k, part, math.ceil(expected + 3 * math.sqrt(expected)))
 
 
-def too_shallow(scores: npt.NDArray[np.float32], threshold: npt.NDArray[np.float32]) -> npt.NDArray[np.uint32]:
-    """Return the queries, uint32 [m], whose last hit in `scores` [n, depth] reaches the k-th score: more hits may."""
-    return np.flatnonzero((scores[:, -1] > 0) & (scores[:, -1] >= threshold)).astype(np.uint32)
+def too_shallow(last: npt.NDArray[np.float32], threshold: npt.NDArray[np.float32]) -> npt.NDArray[np.uint32]:
+    """Return the queries, uint32 [m], whose last hit was searched for down to a score `last` [n] that is not below the
+    k-th one: more hits may reach that."""
+    return np.flatnonzero((last > 0) & (last >= threshold)).astype(np.uint32)
 
 
 class _ShardSearch(NamedTuple):
@@ -164,16 +170,14 @@ class _ShardSearch(NamedTuple):
     counters: npt.NDArray[np.int64]
     workspaces: Workspaces
 
-    def run(
-        self, live: LiveShard, part: Part, first: int, k: int, threshold: npt.NDArray[np.float32], rows: Rows = _ALL
-    ) -> Arrays:
-        """Return the k best documents of a shard for the queries `rows`; those below the threshold may be missing."""
+    def run(self, live: LiveShard, part: Part, first: int, k: int, known: Known, rows: Rows = _ALL) -> Arrays:
+        """Return the k best documents of a shard for the queries `rows`, except those that `known` rules out."""
         stop = current()
         stop.check()
         queries = self.queries if isinstance(rows, slice) else reordered(self.queries, rows)
         shape = (len(queries), k)
         top = TopK(np.empty(shape, np.float32), np.empty(shape, np.int64), self.counters[rows])
-        task = ShardSearch(live.shard, part, live.shard.local_queries(queries), self.choice, threshold, top)
+        task = ShardSearch(live.shard, part, live.shard.local_queries(queries), self.choice, known, top)
         method_of(live.shard, part, k, self.choice).search(task, self.workspaces)
         stop.check()  # a stopped kernel leaves meaningless results
         if not isinstance(rows, slice):
@@ -182,19 +186,31 @@ class _ShardSearch(NamedTuple):
         return top.numbers, top.scores
 
     def deepened(
-        self, place: tuple[LiveShard, Part, int], result: Arrays, k: int, threshold: npt.NDArray[np.float32]
+        self,
+        place: tuple[LiveShard, Part, int],
+        result: Arrays,
+        reached: npt.NDArray[np.float32],
+        k: int,
+        threshold: npt.NDArray[np.float32],
     ) -> Arrays | None:
-        """Search a shard again for the queries whose last hit reaches the k-th score: more hits may. None without such
-        queries."""
+        """Search a shard again for the queries it was not searched deep enough for. None without such queries."""
         (numbers, scores), limit = result, min(k, place[1].count)
-        depth = scores.shape[1]
-        rows = too_shallow(scores, threshold)
-        if depth == limit or len(rows) == 0:
+        rows = too_shallow(reached, threshold)
+        if len(rows) == 0:
             return None
-        padding = ((0, 0), (0, limit - depth))
+        padding = ((0, 0), (0, limit - scores.shape[1]))
         numbers, scores = np.pad(numbers, padding, constant_values=-1), np.pad(scores, padding)
-        numbers[rows], scores[rows] = self.run(*place, limit, threshold[rows], rows)
+        numbers[rows], scores[rows] = self.run(*place, limit, _alone(threshold[rows], limit), rows)
         return numbers, scores
+
+
+def _alone(min_scores: npt.NDArray[np.float32], k: int) -> Known:
+    """Return what is known of a shard that is searched apart from others."""
+    return Known(min_scores, np.empty((len(min_scores), 0), np.float32), k)
+
+
+def _no_hits(queries: int) -> Arrays:
+    return np.empty((queries, 0), np.int64), np.empty((queries, 0), np.float32)
 
 
 def _empty(queries: int) -> BatchResult:
@@ -221,8 +237,11 @@ def _in_parts(
 
 def merge(results: Sequence[Arrays], k: int) -> Arrays:
     """Merge the results [n, k_shard] of several shards into the k best, by score, then by number."""
-    if len(results) == 1:
-        return results[0]
-    numbers, scores = (np.concatenate(arrays, axis=1) for arrays in zip(*results, strict=True))
-    order = np.lexsort((numbers, -scores), axis=1)[:, :k]  # pads have score 0, hits more
-    return np.take_along_axis(numbers, order, axis=1), np.take_along_axis(scores, order, axis=1)
+    best, *others = results
+    for other in others:
+        shape = (len(best[0]), min(k, best[0].shape[1] + other[0].shape[1]))
+        merged = np.empty(shape, np.int64), np.empty(shape, np.float32)
+        arrays = (np.require(array, array.dtype, "CW") for array in (*best, *other))
+        merge_hits(*arrays, *merged)
+        best = merged
+    return best

@@ -12,7 +12,7 @@ from seismic.kernels import accumulate, exact, scan, traverse
 from seismic.kernels.constants import GROUP
 from seismic.kernels.lists import padded
 from seismic.kernels.score import SAFETY
-from seismic.kernels.topk import Queries, TopK
+from seismic.kernels.topk import Known, Queries, TopK
 from seismic.kernels.upper_bounds import LARGEST_BOUND, add_upper_bounds, bound_threshold, make_bound_scratch, unit_of
 from seismic.layouts import LAYOUTS
 from seismic.planner import DEFAULT_KNOBS, Choice, accumulates, accumulation_depth, scans
@@ -33,14 +33,14 @@ than its upper bound; blocks without a document of the scope are left out."""
 class ShardSearch(NamedTuple):
     """A batch of queries over one shard.
 
-    ``min_scores`` float32 [n]: documents that score less may be left out. The results go to ``top``.
+    ``known`` says which documents may be left out. The results go to ``top``.
     """
 
     shard: Shard
     part: Part
     queries: SparseVectors
     choice: Choice
-    min_scores: npt.NDArray[np.float32]
+    known: Known
     top: TopK
 
 
@@ -98,7 +98,7 @@ def _search_scan(task: ShardSearch, workspaces: Workspaces) -> None:
         task.shard.maxima,
         task.shard.shared,
         _csr(task.queries),
-        task.min_scores,
+        task.known.min_scores,
         task.part.allowed,
         workspaces.for_exact(task.top.scores.shape[1]),
         task.top,
@@ -111,7 +111,7 @@ def _search_impacts(task: ShardSearch, workspaces: Workspaces) -> None:
         task.shard.impacts,
         task.shard.shared,
         _csr(task.queries),
-        task.min_scores,
+        task.known.min_scores,
         task.part.allowed,
         workspaces.for_accumulate(task.top.scores.shape[1]),
         task.top,
@@ -127,7 +127,7 @@ def _search_bounds(task: ShardSearch, workspaces: Workspaces) -> None:
         _csr(task.queries),
         choice.heap_factor,
         choice.bound_share,
-        task.min_scores,
+        task.known,
         task.part.allowed,
         workspaces.for_exact(task.top.scores.shape[1]),
         task.top,

@@ -9,7 +9,7 @@ from seismic.kernels.constants import BLOCK
 from seismic.kernels.score import make_query_table
 from seismic.kernels.score_all import score_documents
 from seismic.query import Query, as_rows
-from seismic.search.execute import Executor
+from seismic.search.execute import Executor, merge
 from seismic.search.facets import matches
 from seismic.search.methods import METHODS, first_document_of
 from seismic.search.within import count_in_shard
@@ -44,4 +44,6 @@ def warm_up(view: View, executor: Executor) -> None:
             count_in_shard(shard.shard, first, query.components)
             table, scores = make_query_table(shard.shard.dimension), np.zeros(len(shard), np.float32)
             score_documents(shard.shard.shared, table, scores, np.empty(BLOCK), np.ones(1, np.uint8))  # stops at once
+    nothing = np.empty((1, 0), np.int64), np.empty((1, 0), np.float32)
+    merge([nothing, nothing], 1)
     SortedColumn([pa.array([1])], pa.int64(), np.zeros(1, np.uint32))

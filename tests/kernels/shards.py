@@ -8,7 +8,7 @@ from seismic import SparseVectors
 from seismic.kernels.exact import search_exact_batch
 from seismic.kernels.maxima import Maxima
 from seismic.kernels.shared import Shared
-from seismic.kernels.topk import Queries, TopK
+from seismic.kernels.topk import Known, Queries, TopK
 from seismic.kernels.visit import Workspace, make_exact_workspace
 from tests import naive, samples
 from tests.naive import Row
@@ -33,6 +33,11 @@ def shard_of(vectors: SparseVectors, dense: range) -> Shard:
     documents = naive.stored(naive.rows(vectors))
     maxima = samples.maxima(documents, vectors.dimension, dense)
     return Shard(documents, maxima, samples.shared(vectors), vectors.dimension)
+
+
+def alone(least_scores: np.ndarray, k: int) -> Known:
+    """Return what is known of a shard that is searched apart from others."""
+    return Known(least_scores, np.empty((len(least_scores), 0), np.float32), k)
 
 
 class Found(NamedTuple):
@@ -62,7 +67,7 @@ def search(
         csr,
         heap_factor,
         bound_share,
-        least_scores,
+        alone(least_scores, k),
         allowed,
         workspace,
         TopK(scores, numbers, counters),

@@ -18,7 +18,7 @@ from seismic.kernels.upper_bounds import (
 )
 from seismic.kernels.visit import make_exact_workspace
 from tests import naive, samples
-from tests.kernels.shards import ALL
+from tests.kernels.shards import ALL, alone
 from tests.naive import Row
 
 
@@ -67,8 +67,18 @@ def check_adding_up(vectors: SparseVectors, count: int, k: int, share: float, qu
     (numbers, scores), (others, expected) = found
     top, other_top = TopK(scores, numbers, counters), TopK(expected, others, other_counters)
     search_accumulate_batch(impacts, shared, csr, least_scores, allowed, workspace, top)
-    exact_workspace = make_exact_workspace(vectors.dimension, len(vectors))
-    search_exact_batch(maxima, shared, csr, 1.0, 1.0, least_scores, allowed, exact_workspace, other_top)
+    exact_workspace = make_exact_workspace(vectors.dimension, len(vectors), k)
+    search_exact_batch(
+        maxima,
+        shared,
+        csr,
+        1.0,
+        1.0,
+        alone(least_scores, k),
+        allowed,
+        exact_workspace,
+        other_top,
+    )
     np.testing.assert_array_equal(numbers, others)
     np.testing.assert_array_equal(scores, expected)
     assert not workspace.sums.any()

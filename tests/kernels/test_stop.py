@@ -12,7 +12,7 @@ from seismic.kernels.cpu import JIT_DISABLED
 from seismic.kernels.lists import make_workspace, padded
 from seismic.kernels.topk import Queries, TopK
 from tests import naive, samples
-from tests.kernels.shards import ALL, SOME_DENSE, shard_of
+from tests.kernels.shards import ALL, SOME_DENSE, alone, shard_of
 from tests.kernels.test_traverse import Case
 
 VECTORS = samples.random_vectors(400, per_vector=8)
@@ -54,7 +54,7 @@ def search(plan: str, stop: Any) -> tuple[np.ndarray, list[np.ndarray]]:
         every = np.packbits(np.ones(len(VECTORS), bool), bitorder="little")
         scan.search_scan_batch(shard.maxima, shard.shared, csr, least_scores, every, space, top)
     else:
-        exact.search_exact_batch(shard.maxima, shard.shared, csr, 1.0, 1.0, least_scores, ALL, space, top)
+        exact.search_exact_batch(shard.maxima, shard.shared, csr, 1.0, 1.0, alone(least_scores, K), ALL, space, top)
     return numbers, [space.scratch.upper_bounds, *space.table]
 
 

@@ -5,9 +5,10 @@ import pytest
 
 from seismic import SparseVectors
 from seismic.kernels.constants import BLOCK
+from seismic.kernels.exact import search_exact_batch
 from seismic.kernels.score import load_query
 from seismic.kernels.shared import rounding_of
-from seismic.kernels.topk import TopK
+from seismic.kernels.topk import Known, Queries, TopK
 from seismic.kernels.upper_bounds import add_upper_bounds, collect_blocks, unit_of
 from seismic.kernels.visit import TERM_ROUNDING, Reach, Workspace, kth_score, make_exact_workspace, rescore, visit
 from tests import naive, samples
@@ -40,6 +41,28 @@ def test_what_scores_too_little_may_be_left_out() -> None:
             np.testing.assert_array_equal(found.scores[0, :size], whole.scores[0, :size])
         assert found.counters[2] <= whole.counters[2]
         assert search(shard, [query], 10, least_score=2 * whole.scores[0, 0]).counters[3] == 0
+        beyond = search(shard, [query], 10, least_score=100 * whole.scores[0, 0])
+        assert beyond.counters[1] == 0  # no block is bounded
+        assert (beyond.numbers == -1).all()
+        assert (beyond.scores == 0).all()
+
+
+@pytest.mark.parametrize("rank", [1, 10, 70])
+def test_what_hits_of_other_shards_exclude_may_be_left_out(rank: int) -> None:
+    shard = shard_of(samples.random_vectors(2000, per_vector=12), SOME_DENSE)
+    for query in naive.rows(samples.random_vectors(3, per_vector=6, seed=1, empty=0)):
+        whole = search(shard, [query], 300)
+        others = whole.scores[0, 5:300:3]  # scores of another shard's hits, best first
+        numbers, scores = np.full((1, rank), -7), np.full((1, rank), np.nan, np.float32)
+        counters = np.zeros((1, 4), np.int64)
+        known = Known(np.zeros(1, np.float32), others[None, :].copy(), rank)
+        top, csr = TopK(scores, numbers, counters), Queries(*samples.queries([query]))
+        search_exact_batch(shard.maxima, shard.shared, csr, 1.0, 1.0, known, ALL, shard.workspace(), top)
+        least = np.sort(np.concatenate([whole.scores[0], others]))[::-1][rank - 1]
+        size = int((whole.scores[0] > least).sum())
+        np.testing.assert_array_equal(numbers[0, :size], whole.numbers[0, :size])
+        np.testing.assert_array_equal(scores[0, :size], whole.scores[0, :size])
+        assert counters[0, 2] <= whole.counters[2]
 
 
 def test_a_heap_factor_above_one_skips_more_and_keeps_true_scores() -> None:

@@ -62,7 +62,7 @@ def test_a_shard_is_searched_again_only_where_its_hits_may_end_too_early(
     monkeypatch.setattr(execute._ShardSearch, "run", counted)
     queries = samples.random_vectors(60, DIMENSION, per_vector=4, seed=7)
     four.search_batch(queries, 100)
-    assert depths[:4] == [(60, 40)] * 4  # 25 + 3 x 5
+    assert depths[:4] == [(60, 40), (60, 72), (60, 100), (60, 100)]  # 25 + 3 x 5, 50 + 3 x 7.1, 75 + 3 x 8.7
     again = sum(rows for rows, _ in depths[4:])
     assert all(width == 100 for _, width in depths[4:])
     assert (again > 0) == (order == "sorted")
@@ -79,3 +79,16 @@ def test_filters_and_changes(tmp_path: Path) -> None:
         for k in (5, 60):
             for expected, found in zip(one.search_batch(queries, k), three.search_batch(queries, k), strict=True):
                 np.testing.assert_array_equal(found, expected)
+
+
+def test_a_shard_out_of_reach_changes_nothing(tmp_path: Path) -> None:
+    rng, rows = np.random.default_rng(3), []
+    for document in range(1600):  # the second half scores a hundredth
+        weight = 1.0 if document < 800 else 0.01
+        rows.append({int(part): weight * (1 + rng.random()) for part in rng.choice(DIMENSION, 6, replace=False)})
+    vectors = SparseVectors.from_dicts(rows, DIMENSION)
+    for shards in (1, 2):
+        seismic.build(vectors, tmp_path / str(shards), params=SMALL, shards=shards)
+    query = {"indices": [1, 2, 3], "values": [1.0, 1.0, 1.0]}
+    with seismic.open(tmp_path / "1") as one, seismic.open(tmp_path / "2") as two:
+        assert two.search(query, 20) == one.search(query, 20)
