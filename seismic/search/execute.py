@@ -235,13 +235,18 @@ def _in_parts(
     return BatchResult(*map(np.concatenate, zip(*in_order(task, ranges, threads), strict=True)))
 
 
+def _writable(arrays: Arrays) -> Arrays:
+    """Return arrays of the types that the kernel is compiled for, copied if necessary."""
+    numbers, scores = arrays
+    return np.require(numbers, np.int64, ["C", "W"]), np.require(scores, np.float32, ["C", "W"])
+
+
 def merge(results: Sequence[Arrays], k: int) -> Arrays:
     """Merge the results [n, k_shard] of several shards into the k best, by score, then by number."""
     best, *others = results
     for other in others:
         shape = (len(best[0]), min(k, best[0].shape[1] + other[0].shape[1]))
         merged = np.empty(shape, np.int64), np.empty(shape, np.float32)
-        arrays = (np.require(array, array.dtype, "CW") for array in (*best, *other))
-        merge_hits(*arrays, *merged)
+        merge_hits(*_writable(best), *_writable(other), *merged)
         best = merged
     return best
