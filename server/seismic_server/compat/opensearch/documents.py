@@ -20,6 +20,9 @@ from seismic_server.compat.opensearch.source import Source
 from seismic_server.compat.payload import payloads_of
 from seismic_server.schemas.bodies import DocumentIn
 
+LEAST, MOST = float(MIN_VALUE), float(MAX_VALUE)
+"""Smallest and largest weight."""
+
 MOST_COMPONENT = (1 << 32) - 1
 LONGEST_ID = 512
 """Bytes of the longest id, as in OpenSearch."""
@@ -58,9 +61,9 @@ def vector_of(name: str, value: Any, kind: Sparse) -> dict[Any, float]:
         raise wrong_document(f"failed to parse field [{name}] of type [{kind}]: found {excerpt(value)}, {expected}")
     vector: dict[Any, float] = {}
     for token, weight in value.items():
-        if isinstance(weight, bool) or not isinstance(weight, int | float) or not MIN_VALUE <= weight <= MAX_VALUE:
+        if isinstance(weight, bool) or not isinstance(weight, int | float) or not LEAST <= weight <= MOST:
             found = f"token {excerpt(token)}: found weight {excerpt(weight)}"
-            expected = f"expected a number from {MIN_VALUE:g} to {MAX_VALUE:g}"
+            expected = f"expected a number from {LEAST:g} to {MOST:g}"
             raise wrong_document(f"failed to parse field [{name}] of type [{kind}]: {found}, {expected}")
         vector[token if kind == "rank_features" else component_of(token, f"field [{name}]")] = float(weight)
     if len(vector) < len(value):

@@ -16,6 +16,8 @@ from seismic_server.compat.opensearch.fields import Column, Fields
 NOTHING: dict[str, Any] = {"ids": []}
 EVERYTHING: dict[str, Any] = {"must": []}
 
+LEAST_BOOST, MOST_BOOST = 1e-15, 1e15
+
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _TIME = pa.timestamp("us", "UTC")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -27,10 +29,11 @@ def parsing(reason: str) -> RefusedError:
 
 
 def boost_of(kind: str, content: Mapping[str, Any]) -> float:
-    """Return the boost of a query. Raises RefusedError unless it is positive."""
+    """Return the boost of a query. Raises RefusedError."""
     boost = content.get("boost", 1.0)
-    if isinstance(boost, bool) or not isinstance(boost, int | float) or not 0 < boost < float("inf"):
-        raise parsing(f"[{kind}]: field 'boost': found {excerpt(boost)}, expected a number above 0")
+    if isinstance(boost, bool) or not isinstance(boost, int | float) or not LEAST_BOOST <= boost <= MOST_BOOST:
+        expected = f"expected a number from {LEAST_BOOST:g} to {MOST_BOOST:g}"
+        raise parsing(f"[{kind}]: field 'boost': found {excerpt(boost)}, {expected}")
     return float(boost)
 
 

@@ -95,7 +95,7 @@ def find(service: Service, index: Index, fields: Fields, wanted: Wanted, cursor:
     service.count_answers(index, [request], [answer], time.perf_counter() - started)
     scores: list[float | None] = [None] * len(answer.hits)
     if wanted.order.scored:
-        scores[:] = shortest(np.array([hit.score * scale for hit in answer.hits], np.float32))
+        scores[:] = [score * scale for score in shortest(np.array([hit.score for hit in answer.hits], np.float32))]
     return Found([hit.number for hit in answer.hits], scores, _total(service, index, wanted, request, len(scores)))
 
 
