@@ -263,13 +263,14 @@ class PatchOptions(TypedDict, total=False):
 
 
 class NewDocument(TypedDict, total=False):
-    """A document to store: `id`, payload, and a vector as `indices` and `values`, `tokens` or `text`."""
+    """A document to store: `id`, payload, and a vector as `indices` and `values`, `tokens` or `text`, or by field."""
 
     id: str | int
     indices: list[int]
     values: list[float]
     tokens: Mapping[str, float]
     text: str
+    fields: Mapping[str, str | Mapping[str, Any]]
     payload: Mapping[str, Any]
     if_absent: bool
     if_sequence: int

@@ -6,10 +6,9 @@ import numpy as np
 import pyarrow as pa
 
 from seismic.builder.order import reordered
-from seismic.changes.evolution import evolution
 from seismic.changes.fielded import Origins, joined, split_vectors
 from seismic.changes.patches import check_field_patch
-from seismic.changes.records import Change, check_delete, check_upsert
+from seismic.changes.records import Change, check_delete, upsert_changes
 from seismic.changes.rules import Rules
 from seismic.changes.updates import given_vectors
 from seismic.documents.table import check_documents
@@ -39,9 +38,7 @@ def patched_fields(fields: FieldVectors, table: pa.Table, rules: Rules, state: S
         return []
     kept = reordered(vectors, rows.astype(np.uint32))
     ids: Any = table.select(["id"]).take(pa.array(rows))
-    rules = rules.after(growth)
-    needed = evolution(kept, ids, rules)
-    return [*growth, *needed, check_upsert(kept, ids, rules.after(needed))]
+    return [*growth, *upsert_changes(kept, ids, rules.after(growth))]
 
 
 def _check_rows(vectors: int, table: pa.Table) -> None:

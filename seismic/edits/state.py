@@ -72,6 +72,7 @@ class State:
     def apply(self, changes: Sequence[Change]) -> Counts:
         """Add the changes of an edit, and return what they change."""
         created = updated = deleted = 0
+        earlier: set[str | int] = set()  # a patch of vectors and columns is two changes of the same documents
         for change in changes:
             if isinstance(change, Columns | Growth):
                 continue
@@ -81,8 +82,11 @@ class State:
             before = int(np.count_nonzero(found))
             if isinstance(change, Upsert):
                 created, updated = created + len(ids) - before, updated + before
+                earlier.update(ids.to_pylist())
             elif isinstance(change, Patch | FieldPatch):
-                updated += before
+                listed = zip(ids.to_pylist(), found.tolist(), strict=True)
+                updated += sum(exists and id not in earlier for id, exists in listed)
+                earlier.update(ids.to_pylist())
             else:
                 deleted += before
             kept = isinstance(change, Patch | FieldPatch)

@@ -36,6 +36,8 @@ def resolve_query(view: View, query: QueryLike, weighing: Weighing | None = None
 
     `weighing`: weighs it; None by all documents.
     """
+    if isinstance(query, SparseVectors) and len(view.fields) > 1:  # of joined components, such as pseudo-queries
+        return parse_query(query, view.dimension)
     if view.fields:
         parser = FieldParser(view, weighing or Weighing(view))
         return parser.weighed(_resolved(view, query, parser.parse))
@@ -46,8 +48,11 @@ def resolve_query(view: View, query: QueryLike, weighing: Weighing | None = None
 
 
 def resolve_batch(view: View, queries: Any, threads: int = 1) -> SparseVectors:
-    """Return many queries for the kernels: a list of queries of any form, or anything that `as_vectors` converts."""
-    if not view.fields:
+    """Return many queries for the kernels: a list of queries of any form, or anything that `as_vectors` converts.
+
+    SparseVectors of a collection with several fields have joined components, and are weighed already.
+    """
+    if not view.fields or (isinstance(queries, SparseVectors) and len(view.fields) > 1):
         return parse_batch(queries, view.dimension, view.vocabulary, view.encode_query, threads)
     if not isinstance(queries, list | tuple):
         if len(view.fields) > 1:

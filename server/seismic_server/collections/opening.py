@@ -1,11 +1,13 @@
 """Open a collection and make it ready to answer."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import structlog
 
 import seismic
-from seismic import EncoderError, Index
+from seismic import Encoder, EncoderError, Index
 from seismic.params import Verify
 
 log = structlog.get_logger("server")
@@ -32,8 +34,15 @@ def warm_up(index: Index) -> None:
     A collection whose encoder cannot be loaded still answers queries by vector.
     """
     index.warm_up()
+    for field in index.fields if len(index.fields) > 1 else ():
+        if field.encoder:
+            _load(index, partial(index.view.field_encoder, field))
     if index.manifest.encoder:
-        try:
-            index.encoder.encode_queries(["warm up"])
-        except EncoderError as error:
-            log.warning("encoder cannot be loaded; texts are refused", collection=index.name, reason=str(error))
+        _load(index, lambda: index.encoder)
+
+
+def _load(index: Index, encoder: Callable[[], Encoder]) -> None:
+    try:
+        encoder().encode_queries(["warm up"])
+    except EncoderError as error:
+        log.warning("encoder cannot be loaded; texts are refused", collection=index.name, reason=str(error))

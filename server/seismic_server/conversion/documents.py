@@ -9,6 +9,7 @@ import pyarrow as pa
 from seismic import InputError, SparseVectors, VectorError
 from seismic.changes.evolution import TokenMap
 from seismic.changes.records import Change, Rules, Upsert, split_by_payload, upsert_changes
+from seismic_server.conversion.named import join_named
 from seismic_server.conversion.payloads import to_column
 from seismic_server.conversion.types import to_evolving_column
 from seismic_server.schemas.bodies import DocumentIn
@@ -22,8 +23,13 @@ def to_upserts(documents: Sequence[DocumentIn], rules: Rules) -> tuple[list[Chan
     """
     ids = to_column("id", [document.id for document in documents], rules.schema.field("id").type)
     payloads = [_payload(row, document, rules) for row, document in enumerate(documents)]
-    tokens = TokenMap(rules)
-    vectors, grown = vectors_of(documents, tokens), tokens.growth()
+    grown: list[Change]
+    if len(rules.fields) > 1:
+        names = [field.name for field in rules.fields]
+        grown, vectors = join_named(documents, range(len(documents)), names, rules)
+    else:
+        tokens = TokenMap(rules)
+        vectors, grown = vectors_of(documents, tokens), [*tokens.growth()]
     changes = upsert_changes(vectors, pa.table({"id": ids, **_columns(payloads, rules)}), rules.after(grown))
     *needed, upsert = changes
     assert isinstance(upsert, Upsert)

@@ -8,12 +8,13 @@ import pyarrow as pa
 
 from seismic import InputError, SparseVectors, VectorError
 from seismic.changes.evolution import TokenMap
-from seismic.changes.patches import check_unset, patch_changes
+from seismic.changes.patches import check_field_patch, check_unset, patch_changes
 from seismic.changes.records import Change, Rules, upsert_changes
 from seismic.documents.table import check_documents
 from seismic.edits.matching import completed, matching
 from seismic.edits.state import State
 from seismic_server.conversion.documents import vectors_of
+from seismic_server.conversion.named import join_named
 from seismic_server.conversion.payloads import to_column
 from seismic_server.conversion.types import to_evolving_column
 from seismic_server.schemas.changes import PatchIn, PatchRequest
@@ -84,6 +85,8 @@ def _columns(payloads: Sequence[Mapping[str, Any]], rules: Rules) -> dict[str, p
 def _vector_changes(
     patches: Sequence[PatchIn], ids: pa.Array, rules: Rules, state: State
 ) -> tuple[list[Change], SparseVectors]:
+    if len(rules.fields) > 1:
+        return _field_changes(patches, ids, rules)
     given = np.array([patch.indices is not None or patch.tokens is not None for patch in patches])
     none = SparseVectors.from_dicts([], rules.dimension)
     if not given.any():
@@ -97,6 +100,22 @@ def _vector_changes(
     rules = rules.after(growth)
     kept = SparseVectors.concatenate([vectors.slice(row, row + 1) for row in rows.tolist()])
     return [*growth, *upsert_changes(kept, pa.table({"id": ids.take(pa.array(rows))}), rules)], kept
+
+
+def _field_changes(patches: Sequence[PatchIn], ids: pa.Array, rules: Rules) -> tuple[list[Change], SparseVectors]:
+    """Return a patch for each set of fields that patches give."""
+    groups: dict[tuple[str, ...], list[int]] = {}
+    for row, patch in enumerate(patches):
+        if patch.fields:
+            groups.setdefault(tuple(sorted(patch.fields)), []).append(row)
+    changes, given = list[Change](), [SparseVectors.from_dicts([], rules.dimension)]
+    for names, rows in groups.items():
+        grown, vectors = join_named(patches, rows, names, rules)
+        rules = rules.after(grown)
+        given.append(vectors)
+        table = pa.table({"id": ids.take(pa.array(rows))})
+        changes += [*grown, check_field_patch(vectors, table, names, rules)]
+    return changes, SparseVectors.concatenate(given)
 
 
 def conditions_in(documents: Iterable[Any]) -> dict[Any, int]:

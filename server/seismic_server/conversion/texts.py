@@ -1,11 +1,13 @@
 """Encoding of documents that arrive as texts."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from seismic import Encoded, Encoder, EncoderEntry, Index, InputError, VectorError
+from seismic import Encoded, EncoderEntry, FieldEntry, Index, InputError, VectorError
 from seismic.changes.records import Rules
-from seismic.encoders import encode_with_new, joined
+from seismic.encoders import joined
+from seismic.fields.entry import named
+from seismic_server.conversion.named import by_token, check_named, encoded_parts, unnamed
 from seismic_server.schemas.bodies import DocumentIn
 from seismic_server.schemas.changes import PatchIn
 
@@ -17,14 +19,20 @@ D = TypeVar("D", DocumentIn, PatchIn)
 
 
 class EncodedDocuments(NamedTuple, Generic[D]):
-    """Documents that all have vectors, and the entry of the encoder if it made some of them."""
+    """Documents that all have vectors, and the entries of the encoders that made some of them."""
 
     documents: Sequence[D]
     entry: EncoderEntry | None = None
     warnings: Sequence[str] = ()
+    by_field: Mapping[str, EncoderEntry] = {}
 
     def check(self, rules: Rules) -> None:
         """Raise InputError if the collection was rebuilt meanwhile with another encoder, or to encode other fields."""
+        for name, used in self.by_field.items():
+            ours = next((field.encoder for field in rules.fields if field.name == name), None)
+            if ours is None or (ours.hash, ours.fields) != (used.hash, used.fields):
+                message = "the collection was rebuilt to encode it otherwise in the meantime; send the documents again"
+                raise InputError(f"field '{name}': {message}")
         if self.entry is None:
             return
         try:
@@ -39,9 +47,14 @@ class EncodedDocuments(NamedTuple, Generic[D]):
 
 
 def encode_documents(index: Index, documents: Sequence[DocumentIn]) -> EncodedDocuments[DocumentIn]:
-    """Encode the documents without vectors by the collection's encoder. InputError names row and field."""
+    """Encode the documents without vectors by the collection's encoders. InputError names row and field."""
+    check_named(index.fields, documents)
+    if len(index.fields) > 1:
+        return _encoded_by_field(index, documents, _column_texts(index.fields, documents))
+    documents, by_field, warnings = _one_field(index, documents)
     rows = [row for row, document in enumerate(documents) if document.indices is None and document.tokens is None]
-    return _encoded(index, documents, rows, [documents[row].payload for row in rows])
+    encoded = _encoded(index, documents, rows, [documents[row].payload for row in rows])
+    return encoded._replace(by_field=by_field, warnings=[*warnings, *encoded.warnings])
 
 
 def encode_patches(index: Index, patches: Sequence[PatchIn], *, replace: bool) -> EncodedDocuments[PatchIn]:
@@ -49,17 +62,70 @@ def encode_patches(index: Index, patches: Sequence[PatchIn], *, replace: bool) -
 
     Columns that a patch leaves are those stored now; `replace`: it leaves none.
     """
+    check_named(index.fields, patches)
     rows = [row for row, patch in enumerate(patches) if patch.text is not None]
+    if len(index.fields) > 1:
+        texts: dict[str, dict[int, str]] = {}
+        able = [field for field in index.fields if "text" in field.columns]
+        if rows and not able:
+            problem = f"no field of {named(index.fields)} reads the column text; send vectors by field"
+            raise VectorError(problem, row=rows[0], field="text")
+        for field in able:
+            payloads = _payloads_of(index, patches, rows, field.columns, replace=replace)
+            pairs = zip(rows, payloads, strict=True)
+            texts[field.name] = {row: _text(payload, patches[row].text, row, field.columns) for row, payload in pairs}
+        return _encoded_by_field(index, patches, texts)
+    patches, by_field, warnings = _one_field(index, patches)
     entry = index.manifest.encoder
+    encoded = _encoded(
+        index, patches, rows, _payloads_of(index, patches, rows, entry.fields if entry else (), replace=replace)
+    )
+    return encoded._replace(by_field=by_field, warnings=[*warnings, *encoded.warnings])
+
+
+def _payloads_of(
+    index: Index, patches: Sequence[PatchIn], rows: Sequence[int], columns: Sequence[str], *, replace: bool
+) -> list[dict[str, Any]]:
+    """Return the values of some columns after patches in `rows`."""
     payloads = [{**patches[row].payload, **dict.fromkeys(patches[row].unset)} for row in rows]
-    others = [field for field in entry.fields if field != "text" and field in index.columns] if entry else []
-    if rows and others and not replace:
-        ids: Any = [patches[row].id for row in rows]
-        found = index.fetch(ids, others)
-        payloads = [
-            {**(stored.payload if stored else {}), **payload} for stored, payload in zip(found, payloads, strict=True)
-        ]
-    return _encoded(index, patches, rows, payloads)
+    others = [column for column in columns if column != "text" and column in index.columns]
+    if not rows or not others or replace:
+        return payloads
+    ids: Any = [patches[row].id for row in rows]
+    found = index.fetch(ids, others)
+    return [{**(stored.payload if stored else {}), **payload} for stored, payload in zip(found, payloads, strict=True)]
+
+
+def _one_field(index: Index, documents: Sequence[D]) -> tuple[list[D], Mapping[str, EncoderEntry], list[str]]:
+    """Return the documents of a collection with at most one field as without fields, and how texts were encoded."""
+    if not index.fields:
+        return list(documents), {}, []
+    done, entries, results = encoded_parts(index, documents, {})
+    return unnamed(index.fields, done), entries, [warning for one in results for warning in _warnings(one)]
+
+
+def _encoded_by_field(
+    index: Index, documents: Sequence[D], texts: Mapping[str, Mapping[int, str]]
+) -> EncodedDocuments[D]:
+    done, entries, results = encoded_parts(index, documents, texts)
+    return EncodedDocuments(done, None, [warning for one in results for warning in _warnings(one)], entries)
+
+
+def _column_texts(fields: Sequence[FieldEntry], documents: Sequence[DocumentIn]) -> dict[str, dict[int, str]]:
+    """Return the texts of documents without vectors by field and row; none where all columns of a field are null."""
+    texts: dict[str, dict[int, str]] = {field.name: {} for field in fields if field.encoder}
+    for row, document in enumerate(documents):
+        if document.fields is not None:
+            continue
+        values, found = {**document.payload, **({} if document.text is None else {"text": document.text})}, False
+        for field in fields:
+            if any(values.get(column) is not None for column in field.columns):
+                texts[field.name][row], found = _text(document.payload, document.text, row, field.columns), True
+        if not found:
+            columns = ", ".join(dict.fromkeys(column for field in fields for column in field.columns)) or "no column"
+            problem = f"found neither vectors by field nor text to encode, expected 'fields', or text in {columns}"
+            raise VectorError(problem, row=row)
+    return texts
 
 
 def _encoded(
@@ -79,7 +145,7 @@ def _encoded(
     texts = [_text(payload, documents[row].text, row, entry.fields) for row, payload in pairs]
     done = list(documents)
     if entry.bm25 is not None and index.view.rules.grows:
-        for row, tokens in zip(rows, _by_token(index.encoder, texts), strict=True):
+        for row, tokens in zip(rows, by_token(index.encoder, texts), strict=True):
             done[row] = documents[row].model_copy(update={"tokens": tokens})
         return EncodedDocuments(done, entry)
     encoded = index.encoder.encode_documents(texts)
@@ -88,17 +154,6 @@ def _encoded(
         vector = {"indices": components.tolist(), "values": values.tolist()}
         done[row] = documents[row].model_copy(update=vector)
     return EncodedDocuments(done, entry, _warnings(encoded))
-
-
-def _by_token(encoder: Encoder, texts: Sequence[str]) -> Iterator[dict[str, float]]:
-    """Yield token -> weight of each text: the components of new tokens are known when the change is written."""
-    encoded, vocabulary = encode_with_new(encoder, texts), encoder.vocabulary
-    for row in range(len(texts)):
-        components, values = encoded.vectors[row]
-        known = components < len(vocabulary)
-        names = vocabulary.tokens.take(components[known]).to_pylist()
-        names += [encoded.unknown[component - len(vocabulary)] for component in components[~known].tolist()]
-        yield dict(zip(names, values.tolist(), strict=True))
 
 
 def _text(payload: dict[str, Any], text: str | None, row: int, fields: Sequence[str]) -> str:

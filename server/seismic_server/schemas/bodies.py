@@ -2,8 +2,9 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, SkipValidation, Tag, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, SkipValidation, Tag, model_validator
 
+from seismic.fields.entry import LONGEST_NAME, MOST_FIELDS
 from seismic.filters.parse import AnyFilter
 from seismic.layouts import Layout
 from seismic_server.collections.served import Integrity, State
@@ -53,6 +54,42 @@ class CountAnswer(Schema):
     """Milliseconds from the request's arrival at its route."""
 
 
+class NamedVector(Schema):
+    """The vector of a field: as `indices` and `values`, as `tokens`, or as a `text` for the field's encoder."""
+
+    indices: Annotated[list[Component], Field(fail_fast=True, json_schema_extra={"uniqueItems": True})] | None = None
+    """Components of the field in any order, each at most once."""
+
+    values: Annotated[list[Weight], Field(fail_fast=True)] | None = None
+    """Weights of the components, one per component."""
+
+    tokens: Annotated[dict[str, Weight], Field(fail_fast=True)] | None = None
+    """Token to weight."""
+
+    text: str | None = None
+    """Text to encode. It is not stored."""
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Self:
+        check_vector(self, ["indices", "values"], ["tokens"], ["text"])
+        return self
+
+
+VectorsByField = Annotated[
+    dict[
+        Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)],
+        Annotated[
+            NamedVector,
+            BeforeValidator(
+                lambda part: {"text": part} if isinstance(part, str) else part, json_schema_input_type=str | NamedVector
+            ),
+        ],
+    ],
+    Field(max_length=MOST_FIELDS),
+]
+"""Field -> vector. A text is short for `{"text": ...}`."""
+
+
 class DocumentIn(Schema):
     """A document to insert or replace, with its vector as `indices` and `values` or as `tokens`. Without a vector, the
     collection's encoder computes one from the columns that it encodes."""
@@ -68,6 +105,10 @@ class DocumentIn(Schema):
 
     tokens: Annotated[dict[str, Weight], Field(fail_fast=True)] | None = None
     """Token to weight. Every token must be in the collection's vocabulary."""
+
+    fields: VectorsByField | None = None
+    """Vectors by field, in a collection with named vectors. The document has exactly these. Without `fields`, it has
+    those that encoders compute from its columns."""
 
     text: str | None = None
     """Text to encode; also the value of the column `text`, if the collection has one."""
@@ -91,11 +132,17 @@ class DocumentIn(Schema):
         return self
 
 
-def check_vector(document: Any) -> None:
-    """Raise ValueError unless a document has at most one form of a vector."""
-    given = [name for name in ("indices", "values", "tokens", "text") if getattr(document, name) is not None]
-    if given not in (["indices", "values"], ["tokens"], ["text"], []):
-        raise ValueError(f"expected either 'indices' and 'values', or 'tokens', or 'text' (found {', '.join(given)})")
+FORMS: tuple[list[str], ...] = (["indices", "values"], ["tokens"], ["fields"], ["text"], [])
+"""Fields of the forms of a document's vector."""
+
+
+def check_vector(document: Any, *forms: list[str]) -> None:
+    """Raise ValueError unless a document has its vector in one of the forms."""
+    names = dict.fromkeys(name for form in FORMS for name in form)
+    given = [name for name in names if getattr(document, name, None) is not None]
+    if given not in (forms or FORMS):
+        found = ", ".join(given) or "none"
+        raise ValueError(f"expected either 'indices' and 'values', or 'tokens', or 'text' (found {found})")
     if document.indices is not None and document.values is not None and len(document.indices) != len(document.values):
         found = f"found {len(document.indices)} indices and {len(document.values)} values"
         raise ValueError(f"{found}, expected equal numbers")

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import ConfigDict, Field, JsonValue, SkipValidation, model_validator
 
 from seismic.filters.parse import AnyFilter
-from seismic_server.schemas.bodies import Component, Id, Schema, SequenceNumber, Weight, check_vector
+from seismic_server.schemas.bodies import Component, Id, Schema, SequenceNumber, VectorsByField, Weight, check_vector
 
 _FILTER: dict[str, JsonValue] = {"must": [{"key": "n_chars", "range": {"gte": 500}}]}
 
@@ -30,6 +30,9 @@ class PatchIn(Schema):
 
     tokens: Annotated[dict[str, Weight], Field(fail_fast=True)] | None = None
     """Token to weight of the new vector."""
+
+    fields: VectorsByField | None = None
+    """New vectors by field, in a collection with named vectors. Other fields keep theirs, exactly as stored."""
 
     text: str | None = None
     """Text to encode; also the value of the column `text`, if the collection has one."""
