@@ -15,7 +15,7 @@ from seismic.stop import Stop, current
 from seismic_server.access.admission import AdmissionControl
 from seismic_server.access.keys import Keyring
 from seismic_server.access.limits import Rates
-from seismic_server.collections.committer import Committer
+from seismic_server.collections.committer import SHOW_SECONDS, Committer
 from seismic_server.collections.opening import open_warm
 from seismic_server.collections.refresher import Refresher
 from seismic_server.collections.scrubber import Scrubber
@@ -163,7 +163,10 @@ class Service:
         refresher = Refresher(collection, self.settings, self.threads, self.metrics, self.jobs, self.peers)
         self.refreshers[name] = refresher
         editor = partial(Editor, collection.folder, lambda: collection.index.view)
-        self.committers[name] = Committer(editor, refresher, self.threads, self.settings.queue)
+        show = (
+            partial(self.peers.everywhere, "refresh", patience=SHOW_SECONDS, name=name) if self.peers.member else None
+        )
+        self.committers[name] = Committer(editor, refresher, self.threads, self.settings.queue, show)
         self.collections.add(collection)
         self.set_aliases(self.collections.aliases)
         return refresher

@@ -61,7 +61,7 @@ def healthcheck(server: Server, certificate: Path, **more: str) -> subprocess.Co
 
 
 def test_the_service_speaks_https(serve: Serve, trusting: ssl.SSLContext, tmp_path: Path) -> None:
-    server = serve()
+    server = serve("--processes", "2")
     wait_for(lambda: httpx.get(f"{server.url}/readyz", verify=trusting, timeout=PATIENCE).is_success)
     with Client(server.url, verify=trusting, timeout=PATIENCE) as client:
         assert [hit.id for hit in client.search("tiny", QUERY).hits] == ["a", "b"]

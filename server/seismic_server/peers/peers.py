@@ -46,8 +46,8 @@ class Peers(Protocol):
     async def ask(self, call: str, /, **arguments: Any) -> Any:
         """Return the supervisor's answer."""
 
-    async def everywhere(self, call: str, /, **arguments: Any) -> list[Any]:
-        """Return the answers of the other processes, without those that fail or take too long."""
+    async def everywhere(self, call: str, /, *, patience: float = PATIENCE, **arguments: Any) -> list[Any]:
+        """Return the answers of the other processes, without those that fail or take longer than `patience` seconds."""
 
 
 class Alone:
@@ -65,7 +65,7 @@ class Alone:
         """Fail: there is no supervisor."""
         raise AssertionError(f"'{call}' was asked of a supervisor, but there is none")
 
-    async def everywhere(self, call: str, /, **arguments: Any) -> list[Any]:  # noqa: ARG002
+    async def everywhere(self, call: str, /, *, patience: float = PATIENCE, **arguments: Any) -> list[Any]:  # noqa: ARG002
         """Return no answers."""
         return []
 
@@ -131,7 +131,7 @@ class Linked:
         """Return the supervisor's answer. Raises its error."""
         return await self._channel.call(call, **arguments)
 
-    async def everywhere(self, call: str, /, **arguments: Any) -> list[Any]:
-        """Return the answers of the other processes, without those that fail or take too long."""
-        answers: list[Any] = await self.ask("everywhere", call=call, arguments=arguments)
+    async def everywhere(self, call: str, /, *, patience: float = PATIENCE, **arguments: Any) -> list[Any]:
+        """Return the answers of the other processes, without those that fail or take longer than `patience` seconds."""
+        answers: list[Any] = await self.ask("everywhere", call=call, arguments=arguments, patience=patience)
         return answers

@@ -10,6 +10,8 @@ from typing import Any
 
 from seismic_server.peers.channel import Channel, ChannelClosedError, Handler, send
 
+MODULE = ("-m", "seismic_server.process.member")
+
 
 class Child:
     """A running server process.
@@ -34,9 +36,11 @@ class Child:
         try:
             with theirs:
                 safe = ["-P"] if sys.flags.safe_path else []
-                command = [sys.executable, *safe, "-m", "seismic_server.process.member", str(theirs.fileno())]
                 process = await asyncio.create_subprocess_exec(
-                    *command,
+                    sys.executable,
+                    *safe,
+                    *MODULE,
+                    str(theirs.fileno()),
                     stdin=asyncio.subprocess.DEVNULL,
                     pass_fds=[theirs.fileno(), *inherited],
                     process_group=0,

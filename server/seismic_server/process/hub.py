@@ -71,8 +71,8 @@ class Hub:
                 self._holder = -1
                 self._entries.release()
 
-        async def everywhere(call: str, arguments: dict[str, Any]) -> list[Any]:
-            return list((await self.ask(call, arguments, but=number)).values())
+        async def everywhere(call: str, arguments: dict[str, Any], patience: float) -> list[Any]:
+            return list((await self.ask(call, arguments, but=number, patience=patience)).values())
 
         async def scrubbed(generation: str, damage: str | None) -> None:
             self._reports[generation] = damage
@@ -107,14 +107,16 @@ class Hub:
             self._holder = -1
             self._entries.release()
 
-    async def ask(self, call: str, arguments: Mapping[str, Any], but: int | None = None) -> dict[int, Any]:
-        """Return the answers of all processes except `but`, without those that fail or take too long."""
+    async def ask(
+        self, call: str, arguments: Mapping[str, Any], *, but: int | None = None, patience: float = PATIENCE
+    ) -> dict[int, Any]:
+        """Return the answers of all processes except `but`, without those that fail or take longer than `patience`."""
         tasks = {
             number: asyncio.create_task(self._call(number, call, arguments)) for number in self._warm if number != but
         }
         if not tasks:
             return {}
-        done, late = await asyncio.wait(tasks.values(), timeout=PATIENCE)
+        done, late = await asyncio.wait(tasks.values(), timeout=patience)
         for task in late:
             task.cancel()
         if late:

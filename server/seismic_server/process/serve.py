@@ -69,10 +69,10 @@ def _serve_together(settings: Settings) -> int:
     tls_options(settings)
     own = settings.of_one_process()
     room = capacity(own.max_connections)
-    listener = listen(settings, room.backlog)
-    room.log(own.max_connections, processes=settings.processes, threads=own.threads)
-    log_address(settings, listener)
-    return supervise(settings, listener)
+    with listen(settings, room.backlog) as listener:
+        room.log(own.max_connections, processes=settings.processes, threads=own.threads)
+        log_address(settings, listener)
+        return supervise(settings, listener)
 
 
 def _start_logging(settings: Settings, process: str | None = None) -> None:

@@ -114,6 +114,7 @@ async def refresh(call: Call) -> Any:
     """Take up what other processes have changed; changes of this one are visible already."""
     call.ready(call.name)
     await call.service.threads.run(call.service.refreshers[call.name].refresh)
+    await call.service.peers.everywhere("refresh", name=call.service.collections[call.name].name)
     return _WRITTEN
 
 
