@@ -38,11 +38,13 @@ class Channel:
         self._calls: dict[int, asyncio.Future[Any]] = {}
         self._running: set[asyncio.Task[None]] = set()
         self._last, self._closed = 0, False
+        self._open = asyncio.Event()
 
     async def run(self) -> None:
         """Answer calls until the other process ends."""
         self._end.setblocking(False)
         reader, self._writer = await asyncio.open_connection(sock=self._end)
+        self._open.set()
         try:
             while True:
                 (length,) = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
@@ -53,7 +55,8 @@ class Channel:
             self.close()
 
     async def call(self, name: str, /, **arguments: Any) -> Any:
-        """Return the result of a call. Raises the error of the other process, or ChannelClosedError."""
+        """Return the result of a call, once `run` has begun. Raises the other's error, or ChannelClosedError."""
+        await self._open.wait()
         self._last = number = self._last + 1
         answer = self._calls[number] = asyncio.get_running_loop().create_future()
         try:
@@ -65,6 +68,7 @@ class Channel:
     def close(self) -> None:
         """End the connection, and all calls that wait for an answer."""
         self._closed = True
+        self._open.set()
         if self._writer:
             self._writer.close()
         for answer in self._calls.values():
