@@ -34,7 +34,7 @@ class Params(BaseModel):
     """Named, checked values. ParameterError lists every name and value that breaks a rule."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
-        frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
     )
 
     def __init__(self, **values: Any) -> None:

@@ -34,6 +34,7 @@ def test_build_params_take_their_limits(values: dict[str, Any]) -> None:
         ({"pruning": "none"}, "'global' or 'fixed'"),
         ({"postings_per_list": 0}, "postings_per_list"),
         ({"max_fraction": 0.5}, "max_fraction"),
+        ({"max_fraction": float("inf")}, "finite number"),
         ({"summary_energy": 0.0}, "summary_energy"),
         ({"summary_energy": float("nan")}, "summary_energy"),
         ({"summary_energy": 1.1}, "summary_energy"),

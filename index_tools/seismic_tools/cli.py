@@ -62,14 +62,16 @@ class Verbs(TyperGroup):
         """Return the name, the command and the remaining arguments."""
         name, command, rest = super().resolve_command(ctx, args)
         if name is not None:
-            command = typer.main.get_command(import_module(f"seismic_tools.commands.{name}").app)
-            if "seismic" in sys.modules:
+            module = import_module(f"seismic_tools.commands.{name}")
+            command = typer.main.get_command(module.app)
+            if "numba" in sys.modules or hasattr(module, "seismic"):
                 announce_compiling()
         return name, command, rest
 
     def invoke(self, ctx: Any) -> Any:
         """Run a verb; errors of the project end in one line."""
         with errors_in_one_line():
+            import_module("seismic.clash").refuse_clash()
             return super().invoke(ctx)
 
 

@@ -36,19 +36,19 @@ def prune_postings(vectors: SparseVectors, params: BuildParams, report: Report) 
     """Return the postings that static pruning keeps."""
     average = postings_per_list(params, len(vectors))
     frequency = np.bincount(vectors.components, minlength=vectors.dimension)
-    thresholds, cap = np.zeros(vectors.dimension, np.float32), average
+    thresholds, cap = np.zeros(vectors.dimension, np.float32), float(average)
     if params.pruning == "global":
         used = int(np.count_nonzero(frequency))
         thresholds[frequency > average * WHOLE_FRACTION] = _global_threshold(vectors, average * used)
-        cap = int(average * params.max_fraction)
-    cap = min(cap, MAX_BLOCKS)
+        cap = average * params.max_fraction
+    longest = int(min(cap, MAX_BLOCKS))
     counts = np.zeros(vectors.dimension, np.int64)
     prune.count_postings(vectors.components, vectors.values, thresholds, counts)
     starts = np.concatenate([[0], np.cumsum(counts)])
     positions, weights = np.empty(starts[-1], np.uint32), np.empty(starts[-1], np.float32)
     prune.invert(vectors.indptr, vectors.components, vectors.values, thresholds, starts, positions, weights)
     kept = np.empty(len(starts), np.int64)
-    prune.prune_postings(starts, positions, weights, cap, kept)
+    prune.prune_postings(starts, positions, weights, longest, kept)
     report("prune", 1.0)
     return Postings(kept, positions[: kept[-1]].copy())
 

@@ -3,6 +3,7 @@
 Needs the extra `client`. `Client` is blocking, `AsyncClient` asynchronous; both have the same methods.
 """
 
+from seismic.clash import refuse_clash
 from seismic.client.batching import Batching
 from seismic.client.models import (
     Change,
@@ -26,15 +27,18 @@ from seismic.client.models import (
     Snapshot,
     WhyNot,
 )
+from seismic.extras import explain
+
+refuse_clash()
 
 try:
     from seismic.client.asynchronous import AsyncClient
     from seismic.client.blocking import Client
     from seismic.client.retries import Retries
 except ImportError as error:
-    if error.name not in ("httpx", "tenacity"):
+    if (problem := explain(error)) is None:
         raise
-    raise ImportError("seismic.client needs httpx and tenacity: pip install 'seismic-search[client]'") from error
+    raise ImportError(f"seismic.client: {problem}", name=error.name) from error
 
 __all__ = [
     "AsyncClient",

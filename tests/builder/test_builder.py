@@ -49,6 +49,13 @@ def test_global_pruning_keeps_everything_that_fits() -> None:
     assert pruned(vectors, postings_per_list=60) == lists
 
 
+@pytest.mark.parametrize("limits", [{"max_fraction": 1e308}, {"postings_per_list": 2**63}, {"max_fraction": 1.7e308}])
+def test_limits_of_any_size_keep_everything(limits: dict[str, Any]) -> None:
+    vectors = samples.random_vectors(60)
+    everything = {c: [position for position, _ in rows] for c, rows in naive.invert(naive.rows(vectors)).items()}
+    assert pruned(vectors, **({"postings_per_list": 60} | limits)) == everything
+
+
 def test_global_pruning_spends_its_budget_on_the_largest_values() -> None:
     vectors = samples.random_vectors(2000, dimension=30, per_vector=15, empty=0)
     kept = sum(map(len, pruned(vectors, postings_per_list=300, max_fraction=100.0).values()))

@@ -9,7 +9,6 @@ from typing import Annotated, Any
 
 import pyarrow as pa
 import typer
-from ir_measures import ScoredDoc
 from rich.filesize import decimal
 from xxhash import xxh3_64_hexdigest
 
@@ -23,7 +22,7 @@ from seismic_tools.readers.neighbours import read_neighbours
 from seismic_tools.terminal.progress import Report, progress
 from seismic_tools.writers import WRITERS, Writer, Writing, write_vocabulary
 from seismic_tools.writers.parts import Parts, kept_parts, put_in_place
-from seismic_tools.writers.runs import write_run
+from seismic_tools.writers.runs import ScoredDoc, write_run
 
 app = typer.Typer(add_completion=False)
 

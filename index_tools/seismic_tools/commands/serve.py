@@ -22,7 +22,7 @@ def serve(context: typer.Context) -> None:
 def hand_over(module: str, arguments: Sequence[str]) -> NoReturn:
     """Replace this process by a program of the service."""
     if "SEISMIC_SIMD" in os.environ:
-        import_module("seismic")  # so that a wrong value ends in one line here
+        import_module("seismic.kernels.cpu")  # so that a wrong value ends in one line here
     # `-m` puts the working folder first on the path, where a user's module would hide one of ours: keep it off the
     # path unless it is on ours.
     safe = [] if os.getcwd() in sys.path else ["-P"]

@@ -10,6 +10,9 @@ import typer
 
 from seismic_tools.terminal.sanitize import one_line
 
+REFUSALS = ("SEISMIC_SIMD", "seismic")
+"""Names of import errors that say in words what is wrong: a wrong variable, another package called seismic."""
+
 
 @contextmanager
 def errors_in_one_line() -> Iterator[None]:
@@ -20,9 +23,11 @@ def errors_in_one_line() -> Iterator[None]:
     try:
         yield
     except ImportError as error:
-        if error.name != "SEISMIC_SIMD":
+        if error.name in REFUSALS:
+            _refuse(str(error))
+        if (problem := import_module("seismic.extras").explain(error)) is None:
             raise
-        _refuse(str(error))
+        _refuse(problem)
     except MemoryError as error:
         _refuse(f"not enough memory: {error or 'an allocation failed'}")
     except BrokenPipeError:

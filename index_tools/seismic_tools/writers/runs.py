@@ -2,17 +2,25 @@
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from ir_measures import ScoredDoc
 
 from seismic import Index, InputError
 from seismic.store.failures import file_errors
 
 DIGITS = 9
 """Significant digits that identify a float32."""
+
+
+class ScoredDoc(NamedTuple):
+    """A hit of a run, as in ir_measures, which only evaluations need."""
+
+    query_id: str
+    doc_id: str
+    score: float
 
 
 def write_run(path: Path, run: Iterable[ScoredDoc], tag: str) -> None:

@@ -1,0 +1,25 @@
+"""Which extra of this distribution brings a package."""
+
+EXTRAS = {
+    "client": ("httpx", "tenacity"),
+    "convert": ("onnx", "safetensors"),
+    "evaluate": ("ir_datasets", "ir_measures"),
+    "plots": ("matplotlib",),
+    "scipy": ("scipy",),
+    "server": (
+        *("fastapi", "fastapi_offline", "httptools", "prometheus_client", "pydantic_settings", "structlog"),
+        *("uvicorn", "uvloop"),
+    ),
+    "text": ("onnxruntime", "Stemmer", "tokenizers"),
+    "tracing": ("opentelemetry",),
+}
+"""The modules that each extra brings."""
+
+
+def explain(error: ImportError) -> str | None:
+    """Return one line on a module that is missing because its extra is not installed; None for any other error."""
+    module = (error.name or "").partition(".")[0]
+    extra = next((extra for extra, modules in EXTRAS.items() if module in modules), None)
+    if extra is None:
+        return None
+    return f"this needs the package {module} of the extra `{extra}`: pip install 'seismic-search[{extra}]' ({error})"
