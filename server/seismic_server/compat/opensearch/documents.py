@@ -1,6 +1,6 @@
 """Documents of OpenSearch as vectors and payloads, and back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -11,14 +11,15 @@ import pyarrow as pa
 
 from seismic import Index, InputError
 from seismic.conversion.plain import excerpt
-from seismic.fields.joined import SEPARATOR, JoinedVocabulary
+from seismic.encoders import joined
+from seismic.fields.joined import JoinedVocabulary
 from seismic.fields.shown import shown_by_field
 from seismic.vectors import MAX_VALUE, MIN_VALUE
 from seismic_server.compat.opensearch.errors import RefusedError
 from seismic_server.compat.opensearch.fields import Fields, Sparse
 from seismic_server.compat.opensearch.source import Source
 from seismic_server.compat.payload import payloads_of
-from seismic_server.schemas.bodies import DocumentIn
+from seismic_server.schemas.bodies import DocumentIn, NamedVector
 
 LEAST, MOST = float(MIN_VALUE), float(MAX_VALUE)
 """Smallest and largest weight."""
@@ -69,23 +70,6 @@ def vector_of(name: str, value: Any, kind: Sparse) -> dict[Any, float]:
     if len(vector) < len(value):
         raise wrong_document(f"failed to parse field [{name}] of type [{kind}]: found a component twice")
     return vector
-
-
-def joined_tokens(vectors: Mapping[str, Mapping[Any, float]], index: Index) -> dict[str, float]:
-    """Return the vectors of several fields as one: the tokens of the joined vocabulary. Raises RefusedError.
-
-    Fields with a vocabulary that does not grow, that of their encoder, must have every token.
-    """
-    tokens, view = {}, index.view
-    assert isinstance(view.vocabulary, JoinedVocabulary)
-    for field in view.fields:
-        fixed = field.encoder is not None and field.encoder.bm25 is None
-        for token, weight in vectors.get(field.name, {}).items():
-            if fixed and view.vocabulary.parts[field.name].vocabulary.component(token) is None:
-                expected = "expected tokens of the field's encoder"
-                raise wrong_document(f"failed to parse field [{field.name}]: found token {excerpt(token)}, {expected}")
-            tokens[f"{field.name}{SEPARATOR}{token}"] = weight
-    return tokens
 
 
 def component_of(token: str, where: str) -> int:
@@ -148,29 +132,40 @@ def to_times(row: dict[str, Any], schema: pa.Schema) -> None:
                 raise InputError(f"field '{name}': found {value}, expected a date or milliseconds since 1970") from None
 
 
-def document_in(id: Any, source: Any, fields: Fields, index: Index) -> DocumentIn:
-    """Return a document of a request. Raises RefusedError."""
+def document_in(id: Any, source: Any, fields: Fields, *, encoded: bool = False) -> DocumentIn:
+    """Return a document of a request. `encoded`: with texts for the encoders of fields whose vectors it lacks.
+
+    Raises RefusedError.
+    """
     if not isinstance(source, dict):
         raise wrong_document(f"found {type(source).__name__}, expected an object")
     payload, vectors = split(source, fields)
-    vector: dict[str, Any] = {}
+    parts = {name: _form(weights, fields.vectors[name]) for name, weights in vectors.items()}
     if len(fields.vectors) > 1:
-        _check_given(payload, vectors, index)
-        return DocumentIn.model_construct(id=id, payload=payload, tokens=joined_tokens(vectors, index))
-    for name, weights in vectors.items():
-        if fields.vectors[name] == "rank_features":
-            vector = {"tokens": weights}
-        else:
-            vector = {"indices": list(weights), "values": list(weights.values())}
+        texts = {name: {"text": text} for name, text in texts_of(payload, vectors, fields).items()} if encoded else {}
+        named = {name: NamedVector.model_construct(**part) for name, part in {**parts, **texts}.items()}
+        return DocumentIn.model_construct(id=id, payload=payload, fields=named)
+    vector: dict[str, Any] = next(iter(parts.values()), {})
     return DocumentIn.model_construct(id=id, payload=payload, **vector)
 
 
-def _check_given(payload: Mapping[str, Any], vectors: Mapping[str, Any], index: Index) -> None:
-    """Raise RefusedError for a text without the vector that the encoder of one of several fields would make of it."""
-    for field in index.view.fields:
-        if field.name not in vectors and (texts := [name for name in field.columns if payload.get(name)]):
-            found = f"found no vector of field [{field.name}], which encodes '{texts[0]}'"
-            raise wrong_document(f"{found}; send it, or change documents of several encoders by this service's own API")
+def texts_of(payload: Mapping[str, Any], given: Collection[str], fields: Fields) -> dict[str, str]:
+    """Return the texts for the encoders of fields that are not `given`, by field. Raises RefusedError."""
+    texts = {}
+    for name, columns in fields.texts.items():
+        found = [payload.get(column) for column in columns]
+        if name in given or not any(found):
+            continue
+        if wrong := [one for one in found if not (one is None or isinstance(one, str))]:
+            raise wrong_document(f"failed to encode field [{name}]: found {excerpt(wrong[0])}, expected a text")
+        texts[name] = joined(found)
+    return texts
+
+
+def _form(weights: Mapping[Any, float], kind: Sparse) -> dict[str, Any]:
+    if kind == "rank_features":
+        return {"tokens": weights}
+    return {"indices": list(weights), "values": list(weights.values())}
 
 
 def check_update(body: Mapping[str, Any]) -> None:

@@ -35,13 +35,14 @@ class Column(NamedTuple):
 
 class Fields(NamedTuple):
     """The fields of an index. ``columns``: all columns with their types; ``id``: type of the ids; ``vectors``: the
-    fields of sparse vectors with their types; ``encoders``: the names of their encoders; ``weights``: their factors,
-    except 1, which queries of this API do not have."""
+    fields of sparse vectors with their types; ``encoders``: the names of their encoders, and ``texts`` the columns that
+    they read; ``weights``: factors of fields, except 1, which queries of this API do not have."""
 
     columns: Mapping[str, pa.DataType]
     id: pa.DataType
     vectors: Mapping[str, Sparse]
     encoders: Mapping[str, str]
+    texts: Mapping[str, tuple[str, ...]]
     weights: Mapping[str, float]
 
     def column(self, name: str) -> Column | None:
@@ -85,13 +86,15 @@ def fields_of(index: Index) -> Fields:
     vectors: dict[str, Sparse] = {
         field.name: "sparse_vector" if field.numbered else "rank_features" for field in view.fields
     }
-    encoders = {field.name: PurePath(field.encoder.name).name for field in view.fields if field.encoder}
+    entries = {field.name: field.encoder for field in view.fields if field.encoder}
     if not vectors:
         name = next((one for one in USUAL if one not in columns), USUAL[0])
         vectors[name] = "sparse_vector" if view.vocabulary is None else "rank_features"
-        encoders = {name: PurePath(index.manifest.encoder.name).name} if index.manifest.encoder else {}
+        entries = {name: index.manifest.encoder} if index.manifest.encoder else {}
+    encoders = {name: PurePath(entry.name).name for name, entry in entries.items()}
+    texts = {name: tuple(entry.fields) for name, entry in entries.items()}
     weights = {field.name: field.weight for field in view.fields if field.weight != 1.0}
-    return Fields(columns, view.rules.schema.field("id").type, vectors, encoders, weights)
+    return Fields(columns, view.rules.schema.field("id").type, vectors, encoders, texts, weights)
 
 
 def visible(columns: Iterable[str]) -> list[str]:

@@ -80,21 +80,20 @@ class Write:
             try:
                 id = to_id(operation.id, self._fields)
                 if operation.action in ("index", "create"):
-                    self._documents[at] = document_in(id, operation.content, self._fields, self._index)
+                    self._documents[at] = document_in(id, operation.content, self._fields, encoded=True)
                 elif operation.action == "update":
                     check_update(operation.content)
             except RefusedError as refusal:
                 self._given[at] = refusal
-        entry = self._index.manifest.encoder
-        if entry is None:
-            return
-        rows = [
-            at
-            for at, one in self._documents.items()
-            if one.indices is None and one.tokens is None and any(one.payload.get(name) for name in entry.fields)
-        ]
-        for row, document in self._encode(rows):
+        for row, document in self._encode([at for at, one in self._documents.items() if self._has_text(one)]):
             self._documents[row] = document
+
+    def _has_text(self, document: DocumentIn) -> bool:
+        """Return whether an encoder has to make a vector of the document."""
+        if document.fields is not None:
+            return any(part.text is not None for part in document.fields.values())
+        given = document.indices is not None or document.tokens is not None
+        return not given and any(document.payload.get(name) for names in self._fields.texts.values() for name in names)
 
     def _encode(self, rows: list[int]) -> Iterator[tuple[int, DocumentIn]]:
         try:
@@ -107,7 +106,8 @@ class Write:
                 self._given[rows[0]] = _worded(error)
             return
         if rows:
-            self._encoded = encoded._replace(documents=[])
+            by_field = {**self._encoded.by_field, **encoded.by_field}
+            self._encoded = EncodedDocuments([], encoded.entry, by_field=by_field)
         yield from zip(rows, encoded.documents, strict=True)
 
     def make(self, rules: Rules, state: State) -> Sequence[Change]:
@@ -199,7 +199,7 @@ class _Step:
                 if merged == before and operation.content.get("detect_noop", True):
                     self.results[at] = Outcome("noop", 200)
                     continue
-                document = document_in(to_id(operation.id, self._fields), merged, self._fields, self._index)
+                document = document_in(to_id(operation.id, self._fields), merged, self._fields)
                 changed = operation.content.get("doc", {})
                 self._check_encoded(changed)
                 self.results[at] = Outcome("updated", 200)
@@ -218,14 +218,14 @@ class _Step:
         if source is None:
             raise RefusedError(f"[{operation.id}]: document missing", "document_missing_exception", 404)
         self._check_encoded(source)
-        return document_in(to_id(operation.id, self._fields), source, self._fields, self._index)
+        return document_in(to_id(operation.id, self._fields), source, self._fields)
 
     def _check_encoded(self, changed: Mapping[str, Any]) -> None:
         """Raise RefusedError for a change of a text that the vector is made from."""
-        entry = self._index.manifest.encoder
-        texts = [name for name in changed if entry and name in entry.fields]
-        if texts and not any(name in changed for name in self._fields.vectors):
-            raise wrong_document(f"field [{texts[0]}] is encoded into the vector; index the whole document instead")
+        for name, columns in self._fields.texts.items():
+            if name not in changed and (texts := [column for column in columns if column in changed]):
+                problem = f"field [{texts[0]}] is encoded into the vector [{name}]"
+                raise wrong_document(f"{problem}; index the whole document instead")
 
     def _stored(self, ids: Sequence[str], state: State) -> list[dict[str, Any]]:
         if not ids:

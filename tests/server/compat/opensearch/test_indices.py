@@ -219,19 +219,28 @@ def test_an_index_may_have_several_fields_of_vectors(api):
     assert "'splade' or 'title' or 'raw'" in api.refused("POST", "/many/_search", {"query": sparse("x", {})})["reason"]
 
 
-def test_fields_with_encoders_take_texts_in_queries_and_vectors_in_documents(api):
-    query = {"neural_sparse": {"bm25": {"query_text": "mars"}}}
+def test_fields_with_encoders_encode_texts_where_vectors_are_missing(api):
     lines = [{"index": {"_index": "hybrid", "_id": "1"}}, {"text": "mars"}]
-    lines += [{"index": {"_index": "hybrid", "_id": "2"}}, {"text": "mars", "bm25": {"mars": 2.0}, "words": {"a": 1.0}}]
-    lines += [{"index": {"_index": "hybrid", "_id": "3"}}, {"words": {"unknown": 1.0}}]
+    lines += [{"index": {"_index": "hybrid", "_id": "2"}}, {"text": "moon", "bm25": {"mars": 2.0}, "words": {"a": 1.0}}]
+    lines += [{"index": {"_index": "hybrid", "_id": "3"}}, {"text": "mars and moon", "words": {"a": 2.0}}]
+    lines += [{"index": {"_index": "hybrid", "_id": "4"}}, {"text": ["mars"]}]
     answer = api.call("POST", "/_bulk", lines)
     errors = [item["index"].get("error", {}).get("reason", "") for item in answer["items"]]
-    assert "found no vector of field [bm25], which encodes 'text'" in errors[0]
-    assert errors[1:] == ["", ""]
-    hits = api.call("POST", "/hybrid/_search", {"query": query})["hits"]["hits"]
-    assert [hit["_id"] for hit in hits] == ["2"]
-    sparse = {"neural_sparse": {"words": {"query_tokens": {"a": 3.0}}}}
-    assert api.call("POST", "/hybrid/_search", {"query": sparse})["hits"]["hits"][0]["_score"] == 3.0
+    assert errors[:3] == ["", "", ""]
+    assert "found ['mars'], expected a text" in errors[3]
+
+    def found(query):
+        hits = api.call("POST", "/hybrid/_search", {"query": query, "_source": False})["hits"]["hits"]
+        return [hit["_id"] for hit in hits]
+
+    assert found({"neural_sparse": {"bm25": {"query_text": "mars"}}}) == ["2", "1", "3"]
+    assert found({"neural_sparse": {"bm25": {"query_text": "moon"}}}) == ["3"]
+    words = {"neural_sparse": {"words": {"query_tokens": {"a": 3.0}}}}
+    assert found(words) == ["3", "2"]
+    assert api.call("POST", "/hybrid/_search", {"query": words})["hits"]["hits"][0]["_score"] == 6.0
+    assert "encoded" in api.refused("POST", "/hybrid/_update/1", {"doc": {"text": "venus"}})["reason"]
+    api.call("POST", "/hybrid/_update/1", {"doc": {"words": {"b": 1.0}}})
+    assert api.call("GET", "/hybrid/_doc/1")["_source"].keys() == {"text", "bm25", "words"}
 
 
 def test_a_strict_collection_takes_no_other_fields(api):
