@@ -53,6 +53,9 @@ class Index(ReadsDocuments, ExportsDocuments):
     `search` for one query, `search_many` for full requests, `search_batch` for arrays.
     """
 
+    has_shards = True
+    """Whether this process searches the shards itself."""
+
     def __init__(self, view: View, like: "Index | None" = None) -> None:
         # Cached, as resolving a path costs a system call per folder.
         self.name: str = like.name if like else view.collection.resolve().name

@@ -4,6 +4,7 @@ A request that is not answered within the hedge delay goes to a second replica a
 other connection is closed, which stops that search. A replica that fails is replaced by the next one.
 """
 
+import logging
 import select
 import socket
 import threading
@@ -13,12 +14,14 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from seismic.cluster.connection import Connection
-from seismic.cluster.errors import BehindError, PartUnavailableError, from_head
+from seismic.cluster.errors import BehindError, PartUnavailableError, RefusedError, from_head
 from seismic.cluster.replicas import Replica, in_order
 from seismic.cluster.spec import PartSpec, check_cover
 from seismic.cluster.wire import Message, encode
 from seismic.errors import SeismicError, ServiceError, UnavailableError
 from seismic.stop import Stop, current
+
+log = logging.getLogger("seismic.cluster")
 
 WAIT_SECONDS = 0.05
 """Interval between two looks whether the caller gave up."""
@@ -324,11 +327,21 @@ class _Asking:
 
 
 def _unavailable(call: _Call) -> SeismicError:
-    """Return why nobody answers for a part."""
-    problems = "; ".join(f"{replica.address}: {error}" for replica, error in call.problems) or "it has no nodes"
-    kinds = [error for _, error in call.problems]
-    if kinds and all(type(error) is ServiceError for error in kinds):
-        return ServiceError(f"part {call.spec}: {problems}")
-    behind = any(isinstance(error, BehindError) for error in kinds)
-    hint = "retry" if behind else "start its nodes, or allow partial answers"
-    return PartUnavailableError(f"part {call.spec} does not answer: {problems}; {hint}")
+    """Return why nobody answers for a part. Addresses are for the log: callers may be users of a service."""
+    for replica, error in call.problems:
+        log.warning("part %s: node %s: %s", call.spec, replica.address, error or type(error).__name__)
+    errors = [error for _, error in call.problems]
+    reasons = "; ".join(dict.fromkeys(map(_reason, errors))) or "it has none"
+    found = f"part {call.spec}: found no answer of its nodes ({reasons})"
+    if errors and all(type(error) is ServiceError for error in errors):
+        return ServiceError(found)
+    behind = any(isinstance(error, BehindError) for error in errors)
+    return PartUnavailableError(f"{found}; {'retry' if behind else 'start them, or allow partial answers'}")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return "time is up"
+    if isinstance(error, OSError):
+        return (error.strerror or str(error)).lower()
+    return "another secret" if isinstance(error, RefusedError) else str(error)

@@ -138,6 +138,13 @@ class FrontView(View):
             raise UnavailableError("a part does not answer, so the number of documents is unknown; retry")
         return {at: answer.head for at, answer in answers.items()}
 
+    def ask_statistics(self) -> None:
+        """Ask for the numbers of documents, so that nobody waits for them later. Raises StorageError."""
+        try:
+            _ = self.statistics
+        except UnavailableError as error:
+            raise StorageError(f"nodes cannot serve change {self.log_end.sequence}: {error}") from None
+
     @cached_property
     def documents(self) -> Documents:
         """Return the ids and payloads, which are fetched when they are read."""
@@ -283,6 +290,7 @@ def open_front(collection: Path, fan: Fan, verify: Verify = "none") -> FrontView
     view = published_view(collection, opened, verify)
     front = FrontView(**{name: getattr(view, name) for name in View.__dataclass_fields__}, fan=fan).advanced()
     assert isinstance(front, FrontView)
+    front.ask_statistics()
     return front
 
 

@@ -13,6 +13,8 @@ class ClusterIndex(Index):
     `pseudo_queries` need the shards themselves and are refused.
     """
 
+    has_shards = False
+
     def __init__(self, view: View, like: "Index | None" = None) -> None:
         super().__init__(view, like)
         if like is None:
@@ -29,10 +31,8 @@ class ClusterIndex(Index):
         """Return the index as it is now, untouched by later refreshes."""
         return ClusterIndex(self.view, self)
 
-    def warm_up(self, *, changes: bool = False) -> None:  # noqa: ARG002 (nodes warm up when they start)
-        """Ask every part once: nodes warm up when they start."""
-        assert isinstance(self.view, FrontView)
-        _ = self.view.statistics
+    def warm_up(self, *, changes: bool = False) -> None:
+        """Do nothing: nodes warm up when they open a generation."""
 
     def close(self) -> None:
         """Close the connections."""
@@ -43,5 +43,10 @@ class ClusterIndex(Index):
     def _refresh(self) -> bool:
         with self._refreshing:
             before = self.view
-            self._current = after = before.refreshed()
-            return after is not before
+            after = before.refreshed()
+            if after is before:
+                return False
+            assert isinstance(after, FrontView)
+            after.ask_statistics()
+            self._current = after
+            return True

@@ -112,15 +112,23 @@ def fan_of(topology: Topology, name: str, *, partial: bool = False) -> NodeFan:
 
 
 def open_cluster(
-    path: str | Path, nodes: str | Path | Topology, *, partial: bool = False, verify: Verify = "none"
+    path: str | Path,
+    nodes: str | Path | Topology,
+    *,
+    name: str | None = None,
+    partial: bool = False,
+    verify: Verify = "none",
 ) -> ClusterIndex:
-    """Open a collection that nodes search. `nodes`: a file, or what it holds; `partial`: allow answers without parts.
+    """Open a collection that nodes search.
+
+    `nodes`: a file, or what it holds. `name`: of the collection in it; None for that of the folder. `partial`: allow
+    answers without parts whose nodes do not answer.
 
     Raises ParameterError for a wrong file, and StorageError if nodes cannot serve the current generation.
     """
     collection = Path(path).absolute()
     topology = nodes if isinstance(nodes, Topology) else read_topology(Path(nodes))
-    fan = fan_of(topology, collection.resolve().name, partial=partial)
+    fan = fan_of(topology, name or collection.resolve().name, partial=partial)
     try:
         return ClusterIndex(open_front(collection, fan, verify))
     except BaseException:

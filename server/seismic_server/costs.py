@@ -38,7 +38,7 @@ class Costs:
 
     def expects_short(self, index: Index, search: SearchRequest) -> bool:
         """Return whether a search is plain, and those before it were short."""
-        if not (self._most and is_plain(search)):
+        if not (self._most and index.has_shards and is_plain(search)):
             return False
         seen, mean = self._means.get(_key(index, search), (0, 0.0))
         return seen >= TRUSTED and mean <= self._most

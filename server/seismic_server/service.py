@@ -108,7 +108,7 @@ class Service:
         async def take_up(job: Job) -> None:
             await service.take_up(job.kind, job.collection, job.place)
 
-        collections, threads = Collections.open(settings.directory, settings.verify), Threads(CHANGE_THREADS, "change")
+        collections, threads = Collections.open(settings), Threads(CHANGE_THREADS, "change")
         metrics.watch_collections(collections)
         service = cls(
             settings,
@@ -150,7 +150,7 @@ class Service:
 
     async def open(self, name: str, folder: Path) -> Collection:
         """Open the collection in a folder, and serve it. The caller holds `entries`."""
-        index = await self.threads.run(open_warm, name, folder, self.settings.verify)
+        index = await self.threads.run(open_warm, name, folder, self.settings)
         collection = Collection(index, "ready")
         self.follow(collection)
         return collection
@@ -162,7 +162,8 @@ class Service:
             self.refreshers[name].retire()
         refresher = Refresher(collection, self.settings, self.threads, self.metrics, self.jobs, self.peers)
         self.refreshers[name] = refresher
-        editor = partial(Editor, collection.folder, lambda: collection.index.view)
+        view = (lambda: collection.index.view) if collection.index.has_shards else None
+        editor = partial(Editor, collection.folder, view)
         show = (
             partial(self.peers.everywhere, "refresh", patience=SHOW_SECONDS, name=name) if self.peers.member else None
         )

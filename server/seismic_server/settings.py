@@ -180,6 +180,12 @@ class Settings(BaseSettings):
     reload_ms: Annotated[int, Field(ge=1)] = 250
     """Milliseconds between two looks for generations and changes by other processes."""
 
+    nodes: Path | None = None
+    """File that names the nodes which search collections, see docs/cluster.md; others are searched here."""
+
+    partial: bool = False
+    """Answer without the shards whose nodes do not answer, and say so, instead of refusing with 503."""
+
     verify: Verify = "sample"
     """Hashes to check whenever a generation is opened: full, sample or none. `sample` reads the framing of each file
     and one in 16 of its sections, so it finds lost and cut files, but most damage of single bytes only by chance."""

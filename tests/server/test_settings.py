@@ -48,6 +48,7 @@ def test_every_setting_is_a_described_variable_and_option(name, monkeypatch, tmp
         "config": str(tmp_path / "file"),
         "root_path": "/search",
         "tracing": "True",
+        "partial": "True",
         "compat": "qdrant",
     }
     monkeypatch.setenv(f"SEISMIC_{name.upper()}", values.get(name, "9"))

@@ -2,27 +2,28 @@
 
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 
 import structlog
 
 import seismic
 from seismic import Encoder, EncoderError, Index
-from seismic.params import Verify
+from seismic_server.settings import Settings
 
 log = structlog.get_logger("server")
 
 
-def open_collection(name: str, folder: Path, verify: Verify) -> Index:
-    """Open the collection in a folder under a name. Raises StorageError."""
-    index = seismic.open(folder, verify=verify)
+def open_collection(name: str, folder: Path, settings: Settings) -> Index:
+    """Open the collection in a folder under a name, here or through its nodes. Raises StorageError."""
+    index = _through_nodes(name, folder, settings) or seismic.open(folder, verify=settings.verify)
     index.name = name
     return index
 
 
-def open_warm(name: str, folder: Path, verify: Verify) -> Index:
+def open_warm(name: str, folder: Path, settings: Settings) -> Index:
     """Open a collection that answers and takes changes at once. Raises StorageError."""
-    index = open_collection(name, folder, verify)
+    index = open_collection(name, folder, settings)
     warm_up(index)
     index.warm_up(changes=True)
     return index
@@ -46,3 +47,15 @@ def _load(index: Index, encoder: Callable[[], Encoder]) -> None:
         encoder().encode_queries(["warm up"])
     except EncoderError as error:
         log.warning("encoder cannot be loaded; texts are refused", collection=index.name, reason=str(error))
+
+
+def _through_nodes(name: str, folder: Path, settings: Settings) -> Index | None:
+    """Open a collection through the nodes that the nodes file names; None if it names none."""
+    if settings.nodes is None:
+        return None
+    cluster = import_module("seismic.cluster.topology")  # loaded only where it is used
+    topology = cluster.read_topology(settings.nodes)
+    if name not in topology.collections:
+        return None
+    index: Index = cluster.open_cluster(folder, topology, name=name, partial=settings.partial, verify=settings.verify)
+    return index

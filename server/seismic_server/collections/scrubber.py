@@ -46,7 +46,8 @@ class Scrubber:
         """Look for generations to check, forever."""
         while True:
             for collection in self._collections:
-                if collection.state == "ready" and collection.integrity == "unchecked":
+                here = collection.index.has_shards  # nodes check their own
+                if here and collection.state == "ready" and collection.integrity == "unchecked":
                     await self._check(collection)
             await asyncio.sleep(LOOK_SECONDS)
 

@@ -9,10 +9,10 @@ import structlog
 
 from seismic import Index, IndexNotFoundError
 from seismic.errors import NotReadyError
-from seismic.params import Verify
 from seismic.store.manifest import Manifest
 from seismic_server.collections.folders import collection_folders, split_aliases
 from seismic_server.collections.opening import open_collection
+from seismic_server.settings import Settings
 
 State: TypeAlias = Literal["warming", "ready", "failed"]
 Stamp: TypeAlias = tuple[int, int]
@@ -86,13 +86,13 @@ class Collections:
         self.aliases: Mapping[str, str] = {}
 
     @classmethod
-    def open(cls, directory: Path, verify: Verify) -> "Collections":
-        """Open every collection in `directory`, or `directory` itself. Raises IndexNotFoundError if there is none."""
-        collections = cls()
+    def open(cls, settings: Settings) -> "Collections":
+        """Open every collection in the folder, or the folder itself. Raises IndexNotFoundError if there is none."""
+        collections, directory = cls(), settings.directory
         folders, aliases = split_aliases(directory, collection_folders(directory))
         for name, folder in folders.items():
             try:
-                collections.add(Collection(open_collection(name, folder, verify)))
+                collections.add(Collection(open_collection(name, folder, settings)))
             except Exception as error:
                 collections.set_unavailable(name, error)
         collections.set_aliases(aliases)

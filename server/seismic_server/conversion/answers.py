@@ -79,6 +79,9 @@ def write_rest(body: Body, answer: Answer, state: dict[str, Any]) -> None:
     content: dict[str, Any] = {"plan": answer.plan, "exact": answer.exact}
     if answer.profile is not None:
         content["profile"] = answer.profile.model_dump(include=_PROFILE)
+    if answer.shards_missing:
+        total = state["shards"]["total"]
+        state = state | {"shards": {"total": total, "ok": total - answer.shards_missing}}
     content |= {**state, "warnings": answer.warnings, "unknown_tokens": answer.unknown}
     if answer.matched is not None:
         content["matched"] = {"value": answer.matched, "relation": "eq"}

@@ -139,6 +139,7 @@ KINDS: dict[type[SeismicError], Kind] = {
     LockedError: Kind(503, "locked", "Another process writes to the collection", retry_after=1),
     NotReadyError: Kind(503, "not-ready", "Not ready yet", retry_after=1),
     OverloadedError: Kind(503, "overloaded", "The service is overloaded", retry_after=1),
+    UnavailableError: Kind(503, "unavailable", "Nodes of the collection do not answer", retry_after=1),
     EncoderError: Kind(500, "encoder", "The collection's encoder cannot be used"),
     FullDiskError: Kind(507, "full-disk", "The disk is full"),
     ReadOnlyError: Kind(503, "read-only", "The collection cannot be written"),

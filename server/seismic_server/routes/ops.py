@@ -44,7 +44,8 @@ async def warm_up(name: Name, service: ServiceDep) -> WarmUpAnswer:
     started = time.perf_counter()
     index = service.collections.ready(name).frozen()
     await service.pool.run(index.warm_up)
-    await service.maintenance.run(_read_all, index)
+    if index.has_shards:
+        await service.maintenance.run(_read_all, index)
     return WarmUpAnswer(
         generation=index.generation,
         files=len(index.manifest.files),

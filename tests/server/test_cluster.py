@@ -1,0 +1,99 @@
+"""The service in front of nodes: the same answers as from its own shards."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from seismic import Index
+from seismic.cluster.connection import Address
+from seismic.cluster.node import Node
+from seismic.cluster.spec import PartSpec
+from tests.cluster.collections import FILTER, QUERIES, build
+
+pytestmark = pytest.mark.anyio
+
+URL = "/v1/collections/books"
+HALVES = ["1/2", "2/2+changes"]
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Index]:
+    folder = tmp_path_factory.mktemp("service")
+    with build(folder / "served" / "books") as made:
+        yield made
+
+
+@pytest.fixture
+def nodes(index: Index) -> Iterator[list[Node]]:
+    """A node of each half, and the nodes file beside the served folder."""
+    folder = index.view.collection.parent.parent
+    (folder / "secret").write_text("a secret of the cluster")
+    lines, started = ['secret_file = "secret"', "hedge_ms = 5000"], []
+    for half in HALVES:
+        secret = (folder / "secret").read_bytes()
+        started.append(Node(index.view.collection, [PartSpec.parse(half)], secret, Address("127.0.0.1", 0)))
+        lines += ["[[collections.books]]", f'part = "{half}"', f'nodes = ["{started[-1].start()}"]']
+    (folder / "nodes.toml").write_text("\n".join(lines))
+    yield started
+    for node in started:
+        node.close(grace=0)
+
+
+def without_time(answer: dict[str, Any]) -> dict[str, Any]:
+    answer.pop("took_ms")
+    for one in answer.get("answers", []):
+        one.pop("took_ms", None)
+    return answer
+
+
+async def test_answers_are_those_of_the_shards(running: Any, index: Index, nodes: list[Node]) -> None:
+    folder = index.view.collection.parent
+    query = QUERIES[0]
+    bodies: list[tuple[str, dict[str, Any]]] = [
+        ("search", {"query": query, "limit": 20}),
+        ("search", {"query": query, "filter": FILTER, "with_payload": ["title"], "with_vector": True}),
+        ("search", {"query": query, "facets": [{"key": "tags"}], "limit": 2}),
+        ("search", {"query": query, "group_by": {"key": "year", "size": 2}, "with_payload": True}),
+        ("search/batch", {"searches": [{"query": one} for one in QUERIES]}),
+        ("count", {"filter": FILTER}),
+        ("documents/get", {"ids": ["d1", "d601", "nothing"], "with_vector": True}),
+        ("documents/scroll", {"limit": 7, "order_by": {"key": "year"}, "filter": FILTER}),
+    ]
+    async with running(folder) as local:
+        wanted = [without_time((await local.post(f"{URL}/{path}", json=body)).json()) for path, body in bodies]
+        info = (await local.get(URL)).json()
+    async with running(folder, nodes=folder.parent / "nodes.toml") as client:
+        for (path, body), expected in zip(bodies, wanted, strict=True):
+            answer = without_time((await client.post(f"{URL}/{path}", json=body)).json())
+            assert answer == expected, (path, body)
+        assert (await client.get(URL)).json() | {"integrity": ""} == info | {"integrity": ""}
+        assert (await client.get("/metrics")).is_success
+        assert (await client.post(f"{URL}:warmup")).is_success
+        refused = await client.post(f"{URL}/why_not", json={"query": query, "ids": ["d1"]})
+        assert refused.status_code in (404, 422)
+
+
+async def test_changes_and_parts_without_nodes(running: Any, index: Index, nodes: list[Node]) -> None:
+    folder = index.view.collection.parent
+    file, body = folder.parent / "nodes.toml", {"query": QUERIES[0], "limit": 5}
+    async with running(folder, nodes=file) as strict, running(folder, nodes=file, partial=True) as lenient:
+        document = {"id": "fresh", "indices": [1, 20], "values": [50.0, 50.0], "payload": {"title": "new"}}
+        changed = await strict.put(f"{URL}/documents", json={"documents": [document]})
+        assert changed.is_success, changed.text
+        for client in (strict, lenient):
+            answer = (
+                await client.post(f"{URL}/search", json=body | {"min_sequence": changed.json()["sequence"]})
+            ).json()
+            assert answer["hits"][0]["id"] == "fresh"
+            assert answer["shards"] == {"total": 5, "ok": 5}
+        nodes[0].close(grace=0)
+        refused = await strict.post(f"{URL}/search", json=body)
+        assert refused.status_code == 503
+        assert refused.json()["type"] == "urn:problem-type:seismic:unavailable"
+        assert "part 1/2: found no answer of its nodes" in refused.json()["detail"]
+        assert "127.0.0.1" not in refused.json()["detail"]
+        answer = (await lenient.post(f"{URL}/search", json=body)).json()
+        assert answer["shards"] == {"total": 5, "ok": 3}
+        assert answer["exact"] is False
+        assert answer["hits"][0]["id"] == "fresh"
