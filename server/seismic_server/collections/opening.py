@@ -16,7 +16,9 @@ log = structlog.get_logger("server")
 
 def open_collection(name: str, folder: Path, settings: Settings) -> Index:
     """Open the collection in a folder under a name, here or through its nodes. Raises StorageError."""
-    index = _through_nodes(name, folder, settings) or seismic.open(folder, verify=settings.verify)
+    index = _through_nodes(name, folder, settings)
+    if index is None:
+        index = seismic.open(folder, verify=settings.verify)
     index.name = name
     return index
 
