@@ -5,8 +5,8 @@ from typing import Any
 from seismic.errors import NotFoundError
 from seismic_server import lifecycle
 from seismic_server.access.auth import permit
+from seismic_server.compat.qdrant.bodies import AliasActions
 from seismic_server.compat.qdrant.routing import Call
-from seismic_server.compat.qdrant.schemas import AliasActions
 from seismic_server.observe.trail import record
 
 

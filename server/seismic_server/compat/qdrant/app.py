@@ -10,7 +10,16 @@ from starlette.routing import Route
 
 import seismic
 from seismic import InputError
-from seismic_server.compat.qdrant import aliases, changes, collections, points, queries, schemas
+from seismic_server.compat.qdrant import (
+    aliases,
+    bodies,
+    change_bodies,
+    changes,
+    collections,
+    points,
+    queries,
+    read_bodies,
+)
 from seismic_server.compat.qdrant.routing import route
 from seismic_server.http.errors import HANDLERS
 from seismic_server.http.middleware import CatchFailures
@@ -59,37 +68,37 @@ _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 def _collection_routes() -> list[Route]:
     return [
         route("GET", "/collections", collections.names),
-        route("POST", "/collections/aliases", aliases.update, schemas.AliasActions),
+        route("POST", "/collections/aliases", aliases.update, bodies.AliasActions),
         route("GET", "/aliases", aliases.listed),
         route("GET", _ONE, collections.info),
-        route("PUT", _ONE, collections.create, schemas.CreateCollection),
-        route("PATCH", _ONE, collections.update, schemas.UpdateCollection),
+        route("PUT", _ONE, collections.create, bodies.CreateCollection),
+        route("PATCH", _ONE, collections.update, bodies.UpdateCollection),
         route("DELETE", _ONE, collections.drop),
         route("GET", f"{_ONE}/exists", collections.exists),
         route("GET", f"{_ONE}/aliases", aliases.listed),
-        route("PUT", f"{_ONE}/index", collections.create_index, schemas.FieldIndex),
+        route("PUT", f"{_ONE}/index", collections.create_index, bodies.FieldIndex),
         route("DELETE", f"{_ONE}/index/{{key:path}}", collections.delete_index),
     ]
 
 
 def _point_routes() -> list[Route]:
     return [
-        route("PUT", _POINTS, changes.upsert, schemas.Upsert),
-        route("POST", _POINTS, points.retrieve, schemas.Retrieve),
-        route("POST", f"{_POINTS}/query", queries.query, schemas.Query),
-        route("POST", f"{_POINTS}/query/batch", queries.query_batch, schemas.Queries),
-        route("POST", f"{_POINTS}/query/groups", queries.query_groups, schemas.GroupQuery),
-        route("POST", f"{_POINTS}/scroll", points.scroll, schemas.Scroll),
-        route("POST", f"{_POINTS}/count", points.count, schemas.CountPoints),
-        route("POST", f"{_ONE}/facet", points.facet, schemas.Facet),
-        route("POST", f"{_POINTS}/delete", changes.delete, schemas.Selection),
-        route("POST", f"{_POINTS}/payload", changes.set_payload, schemas.SetPayload),
-        route("PUT", f"{_POINTS}/payload", changes.overwrite_payload, schemas.SetPayload),
-        route("POST", f"{_POINTS}/payload/delete", changes.delete_payload, schemas.DeletePayload),
-        route("POST", f"{_POINTS}/payload/clear", changes.clear_payload, schemas.Selection),
-        route("PUT", f"{_POINTS}/vectors", changes.update_vectors, schemas.UpdateVectors),
-        route("POST", f"{_POINTS}/vectors/delete", changes.delete_vectors, schemas.DeleteVectors),
-        route("POST", f"{_POINTS}/batch", changes.batch, schemas.Operations),
+        route("PUT", _POINTS, changes.upsert, change_bodies.Upsert),
+        route("POST", _POINTS, points.retrieve, read_bodies.Retrieve),
+        route("POST", f"{_POINTS}/query", queries.query, read_bodies.Query),
+        route("POST", f"{_POINTS}/query/batch", queries.query_batch, read_bodies.Queries),
+        route("POST", f"{_POINTS}/query/groups", queries.query_groups, read_bodies.GroupQuery),
+        route("POST", f"{_POINTS}/scroll", points.scroll, read_bodies.Scroll),
+        route("POST", f"{_POINTS}/count", points.count, read_bodies.CountPoints),
+        route("POST", f"{_ONE}/facet", points.facet, read_bodies.Facet),
+        route("POST", f"{_POINTS}/delete", changes.delete, change_bodies.Selection),
+        route("POST", f"{_POINTS}/payload", changes.set_payload, change_bodies.SetPayload),
+        route("PUT", f"{_POINTS}/payload", changes.overwrite_payload, change_bodies.SetPayload),
+        route("POST", f"{_POINTS}/payload/delete", changes.delete_payload, change_bodies.DeletePayload),
+        route("POST", f"{_POINTS}/payload/clear", changes.clear_payload, change_bodies.Selection),
+        route("PUT", f"{_POINTS}/vectors", changes.update_vectors, change_bodies.UpdateVectors),
+        route("POST", f"{_POINTS}/vectors/delete", changes.delete_vectors, change_bodies.DeleteVectors),
+        route("POST", f"{_POINTS}/batch", changes.batch, change_bodies.Operations),
         route("GET", f"{_POINTS}/{{id}}", points.get),
     ]
 

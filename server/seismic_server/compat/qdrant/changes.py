@@ -16,28 +16,28 @@ from seismic.edits.state import State
 from seismic.errors import DocumentNotFoundError
 from seismic.view.view import View
 from seismic_server.compat.payload import flatten, payloads_of
-from seismic_server.compat.qdrant.filters import translated
-from seismic_server.compat.qdrant.ids import is_uuid, shown, stored_in
-from seismic_server.compat.qdrant.keys import excluded, merged, tree_of
-from seismic_server.compat.qdrant.routing import Call
-from seismic_server.compat.qdrant.schemas import (
+from seismic_server.compat.qdrant.bodies import PointId
+from seismic_server.compat.qdrant.change_bodies import (
     DeletePayload,
     DeleteVectors,
     Operation,
     Operations,
     Point,
-    PointId,
     Selection,
     SetPayload,
     UpdateVectors,
     Upsert,
 )
-from seismic_server.compat.qdrant.vectors import Sparse, Text, check_using, read_vectors
+from seismic_server.compat.qdrant.filters import translated
+from seismic_server.compat.qdrant.ids import is_uuid, shown, stored_in
+from seismic_server.compat.qdrant.keys import excluded, merged, tree_of
+from seismic_server.compat.qdrant.routing import Call
+from seismic_server.compat.qdrant.vectors import Sparse, Text, check_using, names_of, read_vectors
 from seismic_server.conversion.answers import encode
 from seismic_server.conversion.documents import to_upserts
 from seismic_server.conversion.patches import to_patches
 from seismic_server.conversion.texts import encode_documents
-from seismic_server.schemas.bodies import DocumentIn
+from seismic_server.schemas.bodies import DocumentIn, NamedVector
 from seismic_server.schemas.changes import PatchIn
 
 Payload = dict[str, Any]
@@ -114,12 +114,14 @@ async def update_vectors(call: Call[UpdateVectors]) -> Payload:
 async def delete_vectors(call: Call[DeleteVectors]) -> Payload:
     """Remove the vectors of points; their payloads stay."""
     view = call.index.view
-    for name in call.body.vector:
-        check_using(name, view, "vector")
+    names = [check_using(name, view, "vector") for name in call.body.vector]
+    empty: dict[str, Any] = {"indices": [], "values": []}
+    if len(names_of(view)) > 1:
+        empty = {"fields": {name: NamedVector(**empty) for name in names}}
 
     def make(rules: Rules, state: State) -> Sequence[Change]:
         ids = _selected(call.body, rules, state)
-        return _patched([PatchIn.model_construct(id=id, indices=[], values=[]) for id in ids], rules, state)
+        return _patched([PatchIn.model_construct(id=id, **empty) for id in ids], rules, state)
 
     return await _commit(call, Edit(make, depends=True))
 
@@ -169,18 +171,17 @@ async def _vectors(call: Call[Any], given: Sequence[tuple[PointId, Any]]) -> lis
     """Return the vector of each point as fields of a document. Texts are encoded. Raises InputError."""
     index = call.index
     read = [read_vectors(vector, f"point {id}: vector", index.view) for id, vector in given]
-    found: list[dict[str, Any]] = []
-    texts: list[tuple[int, str]] = []
-    for row, vectors in enumerate(read):
-        vector = next(iter(vectors.values()), Sparse([], []))
-        if isinstance(vector, Text):
-            texts.append((row, vector.text))
-        found.append({} if isinstance(vector, Text) else vector._asdict())
+    if len(names_of(index.view)) > 1:
+        fields = [{name: NamedVector(**vector._asdict()) for name, vector in vectors.items()} for vectors in read]
+        found: list[dict[str, Any]] = [{"fields": one} for one in fields]
+    else:
+        found = [next(iter(vectors.values()), Sparse([], []))._asdict() for vectors in read]
+    texts = [row for row, vectors in enumerate(read) if any(isinstance(one, Text) for one in vectors.values())]
     if texts:
-        documents = [DocumentIn(id=row, text=text) for row, text in texts]
+        documents = [DocumentIn(id=row, **found[row]) for row in texts]
         encoded = await call.service.pool.run(encode_documents, index, documents)
-        for (row, _), one in zip(texts, encoded.documents, strict=True):
-            found[row] = {"indices": one.indices, "values": one.values, "tokens": one.tokens}
+        for row, one in zip(texts, encoded.documents, strict=True):
+            found[row] = {name: getattr(one, name) for name in ("indices", "values", "tokens", "fields")}
     return found
 
 

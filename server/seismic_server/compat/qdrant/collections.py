@@ -8,10 +8,10 @@ from seismic import Index, InputError, OutputExistsError
 from seismic.errors import ConflictError
 from seismic_server import lifecycle
 from seismic_server.compat.payload import RESERVED, is_hidden, word_of
+from seismic_server.compat.qdrant.bodies import CreateCollection, FieldIndex, SparseConfig, UpdateCollection
 from seismic_server.compat.qdrant.filters import columns_at
 from seismic_server.compat.qdrant.keys import column_key
 from seismic_server.compat.qdrant.routing import Call
-from seismic_server.compat.qdrant.schemas import CreateCollection, FieldIndex, SparseConfig, UpdateCollection
 from seismic_server.compat.qdrant.vectors import names_of
 from seismic_server.conversion.body import Body
 from seismic_server.observe.trail import record
@@ -58,9 +58,8 @@ async def create(call: Call[CreateCollection]) -> bool:
     """Create an empty collection with sparse vectors. Dense vectors may be declared, but points cannot have them."""
     dense = _dense(call.body.vectors)
     vectors = {name: given or SparseConfig() for name, given in call.body.sparse_vectors.items()}
-    if len(vectors) != 1:
-        found = ", ".join(vectors) or "none"
-        raise InputError(f"sparse_vectors: found {found}, expected one: this service searches sparse vectors")
+    if not vectors:
+        raise InputError("sparse_vectors: found none, expected at least one: this service searches sparse vectors")
     fields = {name: {"idf": given.modifier == "idf"} for name, given in vectors.items()}
     columns = {DENSE + json.dumps(dense, separators=(",", ":")): "null"} if dense else {}
     try:

@@ -14,8 +14,8 @@ from seismic.search.request import GroupBy
 from seismic_server.compat.qdrant.filters import translated
 from seismic_server.compat.qdrant.ids import stored
 from seismic_server.compat.qdrant.points import order_column, ordered
-from seismic_server.compat.qdrant.schemas import GroupQuery, OrderBy, Prefetch, Query
-from seismic_server.compat.qdrant.vectors import Text, check_using, encoder_of, read_vector
+from seismic_server.compat.qdrant.read_bodies import GroupQuery, OrderBy, Prefetch, Query
+from seismic_server.compat.qdrant.vectors import Text, check_using, encoder_of, read_vector, shown_vectors
 
 RRF_K = 2
 """Constant of reciprocal rank fusion, whose ranks begin with 0."""
@@ -84,12 +84,13 @@ def _search(
 ) -> SearchRequest:
     """Return the search of a query by a vector, a text or an id. `filter`: one that must match as well."""
     options: dict[str, Any] = {} if limit is None else {"limit": limit, "offset": offset}
-    filters = [one for one in (translated(query.filter, index.view), filter) if one is not None]
+    asked, other_than = _engine_query(query.query, query.using, index)
+    filters = [one for one in (translated(query.filter, index.view), filter, other_than) if one is not None]
     if filters:
         options["filter"] = filters[0] if len(filters) == 1 else {"must": filters}
     if (least := _least_score(query.score_threshold)) > 0:
         options["score_threshold"] = least
-    return SearchRequest(query=_engine_query(query.query, query.using, index), **options)
+    return SearchRequest(query=asked, **options)
 
 
 def _least_score(threshold: float | None) -> float:
@@ -104,8 +105,8 @@ def _given(search: SearchRequest) -> dict[str, Any]:
     return {name: getattr(search, name) for name in search.model_fields_set}
 
 
-def _engine_query(content: Any, using: str | None, index: Index) -> Any:
-    """Return a query by a vector, a text or an id for the engine."""
+def _engine_query(content: Any, using: str | None, index: Index) -> tuple[Any, Any]:
+    """Return a query by a vector, a text or an id for the engine, and a filter that leaves out the point of the id."""
     if isinstance(content, dict) and "nearest" in content:
         if others := [name for name in content if name != "nearest" and content[name] is not None]:
             raise InputError(f"query: found '{others[0]}' beside 'nearest', expected it alone")
@@ -113,12 +114,19 @@ def _engine_query(content: Any, using: str | None, index: Index) -> Any:
     name = check_using(using, index.view)
     if isinstance(content, str | int) and not isinstance(content, bool):
         (id,) = stored([content], index.view)
-        if index.find([id])[0] < 0:
+        number = int(index.find([id])[0])
+        if number < 0:
             raise DocumentNotFoundError(f"Not found: No point with id {content} found")
-        return {"id": id}
+        own = shown_vectors(index, [number], [name])[0].get(name, {"indices": [], "values": []})
+        return _of_field(own, name, index), {"must_not": [{"ids": [id]}]}
     vector = read_vector(content, "query", encoder_of(index.view, name))
-    part = vector.text if isinstance(vector, Text) else {"indices": vector.indices, "values": vector.values}
-    return {"text": part} if isinstance(part, str) else part
+    return _of_field(vector.text if isinstance(vector, Text) else vector._asdict(), name, index), None
+
+
+def _of_field(part: Any, name: str, index: Index) -> Any:
+    """Return a query of a named vector. Its score is the inner product, without the weight of a field."""
+    query = {"text": part} if isinstance(part, str) else part
+    return {"fields": {name: query}, "weights": {name: 1.0}} if index.view.fields else query
 
 
 def _order(by: Any) -> OrderBy:

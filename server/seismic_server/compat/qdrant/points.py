@@ -9,9 +9,9 @@ from seismic_server.compat.payload import LISTS, TIMES, column_of
 from seismic_server.compat.qdrant.filters import Column, columns_at, translated
 from seismic_server.compat.qdrant.ids import shown, stored
 from seismic_server.compat.qdrant.keys import column_key
+from seismic_server.compat.qdrant.read_bodies import CountPoints, Facet, Retrieve, Scroll
+from seismic_server.compat.qdrant.read_bodies import OrderBy as OrderPoints
 from seismic_server.compat.qdrant.routing import Call
-from seismic_server.compat.qdrant.schemas import CountPoints, Facet, Retrieve, Scroll
-from seismic_server.compat.qdrant.schemas import OrderBy as OrderPoints
 from seismic_server.compat.qdrant.showing import write_points
 from seismic_server.conversion.answers import encode
 from seismic_server.conversion.body import Body

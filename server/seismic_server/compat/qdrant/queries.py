@@ -7,8 +7,8 @@ from seismic import Answer, Index, ParameterError, SearchRequest
 from seismic_server.access.limits import check_query
 from seismic_server.access.values import check_values
 from seismic_server.compat.qdrant.plans import Found, Plan, group_search, plan_of
+from seismic_server.compat.qdrant.read_bodies import GroupQuery, Queries, Query
 from seismic_server.compat.qdrant.routing import Call
-from seismic_server.compat.qdrant.schemas import GroupQuery, Queries, Query
 from seismic_server.compat.qdrant.showing import write_points
 from seismic_server.conversion.answers import encode
 from seismic_server.conversion.body import Body

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any, Generic, TypeVar
 
 import orjson
@@ -72,6 +73,7 @@ def route(method: str, path: str, endpoint: Endpoint, body: Any = None) -> Route
     adapter: TypeAdapter[Any] | None = None if body is None else TypeAdapter(body)
 
     async def handle(request: Request) -> Response:
+        request.scope["route"] = named  # for metrics
         started = time.perf_counter()
         refuse_unknown(request, PARAMETERS)
         _begin_deadline(request, time.monotonic())
@@ -83,9 +85,8 @@ def route(method: str, path: str, endpoint: Endpoint, body: Any = None) -> Route
         result = await endpoint(Call(request, service, content, request.path_params.get("name", "")))
         return answer(result, started)
 
-    made = Route(path, handle, methods=[method])
-    made.path = f"/qdrant{path}"  # as metrics name it
-    return made
+    named = SimpleNamespace(path=f"/qdrant{path}")
+    return Route(path, handle, methods=[method])
 
 
 def answer(result: Any, started: float) -> Response:

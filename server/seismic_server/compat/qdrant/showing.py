@@ -8,7 +8,7 @@ from seismic.stop import current
 from seismic_server.compat.payload import payloads_of
 from seismic_server.compat.qdrant.ids import shown
 from seismic_server.compat.qdrant.keys import excluded, included, tree_of
-from seismic_server.compat.qdrant.schemas import Selector, Shown
+from seismic_server.compat.qdrant.read_bodies import Selector, Shown
 from seismic_server.compat.qdrant.vectors import check_using, names_of, shown_vectors
 from seismic_server.conversion.answers import write_list
 from seismic_server.conversion.body import Body

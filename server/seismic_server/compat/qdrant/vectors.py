@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 from seismic import Index, InputError
 from seismic.conversion.plain import excerpt
+from seismic.fields.joined import JoinedVocabulary
+from seismic.fields.shown import shown_by_field
 from seismic.view.view import View
 
 DEFAULT = "text"
@@ -106,10 +108,13 @@ def read_vectors(content: Any, where: str, view: View) -> dict[str, Sparse | Tex
 
 def shown_vectors(index: Index, numbers: Sequence[int], names: Sequence[str]) -> list[dict[str, Any]]:
     """Return the vectors of documents by name. A document without one has none."""
-    stored = index.vectors(numbers)
-    (name,) = names_of(index.view)
-    if name not in names:
+    stored, vocabulary = index.vectors(numbers), index.vocabulary
+    if isinstance(vocabulary, JoinedVocabulary):
+        shown = shown_by_field(vocabulary, stored)
+        return [{name: vector for name, vector in one.items() if name in names} for one in shown]
+    if not names:
         return [{} for _ in numbers]
+    (name,) = names
     rows = (stored[row] for row in range(len(stored)))
     return [
         {name: {"indices": components.tolist(), "values": values.tolist()}} if len(components) else {}
