@@ -222,3 +222,31 @@ def test_integer_ids(tmp_path: Path) -> None:
     index = built(tmp_path, [30, -2, 10, 1 << 62], {"int": [1, 1, 0, None]})
     assert scrolled(index, 1) == [-2, 10, 30, 1 << 62]
     assert scrolled(index, 2, order_by="int") == [10, -2, 30, 1 << 62]
+
+
+def test_pages_begin_after_any_place(books: Index) -> None:
+    whole = [(one.payload["int"], one.id) for one in books.scroll(limit=100, order_by="int").documents]
+    by = OrderBy(key="int")
+    for value in (-4, 0, 1, 9):
+        after = browse.cursor_after(books.view, by, value)
+        assert scrolled_after(books, after) == [id for one, id in whole if one is None or one > value]
+        tied = browse.cursor_after(books.view, by, value, "d20")
+        assert scrolled_after(books, tied) == [id for one, id in whole if one is None or (one, id) > (value, "d20")]
+    assert scrolled_after(books, browse.cursor_after(books.view, by, None)) == []
+    assert scrolled_after(books, browse.cursor_after(books.view, OrderBy(), "d40", "d40"))[0] == "d41"
+    with pytest.raises(ParameterError, match="expected string ids and int32 in 'int'"):
+        browse.cursor_after(books.view, by, "x")
+
+
+def test_pages_begin_after_a_time(tmp_path: Path) -> None:
+    times = [1_600_000_000_000_000_000 + at for at in (2, 0, 1)]
+    index = built(tmp_path, ["a", "b", "c"], {"instant": times})
+    by = OrderBy(key="instant")
+    after = browse.cursor_after(index.view, by, "2020-09-13T12:26:40.000000001Z")
+    assert scrolled_after(index, after) == ["a"]
+    with pytest.raises(ParameterError, match="found 'soon', expected a value of 'instant'"):
+        browse.cursor_after(index.view, by, "soon")
+
+
+def scrolled_after(index: Index, cursor: str) -> list[Any]:
+    return [document.id for document in index.scroll(limit=100, cursor=cursor).documents]

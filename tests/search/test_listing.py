@@ -95,3 +95,10 @@ def test_a_search_needs_a_query(collection: Collection) -> None:
             search(None, 3)
         with pytest.raises(QueryError, match="found None, expected a"):
             search(None, 3, filter={})
+
+
+@given(wanted=filters)
+def test_matches_of_a_query_are_counted(collection: Collection, wanted: dict[str, Any]) -> None:
+    query = {"indices": [0, 2, 5], "values": [1.0, 0.5, 2.0]}
+    hits = collection.index.ask(SearchRequest(query=query, filter=wanted, limit=1000)).hits
+    assert collection.index.count_matches(query, wanted) == len(hits)
