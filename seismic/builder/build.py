@@ -26,7 +26,7 @@ from seismic.documents.table import check_documents, split_table
 from seismic.encoders import Encoder, EncoderEntry
 from seismic.errors import InputError, ParameterError
 from seismic.fields.entry import FieldEntry
-from seismic.fields.joined import counter
+from seismic.fields.joined import JoinedVocabulary, counter
 from seismic.fields.specs import FieldsLike
 from seismic.fields.vectors import FieldVectors, is_by_field
 from seismic.layouts import LAYOUTS, LOSSY, storage_of
@@ -115,7 +115,7 @@ def build(
     if not (vocabulary is None or isinstance(vocabulary, Vocabulary)):
         vocabulary = Vocabulary(vocabulary)
     _checked(encoder, Encoder, "encoder")
-    named: Sequence[FieldEntry] = ()
+    named: Sequence[FieldEntry] = vocabulary.fields if isinstance(vocabulary, JoinedVocabulary) else ()
     if fields is not None or is_by_field(vectors):
         _check_alone(vocabulary=vocabulary, encoder=encoder)
         vectors, documents, vocabulary, encoder, named = with_fields(vectors, documents, fields)

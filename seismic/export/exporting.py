@@ -36,7 +36,8 @@ class ExportsDocuments(ABC):
         """Yield documents, in the order of their numbers, as tables of at most 16,384 rows and about 16 MB.
 
         Columns: `id`, those of the payload (`columns`: None for all), `indices` (list<uint32>) and `values`
-        (list<float32>, as stored in 16 bits), or a map `tokens` if `with_vectors` is "tokens". `filter`, `ids`: only
+        (list<float32>, as stored in 16 bits), or a map `tokens` if `with_vectors` is "tokens". Of several fields, each
+        has columns `<field>.indices`, with tokens if it has tokens, and `<field>.values`. `filter`, `ids`: only
         documents that match, and have one of the ids. Raises FilterError, ParameterError, InputError for an unknown id,
         or CorruptIndexError.
         """

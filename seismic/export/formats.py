@@ -90,7 +90,10 @@ def _lines(table: pa.Table) -> bytes:
 
 def _values(column: pa.Array, name: str) -> Iterable[Any]:
     """Return the values of a column. Lists of the numbers of vectors stay NumPy arrays, which are written faster."""
-    if name in ("indices", "values") and column.type in (pa.list_(pa.uint32()), pa.list_(pa.float32())):
+    if name.rpartition(".")[2] in ("indices", "values") and column.type in (
+        pa.list_(pa.uint32()),
+        pa.list_(pa.float32()),
+    ):
         starts, flat = column.offsets.to_numpy(), column.values.to_numpy()
         return [flat[first:end] for first, end in pairwise(starts.tolist())]
     if pa.types.is_map(column.type) and name == "tokens":

@@ -11,6 +11,9 @@ import pyarrow as pa
 from seismic.conversion.plain import excerpt
 from seismic.documents.widening import with_schema
 from seismic.errors import CorruptIndexError, ParameterError
+from seismic.fields.entry import FieldEntry
+from seismic.fields.joined import JoinedVocabulary
+from seismic.fields.vectors import INDICES, VALUES
 from seismic.search.codes import narrowed
 from seismic.stop import current
 from seismic.vectors import SparseVectors
@@ -54,12 +57,24 @@ class Selection(NamedTuple):
             "generation": view.manifest.generation,
             "sequence": view.log_end.sequence,
         }
-        return pa.schema([*self.documents, *vector_fields(self.vectors)], metadata={METADATA: orjson.dumps(described)})
+        return pa.schema(
+            [*self.documents, *vector_fields(view, self.vectors)], metadata={METADATA: orjson.dumps(described)}
+        )
 
 
-def vector_fields(vectors: AsVectors) -> list[pa.Field]:
-    """Return the columns of vectors in a form."""
+def vector_fields(view: View, vectors: AsVectors) -> list[pa.Field]:
+    """Return the columns of vectors in a form. With several fields, each has two, of tokens if it has tokens."""
+    if isinstance(view.vocabulary, JoinedVocabulary) and vectors:
+        return [column for field in view.fields for column in _columns_of(field)]
     return [_TOKENS] if vectors == "tokens" else [_INDICES, _VALUES] if vectors else []
+
+
+def _columns_of(field: FieldEntry) -> list[pa.Field]:
+    kind = pa.uint32() if field.numbered else pa.string()
+    return [
+        pa.field(f"{field.name}{INDICES}", pa.list_(kind)),
+        pa.field(f"{field.name}{VALUES}", pa.list_(pa.float32())),
+    ]
 
 
 def select(
@@ -86,7 +101,7 @@ def select(
             has = ", ".join(known) or "no payload columns"
             raise ParameterError(f"unknown payload column {excerpt(name)}; this collection has {has}")
     chosen = known if columns is None else list(dict.fromkeys(columns))
-    for field in vector_fields(vectors):
+    for field in vector_fields(view, vectors):
         if field.name in chosen:
             raise ParameterError(
                 f"found a payload column '{field.name}', which is the name of a column of vectors; name the columns to "
@@ -142,8 +157,23 @@ def _table(
     columns = with_schema(pa.table(documents), selection.documents).columns
     if selection.vectors:
         vectors = shard.vectors(numbers, selection.view.dimension)
-        columns += _tokens(selection.view, vectors) if selection.vectors == "tokens" else _lists(vectors)
+        columns += _vectors_of(selection, vectors)
     return pa.Table.from_arrays(columns, schema=selection.schema)
+
+
+def _vectors_of(selection: Selection, vectors: SparseVectors) -> list[Any]:
+    view, vocabulary = selection.view, selection.view.vocabulary
+    if not isinstance(vocabulary, JoinedVocabulary):
+        return _tokens(view, vectors) if selection.vectors == "tokens" else _lists(vectors)
+    columns, apart = [], vocabulary.apart(vectors)
+    for field in vocabulary.fields:
+        own = apart[field.name]
+        indices, values = _lists(own)
+        if not field.numbered:
+            tokens = vocabulary.parts[field.name].vocabulary.tokens.take(pa.array(own.components)).cast(pa.string())
+            indices = pa.ListArray.from_arrays(indices.offsets, tokens)
+        columns += [indices, values]
+    return columns
 
 
 def _lists(vectors: SparseVectors) -> list[Any]:

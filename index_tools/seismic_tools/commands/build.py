@@ -31,6 +31,7 @@ from seismic_tools.readers import (
     read_vocabulary,
     with_times,
 )
+from seismic_tools.readers.field_options import FieldBuild, parse_field_options
 from seismic_tools.readers.ids import read_ids
 from seismic_tools.readers.quality import batches, select
 from seismic_tools.readers.queries import read_queries
@@ -58,6 +59,20 @@ def build(
     text_fields: Annotated[
         str | None,
         typer.Option(help="Columns to join and encode, separated by commas.", show_default=",".join(TEXT)),
+    ] = None,
+    field: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME[=ENCODER[:COLUMN,...]]",
+            help="A named vector, perhaps with an encoder and the columns it reads, or `tokens`; repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    weight: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=NUMBER", help="Factor of a field's part of a score; repeatable.", show_default="1 each"
+        ),
     ] = None,
     dates: Annotated[
         str | None,
@@ -136,11 +151,16 @@ def build(
     The collection stores its name and uses it for queries. `bm25` learns its
     vocabulary from the texts of all documents; vectors in the input are unused.
 
+    With several --field, documents have a vector for each: in the columns
+    NAME.indices and NAME.values, or encoded from the field's columns.
+
     Examples:
 
         seismic build corpus.jsonl scifact --encoder splade-tiny --text-fields title,text
 
         seismic build corpus.jsonl scifact --encoder bm25 --stemmer english --stop-words english
+
+        seismic build corpus.jsonl scifact --field splade=splade-tiny:title,text --field bm25=bm25:title,text
 
         zcat corpus.jsonl.gz | seismic build - scifact --encoder splade-tiny
 
@@ -164,7 +184,18 @@ def build(
     check_output(out, replace=replace, resume=resume)  # before hours of reading
     _check_options(encoder, {"--vocabulary": vocabulary, "--dimension": dimension}, wanted=False)
     _check_options(encoder, {"--text-fields": text_fields, "--query-encoder": query_encoder}, wanted=True)
-    check_bm25(bm25, encoder)
+    named_fields = parse_field_options(field or [], weight or [], bm25)
+    single: dict[str, Any] | None = None
+    if named_fields:
+        _check_options(None, {"--encoder": encoder, "--text-fields": text_fields}, wanted=True, needed="no --field")
+    if len(named_fields) == 1:
+        (single,) = named_fields.values()
+        encoder, columns = single.get("encoder"), single.get("columns")
+        text_fields = None if columns is None else ",".join(columns)
+    check_bm25(bm25, BM25 if any(one.get("encoder") == BM25 for one in named_fields.values()) else encoder)
+    if len(named_fields) > 1:
+        _check_options(None, {"--vocabulary": vocabulary, "--dimension": dimension}, wanted=True, needed="no --field")
+        _check_options(None, {"--queries": queries, "--repair": repair or None}, wanted=True, needed="a single --field")
     counter = TermCounter(bm25) if encoder == BM25 else None
     own = seismic.load_encoder(encoder) if encoder and not counter else None
     known = own.vocabulary if own else read_vocabulary(vocabulary) if vocabulary else None
@@ -177,21 +208,37 @@ def build(
         width = len(tokens) if known and dimension is None else dimension
         named = read_ids(ids) if ids else None
         scratch = folder_for(out)
+        several = FieldBuild(named_fields, workers, report) if len(named_fields) > 1 else None
+        if several:
+            texts = several.texts
         reading = Reading(tokens, width, repair, scratch=scratch, texts=texts, id_field=id_field, ids=named)
         read = with_times(read_collection(inputs, reading, partial(report, "read")), kinds_of(dates, times))
+        if several:
+            read = several.texts.without_vectors(read)
         with _collected(read, out, keep, quality_column) as (collection, left_out):
             if counter:
                 own = counter.encoder(collection.vectors)
                 collection = with_weights(collection, own, scratch)
-            if own and texts:
+            words: Vocabulary | None
+            if several:
+                collection, words = several.finished(collection, scratch)
+            elif own and texts:
                 own = own.recorded(fields=texts.fields, queries=query_encoder, cut=texts.cut)
-            words = own.vocabulary if own else Vocabulary(tokens) if tokens else None
+            if not several:
+                words = own.vocabulary if own else Vocabulary(tokens) if tokens else None
+            alone = None
+            if single is not None:
+                (name,) = named_fields
+                alone = {
+                    name: {"weight": single.get("weight", 1.0), "encoder": own, "vocabulary": None if own else words}
+                }
             generation = seismic.build(
                 collection.vectors,
                 out,
                 documents=collection.documents,
-                vocabulary=words,
-                encoder=own,
+                vocabulary=None if alone else words,
+                encoder=None if alone else own,
+                fields=alone,
                 params=params,
                 queries=_recall_queries(queries, words, own),
                 shards=shards,
@@ -243,10 +290,8 @@ def _recall_queries(path: Path | None, vocabulary: Vocabulary | None, encoder: E
     return read_queries(path, vocabulary, texts=texts).vectors if path else None
 
 
-def _check_options(encoder: str | None, options: dict[str, Any], *, wanted: bool) -> None:
+def _check_options(encoder: str | None, options: dict[str, Any], *, wanted: bool, needed: str = "--encoder") -> None:
     """Raise ParameterError for options that need an encoder, or that exclude one."""
     for name, value in options.items():
         if value is not None and wanted != bool(encoder):
-            raise ParameterError(
-                f"{name} needs --encoder" if wanted else f"{name}: remove it; --encoder brings its own"
-            )
+            raise ParameterError(f"{name} needs {needed}" if wanted else f"{name}: remove it; --encoder brings its own")

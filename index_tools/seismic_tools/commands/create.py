@@ -11,6 +11,7 @@ from seismic.documents.types import EXAMPLES
 from seismic.encoders.bm25 import NAME as BM25
 from seismic.layouts import DEFAULT, Layout
 from seismic_tools.readers import read_vocabulary
+from seismic_tools.readers.field_options import parse_field_options
 from seismic_tools.terminal.options import check_bm25, column_types, with_params
 
 app = typer.Typer(add_completion=False)
@@ -38,6 +39,20 @@ def create(
     text_fields: Annotated[
         str, typer.Option(help="Columns to join and encode, separated by commas; needs --encoder.")
     ] = "text",
+    field: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME[=ENCODER[:COLUMN,...]]",
+            help="A named vector, perhaps with an encoder and the columns it reads, or `tokens`; repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    weight: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=NUMBER", help="Factor of a field's part of a score; repeatable.", show_default="1 each"
+        ),
+    ] = None,
     layout: Annotated[Layout, typer.Option(help="How vectors are stored, see `seismic build --help`.")] = DEFAULT,
     strict: Annotated[
         bool, typer.Option("--strict", help="Refuse documents with new columns, tokens or components.")
@@ -59,17 +74,21 @@ def create(
 
         seismic create news --encoder bm25 --stemmer english --average-length 400
 
+        seismic create news --field splade=splade-tiny --field bm25=bm25:title,text --weight splade=0.3
+
         seismic create products --dimension 30522 --ids int64 --column 'tags=list<string>' --strict
     """
     if text_fields != "text" and not encoder:
         raise ParameterError("--text-fields needs --encoder")
-    check_bm25(bm25, encoder)
+    fields = parse_field_options(field or [], weight or [], bm25)
+    check_bm25(bm25, BM25 if any(one.get("encoder") == BM25 for one in fields.values()) else encoder)
     own = seismic.load_encoder(encoder, bm25 if encoder == BM25 else None) if encoder else None
     generation = seismic.create(
         collection,
         dimension=dimension,
         vocabulary=read_vocabulary(vocabulary) if vocabulary else None,
         encoder=own.recorded(fields=text_fields.split(",")) if own else None,
+        fields=fields or None,
         columns=column_types(columns or [], "--column"),
         ids=ids,
         layout=layout,

@@ -20,6 +20,7 @@ from seismic_tools.measure.evaluate.report import report as report_of
 from seismic_tools.measure.report import make_folder
 from seismic_tools.measure.results import read_json
 from seismic_tools.readers import Texts
+from seismic_tools.readers.field_options import field_texts, of_fields
 from seismic_tools.readers.qrels import read_qrels
 from seismic_tools.readers.queries import Queries, Topics, query_texts, read_queries
 from seismic_tools.terminal.options import with_params
@@ -57,6 +58,16 @@ def evaluate(
         typer.Option(
             help="Texts of --queries are plain `text`, or pre-tokenised `tokens` whose count is their weight.",
             show_default="text, unless it looks pre-tokenised",
+        ),
+    ] = None,
+    field: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Search this field; repeatable.", show_default="all with an encoder"),
+    ] = None,
+    weight: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=NUMBER", help="Factor of a field's part of a score; repeatable.", show_default=False
         ),
     ] = None,
     id_field: Annotated[
@@ -129,6 +140,8 @@ def evaluate(
 
         seismic evaluate scifact --queries queries.parquet --recall 0.95
 
+        seismic evaluate scifact --queries queries.tsv --field splade --field bm25 --weight splade=0.3
+
         seismic evaluate msmarco --dataset msmarco-passage/dev/small --queries dev.parquet --output report
 
         seismic evaluate msmarco --build encoded/ --queries dev.parquet --output report
@@ -147,7 +160,11 @@ def evaluate(
     with seismic.open(collection) as index, progress() as show:
         if output:
             check_words(index)
-        texts = query_texts(index, query_encoder, show, topics)
+        if index.fields:
+            texts = field_texts(index, field or [], weight or [], show, query_encoder or topics)
+        else:
+            of_fields(None, index.fields, field or [], weight or [])
+            texts = query_texts(index, query_encoder, show, topics)
         selected = _queries(index, queries, source, where or (), texts, id_field)
         if judgements:
             judgements, unsearched = _judged(selected, judgements, str(qrels or dataset))

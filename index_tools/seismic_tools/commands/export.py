@@ -40,7 +40,8 @@ def export(
     layout `small` has dropped some. Changes made meanwhile are not in the file,
     which appears when it is complete. The vocabulary, if any, is written to
     OUT.vocabulary.txt, for --vocabulary of `seismic build`; with --tokens it is
-    not needed.
+    not needed. Several fields have columns FIELD.indices, which hold tokens
+    where the field has tokens, and FIELD.values, as `seismic build` reads them.
 
     Examples:
 
@@ -62,7 +63,8 @@ def export(
             columns=None if columns is None else [name.strip() for name in columns.split(",")],
             with_vectors="tokens" if tokens else not no_vectors,
         )
-        words = None if tokens or no_vectors else _vocabulary_beside(out, index.vocabulary)
+        by_token = tokens or len(index.fields) > 1  # several fields write their tokens
+        words = None if by_token or no_vectors else _vocabulary_beside(out, index.vocabulary)
         count = write_file(out, selection, replace=replace, progress=report)
     if words:
         typer.echo(f"note: {words} lists the tokens of the components, for --vocabulary", err=True)

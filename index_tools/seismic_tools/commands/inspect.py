@@ -14,6 +14,7 @@ from rich.table import Table
 
 import seismic
 from seismic import Index, ParameterError, Profile
+from seismic.fields.joined import JoinedVocabulary
 from seismic.store.collection import GENERATIONS
 from seismic.store.manifest import VOCABULARY, Manifest
 from seismic.store.schema import DOCUMENTS, MAXIMA, POSTINGS
@@ -82,12 +83,29 @@ def describe(index: Index, folder: Path) -> dict[str, Any]:
             "bytes_per_component": _bytes_per_component(manifest),
         },
         "encoder": manifest.encoder.model_dump(mode="json") if manifest.encoder else None,
+        "fields": _fields(index),
         "kept_of_exact_answers": [kept.model_dump() for kept in manifest.kept],
         "files": _files(folder),
         "statistics": _statistics(folder),
         "profiles": [profile.model_dump() for profile in index.profiles],
         "build": manifest.build,
         "versions": manifest.versions,
+    }
+
+
+def _fields(index: Index) -> dict[str, dict[str, Any]]:
+    """Return field -> its encoder, columns, weight, and the documents that have it."""
+    parts = index.vocabulary.parts if isinstance(index.vocabulary, JoinedVocabulary) else {}
+    return {
+        field.name: {
+            "encoder": field.encoder.name if field.encoder else None,
+            "columns": list(field.columns),
+            "weight": field.weight,
+            "idf": field.idf,
+            "documents": index.view.field_documents[field.name],
+            "components": len(parts[field.name].vocabulary) if parts else index.dimension,
+        }
+        for field in index.fields
     }
 
 
@@ -149,6 +167,8 @@ def _print(report: dict[str, Any]) -> None:
     _print_rows(console, "index", [*facts.items(), ("size", decimal(report["index"]["bytes"]))])
     if report["encoder"]:
         _print_rows(console, "encoder", [*report["encoder"].items()])
+    for name, field in report["fields"].items():
+        _print_rows(console, f"field {sanitize(name)}", [*field.items()])
     if report["kept_of_exact_answers"]:
         _print_rows(console, "kept of exact answers", [_kept_row(entry) for entry in report["kept_of_exact_answers"]])
     sizes = []

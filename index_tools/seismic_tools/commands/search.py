@@ -21,6 +21,7 @@ from seismic import (
     SearchRequest,
     load_reranker,
 )
+from seismic_tools.readers.field_options import of_fields
 from seismic_tools.readers.run import read_run
 from seismic_tools.terminal.explanation import print_explanation, print_facets
 from seismic_tools.terminal.hits import lines_of, print_json, print_table
@@ -41,6 +42,17 @@ def search(
     text: Annotated[str | None, typer.Option(help="The same as TEXT.")] = None,
     tokens: Annotated[str | None, typer.Option(help="Query as a JSON object from token to weight.")] = None,
     vector: Annotated[str | None, typer.Option(help="Query as JSON with `indices` and `values`.")] = None,
+    field: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Search this field; repeatable.", show_default="all with an encoder"),
+    ] = None,
+    weight: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=NUMBER", help="Factor of a field's part of a score; repeatable.", show_default=False
+        ),
+    ] = None,
+    fusion: Annotated[str, typer.Option(metavar="sum|rrf", help="How fields are fused: by score, or by rank.")] = "sum",
     like: Annotated[
         str | None, typer.Option(metavar="ID", help="Find documents similar to the one with this id.")
     ] = None,
@@ -122,6 +134,8 @@ def search(
 
         seismic search scifact --tokens '{"planet": 2.1}' --json | jq .payload
 
+        seismic search scifact "do planets orbit stars" --field bm25 --field splade --weight splade=0.3
+
         seismic search scifact --text "do planets orbit stars" --group-by year --group-size 2
 
         seismic search scifact --text "do planets orbit stars" --feedback
@@ -147,11 +161,12 @@ def search(
     request |= _page(k, offset, group_by, group_size)
     if fuse:
         runs = [read_run(path) for path in fuse]
-        fusion: dict[str, Any] = {"runs": runs, "method": fuse_by, "depth": max(100, offset + k)}
-        request["fusion"] = Fusion(**fusion)
+        with_runs: dict[str, Any] = {"runs": runs, "method": fuse_by, "depth": max(100, offset + k)}
+        request["fusion"] = Fusion(**with_runs)
     request["rerank"] = _rerank(rerank, reranker, rerank_depth, rerank_column, offset + k)
     model = None if reranker is None else load_reranker(reranker)
     with seismic.open(collection) as index:
+        query = of_fields(query, index.fields, field or [], weight or [], fusion)
         if like is not None and is_integer(index.view.rules.schema.field("id").type):
             query = {"id": int(like) if like.removeprefix("-").isdecimal() else like}
         answer = index.ask(SearchRequest(query=query, **request), model)

@@ -4,16 +4,18 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Annotated
 
+import pyarrow as pa
 import typer
 
-from seismic import Vocabulary
+from seismic import SparseVectors, Vocabulary
 from seismic.changes.evolution import TokenMap, extension
 from seismic.changes.fielded import Origin, Origins
-from seismic.changes.records import Rules, Upsert, upsert_changes
+from seismic.changes.records import Change, Rules, Upsert, upsert_changes
 from seismic.changes.updates import Writer
 from seismic.encoders import Encode, GrowingEncoder, load_recorded
 from seismic.filters.columns import is_time
 from seismic_tools.readers import INPUTS, Reading, Texts, Tokens, collect, folder_for, read_collection, with_times
+from seismic_tools.readers.field_options import upsert_texts
 from seismic_tools.readers.ids import read_ids
 from seismic_tools.terminal.progress import Report, progress
 
@@ -62,7 +64,10 @@ def upsert(
         known = rules.vocabulary.tokens.to_pylist() if rules.vocabulary else []
         named = read_ids(ids, rules.schema.field("id").type) if ids else None
         tokens = Tokens(known, growing=TokenMap(rules).grows)
-        texts = _texts(rules, tokens, workers, report)
+        several = upsert_texts(rules, workers, report) if len(rules.fields) > 1 else None
+        if several:
+            tokens = several.tokens
+        texts = several or _texts(rules, tokens, workers, report)
         reading = Reading(
             tokens,
             None if rules.grows else rules.dimension,
@@ -74,6 +79,8 @@ def upsert(
         )
         kinds = {field.name: field.type for field in rules.schema if is_time(field.type)}
         read = with_times(read_collection(inputs, reading, partial(report, "read")), kinds, complete=False)
+        if several:
+            read = several.without_vectors(read)
         with collect(read, beside=collection) as found:
             rows = len(found.vectors)
             vocabulary = Vocabulary(tokens) if tokens else None
@@ -83,11 +90,22 @@ def upsert(
             for first in range(0, rows, ROWS):
                 last = min(first + ROWS, rows)
                 part = checked.vectors.slice(first, last), checked.documents.slice(first, last - first)
-                sequence = writer.upsert(*part, Origins(Origin(vocabulary, rules.encoder)))
+                if several:
+                    sequence = writer.append(partial(_joined, vocabulary, *part))
+                else:
+                    sequence = writer.upsert(*part, Origins(Origin(vocabulary, rules.encoder)))
                 report("upsert", last, rows)
     if texts and texts.documents:
         typer.echo(texts)
     typer.echo(f"documents {rows:,}: change {sequence} of generation {writer.generation}")
+
+
+def _joined(vocabulary: Vocabulary | None, vectors: SparseVectors, documents: pa.Table, rules: Rules) -> list[Change]:
+    """Return the changes by vectors of a joined vocabulary, which may have more tokens at its end."""
+    grown: list[Change] = [*extension(vocabulary, rules)]
+    rules = rules.after(grown)
+    rules.check_origin(vocabulary)
+    return [*grown, *upsert_changes(vectors, documents, rules)]
 
 
 def _texts(rules: Rules, tokens: Tokens, workers: int, report: Report) -> Texts | None:

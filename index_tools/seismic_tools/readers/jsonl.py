@@ -148,6 +148,8 @@ class _Collector:
         self.count += 1
 
     def _add(self, document: dict[str, Any]) -> None:
+        if self.reading.texts:
+            document = self.reading.texts.flat(document)
         _rename_text(document)
         field = vector_field(document, self.reading.texts, document)
         self.field = self.field or field

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Collection, Sequence
+from typing import Any
 
 import pyarrow as pa
 
@@ -50,6 +51,10 @@ class Texts:
     def replace_vectors(self, names: Collection[str]) -> bool:
         """Return whether documents with these columns are encoded although they have vectors."""
         return self.always or (self._preferred and any(field in names for field in self.fields))
+
+    def flat(self, document: dict[str, Any]) -> dict[str, Any]:
+        """Return a JSON document as its columns."""
+        return document
 
     def vectors(self, documents: pa.Table) -> SparseVectors:
         """Return the vectors of documents; VectorError for a field that is missing or not text."""
