@@ -8,6 +8,7 @@ import pytest
 from typer import Typer
 from typer.testing import CliRunner
 
+from seismic_tools.measure.load.command import total
 from seismic_tools.measure.load.overhead import main
 from tests.conftest import DATA
 
@@ -39,3 +40,9 @@ def test_a_refusal_ends_the_run(server: Server, scifact_index: Path) -> None:
     error = CliRunner().invoke(app, arguments).exception
     assert isinstance(error, ConnectionError)
     assert "the service answered 422" in str(error)
+
+
+def test_usage_is_that_of_all_processes() -> None:
+    alone = "# HELP process_cpu_seconds_total CPU\nprocess_cpu_seconds_total 2.5\n"
+    together = 'process_cpu_seconds_total{process="0"} 1.5\nprocess_cpu_seconds_total{process="supervisor"} 1.0e+00\n'
+    assert total(alone, "process_cpu_seconds_total") == total(together, "process_cpu_seconds_total") == 2.5

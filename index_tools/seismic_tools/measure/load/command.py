@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -25,7 +26,7 @@ COLUMNS = ("connections", "loop", "batch", "per second", "p50 ms", "p99 ms", "ma
 
 
 class Usage(NamedTuple):
-    """Resident megabytes and CPU seconds of a service, from its metrics."""
+    """Resident megabytes and CPU seconds of a service, from its metrics; pages that processes share count in each."""
 
     resident: float
     cpu: float
@@ -36,11 +37,13 @@ def usage(url: str, key: str | None) -> Usage:
     request = Request(f"{url}/metrics", headers={"Authorization": f"Bearer {key}"} if key else {})
     with urlopen(request) as response:
         text = response.read().decode()
-    resident, cpu = (
-        float(text.partition(f"\nprocess_{name} ")[2].split()[0])
-        for name in ("resident_memory_bytes", "cpu_seconds_total")
-    )
+    resident, cpu = (total(text, f"process_{name}") for name in ("resident_memory_bytes", "cpu_seconds_total"))
     return Usage(resident / 1e6, cpu)
+
+
+def total(metrics: str, name: str) -> float:
+    """Return the sum of a metric over all processes of a service."""
+    return sum(map(float, re.findall(rf"^{name}(?:\{{.*\}})? (\S+)$", metrics, re.MULTILINE)))
 
 
 def summarise(samples: Samples, seconds: float) -> dict[str, Any]:
