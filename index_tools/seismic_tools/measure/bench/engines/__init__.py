@@ -9,7 +9,7 @@ from importlib import import_module
 
 from .base import Engine
 
-NAMES = ("ours", "pyseismic-lsr", "sindi", "bmp", "kannolo")
+NAMES = ("ours", "pyseismic-lsr", "sindi", "qdrant-edge", "bmp", "kannolo")
 
 
 def load_engine(name: str) -> Engine:
