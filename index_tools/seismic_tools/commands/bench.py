@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from seismic import ParameterError
+from seismic_tools.measure.bench import growth
 from seismic_tools.measure.bench.collection import Choice, prepare
 from seismic_tools.measure.bench.engines import NAMES
 from seismic_tools.measure.bench.environments import cache_folder
@@ -16,6 +17,7 @@ from seismic_tools.measure.bench.stages import Bench, choose
 from seismic_tools.measure.machine import describe_machine
 from seismic_tools.measure.report import make_folder
 from seismic_tools.measure.results import read_json
+from seismic_tools.readers import find_named
 from seismic_tools.terminal.progress import progress
 
 app = typer.Typer(add_completion=False)
@@ -36,7 +38,13 @@ def bench(
     ] = None,
     *,
     output: Annotated[Path, typer.Option(help="Folder for results.json, results.md, pictures and exact answers.")],
-    engines: Annotated[str, typer.Option(help="Engines to compare, separated by commas.")] = ",".join(NAMES),
+    engines: Annotated[
+        str | None,
+        typer.Option(
+            help="Engines to compare, separated by commas.",
+            show_default=f"{','.join(NAMES)}; with --scale {','.join(growth.ENGINES)}",
+        ),
+    ] = None,
     k: Annotated[
         list[int] | None, typer.Option("-k", "--k", help="Hits per query; repeatable.", show_default="10, 100, 1000")
     ] = None,
@@ -53,6 +61,15 @@ def bench(
     environments: Annotated[
         Path | None,
         typer.Option(help="Folder for the virtual environments of the rivals.", show_default="the user's cache"),
+    ] = None,
+    scale: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SIZES",
+            show_default=False,
+            help="Compare on synthetic collections of these numbers of documents, separated by commas, that are "
+            "derived from COLLECTION (see `synth`).",
+        ),
     ] = None,
     redraw: Annotated[
         bool, typer.Option("--redraw", help="Rewrite report and pictures from results.json; measure nothing.")
@@ -71,6 +88,8 @@ def bench(
 
         seismic bench mixed --output results --engines ours,pyseismic-lsr -k 10
 
+        seismic bench mixed --output results --scale 1000000,2000000,4000000 -k 10
+
         seismic bench --output results --redraw
     """
     if redraw:
@@ -79,7 +98,7 @@ def bench(
         raise ParameterError("COLLECTION is missing: expected a folder with documents and queries, or --redraw")
     else:
         options = Options(
-            _names(engines),
+            _names(engines or ",".join(growth.ENGINES if scale else NAMES)),
             _depths(k),
             str(queries) if queries else None,
             queries_limit,
@@ -89,11 +108,32 @@ def bench(
             build_threads,
         )
         choice = Choice(queries, queries_limit, seed, options.depths)
+        if scale:
+            _grow(collection, growth.sizes_of(scale), choice, options, output, environments or cache_folder())
+            return
         results = _measure(collection, choice, options, output, environments or cache_folder())
     written = report(results)
     written.write(output, RESULTS, "results.md")
     typer.echo(written.text, nl=False)
     if not results.measured:
+        raise typer.Exit(1)
+
+
+def _grow(
+    collection: Path, sizes: list[int], choice: Choice, options: Options, output: Path, environments: Path
+) -> None:
+    """Measure on a synthetic collection of each size; write its report, and one of all sizes so far."""
+    choice = choice._replace(queries=choice.queries or find_named(collection, "queries"))
+    make_folder(output)
+    steps: list[Results] = []
+    with TemporaryDirectory(prefix="seismic-bench-", dir=output) as inner, progress() as report_progress:
+        made = growth.collections(collection, sizes, options.seed, options.build_threads, Path(inner), report_progress)
+        for size, folder in zip(sizes, made, strict=True):
+            steps.append(_measure(folder, choice, options, output / str(size), environments))
+            report(steps[-1]).write(output / str(size), RESULTS, "results.md")
+            growth.report(steps).write(output, "scale.json", "scale.md")  # stays if a larger size fails
+    typer.echo(growth.report(steps).text, nl=False)
+    if not any(step.measured for step in steps):
         raise typer.Exit(1)
 
 

@@ -1,6 +1,7 @@
 """`seismic bench`, and what it writes."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -103,9 +104,27 @@ def test_bench(source: Path, run: Run, tmp_path: Path) -> None:
     assert measured <= {(one["trial"]["k"], str(one["trial"]["knobs"])) for one in results["swept"]}
 
 
+def test_growing_synthetic_collections(source: Path, run: Run, tmp_path: Path) -> None:
+    output = tmp_path / "results"
+    options = "--output", output, "--scale", "400,200", "--engines", "ours", "-k", 5, "--repeats", 1, "--quick"
+    result = run("bench", source, *options)
+    assert result.exit_code == 0, result.output
+    assert sorted(path.name for path in output.iterdir()) == ["200", "400", "scale.json", "scale.md"]
+    steps = orjson.loads((output / "scale.json").read_bytes())["steps"]
+    assert [step["shape"]["documents"] for step in steps] == [200, 400]
+    for size in ("200", "400"):
+        assert "search_batch" in (output / size / "results.md").read_text()
+    lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in result.stdout.splitlines()]
+    exact = [cells for cells in lines if cells[1:2] == ["exact"]]
+    assert [cells[0] for cells in exact] == ["200", "400"]
+    assert all(re.fullmatch(r"[\d,]+ / [\d,]+", cells[2]) for cells in exact)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (["--scale", "10,many"], "--scale: found '10,many', expected numbers such as 1000000,2000000"),
+        (["--scale", "0"], "--scale: found 0, expected at least 1"),
         (["--engines", "ours,lucene"], "--engines: found 'lucene', expected some of ours, pyseismic-lsr"),
         (["-k", 0], "-k 0: expected at least 1"),
         (["-k", 301], "-k 301: expected at most 300, the number of documents in "),
