@@ -37,7 +37,7 @@ DIALECTS = {
             re.DOTALL,
         ),
         for_every_key=re.compile(
-            r"/opensearch(/|/_(bulk|mget|search|msearch|refresh|cluster/health|cat/indices|search/point_in_time(/_all)?)"
+            r"/opensearch(/|/_(bulk|mget|search|msearch|refresh|alias(/[^/]+)?|aliases|cluster/health|cat/indices|search/point_in_time(/_all)?)"
             r"|/_search/scroll(/.*)?)?",
             re.DOTALL,
         ),

@@ -91,7 +91,7 @@ def test_a_built_collection_does_too_by_batches(client: OpenSearch, queries: lis
 def test_calls_as_sentence_transformers_makes_them(
     client: OpenSearch, documents: list[dict[str, Any]], queries: list[Query]
 ) -> None:
-    """As `semantic_search_opensearch` of 6.2.0 does: numbers as ids, also in a field, and whole documents in answers."""
+    """As `semantic_search_opensearch` of 6.2.0: ids are numbers, also in a field, and answers have whole documents."""
     index = "sparse_index_6f1c2a"
     properties = {"tokens": {"type": "rank_features"}, "id": {"type": "keyword"}}
     client.indices.create(index=index, body={"mappings": {"properties": properties}})
@@ -159,6 +159,11 @@ def test_documents_change(client: OpenSearch) -> None:
     client.delete(index="changing", id="a")
     assert not client.exists(index="changing", id="a")
     assert client.cat.indices(format="json")
+    client.indices.put_alias(index="changing", name="now")
+    assert client.indices.exists_alias(name="now")
+    assert client.count(index="now")["count"] == 1
+    client.indices.update_aliases(body={"actions": [{"remove": {"index": "changing", "alias": "now"}}]})
+    assert not client.indices.exists_alias(name="now")
     client.indices.delete(index="changing")
     assert not client.indices.exists(index="changing")
 

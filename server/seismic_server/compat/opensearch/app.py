@@ -3,7 +3,7 @@
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
-from seismic_server.compat.opensearch import changes, indices, reads, searches
+from seismic_server.compat.opensearch import aliases, changes, indices, reads, searches
 from seismic_server.compat.opensearch.errors import RefusedError, on_refusal
 from seismic_server.compat.opensearch.routing import Method, route
 from seismic_server.compat.opensearch.search_body import PARAMETERS
@@ -26,6 +26,7 @@ def create_opensearch() -> Starlette:
     put, create = Method(changes.put, guarded), Method(changes.create)
     update = Method(changes.update, (*changes.GUARDS, "retry_on_conflict"))
     read, read_source = Method(reads.get, reads.SOURCE), Method(reads.get_source, reads.SOURCE)
+    alias = aliases.put
     query = ("conflicts", "scroll_size", "scroll", "slices", "search_timeout", "requests_per_second")
     return Starlette(
         routes=[
@@ -44,6 +45,12 @@ def create_opensearch() -> Starlette:
             route("/_cat/indices", GET=Method(indices.cat_indices, table)),
             route("/_cat/indices/{index:index}", GET=Method(indices.cat_indices, table)),
             route("/_cat/count/{index:index}", GET=Method(indices.cat_count, table)),
+            route("/_alias", GET=aliases.get),
+            route("/_alias/{id:index}", GET=aliases.get),
+            route("/_aliases", GET=aliases.get, POST=aliases.update),
+            route("/{index:index}/_alias", GET=aliases.get),
+            route("/{index:index}/_alias/{id:index}", GET=aliases.get, PUT=alias, POST=alias, DELETE=aliases.delete),
+            route("/{index:index}/_aliases/{id:index}", PUT=alias, POST=alias, DELETE=aliases.delete),
             route("/{index:index}", GET=indices.get, PUT=indices.create, DELETE=indices.delete),
             route("/{index:index}/_mapping", GET=indices.get_mapping, PUT=indices.put_mapping),
             route("/{index:index}/_settings", GET=indices.get_settings),

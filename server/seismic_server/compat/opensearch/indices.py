@@ -79,9 +79,7 @@ async def get(call: Call) -> Any:
     index = call.ready(call.name)
     served = call.service.collections
     name = served[call.name].name
-    aliases: dict[str, Any] = {
-        alias: {} for alias, of in served.aliases.items() if of == name and _permits(call, alias)
-    }
+    aliases: dict[str, Any] = {alias: {} for alias, of in served.aliases.items() if of == name and call.permits(alias)}
     return {name: {"aliases": aliases, "mappings": to_mapping(fields_of(index)), **_settings(name)}}
 
 
@@ -143,7 +141,7 @@ async def health(call: Call) -> Any:
 
 async def cat_indices(call: Call) -> Any:
     """List the indices that the key permits, as text or JSON."""
-    names = [one.name for one in call.service.collections if _permits(call, one.name)]
+    names = [one.name for one in call.service.collections if call.permits(one.name)]
     if call.name:
         call.ready(call.name)
         names = [call.service.collections[call.name].name]
@@ -184,11 +182,6 @@ def _table(call: Call, rows: list[dict[str, str]]) -> Any:
     lines = [" ".join(row) for row in rows[:1]] if "v" in call.parameters else []
     lines += [" ".join(row.values()) for row in rows]
     return Response("".join(f"{line}\n" for line in lines), media_type="text/plain")
-
-
-def _permits(call: Call, name: str) -> bool:
-    key = call.request.state.key
-    return key is None or key.collections is None or name in key.collections
 
 
 def _settings(name: str) -> dict[str, Any]:

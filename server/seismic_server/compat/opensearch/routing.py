@@ -48,6 +48,11 @@ class Call(NamedTuple):
         """Return the body as an object. Raises RefusedError."""
         return await json_of(self.request, self.service)
 
+    def permits(self, name: str) -> bool:
+        """Return whether the key permits a collection or an alias."""
+        key = self.request.state.key
+        return key is None or key.collections is None or name in key.collections
+
     def ready(self, name: str) -> Index:
         """Return an index, frozen. Raises RefusedError, ForbiddenError and NotReadyError."""
         check_one(name)

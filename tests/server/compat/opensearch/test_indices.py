@@ -251,3 +251,35 @@ def test_a_strict_collection_takes_no_other_fields(api):
         assert api.refused("PUT", "/strict/_doc/2", wrong)["type"] == "mapper_parsing_exception"
     api.call("POST", "/strict/_update/1", {"doc": {"year": 2002}})
     assert api.call("GET", "/strict/_doc/1")["_source"] == {**document, "year": 2002}
+
+
+def test_aliases_name_one_index(api):
+    for name in ("v1", "v2"):
+        api.call("PUT", f"/{name}", {"mappings": {"properties": {"tokens": {"type": "rank_features"}}}})
+    assert api.call("PUT", "/v1/_alias/live") == {"acknowledged": True}
+    assert api.call("GET", "/v1/_alias") == {"v1": {"aliases": {"live": {}}}}
+    assert api.call("GET", "/_alias/live") == {"v1": {"aliases": {"live": {}}}}
+    assert api.call("GET", "/_alias")["v2"] == {"aliases": {}}
+    assert api.call("HEAD", "/_alias/live") == ""
+    api.call("PUT", "/live/_doc/1", {"tokens": {"a": 1.0}}, 201)
+    assert api.call("GET", "/v1/_count")["count"] == 1
+    assert "names one index" in api.refused("PUT", "/v2/_alias/live")["reason"]
+    moves = [{"add": {"index": "v2", "alias": "live"}}, {"remove": {"index": "v1", "alias": "live"}}]
+    api.call("POST", "/_aliases", {"actions": moves})
+    assert api.call("GET", "/live/_count")["count"] == 0
+    assert api.refused("DELETE", "/v1/_alias/live", status=404)["type"] == "aliases_not_found_exception"
+    assert api.refused("PUT", "/none/_alias/live", status=404)["type"] == "index_not_found_exception"
+    for wrong in (
+        {},
+        {"actions": 1},
+        {"actions": [{"add": 1}]},
+        {"actions": [{"add": {"index": "v1"}}]},
+        {"actions": [{"add": {"index": "v1", "alias": "x", "filter": {}}}]},
+        {"actions": [{"remove_index": {"index": "v1"}}]},
+        {"actions": [{"add": {"index": "v*", "alias": "x"}}]},
+    ):
+        api.refused("POST", "/_aliases", wrong)
+    assert api.call("DELETE", "/v2/_alias/live") == {"acknowledged": True}
+    api.refused("GET", "/_alias/live", status=404)
+    api.call("DELETE", "/v1")
+    api.call("DELETE", "/v2")
