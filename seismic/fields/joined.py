@@ -145,3 +145,14 @@ def joined_vocabulary(vocabulary: Vocabulary | None, fields: Sequence[FieldEntry
     if len(fields) < 2 or isinstance(vocabulary, JoinedVocabulary):
         return vocabulary
     return JoinedVocabulary([] if vocabulary is None else vocabulary.tokens, fields)
+
+
+def check_joined(vocabulary: Vocabulary, fields: Sequence[FieldEntry]) -> None:
+    """Raise InputError unless each token belongs to a field, and those of numbered fields are their numbers."""
+    joined = joined_vocabulary(vocabulary, fields)
+    if not isinstance(joined, JoinedVocabulary):
+        return
+    for field in fields:
+        part = joined.parts[field.name]
+        if field.numbered and part.numbers.astype(str).tolist() != part.vocabulary.tokens.to_pylist():
+            raise InputError(f"field '{field.name}': found a token that is not the decimal form of its number")

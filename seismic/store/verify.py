@@ -1,5 +1,6 @@
 """Verify a generation: its files against their hashes, and its data against invariants that hashes cannot prove."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ import pyarrow as pa
 
 from seismic.documents.ids import find_repeat
 from seismic.errors import CorruptIndexError, FormatError, InputError
+from seismic.fields.joined import check_joined, counter, joined_vocabulary
 from seismic.kernels.constants import BLOCK
 from seismic.layouts import LAYOUTS
 from seismic.params import Verify
@@ -26,7 +28,11 @@ from seismic.store.schema import DOCUMENTS, FORWARD, MAXIMA, SHARED, vocabulary_
 from seismic.store.sections import Damage
 from seismic.store.shard import Shard, open_shard
 from seismic.store.watermark import check_watermark, read_watermark
+from seismic.vectors import SparseVectors
 from seismic.vocabulary import Vocabulary, inverse_document_frequency
+
+ROWS = 1 << 14
+"""Documents whose fields are counted together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +105,8 @@ def _check_data(
             _check_shard(shard, entry.folder)
             if verify == "full":
                 check_copies(shard, manifest.storage, entry.folder, compared)
+                if compared is None:
+                    _check_fields(folder, shard, manifest)
             ids += shard.documents["id"].chunks
             if frequency is not None:
                 frequency[slice(None) if shard.used is None else shard.used.numbers] += shard.document_frequency()
@@ -122,6 +130,7 @@ def _check_vocabulary(
     assert manifest.vocabulary is not None
     try:
         vocabulary.check_unique()
+        check_joined(vocabulary, manifest.named_fields)
     except InputError as error:
         raise CorruptIndexError(f"{VOCABULARY}: token: {error}") from None
     batch = map_batch(folder / VOCABULARY, manifest.vocabulary, vocabulary_schema())
@@ -136,6 +145,29 @@ def _check_vocabulary(
         and not (found == frequency if not LAYOUTS[manifest.layout].lossy else found >= frequency).all()
     ):
         raise CorruptIndexError(f"{VOCABULARY}: document_frequency: found other counts than those of the documents")
+
+
+def _check_fields(folder: Path, shard: Shard, manifest: Manifest) -> None:
+    """Compare the manifest's numbers of documents by field with the vectors. A lossy layout counts before it drops
+    components."""
+    fields = manifest.named_fields
+    count, found = counter(fields, joined_vocabulary(open_vocabulary(folder, manifest), fields)), Counter[str]()
+    if count is None or manifest.storage.lossy:
+        return
+    for first in range(0, len(shard), ROWS):
+        restored = shard.restore(np.arange(first, min(first + ROWS, len(shard)), dtype=np.uint32))
+        components = restored.components if shard.used is None else shard.used.numbers[restored.components]
+        vectors = SparseVectors.trusted(restored.indptr, components, restored.values, manifest.dimension)
+        try:
+            found.update(count(vectors))
+        except InputError as error:
+            raise CorruptIndexError(f"{VOCABULARY}: token: {error}") from None
+    for field in fields:
+        if found[field.name] != shard.entry.fields.get(field.name, 0):
+            raise CorruptIndexError(
+                f"{FILE_NAME}: fields: found {shard.entry.fields.get(field.name, 0)} documents with '{field.name}' in "
+                f"{shard.entry.folder}, expected {found[field.name]}, as its vectors have"
+            )
 
 
 def _check_shard(shard: Shard, place: str) -> None:

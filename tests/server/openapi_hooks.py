@@ -106,6 +106,8 @@ def _repaired_query(query: Any) -> dict[str, Any]:
     """Use existing documents, and no texts, as the collections have no encoder."""
     if isinstance(query, str):
         return {"id": ID}
+    if "fields" in query:  # no collection here has several
+        return {"id": ID}
     if "id" in query:
         query["id"] = ID
     for kind in query.keys() & {"positive", "negative"}:
@@ -193,7 +195,7 @@ def _repair_change(body: dict[str, Any]) -> None:
     body.pop("if_sequence", None)
     for number, document in enumerate(body.get("documents") or []):
         document["id"] = f"{document['id']}-{number}"
-        for name in ("payload", "tokens", "text", "if_absent", "if_sequence", "unset"):
+        for name in ("payload", "tokens", "text", "fields", "if_absent", "if_sequence", "unset"):
             document.pop(name, None)
         document["indices"] = sorted({one % DIMENSION for one in document.get("indices") or []})
         document["values"] = _weights(document.get("values") or [], len(document["indices"]))

@@ -152,7 +152,8 @@ def build(
     vocabulary from the texts of all documents; vectors in the input are unused.
 
     With several --field, documents have a vector for each: in the columns
-    NAME.indices and NAME.values, or encoded from the field's columns.
+    NAME.indices and NAME.values, or encoded from the field's columns. A vector
+    without a name is that of the first field other than bm25.
 
     Examples:
 

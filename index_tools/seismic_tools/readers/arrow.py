@@ -110,6 +110,8 @@ def _read(
         first += len(batch)
         try:
             _check_intact(batch)
+            if reading.texts:
+                batch = reading.texts.named(batch)
             field = vector_field(_vector_columns(batch), reading.texts, batch.schema.names)
             documents = _documents(batch, reading.id_field)
             vectors = _vectors(batch, field, reading, documents)

@@ -1,7 +1,8 @@
 """Read documents of a collection with several fields: vectors in columns of their own, and texts to encode.
 
 The vectors of field F come in the columns `F.indices` (numbers, or tokens) and `F.values`; in JSON lines also as
-{"fields": {F: {"indices", "values"}}} or {"tokens"}. A field with an encoder and without these columns is encoded.
+{"fields": {F: {"indices", "values"}}} or {"tokens"}. A vector without a name is that of the first field other than
+BM25. A field with an encoder and without such columns is encoded.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -58,6 +59,7 @@ class FieldTexts(Texts):
             for source in sources
             if source.encode
         }
+        self.unnamed = next((source.entry.name for source in sources if not source.counts), None)
         self._joined = {source.entry.name: np.zeros(0, np.int64) for source in sources}
         for source in sources:
             self._number(source)
@@ -68,10 +70,21 @@ class FieldTexts(Texts):
         return [f"{source.entry.name}{end}" for source in self.sources for end in (INDICES, VALUES)]
 
     def replace_vectors(self, names: Collection[str]) -> bool:
-        """Raise VectorError: a vector without a name belongs to no field."""
+        """Return True: BM25 leaves vectors without a name unused. Raises VectorError for other fields."""
+        if self.unnamed is None:
+            return True
         found = next(name for name in names if name in VECTOR_FIELDS)
-        fields = ", ".join(source.entry.name for source in self.sources)
-        raise VectorError(f"found a vector without a name, expected those of the fields {fields}", field=found)
+        expected = f"expected 'indices' and 'values' for the field '{self.unnamed}', or columns of its name"
+        raise VectorError(f"found a vector without a name, {expected}", field=found)
+
+    def named(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Return a batch with the vector without a name as that of the first field other than BM25."""
+        if self.unnamed is None or not set(batch.schema.names) >= set(ENDS):
+            return batch
+        renamed = {name: self.unnamed + end for name, end in ENDS.items()}
+        if both := [name for name in renamed.values() if name in batch.schema.names]:
+            raise VectorError("found next to a vector without a name, expected only one of both", field=both[0])
+        return batch.rename_columns([renamed.get(name, name) for name in batch.schema.names])
 
     def flat(self, document: dict[str, Any]) -> dict[str, Any]:
         """Return a JSON document with its vectors in columns. Raises VectorError."""
@@ -81,11 +94,25 @@ class FieldTexts(Texts):
             document = {name: value for name, value in document.items() if name != "fields"}
             for name, part in parts.items():
                 document |= {f"{name}{end}": value for end, value in _columns(name, part).items()}
+        document = self._with_name(document)
         for name in names:
             values = document.get(name + VALUES)
             if isinstance(values, list) and set(map(type, values)) <= {int, float}:
                 document[name + VALUES] = [float(value) for value in values]
         return document
+
+    def _with_name(self, document: dict[str, Any]) -> dict[str, Any]:
+        """Return a JSON document with the vector without a name as that of the first field other than BM25."""
+        found = VECTOR_FIELDS.intersection(document)
+        if self.unnamed is None or not found:
+            return document
+        part = {name: document[name] for name in found}
+        if found in ({"vector"}, {"tokens"}):
+            part = {"tokens": next(iter(part.values()))}
+        columns = {self.unnamed + end: value for end, value in _columns(self.unnamed, part).items()}
+        if both := [name for name in columns if name in document]:
+            raise VectorError("found next to a vector without a name, expected only one of both", field=both[0])
+        return {name: value for name, value in document.items() if name not in found} | columns
 
     def vectors(self, documents: pa.Table) -> SparseVectors:
         """Return the joined vectors of documents; VectorError names row and field."""

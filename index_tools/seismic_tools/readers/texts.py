@@ -52,6 +52,10 @@ class Texts:
         """Return whether documents with these columns are encoded although they have vectors."""
         return self.always or (self._preferred and any(field in names for field in self.fields))
 
+    def named(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Return a batch of rows with the columns that its vectors should have."""
+        return batch
+
     def flat(self, document: dict[str, Any]) -> dict[str, Any]:
         """Return a JSON document as its columns."""
         return document

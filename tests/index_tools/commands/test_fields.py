@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -158,7 +160,21 @@ def test_options_that_are_refused(tmp_path: Path, options: tuple[str, ...], word
     assert words in " ".join(result.output.split())
 
 
-def test_a_vector_without_a_name_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("ending", ["parquet", "jsonl"])
+def test_a_vector_without_a_name(tmp_path: Path, ending: str) -> None:
+    """It is that of the first field other than BM25."""
     documents = [{"id": "a", "indices": [1], "values": [1.0], "text": "x"}]
-    result = run("build", lines(tmp_path / "in.jsonl", documents), str(tmp_path / "new"), *FIELDS)
-    assert "found a vector without a name" in " ".join(result.output.split())
+    file = tmp_path / f"in.{ending}"
+    if ending == "parquet":
+        pq.write_table(pa.Table.from_pylist(documents), file)
+    else:
+        lines(file, documents)
+    result = run("build", str(file), str(tmp_path / "new"), *FIELDS)
+    assert result.exit_code == 0, result.output
+    assert stored(tmp_path / "new")["a"][0]["raw"] == {"indices": [1], "values": [1.0]}
+    bm25 = ("--field", "one=bm25", "--field", "two=bm25")
+    assert run("build", str(file), str(tmp_path / "words"), *bm25).exit_code == 0  # BM25 leaves it unused
+    assert set(stored(tmp_path / "words")["a"][0]) == {"one", "two"}
+    lines(tmp_path / "both.jsonl", [documents[0] | {"raw.indices": [2], "raw.values": [1.0]}])
+    refused = run("build", str(tmp_path / "both.jsonl"), str(tmp_path / "both"), *FIELDS)
+    assert "found next to a vector without a name" in " ".join(refused.output.split())
