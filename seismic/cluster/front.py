@@ -49,6 +49,9 @@ class Fan(Protocol):
         """Close all connections."""
 
 
+MOST_KNOWN_IDS = 1 << 16
+"""Most ids that a view remembers."""
+
 MISSING: ContextVar[set[int] | None] = ContextVar("missing", default=None)
 """The parts that did not answer the requests of this context; None where answers must not be partial."""
 
@@ -156,6 +159,11 @@ class FrontView(View):
         return self.manifest.documents + sum(int(one["deltas"]) for one in self.statistics.values())
 
     @cached_property
+    def known_ids(self) -> "KnownIds":
+        """Ids that came with hits."""
+        return KnownIds()
+
+    @cached_property
     def live(self) -> int:
         """Return the number of documents, without deleted ones."""
         return sum(one["live"] for one in self.statistics.values())
@@ -236,6 +244,23 @@ class FrontView(View):
         return pa.concat_tables(parts).take(pa.array(np.argsort(np.concatenate(order)))).combine_chunks()
 
 
+class KnownIds:
+    """Ids that came with hits, by document number."""
+
+    def __init__(self) -> None:
+        self._ids: dict[int, Any] = {}
+
+    def add(self, numbers: I64s, ids: Sequence[Any]) -> None:
+        """Remember ids; all are forgotten when there are too many."""
+        if len(self._ids) + len(ids) > MOST_KNOWN_IDS:
+            self._ids = {}
+        self._ids.update(zip(numbers.ravel().tolist(), ids, strict=True))
+
+    def of(self, numbers: Iterable[int]) -> list[Any]:
+        """Return the ids of documents, None for those not known."""
+        return list(map(self._ids.get, numbers))
+
+
 class RemoteDocuments(Documents):
     """The documents of a front's view. Each call fetches its rows, once from each part."""
 
@@ -250,13 +275,13 @@ class RemoteDocuments(Documents):
 
     def ids(self, numbers: Iterable[int]) -> list[Any]:
         """Return the ids (str or int) of document numbers; None for a negative number."""
-        wanted = np.array(list(numbers), np.int64)
-        known = np.flatnonzero(wanted >= 0)
-        result: list[Any] = [None] * len(wanted)
-        if len(known):
-            found = self._view.rows(wanted[known], [])["id"].to_pylist()
-            for slot, id in zip(known.tolist(), found, strict=True):
-                result[slot] = id
+        wanted = list(numbers)
+        result = self._view.known_ids.of(wanted)
+        slots = np.array([at for at, number in enumerate(wanted) if number >= 0 and result[at] is None], np.int64)
+        if len(slots):
+            for rows, answer in self._view.ask_owners("ids", np.array(wanted, np.int64)[slots], {}):
+                for slot, id in zip(slots[rows].tolist(), answer.head["ids"], strict=True):
+                    result[slot] = id
         return result
 
     def payloads(self, numbers: Iterable[int], columns: Sequence[str] | None = None) -> list[dict[str, Any]]:

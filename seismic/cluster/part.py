@@ -126,8 +126,10 @@ class PartHost:
             raise ParameterError(f"k: found {k} hits of {len(queries)} queries, expected at most {MOST_HITS} together")
         least = _array(message, "min_scores", np.float32) if "min_scores" in message.arrays else None
         found = self._executor.run(state.view, scope, queries, k, choice, least)
-        numbers = state.outer(found.numbers)
-        return Message({}, {"numbers": numbers, "scores": found.scores, "counters": found.counters})
+        numbers, counters = state.outer(found.numbers), found.counters
+        arrays: dict[str, npt.NDArray[Any]] = {"numbers": numbers, "scores": found.scores, "counters": counters}
+        with_ids = message.head.get("with_ids") is True
+        return Message({"ids": state.view.documents.ids(found.numbers.ravel().tolist())} if with_ids else {}, arrays)
 
     def find(self, state: State, message: Message) -> Message:
         """Return the document number of each id, -1 for those that are not live here."""
@@ -151,6 +153,10 @@ class PartHost:
             raise ParameterError(f"columns: found {excerpt(unknown[0])}, expected some of {', '.join(known)}")
         wanted = [name for name in known if name == "id" or name in names]
         return Message({}, {}, {"rows": state.view.rows(state.known(message)).select(wanted)})
+
+    def ids(self, state: State, message: Message) -> Message:
+        """Return the ids of documents of this part."""
+        return Message({"ids": state.view.documents.ids(state.known(message).tolist())})
 
     def facets(self, state: State, message: Message) -> Message:
         """Return the values of columns among the documents of a scope that match a query, with their counts."""
@@ -237,6 +243,7 @@ VERBS: dict[str, Callable[[PartHost, State, Message], Message]] = {
     "contains": PartHost.contains,
     "vectors": PartHost.vectors,
     "fetch": PartHost.fetch,
+    "ids": PartHost.ids,
     "facets": PartHost.facets,
     "groups": PartHost.groups,
     "page": PartHost.page,

@@ -22,6 +22,9 @@ from seismic.vectors import SparseVectors
 from seismic.view.scope import Scope
 from seismic.view.view import View
 
+MOST_IDS = 1 << 10
+"""Most hits of a part that come with their ids."""
+
 
 def remote(view: View, scope: Scope) -> tuple[FrontView, RemoteScope]:
     """Return a front's view and scope as what they are."""
@@ -140,11 +143,14 @@ class _Search:
                 if least is not None:
                     arrays["min_scores"] = least[chosen]
                 whole[len(chosen)] = arrays
-            messages[at] = Message({**self._head, "k": depths[at]}, arrays)
+            with_ids = depths[at] * len(chosen) <= MOST_IDS
+            messages[at] = Message({**self._head, "k": depths[at], "with_ids": with_ids}, arrays)
         results = {}
         for at, answer in self._view.ask("search", messages).items():
             self._counters[rows[at]] += answer.arrays["counters"]
             results[at] = answer.arrays["numbers"], answer.arrays["scores"]
+            if "ids" in answer.head:
+                self._view.known_ids.add(answer.arrays["numbers"], answer.head["ids"])
         return results
 
 
