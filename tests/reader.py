@@ -15,7 +15,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 ROOT = Path(__file__).parents[1]
-PORT = "8080"
+PORT, NODE_PORTS = "8080", ("7701", "7702")
 PATIENCE = 900
 """Seconds after which something hangs; a busy machine with a cold cache of kernels needs a few hundred."""
 
@@ -71,18 +71,27 @@ def shows(block: Block, said: str) -> bool:
     return block.output is None or agrees(block.output, said)
 
 
+def _free_ports(count: int) -> list[str]:
+    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [str(one.getsockname()[1]) for one in held]
+    for one in held:
+        one.close()
+    return ports
+
+
 class Reader:
     """A reader at work: a folder where relative paths of the documentation lead somewhere, a shell and a Python."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         (folder / "tests").symlink_to(ROOT / "tests")
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = str(free.getsockname()[1])
+        self.ports = dict(zip((PORT, *NODE_PORTS), _free_ports(1 + len(NODE_PORTS)), strict=True))
+        self.port = self.ports[PORT]
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         # The service must not compact before the reader does. Tables are as wide as those of the pages.
         self.environment = {**os.environ, "PATH": path, "SEISMIC_COMPACT_PERCENT": "0", "COLUMNS": "80"}
         self.service: subprocess.Popen[bytes] | None = None
+        self.nodes: list[subprocess.Popen[bytes]] = []
         self._python: subprocess.Popen[str] | None = None
 
     def follow(self, page: Path) -> Iterator[tuple[Block, str]]:
@@ -92,14 +101,18 @@ class Reader:
             yield block, run
 
     def run(self, command: str) -> str:
-        """Return the output of a command, which must succeed; `seismic serve` goes on in the background."""
-        command = command.replace(PORT, self.port)
+        """Return the output of a command, which must succeed; services and nodes go on in the background."""
+        command = self._with_free_ports(command)
         if command.startswith("make "):
             return self._shell(command, ROOT)
         if command.startswith("seismic serve"):
             self._end_service()
             self.service = subprocess.Popen(command.split(), cwd=self.folder, env=self.environment)
             self._wait()
+            return ""
+        if command.startswith("seismic cluster node"):
+            self.nodes.append(subprocess.Popen(command.split(), cwd=self.folder, env=self.environment))
+            self._wait_for_node(command.rpartition(":")[2])
             return ""
         return self._shell(command, self.folder)
 
@@ -119,7 +132,7 @@ class Reader:
                 )
         assert self._python.stdin is not None
         assert self._python.stdout is not None
-        self._python.stdin.write(json.dumps(program.replace(PORT, self.port)) + "\n")
+        self._python.stdin.write(json.dumps(self._with_free_ports(program)) + "\n")
         self._python.stdin.flush()
         guard = threading.Timer(PATIENCE, self._python.kill)
         guard.start()
@@ -135,12 +148,31 @@ class Reader:
     def stop(self) -> None:
         """End what runs in the background."""
         self._end_service()
+        for node in self.nodes:
+            node.terminate()
+            node.wait(PATIENCE)
         if self._python:
             assert self._python.stdin is not None
             assert self._python.stdout is not None
             self._python.stdin.close()
             self._python.wait(PATIENCE)
             self._python.stdout.close()
+
+    def _with_free_ports(self, text: str) -> str:
+        for shown, free in self.ports.items():
+            text = text.replace(shown, free)
+        return text
+
+    def _wait_for_node(self, port: str) -> None:
+        give_up = time.monotonic() + PATIENCE
+        while time.monotonic() < give_up:
+            assert self.nodes[-1].poll() is None, "the node ended"
+            try:
+                socket.create_connection(("127.0.0.1", int(port)), PATIENCE).close()
+                return
+            except ConnectionError:
+                time.sleep(0.2)
+        raise AssertionError("the node did not get ready")
 
     def _end_service(self) -> None:
         if self.service:
