@@ -54,3 +54,56 @@ async def test_keys_and_roles_hold(running, tiny, tmp_path):
             assert listed.json()["result"] == {"collections": [{"name": "tiny"}]}
         error(await client.get("/qdrant/collections/other/exists", headers={"api-key": reader}), 403)
         error(await client.put("/qdrant/collections/tiny", headers={"api-key": reader}), 403)
+
+
+async def test_a_read_only_key_reads_and_a_limited_key_keeps_to_its_collections(running, tiny, tmp_path):
+    keys = tmp_path / "keys.json"
+    reader, limited = create_key(keys, "r", "read-only"), create_key(keys, "l", "admin", ["tiny", "live"])
+    query = {"query": {"indices": [1], "values": [1.0]}, "using": "text"}
+    reads = {"points": {"ids": [1]}, "points/query": query, "points/query/batch": {"searches": [query]}}
+    reads |= {"points/query/groups": {**query, "group_by": "year"}, "points/scroll": {}, "points/count": {}}
+    changes = {"points/delete": {"points": ["a"]}, "points/payload": {"payload": {}, "points": ["a"]}}
+    changes |= {"points/payload/clear": {"points": ["a"]}, "points/batch": {"operations": []}}
+    async with running(tiny, compat=["qdrant"], keys_file=keys) as client:
+        for path, body in {**reads, "facet": {"key": "year"}}.items():
+            response = await client.post(f"/qdrant/collections/tiny/{path}", json=body, headers={"api-key": reader})
+            assert response.status_code == 200, response.text
+        for path, body in changes.items():
+            response = await client.post(f"/qdrant/collections/tiny/{path}", json=body, headers={"api-key": reader})
+            assert "expected a key with role admin" in error(response, 403)
+        set_alias = {"actions": [{"create_alias": {"collection_name": "tiny", "alias_name": "live"}}]}
+        refused = await client.post("/qdrant/collections/aliases", json=set_alias, headers={"api-key": reader})
+        error(refused, 403)
+        mine = {"api-key": limited}
+        assert (await client.post("/qdrant/collections/aliases", json=set_alias, headers=mine)).is_success
+        other = {"actions": [{"create_alias": {"collection_name": "tiny", "alias_name": "other"}}]}
+        assert "does not permit" in error(
+            await client.post("/qdrant/collections/aliases", json=other, headers=mine), 403
+        )
+        listed = (await client.get("/qdrant/aliases", headers=mine)).json()["result"]
+        assert listed == {"aliases": [{"alias_name": "live", "collection_name": "tiny"}]}
+        assert (await client.get("/qdrant/collections/live", headers=mine)).json()["result"]["points_count"] == 3
+        error(await client.put("/qdrant/collections/new", json={"sparse_vectors": {"s": {}}}, headers=mine), 403)
+
+
+async def test_aliases_are_set_renamed_and_removed(running, tiny):
+    async with running(tiny, compat=["qdrant"]) as client:
+
+        async def update(*actions):
+            return await client.post("/qdrant/collections/aliases", json={"actions": actions})
+
+        one = {"create_alias": {"collection_name": "tiny", "alias_name": "one"}}
+        assert (await update(one, {"rename_alias": {"old_alias_name": "one", "new_alias_name": "two"}})).is_success
+        of_tiny = (await client.get("/qdrant/collections/tiny/aliases")).json()["result"]["aliases"]
+        assert of_tiny == [{"alias_name": "two", "collection_name": "tiny"}]
+        error(await client.delete("/qdrant/collections/two"), 409)
+        assert (await update({"delete_alias": {"alias_name": "two"}})).is_success
+        assert (await client.get("/qdrant/aliases")).json()["result"] == {"aliases": []}
+
+
+async def test_rate_limits_and_deadlines_have_the_form_too(running, tiny):
+    async with running(tiny, compat=["qdrant"], rate_limit=0.001, rate_burst=1) as client:
+        assert (await client.get("/qdrant/collections?timeout=30")).is_success
+        limited = await client.get("/qdrant/collections")
+        error(limited, 429)
+        assert limited.headers["retry-after"]
