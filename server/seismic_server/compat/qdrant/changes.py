@@ -36,7 +36,7 @@ from seismic_server.compat.qdrant.vectors import Sparse, Text, check_using, name
 from seismic_server.conversion.answers import encode
 from seismic_server.conversion.documents import to_upserts
 from seismic_server.conversion.patches import to_patches
-from seismic_server.conversion.texts import encode_documents
+from seismic_server.conversion.texts import EncodedDocuments, encode_documents
 from seismic_server.schemas.bodies import DocumentIn, NamedVector
 from seismic_server.schemas.changes import PatchIn
 
@@ -46,10 +46,11 @@ Payload = dict[str, Any]
 async def upsert(call: Call[Upsert]) -> Payload:
     """Insert points, or replace those with the same ids. If one is invalid, none is written."""
     points = call.body.points or [] if call.body.batch is None else _points(call.body)
-    vectors = await _vectors(call, [(point.id, point.vector) for point in points])
+    vectors, check = await _vectors(call, [(point.id, point.vector) for point in points])
     last = list({str(point.id): at for at, point in enumerate(points)}.values())  # of points with equal ids
 
     def make(rules: Rules, state: State) -> Sequence[Change]:
+        check(rules)
         ids = stored_in([points[at].id for at in last], rules.schema.field("id").type, state.exist)
         flat = flatten([points[at].payload for at in last], rules.schema, strict=rules.strict)
         added = declared(flat.fields, rules)
@@ -101,9 +102,10 @@ async def clear_payload(call: Call[Selection]) -> Payload:
 async def update_vectors(call: Call[UpdateVectors]) -> Payload:
     """Replace the vectors of points; their payloads stay."""
     points = call.body.points
-    vectors = await _vectors(call, [(point.id, point.vector) for point in points])
+    vectors, check = await _vectors(call, [(point.id, point.vector) for point in points])
 
     def make(rules: Rules, state: State) -> Sequence[Change]:
+        check(rules)
         ids = _existing([point.id for point in points], rules, state)
         rows = dict(zip(ids, vectors, strict=True))
         return _patched([PatchIn.model_construct(id=id, **vector) for id, vector in rows.items()], rules, state)
@@ -167,8 +169,13 @@ def _points(body: Upsert) -> list[Point]:
     ]
 
 
-async def _vectors(call: Call[Any], given: Sequence[tuple[PointId, Any]]) -> list[dict[str, Any]]:
-    """Return the vector of each point as fields of a document. Texts are encoded. Raises InputError."""
+async def _vectors(
+    call: Call[Any], given: Sequence[tuple[PointId, Any]]
+) -> tuple[list[dict[str, Any]], Callable[[Rules], None]]:
+    """Return the vector of each point as fields of a document, and what checks that the rules still fit its texts.
+
+    Raises InputError.
+    """
     index = call.index
     read = [read_vectors(vector, f"point {id}: vector", index.view) for id, vector in given]
     if len(names_of(index.view)) > 1:
@@ -177,12 +184,11 @@ async def _vectors(call: Call[Any], given: Sequence[tuple[PointId, Any]]) -> lis
     else:
         found = [next(iter(vectors.values()), Sparse([], []))._asdict() for vectors in read]
     texts = [row for row, vectors in enumerate(read) if any(isinstance(one, Text) for one in vectors.values())]
-    if texts:
-        documents = [DocumentIn(id=row, **found[row]) for row in texts]
-        encoded = await call.service.pool.run(encode_documents, index, documents)
-        for row, one in zip(texts, encoded.documents, strict=True):
-            found[row] = {name: getattr(one, name) for name in ("indices", "values", "tokens", "fields")}
-    return found
+    documents = [DocumentIn(id=row, **found[row]) for row in texts]
+    encoded = await call.service.pool.run(encode_documents, index, documents) if texts else EncodedDocuments(documents)
+    for row, one in zip(texts, encoded.documents, strict=True):
+        found[row] = {name: getattr(one, name) for name in ("indices", "values", "tokens", "fields")}
+    return found, encoded.check
 
 
 async def _change_payloads(call: Call[Any], selection: Selection, change: Callable[[Payload], Payload]) -> Payload:

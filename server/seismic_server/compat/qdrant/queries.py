@@ -12,6 +12,7 @@ from seismic_server.compat.qdrant.routing import Call
 from seismic_server.compat.qdrant.showing import write_points
 from seismic_server.conversion.answers import encode
 from seismic_server.conversion.body import Body
+from seismic_server.routes.search import LARGE_BATCH
 from seismic_server.service import Service
 from seismic_server.settings import Settings
 
@@ -93,7 +94,8 @@ def _ask(service: Service, index: Index, searches: Sequence[SearchRequest]) -> l
             check_query(one.query, service.settings)
     check_values(searches, service.settings)
     began = time.perf_counter()
-    answers = index.search_many(searches)
+    threads = 1 + service.pool.spare() if len(searches) >= LARGE_BATCH else 1
+    answers = index.search_many(searches, threads)
     service.count_answers(index, searches, answers, time.perf_counter() - began)
     return answers
 
