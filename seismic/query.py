@@ -18,6 +18,9 @@ from seismic.vocabulary import Vocabulary
 MAX_COMPONENTS = 1 << 15
 """Most components of a query: upper bounds have 16 bits, and each component may round them up by a unit."""
 
+SAFE_MIN, SAFE_MAX = 2 * float(MIN_VALUE), float(MAX_VALUE) / 2
+"""Weights that are valid however they are rounded."""
+
 QUERY_DIMENSION = 1 << 32
 """Queries always have uint32 components, so that kernels are compiled once per kind of index."""
 
@@ -60,6 +63,8 @@ def parse_query(
     Components may come in any order. Those beyond `dimension` are unknown rather than wrong, as a newer encoder may
     have more. Raises QueryError for duplicates and for weights outside 1e-15 to 1e15.
     """
+    if (plain := plain_query(query, dimension)) is not None:
+        return plain
     if isinstance(query, str):
         return _from_text(query, dimension, encode)
     if not isinstance(query, Mapping) or is_matrix(query):
@@ -75,6 +80,25 @@ def parse_query(
         return _from_components(list(query), list(query.values()), dimension)
     found = ", ".join(sorted(excerpt(field) if not isinstance(field, str) else field for field in fields))[:100]
     raise QueryError(f"found {found or 'nothing'}, expected either 'indices' and 'values', or 'tokens', or 'text'")
+
+
+def plain_query(query: QueryLike, dimension: int) -> Query | None:
+    """Parse lists of ascending known components and of floats well inside the limits; None for any other query.
+
+    Lists are checked as lists: for the few components of a query, each array operation takes longer than all checks.
+    """
+    if type(query) is not dict or len(query) != 2:
+        return None
+    indices, values = query.get("indices"), query.get("values")
+    if type(indices) is not list or type(values) is not list or not 0 < len(indices) == len(values) <= MAX_COMPONENTS:
+        return None
+    if set(map(type, indices)) != {int} or set(map(type, values)) != {float}:
+        return None
+    if indices[0] < 0 or indices[-1] >= dimension or sorted(set(indices)) != indices:
+        return None
+    if not (min(values) > SAFE_MIN and max(values) < SAFE_MAX and sum(values) > 0):  # the sum may be NaN
+        return None
+    return Query(np.array(indices, np.uint32), np.array(values, np.float32))
 
 
 def _from_other(query: Any, dimension: int, vocabulary: Vocabulary | None) -> Query:

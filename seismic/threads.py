@@ -1,6 +1,7 @@
 """Parallel execution on threads, and objects that survive a fork. Kernels release the GIL."""
 
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol, TypeVar
@@ -34,6 +35,24 @@ def _after_fork() -> None:
 
 
 os.register_at_fork(after_in_child=_after_fork)
+
+
+class ForkSafeLock:
+    """A lock that is free in a forked child, whoever held it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        reset_after_fork(self)
+
+    def after_fork(self) -> None:
+        """Replace the lock."""
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
 
 
 def in_order(task: Callable[[T], R], items: Sequence[T], threads: int) -> Iterator[R]:

@@ -14,8 +14,9 @@ from seismic.filters.filters import Filters
 from seismic.filters.language import FilterLike
 from seismic.filters.scalars import as_json
 from seismic.planner import Choice
+from seismic.query import Query, as_rows
 from seismic.search.browse import Browsed, Browser, encode_cursor, start_of
-from seismic.search.execute import Arrays, BatchResult, Executor, expected_depth, merge, too_shallow
+from seismic.search.execute import Arrays, BatchResult, Executor, Top, expected_depth, merge, too_shallow, top_of
 from seismic.search.orders import from_json_value
 from seismic.search.request import OrderBy
 from seismic.vectors import SparseVectors
@@ -116,6 +117,11 @@ class RemoteExecutor(Executor):
                 found[at] = _deepened(found[at], again[at], numbers, scores)
             best = merge([*found.values(), _nothing(len(queries), k)], k)
         return BatchResult(*best, counters)
+
+    def run_one(self, view: View, query: Query, k: int, choice: Choice) -> Top:
+        """Find the k best documents of a view for one query; fewer if a part is missing."""
+        found = self.run(view, view.everything, as_rows([query]), min(k, view.live), choice)
+        return top_of(found.numbers[0], found.scores[0], found.counters[0])
 
 
 class _Search:

@@ -55,6 +55,10 @@ class ClusterResponder(Responder):
             for answer in answers
         ]
 
+    def respond_with(self, view: View, request: SearchRequest, query: QueryLike | Query) -> Answer:
+        """Answer one request with `query` instead of its own, as `respond` does."""
+        return self.respond(view, [request.model_copy(update={"query": query})])[0]
+
     def search(self, view: View, query: QueryLike, k: int, params: SearchParams) -> list[Hit]:
         """Return the hits for a query, of all parts: hits alone cannot say that some are missing."""
         return super().respond(view, [SearchRequest(query=query, limit=k, params=params)])[0].hits

@@ -54,7 +54,9 @@ class Documents:
             raise not_text("id", error) from None
 
     def _read_ids(self, wanted: list[int]) -> list[Any]:
-        if len(self._ids) == 1 and min(wanted, default=0) >= 0:
+        if len(wanted) <= FEW_ROWS:
+            return [None if number < 0 else self._id(number) for number in wanted]
+        if len(self._ids) == 1 and min(wanted) >= 0:
             return self._ids[0](wanted)
         result: list[Any] = [None] * len(wanted)
         for batch, (slots, rows) in self._by_batch(wanted).items():
@@ -62,17 +64,13 @@ class Documents:
                 result[slot] = id
         return result
 
+    def _id(self, number: int) -> Any:
+        batch = bisect_right(self._ends, number)
+        return self._cells[batch]["id"](number - self._ends[batch - 1] if batch else number)
+
     def _by_batch(self, numbers: list[int]) -> dict[int, tuple[list[int], list[int]]]:
         """Group document numbers by batch: batch -> (indices into `numbers`, rows). Negative numbers are skipped."""
         groups: dict[int, tuple[list[int], list[int]]] = {}
-        if len(numbers) <= FEW_ROWS:
-            for slot, number in enumerate(numbers):
-                if number >= 0:
-                    batch, row = self._locate(number)
-                    slots, rows = groups.setdefault(batch, ([], []))
-                    slots.append(slot)
-                    rows.append(row)
-            return groups
         wanted = np.array(numbers, np.int64)
         batches = np.where(wanted < 0, -1, np.searchsorted(self._ends, wanted, side="right"))
         for batch in set(batches.tolist()) - {-1}:
@@ -212,21 +210,8 @@ def _check_unique(ids: pa.ChunkedArray) -> None:
 
 
 def _id_reader(column: pa.Array) -> Callable[[list[int]], list[Any]]:
-    """Return a function of rows to ids. It reads few ids from the buffers, since Arrow's scalars are slow."""
+    """Return a function of many rows to ids."""
     if pa.types.is_integer(column.type):
         values = column.to_numpy(zero_copy_only=True)
         return lambda rows: list(values[rows].tolist())
-    _, offset_buffer, text = column.buffers()
-    kind = np.int64 if pa.types.is_large_string(column.type) else np.int32
-    offsets = np.frombuffer(offset_buffer, kind)[
-        column.offset :
-    ].data  # indexing a memoryview is faster than indexing an array
-    view = memoryview(text if text is not None else b"")
-
-    def read(rows: list[int]) -> list[Any]:
-        if len(rows) <= FEW_ROWS:
-            return [str(view[offsets[row] : offsets[row + 1]], "utf-8") for row in rows]
-        ids: list[Any] = column.take(pa.array(rows)).to_pylist()
-        return ids
-
-    return read
+    return lambda rows: list(column.take(pa.array(rows)).to_pylist())

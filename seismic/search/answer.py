@@ -1,11 +1,13 @@
 """Answers: what a search returns."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 from seismic.layouts import Plan
 from seismic.params import Profile, described
+from seismic.query import Query
 from seismic.search.execute import SearchStats
 from seismic.search.explain import Contribution, Explanation
 from seismic.search.request import SearchRequest
@@ -44,6 +46,10 @@ class Scores(NamedTuple):
 
     search: float
     rerank: float
+
+
+MAKE_HIT: Callable[[Iterable[Any]], Hit] = partial(tuple.__new__, Hit)
+"""`Hit._make` without its Python frame: a batch makes thousands of hits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +106,9 @@ def both_scores(request: SearchRequest, reranked: Reranked) -> list[Scores]:
 def warnings_of(task: Task, result: Result) -> tuple[str, ...]:
     """Return what the caller of a search might not expect of its hits."""
     request, query = task.request, task.query
-    warnings = cut_text(query.cut)
     if request.query is None:
         return ()
-    if len(query.components) == 0:
-        unknown = "the collection knows none of the query's components, so nothing matches"
-        warnings += (unknown if query.unknown else "the query is empty, so nothing matches",)
+    warnings = about_query(query)
     if request.narrow and request.params.plan == "lists":
         why = "a filter" if request.filter is not None else "group_by"
         warnings += (f"the plan 'lists' loses recall under {why}, so the answer is exact",)
@@ -120,6 +123,15 @@ def warnings_of(task: Task, result: Result) -> tuple[str, ...]:
 def cut_text(pieces: int) -> tuple[str, ...]:
     """Warn that the last word pieces of a text were cut off; empty if none were."""
     return (f"the text is too long: its last {pieces:,} word pieces were cut off",) if pieces else ()
+
+
+def about_query(query: Query) -> tuple[str, ...]:
+    """Warn of what a query lacks: the end of its text, or all components."""
+    warnings = cut_text(query.cut)
+    if len(query.components) == 0:
+        unknown = "the collection knows none of the query's components, so nothing matches"
+        warnings += (unknown if query.unknown else "the query is empty, so nothing matches",)
+    return warnings
 
 
 def few_hits(found: int, k: int, matched: int, examples: bool) -> tuple[str, ...]:

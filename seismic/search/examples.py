@@ -14,7 +14,7 @@ from seismic.changes.records import check_delete
 from seismic.components import add_up
 from seismic.conversion.plain import excerpt
 from seismic.errors import InputError, QueryError
-from seismic.query import Query, QueryLike, as_rows, parse_batch, parse_query
+from seismic.query import Query, QueryLike, as_rows, parse_batch, parse_query, plain_query
 from seismic.search.fielded import FieldParser, Weighing
 from seismic.stop import current
 from seismic.threads import in_order
@@ -31,16 +31,20 @@ MAX_EXAMPLES, MAX_TEXTS = 1000, 16
 """Most examples of a kind in one query, and most of them that are texts, which take far longer."""
 
 
-def resolve_query(view: View, query: QueryLike, weighing: Weighing | None = None) -> Query:
+def resolve_query(view: View, query: QueryLike | Query, weighing: Weighing | None = None) -> Query:
     """Return the query that a request asks of a view, encoding texts and fetching examples. Raises QueryError.
 
-    `weighing`: weighs it; None by all documents.
+    `weighing`: weighs it; None by all documents. A query that was parsed for this view stays as it is.
     """
+    if isinstance(query, Query):
+        return query
     if isinstance(query, SparseVectors) and len(view.fields) > 1:  # of joined components, such as pseudo-queries
         return parse_query(query, view.dimension)
     if view.fields:
         parser = FieldParser(view, weighing or Weighing(view))
         return parser.weighed(_resolved(view, query, parser.parse))
+    if (plain := plain_query(query, view.dimension)) is not None:
+        return plain
     if isinstance(query, Mapping) and "fields" in query:
         raise QueryError("fields: this collection has no named fields; give the query itself")
     encode = view.encode_query if weighing is None else weighing.encode_plain
@@ -73,7 +77,7 @@ def resolve_batch(view: View, queries: Any, threads: int = 1) -> SparseVectors:
 
 
 def _resolved(view: View, query: QueryLike, parse: Parse) -> Query:
-    if isinstance(query, Mapping):
+    if isinstance(query, Mapping) and "indices" not in query:
         if "id" in query and len(query) == 1:
             return _by_example(view, parse, [query["id"]], [], "id")
         if query.keys() & {"positive", "negative"} and query.keys() <= {"positive", "negative"}:

@@ -14,6 +14,7 @@ from seismic.kernels.merge import merge_hits
 from seismic.kernels.topk import Known, TopK
 from seismic.params import described
 from seismic.planner import Choice
+from seismic.query import Query, as_rows
 from seismic.search.methods import ShardSearch, method_of
 from seismic.search.workspaces import Workspaces
 from seismic.stop import current, stoppable_by
@@ -26,6 +27,9 @@ from seismic.view.view import View
 
 Arrays: TypeAlias = tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]
 """Document numbers and scores [n, k], best first; -1 and 0 pad."""
+
+Top: TypeAlias = tuple[list[int], list[float], list[int]]
+"""Document numbers and scores of the hits of one query, best first, and the counters of its search."""
 
 Rows: TypeAlias = "slice | npt.NDArray[np.uint32]"
 _ALL = slice(None)
@@ -91,15 +95,48 @@ class Executor:
             return _in_parts(search, queries, min_scores, threads)
         if k == 0:
             return _empty(len(queries))
-        try:
-            workspaces = self._workspaces.pop()
-        except IndexError:
-            workspaces = Workspaces()
+        workspaces = self._take()
         try:
             workspaces.fit(view.shard_dimension, view.largest_shard, current().flag)
             return _search_shards(view, scope, queries, k, choice, min_scores, workspaces)
         finally:
             self._workspaces.append(workspaces)
+
+    def run_one(self, view: View, query: Query, k: int, choice: Choice) -> Top:
+        """Find the k best documents of a view for one query, as `run` does.
+
+        A view with one shard is searched without what only batches, scopes and merging need.
+        """
+        k = min(k, view.live)
+        if k == 0 or len(view.shards) != 1:
+            found = self.run(view, view.everything, as_rows([query]), k, choice)
+            return top_of(found.numbers[0], found.scores[0], found.counters[0])
+        workspaces, stop = self._take(), current()
+        try:
+            stop.check()
+            workspaces.fit(view.shard_dimension, view.largest_shard, stop.flag)
+            (live,), (part,), row = view.shards, view.everything.parts, workspaces.for_row(k)
+            queries = live.shard.local_queries(row.holding(query))
+            method = method_of(live.shard, part, k, choice)
+            method.search(ShardSearch(live.shard, part, queries, choice, row.known, row.top), workspaces)
+            stop.check()  # a stopped kernel leaves meaningless results
+            return top_of(row.top.numbers[0], row.top.scores[0], row.top.counters[0])
+        finally:
+            self._workspaces.append(workspaces)
+
+    def _take(self) -> Workspaces:
+        try:
+            return self._workspaces.pop()
+        except IndexError:
+            return Workspaces()
+
+
+def top_of(numbers: npt.NDArray[np.int64], scores: npt.NDArray[np.float32], counters: npt.NDArray[np.int64]) -> Top:
+    """Return the row of one query without its padding."""
+    found, best = numbers.tolist(), scores.tolist()
+    if found and found[-1] < 0:
+        del found[found.index(-1) :], best[len(found) :]
+    return found, best, counters.tolist()
 
 
 def _search_shards(

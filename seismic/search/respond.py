@@ -1,8 +1,7 @@
 """Answer requests. Tasks that can share a search run as one batch of a kernel."""
 
 import itertools
-from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from seismic.layouts import LAYOUTS
 from seismic.params import SearchParams
 from seismic.planner import Choice
 from seismic.query import NO_QUERY, Query, QueryLike, as_rows, parse_plain
-from seismic.search.answer import Answer, Facet, Group, Hit, both_scores, warnings_of
+from seismic.search.answer import MAKE_HIT, Answer, Facet, Group, Hit, both_scores, warnings_of
 from seismic.search.browse import Browser
 from seismic.search.codes import Columns, check_key
 from seismic.search.examples import resolve_query
@@ -29,6 +28,7 @@ from seismic.search.grouping import Ranked, best_groups
 from seismic.search.orders import order_of
 from seismic.search.request import FacetBy, SearchRequest
 from seismic.search.rerank import check_rerank, rerank
+from seismic.search.simple import is_simple, simple_answer, simple_hits
 from seismic.search.task import Counters, Result, Task, no_work
 from seismic.search.why import Case, WhyNot, check_ids, why_not
 from seismic.search.within import document_frequency, resolve_within
@@ -36,9 +36,6 @@ from seismic.stop import time_limit
 from seismic.view.live import LiveShard
 from seismic.view.scope import Scope
 from seismic.view.view import View
-
-_MAKE_HIT: Callable[[Iterable[Any]], Hit] = partial(tuple.__new__, Hit)
-"""`Hit._make` without its Python frame: a batch makes thousands of hits."""
 
 
 class Responder:
@@ -56,6 +53,10 @@ class Responder:
         `reranker` is for requests with `rerank` and without scores of their own.
         Raises QueryError, ParameterError or FilterError, which name the request if there are several, and StoppedError.
         """
+        if len(requests) == 1 and is_simple(requests[0]):
+            (request,) = requests
+            if answer := simple_answer(self.executor, view, request, request.query):
+                return [answer]
         timeouts = [request.params.timeout_ms for request in requests if request.params.timeout_ms is not None]
         with time_limit(min(timeouts, default=None)):
             tasks = self._with_feedback(view, self._tasks(view, requests, reranker))
@@ -64,17 +65,18 @@ class Responder:
             hits = _hits(view, tasks, pages)
             return [self._answer(view, *answered) for answered in zip(tasks, results, hits, strict=True)]
 
+    def respond_with(self, view: View, request: SearchRequest, query: QueryLike | Query) -> Answer:
+        """Answer one request with `query` instead of its own. Raises like `respond`."""
+        if is_simple(request) and (answer := simple_answer(self.executor, view, request, query)):
+            return answer
+        return self.respond(view, [request.model_copy(update={"query": query})])[0]
+
     def search(self, view: View, query: QueryLike, k: int, params: SearchParams) -> list[Hit]:
         """Return the hits that `respond` finds for a query without other options, at a fraction of its overhead."""
-        with time_limit(params.timeout_ms):
-            parsed, scope = resolve_query(view, query), view.everything
-            if parsed.runs:
-                return self.respond(view, [SearchRequest(query=query, limit=k, params=params)])[0].hits
-            depth = k + len(parsed.examples)
-            result = self._find(view, scope, parsed, depth, view.planner.choose(depth, params))
-            numbers, scores = result.numbers[:k].tolist(), result.scores[:k].tolist()
-            fields = zip(view.documents.ids(numbers), scores, numbers, itertools.repeat(None), strict=False)
-            return list(map(_MAKE_HIT, fields))
+        hits = simple_hits(self.executor, view, query, k, params)
+        return (
+            self.respond(view, [SearchRequest(query=query, limit=k, params=params)])[0].hits if hits is None else hits
+        )
 
     def why_not(
         self,
@@ -338,5 +340,5 @@ def _hits(view: View, tasks: Sequence[Task], pages: Sequence[tuple[list[int], li
         if task.request.explain:
             explained = contributions(view, task.query, numbers)
         fields = zip(itertools.islice(ids, len(numbers)), scores, numbers, explained, strict=False)
-        hits.append(list(map(_MAKE_HIT, fields)))
+        hits.append(list(map(MAKE_HIT, fields)))
     return hits

@@ -1,10 +1,28 @@
 """Scratch arrays of searches, reused from one to the next."""
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 
 from seismic.kernels import accumulate, lists, visit
 from seismic.kernels.best import room_for
+from seismic.kernels.topk import Known, TopK
+from seismic.query import QUERY_DIMENSION, Query
+from seismic.vectors import SparseVectors
+
+
+class Row(NamedTuple):
+    """What a search of one query reads and writes. ``starts`` int64 [2] is the base of the queries' `indptr`."""
+
+    starts: npt.NDArray[np.int64]
+    known: Known
+    top: TopK
+
+    def holding(self, query: Query) -> SparseVectors:
+        """Return a query as the only row of a batch, and set the counters to zero."""
+        self.starts[1], self.top.counters[:] = len(query.values), 0
+        return SparseVectors.trusted(self.starts[:], query.components, query.values, QUERY_DIMENSION)
 
 
 class Workspaces:
@@ -15,6 +33,7 @@ class Workspaces:
         self._exact: visit.Workspace | None = None
         self._accumulate: accumulate.Workspace | None = None
         self._lists: lists.Workspace | None = None
+        self._row: Row | None = None
         self._flag = np.zeros(1, np.uint8)
 
     def fit(self, dimension: int, documents: int, flag: npt.NDArray[np.uint8]) -> None:
@@ -47,3 +66,11 @@ class Workspaces:
         if self._lists.stop is not self._flag:
             self._lists = self._lists._replace(stop=self._flag)
         return self._lists
+
+    def for_row(self, k: int) -> Row:
+        """Return the arrays of a search of one query for k hits."""
+        if self._row is None or self._row.top.scores.shape[1] != k:
+            top = TopK(np.empty((1, k), np.float32), np.empty((1, k), np.int64), np.empty((1, 4), np.int64))
+            known = Known(np.zeros(1, np.float32), np.empty((1, 0), np.float32), k)
+            self._row = Row(np.zeros(2, np.int64), known, top)
+        return self._row

@@ -42,6 +42,7 @@ from seismic_server.routes import (
     snapshots,
     why,
 )
+from seismic_server.routes.shortcut import PlainSearches
 from seismic_server.service import Service
 from seismic_server.settings import Settings
 
@@ -64,7 +65,7 @@ def create_app(settings: Settings, peers: Peers | None = None) -> Starlette:
     service = Service.start(settings, peers)
     app = Starlette(
         middleware=[  # outermost first
-            Middleware(RequestContext, metrics=service.metrics, tracer=service.tracer, throttle=service.throttle),
+            Middleware(RequestContext, metrics=service.metrics, tracer=service.tracer, access_log=service.access_log),
             Middleware(CatchFailures),
             *_cors(settings),
             Middleware(Admission, admission=service.admission),
@@ -76,7 +77,7 @@ def create_app(settings: Settings, peers: Peers | None = None) -> Starlette:
         exception_handlers=HANDLERS,
         lifespan=_lifespan,
     )
-    app.state.service = service
+    app.state.service, app.state.shortcut = service, PlainSearches(service)
     if settings.compat:
         from seismic_server.compat.mounts import mount  # nobody else loads it
 

@@ -1,8 +1,7 @@
 """What searches cost, to answer short ones on the event loop: handing them to a thread costs more than they do."""
 
 import resource
-from collections.abc import Iterator
-from contextlib import contextmanager
+from typing import Any, TypeAlias
 
 from seismic import Index, SearchRequest
 
@@ -21,7 +20,10 @@ PAGE_SECONDS = 0.001
 MOST_MEANS = 1000
 """Means that are kept; beyond that all are measured again."""
 
+Key: TypeAlias = tuple[str, str, int]
+"""Collection, generation and magnitude of the limit."""
 
+_UNKNOWN = 0, 0.0
 _COSTLY = ("filter", "idf_filter", "feedback", "fusion", "rerank", "group_by", "facets")
 _KNOBS = ("query_cut", "heap_factor", "bound_share")
 
@@ -34,38 +36,42 @@ class Costs:
 
     def __init__(self, most: int) -> None:
         self._most = most / 1e6 if hasattr(resource, "RUSAGE_THREAD") else 0.0
-        self._means: dict[tuple[str, str, int], tuple[int, float]] = {}  # (searches, seconds)
+        self._means: dict[Key, tuple[int, float]] = {}  # (searches, seconds)
 
-    def expects_short(self, index: Index, search: SearchRequest) -> bool:
-        """Return whether a search is plain, and those before it were short."""
-        if not (self._most and index.has_shards and is_plain(search)):
-            return False
-        seen, mean = self._means.get(_key(index, search), (0, 0.0))
+    def key_of(self, index: Index, search: SearchRequest) -> Key | None:
+        """Return the name of the mean that a search belongs to; None if it is not plain, or nothing is measured."""
+        if not (self._most and is_plain(search) and is_short(search.query)):
+            return None
+        return key_of_plain(index, search.end)
+
+    def expects_short(self, key: Key | None) -> bool:
+        """Return whether searches with this key were short."""
+        seen, mean = self._means.get(key, _UNKNOWN) if key else _UNKNOWN
         return seen >= TRUSTED and mean <= self._most
 
-    @contextmanager
-    def measure(self, index: Index, search: SearchRequest) -> Iterator[None]:
-        """Add what the block costs this thread to the mean, if the search is plain."""
-        if not (self._most and is_plain(search)):
-            yield
+    def add(self, key: Key | None, began: float) -> None:
+        """Add to the mean what this thread has cost since `began` (`spent`)."""
+        if key is None:
             return
-        began = _spent()
-        yield
-        seconds, key = _spent() - began, _key(index, search)
+        seconds = spent() - began
         seen, mean = self._means.get(key, (0, seconds))
         if len(self._means) >= MOST_MEANS and not seen:
             self._means = {}
         self._means[key] = seen + 1, mean + SHARE * (seconds - mean)
 
 
+def key_of_plain(index: Index, end: int) -> Key | None:
+    """Return the name of the mean of plain searches for `end` hits; None if nodes search the shards."""
+    if not index.has_shards:
+        return None
+    return index.name, index.generation, end.bit_length()
+
+
 def is_plain(search: SearchRequest) -> bool:
-    """Return whether a search has a short vector, and asks for nothing that takes time of its own."""
-    query, params = search.query, search.params
-    terms = query.get("indices") or query.get("tokens") if isinstance(query, dict) else None
+    """Return whether a search asks for nothing that takes time of its own, apart from its query."""
+    params = search.params
     return (
-        terms is not None
-        and len(terms) <= MOST_TERMS
-        and search.end <= MOST_HITS
+        search.end <= MOST_HITS
         and params.plan != "lists"
         and not search.explain
         and all(getattr(search, name) is None for name in _COSTLY)
@@ -73,11 +79,13 @@ def is_plain(search: SearchRequest) -> bool:
     )
 
 
-def _key(index: Index, search: SearchRequest) -> tuple[str, str, int]:
-    return index.name, index.generation, search.end.bit_length()
+def is_short(query: Any) -> bool:
+    """Return whether a query is a short vector."""
+    terms = query.get("indices") or query.get("tokens") if isinstance(query, dict) else None
+    return terms is not None and len(terms) <= MOST_TERMS
 
 
-def _spent() -> float:
+def spent() -> float:
     """Return what this thread has cost so far: its CPU time in seconds, and its reads from disk."""
     used = resource.getrusage(resource.RUSAGE_THREAD)
     return used.ru_utime + used.ru_stime + used.ru_majflt * PAGE_SECONDS

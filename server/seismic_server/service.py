@@ -27,6 +27,7 @@ from seismic_server.jobs.queue import Jobs
 from seismic_server.jobs.remote import RemoteDesk
 from seismic_server.jobs.tasks import JobDesk, LocalDesk
 from seismic_server.memory.budget import MemoryBudget
+from seismic_server.observe.access_log import AccessLog
 from seismic_server.observe.audit import Auditor
 from seismic_server.observe.metrics import Metrics
 from seismic_server.observe.throttle import LogThrottle
@@ -75,6 +76,7 @@ class Service:
     auditor: Auditor
     tracer: Tracer
     throttle: LogThrottle
+    access_log: AccessLog
     maintenance: Threads
     exports: Threads
     running: set[Stop]
@@ -121,7 +123,8 @@ class Service:
             admission,
             auditor,
             tracer,
-            LogThrottle(),
+            throttle := LogThrottle(),
+            AccessLog(metrics, throttle),
             maintenance=Threads(1, "maintenance"),
             exports=Threads(EXPORT_THREADS, "export"),
             running=set(),
@@ -246,6 +249,7 @@ class Service:
         self.maintenance.shutdown()
         self.exports.shutdown()
         self.collections.close()
+        self.access_log.flush()
         self.throttle.close()
         self.tracer.close()
 

@@ -75,13 +75,16 @@ class AdmissionControl:
 
 
 class Admission:
-    """Middleware that admits or refuses requests. The key of an admitted one is `request.state.key`."""
+    """Middleware that admits or refuses requests. The key of an admitted one is `request.state.key`.
+
+    A request that has one was admitted by the shortcut of plain searches.
+    """
 
     def __init__(self, app: ASGIApp, admission: AdmissionControl) -> None:
         self.app, self.admission = app, admission
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: D102
-        if scope["type"] == "http":
+        if scope["type"] == "http" and "key" not in scope["state"]:
             try:
                 scope["state"]["key"] = self.admission.admit(scope)
             except SeismicError as error:

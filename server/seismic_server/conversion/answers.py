@@ -21,6 +21,7 @@ from seismic.fields.shown import shown_by_field
 from seismic.search.explain import Contribution, Explanation
 from seismic_server.conversion.body import Body
 from seismic_server.observe import tracing
+from seismic_server.observe.tracing import Tracer
 from seismic_server.schemas.answers import ChosenProfile
 from seismic_server.schemas.search import SearchRequest
 
@@ -38,6 +39,7 @@ _LIMITED = any(
     resource.getrlimit(kind)[0] != resource.RLIM_INFINITY for kind in (resource.RLIMIT_AS, resource.RLIMIT_DATA)
 )
 
+_UNTRACED = Tracer()
 _PROFILE = set(ChosenProfile.model_fields)
 _EXPLANATION = TypeAdapter(Explanation)
 _CONTRIBUTIONS = TypeAdapter(tuple[Contribution, ...])
@@ -66,16 +68,40 @@ def state_of(index: Index) -> dict[str, Any]:
     }
 
 
-def write_found(body: Body, index: Index, search: SearchRequest, answer: Answer) -> None:
-    """Write the first fields of a `SearchAnswer`, its hits and groups. Raises ParameterError and OverloadedError."""
+def write_answer(
+    body: Body,
+    index: Index,
+    search: SearchRequest,
+    answer: Answer,
+    state: dict[str, Any],
+    took: Callable[[], float],
+    tracer: Tracer = _UNTRACED,
+) -> None:
+    """Write a `SearchAnswer` with `state` and the milliseconds that it `took`.
+
+    Raises ParameterError and OverloadedError.
+    """
+    few = len(answer.hits) <= FIRST_HITS and answer.groups is None
+    with tracer.span("payloads"):
+        if few:
+            hits = _hits(index, search, answer.hits)
+        else:
+            _write_found(body, index, search, answer)
+    with tracer.span("encode"):
+        rest = _rest(answer, {**state, "took_ms": took()})
+        body.add(_dumps({"hits": hits, **rest}) if few else b"," + _dumps(rest)[1:])
+
+
+def _write_found(body: Body, index: Index, search: SearchRequest, answer: Answer) -> None:
+    """Write the first fields of a `SearchAnswer`, its hits and groups."""
     body.add(b'{"hits":')
     _write_hits(body, index, search, answer.hits, answer.reranked)
     if answer.groups is not None:
         _write_groups(body, index, search, answer.groups)
 
 
-def write_rest(body: Body, answer: Answer, state: dict[str, Any]) -> None:
-    """Write the other fields of a `SearchAnswer`, which include `state`. Raises like `write_found`."""
+def _rest(answer: Answer, state: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a `SearchAnswer` after its hits and groups; they include `state`."""
     content: dict[str, Any] = {"plan": answer.plan, "exact": answer.exact}
     if answer.profile is not None:
         content["profile"] = answer.profile.model_dump(include=_PROFILE)
@@ -89,7 +115,7 @@ def write_rest(body: Body, answer: Answer, state: dict[str, Any]) -> None:
         content["facets"] = answer.facets
     if answer.explanation is not None:
         content["explanation"] = _EXPLANATION.dump_python(answer.explanation, mode="json", exclude_none=True)
-    body.add(b"," + _dumps(content)[1:])
+    return content
 
 
 def _write_groups(body: Body, index: Index, search: SearchRequest, groups: Sequence[Group]) -> None:

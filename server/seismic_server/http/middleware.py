@@ -4,6 +4,7 @@ import asyncio
 import random
 import re
 import time
+from collections.abc import Iterable
 
 import structlog
 from fastapi import Request
@@ -14,9 +15,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from seismic.stop import Stop, stoppable_by
 from seismic_server.http.errors import failure_response
 from seismic_server.memory.budget import MemoryBudget
-from seismic_server.observe.echo import clip
+from seismic_server.observe.access_log import AccessLog, Finished
 from seismic_server.observe.metrics import Metrics
-from seismic_server.observe.throttle import LogThrottle
 from seismic_server.observe.tracing import Tracer, traced
 from seismic_server.settings import Settings
 
@@ -33,26 +33,18 @@ PARSED_SIZE = 24
 CHANGES_BY_POST = "/points/batch", "/_bulk"
 """Ends of the paths at which other APIs take documents by POST."""
 
-log = structlog.get_logger("seismic_server.access")
-
 
 class RequestContext:
-    """Give every request an id, count and trace it, and log one line at its end.
+    """Give every request an id, count and trace it, and log one line at its end."""
 
-    A well-formed X-Request-ID is kept, any other replaced. The throttle drops lines during floods of refusals.
-    """
-
-    def __init__(self, app: ASGIApp, metrics: Metrics, tracer: Tracer, throttle: LogThrottle) -> None:
-        self.app, self.metrics, self.tracer, self.throttle = app, metrics, tracer, throttle
-        self.log = structlog.get_logger("seismic_server.access").bind()  # once, not for every line
+    def __init__(self, app: ASGIApp, metrics: Metrics, tracer: Tracer, access_log: AccessLog) -> None:
+        self.app, self.metrics, self.tracer, self.access_log = app, metrics, tracer, access_log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: D102
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        given = next((value for name, value in scope["headers"] if name == REQUEST_ID), b"")
-        # uuid4 would make a system call, during which another thread may take the interpreter for milliseconds.
-        request_id = given.decode() if _SAFE_ID.fullmatch(given) else f"{random.getrandbits(128):032x}"
+        request_id = request_id_of(scope["headers"])
         state = scope.setdefault("state", {})
         state |= {"request_id": request_id, "status": 0, "problem": None}
         started = time.perf_counter()
@@ -73,21 +65,30 @@ class RequestContext:
                 asyncio.get_running_loop().call_soon(self._finish, scope, seconds)  # after the answer is sent
 
     def _finish(self, scope: Scope, seconds: float) -> None:
-        state, client = scope["state"], scope.get("client")
         self.metrics.in_flight.dec()
-        self.metrics.requests_of(_route_of(scope), state["status"]).observe(seconds)
-        if state["problem"]:
-            self.metrics.rejections.labels(state["problem"]).inc()
-            if self.throttle.hides(state["problem"]):
-                return
-        self.log.info(
-            "request",
-            method=scope["method"],
-            path=clip(scope["raw_path"].decode("ascii")),  # still percent-encoded, so without control characters
-            status=state["status"],
-            duration_ms=round(seconds * 1000, 3),
-            client=client[0] if client else None,
+        state, client = scope["state"], scope.get("client")
+        path = scope["raw_path"].decode("ascii")  # still percent-encoded, so without control characters
+        status, problem, caller = state["status"], state["problem"], client[0] if client else None
+        self.access_log.add(
+            Finished(
+                state["request_id"],
+                scope["method"],
+                path,
+                _route_of(scope),
+                status,
+                problem,
+                seconds,
+                caller,
+                time.time(),
+            )
         )
+
+
+def request_id_of(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """Return the id that a request has, if it is well-formed, or a new one."""
+    given = next((value for name, value in headers if name == REQUEST_ID), b"")
+    # uuid4 would make a system call, during which another thread may take the interpreter for milliseconds.
+    return given.decode() if _SAFE_ID.fullmatch(given) else f"{random.getrandbits(128):032x}"
 
 
 def _route_of(scope: Scope) -> str:

@@ -4,9 +4,9 @@ import asyncio
 import ctypes
 import gc
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from contextvars import ContextVar
+from typing import Self
 
 import structlog
 
@@ -41,21 +41,9 @@ class MemoryBudget:
         if not self._fixed:
             self.look()
 
-    @contextmanager
-    def lease(self) -> Iterator["Lease"]:
-        """Open the lease of a request, which `current` returns inside the block, and end it afterwards."""
-        lease = Lease(self)
-        self.leases += 1
-        token = _CURRENT.set(lease)
-        try:
-            yield lease
-        finally:
-            _CURRENT.reset(token)
-            self.leases -= 1
-            with self._lock:
-                self._use(-lease.bytes)
-            if lease.bytes >= LARGE:
-                asyncio.get_running_loop().call_later(WATCH_SECONDS, _give_back)  # once the request is freed
+    def lease(self) -> "Lease":
+        """Return the lease of a request, which begins and ends with a block."""
+        return Lease(self)
 
     def take(self, count: int) -> None:
         """Lease `count` more bytes. Raises OverloadedError if they exceed the budget."""
@@ -71,6 +59,14 @@ class MemoryBudget:
     def _use(self, count: int) -> None:
         self.used += count
         self._others.publish("leased", self.used)
+
+    def end(self, count: int) -> None:
+        """End a lease of `count` bytes."""
+        self.leases -= 1
+        with self._lock:
+            self._use(-count)
+        if count >= LARGE:
+            asyncio.get_running_loop().call_later(WATCH_SECONDS, _give_back)  # once the request is freed
 
     def check(self) -> None:
         """Raise OverloadedError if the process is short of memory, unless the request would be alone."""
@@ -98,12 +94,26 @@ class MemoryBudget:
 
 
 class Lease:
-    """The memory of one request, in bytes. It only grows; the request's end frees it."""
+    """The memory of one request, in bytes. It only grows; the end of its block frees it.
 
-    __slots__ = ("_budget", "bytes")
+    `current` returns it inside the block.
+    """
+
+    __slots__ = ("_budget", "_token", "bytes")
 
     def __init__(self, budget: MemoryBudget | None) -> None:
         self._budget, self.bytes = budget, 0
+
+    def __enter__(self) -> Self:
+        if self._budget:
+            self._budget.leases += 1
+        self._token = _CURRENT.set(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _CURRENT.reset(self._token)
+        if self._budget:
+            self._budget.end(self.bytes)
 
     def grow(self, count: int) -> None:
         """Add bytes. Raises OverloadedError if the requests in progress exceed the budget."""

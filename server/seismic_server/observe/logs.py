@@ -22,7 +22,7 @@ def configure_logging(settings: Settings, process: int | str | None = None) -> N
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.MaybeTimeStamper(fmt="iso", utc=True),
     ]
     if process is not None:
         shared.append(partial(_with_process, process=process))

@@ -2,10 +2,11 @@
 
 import resource
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
-from typing import Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, Summary
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -16,6 +17,28 @@ from seismic import Answer, Index
 SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 DOCUMENTS = tuple(10.0**power for power in range(2, 9))
 BLOCKS = tuple(4.0**power for power in range(1, 12))
+
+MOST_WAITING = 256
+"""Searches that are counted at once: single ones find the processor's caches cold."""
+
+T = TypeVar("T")
+
+
+def popped(waiting: deque[T]) -> Iterator[T]:
+    """Yield and remove the elements of a deque, to which other threads may append and from which they may pop."""
+    with suppress(IndexError):
+        while True:
+            yield waiting.popleft()
+
+
+class Searched(NamedTuple):
+    """A search to be counted, and the seconds that it took on its thread."""
+
+    collection: str
+    plan: str
+    seconds: float
+    blocks: int
+    documents: int
 
 
 class CollectionState(Protocol):
@@ -62,6 +85,9 @@ class Metrics(JobMetrics):
 
     def __init__(self) -> None:
         super().__init__()
+        self._searched: deque[Searched] = deque()
+        self._before_reading: list[Callable[[], None]] = [self.flush]
+        self.registry.register(_First(self._before_reading))
         self.registry.register(_Faults())
         own = self.registry
         self.requests = Histogram(
@@ -116,17 +142,51 @@ class Metrics(JobMetrics):
         """Export the state of collections."""
         self.registry.register(_States(collections))
 
+    def before_reading(self, flush: Callable[[], None]) -> None:
+        """Call `flush` before the metrics are read, on the thread that reads them."""
+        self._before_reading.append(flush)
+
+    def count_request(self, route: str, status: int, seconds: float, problem: str | None) -> None:
+        """Count a finished request."""
+        self.requests_of(route, status).observe(seconds)
+        if problem:
+            self.rejections.labels(problem).inc()
+
     def count_answers(self, collection: str, answers: Sequence[Answer], seconds: float) -> None:
         """Count answers that took `seconds` together on their thread."""
         each = seconds / len(answers)
         for answer in answers:
-            searches, blocks, scored = self._by_plan(collection, answer.plan)
-            searches.observe(each)
-            blocks.observe(answer.stats.blocks_visited)
-            scored.observe(answer.stats.documents_scored)
+            stats = answer.stats
+            self._searched.append(Searched(collection, answer.plan, each, stats.blocks_visited, stats.documents_scored))
+        if len(self._searched) >= MOST_WAITING:
+            self.flush()
+
+    def flush(self) -> None:
+        """Count all searches that wait for it."""
+        for one in popped(self._searched):
+            searches, blocks, scored = self._by_plan(one.collection, one.plan)
+            searches.observe(one.seconds)
+            blocks.observe(one.blocks)
+            scored.observe(one.documents)
 
     def _labelled(self, collection: str, plan: str) -> tuple[Histogram, Histogram, Histogram]:
         return self.searches.labels(collection, plan), self.blocks.labels(plan), self.scored.labels(plan)
+
+
+class _First(Collector):
+    """What is read first: it yields nothing, and calls functions that bring the others up to date."""
+
+    def __init__(self, functions: Sequence[Callable[[], None]]) -> None:
+        self._functions = functions
+
+    def describe(self) -> Iterator[Metric]:
+        """Yield nothing. Registering would call `collect` otherwise."""
+        return iter(())
+
+    def collect(self) -> Iterator[Metric]:
+        for function in self._functions:
+            function()
+        return iter(())
 
 
 class _Faults(Collector):

@@ -17,6 +17,7 @@ from seismic import ParameterError
 from seismic_server.access.admission import draining
 from seismic_server.http.connections import Connections
 from seismic_server.http.limited import limited_protocol
+from seismic_server.http.shortcut import with_shortcut
 from seismic_server.service import Service
 from seismic_server.settings import Settings
 
@@ -45,7 +46,11 @@ def configured(app: Starlette, settings: Settings, connections: Connections) -> 
     """Return uvicorn's configuration. Raises ParameterError."""
     config = uvicorn.Config(
         app,
-        http=limited_protocol(settings.receive_seconds, settings.send_seconds, connections),
+        http=with_shortcut(
+            limited_protocol(settings.receive_seconds, settings.send_seconds, connections),
+            app.state.shortcut,
+            connections,
+        ),
         ws="none",
         log_config=None,
         access_log=False,

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import orjson
 from fastapi import APIRouter, Response
@@ -12,6 +13,7 @@ from seismic_server.access.limits import begin_deadline, check_query, check_rera
 from seismic_server.access.values import check_values
 from seismic_server.conversion import answers
 from seismic_server.conversion.body import Body
+from seismic_server.costs import Key, spent
 from seismic_server.http.json_body import JsonRoute
 from seismic_server.http.parts import JsonParts
 from seismic_server.observe import tracing
@@ -42,12 +44,13 @@ async def search(name: Name, body: SearchRequest, service: ServiceDep) -> Respon
     index = service.collections.ready(name)
     if body.min_sequence is not None:
         index = await service.ready(name, body.min_sequence)
-    _check(body, service.settings, index)
+    check_search(body, body.query, service.settings, index)
     check_rerank([body], service.settings)
     check_values([body], service.settings)
-    if service.costs.expects_short(index, body):
-        return _search(service, index, body, started)
-    return await service.pool.run(_search, service, index, body, started)
+    key = service.costs.key_of(index, body)
+    if service.costs.expects_short(key):
+        return JsonParts(answer_search(service, index, body, key, started))
+    return JsonParts(await service.pool.run(answer_search, service, index, body, key, started))
 
 
 @router.post("/batch", response_model=BatchAnswer, responses=PROBLEMS)
@@ -62,7 +65,7 @@ async def search_batch(name: Name, body: BatchRequest, service: ServiceDep) -> R
     begin_deadline([one.params for one in body.searches], arrived)
     index = await service.ready(name, max(one.min_sequence or 0 for one in body.searches))
     for number, one in enumerate(body.searches):
-        _check(one, service.settings, index, f"searches[{number}]: ")
+        check_search(one, one.query, service.settings, index, f"searches[{number}]: ")
     hits, most = sum(one.depth for one in body.searches), service.settings.max_batch_hits
     if hits > most:
         raise ParameterError(f"searches: found {hits} hits requested, expected at most {most} (setting max_batch_hits)")
@@ -71,17 +74,18 @@ async def search_batch(name: Name, body: BatchRequest, service: ServiceDep) -> R
     return await service.pool.run(_search_batch, service, index, body.searches, started)
 
 
-def _search(service: Service, index: Index, search: SearchRequest, started: float) -> Response:
-    """Return a `SearchAnswer`."""
+def answer_search(
+    service: Service, index: Index, search: SearchRequest, key: Key | None, started: float
+) -> list[bytes]:
+    """Return a `SearchAnswer` in parts, and add what the search cost to the mean of `key`. Raises SeismicError."""
     index, body = index.frozen(), Body(service.settings.max_answer_bytes)  # frozen: hits and payloads from one view
     current().limit = body.reserve
-    with service.costs.measure(index, search):
-        (answer,) = _answers(service, index, [search], threads=1)
-    with tracing.current().span("payloads"):
-        answers.write_found(body, index, search, answer)
-    with tracing.current().span("encode"):
-        answers.write_rest(body, answer, answers.state_of(index) | {"took_ms": _since(started)})
-    return JsonParts(body.parts)
+    began = spent()
+    (answer,) = _answers(service, index, [search], threads=1)
+    service.costs.add(key, began)
+    state, tracer = answers.state_of(index), tracing.current()
+    answers.write_answer(body, index, search, answer, state, lambda: since(started), tracer)
+    return body.parts
 
 
 def _search_batch(service: Service, index: Index, searches: Sequence[SearchRequest], started: float) -> Response:
@@ -90,13 +94,12 @@ def _search_batch(service: Service, index: Index, searches: Sequence[SearchReque
     current().limit = body.reserve
     threads = 1 + service.pool.spare() if len(searches) >= LARGE_BATCH else 1
     found = _answers(service, index, searches, threads)
-    state = answers.state_of(index) | {"took_ms": _since(started)}
+    state, took = answers.state_of(index), since(started)
     with tracing.current().span("payloads"):
         for at, (search, answer) in enumerate(zip(searches, found, strict=True)):
             body.add(b"," if at else b'{"answers":[')
-            answers.write_found(body, index, search, answer)
-            answers.write_rest(body, answer, state)
-        body.add(b'],"took_ms":%b}' % orjson.dumps(_since(started)))
+            answers.write_answer(body, index, search, answer, state, lambda: took)
+        body.add(b'],"took_ms":%b}' % orjson.dumps(since(started)))
     return JsonParts(body.parts)
 
 
@@ -109,8 +112,8 @@ def _answers(service: Service, index: Index, searches: Sequence[SearchRequest], 
     return found
 
 
-def _check(body: SearchRequest, settings: Settings, index: Index, where: str = "") -> None:
-    """Raise ParameterError if a search exceeds a limit or asks for fields that the collection lacks."""
+def check_search(body: SearchRequest, query: Any, settings: Settings, index: Index, where: str = "") -> None:
+    """Raise ParameterError if a search for `query` exceeds a limit or asks for fields that the collection lacks."""
     most = settings.max_limit
     if body.group_by and body.depth > most:
         by = body.group_by
@@ -123,8 +126,8 @@ def _check(body: SearchRequest, settings: Settings, index: Index, where: str = "
     if body.depth > most:
         part = "fusion" if body.fusion else "rerank"
         raise ParameterError(f"{where}{part}.depth: found {body.depth}, expected at most {most}")
-    if body.query is not None:
-        check_query(body.query, settings, where)
+    if query is not None:
+        check_query(query, settings, where)
     try:  # before the search, and while the error can still name the search that caused it
         if isinstance(body.with_payload, list):
             index.payloads([], body.with_payload)
@@ -134,5 +137,6 @@ def _check(body: SearchRequest, settings: Settings, index: Index, where: str = "
         raise ParameterError(f"{where}{error}") from None
 
 
-def _since(started: float) -> float:
+def since(started: float) -> float:
+    """Return the milliseconds since `started` (`time.perf_counter`)."""
     return round((time.perf_counter() - started) * 1000, 3)

@@ -1,0 +1,75 @@
+"""Simple requests: one query of all documents, whose hits are the whole answer. They are answered without tasks.
+
+tests/search/test_simple.py compares each answer with that of `Responder.respond` for several requests.
+"""
+
+import itertools
+
+from seismic.layouts import LAYOUTS
+from seismic.params import SearchParams
+from seismic.planner import Choice
+from seismic.query import Query, QueryLike
+from seismic.search.answer import MAKE_HIT, Answer, Hit, about_query
+from seismic.search.examples import resolve_query
+from seismic.search.execute import Executor, SearchStats
+from seismic.search.request import SearchRequest
+from seismic.stop import time_limit
+from seismic.view.view import View
+
+
+def is_simple(request: SearchRequest) -> bool:
+    """Return whether a request is simple."""
+    return (
+        request.query is not None
+        and request.limit > 0
+        and request.filter is None
+        and request.idf_filter is None
+        and request.feedback is None
+        and request.fusion is None
+        and request.rerank is None
+        and request.group_by is None
+        and not request.facets
+        and not request.explain
+        and not request.score_threshold
+    )
+
+
+def simple_answer(executor: Executor, view: View, request: SearchRequest, query: QueryLike | Query) -> Answer | None:
+    """Return the answer to a simple request, with `query` instead of its own; None if the query fuses several.
+
+    Raises QueryError, ParameterError and StoppedError.
+    """
+    found = _found(executor, view, query, request.offset, request.limit, request.params)
+    if found is None:
+        return None
+    hits, parsed, choice, counters = found
+    exact = choice.exact and not LAYOUTS[view.manifest.layout].lossy
+    stats, warnings = SearchStats(*counters), about_query(parsed)
+    return Answer(hits, choice.plan, stats, parsed.unknown, choice.profile, warnings=warnings, exact=exact)
+
+
+def simple_hits(executor: Executor, view: View, query: QueryLike, k: int, params: SearchParams) -> list[Hit] | None:
+    """Return the k best hits of a query; None if it fuses several. Raises like `simple_answer`."""
+    found = _found(executor, view, query, 0, k, params)
+    return found and found[0]
+
+
+def _found(
+    executor: Executor, view: View, query: QueryLike | Query, offset: int, limit: int, params: SearchParams
+) -> tuple[list[Hit], Query, Choice, list[int]] | None:
+    """Return the best hits after `offset` others, the query as parsed, the choice and the search's counters."""
+    if params.timeout_ms is not None:
+        with time_limit(params.timeout_ms):
+            return _found(executor, view, query, offset, limit, params.replace(timeout_ms=None))
+    parsed, end = resolve_query(view, query), offset + limit
+    if parsed.runs:
+        return None
+    depth = end + len(parsed.examples)
+    choice = view.planner.choose(depth, params)
+    numbers, scores, counters = executor.run_one(view, parsed, depth, choice)
+    if parsed.examples:
+        kept = [at for at, number in enumerate(numbers) if number not in parsed.examples]
+        numbers, scores = [numbers[at] for at in kept], [scores[at] for at in kept]
+    numbers, scores = numbers[offset:end], scores[offset:end]
+    fields = zip(view.documents.ids(numbers), scores, numbers, itertools.repeat(None), strict=False)
+    return list(map(MAKE_HIT, fields)), parsed, choice, counters

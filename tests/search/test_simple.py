@@ -1,0 +1,127 @@
+"""Simple requests are answered as all others are, by a shorter way."""
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+import seismic
+from seismic import BuildParams, Index, QueryError, SearchParams, SearchRequest, SparseVectors
+from seismic.search.simple import is_simple
+
+QUERY = {"indices": [1, 5, 9, 30], "values": [1.0, 0.25, 2.0, 0.5]}
+WORDS = {"tokens": {"w5": 1.0, "w7": 2.0, "unheard": 1.0}}
+DIMENSION, DOCUMENTS = 40, 500
+
+
+@pytest.fixture(scope="module", params=["shared", "lists", "changed"])
+def index(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Index:
+    """One shard in two layouts, and several shards after changes."""
+    rng = np.random.default_rng(5)
+    rows = [
+        {int(one): float(rng.random() + 0.1) for one in rng.choice(DIMENSION - 1, 6, replace=False)}
+        for _ in range(DOCUMENTS)
+    ]
+    vectors = SparseVectors.from_dicts(rows, DIMENSION)
+    documents = pa.table({"id": [f"d{row}" for row in range(DOCUMENTS)], "year": [row % 7 for row in range(DOCUMENTS)]})
+    folder = tmp_path_factory.mktemp("simple") / "c"
+    layout = "lists" if request.param == "lists" else "shared"
+    vocabulary = [f"w{row}" for row in range(DIMENSION)]
+    seismic.build(vectors, folder, documents=documents, vocabulary=vocabulary, params=BuildParams(layout=layout))
+    if request.param == "changed":
+        seismic.upsert(folder, vectors.slice(0, 50), documents.slice(25, 50))
+        seismic.delete(folder, ["d3", "d4"])
+    return seismic.open(folder)
+
+
+FIELDS: list[dict[str, Any]] = [
+    {},
+    {"limit": 3, "offset": 2},
+    {"limit": 20},
+    {"limit": 1000},
+    {"offset": 498, "limit": 10},
+    {"params": SearchParams(recall=0.9)},
+    {"params": SearchParams(timeout_ms=600_000)},
+    {"params": SearchParams(heap_factor=1.5)},
+    {"params": SearchParams(plan="exact", bound_share=0.8)},
+    {"query": WORDS},
+    {"query": {"indices": [9, 1], "values": [1, 2]}},
+    {"query": {3: 1.0, 50: 1.0}},
+    {"query": {"indices": [39], "values": [1.0]}},
+    {"query": {"indices": [], "values": []}},
+    {"query": {"indices": [77], "values": [1.0]}},
+    {"query": {"id": "d7"}},
+    {"query": {"positive": ["d7", QUERY], "negative": ["d8"]}, "limit": 4, "offset": 1},
+]
+
+
+@pytest.mark.parametrize("fields", FIELDS, ids=str)
+def test_the_answer_is_that_of_the_long_way(index: Index, fields: dict[str, Any]) -> None:
+    request = SearchRequest(**{"query": QUERY, **fields})
+    assert is_simple(request)
+    short, (expected, _) = index.ask(request), index.search_many([request, request])
+    assert short == expected
+    assert all(type(one) is type(other) for one, other in zip(short, expected, strict=True))
+    other = SearchRequest(**{**fields, "query": {"indices": [2], "values": [1.0]}})
+    assert index.ask_with(other, request.query) == expected
+    assert index.search(request.query, request.limit, params=request.params) == (
+        index.search_many([request.model_copy(update={"offset": 0})] * 2)[0].hits
+    )
+
+
+def test_the_plan_lists(index: Index) -> None:
+    if index.manifest.layout == "lists":
+        request = SearchRequest(query=QUERY, params=SearchParams(plan="lists"))
+        assert index.ask(request) == index.search_many([request] * 2)[0]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"limit": 0},
+        {"explain": True},
+        {"score_threshold": 2.0},
+        {"filter": {"must": [{"key": "id", "match": {"value": "d1"}}]}},
+        {"facets": [{"key": "year"}]},
+        {"group_by": {"key": "year"}},
+        {"feedback": {}},
+        {"fusion": {"runs": [{"hits": [{"id": "d1", "score": 1.0}]}]}},
+    ],
+    ids=str,
+)
+def test_other_requests_with_another_query(index: Index, fields: dict[str, Any]) -> None:
+    request = SearchRequest(**{"query": {"indices": [2], "values": [1.0]}, **fields})
+    assert not is_simple(request)
+    assert index.ask_with(request, QUERY) == index.ask(request.model_copy(update={"query": QUERY}))
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"indices": [1, 1], "values": [1.0, 1.0]},
+        {"indices": [1], "values": [float("nan")]},
+        {"indices": [2, 1, 3], "values": [1.0, float("nan"), 1.0]},
+        {"indices": [1], "values": [-1.0]},
+        {"indices": [1], "values": [1e300]},
+        {"indices": [-1], "values": [1.0]},
+        {"indices": [1.5], "values": [1.0]},
+        {"indices": [1, 2], "values": [1.0]},
+        {"indices": [1], "values": ["x"]},
+    ],
+    ids=str,
+)
+def test_wrong_queries_are_refused_alike(index: Index, query: dict[str, Any]) -> None:
+    with pytest.raises(QueryError) as short:
+        index.search(query)
+    with pytest.raises(QueryError) as long_way:
+        index.search_many([SearchRequest(query=query)] * 2)
+    assert str(long_way.value).endswith(str(short.value))
+
+
+def test_results_do_not_share_memory(index: Index) -> None:
+    """The arrays of a search are used again by the next."""
+    first = index.ask(SearchRequest(query=QUERY))
+    before = list(first.hits), first.stats
+    index.ask(SearchRequest(query={"indices": [2, 3], "values": [1.0, 5.0]}))
+    assert (first.hits, first.stats) == before
