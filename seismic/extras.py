@@ -4,6 +4,7 @@ EXTRAS = {
     "client": ("httpx", "tenacity"),
     "convert": ("onnx", "safetensors"),
     "evaluate": ("ir_datasets", "ir_measures"),
+    "hdf5": ("h5py",),
     "plots": ("matplotlib",),
     "scipy": ("scipy",),
     "server": (

@@ -24,6 +24,7 @@ import seismic
 from seismic import BuildParams, Index, InputError, SearchParams, SparseVectors
 from seismic.measure.recall import shares_found
 from seismic_tools.measure.report import make_folder
+from seismic_tools.terminal.errors import errors_in_one_line
 
 HITS = 30
 TASK = "task3"
@@ -60,8 +61,10 @@ def read_dataset(path: Path) -> Dataset:
     """Read a data set of the challenge. Raises InputError."""
     if not path.is_file():
         raise InputError(f"{path}: no such file, expected a data set of the SISAP challenge (HDF5)")
+    import h5py
+
     try:
-        with _h5py().File(path) as file:
+        with h5py.File(path) as file:
             documents, queries = (_vectors(file, name, path) for name in ("train", "otest/queries"))
             truth = _member(file, "otest/knns", path)[:].astype(np.int64) - 1
     except OSError as error:
@@ -75,8 +78,10 @@ def read_dataset(path: Path) -> Dataset:
 
 def write_result(path: Path, found: tuple[Any, Any], attributes: dict[str, Any]) -> None:
     """Write document numbers, from 1, and scores [queries, k] of one setting, in the form of the challenge."""
+    import h5py
+
     numbers, scores = found
-    with _h5py().File(path, "w") as file:
+    with h5py.File(path, "w") as file:
         file.create_dataset("knns", data=(numbers + 1).astype(np.int32))
         file.create_dataset("dists", data=scores.astype(np.float32))
         file.attrs.update(attributes)
@@ -102,14 +107,6 @@ def show(runs: list[Run], queries: int) -> Table:
         each = (f"{seconds / queries * 1e6:,.1f}" for seconds in (run.wall, run.cpu))
         table.add_row(_name(run.params), f"{run.recall:.4f}", f"{run.wall:.3f}", *each)
     return table
-
-
-def _h5py() -> Any:
-    try:
-        import h5py
-    except ImportError:
-        raise InputError("HDF5 files need h5py: pip install 'seismic-search[hdf5]'") from None
-    return h5py
 
 
 def _member(file: Any, name: str, path: Path) -> Any:
@@ -167,4 +164,5 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    with errors_in_one_line():
+        typer.run(main)
