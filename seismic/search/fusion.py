@@ -57,7 +57,7 @@ def fuse_runs(task: Task, results: Sequence[Result]) -> Result:
     """Fuse the hits of the fields of a task's query by their ranks, from the score threshold on."""
     weights = [weight for _, weight in task.query.runs]
     rankings = [Ranking(one.numbers, one.scores, weight) for one, weight in zip(results, weights, strict=True)]
-    shares = [_by_rank(len(ranking.numbers), RRF_K) for ranking in rankings]
+    shares = [by_rank(len(ranking.numbers), RRF_K) for ranking in rankings]
     numbers, scores = _added(rankings, shares, task.request.score_threshold or 0.0)
     counters = sum((one.counters for one in results), task.spent)
     return Result(numbers, scores, None, counters)
@@ -75,7 +75,7 @@ def _added(
     return np.array([number for number, _ in best], np.int64), np.array([score for _, score in best], np.float64)
 
 
-def _by_rank(hits: int, k: int) -> npt.NDArray[np.float64]:
+def by_rank(hits: int, k: int) -> npt.NDArray[np.float64]:
     """Return what each of so many hits adds by reciprocal rank fusion."""
     return np.reciprocal(k + np.arange(1, hits + 1, dtype=np.float64))
 
@@ -83,7 +83,12 @@ def _by_rank(hits: int, k: int) -> npt.NDArray[np.float64]:
 def _shares(scores: npt.NDArray[np.floating[Any]], fusion: Fusion) -> npt.NDArray[np.float64]:
     """Return what each hit of a ranking adds, before the ranking's weight."""
     if fusion.method == "rrf":
-        return _by_rank(len(scores), fusion.k)
+        return by_rank(len(scores), fusion.k)
+    return normalized(scores)
+
+
+def normalized(scores: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float64]:
+    """Return descending scores of a run on the scale from LEAST to 1."""
     if len(scores) == 0 or scores[0] == scores[-1]:
         return np.ones(len(scores))
     # Halved, since the distance of two finite numbers may not be one.

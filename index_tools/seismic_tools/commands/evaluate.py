@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -15,8 +16,11 @@ from seismic import Index, InputError, ParameterError, SearchParams
 from seismic_tools.measure.bench.results import Results
 from seismic_tools.measure.evaluate.building import build_first
 from seismic_tools.measure.evaluate.dataset import Dataset, load_dataset
-from seismic_tools.measure.evaluate.measure import Request, measure
+from seismic_tools.measure.evaluate.fusing import DEPTH
+from seismic_tools.measure.evaluate.measure import EXACT, Request, measure
+from seismic_tools.measure.evaluate.others import read_others
 from seismic_tools.measure.evaluate.report import report as report_of
+from seismic_tools.measure.evaluate.trial import Trial
 from seismic_tools.measure.report import make_folder
 from seismic_tools.measure.results import read_json
 from seismic_tools.readers import Texts
@@ -110,6 +114,20 @@ def evaluate(
             show_default=False,
         ),
     ] = None,
+    run: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="TREC run to judge with the same queries; repeatable.", show_default=False),
+    ] = None,
+    fuse: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="METHOD",
+            help="Judge the fusion with --beside and --run too: rrf, weighted or sum, with weights as sum:0.3,1; "
+            "repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    fuse_depth: Annotated[int, typer.Option(min=1, help="Hits of each that --fuse fuses.")] = DEPTH,
     rivals: Annotated[
         Path | None,
         typer.Option(help="results.json of `seismic bench`, to show its engines in the pictures.", show_default=False),
@@ -127,6 +145,8 @@ def evaluate(
     over the judged queries; each is measured on searches for that many hits.
     Latency is measured with one query at a time. The curves of recall against
     time, drawn with --output, are measured with batches on one thread.
+    With --beside, --run or --fuse, differences from the collection have the
+    p-value of a paired randomisation test, and --output has all values.
 
     Examples:
 
@@ -142,6 +162,8 @@ def evaluate(
 
         seismic evaluate scifact --queries queries.tsv --field splade --field bm25 --weight splade=0.3
 
+        seismic evaluate scifact --queries queries.parquet --qrels qrels.tsv --run bm25.trec --fuse rrf --fuse sum:0.3,1
+
         seismic evaluate msmarco --dataset msmarco-passage/dev/small --queries dev.parquet --output report
 
         seismic evaluate msmarco --build encoded/ --queries dev.parquet --output report
@@ -150,9 +172,10 @@ def evaluate(
     fronts = read_json(rivals, Results, "seismic bench").rival_fronts() if rivals else {}
     source = load_dataset(dataset) if dataset else None
     judgements = read_qrels(qrels) if qrels else source.qrels if source else []  # before anything is encoded
-    if not judgements and (beside or judged_only):
-        option = "--beside" if beside else "--judged-only"
-        raise ParameterError(f"{option} needs judgements: --qrels or --dataset")
+    needing = {"--beside": beside, "--run": run, "--fuse": fuse, "--judged-only": judged_only}
+    if not judgements and (needless := [option for option, value in needing.items() if value]):
+        raise ParameterError(f"{needless[0]} needs judgements: --qrels or --dataset")
+    others = read_others(run or (), fuse or (), collection.name, beside.name if beside else None, fuse_depth)
     if output:
         make_folder(output)
     cost = build_first(build, collection, build_options) if build else None
@@ -175,21 +198,37 @@ def evaluate(
             for name in selected.ids:
                 check_word(name, "query")
         with seismic.open(beside) if beside else nullcontext() as other:
+            trial = None
+            if other:
+                its_texts = query_texts(other, query_encoder, show, topics)
+                same = _queries(other, queries, source, where or (), its_texts, id_field)
+                rows = {name: row for row, name in enumerate(same.ids)}
+                trial = Trial(other, same.take([rows[name] for name in selected.ids]), EXACT, ignore_same_id)
             measured = measure(
                 index,
                 selected,
                 request,
                 judgements,
                 unsearched=unsearched,
-                beside=other,
+                beside=trial,
                 dataset=dataset,
                 build=cost,
                 progress=show,
             )
+            comparison = None
+            if others.wanted:
+                exact = Trial(index, selected, EXACT, ignore_same_id)
+                comparison = others.compare(judgements, exact, trial, selected.ids)
+                measured = measured._replace(
+                    evaluation=replace(measured.evaluation, compared=comparison.systems),
+                    runs=measured.runs | comparison.runs(max(depths)),
+                )
     report = report_of(measured.evaluation, fronts)
     if output:
-        for name, run in measured.runs.items():
-            write_run(output / f"{name}.trec", run, tag=f"seismic-{name}")
+        for name, hits in measured.runs.items():
+            write_run(output / f"{name}.trec", hits, tag=f"seismic-{name}")
+        if comparison:
+            comparison.write(output / "per-query.tsv")
         report.write(output, "report.json", "report.md")
     if texts and texts.documents:
         typer.echo(texts, err=True)

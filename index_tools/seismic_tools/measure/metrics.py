@@ -42,9 +42,23 @@ def effectiveness(qrels: Sequence[Qrel], run: Callable[[int], Sequence[ScoredDoc
     """
     results = {}
     for measure in MEASURES:
-        hits = [ScoredDoc(hit.query_id, hit.doc_id, -float(rank)) for rank, hit in enumerate(run(measure["cutoff"]))]
-        results[str(measure)] = float(ir_measures.calc_aggregate([measure], qrels, hits)[measure])
+        results[str(measure)] = float(ir_measures.calc_aggregate([measure], qrels, _ranked(run, measure))[measure])
     return results
+
+
+def values_by_query(qrels: Sequence[Qrel], run: Callable[[int], Sequence[ScoredDoc]]) -> dict[str, dict[str, float]]:
+    """Return the value of every judged query, by measure and query; 0 for queries without hits. `run` as before."""
+    judged = dict.fromkeys(qrel.query_id for qrel in qrels)
+    values = {str(measure): dict.fromkeys(judged, 0.0) for measure in MEASURES}
+    for measure in MEASURES:
+        for found in ir_measures.iter_calc([measure], qrels, _ranked(run, measure)):
+            values[str(measure)][found.query_id] = float(found.value)
+    return values
+
+
+def _ranked(run: Callable[[int], Sequence[ScoredDoc]], measure: Any) -> list[ScoredDoc]:
+    """Return the hits that a measure needs, with scores that keep their order."""
+    return [ScoredDoc(hit.query_id, hit.doc_id, -float(rank)) for rank, hit in enumerate(run(measure["cutoff"]))]
 
 
 def latencies(search: Callable[[Any], object], queries: Sequence[Any]) -> npt.NDArray[np.float64]:

@@ -46,7 +46,7 @@ class Measured(NamedTuple):
     """The evaluation, and the runs of its settings by name, with the hits of the largest depth."""
 
     evaluation: Evaluation
-    runs: dict[str, list[ScoredDoc]]
+    runs: dict[str, Sequence[ScoredDoc]]
 
 
 def measure(
@@ -56,15 +56,15 @@ def measure(
     qrels: Sequence[Qrel] = (),
     *,
     unsearched: Sequence[str] = (),
-    beside: Index | None = None,
+    beside: Trial | None = None,
     dataset: str | None = None,
     build: BuildCost | None = None,
     progress: Callable[[str, int, int], None] = lambda *_: None,
 ) -> Measured:
     """Measure `request.params` and exact search.
 
-    `qrels`: judgements of these queries; `unsearched`: ids of judged queries that are missing; `beside`: another
-    collection to judge with them.
+    `qrels`: judgements of these queries; `unsearched`: ids of judged queries that are missing; `beside`: exact
+    searches of another collection to judge with them.
     """
     exact = Trial(index, queries, EXACT, request.ignore_same_id)
     chosen = Trial(index, queries, _named(index, queries, request.params), request.ignore_same_id)
@@ -79,7 +79,7 @@ def measure(
         progress("measure", len(trials), steps)
         curve = [point for k in request.depths for point in _curve(index, queries, k, exact)]
     progress("measure", steps, steps)
-    runs = {name: trial.run(max(request.depths)) for name, trial in trials.items()}
+    runs: dict[str, Sequence[ScoredDoc]] = {name: trial.run(max(request.depths)) for name, trial in trials.items()}
     evaluation = Evaluation(
         collection=index.name,
         generation=index.generation,
@@ -92,7 +92,7 @@ def measure(
         judged=len({qrel.query_id for qrel in qrels}),
         unsearched=list(unsearched),
         missing=_missing(index, qrels),
-        beside=_beside(Trial(beside, queries, EXACT, request.ignore_same_id), qrels) if beside else None,
+        beside=_beside(beside, qrels) if beside else None,
         settings=[setting for setting, _ in measured],
         curve=curve,
         samples=measured[-1][1],

@@ -1,9 +1,11 @@
 """The report of an evaluation: settings side by side, sizes, and pictures."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from rich.filesize import decimal
 
-from seismic_tools.measure.evaluate.results import Beside, Depth, Evaluation, Setting
+from seismic_tools.measure.evaluate.results import Beside, Compared, Depth, Evaluation, Setting
 from seismic_tools.measure.fronts import Point, pareto_front, recall_picture
 from seismic_tools.measure.machine import machine_text
 from seismic_tools.measure.plots import Axis, Panel, Picture, Series
@@ -28,6 +30,8 @@ def report(evaluation: Evaluation, rivals: Fronts) -> Report:
     parts = [_introduction(evaluation), compare(columns)]
     if evaluation.beside:
         parts.append(_beside(evaluation, evaluation.beside))
+    if evaluation.compared:
+        parts.append(_compared_runs(evaluation.compared))
     parts += [_sizes(evaluation), _environment(evaluation)]
     return Report(evaluation, "\n".join(parts), _pictures(evaluation, rivals))
 
@@ -82,14 +86,25 @@ def _heading(setting: Setting) -> str:
 
 
 def _beside(evaluation: Evaluation, other: Beside) -> str:
-    """Exact answers of both collections."""
+    """Sizes of both collections."""
     rows = [["", evaluation.collection, other.collection, "difference"]]
     rows.append(_compared("documents", evaluation.documents, other.documents))
     rows.append(_compared("MB on disk", evaluation.bytes / 1e6, other.bytes / 1e6))
-    ours = evaluation.settings[0].effectiveness
-    for measure, theirs in other.effectiveness.items():
-        rows.append([measure, f"{ours[measure]:.4f}", f"{theirs:.4f}", f"{ours[measure] - theirs:+.4f}"])
     return table(rows)
+
+
+def _compared_runs(compared: Sequence[Compared]) -> str:
+    """Effectiveness of all runs, with their differences from the first and the p-values of these."""
+    first, columns = compared[0], []
+    for one in compared:
+        cells = {}
+        for measure, value in one.effectiveness.items():
+            cells[measure] = f"{value:.4f}"
+            if measure in one.p_values:
+                chance = f"p {one.p_values[measure]:.3f}" if one.p_values[measure] >= 0.001 else "p < 0.001"
+                cells[measure] += f" ({value - first.effectiveness[measure]:+.4f}, {chance})"
+        columns.append((one.name, cells))
+    return compare(columns)
 
 
 def _compared(name: str, ours: float, theirs: float) -> list[str]:

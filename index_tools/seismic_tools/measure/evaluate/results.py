@@ -1,6 +1,6 @@
 """Results of an evaluation, as report.json holds them. Times are in microseconds, sizes in bytes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from seismic_tools.measure.metrics import Latency
@@ -69,12 +69,22 @@ class Beside:
 
 
 @dataclass(frozen=True, slots=True)
+class Compared:
+    """A collection, run or fusion, judged on the same queries. ``effectiveness``: measure -> mean; ``p_values``:
+    measure -> p-value of the difference from the first, by a paired randomisation test, empty for the first itself."""
+
+    name: str
+    effectiveness: dict[str, float]
+    p_values: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluation:
     """Settings measured on the same queries, and the machine they ran on.
 
     ``sizes``: file name -> bytes, over all shards; ``unsearched``: ids of judged queries without a query; ``missing``:
     share of the relevant documents that are missing in the collection; ``samples``: of the last setting;
-    ``peak_memory``: as in `BuildCost`.
+    ``peak_memory``: as in `BuildCost`; ``compared``: this collection's exact answers, and other runs beside them.
     """
 
     collection: str
@@ -94,6 +104,7 @@ class Evaluation:
     samples: list[QuerySample]
     peak_memory: int
     environment: dict[str, Any]
+    compared: list[Compared] = field(default_factory=list)
 
     @property
     def bytes(self) -> int:
