@@ -5,9 +5,8 @@ from typing import Any, NamedTuple
 
 from seismic.conversion.plain import excerpt
 from seismic_server import lifecycle
-from seismic_server.access.auth import permit
 from seismic_server.compat.opensearch.errors import RefusedError
-from seismic_server.compat.opensearch.routing import Call, check_one, missing
+from seismic_server.compat.opensearch.routing import Call, missing
 from seismic_server.observe.trail import record
 
 ACKNOWLEDGED = {"acknowledged": True}
@@ -83,8 +82,7 @@ async def _apply(call: Call, actions: list[Action]) -> None:
     after = dict(before)
     for action in sorted(actions):  # removes precede adds
         for name in (action.name, action.alias):
-            check_one(name)
-            permit(call.request.state.key, name)
+            call.check(name)
         name = _own_name(call, action.name)
         held = after.get(action.alias)
         if action.adds and held not in (None, name):

@@ -35,10 +35,10 @@ async def bulk(call: Call) -> Any:
     places: dict[str, list[int]] = {}
     answers: list[dict[str, Any]] = [{} for _ in items]
     for at, one in enumerate(items):
-        if one.refusal:
-            answers[at] = item(one.action, one.name, one.operation, one.refusal, None)
+        if refusal := one.refusal or _forbidden(call, one.name):
+            answers[at] = item(one.action, one.name, one.operation, refusal, None)
         else:
-            places.setdefault(one.name, []).append(at)
+            places.setdefault(call.own_name(one.name), []).append(at)
     for name, listed in places.items():
         for at, answer in zip(listed, await _bulk(call, name, [items[at] for at in listed]), strict=True):
             answers[at] = answer
@@ -104,11 +104,21 @@ async def delete_by_query(call: Call) -> Any:
 
 async def _one(call: Call, operation: Operation) -> Response:
     """Apply one operation, and answer with its outcome or its error."""
+    call.check(call.name)
     (result,), done = await _apply(call, call.name, [operation])
     if isinstance(result, RefusedError):
         raise result
-    content = item(operation.action, call.name, operation, result, done)[operation.action]
+    content = item(operation.action, call.own_name(call.name), operation, result, done)[operation.action]
     return with_status(content, content.pop("status"))
+
+
+def _forbidden(call: Call, name: str) -> RefusedError | None:
+    """Return the error of an operation on an index that the key does not permit, or that is not one."""
+    try:
+        call.check(name)
+    except SeismicError as error:
+        return refusal_of(error)
+    return None
 
 
 async def _bulk(call: Call, name: str, items: Sequence[Item]) -> list[dict[str, Any]]:
@@ -128,7 +138,7 @@ async def _bulk(call: Call, name: str, items: Sequence[Item]) -> list[dict[str, 
 
 async def _apply(call: Call, name: str, operations: Sequence[Operation]) -> tuple[list[Result], Committed]:
     """Commit operations on one index, and return the result of each."""
-    index = call.ready(name)
+    index = call.served(name)
     write = Write(index, fields_of(index), operations)
     await call.service.pool.run(write.prepare)
     done = await call.service.committers[name].commit(Edit(write.make, depends=True))

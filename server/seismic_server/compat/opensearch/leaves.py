@@ -162,7 +162,10 @@ def _ordinary(kind: str, name: str, fields: Fields) -> Column | None:
     """Return the column of a field; None if no document has one."""
     if fields.is_vector(name):
         raise parsing(f"[{kind}]: '{name}' is the field of sparse vectors, expected an ordinary field")
-    return fields.column(name)
+    column = fields.column(name)
+    if column is None and name.startswith("_"):
+        raise parsing(f"[{kind}]: '{name}' is not a field of documents, expected one, or the query ids")
+    return column
 
 
 def _either(conditions: list[dict[str, Any]]) -> dict[str, Any]:

@@ -23,14 +23,14 @@ SOURCE = ("_source", "_source_includes", "_source_excludes")
 async def get(call: Call) -> Response:
     """Return a document."""
     index, source = call.ready(call.name), source_of(call.parameters)
-    (found,) = await call.service.pool.run(_found, index, call.name, [(call.id, source)])
+    (found,) = await call.service.pool.run(_found, index, call.own_name(call.name), [(call.id, source)])
     return with_status(found, 200 if found["found"] else 404)
 
 
 async def get_source(call: Call) -> Any:
     """Return a document without what surrounds it."""
     index, source = call.ready(call.name), source_of(call.parameters)
-    (found,) = await call.service.pool.run(_found, index, call.name, [(call.id, source)])
+    (found,) = await call.service.pool.run(_found, index, call.own_name(call.name), [(call.id, source)])
     if not found["found"]:
         reason = f"Document not found [{call.name}]/[{call.id}]"
         raise RefusedError(reason, "resource_not_found_exception", 404)
@@ -100,7 +100,7 @@ def _get_many(
                 documents[at] = {"_index": name, "_id": wanted[at][1], "error": index.body["error"]}
             continue
         asked = [(wanted[at][1], wanted[at][2]) for at in listed]
-        for at, document in zip(listed, _found(index, name, asked), strict=True):
+        for at, document in zip(listed, _found(index, call.own_name(name), asked), strict=True):
             documents[at] = document
     body.add(b'{"docs":')
     body.add(encode(documents))

@@ -53,10 +53,23 @@ class Call(NamedTuple):
         key = self.request.state.key
         return key is None or key.collections is None or name in key.collections
 
-    def ready(self, name: str) -> Index:
-        """Return an index, frozen. Raises RefusedError, ForbiddenError and NotReadyError."""
+    def own_name(self, name: str) -> str:
+        """Return the name of an index that may be named by an alias."""
+        served = self.service.collections
+        return served[name].name if served.is_open(name) else name
+
+    def check(self, name: str) -> None:
+        """Raise RefusedError unless a name is that of one index, and ForbiddenError if the key does not permit it."""
         check_one(name)
         permit(self.request.state.key, name)
+
+    def ready(self, name: str) -> Index:
+        """Return an index that the key permits, frozen. Raises RefusedError, ForbiddenError and NotReadyError."""
+        self.check(name)
+        return self.served(name)
+
+    def served(self, name: str) -> Index:
+        """Return an index, frozen, whatever the key permits. Raises RefusedError and NotReadyError."""
         try:
             return self.service.collections.ready(name).frozen()
         except IndexNotFoundError:

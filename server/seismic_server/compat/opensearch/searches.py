@@ -40,7 +40,8 @@ async def search(call: Call) -> Body:
             raise RefusedError("scroll: found from or a point in time as well, expected neither")
         known = {key: value for key, value in call.parameters.items() if key in PARAMETERS and key != "scroll"}
         scroll = Scroll(name, body, known, None, 0, [index.generation, index.sequence], False)
-    return await call.service.pool.run(_search, call, index, fields, wanted, name, first, scroll)
+    shown = call.own_name(name)
+    return await call.service.pool.run(_search, call, index, fields, wanted, shown, first, scroll)
 
 
 async def scroll(call: Call) -> Body:
@@ -56,7 +57,8 @@ async def scroll(call: Call) -> Body:
         raise RefusedError(reason, "search_context_missing_exception", 404)
     wanted = wanted._replace(start=before.offset, after=None)
     _begin(call, wanted, arrived)
-    return await call.service.pool.run(_search, call, index, fields, wanted, before.name, {}, before)
+    shown = call.own_name(before.name)
+    return await call.service.pool.run(_search, call, index, fields, wanted, shown, {}, before)
 
 
 async def end_scroll(call: Call) -> Any:
@@ -110,7 +112,7 @@ async def explain(call: Call) -> Any:
     fields = fields_of(index)
     parsed = parse(body.get("query"), fields)
     ids = fields.known_ids([call.id])
-    content = {"_index": call.name, "_id": call.id}
+    content = {"_index": call.own_name(call.name), "_id": call.id}
 
     def run() -> dict[str, Any]:
         if not ids or not index.exists(ids)[0]:
@@ -196,7 +198,7 @@ def _one_of_many(call: Call, header: Any, body: Any) -> RefusedError | tuple[Ind
         fields = fields_of(index)
         wanted = parse_body(body, {}, fields)
         check_window(wanted, call.service)
-        return index, fields, wanted, name
+        return index, fields, wanted, call.own_name(name)
     except SeismicError as error:
         return _own(error)
 

@@ -150,6 +150,8 @@ def test_a_day_ends_where_opensearch_rounds_it(api):
         ({"range": {"year": {"gte": 1, "format": "yyyy"}}}, "format"),
         ({"prefix": {"title": "pl"}}, "expected a keyword"),
         ({"ids": {"values": [[]]}}, "expected ids"),
+        ({"prefix": {"_id": "d"}}, "not a field of documents"),
+        ({"term": {"_index": "shop"}}, "not a field of documents"),
         ({"bool": {"must": 1}}, "expected a query or a list"),
         ({"bool": {"oops": []}}, "field 'oops' is not supported"),
         ({"bool": {"should": [{"match_all": {}}] * 3, "minimum_should_match": 2}}, "minimum_should_match"),

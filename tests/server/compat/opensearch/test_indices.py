@@ -116,7 +116,7 @@ def test_a_built_collection_is_an_index(api):
     query = {"neural_sparse": {"tokens": {"query_tokens": {"mars": 1.0}}}}
     hits = api.call("POST", "/also/_search", {"query": query})["hits"]["hits"]
     assert hits[0] == {
-        "_index": "also",
+        "_index": "built",
         "_id": "7",
         "_score": 2.0,
         "_source": {"title": "A", "year": 2001, "tokens": {"moon": 1.0, "mars": 2.0}},
@@ -261,7 +261,10 @@ def test_aliases_name_one_index(api):
     assert api.call("GET", "/_alias/live") == {"v1": {"aliases": {"live": {}}}}
     assert api.call("GET", "/_alias")["v2"] == {"aliases": {}}
     assert api.call("HEAD", "/_alias/live") == ""
-    api.call("PUT", "/live/_doc/1", {"tokens": {"a": 1.0}}, 201)
+    assert api.call("PUT", "/live/_doc/1", {"tokens": {"a": 1.0}}, 201)["_index"] == "v1"
+    lines = [{"index": {"_index": "live", "_id": "1"}}, {"n": 1}, {"update": {"_index": "v1", "_id": "1"}}, {"doc": {}}]
+    assert [one[next(iter(one))]["_index"] for one in api.call("POST", "/_bulk", lines)["items"]] == ["v1", "v1"]
+    assert api.call("POST", "/_mget", {"docs": [{"_index": "live", "_id": "1"}]})["docs"][0]["_index"] == "v1"
     assert api.call("GET", "/v1/_count")["count"] == 1
     assert "names one index" in api.refused("PUT", "/v2/_alias/live")["reason"]
     moves = [{"add": {"index": "v2", "alias": "live"}}, {"remove": {"index": "v1", "alias": "live"}}]

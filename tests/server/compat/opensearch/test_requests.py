@@ -10,6 +10,7 @@ import pytest
 
 from seismic_server.access.keys import create_key
 
+from ...conftest import wait_for
 from .conftest import MAPPING, serving
 
 ALL = {"query": {"match_all": {}}}
@@ -138,6 +139,18 @@ def test_keys_come_by_basic_authentication_and_roles_hold(tmp_path):
         native = api.client.get("/v1/collections", headers=basic(admin))
         assert native.status_code == 401  # only clients that cannot do otherwise send keys so
         _reads_what_it_may(api, basic(reader))
+        _changes_by_an_alias(api, basic(admin), basic(create_key(keys, "l", "admin", ["live"])))
+
+
+def _changes_by_an_alias(api, admin, key):
+    api.call("PUT", "/other/_alias/live", headers=admin)
+    wait_for(lambda: api.client.get("/opensearch/live/_count", headers=key).is_success)  # the file is read again
+    lines = [{"index": {"_index": "live", "_id": "2"}}, {"n": 1}, {"index": {"_index": "other", "_id": "3"}}, {"n": 1}]
+    answer = api.call("POST", "/_bulk", lines, headers=key)["items"]
+    assert [one["index"]["status"] for one in answer] == [201, 403]
+    api.call("PUT", "/live/_doc/4", {"n": 1}, 201, headers=key)
+    assert api.call("GET", "/other/_count", headers=admin)["count"] == 3
+    api.refused("PUT", "/other/_doc/4", {"n": 1}, 403, headers=key)
 
 
 def _reads_what_it_may(api, key):
