@@ -16,6 +16,9 @@ from seismic.errors import InputError, ParameterError
 from seismic.fields.joined import JoinedVocabulary
 from seismic.vectors import SparseVectors
 
+DERIVED = ("seismic:payload", "seismic:keys")
+"""Columns that a service derives from all others: a patch of others unsets them, as they would be out of date."""
+
 MOST_BYTES = 1 << 30
 """Largest values of a patch that repeats them in many documents."""
 
@@ -57,6 +60,10 @@ def check_field_patch(vectors: SparseVectors, table: pa.Table, fields: Iterable[
 def patch_changes(documents: pa.Table, rules: Rules) -> list[Columns | Growth | Patch]:
     """Return a patch after the changes of the rules that it needs. Raises InputError, which names row and field."""
     table = check_documents(documents, len(documents))
+    if table.num_columns > 1 and DERIVED[0] not in table.column_names:
+        for name in rules.schema.names:
+            if name in DERIVED and name not in table.column_names:
+                table = table.append_column(name, pa.nulls(len(table), rules.schema.field(name).type))
     needed = evolution(SparseVectors.from_dicts([], rules.dimension), table, rules)
     return [*needed, check_patch(table, rules.after(needed))]
 

@@ -20,13 +20,15 @@ import orjson
 import pyarrow as pa
 
 from seismic import InputError
+from seismic.changes.patches import DERIVED
 from seismic.conversion.plain import excerpt
 from seismic.filters.columns import element_of, is_point, is_text
 from seismic.filters.paths import is_list
 from seismic.view.view import View
 
 RESERVED = "seismic:"
-SOURCE, KEYS, ID = f"{RESERVED}payload", f"{RESERVED}keys", f"{RESERVED}id"
+SOURCE, KEYS = DERIVED
+ID = f"{RESERVED}id"
 LISTS, TIMES = f"{RESERVED}list:", f"{RESERVED}time:"
 NULL = "!"
 """What precedes the key of a null in the column `seismic:keys`."""
@@ -75,6 +77,10 @@ def is_hidden(column: str) -> bool:
     return column.startswith(RESERVED) and column != ID
 
 
+def _is_list_of_values(column: str) -> bool:
+    return column.startswith(LISTS) and not column.startswith(LISTS + TIMES)
+
+
 def time_of(text: str) -> datetime | None:
     """Return the date or time that a text is, in UTC unless it says otherwise; None if it is none."""
     if not _DATE.fullmatch(text):
@@ -114,15 +120,19 @@ def flatten(payloads: Sequence[Mapping[str, Any]], schema: pa.Schema, *, strict:
 
 
 def payloads_of(view: View, numbers: Sequence[int]) -> list[dict[str, Any]]:
-    """Return the payloads of document numbers: as they were given, or the columns that have values."""
+    """Return the payloads of document numbers: as they were given, or the columns that have values.
+
+    A document that was changed elsewhere since has only its columns; their dots lead into objects.
+    """
     documents = view.documents
+    flat = SOURCE in documents.columns
     sources: list[str | None] = [None] * len(numbers)
-    if SOURCE in documents.columns:
+    if flat:
         sources = [row[SOURCE] for row in documents.payloads(numbers, [SOURCE])]
     others = [number for number, source in zip(numbers, sources, strict=True) if source is None]
-    shown = [name for name in documents.columns if not is_hidden(name)]
+    shown = [name for name in documents.columns if not is_hidden(name) or _is_list_of_values(name)]
     columns = iter(documents.payloads(others, shown) if others else ())
-    return [orjson.loads(source) if source is not None else _present(next(columns)) for source in sources]
+    return [orjson.loads(source) if source is not None else _present(next(columns), flat) for source in sources]
 
 
 def word_of(kind: pa.DataType) -> str | None:
@@ -139,8 +149,25 @@ def word_of(kind: pa.DataType) -> str | None:
     return "a point" if is_point(element) else None
 
 
-def _present(columns: dict[str, Any]) -> dict[str, Any]:
-    return {"id" if name == ID else name: value for name, value in columns.items() if value is not None}
+def _present(columns: Mapping[str, Any], flat: bool) -> dict[str, Any]:
+    """Return the values of columns that have some, by key. `flat`: the columns are those of nested payloads."""
+    payload: dict[str, Any] = {}
+    for name, value in columns.items():
+        if value is not None:
+            name = name.removeprefix(LISTS) if flat else name
+            _place(payload, "id" if name == ID else name, value, flat)
+    return payload
+
+
+def _place(payload: dict[str, Any], key: str, value: Any, flat: bool) -> None:
+    *parents, last = key.split(".") if flat else [key]
+    node = payload
+    for name in parents:
+        node = node.setdefault(name, {})
+        if not isinstance(node, dict):  # a value has the name of an object
+            payload[key] = value
+            return
+    node[last] = {**node[last], **value} if isinstance(node.get(last), dict) and isinstance(value, dict) else value
 
 
 class _Leaves:

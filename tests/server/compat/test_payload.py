@@ -93,3 +93,14 @@ def test_payloads_come_back_as_they_were_given(tmp_path):
     seismic.build(SparseVectors.from_dicts([{0: 1.0}, {1: 1.0}], 2), tmp_path / "c", documents=table)
     with seismic.open(tmp_path / "c") as index:
         assert payloads_of(index.view, index.find(["a", "b"]).tolist()) == [payload, {"title": "B"}]
+
+
+def test_a_patch_of_columns_replaces_what_was_given(tmp_path):
+    payload = {"title": "A", "meta": {"n": None, "year": 1}}
+    row = flatten([payload], pa.schema([("id", pa.string())])).rows[0]
+    table = pa.table({name: [value] for name, value in {"id": "a", **row}.items()})
+    seismic.build(SparseVectors.from_dicts([{0: 1.0}], 2), tmp_path / "c", documents=table)
+    seismic.patch(tmp_path / "c", ids=["a"], values={"meta.year": 2})
+    with seismic.open(tmp_path / "c") as index:
+        assert payloads_of(index.view, [index.find(["a"])[0]]) == [{"title": "A", "meta": {"year": 2}}]
+        assert index.payloads(index.find(["a"]))[0][SOURCE] is None
