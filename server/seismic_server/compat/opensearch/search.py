@@ -184,8 +184,11 @@ def _hits(
     return shown
 
 
-def explained(index: Index, query: Any, filter: Any, id: Any, scale: float) -> dict[str, Any]:
-    """Return why a document is a hit of a query, and its score. Raises QueryError and FilterError."""
+def explained(index: Index, query: Any, filter: Any, id: Any, scale: float, name: str) -> dict[str, Any]:
+    """Return why a document is a hit of a query, and its score; `name`: the field that is searched.
+
+    Raises QueryError and FilterError.
+    """
     (why,) = index.why_not(query, [id], filter, 1)
     if why.state in ("missing", "deleted"):
         raise QueryError(why.reason)
@@ -193,7 +196,7 @@ def explained(index: Index, query: Any, filter: Any, id: Any, scale: float) -> d
     details = [
         {
             "value": one.product * scale,
-            "description": f"weight of {one.token or one.component} in query and document",
+            "description": f"weight of {one.token or one.component} in {one.field or name}",
             "details": [],
         }
         for one in why.components

@@ -119,7 +119,10 @@ async def explain(call: Call) -> Any:
             return {**content, "matched": False}
         if parsed.sparse is not None:
             query = query_of(parsed, fields, call.service)
-            return {**content, **explained(index, query, parsed.filter, ids[0], parsed.scale)}
+            return {
+                **content,
+                **explained(index, query, parsed.filter, ids[0], parsed.scale, next(iter(parsed.sparse))),
+            }
         condition = {"must": [parsed.filter or EVERYTHING, {"ids": ids}]}
         matched = index.count(condition) > 0
         explanation = {"value": parsed.score if matched else 0.0, "description": "constant score", "details": []}

@@ -216,6 +216,9 @@ def test_an_index_may_have_several_fields_of_vectors(api):
     assert found(sparse("title", {"venus": 1.0})) == [("1", 1.0)]
     expected = [{**first, "title": {"mars": 4.0, "venus": 1.0}}, {**second, "year": 2002}]
     assert [api.call("GET", f"/many/_doc/{id}")["_source"] for id in (1, 2)] == expected
+    why = api.call("POST", "/many/_explain/1", {"query": {"bool": {"should": both}}})["explanation"]
+    assert (why["value"], len(why["details"])) == (3.0, 2)
+    assert {one["description"] for one in why["details"]} == {"weight of mars in splade", "weight of mars in title"}
     assert "'splade' or 'title' or 'raw'" in api.refused("POST", "/many/_search", {"query": sparse("x", {})})["reason"]
 
 
