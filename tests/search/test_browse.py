@@ -250,3 +250,43 @@ def test_pages_begin_after_a_time(tmp_path: Path) -> None:
 
 def scrolled_after(index: Index, cursor: str) -> list[Any]:
     return [document.id for document in index.scroll(limit=100, cursor=cursor).documents]
+
+
+def place_of(id: Any) -> Any:
+    """What ids are ordered by where numbers come first: also texts that are whole numbers without leading zeros."""
+    text = str(id)
+    number = text.isascii() and text.isdecimal() and (text == "0" or text[0] != "0") and len(text) <= 20
+    return (0, int(text), "") if number else (1, 0, text)
+
+
+@pytest.mark.parametrize("shards", [1, 2])
+def test_ids_that_are_numbers_are_listed_by_value(tmp_path: Path, shards: int) -> None:
+    ids = ["10", "9", "100", "007", "x", "", "18446744073709551615", "0", "1x", "é", "-1", "99999999999999999999", "2"]
+    with built(tmp_path, ids, {"int": [at % 2 for at in range(len(ids))]}, shards) as index:
+        seismic.upsert(tmp_path / "index", [{0: 1.0}, {0: 1.0}], [{"id": "11", "int": 0}, {"id": "9", "int": 1}])
+        seismic.delete(tmp_path / "index", ["100"])
+        index.refresh()
+        wanted = sorted({*ids, "11"} - {"100"}, key=place_of)
+        listed, start = [], None
+        while True:
+            numbers, start = index.browse_ids(None, 4, start)
+            listed += index.document_ids(numbers)
+            if start is None:
+                break
+        assert listed == wanted
+        for start in ("3", "9", "99", "", "a", "018", "zz"):
+            numbers, following = index.browse_ids(None, 3, start)
+            rest = [id for id in wanted if place_of(id) >= place_of(start)]
+            assert index.document_ids(numbers) == rest[:3]
+            assert following == (rest[3] if len(rest) > 3 else None)
+        numbers, _ = index.browse_ids({"int": 1}, 100)
+        assert set(index.document_ids(numbers)) == {id for at, id in enumerate(ids) if at % 2} | {"9"}
+
+
+def test_integer_ids_are_listed_by_value(tmp_path: Path) -> None:
+    with built(tmp_path, [10, -3, 9, 100], {}) as index:
+        assert index.document_ids(index.browse_ids()[0]) == [-3, 9, 10, 100]
+        numbers, following = index.browse_ids(None, 1, 4)
+        assert (index.document_ids(numbers), following) == ([9], 10)
+        with pytest.raises(InputError, match="expected an integer"):
+            index.browse_ids(None, 1, "x")
