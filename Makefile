@@ -54,7 +54,7 @@ bench: setup  ## compare with rivals at equal recall: make bench COLLECTION=FOLD
 
 lock: $(TOOLS)/.installed  ## renew the locked requirements: make lock [ARGS=--upgrade]
 	$(UV) pyproject.toml requirements/build.in --extra dev --output-file requirements/dev.txt $(ARGS)
-	$(UV) pyproject.toml requirements/build.in --extra text --constraints requirements/dev.txt \
+	$(UV) pyproject.toml requirements/build.in --extra all --constraints requirements/dev.txt \
 	  --output-file requirements/image.txt $(ARGS)
 	$(UV) requirements/tools.in --output-file requirements/tools.txt $(ARGS)
 

@@ -35,7 +35,7 @@ def wanted(*extras: str) -> list[Requirement]:
     return found
 
 
-@pytest.mark.parametrize(("file", "extra"), [("dev.txt", "dev"), ("image.txt", "text")])
+@pytest.mark.parametrize(("file", "extra"), [("dev.txt", "dev"), ("image.txt", "all")])
 def test_everything_needed_is_locked(file: str, extra: str) -> None:
     versions = locked(file)
     build = [Requirement(line) for line in (FOLDER / "build.in").read_text().split()]
