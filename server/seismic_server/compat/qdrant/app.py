@@ -1,6 +1,7 @@
 """The router of the Qdrant API."""
 
 from collections.abc import Awaitable, Callable
+from urllib.parse import quote
 
 import orjson
 from fastapi import Request, Response
@@ -21,7 +22,7 @@ from seismic_server.compat.qdrant import (
     read_bodies,
 )
 from seismic_server.compat.qdrant.routing import route
-from seismic_server.http.errors import HANDLERS
+from seismic_server.http.errors import HANDLERS, Kind, problem_response
 from seismic_server.http.middleware import CatchFailures
 
 VERSION = "1.20.0"
@@ -58,7 +59,7 @@ def create_qdrant() -> Starlette:
             *(Route(path, _refusal(words), methods=_METHODS) for path, words in _UNSUPPORTED.items()),
         ],
         middleware=[Middleware(CatchFailures)],  # before Starlette's own answer to failures, which is plain text
-        exception_handlers=HANDLERS,
+        exception_handlers={**HANDLERS, 404: _unknown_path},
     )
 
 
@@ -101,6 +102,11 @@ def _point_routes() -> list[Route]:
         route("POST", f"{_POINTS}/batch", changes.batch, change_bodies.Operations),
         route("GET", f"{_POINTS}/{{id}}", points.get),
     ]
+
+
+async def _unknown_path(request: Request, _error: Exception) -> Response:
+    found = quote(request.scope["path"])
+    return problem_response(request, Kind.of_status(404), f"found {found}, expected a path of Qdrant's API")
 
 
 async def _about(_request: Request) -> Response:

@@ -36,7 +36,7 @@ async def test_clients_ask_for_the_version_with_and_without_a_slash(running, tin
 
 async def test_errors_have_the_form_of_qdrant(running, tiny):
     async with running(tiny, compat=["qdrant"], max_body_bytes=200) as client:
-        error(await client.get("/qdrant/nothing"), 404)
+        assert "expected a path of Qdrant's API" in error(await client.get("/qdrant/nothing"), 404)
         error(await client.delete("/qdrant/collections"), 405)
         error(await client.get("/qdrant/collections?unknown=1"), 400)
         error(await client.get("/qdrant/collections?timeout=soon"), 400)
