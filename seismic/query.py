@@ -78,6 +78,8 @@ def parse_query(
         return _from_text(query["text"], dimension, encode)
     if fields and all(isinstance(field, int | np.integer) for field in fields):
         return _from_components(list(query), list(query.values()), dimension)
+    if "fields" in fields:
+        raise QueryError("fields: this collection has no named fields; give the query itself")
     found = ", ".join(sorted(excerpt(field) if not isinstance(field, str) else field for field in fields))[:100]
     raise QueryError(f"found {found or 'nothing'}, expected either 'indices' and 'values', or 'tokens', or 'text'")
 

@@ -147,7 +147,8 @@ def build(
     table = check_documents(documents, len(vectors))
     _check_counts(len(vectors), shards)
     plan = plan_shards(vectors, params, shards, workers, memory)
-    identity = fingerprint(vectors, table, params, plan.ranges) if resume else ""
+    names = [field.name for field in named]
+    identity = fingerprint(vectors, table, params, plan.ranges, names) if resume else ""
     if resume and not replace and resumed_build(out) == identity:  # killed after it was published
         return out / GENERATIONS / current_generation(out)
     with ExitStack() as published, staging(out, replace=replace, keep=keep, resume=resume) as (folder, generation):

@@ -68,11 +68,15 @@ class Checkpoint:
 
 
 def fingerprint(
-    vectors: SparseVectors, documents: pa.Table, params: BuildParams, ranges: Sequence[tuple[int, int]]
+    vectors: SparseVectors,
+    documents: pa.Table,
+    params: BuildParams,
+    ranges: Sequence[tuple[int, int]],
+    fields: Sequence[str] = (),
 ) -> str:
     """Return the xxh3-128 of everything that the bytes of shards depend on."""
     versions = [f"{FORMAT_MAJOR}.{FORMAT_MINOR}", __version__, *map(version, ("numba", "numpy", "pyarrow"))]
-    about = [params.model_dump(), versions, vectors.dimension, list(ranges)]
+    about = [params.model_dump(), versions, vectors.dimension, list(ranges), *fields]
     digest = xxhash.xxh3_128(orjson.dumps(about, option=orjson.OPT_SORT_KEYS))
     for array in (vectors.indptr, vectors.components, vectors.values):
         digest.update(np.ascontiguousarray(array).data)

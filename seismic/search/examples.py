@@ -38,15 +38,13 @@ def resolve_query(view: View, query: QueryLike | Query, weighing: Weighing | Non
     """
     if isinstance(query, Query):
         return query
-    if isinstance(query, SparseVectors) and len(view.fields) > 1:  # of joined components, such as pseudo-queries
-        return parse_query(query, view.dimension)
     if view.fields:
+        if isinstance(query, SparseVectors) and len(view.fields) > 1:  # of joined components, such as pseudo-queries
+            return parse_query(query, view.dimension)
         parser = FieldParser(view, weighing or Weighing(view))
         return parser.weighed(_resolved(view, query, parser.parse))
     if (plain := plain_query(query, view.dimension)) is not None:
         return plain
-    if isinstance(query, Mapping) and "fields" in query:
-        raise QueryError("fields: this collection has no named fields; give the query itself")
     encode = view.encode_query if weighing is None else weighing.encode_plain
     return _resolved(view, query, lambda one: parse_query(one, view.dimension, view.vocabulary, encode))
 

@@ -276,8 +276,7 @@ class View:
         """Return a view after simulated changes, which run the code that applies changes once."""
         rules, count = self.rules, TRIAL_DOCUMENTS
         ids = pa.array(range(count)).cast(rules.schema.field("id").type)
-        columns = {field.name: pa.nulls(count, field.type) for field in rules.schema} | {"id": ids}
-        documents = pa.table(columns)
+        documents = pa.table({field.name: pa.nulls(count, field.type) for field in rules.schema} | {"id": ids})
         vectors = SparseVectors.from_dicts([{0: 1.0}] * count if rules.dimension else [{}] * count, rules.dimension)
         range_problem(vectors, self.storage)
         deltas = with_documents((), vectors, documents, self.storage)
