@@ -20,6 +20,7 @@ from seismic.layouts import LAYOUTS, Layout, Plan
 from seismic.measure.recall import Recall, estimate, shares_found
 from seismic.params import Profile, SearchParams
 from seismic.query import known_components
+from seismic.search.examples import resolve_batch
 from seismic.store.profiles import write_profiles
 from seismic.vectors import SparseVectors, VectorsLike, as_vectors
 
@@ -100,7 +101,10 @@ def _checked(depths: Sequence[int], targets: Sequence[float], sample: int) -> tu
 
 def _draw(index: Index, queries: "VectorsLike | None", sample: int, seed: int) -> SparseVectors:
     """Draw up to `sample` queries that match a document; recall is undefined for others."""
-    given = index.pseudo_queries(sample, seed) if queries is None else as_vectors(queries)
+    if queries is None:
+        given = index.pseudo_queries(sample, seed)
+    else:
+        given = resolve_batch(index.view, queries) if len(index.fields) > 1 else as_vectors(queries)
     vectors = known_components(given, index.dimension)
     matched = np.flatnonzero(index.search_batch(vectors, 1)[0][:, 0] >= 0)
     if len(matched) == 0:

@@ -24,7 +24,7 @@ from seismic_tools.measure.evaluate.trial import Trial
 from seismic_tools.measure.report import make_folder
 from seismic_tools.measure.results import read_json
 from seismic_tools.readers import Texts
-from seismic_tools.readers.field_options import field_texts, of_fields
+from seismic_tools.readers.field_options import field_texts
 from seismic_tools.readers.qrels import read_qrels
 from seismic_tools.readers.queries import Queries, Topics, query_texts, read_queries
 from seismic_tools.terminal.options import with_params
@@ -183,10 +183,10 @@ def evaluate(
     with seismic.open(collection) as index, progress() as show:
         if output:
             check_words(index)
-        if index.fields:
+        texts: Texts | None
+        if len(index.fields) > 1 or field or weight:
             texts = field_texts(index, field or [], weight or [], show, query_encoder or topics)
         else:
-            of_fields(None, index.fields, field or [], weight or [])
             texts = query_texts(index, query_encoder, show, topics)
         selected = _queries(index, queries, source, where or (), texts, id_field)
         if judgements:

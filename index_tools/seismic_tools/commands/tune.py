@@ -9,6 +9,7 @@ from rich.console import Console
 import seismic
 from seismic import ParameterError, SparseVectors
 from seismic.maintenance.tune import DEPTHS, TARGETS
+from seismic_tools.readers.field_options import field_texts
 from seismic_tools.readers.queries import Topics, query_texts, read_queries
 from seismic_tools.terminal.profiles import profile_table
 from seismic_tools.terminal.progress import progress
@@ -85,5 +86,5 @@ def _recalls(text: str) -> list[float]:
 
 def _vectors(collection: Path, queries: Path, topics: Topics | None, id_field: str | None) -> SparseVectors:
     with seismic.open(collection) as index:
-        texts = query_texts(index, topics=topics)
+        texts = field_texts(index, other=topics) if len(index.fields) > 1 else query_texts(index, topics=topics)
         return read_queries(queries, index.vocabulary, texts=texts, id_field=id_field).vectors

@@ -14,7 +14,7 @@ from seismic.changes.rules import Rules
 from seismic.encoders import Encoded, GrowingEncoder, load_recorded
 from seismic.encoders.bm25 import DEFAULT_AVERAGE, count_terms, saturated
 from seismic.encoders.bm25 import NAME as BM25
-from seismic.fields.entry import check_name, check_weight
+from seismic.fields.entry import check_name, check_weight, named
 from seismic.fields.joined import JoinedVocabulary
 from seismic.fields.specs import parse_fields
 from seismic.search.examples import resolve_batch
@@ -178,22 +178,25 @@ def of_fields(
 
 
 def field_texts(
-    index: Index, names: Sequence[str], weights: Sequence[str], report: Report | None, other: str | None
-) -> Texts | None:
-    """Return what encodes queries for some fields of an index, weighed; None without an encoder.
+    index: Index,
+    names: Sequence[str] = (),
+    weights: Sequence[str] = (),
+    report: Report | None = None,
+    other: Any = None,
+) -> Texts:
+    """Return what encodes queries for some fields of an index, weighed; for all with an encoder if none is named.
 
-    Raises ParameterError if `other` encoders are asked for.
+    Raises ParameterError if there is none, or if `other` encoders are asked for.
     """
     if other is not None:
         raise ParameterError(f"found {other}, but fields have encoders of their own; choose fields by --field")
-    if len(index.fields) == 1 and not names and not weights:
-        names = [index.fields[0].name] if index.fields[0].encoder else []
-    if not (names or weights or any(field.encoder for field in index.fields)):
-        return None
+    if len(index.fields) < 2:
+        raise ParameterError(f"--field, --weight: expected several fields, found {named(index.fields)}")
+    if not any(field.encoder for field in index.fields):
+        raise ParameterError(f"none of the fields {named(index.fields)} has an encoder for the texts of queries")
 
     def encode(texts: Sequence[str]) -> Encoded:
         queries = [of_fields({"text": text}, index.fields, names, weights) for text in texts]
-        queries = [query.get("text", query) for query in queries]
         return Encoded(resolve_batch(index.view, queries), np.zeros(len(texts), np.int64))
 
     return Texts(encode, always=True, report=report)

@@ -139,6 +139,7 @@ def test_evaluate(planets: Path, tmp_path: Path) -> None:
     assert "1.0000" in result.output or "1.000" in result.output
     refused = run("evaluate", str(planets), *options, "--query-encoder", "idf")
     assert "fields have encoders of their own" in refused.output
+    assert run("tune", str(planets), "--queries", queries, "--sample", "1").exit_code == 0
 
 
 @pytest.mark.parametrize(
