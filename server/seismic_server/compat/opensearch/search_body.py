@@ -15,6 +15,9 @@ from seismic_server.compat.opensearch.query import Parsed, parse
 from seismic_server.compat.opensearch.source import Source, parse_source
 
 USUAL_SIZE = 10
+MOST_MS = 3_600_000
+"""Milliseconds beyond which a deadline has no effect: that of the service is earlier."""
+
 PARAMETERS = (
     "size",
     "from",
@@ -113,7 +116,7 @@ def parse_body(body: Mapping[str, Any], parameters: Mapping[str, str], fields: F
         _source(body, parameters),
         _least(body.get("min_score")),
         _count(given.get("track_total_hits")),
-        milliseconds("timeout", given["timeout"]) if given.get("timeout") is not None else None,
+        None if given.get("timeout") is None else min(MOST_MS, milliseconds("timeout", given["timeout"])),
         flag(given, "version"),
         flag(given, "seq_no_primary_term"),
     )

@@ -8,7 +8,10 @@ import zlib
 
 import pytest
 
+from seismic import DeadlineError, FilterError, InputError, LockedError, StorageError
+from seismic.errors import ConflictError, DrainingError, NotReadyError, OverloadedError
 from seismic_server.access.keys import create_key
+from seismic_server.compat.opensearch.errors import refusal_of
 
 from ...conftest import wait_for
 from .conftest import MAPPING, serving
@@ -227,3 +230,31 @@ def test_bad_bodies_never_fail_the_server(api):
             if response.status_code >= 400 and "found" not in response.json() and "result" not in response.json():
                 assert response.json()["error"]["type"]
     api.client.delete("/opensearch/new")
+
+
+def test_a_refusal_for_now_says_when_to_try_again(tmp_path):
+    for api in serving(tmp_path, rate_limit=0.001, rate_burst=5):
+        responses = [api.client.get("/opensearch/") for _ in range(7)]
+        assert responses[-1].status_code == 429
+        assert int(responses[-1].headers["retry-after"]) > 1
+        assert responses[-1].json()["error"]["type"] == "rejected_execution_exception"
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "status"),
+    [
+        (DeadlineError("x"), "timeout_exception", 504),
+        (OverloadedError("x"), "rejected_execution_exception", 429),
+        (DrainingError("x"), "node_closed_exception", 503),
+        (NotReadyError("x"), "no_shard_available_action_exception", 503),
+        (LockedError("x"), "cluster_block_exception", 503),
+        (ConflictError("x", []), "version_conflict_engine_exception", 409),
+        (FilterError("x", "filter"), "query_shard_exception", 400),
+        (InputError("x"), "illegal_argument_exception", 400),
+        (StorageError("x"), "exception", 500),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else str(value),
+)
+def test_errors_of_the_engine_have_types_of_opensearch(error, kind, status):
+    refusal = refusal_of(error)
+    assert (refusal.kind, refusal.status, str(refusal)) == (kind, status, "x")

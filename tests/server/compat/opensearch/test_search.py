@@ -59,6 +59,11 @@ def test_pages_follow_each_other(api):
     assert {page["hits"]["total"]["value"] for page in pages} == {24}
 
 
+def test_long_timeouts_are_those_of_the_service(api):
+    for query in (ALL, PLANET):
+        assert search(api, query=query, timeout="999999999d")["timed_out"] is False
+
+
 def test_totals_are_counted_or_left_out(api):
     assert "total" not in search(api, query=PLANET, track_total_hits=False)["hits"]
     assert search(api, query=PLANET, size=0, track_total_hits=True)["hits"]["total"]["value"] == 24
