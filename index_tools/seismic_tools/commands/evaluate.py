@@ -28,7 +28,7 @@ from seismic_tools.readers.field_options import field_texts
 from seismic_tools.readers.qrels import read_qrels
 from seismic_tools.readers.queries import Queries, Topics, query_texts, read_queries
 from seismic_tools.terminal.options import with_params
-from seismic_tools.terminal.progress import progress
+from seismic_tools.terminal.progress import Report, progress
 from seismic_tools.writers.runs import check_word, check_words, write_run
 
 app = typer.Typer(add_completion=False)
@@ -122,8 +122,8 @@ def evaluate(
         list[str] | None,
         typer.Option(
             metavar="METHOD",
-            help="Judge the fusion with --beside and --run too: rrf, weighted or sum, with weights as sum:0.3,1; "
-            "repeatable.",
+            help="Judge the fusion with --beside and --run, or of fields, too: rrf, weighted or sum, with weights as "
+            "sum:0.3,1; repeatable.",
             show_default=False,
         ),
     ] = None,
@@ -175,7 +175,7 @@ def evaluate(
     needing = {"--beside": beside, "--run": run, "--fuse": fuse, "--judged-only": judged_only}
     if not judgements and (needless := [option for option, value in needing.items() if value]):
         raise ParameterError(f"{needless[0]} needs judgements: --qrels or --dataset")
-    others = read_others(run or (), fuse or (), collection.name, beside.name if beside else None, fuse_depth)
+    others = read_others(run or (), fuse or (), fuse_depth)
     if output:
         make_folder(output)
     cost = build_first(build, collection, build_options) if build else None
@@ -183,11 +183,7 @@ def evaluate(
     with seismic.open(collection) as index, progress() as show:
         if output:
             check_words(index)
-        texts: Texts | None
-        if len(index.fields) > 1 or field or weight:
-            texts = field_texts(index, field or [], weight or [], show, query_encoder or topics)
-        else:
-            texts = query_texts(index, query_encoder, show, topics)
+        texts = _texts(index, field or [], weight or [], query_encoder, topics, show)
         selected = _queries(index, queries, source, where or (), texts, id_field)
         if judgements:
             judgements, unsearched = _judged(selected, judgements, str(qrels or dataset))
@@ -200,10 +196,11 @@ def evaluate(
         with seismic.open(beside) if beside else nullcontext() as other:
             trial = None
             if other:
-                its_texts = query_texts(other, query_encoder, show, topics)
+                its_texts = _texts(other, [], [], query_encoder, topics, show)
                 same = _queries(other, queries, source, where or (), its_texts, id_field)
                 rows = {name: row for row, name in enumerate(same.ids)}
                 trial = Trial(other, same.take([rows[name] for name in selected.ids]), EXACT, ignore_same_id)
+            gathered = others.gathered(Trial(index, selected, EXACT, ignore_same_id), trial)
             measured = measure(
                 index,
                 selected,
@@ -215,10 +212,8 @@ def evaluate(
                 build=cost,
                 progress=show,
             )
-            comparison = None
-            if others.wanted:
-                exact = Trial(index, selected, EXACT, ignore_same_id)
-                comparison = others.compare(judgements, exact, trial, selected.ids)
+            comparison = gathered.compare(judgements) if gathered else None
+            if comparison:
                 measured = measured._replace(
                     evaluation=replace(measured.evaluation, compared=comparison.systems),
                     runs=measured.runs | comparison.runs(max(depths)),
@@ -240,6 +235,15 @@ def _counts(option: str, given: list[int] | None, default: list[int]) -> list[in
     if counts[0] < 1:
         raise ParameterError(f"{option} {counts[0]}: expected at least 1")
     return counts
+
+
+def _texts(
+    index: Index, field: Sequence[str], weight: Sequence[str], encoder: str | None, topics: Topics | None, show: Report
+) -> Texts | None:
+    """Return what encodes queries for a collection, or for some of its fields."""
+    if len(index.fields) > 1 or field or weight:
+        return field_texts(index, field, weight, show, encoder or topics)
+    return query_texts(index, encoder, show, topics)
 
 
 def _queries(

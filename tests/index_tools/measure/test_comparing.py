@@ -119,6 +119,25 @@ def test_hits_that_a_run_lacks_count_as_none(run: Run, few: list[Any], tmp_path:
     assert compared(tmp_path / "report")["other"]["effectiveness"]["nDCG@10"] == 1.0
 
 
+def test_fields_of_a_collection_are_fused(run: Run, tmp_path: Path) -> None:
+    """Each field is a column; `sum` is what a search of both finds."""
+    texts = ["red sun", "blue moon", "red moon moon", "sun sun sun sun"]
+    lines = [{"id": row, "text": text, "title": text.split()[0]} for row, text in enumerate(texts)]
+    fields = "--field", "body=bm25", "--field", "head=bm25:title"
+    built = run("build", write_lines(tmp_path / "texts.jsonl", *lines), tmp_path / "index", *fields)
+    assert built.exit_code == 0, built.output
+    queries = write_lines(tmp_path / "queries.jsonl", {"id": "q", "text": "red moon"})
+    (tmp_path / "qrels").write_text("q 0 2 1\nq 0 1 1\n")
+    judged = "--queries", queries, "--qrels", tmp_path / "qrels", "-k", 4, "--threads", 1
+    fusions = "--fuse", "rrf", "--fuse", "sum"
+    result = run("evaluate", tmp_path / "index", *judged, *fusions, "--output", tmp_path / "report")
+    assert result.exit_code == 0, result.output
+    assert list(compared(tmp_path / "report")) == ["index", "body", "head", "rrf", "sum"]
+    whole, fused = (read_trec(tmp_path / "report" / f"{name}.trec")["q"] for name in ("exact", "sum"))
+    assert [hit.doc_id for hit in fused] == [hit.doc_id for hit in whole]
+    assert [hit.score for hit in fused] == pytest.approx([hit.score for hit in whole], rel=1e-5)
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
@@ -137,7 +156,7 @@ def test_wrong_runs(tmp_path: Path, line: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--fuse", "rrf"], "--fuse needs something to fuse with: --run or --beside"),
+        (["--fuse", "rrf"], "--fuse needs something to fuse with: --run, --beside, or several fields"),
         (
             ["--run", "other.trec", "--fuse", "best"],
             "--fuse best: expected rrf, weighted, sum, or one of them with wei",
@@ -147,7 +166,7 @@ def test_wrong_runs(tmp_path: Path, line: str, message: str) -> None:
             ["--run", "other.trec", "--fuse", "sum:1,0"],
             "--fuse sum:1,0: found the weight '0', expected a number above 0",
         ),
-        (["--run", "other.trec", "--run", "other.trec"], "found the name 'other' twice among index, other, other"),
+        (["--run", "other.trec", "--run", "other.trec"], "--run: found the name 'other' twice; rename a file"),
         (["--run", "none.trec"], "none.trec: No such file or directory, expected a TREC run"),
         (["--run", "foreign.trec"], "foreign: no hits for these queries; found query ids such as 'y', expected 'x'"),
     ],
