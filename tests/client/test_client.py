@@ -18,7 +18,7 @@ import pytest
 import tenacity
 from pydantic import BaseModel
 
-from seismic.client import AsyncClient, Batching, Client, Retries, calls, models
+from seismic.client import AsyncClient, Batching, Client, Retries, calls, lifecycle, models
 from seismic.client.batching import DEFAULT as BATCHING
 from seismic.client.problems import ERRORS
 from seismic.client.retries import TemporaryError
@@ -147,6 +147,17 @@ def test_what_was_asked_for_is_typed(ask: Ask) -> None:
 )
 def test_every_field_of_the_service_is_typed(model: type[BaseModel], schema: type[BaseModel]) -> None:
     assert model.model_fields.keys() == schema.model_fields.keys()
+
+
+def test_fields_are_sent_as_they_are() -> None:
+    created = lifecycle.create("papers", {"fields": {"raw": {"idf": True}}})
+    assert orjson.loads(created.content or b"") == {"fields": {"raw": {"idf": True}}}
+    vector = {"indices": np.array([7]), "values": np.array([1.5])}
+    query = {"fields": {"raw": vector, "bm25": "a planet"}, "weights": {"raw": 0.5}}
+    plain = {"fields": {"raw": {"indices": [7], "values": [1.5]}, "bm25": "a planet"}, "weights": {"raw": 0.5}}
+    assert orjson.loads(calls.search("papers", query, {}).content or b"") == {"query": plain}
+    (stored,) = calls.upsert("papers", [{"id": "a", "fields": {"raw": vector}}], BATCHING)
+    assert orjson.loads(stored.content or b"")["documents"][0]["fields"] == {"raw": plain["fields"]["raw"]}
 
 
 def test_every_option_of_a_search_is_typed() -> None:
