@@ -2,7 +2,8 @@
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,6 +20,15 @@ from seismic.store.failures import file_errors
 from seismic_tools.readers import INPUTS, Reading, Tokens, find_files, read_collection, read_vocabulary
 from seismic_tools.readers.ids import read_ids
 from seismic_tools.readers.neighbours import read_neighbours
+from seismic_tools.readers.services import (
+    SERVICES,
+    Access,
+    Wanted,
+    access_from_environment,
+    is_url,
+    parse_address,
+    read_service,
+)
 from seismic_tools.terminal.progress import Report, progress
 from seismic_tools.writers import WRITERS, Writer, Writing, write_vocabulary
 from seismic_tools.writers.parts import Parts, kept_parts, put_in_place
@@ -26,16 +36,26 @@ from seismic_tools.writers.runs import ScoredDoc, write_run
 
 app = typer.Typer(add_completion=False)
 
+PANEL = "Services"
+"""Heading of the options of services in the help."""
+
 NEIGHBOURS, RUNS = (".gt", ".ibin"), (".trec", ".run")
 """Endings of ground truth and of runs. Ground truth can be converted to runs only."""
 
 
 @app.command()
 def convert(
-    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT", help=f"{INPUTS} Ground truth: .gt or .ibin.")],
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="INPUT",
+            help=f"{INPUTS} Ground truth: .gt or .ibin. A service: http://HOST:PORT/COLLECTION with --from.",
+        ),
+    ],
     out: Annotated[Path, typer.Argument(metavar="OUT", help=f"{', '.join(WRITERS)}. For ground truth: .trec or .run.")],
     source: Annotated[
-        str | None, typer.Option("--from", help="Format of the inputs, as an ending such as csr.")
+        str | None,
+        typer.Option("--from", help=f"Format of the inputs, as an ending such as csr, or {', '.join(SERVICES)}."),
     ] = None,
     target: Annotated[str | None, typer.Option("--to", help="Format of the output, as an ending such as ciff.")] = None,
     vocabulary: Annotated[
@@ -56,8 +76,24 @@ def convert(
     scale: Annotated[float, typer.Option(help="CIFF: factor for weights before they are rounded to integers.")] = 100.0,
     resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted conversion.")] = False,
     replace: Annotated[bool, typer.Option("--replace", help="Overwrite OUT.")] = False,
+    vector_name: Annotated[
+        str | None,
+        typer.Option(
+            help="Vector of Qdrant, or field of OpenSearch, to read.",
+            rich_help_panel=PANEL,
+            show_default="the only one",
+        ),
+    ] = None,
+    user: Annotated[
+        str | None,
+        typer.Option(help="User; the password is that of SOURCE_PASSWORD in the environment.", rich_help_panel=PANEL),
+    ] = None,
+    page: Annotated[int, typer.Option(min=1, max=10_000, help="Documents per request.", rich_help_panel=PANEL)] = 500,
+    text_ids: Annotated[
+        bool, typer.Option("--text-ids", help="Write ids as text, also integers.", rich_help_panel=PANEL)
+    ] = False,
 ) -> None:
-    """Convert files from one format to another.
+    """Convert files from one format to another, or the documents of a service.
 
     Ids and payload are kept where the output format can hold them; a note says
     what is lost. Memory use is bounded for files of any size. OUT appears when
@@ -75,27 +111,40 @@ def convert(
         seismic convert base_full.dev.gt run.trec
 
         seismic convert scifact scifact.ciff
+
+        seismic convert http://127.0.0.1:6333/articles articles.parquet --from qdrant
+
+    An API key of a service is read from SOURCE_API_KEY in the environment.
     """
     began = time.perf_counter()
     if not 0 < scale < math.inf:
         raise ParameterError(f"--scale {scale}: expected a number above 0")
     if out.exists() and not replace:
         raise OutputExistsError(f"{out} exists; choose another name, or add --replace")
-    ending = _ending(source)
-    if any((ending or path.name.lower()).endswith(NEIGHBOURS) for path in inputs):
-        _check_run(inputs, out, _ending(target))
-        done, remarks = convert_neighbours(inputs[0], out)
+    wanted = Wanted((source or "").lower(), vector_name, page, text_ids)
+    _check_service(inputs, wanted, user=user, others={"--ids": ids, "--resume": resume})
+    paths, ending = [Path(each) for each in inputs], _ending(source)
+    if wanted.kind not in SERVICES and any((ending or path.name.lower()).endswith(NEIGHBOURS) for path in paths):
+        _check_run(paths, out, _ending(target))
+        done, remarks = convert_neighbours(paths[0], out)
     else:
         writer = _writer(out, _ending(target))
-        files = _distinct(find_files(inputs, ending))
         known = read_vocabulary(vocabulary).tokens.to_pylist() if vocabulary else None
         tokens = Tokens(known, growing=False) if known else Tokens()
-        named = read_ids(ids) if ids else None
         width = len(known) if known and dimension is None else dimension
-        reading = Reading(tokens, width, repair, id_field=id_field, ids=named)
-        with progress() as report, kept_parts(out, _job(files, ending, reading), files, tokens, resume=resume) as parts:
-            _read(parts, reading, ending, report)
-            done, remarks = _write(parts, out, writer, known, scale, report)
+        reading = Reading(tokens, width, repair, id_field=id_field)
+        notes: list[str] = []
+        with progress() as report:
+            if wanted.kind in SERVICES:
+                source_parts = _of_service(
+                    inputs[0], wanted, access_from_environment(user), out, reading, report, notes
+                )
+            else:
+                reading = reading._replace(ids=read_ids(ids) if ids else None)
+                source_parts = _of_files(paths, ending, out, reading, resume, report)
+            with source_parts as parts:
+                done, remarks = _write(parts, out, writer, known, scale, report)
+        remarks = [*notes, *remarks]
     for remark in remarks:
         typer.echo(f"note: {out.name}: {remark}", err=True)
     seconds = time.perf_counter() - began
@@ -118,12 +167,31 @@ def convert_neighbours(path: Path, out: Path) -> tuple[str, list[str]]:
     return f"queries {len(numbers):,}", ["queries and documents are named by their numbers, from 0"]
 
 
-def _read(parts: Parts, reading: Reading, ending: str | None, report: Report) -> None:
-    """Read the rows that the parts do not have yet."""
-    start, reading = parts.start(), reading._replace(scratch=parts.folder)
-    for batch in read_collection(parts.files, reading, partial(report, "read"), ending=ending, start=start):
-        parts.add(batch)
-    parts.finish()
+@contextmanager
+def _of_files(
+    paths: Sequence[Path], ending: str | None, out: Path, reading: Reading, resume: bool, report: Report
+) -> Iterator[Parts]:
+    """Yield the parts of files; rows that earlier parts have are not read again."""
+    files = _distinct(find_files(paths, ending))
+    with kept_parts(out, _job(files, ending, reading), files, reading.tokens, resume=resume) as parts:
+        start, reading = parts.start(), reading._replace(scratch=parts.folder)
+        for batch in read_collection(files, reading, partial(report, "read"), ending=ending, start=start):
+            parts.add(batch)
+        parts.finish()
+        yield parts
+
+
+@contextmanager
+def _of_service(
+    url: str, wanted: Wanted, access: Access, out: Path, reading: Reading, report: Report, remarks: list[str]
+) -> Iterator[Parts]:
+    """Yield the parts of a service; nothing stays if reading is interrupted. Adds to `remarks`."""
+    address = str(parse_address(url))
+    with kept_parts(out, {"service": address}, [address], reading.tokens, resume=False, keep=False) as parts:
+        for batch in read_service(url, wanted, access, reading, partial(report, "read"), remarks):
+            parts.add(batch)
+        parts.finish()
+        yield parts
 
 
 def _write(
@@ -157,6 +225,23 @@ def _left_out(parts: Parts, writer: Writer) -> list[str]:
             f"holds only vectors{' and ids' * writer.ids}: {', '.join(each.name for each in others)} left out"
         )
     return remarks
+
+
+def _check_service(inputs: Sequence[str], wanted: Wanted, user: str | None, others: Mapping[str, object]) -> None:
+    """Check that options of services come with one, and no options of files."""
+    urls = [each for each in inputs if is_url(each)]
+    if wanted.kind not in SERVICES:
+        if urls:
+            raise ParameterError(f"{urls[0]}: --from {wanted.kind or 'is missing'}; expected {', '.join(SERVICES)}")
+        if wanted != Wanted(wanted.kind) or user is not None:
+            raise ParameterError("--vector-name, --user, --page and --text-ids are for services; see --from")
+        return
+    if len(inputs) > 1 or not urls:
+        raise ParameterError(
+            f"--from {wanted.kind}: found {' '.join(inputs)}, expected one http://HOST:PORT/COLLECTION"
+        )
+    if given := [name for name, value in others.items() if value]:
+        raise ParameterError(f"{given[0]} is for files, not for a service")
 
 
 def _distinct(files: list[Path]) -> list[Path]:

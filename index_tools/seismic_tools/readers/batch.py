@@ -60,11 +60,11 @@ class Reading(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """Origin of the rows of a batch: `numbers` of lines (from 1) or rows (from 0) in `file`."""
+    """Origin of the rows of a batch: `numbers` of lines (from 1) or rows (from 0) in `file`, or ids of a service."""
 
-    file: Path
+    file: Path | str
     unit: str
-    numbers: Sequence[int]
+    numbers: Sequence[int | str]
 
     def place(self, row: int) -> str:
         """Return the origin of a row of the batch, as error messages name it."""

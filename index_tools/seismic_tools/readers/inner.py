@@ -45,12 +45,11 @@ def read_inner(path: Path, reading: Reading) -> Iterator[Batch]:
         first, end = 0, 1
         while first < count:
             span = _walk(words, end, first, count)
-            rows, end = Rows(path, "row", range(first, first + len(span.lengths))), span.end
-            first += len(span.lengths)
+            start, first, end = first, first + len(span.lengths), span.end
             if first <= reading.skip:
                 continue
-            left_out = max(0, reading.skip - rows.numbers[0])
-            rows = rows._replace(numbers=rows.numbers[left_out:])
+            left_out = max(0, reading.skip - start)
+            rows = Rows(path, "row", range(start + left_out, first))
             try:
                 vectors = _vectors(words, span.starts[left_out:], span.lengths[left_out:], reading)
             except VectorError as error:

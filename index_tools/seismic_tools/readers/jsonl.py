@@ -9,33 +9,27 @@ import json
 import re
 import zlib
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, TypeAlias
 
-import numpy as np
 import orjson
 import pyarrow as pa
 
-from seismic import InputError, SparseVectors, VectorError
+from seismic import InputError, VectorError
 from seismic.lines import lines
 from seismic_tools.readers.batch import (
     BATCH_ROWS,
     BY_TOKEN,
     DEEPEST,
-    TO_ENCODE,
-    VECTOR_FIELDS,
     Batch,
     Reading,
     Rows,
-    common_type,
-    document_table,
     id_column,
     readable,
-    token_vectors,
-    vector_field,
 )
+from seismic_tools.readers.objects import Collector, excerpt
 
 Compression: TypeAlias = Literal["gzip", "zstd"]
 
@@ -52,10 +46,10 @@ def read_jsonl(path: Path, reading: Reading, compression: Compression | None = N
         numbered = islice(numbered_lines(file, path, compression), reading.skip, None)
         while some := list(islice(numbered, BATCH_ROWS)):
             rows = Rows(path, "line", array("q", (number for number, _ in some)))
-            collector = _Collector(reading, field)
+            collector = Collector(reading, field)
             try:
                 for _, line in some:
-                    collector.add(line)
+                    collector.add(_document(line, collector, reading.id_field))
                 field = collector.field
                 documents = collector.documents(columns)
                 vectors = collector.vectors(documents)
@@ -130,93 +124,17 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return result
 
 
-class _Collector:
-    """Collects the rows of one batch in arrays. `field`: the vector field of this file, if known."""
-
-    def __init__(self, reading: Reading, field: str | None) -> None:
-        self.reading, self.field = reading, field
-        self.starts, self.components, self.weights = array("q", [0]), array("q"), array("d")
-        self.columns: dict[str, list[Any]] = {}
-        self.count = 0
-
-    def add(self, line: bytes) -> None:
-        """Add a row; VectorError names it."""
-        try:
-            self._add(parse(line))
-        except VectorError as error:
-            raise VectorError(error.problem, row=self.count, field=error.field) from None
-        self.count += 1
-
-    def _add(self, document: dict[str, Any]) -> None:
-        if self.reading.texts:
-            document = self.reading.texts.flat(document)
+def _document(line: bytes, collector: Collector, id_field: str | None) -> dict[str, Any]:
+    """Return the object of a line with `id` and `text` under these names; VectorError names its row."""
+    try:
+        document = parse(line)
+        if collector.reading.texts:
+            document = collector.reading.texts.flat(document)
         _rename_text(document)
-        field = vector_field(document, self.reading.texts, document)
-        self.field = self.field or field
-        if field != self.field:
-            raise VectorError(f"found '{field}', expected '{self.field}' as on the lines before")
-        if field == "indices":
-            self._add_pairs(document["indices"], document["values"])
-        elif field != TO_ENCODE:
-            self._add_map(document[field], field)
-        self.starts.append(len(self.components))
-        _rename_id(document, self.reading.id_field)
-        for name, value in document.items():
-            if name not in VECTOR_FIELDS:
-                column = self.columns.setdefault(name, [])
-                column.extend([None] * (self.count - len(column)))
-                column.append(value)
-
-    def _add_pairs(self, indices: Any, values: Any) -> None:
-        for name, numbers, kinds in (("indices", indices, {int}), ("values", values, {int, float})):
-            if not isinstance(numbers, list):
-                raise VectorError(f"found {_excerpt(numbers)}, expected a list of numbers", field=name)
-            if not set(map(type, numbers)) <= kinds:
-                wrong = next(number for number in numbers if type(number) not in kinds)
-                raise VectorError(f"found {_excerpt(wrong)}, expected {_NUMBERS[name]}", field=name)
-        if len(indices) != len(values):
-            raise VectorError(f"found {len(indices)} indices and {len(values)} values, expected equal numbers")
-        try:
-            self.components.extend(indices)
-        except OverflowError:
-            raise VectorError(f"found component {max(indices)}, which is too large", field="indices") from None
-        self.weights.extend(values)
-
-    def _add_map(self, weights: Any, field: str) -> None:
-        if not isinstance(weights, Mapping):
-            raise VectorError(f"found {_excerpt(weights)}, expected an object from token to weight", field=field)
-        if not set(map(type, weights.values())) <= {int, float}:
-            token, wrong = next((t, w) for t, w in weights.items() if type(w) not in (int, float))
-            raise VectorError(f"found {_excerpt(wrong)} as weight of {token!r}, expected a number", field=field)
-        try:
-            self.components.extend(map(self.reading.tokens.__getitem__, weights))
-        except KeyError as error:
-            raise VectorError(f"token {error.args[0]!r} is not in the vocabulary", field=field) from None
-        self.weights.extend(weights.values())
-
-    def vectors(self, documents: pa.Table) -> SparseVectors:
-        """Return the checked vectors, or those of the encoded texts; errors name the row of the batch."""
-        if self.reading.texts and self.field == TO_ENCODE:
-            return self.reading.texts.vectors(documents)
-        starts, components = np.frombuffer(self.starts, np.int64), np.frombuffer(self.components, np.int64)
-        weights = np.frombuffer(self.weights, np.float64)
-        if self.field in BY_TOKEN:
-            return token_vectors(starts, components, weights, self.reading, self.field)
-        dimension, repair = self.reading.dimension, self.reading.repair
-        return SparseVectors.from_arrays(starts, components, weights, dimension, repair=repair)
-
-    def documents(self, known: dict[str, pa.DataType]) -> pa.Table:
-        """Return the other fields as columns. `known`: columns of the file so far and their types; updated."""
-        arrays = {}
-        for name in [*known, *(name for name in self.columns if name not in known)]:
-            values = self.columns.get(name, [])
-            values.extend([None] * (self.count - len(values)))
-            arrays[name] = _column(name, values, known.get(name, pa.null()))
-            known[name] = arrays[name].type
-        return document_table(arrays)
-
-
-_NUMBERS = {"indices": "an integer", "values": "a number"}
+        _rename_id(document, id_field)
+    except VectorError as error:
+        raise collector.placed(error) from None
+    return document
 
 
 def _rename_text(document: dict[str, Any]) -> None:
@@ -226,34 +144,13 @@ def _rename_text(document: dict[str, Any]) -> None:
     if found:
         text = document.pop(found[0])
         if not (text is None or isinstance(text, str)):
-            raise VectorError(f"found {_excerpt(text)}, expected a string", field=found[0])
+            raise VectorError(f"found {excerpt(text)}, expected a string", field=found[0])
         document["text"] = text
 
 
 def _rename_id(document: dict[str, Any], id_field: str | None) -> None:
     name = id_column(document, id_field)
     if type(document[name]) not in (str, int):
-        raise VectorError(f"found {_excerpt(document[name])}, expected a string or an integer", field=name)
+        raise VectorError(f"found {excerpt(document[name])}, expected a string or an integer", field=name)
     if name != "id":
         document["id"] = document.pop(name)
-
-
-def _column(name: str, values: list[Any], known: pa.DataType) -> pa.Array:
-    """Return `values` as an array of the common type of `known` and their own."""
-    try:
-        array = pa.array(values)
-        return array.cast(common_type(known, array.type))
-    except (pa.ArrowException, OverflowError):
-        pass  # the loop finds the value that does not fit
-    kind = known
-    for row, value in enumerate(values):
-        try:
-            kind = common_type(kind, pa.array([value]).type)
-        except (pa.ArrowException, OverflowError):
-            raise VectorError(f"found {_excerpt(value)}, expected {kind} as before", row=row, field=name) from None
-    raise VectorError(f"found integers that {kind} cannot hold exactly; write them as strings", field=name)
-
-
-def _excerpt(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 60 else text[:57] + "..."

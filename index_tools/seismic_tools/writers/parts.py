@@ -47,8 +47,8 @@ class Chunk(NamedTuple):
 class Parts:
     """The parts in a folder, in order: `add` batches, `finish`, then iterate over chunks."""
 
-    def __init__(self, folder: Path, files: Sequence[Path], tokens: Tokens) -> None:
-        """`files`: inputs; `tokens`: those known before, extended by the tokens of the parts."""
+    def __init__(self, folder: Path, files: Sequence[Path | str], tokens: Tokens) -> None:
+        """`files`: inputs, or a service's address; `tokens`: those known, extended by those of the parts."""
         self.folder, self.files, self.tokens = folder, files, tokens
         self.infos: list[Info] = []
         while (path := self._path(len(self.infos))).exists():
@@ -169,19 +169,18 @@ def list_columns(vectors: SparseVectors) -> dict[str, pa.Array]:
 
 @contextmanager
 def kept_parts(
-    out: Path, job: Mapping[str, Any], files: Sequence[Path], tokens: Tokens, *, resume: bool
+    out: Path, job: Mapping[str, Any], files: Sequence[Path | str], tokens: Tokens, *, resume: bool, keep: bool = True
 ) -> Iterator[Parts]:
     """Yield the parts of a conversion to `out`, in a folder beside it.
 
     The folder is removed at the end and for wrong input. It stays if the conversion is interrupted and a part is
-    finished. `job` describes the inputs and options. Raises OutputExistsError for existing parts without `resume` or of
-    another job, LockedError, and StorageError if the folder cannot be written.
+    finished, unless `keep` is False. `job` describes the inputs and options. Raises OutputExistsError for existing
+    parts without `resume` or of another job, LockedError, and StorageError if the folder cannot be written.
     """
     folder = out.with_name(f".{out.name}.parts")
     if folder.exists() and not resume:
-        raise OutputExistsError(
-            f"{folder}: found parts of an interrupted conversion; add --resume to continue, or remove the folder"
-        )
+        advice = "add --resume to continue, or remove the folder" if keep else "remove the folder"
+        raise OutputExistsError(f"{folder}: found parts of an interrupted conversion; {advice}")
     with file_errors("write", out):
         folder.mkdir(exist_ok=True)
         try:
@@ -191,7 +190,7 @@ def kept_parts(
         except (LockedError, OutputExistsError):
             raise  # these parts belong to another conversion
         except BaseException as error:
-            if isinstance(error, InputError) or not any(folder.glob("part-*.arrow")):
+            if not keep or isinstance(error, InputError) or not any(folder.glob("part-*.arrow")):
                 shutil.rmtree(folder)
             raise
         shutil.rmtree(folder)

@@ -86,6 +86,18 @@ def test_tokens_without_a_vocabulary(run: Run, tmp_path: Path) -> None:
     assert named == [document["vector"] for document in DOCUMENTS]
 
 
+def test_objects_without_fields_are_nulls_in_parquet(run: Run, tmp_path: Path) -> None:
+    """Parquet cannot hold them: the conversion ended with a traceback."""
+    objects = [{}, {"of": {}, "in": [{"of": {}}], "year": 1}]
+    lines = [{"id": "a", "indices": [1], "values": [1.0], "x": objects[0], "y": value} for value in objects]
+    result = run("convert", write_lines(tmp_path / "x.jsonl", *lines), tmp_path / "x.parquet")
+    assert result.exit_code == 0, result.output
+    assert "note: x.parquet: Parquet cannot hold objects without fields: those of x, y are nulls" in result.stderr
+    (batch,) = read(tmp_path / "x.parquet")
+    assert batch.documents["x"].to_pylist() == [None, None]
+    assert batch.documents["y"].to_pylist()[1] == {"of": None, "in": [{"of": None}], "year": 1}
+
+
 @pytest.mark.parametrize("token", ["", "a\nb", "a\r"])
 def test_tokens_that_are_no_lines(run: Run, tmp_path: Path, token: str) -> None:
     source = write_lines(tmp_path / "x.jsonl", {"id": "a", "vector": {token: 1.0}})
