@@ -1,5 +1,6 @@
 """Read single values of Arrow columns. Common types are read from the buffers, because Arrow's scalars are slow."""
 
+from codecs import utf_8_decode as decode
 from collections.abc import Callable
 from operator import methodcaller
 from typing import Any, TypeAlias
@@ -33,7 +34,7 @@ def _valid_reader(column: pa.Array) -> Cell | None:
     kind = column.type
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         ends, text = _offsets(column), memoryview(column.buffers()[2] or b"")
-        return lambda row: str(text[ends[row] : ends[row + 1]], "utf-8")
+        return lambda row: decode(text[ends[row] : ends[row + 1]])[0]
     if pa.types.is_integer(kind) or pa.types.is_float32(kind) or pa.types.is_float64(kind):
         return _numbers(column, kind.to_pandas_dtype()).__getitem__
     if pa.types.is_boolean(kind):

@@ -13,16 +13,21 @@ from seismic.vectors import SparseVectors
 
 
 class Row(NamedTuple):
-    """What a search of one query reads and writes. ``starts`` int64 [2] is the base of the queries' `indptr`."""
+    """What a search of one query reads and writes. ``starts`` int64 [2]; ``indptr`` is a read-only view of it."""
 
     starts: npt.NDArray[np.int64]
+    indptr: npt.NDArray[np.int64]
     known: Known
     top: TopK
 
     def holding(self, query: Query) -> SparseVectors:
         """Return a query as the only row of a batch, and set the counters to zero."""
-        self.starts[1], self.top.counters[:] = len(query.values), 0
-        return SparseVectors.trusted(self.starts[:], query.components, query.values, QUERY_DIMENSION)
+        components, values = query.components, query.values
+        self.starts[1], self.top.counters[:] = len(values), 0
+        if components.dtype != np.uint32 or values.dtype != np.float32:
+            return SparseVectors.trusted(self.indptr, components, values, QUERY_DIMENSION)
+        components.flags.writeable = values.flags.writeable = False  # as kernels are compiled for
+        return SparseVectors(self.indptr, components, values, QUERY_DIMENSION)
 
 
 class Workspaces:
@@ -72,5 +77,8 @@ class Workspaces:
         if self._row is None or self._row.top.scores.shape[1] != k:
             top = TopK(np.empty((1, k), np.float32), np.empty((1, k), np.int64), np.empty((1, 4), np.int64))
             known = Known(np.zeros(1, np.float32), np.empty((1, 0), np.float32), k)
-            self._row = Row(np.zeros(2, np.int64), known, top)
+            starts = np.zeros(2, np.int64)
+            indptr = starts[:]
+            indptr.flags.writeable = False
+            self._row = Row(starts, indptr, known, top)
         return self._row

@@ -188,6 +188,7 @@ WRONG = [
     b"",
     b"{",
     b"[]",
+    b'{"query": {"indices": [0], "values": [1.0]}, "filter": ' + b"[" * 600 + b"]" * 600 + b"}",
     b'{"query": {"indices": [0], "values": [NaN]}}',
     {"query": None, "explain": True},
     {"query": 5},

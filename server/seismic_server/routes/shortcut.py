@@ -1,16 +1,15 @@
 """Plain searches like those that were answered before, on the event loop and past ASGI."""
 
-import json
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
-from seismic import SeismicError
 from seismic.query import plain_query
 from seismic.stop import Stop, stoppable_by
-from seismic_server.access.values import check_values
+from seismic_server.access.limits import check_query
+from seismic_server.access.values import VALUE_BYTES, values_of
 from seismic_server.conversion import answers
 from seismic_server.conversion.body import Body
 from seismic_server.costs import is_plain, is_short, key_of_plain, spent
@@ -34,6 +33,14 @@ _SEARCH = TypeAdapter(SearchRequest)
 _NO_QUERY = {"indices": [0], "values": [1.0]}
 
 
+class _Frame(NamedTuple):
+    """All fields of a search except its query. `size`: bytes leased for its values; `named`: it names columns."""
+
+    search: SearchRequest
+    size: int
+    named: bool
+
+
 class PlainSearches:
     """The shortcut of a service's plain searches.
 
@@ -44,13 +51,13 @@ class PlainSearches:
     def __init__(self, service: Service) -> None:
         self._service, self._settings = service, service.settings
         self._traced = isinstance(service.tracer, OpenTelemetryTracer)
-        self._frames: dict[bytes, SearchRequest | None] = {}
+        self._frames: dict[bytes, _Frame | None] = {}
         self._stop = Stop()  # one for all: searches on the event loop run one after another
 
     def answer(self, request: PlainRequest) -> Answered | None:
         """Answer a request, count and log it; None to let the application do all of that.
 
-        Whatever raises here raises there again, and is answered there.
+        What raises here raises there again.
         """
         if self._traced or len(request.body) > self._settings.max_body_bytes:
             return None
@@ -63,7 +70,7 @@ class PlainSearches:
                 self._add_frame(fields, given)
             frame = self._frames[fields]
             body = frame and self._searched(request, frame, query)
-        except (SeismicError, ValidationError, json.JSONDecodeError, MemoryError, OSError):
+        except Exception:  # the long way logs and answers it
             return None
         if not body:
             return None
@@ -73,40 +80,46 @@ class PlainSearches:
         return self._ended(request, body)
 
     def _add_frame(self, fields: bytes, given: dict[str, Any]) -> None:
-        """Validate a frame. Raises ValidationError."""
+        """Validate a frame. Raises ValidationError and ParameterError."""
         if len(self._frames) >= MOST_FRAMES:
             self._frames = {}
         frame = _SEARCH.validate_python(given | {"query": _NO_QUERY})
+        values, settings = values_of(frame), self._settings
         waits = frame.min_sequence is not None or frame.params.timeout_ms is not None
-        self._frames[fields] = None if waits or not is_plain(frame) else frame
+        if waits or not is_plain(frame) or frame.end > settings.max_limit or values > settings.max_answer_values:
+            self._frames[fields] = None
+        else:
+            named = isinstance(frame.with_payload, list) or frame.with_vector == "tokens"
+            self._frames[fields] = _Frame(frame, values * VALUE_BYTES, named)
 
-    def _searched(self, request: PlainRequest, frame: SearchRequest, query: Any) -> bytes | None:
+    def _searched(self, request: PlainRequest, frame: _Frame, query: Any) -> bytes | None:
         """Do what middleware and route do, in their order, for a search that is expected to be short."""
-        started, service, settings = time.perf_counter(), self._service, self._settings
+        started, service, settings, asked = time.perf_counter(), self._service, self._settings, frame.search
         index = service.collections.ready(request.collection).frozen()
-        key = key_of_plain(index, frame.end)
+        key = key_of_plain(index, asked.end)
         if not (is_short(query) and service.costs.expects_short(key)):
             return None
         parsed = None if index.view.fields else plain_query(query, index.dimension)
         if parsed is None:
             query = _QUERY.validate_python(query)
-        search.check_search(frame, query, settings, index)
+        check_query(query, settings)
+        if frame.named:
+            search.check_search(asked, query, settings, index)
         request.scope["state"]["key"] = service.admission.admit(request.scope)  # the long way does not ask again
         self._stop.restart(settings.timeout_ms)
         try:
             with service.memory.lease() as lease, stoppable_by(self._stop):
-                lease.grow(len(request.body) * PARSED_SIZE)
-                check_values([frame], settings)
+                lease.grow(len(request.body) * PARSED_SIZE + frame.size)
                 body = Body(settings.max_answer_bytes)
                 self._stop.limit = body.reserve
                 began, searching = spent(), time.perf_counter()
-                answer = index.ask_with(frame, parsed or query)
+                answer = index.ask_with(asked, parsed or query)
                 service.costs.add(key, began)
                 service.metrics.count_answers(index.name, [answer], time.perf_counter() - searching)
-                if settings.audit_every and not is_exact(frame.params, answer):
-                    service.auditor.offer(index, frame.model_copy(update={"query": query}), answer)
+                if settings.audit_every and not is_exact(asked.params, answer):
+                    service.auditor.offer(index, asked.model_copy(update={"query": query}), answer)
                 state = answers.state_of(index)
-                answers.write_answer(body, index, frame, answer, state, lambda: search.since(started))
+                answers.write_answer(body, index, asked, answer, state, lambda: search.since(started))
                 return b"".join(body.parts)
         finally:
             self._stop.close()
