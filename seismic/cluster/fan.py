@@ -18,7 +18,7 @@ from seismic.cluster.errors import BehindError, PartUnavailableError, RefusedErr
 from seismic.cluster.replicas import Replica, in_order
 from seismic.cluster.spec import PartSpec, check_cover
 from seismic.cluster.wire import Message, encode
-from seismic.errors import SeismicError, ServiceError, UnavailableError
+from seismic.errors import SeismicError, ServiceError, StoppedError, StorageError, UnavailableError
 from seismic.stop import Stop, current
 
 log = logging.getLogger("seismic.cluster")
@@ -290,8 +290,8 @@ class _Asking:
         attempt.end(keep=True)
         if "error" in answer.head:
             problem = from_head(dict(answer.head))
-            if not isinstance(problem, ServiceError):
-                raise problem
+            if not (isinstance(problem, ServiceError | StorageError) or type(problem) is StoppedError):
+                raise problem  # another node would say the same
             self._replace(call, attempt, problem)
             return
         attempt.replica.won()
@@ -333,7 +333,7 @@ def _unavailable(call: _Call) -> SeismicError:
     errors = [error for _, error in call.problems]
     reasons = "; ".join(dict.fromkeys(map(_reason, errors))) or "it has none"
     found = f"part {call.spec}: found no answer of its nodes ({reasons})"
-    if errors and all(type(error) is ServiceError for error in errors):
+    if errors and all(type(error) is ServiceError or isinstance(error, StorageError) for error in errors):
         return ServiceError(found)
     behind = any(isinstance(error, BehindError) for error in errors)
     return PartUnavailableError(f"{found}; {'retry' if behind else 'start them, or allow partial answers'}")

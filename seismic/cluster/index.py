@@ -1,8 +1,13 @@
 """An index whose shards are searched by nodes."""
 
 from seismic.cluster.front import Fan, FrontView
+from seismic.cluster.remote import arrays_of, remote
 from seismic.cluster.respond import ClusterResponder
+from seismic.cluster.wire import Message
+from seismic.filters.language import FilterLike
 from seismic.index import Index
+from seismic.query import QueryLike
+from seismic.search.examples import resolve_query
 from seismic.view.view import View
 
 
@@ -30,6 +35,12 @@ class ClusterIndex(Index):
     def frozen(self) -> "ClusterIndex":
         """Return the index as it is now, untouched by later refreshes."""
         return ClusterIndex(self.view, self)
+
+    def count_matches(self, query: QueryLike, filter: FilterLike | None = None) -> int:
+        """Return the number of documents that share a component with a query and match a filter: all possible hits."""
+        front, scope = remote(self.view, self._responder.filters.scope(self.view, filter))
+        message = Message({"filter": scope.filter}, arrays_of(resolve_query(front, query)))
+        return sum(int(answer.head["count"]) for answer in front.ask_all("matches", message).values())
 
     def warm_up(self, *, changes: bool = False) -> None:
         """Do nothing: nodes warm up when they open a generation."""

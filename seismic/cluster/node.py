@@ -3,6 +3,7 @@
 import logging
 import os
 import resource
+import select
 import selectors
 import socket
 import ssl
@@ -181,8 +182,8 @@ class Node:
         if isinstance(milliseconds, int | float) and milliseconds > 0:
             stop.after(milliseconds)
         self._running.add(stop)
-        self._watch.add(connection.socket, stop)
         try:
+            self._watch.add(connection.socket, stop)
             with stoppable_by(stop):
                 answer = self._run(stop, message)
             self._answered += 1
@@ -255,7 +256,15 @@ class _Watch:
     def _run(self) -> None:
         while not self._ending:
             for key, _ in self._selector.select(WAIT_SECONDS):
-                stop: Stop = key.data
-                stop.set()
-                with self._lock, suppress(KeyError, ValueError):
-                    self._selector.unregister(key.fileobj)
+                with self._lock:
+                    # Meanwhile the descriptor may belong to another connection, which must not be stopped.
+                    if self._selector.get_map().get(key.fd) is key and _is_readable(key.fd):
+                        self._selector.unregister(key.fileobj)
+                        stop: Stop = key.data
+                        stop.set()
+
+
+def _is_readable(descriptor: int) -> bool:
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(0))

@@ -28,7 +28,7 @@ from seismic.search.browse import Browser
 from seismic.search.codes import Columns
 from seismic.search.execute import Executor
 from seismic.search.explain import inspect
-from seismic.search.facets import count_values, matched_documents
+from seismic.search.facets import count_matches, count_values, matched_documents
 from seismic.search.grouping import Ranked, Search, group_hits, ranked_groups
 from seismic.search.orders import to_json_value
 from seismic.search.request import GroupBy, OrderBy
@@ -194,6 +194,19 @@ class PartHost:
         places = zip(found, numbers, strict=True)
         return Message({"places": [[to_json_value(value), id, number] for (value, id, _), number in places]})
 
+    def page_of_ids(self, state: State, message: Message) -> Message:
+        """Return the ids and numbers of the first documents of a scope from an id on, numbers first."""
+        scope, start = self._scope(state, message), message.head.get("start")
+        if not isinstance(start, str | int | None):
+            raise ParameterError(f"start: found {excerpt(start)}, expected an id")
+        found, _ = self._browser.page_of_ids(state.view, scope, _count(message, "limit"), start)
+        numbers = state.outer(np.array(found, np.int64)).tolist()
+        return Message({"places": list(zip(state.view.documents.ids(found), numbers, strict=True))})
+
+    def matches(self, state: State, message: Message) -> Message:
+        """Return the number of documents of a scope that share a component with a query."""
+        return Message({"count": count_matches(state.view, self._scope(state, message), _query(state, message))})
+
     def inspect(self, state: State, message: Message) -> Message:
         """Return how shards are searched, for explanations."""
         scope, query, score = (
@@ -247,6 +260,8 @@ VERBS: dict[str, Callable[[PartHost, State, Message], Message]] = {
     "facets": PartHost.facets,
     "groups": PartHost.groups,
     "page": PartHost.page,
+    "page_of_ids": PartHost.page_of_ids,
+    "matches": PartHost.matches,
     "inspect": PartHost.inspect,
     "frequency": PartHost.frequency,
 }

@@ -17,7 +17,7 @@ from seismic.planner import Choice
 from seismic.query import Query, as_rows
 from seismic.search.browse import Browsed, Browser, encode_cursor, start_of
 from seismic.search.execute import Arrays, BatchResult, Executor, Top, expected_depth, merge, too_shallow, top_of
-from seismic.search.orders import from_json_value
+from seismic.search.orders import from_json_value, ids_in_order, numeric_key
 from seismic.search.request import OrderBy
 from seismic.vectors import SparseVectors
 from seismic.view.scope import Scope
@@ -38,6 +38,11 @@ def query_arrays(queries: SparseVectors) -> dict[str, npt.NDArray[Any]]:
     """Return queries as the arrays of a message."""
     components = queries.components.astype(np.uint32)
     return {"indptr": queries.indptr.astype(np.int64), "components": components, "values": queries.values}
+
+
+def arrays_of(query: Query) -> dict[str, npt.NDArray[Any]]:
+    """Return a query and its examples as the arrays of a message."""
+    return query_arrays(as_rows([query])) | {"examples": np.array(query.examples, np.int64)}
 
 
 def choice_list(choice: Choice) -> list[Any]:
@@ -202,3 +207,18 @@ class RemoteBrowser(Browser):
             return Browsed(page, None)
         _, value, id, _ = found[limit - 1]
         return Browsed(page, encode_cursor(order_by, value, id))
+
+    def page_of_ids(self, view: View, scope: Scope, limit: int, start: Any = None) -> tuple[list[int], Any]:
+        """Return the first `limit` documents of a scope from an id on, and the id after them; None if there is none."""
+        front, within = remote(view, scope)
+        order = ids_in_order(view)
+        limit = min(limit, front.documents_in_all)
+        message = Message({"filter": within.filter, "limit": limit + 1, "start": start})
+        places = [
+            (order.place(numeric_key(id) if order.numeric else id, id), number)
+            for answer in front.ask_all("page_of_ids", message).values()
+            for id, number in answer.head["places"]
+        ]
+        places.sort()
+        following = places[limit][0][2] if len(places) > limit else None
+        return [number for _, number in places[:limit]], following

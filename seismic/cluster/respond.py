@@ -9,12 +9,12 @@ import pyarrow as pa
 
 from seismic.cluster.front import MISSING, FrontView, shards_of
 from seismic.cluster.join import join_groups, join_inspections, join_values
-from seismic.cluster.remote import RemoteBrowser, RemoteExecutor, RemoteFilters, choice_list, query_arrays, remote
+from seismic.cluster.remote import RemoteBrowser, RemoteExecutor, RemoteFilters, arrays_of, choice_list, remote
 from seismic.cluster.wire import Message
 from seismic.documents.values import to_python
 from seismic.encoders import Reranker
 from seismic.params import SearchParams
-from seismic.query import Query, QueryLike, as_rows
+from seismic.query import Query, QueryLike
 from seismic.search.answer import Answer, Hit
 from seismic.search.execute import SearchStats
 from seismic.search.explain import Explanation, explained
@@ -68,7 +68,7 @@ class ClusterResponder(Responder):
         by = task.request.group_by
         assert by is not None
         head = {"filter": scope.filter, "choice": choice_list(task.choice), "by": by.model_dump()}
-        message = Message({**head, "min_score": task.min_score}, _query_of(task.query))
+        message = Message({**head, "min_score": task.min_score}, arrays_of(task.query))
         first = front.ask_all("groups", message)
         joined = join_groups(first, by)
         counters = task.spent + sum(answer.arrays["counters"] for answer in first.values())
@@ -87,7 +87,7 @@ class ClusterResponder(Responder):
     ) -> dict[str, Counts]:
         front, within = remote(view, scope)
         head = {"filter": within.filter, "keys": [facet.key for facet in facets]}
-        answers = front.ask_all("facets", Message(head, {} if query is None else _query_of(query)))
+        answers = front.ask_all("facets", Message(head, {} if query is None else arrays_of(query)))
         return {
             facet.key: most_frequent(*join_values(list(answers.values()), str(at)), facet)
             for at, facet in enumerate(facets)
@@ -104,10 +104,6 @@ class ClusterResponder(Responder):
         front, scope = remote(view, task.scope)
         score = task.min_score if result.kth is None else result.kth
         head = {"filter": scope.filter, "choice": choice_list(task.choice)}
-        message = Message({**head, "k": min(task.depth, scope.count), "score": score}, _query_of(task.query))
+        message = Message({**head, "k": min(task.depth, scope.count), "score": score}, arrays_of(task.query))
         answers = front.ask_all("inspect", message)
         return explained(view, task, result, stats, join_inspections(answers, front.fan.specs))
-
-
-def _query_of(query: Query) -> dict[str, npt.NDArray[Any]]:
-    return query_arrays(as_rows([query])) | {"examples": np.array(query.examples, np.int64)}

@@ -68,7 +68,7 @@ class History:
         if (view := self._views.get(wanted)) is not None:
             return view
         with self._lock:
-            while self.sequence < wanted and (steps := self._head.steps()):
+            while self.sequence < wanted and (steps := self._steps()):
                 for view in steps:
                     self._head = view
                     self._keep(view)
@@ -81,11 +81,17 @@ class History:
     def newest(self) -> View:
         """Return the view of all changes in the log."""
         with self._lock:
-            while steps := self._head.steps():
+            while steps := self._steps():
                 self._head = steps[-1]
                 for view in steps[-KEPT_VIEWS:]:
                     self._keep(view)
         return self._views[self.sequence]
+
+    def _steps(self) -> list[View]:
+        try:
+            return self._head.steps()
+        except StorageError as error:  # compaction has removed that part of the log, or it cannot be read from here
+            raise BehindError(f"cannot read the log after change {self.sequence}: {error}") from None
 
     def status(self) -> dict[str, int]:
         """Return the last known sequence, and the shards, documents and bytes of the files."""

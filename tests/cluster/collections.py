@@ -37,7 +37,7 @@ def vectors(count: int, order: str) -> SparseVectors:
         for _ in range(count)
     ]
     if order == "sorted":
-        rows.sort(key=lambda row: sorted(row.items(), key=lambda pair: -pair[1]))
+        rows.sort(key=lambda row: (-row.get(0, 0.0), -row.get(1, 0.0)))
     return SparseVectors.from_dicts(rows, 60)
 
 

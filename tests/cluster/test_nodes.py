@@ -4,7 +4,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,12 @@ from seismic.cluster.connection import Address, connect
 from seismic.cluster.errors import PartUnavailableError, RefusedError
 from seismic.cluster.index import ClusterIndex
 from seismic.cluster.node import Node, NodeLimits
+from seismic.cluster.part import PartHost
 from seismic.cluster.plan import PROCESS, plan_cluster
 from seismic.cluster.spec import PartSpec
 from seismic.cluster.topology import PartNodes, Topology, open_cluster
 from seismic.cluster.wire import ANSWER, HEADER, MAGIC, Message, encode
+from seismic.stop import current
 from tests.cluster.collections import QUERIES, assert_same, build
 
 SECRET = "a secret of the cluster"
@@ -194,6 +196,39 @@ def test_too_many_connections_are_refused(index: Index) -> None:
         second.close()
     finally:
         node.close()
+
+
+def test_a_closed_connection_stops_its_search(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    node, address = start(index, "1/1+changes")
+    begun, stopped = threading.Event(), threading.Event()
+
+    def search(host: PartHost, message: Message) -> Message:
+        begun.set()
+        if wait_for(lambda: bool(current().flag[0])):
+            stopped.set()
+        current().check()
+        return Message({})
+
+    monkeypatch.setattr(PartHost, "answer", search)
+    try:
+        connection = connect(Address.parse(address), SECRET.encode(), ANSWER, None, 60)
+        connection.send(Message({"verb": "search", "part": "1/1+changes"}))
+        assert begun.wait(60)
+        connection.close()
+        assert stopped.wait(60)
+        late = connect(Address.parse(address), SECRET.encode(), ANSWER, None, 60)
+        late.send(Message({"verb": "search", "part": "1/1+changes", "timeout_ms": 1}))
+        assert late.receive(time.monotonic() + 60).head["error"] == "DeadlineError"
+        late.close()
+    finally:
+        node.close()
+
+
+def wait_for(holds: Callable[[], bool]) -> bool:
+    until = time.monotonic() + 60
+    while not holds() and time.monotonic() < until:
+        time.sleep(0.005)
+    return holds()
 
 
 def test_one_replica_less_is_not_noticed(index: Index, nodes: dict[str, list[str]]) -> None:

@@ -1,15 +1,23 @@
 """A collection in parts answers as an index of all shards."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import seismic
 from seismic import FilterError, Index, ParameterError, QueryError
-from seismic.cluster.local import open_parts
-from tests.cluster.collections import COUNT, FILTER, NARROW, QUERIES, assert_same, build, changes
+from seismic.cluster.errors import BehindError
+from seismic.cluster.front import open_front
+from seismic.cluster.index import ClusterIndex
+from seismic.cluster.local import LocalFan, open_parts
+from seismic.cluster.spec import PartSpec
+from seismic.cluster.states import History
+from seismic.cluster.wire import Message
+from tests.changed import documents
+from tests.cluster.collections import COUNT, FILTER, NARROW, QUERIES, assert_same, build, changes, vectors
 
 PARTS = [
     ["1/1+changes"],
@@ -44,6 +52,7 @@ def test_what_an_index_says_of_itself(index: Index, cluster: Index) -> None:
     assert cluster.view.changed == index.view.changed
     assert np.array_equal(cluster.document_frequency(), index.document_frequency())
     for wanted in (None, FILTER, NARROW):
+        assert cluster.count_matches(QUERIES[0], wanted) == index.count_matches(QUERIES[0], wanted)
         assert cluster.count(wanted) == index.count(wanted)
 
 
@@ -68,6 +77,11 @@ def test_pages(index: Index, cluster: Index, order: str | None) -> None:
         local = index.scroll(FILTER, limit=23, cursor=cursor, order_by=None if cursor else order)
         assert cluster.scroll(FILTER, limit=23, cursor=cursor, order_by=None if cursor else order) == local
         cursor = local.cursor
+    start: Any = None
+    for _ in range(4):
+        found, following = index.browse_ids(FILTER, 23, start)
+        assert cluster.browse_ids(FILTER, 23, start) == (found, following)
+        start = following
 
 
 def test_batches(index: Index, cluster: Index) -> None:
@@ -113,3 +127,57 @@ def test_changes_are_seen_at_their_sequence(tmp_path: Path) -> None:
         assert cluster.generation == index.generation != before.generation
         assert_same(index, cluster)
         assert len(before.search(QUERIES[2], 50)) == 50
+
+
+@pytest.mark.parametrize("order", ["shuffled", "sorted"])
+def test_parts_are_asked_for_fewer_hits_and_again_where_more_may_be(tmp_path: Path, order: str) -> None:
+    with build(tmp_path / "books", order) as index:
+        asked: list[tuple[int, int]] = []
+
+        class Counting(LocalFan):
+            def ask(self, requests: Mapping[int, Message], *, partial: bool = False) -> dict[int, Message]:
+                asked.extend((at, one.head["k"]) for at, one in requests.items() if one.head["verb"] == "search")
+                return super().ask(requests, partial=partial)
+
+        fan = Counting(tmp_path / "books", [PartSpec.parse(one) for one in PARTS[2]])
+        with ClusterIndex(open_front(tmp_path / "books", fan)) as cluster:
+            query = {"indices": [0], "values": [1.0]}  # sorted: its best documents are neighbours
+            assert cluster.search(query, 60) == index.search(query, 60)
+        first, again = asked[:3], asked[3:]
+        assert all(20 < k < 60 for _, k in first)
+        assert all(k == 60 for _, k in again)
+        assert bool(again) == (order == "sorted")
+
+
+def test_a_part_that_cannot_read_the_log_is_behind(tmp_path: Path) -> None:
+    build(tmp_path / "books").close()
+    history = History(tmp_path / "books", PartSpec.parse("1/2"), "000001", "none")
+    assert history.at(2).log_end.sequence == 2
+    (tmp_path / "books" / "log").rename(tmp_path / "elsewhere")
+    assert history.at(5).log_end.sequence == 5  # it was read before
+    with pytest.raises(BehindError, match="cannot read the log after change 5"):
+        history.at(6)
+    (tmp_path / "elsewhere").rename(tmp_path / "books" / "log")
+    with pytest.raises(BehindError, match="has changes up to 5, expected 6"):
+        history.at(6)
+
+
+def test_fields(tmp_path: Path) -> None:
+    dense, sparse = vectors(90, "shuffled"), vectors(90, "sorted")
+    words = [f"w{number}" for number in range(60)]
+    fields: Any = {"a": {"vocabulary": words, "weight": 2.0}, "b": {"vocabulary": words, "idf": True}}
+    seismic.create(tmp_path / "books", fields=fields, columns={"title": "string", "year": "int32"})
+    table = documents(range(90)).select(["id", "title", "year"])
+    seismic.upsert(tmp_path / "books", {"a": dense, "b": sparse}, table)
+    seismic.compact(tmp_path / "books")
+    seismic.delete(tmp_path / "books", ["d3", "d60"])
+    queries: list[Any] = [
+        {"fields": {"a": {"tokens": {"w1": 1.0}}, "b": {"tokens": {"w3": 1.0, "w7": 0.5}}}},
+        {"fields": {"b": {"tokens": {"w3": 1.0}}}},
+    ]
+    with seismic.open(tmp_path / "books") as index, open_parts(tmp_path / "books", PARTS[1]) as cluster:
+        for query in queries:
+            assert cluster.search(query, 20) == index.search(query, 20)
+            assert cluster.search(query, 20, filter=FILTER | {"must_not": []}) == index.search(
+                query, 20, filter=FILTER | {"must_not": []}
+            )
