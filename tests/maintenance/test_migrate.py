@@ -1,6 +1,6 @@
+import importlib
 import json
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ from seismic.store.collection import generation_names
 from seismic.store.manifest import FILE_NAME
 from tests import samples
 
-module = sys.modules["seismic.maintenance.migrate"]  # `seismic.migrate` is the function
+module = importlib.import_module("seismic.maintenance.migrate")  # `seismic.migrate` is the function
 
 
 @pytest.fixture
