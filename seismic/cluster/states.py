@@ -134,6 +134,8 @@ class Generations:
 
         Raises BehindError if its files are not here, and StorageError if they are damaged.
         """
+        if not (generation.isascii() and generation.isdigit()):  # it becomes a path
+            raise BehindError(f"found generation {generation[:20]!r}, expected a number")
         with self._opening:
             if (history := self._open.get(generation)) is None:
                 try:
