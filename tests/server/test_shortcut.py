@@ -374,3 +374,14 @@ async def test_large_answers_are_the_applications(served: Path, monkeypatch: pyt
         for _ in range(2):
             assert await both.ask(request) == await both.ask(request, short=False)
         assert not any(both.answered)
+
+
+@pytest.mark.parametrize("names", [["a"], ["a", "b"]], ids=str)
+async def test_queries_of_named_fields(tmp_path: Path, names: list[str]) -> None:
+    """Fields weigh and join queries, which is not for the shortcut."""
+    vectors = SparseVectors.from_dicts([{0: 1.0, 1: 2.0}, {1: 1.0}], dimension=4)
+    seismic.build(dict.fromkeys(names, vectors), tmp_path / "words", documents=pa.table({"id": ["x", "y"]}))
+    async with serving(tmp_path) as both:
+        for query in ({"indices": [1], "values": [1.0]}, {"fields": {"a": {"indices": [1], "values": [1.0]}}}):
+            request = post({"query": query})
+            assert await both.ask(request) == await both.ask(request, short=False)

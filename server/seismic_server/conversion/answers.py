@@ -81,7 +81,7 @@ def write_answer(
 
     Raises ParameterError and OverloadedError.
     """
-    few = len(answer.hits) <= FIRST_HITS and answer.groups is None
+    few = len(answer.hits) <= FIRST_HITS and answer.groups is None and answer.reranked is None
     with tracer.span("payloads"):
         if few:
             hits = _hits(index, search, answer.hits)
