@@ -1,5 +1,7 @@
 """An index whose shards are searched by nodes."""
 
+from typing import NoReturn
+
 from seismic.cluster.front import Fan, FrontView
 from seismic.cluster.remote import arrays_of, remote
 from seismic.cluster.respond import ClusterResponder
@@ -22,6 +24,7 @@ class ClusterIndex(Index):
 
     def __init__(self, view: View, like: "Index | None" = None) -> None:
         super().__init__(view, like)
+        self._owner = like is None
         if like is None:
             self._responder = ClusterResponder()
 
@@ -46,10 +49,15 @@ class ClusterIndex(Index):
         """Do nothing: nodes warm up when they open a generation."""
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections, unless they are those of the index that this one is a copy of."""
         fan = self.fan
         super().close()
-        fan.close()
+        if self._owner:
+            fan.close()
+
+    def __reduce__(self) -> NoReturn:
+        """Raise TypeError: a pickle would hold the secret."""
+        raise TypeError("an index of nodes cannot be pickled; call open_cluster again")
 
     def _refresh(self) -> bool:
         with self._refreshing:

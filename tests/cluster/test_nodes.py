@@ -1,5 +1,7 @@
 """Nodes over sockets: answers, secrets, hostile frames, failures and changes."""
 
+import copy
+import pickle
 import socket
 import ssl
 import threading
@@ -69,6 +71,11 @@ def opened(index: Index, nodes: dict[str, list[str]], *, partial: bool = False, 
 def test_nodes_answer_as_an_index(index: Index, nodes: dict[str, list[str]]) -> None:
     with opened(index, nodes) as cluster:
         assert_same(index, cluster)
+        with copy.copy(cluster) as other:
+            assert other.search(QUERIES[0]) == index.search(QUERIES[0])
+        assert cluster.search(QUERIES[0]) == index.search(QUERIES[0])
+        with pytest.raises(TypeError, match="call open_cluster again"):
+            pickle.dumps(cluster)
 
 
 def test_tls(index: Index, tmp_path: Path) -> None:
