@@ -10,6 +10,7 @@ import seismic
 from seismic import EncoderError
 from seismic.client import Client
 from seismic_server import Settings, create_app
+from seismic_server.conversion import answers
 from seismic_server.observe.audit import Auditor
 from tests.encoders.cross import naive_score, write_reranker
 from tests.encoders.small import WORDS
@@ -37,7 +38,9 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_reranker(tmp_path_factory.mktemp("cross") / "tiny")
 
 
-async def test_the_cross_encoder_orders_hits(running: Any, folder: Path, model: Path) -> None:
+async def test_the_cross_encoder_orders_hits(
+    running: Any, folder: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with running(folder, reranker=model) as client:
         plain = (await client.post(URL, json={"query": "word0", "limit": 12})).json()
         asked = {"query": "word0", "limit": 3, "offset": 2, "rerank": {"depth": 12}, "with_payload": ["year"]}
@@ -52,6 +55,11 @@ async def test_the_cross_encoder_orders_hits(running: Any, folder: Path, model: 
         batch = (await client.post(f"{URL}/batch", json={"searches": [asked, {"query": "word0"}]})).json()["answers"]
         assert batch[0]["hits"] == hits
         assert batch[1]["hits"][0].keys() == {"id", "score", "payload"}
+        monkeypatch.setattr(answers, "FIRST_HITS", 4)  # so that hits are written in parts
+        many = [{"id": row, "score": row} for row in range(12)]
+        asked = {"query": "word0", "limit": 12, "rerank": {"scores": many, "depth": 12}}
+        hits = (await client.post(URL, json=asked)).json()["hits"]
+        assert [hit["rerank_score"] for hit in hits] == list(range(11, -1, -1))
         weighed = await client.post(URL, json={"query": "word0", "rerank": {"search_weight": 1e6}, "limit": 12})
         assert [hit["id"] for hit in weighed.json()["hits"]] == [hit["id"] for hit in plain["hits"]]
 

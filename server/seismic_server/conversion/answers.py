@@ -84,7 +84,7 @@ def write_answer(
     few = len(answer.hits) <= FIRST_HITS and answer.groups is None and answer.reranked is None
     with tracer.span("payloads"):
         if few:
-            hits = _hits(index, search, answer.hits)
+            hits = _hits(index, search, answer.hits, answer.reranked)
         else:
             _write_found(body, index, search, answer)
     with tracer.span("encode"):
@@ -131,13 +131,7 @@ def _write_groups(body: Body, index: Index, search: SearchRequest, groups: Seque
 def _write_hits(
     body: Body, index: Index, search: SearchRequest, hits: list[Hit], reranked: list[Scores] | None = None
 ) -> None:
-    def shown(part: slice) -> list[dict[str, Any]]:
-        found = _hits(index, search, hits[part])
-        for one, scores in zip(found, reranked[part], strict=True) if reranked else ():
-            one |= {"search_score": scores.search, "rerank_score": scores.rerank}
-        return found
-
-    write_list(body, len(hits), shown)
+    write_list(body, len(hits), lambda part: _hits(index, search, hits[part], reranked[part] if reranked else None))
 
 
 def write_documents(
@@ -169,8 +163,12 @@ def write_list(body: Body, length: int, shown: Callable[[slice], list[dict[str, 
     body.add(b"]")
 
 
-def _hits(index: Index, search: SearchRequest, hits: list[Hit]) -> list[dict[str, Any]]:
+def _hits(
+    index: Index, search: SearchRequest, hits: list[Hit], reranked: list[Scores] | None = None
+) -> list[dict[str, Any]]:
     shown: list[dict[str, Any]] = [{"id": hit.id, "score": hit.score} for hit in hits]
+    for one, scores in zip(shown, reranked or (), strict=False):
+        one |= {"search_score": scores.search, "rerank_score": scores.rerank}
     _with_contents(index, shown, [hit.number for hit in hits], search.with_payload, search.with_vector)
     for one, hit in zip(shown, hits, strict=True) if search.explain else ():
         if hit.explanation is not None:
