@@ -12,7 +12,7 @@ import signal
 import socket
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -20,11 +20,13 @@ import httpx
 import pytest
 
 import seismic
+from seismic import StorageError
 from seismic.errors import OverloadedError
 from seismic_server import Settings
 from seismic_server.access.limits import Rates
 from seismic_server.memory.budget import MemoryBudget
 from seismic_server.observe.exposition import Totals, exposition
+from seismic_server.peers.channel import Channel, ChannelClosedError
 from seismic_server.process import child, supervisor
 from seismic_server.process.server import listen
 from seismic_server.shared import Shared, create
@@ -94,7 +96,7 @@ def ready(url: str) -> bool:
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    folder = build_tiny(tmp_path_factory.mktemp("together"))
+    folder = tmp_path_factory.mktemp("together")
     server = start(
         folder, tmp_path_factory.mktemp("log") / "log.jsonl", "--processes", "2", "--shutdown-seconds", "600"
     )
@@ -102,6 +104,8 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         wait_for(lambda: ready(server.url))
         service = Service(server)
         service.connect()
+        build_tiny(folder)
+        wait_for(lambda: all(client.get(URL).is_success for client in service.clients.values()))
         yield service
         service.close()
     finally:
@@ -188,17 +192,18 @@ class Load:
 
     def __init__(self, url: str, connections: int) -> None:
         self._url, self._stop = httpx.URL(url), threading.Event()
-        self.failed: list[str] = []  # the last request that was answered over the connection
-        self.answered = itertools.count()
+        self.failed: list[str] = []  # the first request that was answered over the connection
+        self.first = [""] * connections  # of the present connections; later log lines may die with their process
+        self.answered = [0] * connections
         self.wrong: list[object] = []
-        self._threads = [threading.Thread(target=self._ask) for _ in range(connections)]
+        self._threads = [threading.Thread(target=self._ask, args=(number,)) for number in range(connections)]
         for thread in self._threads:
             thread.start()
 
-    def _ask(self) -> None:
+    def _ask(self, number: int) -> None:
         while not self._stop.is_set():
             connection = http.client.HTTPConnection(self._url.host, self._url.port, timeout=PATIENCE)
-            last = ""
+            self.first[number] = ""
             try:
                 while not self._stop.is_set():
                     request = uuid.uuid4().hex
@@ -207,20 +212,17 @@ class Load:
                     content = response.read()
                     if response.status != 200:
                         self.wrong.append(content)
-                    last = request
-                    next(self.answered)
+                    self.first[number] = self.first[number] or request
+                    self.answered[number] += 1
             except (OSError, http.client.HTTPException):
-                self.failed.append(last)
+                self.failed.append(self.first[number])
             finally:
                 connection.close()
 
-    def count(self) -> int:
-        return int(repr(self.answered)[6:-1])
-
     def more(self) -> None:
-        """Wait until some more requests have been answered."""
-        before = self.count()
-        wait_for(lambda: self.count() > before + 50)
+        """Wait until each connection has got some more answers."""
+        before = list(self.answered)
+        wait_for(lambda: all(now > then + 5 for now, then in zip(self.answered, before, strict=True)))
 
     def end(self) -> None:
         self._stop.set()
@@ -232,12 +234,13 @@ def test_a_killed_process_costs_only_its_connections_and_another_leads(service):
     before, leader = service.metrics(), service.leaders()[-1]
     load = Load(service.url, 8)
     load.more()
+    wait_for(lambda: service.processes().keys() >= set(load.first))
     os.kill(service.pids()[leader], signal.SIGKILL)
     wait_for(lambda: len(service.leaders()) > 1 and ready(service.url))
     load.more()
     load.end()
     assert not load.wrong
-    answered_by = wait_for(lambda: (found := service.processes()).keys() >= set(load.failed) and found)
+    answered_by = service.processes()
     assert {answered_by[request] for request in load.failed} == {leader}
     assert len(load.failed) <= 8
     assert service.leaders()[-1] != leader
@@ -356,6 +359,45 @@ async def lease_from_both(first: MemoryBudget, second: MemoryBudget) -> None:
             other.grow(41)
     with second.lease() as lease:
         lease.grow(100)
+
+
+async def talk(ends: Sequence[socket.socket]) -> None:
+    async def double(value: int) -> int:
+        return 2 * value
+
+    async def fail() -> None:
+        raise OverloadedError("too much")
+
+    async def tell() -> object:
+        return object()  # JSON cannot express it
+
+    async def wait() -> None:
+        await asyncio.Event().wait()
+
+    answering = Channel(ends[0], {"double": double, "fail": fail, "tell": tell, "wait": wait})
+    asking = Channel(ends[1], {})
+    early = asyncio.create_task(asking.call("double", value=4))  # before either end runs
+    await asyncio.sleep(0)
+    running = [asyncio.create_task(channel.run()) for channel in (answering, asking)]
+    assert await early == 8
+    assert await asking.call("double", value=2**40) == 2**41
+    with pytest.raises(OverloadedError, match="too much"):
+        await asking.call("fail")
+    for name, arguments in (("tell", {}), ("none", {}), ("double", {"other": 1})):
+        with pytest.raises(StorageError, match=f"the call '{name}' failed; the server's log has the cause"):
+            await asking.call(name, **arguments)
+    waiting = asyncio.create_task(asking.call("wait"))
+    await asking.call("double", value=1)
+    answering.close()
+    with pytest.raises(ChannelClosedError):
+        await waiting
+    await asyncio.gather(*running)
+    with pytest.raises(ChannelClosedError):
+        await asking.call("double", value=1)
+
+
+def test_calls_between_processes():
+    asyncio.run(talk(socket.socketpair()))
 
 
 @pytest.fixture

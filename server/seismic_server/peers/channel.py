@@ -98,16 +98,17 @@ class Channel:
         task.add_done_callback(self._running.discard)
 
     async def _answer(self, number: int, name: str, arguments: dict[str, Any]) -> None:
-        error, result = None, None
-        try:
-            result = await self._handlers[name](**arguments)
-        except SeismicError as problem:
-            error = {"kind": type(problem).__name__, "message": str(problem)}
-        except Exception:
-            log.exception("a call between processes failed", call=name)
-            error = {"kind": "StorageError", "message": f"the call '{name}' failed; the server's log has the cause"}
         with suppress(ChannelClosedError):
-            self._send([-number, error, result])
+            try:
+                self._send([-number, None, await self._handlers[name](**arguments)])
+            except ChannelClosedError:
+                raise
+            except SeismicError as problem:
+                self._send([-number, {"kind": type(problem).__name__, "message": str(problem)}, None])
+            except Exception:
+                log.exception("a call between processes failed", call=name)
+                message = f"the call '{name}' failed; the server's log has the cause"
+                self._send([-number, {"kind": "StorageError", "message": message}, None])
 
 
 def send(end: socket.socket, message: Any) -> None:

@@ -79,15 +79,19 @@ class Linked:
         self.leads = False
         self._handlers: dict[str, Handler] = {"lead": self._lead}
         self._channel = Channel(end, self._handlers)
-        self._joined: list[Callable[[], None]] = []
+        self._has_joined = False
+        self._when_joined: list[Callable[[], None]] = []
 
     def add(self, handlers: Mapping[str, Handler]) -> None:
         """Add answers to calls of the supervisor and the other processes."""
         self._handlers |= handlers
 
     def when_joined(self, call: Callable[[], None]) -> None:
-        """Call a function once this process takes part."""
-        self._joined.append(call)
+        """Call a function once this process takes part; now if it does."""
+        if self._has_joined:
+            call()
+        else:
+            self._when_joined.append(call)
 
     async def run(self) -> None:
         """Answer calls until the supervisor ends, and with it this process: nobody else would end it."""
@@ -103,7 +107,8 @@ class Linked:
         if found["leads"]:
             await self._lead()
         await follow()
-        for call in self._joined:
+        self._has_joined = True
+        for call in self._when_joined:
             call()
         reports: dict[str, str | None] = found["reports"]
         return reports

@@ -41,7 +41,9 @@ class Acceptor:
         self._closed = False
 
     def start(self) -> None:
-        """Accept connections from now on."""
+        """Accept connections from now on, unless the process is shutting down."""
+        if self._closed:
+            return
         self._shared.publish("connections", len(self._connections))
         self._listen()
 

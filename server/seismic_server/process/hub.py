@@ -101,7 +101,7 @@ class Hub:
         if self._leader == number:
             self._leader = min(self._warm, default=None)
             if self._leader is not None:
-                await self._call(self._leader, "lead", {})
+                self._naming = asyncio.create_task(self._call(self._leader, "lead", {}))
         if self._holder == number:
             await self.ask("look", {})
             self._holder = -1
