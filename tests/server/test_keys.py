@@ -6,16 +6,18 @@ import os
 import pkgutil
 import re
 import stat
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from seismic import ParameterError, SeismicError, StorageError
-from seismic.errors import UnauthorizedError
+from seismic.errors import ForbiddenError, OutputExistsError, UnauthorizedError
 from seismic_server.access import keys
 from seismic_server.access.admission import AdmissionControl
 from seismic_server.access.auth import check, collection_of, reads, secret_of
+from seismic_server.access.expiry import expiry_of
 from seismic_server.access.keys import Keyring, create_key, read_keys, revoke_key
 from seismic_server.access.limits import Rates
 from seismic_server.memory.budget import MemoryBudget
@@ -279,3 +281,138 @@ def test_a_full_disk_leaves_the_old_file(file, monkeypatch):
         create_key(file, "two", "admin")
     assert [key.name for key in read_keys(file)] == ["one"]
     assert [path.name for path in file.parent.iterdir()] == ["keys.json"]
+
+
+def test_the_output_is_private_and_never_overwritten(file, tmp_path):
+    output = tmp_path / "shop.key"
+    said = command("create", "--keys-file", file, "--name", "shop", "--output", output)
+    assert said == f"key 'shop' in {output}\n"
+    assert stat.S_IMODE(output.stat().st_mode) == 0o600
+    assert Keyring(file).find(output.read_text().strip()).name == "shop"
+    before = output.read_text(), file.read_text()
+    with pytest.raises(OutputExistsError, match=f"{output} exists; choose another file for the key"):
+        create_key(file, "other", "admin", output=output)
+    link = tmp_path / "link.key"
+    link.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OutputExistsError):
+        create_key(file, "other", "admin", output=link)
+    assert (output.read_text(), file.read_text()) == before
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_key_that_cannot_be_created_leaves_no_output(file, tmp_path):
+    create_key(file, "one", "admin")
+    with pytest.raises(ParameterError, match="key 'one' exists"):
+        create_key(file, "one", "admin", output=tmp_path / "one.key")
+    assert not (tmp_path / "one.key").exists()
+    with pytest.raises(StorageError, match=r"cannot write .*none/two\.key: No such file"):
+        create_key(file, "two", "admin", output=tmp_path / "none/two.key")
+    assert [key.name for key in read_keys(file)] == ["one"]
+
+
+NOW = datetime(2030, 1, 31, 12, 30, 15, 99, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "time"),
+    [
+        ("90d", datetime(2030, 5, 1, 12, 30, 15, tzinfo=UTC)),
+        ("12h", datetime(2030, 2, 1, 0, 30, 15, tzinfo=UTC)),
+        (" 2w ", datetime(2030, 2, 14, 12, 30, 15, tzinfo=UTC)),
+        ("2030-02-01", datetime(2030, 2, 1, tzinfo=UTC)),
+        ("2030-02-01T01:30+02:00", datetime(2030, 1, 31, 23, 30, tzinfo=UTC)),
+        ("2030-02-01T01:30Z", datetime(2030, 2, 1, 1, 30, tzinfo=UTC)),
+    ],
+)
+def test_expiry(text, time):
+    assert expiry_of(text, NOW) == time
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        *((text, "expected a span such as 12h") for text in ("", "90", "d", "-1d", "1.5d", "90 days", "2030-02-30")),
+        *(
+            (text, "expected a span such as 12h")
+            for text in ("2030-02-01T10:00", "999999d", "tomorrow", "2030-02-01 10:00")
+        ),
+        ("0d", "expected a time after 2030-01-31T12:30:15Z"),
+        ("2030-01-31", "which is 2030-01-31T00:00:00Z, expected a time after"),
+    ],
+)
+def test_unclear_and_past_expiries_are_refused(text, found):
+    with pytest.raises(ParameterError, match=found):
+        expiry_of(text, NOW)
+
+
+def expire(file: Path, name: str) -> None:
+    """Let the key of a name have expired a second ago."""
+    content = json.loads(file.read_text())
+    (key,) = (one for one in content["keys"] if one["name"] == name)
+    key["expires"] = (datetime.now(UTC) - timedelta(seconds=1)).isoformat()
+    file.write_text(json.dumps(content))
+
+
+async def test_an_expired_key_is_refused_with_the_reason(running, tiny, file, monkeypatch):
+    monkeypatch.setattr(keys, "LOOK_SECONDS", 0)
+    command(
+        "create", "--keys-file", file, "--name", "brief", "--expires", "1d", "--output", file.with_name("brief.key")
+    )
+    create_key(file, "lasting", "admin")
+    secret = file.with_name("brief.key").read_text().strip()
+    async with running(tiny, keys_file=file, compat=["qdrant", "opensearch"]) as client:
+        known = (await client.get("/v1/key", headers=bearer(secret))).json()
+        assert known["expires"] == f"{read_keys(file)[0].expires:%Y-%m-%dT%H:%M:%SZ}"
+        expire(file, "brief")
+        for path in ("/v1/key", "/v1/collections", "/metrics"):
+            refused = problem(await client.get(path, headers=bearer(secret)), 401)
+            assert re.search("key 'brief' expired at .*Z, expected a valid key", refused.detail)
+        problem(await client.post(SEARCH, json=BODY, headers=bearer(secret)), 401)
+        for path in ("/qdrant/collections", "/opensearch/_cat/indices"):
+            refused = await client.get(path, headers=bearer(secret))
+            assert refused.status_code == 401
+            assert "key 'brief' expired at" in refused.text
+    listed = command("list", "--keys-file", file)
+    assert re.search("brief.*expired", listed)
+    assert re.search("lasting.*never", listed)
+
+
+def test_files_from_before_keys_expired_are_read(file):
+    create_key(file, "one", "admin")
+    content = json.loads(file.read_text())
+    assert "expires" not in content["keys"][0]
+    content["keys"][0]["collections"] = None
+    file.write_text(json.dumps(content))
+    (key,) = read_keys(file)
+    assert (key.expires, key.collections, key.is_expired()) == (None, None, False)
+    content["keys"][0]["expires"] = "2030-01-31T12:00:00"
+    file.write_text(json.dumps(content))
+    with pytest.raises(ParameterError, match=r"keys\.0\.expires: Input should have timezone info"):
+        read_keys(file)
+
+
+async def test_metrics_keys_read_the_metrics_and_nothing_else(running, tiny, file):
+    secret = command("create", "--keys-file", file, "--name", "prometheus", "--role", "metrics").strip()
+    async with running(tiny, keys_file=file, compat=["qdrant", "opensearch"]) as client:
+        assert "seismic_collection_ready" in (await client.get("/metrics", headers=bearer(secret))).text
+        for path in ("/healthz", "/readyz"):
+            assert (await client.get(path, headers=bearer(secret))).status_code == 200
+        for path in ("/v1/key", "/v1/collections", "/v1/collections/tiny", "/v1/jobs", "/none"):
+            refused = problem(await client.get(path, headers=bearer(secret)), 403)
+            assert refused.detail == (
+                "key 'prometheus' is for /metrics only, expected a key with role read-only or admin"
+            )
+        problem(await client.post(SEARCH, json=BODY, headers=bearer(secret)), 403)
+        for path in ("/qdrant/collections", "/opensearch/_cat/indices"):
+            assert (await client.get(path, headers=bearer(secret))).status_code == 403
+
+
+def test_metrics_keys_are_not_limited_to_collections(file):
+    with pytest.raises(ParameterError, match="collection: a key with role metrics"):
+        create_key(file, "prometheus", "metrics", ["tiny"])
+    assert not file.exists()
+    create_key(file, "prometheus", "metrics")
+    (key,) = read_keys(file)
+    check(key, True, "GET", "/metrics")
+    with pytest.raises(ForbiddenError):
+        check(key, True, "POST", "/metrics")

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from seismic import SeismicError
 from seismic.errors import ForbiddenError, UnauthorizedError
 from seismic_server.access.dialects import dialect_of
+from seismic_server.access.expiry import shown
 from seismic_server.access.keys import Key
 
 OPEN = frozenset({"/", "/console", "/healthz", "/readyz", "/docs", "/openapi.json"})
@@ -15,6 +16,9 @@ OPEN = frozenset({"/", "/console", "/healthz", "/readyz", "/docs", "/openapi.jso
 
 ASSETS = ("/static-offline-docs/", "/console/")
 """Folders of the files that these pages load."""
+
+METRICS = "/metrics"
+"""All that the role metrics permits, except open paths."""
 
 _COLLECTION = re.compile(r"/v1/(?:collections|aliases)/([^/]+)")
 _ADMIN = re.compile(r"/v1/jobs(/.*)?|/v1/collections/[^/]+/(generations|snapshots)(/.*)?", re.DOTALL)
@@ -59,7 +63,7 @@ def is_open(path: str) -> bool:
 
 
 def check(key: Key | None, given: bool, method: str, path: str) -> None:
-    """Raise UnauthorizedError without a known key, and ForbiddenError if the key lacks permission."""
+    """Raise UnauthorizedError without a known key that is valid, and ForbiddenError if the key lacks permission."""
     if problem := _problem(key, given, method, path):
         raise problem
 
@@ -68,6 +72,10 @@ def _problem(key: Key | None, given: bool, method: str, path: str) -> SeismicErr
     if key is None:
         found = "a key that is unknown or revoked" if given else "no key"
         return UnauthorizedError(f"found {found}, expected 'Authorization: Bearer KEY' or 'Api-Key: KEY'")
+    if key.expires and key.is_expired():
+        return UnauthorizedError(f"key '{key.name}' expired at {shown(key.expires)}, expected a valid key; create one")
+    if key.role == "metrics" and not (path == METRICS and method in ("GET", "HEAD")):
+        return ForbiddenError(f"key '{key.name}' is for {METRICS} only, expected a key with role read-only or admin")
     if key.role != "admin" and (_ADMIN.fullmatch(path) or not reads(method, path)):
         return ForbiddenError(f"key '{key.name}' is {key.role}, expected a key with role admin")
     if key.collections is None:

@@ -8,19 +8,20 @@ import secrets
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 import structlog
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from seismic import ParameterError
+from seismic.errors import OutputExistsError
 from seismic.store.failures import file_errors
 from seismic.store.lock import exclusive
 
-Role: TypeAlias = Literal["admin", "read-only"]
+Role: TypeAlias = Literal["admin", "read-only", "metrics"]
 
 LOOK_SECONDS = 1.0
 """Interval between two looks at the file."""
@@ -42,12 +43,18 @@ class Key(BaseModel):
     """The part of the key that identifies it."""
     name: str
     role: Role
-    """`read-only` permits searching and reading documents, `admin` also changing them."""
+    """`read-only` permits searching and reading documents, `admin` also changing them; `metrics` only `/metrics`."""
     collections: list[str] | None = None
     """The collections it is limited to. None permits all, and routes that belong to no collection."""
     hash: str
     """SHA-256 of the whole key. A slow hash is unnecessary for 256 random bits."""
     created: datetime
+    expires: AwareDatetime | None = None
+    """When the key becomes invalid. None: never. Files written before keys could expire lack it."""
+
+    def is_expired(self) -> bool:
+        """Return whether the key is past its expiry."""
+        return self.expires is not None and self.expires <= datetime.now(UTC)
 
 
 class _File(BaseModel):
@@ -69,19 +76,53 @@ def read_keys(path: Path) -> list[Key]:
         raise ParameterError(f"keys file {path}: {place}: {problem['msg']}; restore it, or create new keys") from None
 
 
-def create_key(path: Path, name: str, role: Role, collections: Sequence[str] | None = None) -> str:
-    """Add a key to the file, created if missing, and return its secret, which is stored nowhere."""
+def create_key(
+    path: Path,
+    name: str,
+    role: Role,
+    collections: Sequence[str] | None = None,
+    *,
+    expires: datetime | None = None,
+    output: Path | None = None,
+) -> str:
+    """Add a key to the file, created if missing, and return its secret, which is stored only in `output`, if given.
+
+    `expires`: with a time zone. `output`: a new file of mode 0600. Raises ParameterError, OutputExistsError or another
+    StorageError, and then leaves both files as they were.
+    """
     if not (name.strip() and name.isprintable()):
         raise ParameterError(f"name: found {name!r}, expected printable characters, not only blanks")
-    with _changing(path) as keys:
-        if any(key.name == name for key in keys):
+    if role == "metrics" and collections is not None:
+        raise ParameterError("collection: a key with role metrics reads the metrics of all; leave --collection out")
+    number = secrets.token_hex(4)
+    secret = f"seismic_{number}_{secrets.token_urlsafe(32)}"
+    named = None if collections is None else sorted(set(collections))
+    created = datetime.now(UTC).replace(microsecond=0)
+    key = Key(id=number, name=name, role=role, collections=named, hash=_hash(secret), created=created, expires=expires)
+    with _secret_file(output, secret) if output else nullcontext(), _changing(path) as keys:
+        if any(other.name == name for other in keys):
             raise ParameterError(f"keys file {path}: key '{name}' exists; revoke it, or choose another name")
-        number = secrets.token_hex(4)
-        secret = f"seismic_{number}_{secrets.token_urlsafe(32)}"
-        named = None if collections is None else sorted(set(collections))
-        created = datetime.now(UTC).replace(microsecond=0)
-        keys.append(Key(id=number, name=name, role=role, collections=named, hash=_hash(secret), created=created))
+        keys.append(key)
     return secret
+
+
+@contextmanager
+def _secret_file(path: Path, secret: str) -> Iterator[None]:
+    """Write a secret to a new file that only its owner may read. Remove the file if the block fails."""
+    with file_errors("write", path):
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            raise OutputExistsError(f"{path} exists; choose another file for the key") from None
+    try:
+        with file_errors("write", path), os.fdopen(descriptor, "w") as file:
+            file.write(f"{secret}\n")
+            file.flush()
+            os.fsync(file.fileno())
+        yield
+    except BaseException:
+        path.unlink()
+        raise
 
 
 def revoke_key(path: Path, name: str) -> None:
@@ -102,7 +143,7 @@ def _changing(path: Path) -> Iterator[list[Key]]:
         keys = read_keys(path) if path.exists() else []
         yield keys
         with file_errors("write", path):
-            _replace(path, _File(keys=keys).model_dump_json(indent=2) + "\n")
+            _replace(path, _File(keys=keys).model_dump_json(indent=2, exclude_none=True) + "\n")
 
 
 def _replace(path: Path, text: str) -> None:
@@ -136,7 +177,7 @@ class Keyring:
         self._keys = {key.id: key for key in read_keys(path)}
 
     def find(self, secret: str) -> Key | None:
-        """Return the key of a secret, in constant time whether it exists or not."""
+        """Return the key of a secret, expired or not, in constant time whether it exists or not."""
         self._look()
         match = _KEY.fullmatch(secret)
         found = self._keys.get(match[1]) if match else None

@@ -17,8 +17,8 @@ async def get_key(request: Request) -> KeyInfo:
     """Return what the key of this request permits. Without keys, everything is permitted."""
     key = request.state.key
     if key is None:
-        return KeyInfo(name=None, role="admin", collections=None)
-    return KeyInfo(name=key.name, role=key.role, collections=key.collections)
+        return KeyInfo(name=None, role="admin", collections=None, expires=None)
+    return KeyInfo(name=key.name, role=key.role, collections=key.collections, expires=key.expires)
 
 
 @router.get("/collections/{name}/storage", tags=["collections"], responses=problems(404, 422, 503))

@@ -1,5 +1,7 @@
 """Answers about keys and storage."""
 
+from datetime import datetime
+
 from seismic_server.access.keys import Role
 from seismic_server.schemas.bodies import Schema
 
@@ -10,9 +12,11 @@ class KeyInfo(Schema):
     name: str | None
     """Name of the key. Missing if the service requires no key."""
     role: Role
-    """`read-only` permits searching and reading documents, `admin` also changing them."""
+    """`read-only` permits searching and reading documents, `admin` also changing them; `metrics` only `/metrics`."""
     collections: list[str] | None
     """Collections that the key is limited to. Missing if it permits all."""
+    expires: datetime | None
+    """When the key becomes invalid. Missing if it never does."""
 
 
 class ShardStorage(Schema):
