@@ -3,11 +3,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 TOOLS := .venv/tools
+SITE := .venv/docs
 UV := $(TOOLS)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 QUICK := tests/kernels tests/filters tests/test_query.py tests/test_planner.py
 
-.PHONY: help setup demo serve lint type quick test integrations bench lock audit clean
+.PHONY: help setup demo serve lint type quick test integrations bench docs lock audit clean
 
 help:  ## print this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -24,6 +25,11 @@ $(INSTALLED): pyproject.toml requirements/dev.txt
 $(TOOLS)/.installed: requirements/tools.txt
 	$(PYTHON) -m venv $(TOOLS)
 	$(TOOLS)/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/tools.txt
+	touch $@
+
+$(SITE)/.installed: requirements/docs.txt
+	$(PYTHON) -m venv $(SITE)
+	$(SITE)/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/docs.txt
 	touch $@
 
 demo: setup  ## build a real index, serve it, search it, print an evaluation
@@ -52,14 +58,19 @@ integrations: setup  ## tests with other people's libraries, each in an environm
 bench: setup  ## compare with rivals at equal recall: make bench COLLECTION=FOLDER [ARGS="--engines ours"]
 	$(BIN)/seismic bench $(or $(COLLECTION),tests/data/scifact) --output results $(ARGS)
 
+docs: $(SITE)/.installed  ## build the documentation site into build/site and check every link
+	$(SITE)/bin/python docs/stage.py
+	$(SITE)/bin/zensical build --clean --strict
+
 lock: $(TOOLS)/.installed  ## renew the locked requirements: make lock [ARGS=--upgrade]
 	$(UV) pyproject.toml requirements/build.in --extra dev --output-file requirements/dev.txt $(ARGS)
 	$(UV) pyproject.toml requirements/build.in --extra all --constraints requirements/dev.txt \
 	  --output-file requirements/image.txt $(ARGS)
 	$(UV) requirements/tools.in --output-file requirements/tools.txt $(ARGS)
+	$(UV) requirements/docs.in --output-file requirements/docs.txt $(ARGS)
 
 audit: $(TOOLS)/.installed  ## compare the locked requirements with known vulnerabilities
 	$(TOOLS)/bin/python requirements/audit.py
 
 clean:  ## remove what the targets above made, except .venv
-	rm -rf demo results .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	rm -rf build demo results .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-LOCKS = ("dev.txt", "image.txt", "tools.txt")
+LOCKS = ("dev.txt", "image.txt", "tools.txt", "docs.txt")
 
 
 def main() -> int:

@@ -11,7 +11,7 @@ from tests.reader import ROOT, Reader, agrees, blocks, shows
 
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
 PROSE = [*PAGES, *sorted(ROOT.glob("*.md"))]
-LONGEST = {"README.md": 110, "ARCHITECTURE.md": 150}
+LONGEST = {"README.md": 100, "ARCHITECTURE.md": 115}
 
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _PATH = re.compile(r"`((?:seismic|server|index_tools|tests|docs|docker)/[\w./-]*)`")

@@ -45,12 +45,21 @@ def test_everything_needed_is_locked(file: str, extra: str) -> None:
         assert all(requirement.specifier.contains(version) for version in found), f"{requirement}: run `make lock`"
 
 
+def test_the_site_is_built_with_its_extra() -> None:
+    lines = (FOLDER / "docs.in").read_text().splitlines()
+    assert lines == PROJECT["optional-dependencies"]["docs"]
+    for requirement in map(Requirement, lines):
+        found = locked("docs.txt").get(canonicalize_name(requirement.name), [])
+        assert found, f"{requirement.name} is not in docs.txt: run `make lock`"
+        assert all(requirement.specifier.contains(version) for version in found), f"{requirement}: run `make lock`"
+
+
 def test_the_image_runs_what_is_tested() -> None:
     tested = locked("dev.txt")
     assert all(versions == tested[name] for name, versions in locked("image.txt").items())
 
 
-@pytest.mark.parametrize("file", ["dev.txt", "image.txt", "tools.txt"])
+@pytest.mark.parametrize("file", ["dev.txt", "image.txt", "tools.txt", "docs.txt"])
 def test_every_package_has_hashes_and_no_address(file: str) -> None:
     text = (FOLDER / file).read_text()
     assert "://" not in text
