@@ -21,6 +21,9 @@ FRONT = {
 }
 """Where the front pages of the repository are on the site; `docs/index.md` stands for the README."""
 
+KINDS = {".md", ".css", ".json", ".png", ".svg"}
+"""Endings of files that belong to the site; the scripts that draw its pictures do not."""
+
 _LINK = re.compile(r"(?<=\]\()(?![a-z]+:|#)([^)\s#]+)")
 
 
@@ -28,7 +31,7 @@ def pages() -> dict[str, Path]:
     """Return the files of the site by their paths there."""
     found = {path.relative_to(ROOT / "docs").as_posix(): path for path in sorted((ROOT / "docs").rglob("*"))}
     front = {page: ROOT / source for source, page in FRONT.items() if source != "README.md"}
-    return {page: path for page, path in (found | front).items() if path.is_file() and path.suffix != ".py"}
+    return {page: path for page, path in (found | front).items() if path.suffix in KINDS}
 
 
 def link(source: Path, page: str, target: str) -> str:

@@ -73,6 +73,7 @@ def test_links_are_those_of_the_site() -> None:
     assert f"]({HOST}/tree/main/seismic/search)" in text("architecture.md")
     assert f"]({HOST}/blob/main/docs/benchmarks/rivals.py)" in text("benchmarks/rivals.md")
     assert "](../images/rivals.svg)" in text("benchmarks/rivals.md")
+    assert not [page for page in pages() if "__pycache__" in page or page.endswith(".py")]
 
 
 def test_the_reference_has_every_public_name() -> None:
