@@ -7,6 +7,7 @@ import typer
 from rich.filesize import decimal
 
 import seismic
+from seismic.maintenance.retention import keep_snapshots
 from seismic.store.publish import KEEP
 
 app = typer.Typer(add_completion=False)
@@ -30,8 +31,17 @@ def snapshot() -> None:
 @app.command()
 def create(
     collection: Collection,
-    file: File,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="New snapshot file; with --keep, an existing folder.")],
     zstd: Annotated[bool, typer.Option("--zstd", help="Compress the snapshot with Zstandard.")] = False,
+    keep: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Name the snapshot after the collection and the time, and remove all but the newest N.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Save a collection, including all changes so far, to a new file.
 
@@ -41,7 +51,15 @@ def create(
     Examples:
 
         seismic snapshot create scifact scifact.snapshot --zstd
+
+        seismic snapshot create scifact backups --keep 7
     """
+    if keep is not None:
+        kept = keep_snapshots(collection, file, keep, compress=zstd)
+        typer.echo(f"{decimal(kept.bytes)} in {kept.file}")
+        for old in kept.removed:
+            typer.echo(f"removed {old}")
+        return
     typer.echo(f"{decimal(seismic.create_snapshot(collection, file, compress=zstd))} in {file}")
 
 

@@ -71,6 +71,19 @@ def test_snapshots(run: Run, two: Path) -> None:
     assert [path.name for path in (two / "generations").iterdir()] == ["000003"]
 
 
+def test_snapshots_of_which_the_newest_are_kept(run: Run, two: Path, tmp_path: Path) -> None:
+    old, folder = tmp_path / "backups" / f"{two.name}-20200131T123015Z.snapshot", tmp_path / "backups"
+    folder.mkdir()
+    old.touch()
+    said = run("snapshot", "create", two, folder, "--keep", 1).stdout.splitlines()
+    [new] = folder.iterdir()
+    assert said[0].endswith(f" in {new}")
+    assert said[1:] == [f"removed {old}"]
+    missing = run("snapshot", "create", two, tmp_path / "x.snapshot", "--keep", 1)
+    assert (missing.exit_code, "expected an existing folder" in missing.output) == (2, True)
+    assert run("snapshot", "create", two, folder, "--keep", 0).exit_code == 2
+
+
 def test_migrate(run: Run, two: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run("migrate", two).stdout == "nothing to do: the index already has format 1.0\n"
     monkeypatch.setattr("seismic.migrate", lambda collection: collection / "generations/000003")
