@@ -76,19 +76,19 @@ def test_totals_are_counted_or_left_out(api):
 @pytest.mark.parametrize(
     ("source", "expected"),
     [
-        (True, {"tokens", "title", "lang", "price", "sold", "made", "meta", "year"}),
-        (["lang", "meta.author"], {"lang", "meta"}),
-        ("*e*r", {"year", "meta"}),
-        ({"includes": ["t*"], "excludes": ["tokens"]}, {"title"}),
-        ({"excludes": ["t*", "meta.tags", "made"]}, {"lang", "price", "sold", "meta", "year"}),
-        ({"include": "tokens.planet"}, {"tokens"}),
-        (["none"], set()),
+        (True, ["tokens", "title", "lang", "price", "sold", "made", "meta", "year"]),
+        (["lang", "meta.author"], ["lang", "meta"]),
+        ("*e*r", ["year", "meta"]),
+        ({"includes": ["t*"], "excludes": ["tokens"]}, ["title"]),
+        ({"excludes": ["t*", "meta.tags", "made"]}, ["lang", "price", "sold", "meta", "year"]),
+        ({"include": "tokens.planet"}, ["tokens"]),
+        (["none"], []),
     ],
     ids=str,
 )
 def test_sources_show_what_is_asked_for(api, source, expected):
     found = search(api, query={"ids": {"values": ["d01"]}}, _source=source)["hits"]["hits"][0]["_source"]
-    assert found.keys() == expected
+    assert found.keys() == set(expected)
     if source == ["lang", "meta.author"]:
         assert found["meta"] == {"author": "a1"}
     if source == {"include": "tokens.planet"}:
