@@ -83,7 +83,7 @@ def list_keys(keys_file: File) -> None:
 def _expiry(key: Key) -> str:
     if key.expires is None:
         return "never"
-    return f"expired {shown(key.expires)}" if key.is_expired() else shown(key.expires)
+    return f"expired {key.expires:%Y-%m-%d}" if key.is_expired() else shown(key.expires)
 
 
 @cli.command()
