@@ -1,6 +1,7 @@
 """API keys, and a service that cannot answer."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -10,7 +11,7 @@ from selenium.webdriver import Chrome
 from seismic_server.access.keys import create_key, revoke_key
 from tests.console.browser import Page
 from tests.console.conftest import until_ready
-from tests.server.conftest import PATIENCE, Server, start
+from tests.server.conftest import PATIENCE, Server, start, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +105,22 @@ def test_a_wrong_key_is_explained(page: Page) -> None:
     give(page, "seismic_nonsense", "page")
     refused(page)
     page.until(lambda: page.text("#key-state").startswith("The service does not know this key"))
+
+
+def test_an_expired_key_is_explained(page: Page, locked: Server, keys_file: Path) -> None:
+    old, long = (
+        create_key(keys_file, str(year), "read-only", expires=datetime(year, 1, 31, tzinfo=UTC))
+        for year in (2020, 9999)
+    )
+    key = {"Api-Key": long}
+    wait_for(lambda: httpx.get(f"{locked.url}/v1/key", headers=key, timeout=PATIENCE).is_success)
+    refused(page)
+    give(page, old, "page")
+    page.until(lambda: "key '2020' expired at 2020-01-31T00:00:00Z" in page.text("#key-state"))
+    give(page, long, "page")
+    page.until(lambda: len(page.texts(".card h2")) > 1)
+    page.click("#open-key")
+    page.until(lambda: page.text("#key-state").endswith("all collections, until 9999-01-31T00:00:00Z."))
 
 
 def test_what_keys_permit(locked: Server, reader: str, keys_file: Path) -> None:
