@@ -1,7 +1,7 @@
 """Which extra of this distribution brings a package."""
 
 EXTRAS = {
-    "client": ("httpx", "tenacity"),
+    "client": ("httpx2", "tenacity"),
     "convert": ("onnx", "safetensors"),
     "evaluate": ("ir_datasets", "ir_measures"),
     "hdf5": ("h5py",),

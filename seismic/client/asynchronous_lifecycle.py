@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from pathlib import Path
 from typing import TypeVar, Unpack
 
-import httpx
+import httpx2
 
 from seismic.client import lifecycle
 from seismic.client.calls import Call
@@ -21,7 +21,7 @@ T = TypeVar("T")
 class Lifecycle:
     """Create, drop, rename and alias collections; generations, snapshots and jobs."""
 
-    _connections: PerProcess[httpx.AsyncClient]
+    _connections: PerProcess[httpx2.AsyncClient]
 
     async def _send(self, call: Call[T], upload: Callable[[], AsyncIterator[bytes]] | None = None) -> T:
         """Send a call, or an upload: a stream of bytes in place of its body."""

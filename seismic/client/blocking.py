@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
-import httpx
+import httpx2
 import tenacity
 
 from seismic.client import calls
@@ -40,7 +40,7 @@ class Client(Lifecycle):
     """A client of a Seismic service. Safe to use from many threads and in forked processes.
 
     `url` of the service; `api_key` if the service requires one; `timeout` of one attempt in seconds; `retries`: number
-    and timing of attempts; `batching`: limits at which large batches are split. Other keywords go to httpx (`verify`,
+    and timing of attempts; `batching`: limits at which large batches are split. Other keywords go to httpx2 (`verify`,
     `limits`, `proxy` ...). A request that the service refuses raises the engine's error; a service that does not answer
     raises ServiceError or its subclass UnavailableError. Close the client or use `with`, so that its connections are
     closed.
@@ -62,7 +62,7 @@ class Client(Lifecycle):
             url,
             {"api_key": api_key, "timeout": timeout, "retries": retries, "batching": batching, **options},
         )
-        self._connections = PerProcess(lambda: httpx.Client(**settings))
+        self._connections = PerProcess(lambda: httpx2.Client(**settings))
         self._connections.get()  # reports wrong options at once
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -247,5 +247,5 @@ class Client(Lifecycle):
             return tenacity.Retrying(**self._retries.keywords(repeatable))(attempt)
         except TemporaryError as problem:
             raise error_of(problem.response) from None
-        except httpx.TransportError as error:
+        except httpx2.TransportError as error:
             raise unreachable(self._connections.get().base_url, error) from error

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar, Unpack
 
-import httpx
+import httpx2
 
 from seismic.client import lifecycle
 from seismic.client.calls import Call
@@ -20,7 +20,7 @@ T = TypeVar("T")
 class Lifecycle:
     """Create, drop, rename and alias collections; generations, snapshots and jobs."""
 
-    _connections: PerProcess[httpx.Client]
+    _connections: PerProcess[httpx2.Client]
 
     def _send(self, call: Call[T], upload: Callable[[], Iterator[bytes]] | None = None) -> T:
         """Send a call, or an upload: a stream of bytes in place of its body."""

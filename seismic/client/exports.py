@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import urlencode
 
-import httpx
+import httpx2
 import orjson
 
 from seismic.client.calls import AsVector, export
@@ -46,7 +46,7 @@ def export_path(
     return file, export(collection, urlencode(query))
 
 
-def check_status(response: httpx.Response) -> None:
+def check_status(response: httpx2.Response) -> None:
     """Raise the error of an answer that is a problem. Its content must have been read."""
     if response.status_code in TEMPORARY:
         raise TemporaryError(response)

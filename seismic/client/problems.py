@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-import httpx
+import httpx2
 import orjson
 
 from seismic.client.calls import Call
@@ -67,6 +67,7 @@ ERRORS: dict[str, type[SeismicError]] = {
     "storage": StorageError,
     "too-many-files": TooManyFilesError,
     "unauthorized": UnauthorizedError,
+    "unavailable": UnavailableError,
 }
 """Problem type (without the prefix TYPE) -> the engine's error."""
 
@@ -82,7 +83,7 @@ def headers(api_key: str | None) -> dict[str, str]:
     return {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
 
 
-def read(call: Call[T], response: httpx.Response) -> T:
+def read(call: Call[T], response: httpx2.Response) -> T:
     """Return the answer. Raises TemporaryError, or the error of the problem document."""
     if response.status_code in TEMPORARY:
         raise TemporaryError(response)
@@ -96,7 +97,7 @@ def read(call: Call[T], response: httpx.Response) -> T:
         ) from error
 
 
-def error_of(response: httpx.Response) -> SeismicError:
+def error_of(response: httpx2.Response) -> SeismicError:
     """Return the error of a problem document (RFC 9457), with its detail as message; else a ServiceError."""
     found = f"{response.url}: found status {response.status_code} {response.reason_phrase}"
     other = UnavailableError(found) if response.status_code in TEMPORARY else ServiceError(found)
@@ -116,7 +117,7 @@ def error_of_problem(problem: Mapping[str, Any], other: ServiceError) -> Seismic
     return _make(kind, detail) if kind else type(other)(detail)
 
 
-def unreachable(url: httpx.URL, error: httpx.TransportError) -> ServiceError:
+def unreachable(url: httpx2.URL, error: httpx2.TransportError) -> ServiceError:
     """Return the error for a service that does not answer."""
     return ServiceError(f"{url}: no answer ({type(error).__name__}: {error})")
 
@@ -128,7 +129,7 @@ def _make(kind: type[SeismicError], detail: str) -> SeismicError:
     return kind(detail)
 
 
-def _problem(response: httpx.Response) -> dict[str, Any]:
+def _problem(response: httpx2.Response) -> dict[str, Any]:
     try:
         problem = orjson.loads(response.content)
     except orjson.JSONDecodeError:

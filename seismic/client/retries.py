@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypedDict
 
-import httpx
+import httpx2
 import tenacity
 
 TEMPORARY = frozenset({429, 502, 503})
@@ -15,7 +15,7 @@ TEMPORARY = frozenset({429, 502, 503})
 class TemporaryError(Exception):
     """An answer with a temporary status code."""
 
-    def __init__(self, response: httpx.Response) -> None:
+    def __init__(self, response: httpx2.Response) -> None:
         super().__init__(response.status_code)
         self.response = response
 
@@ -44,7 +44,7 @@ class Retries:
 
         A call that is not `repeatable` is retried only if the service refused it or could not be reached.
         """
-        again = tenacity.retry_if_exception_type((TemporaryError, httpx.TransportError))
+        again = tenacity.retry_if_exception_type((TemporaryError, httpx2.TransportError))
         return {
             "stop": tenacity.stop_after_attempt(self.attempts),
             "wait": self.wait,
@@ -68,10 +68,10 @@ def _was_refused(error: BaseException) -> bool:
     """Return whether a call was certainly not carried out. A proxy answers 502 after it may have been."""
     if isinstance(error, TemporaryError):
         return error.response.status_code != 502
-    return isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
+    return isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout)
 
 
-def retry_after(response: httpx.Response) -> float:
+def retry_after(response: httpx2.Response) -> float:
     """Return the seconds the service asks to wait; 0 if it does not, or if it names a date."""
     text = response.headers.get("Retry-After", "")
     return float(text) if text.isdecimal() else 0.0

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 
-import httpx
+import httpx2
 import numpy as np
 import orjson
 import pyarrow as pa
@@ -25,7 +25,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     seismic.build(vectors, folder / "tiny", documents=pa.table({"id": [f"t{row}" for row in range(50)]}))
     server = start(folder, tmp_path_factory.mktemp("log") / "server.jsonl")
     try:
-        wait_for(lambda: httpx.get(f"{server.url}/readyz", timeout=PATIENCE).is_success)
+        wait_for(lambda: httpx2.get(f"{server.url}/readyz", timeout=PATIENCE).is_success)
         yield server
     finally:
         server.process.terminate()

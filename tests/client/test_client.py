@@ -11,7 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import numpy as np
 import orjson
 import pytest
@@ -48,7 +48,7 @@ Ask = Callable[..., Any]
 def service(changing_index: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     server = start(changing_index, tmp_path_factory.mktemp("log") / "log.jsonl")
     try:
-        with httpx.Client(base_url=server.url, timeout=PATIENCE) as http:
+        with httpx2.Client(base_url=server.url, timeout=PATIENCE) as http:
             wait_for(lambda: http.get("/readyz").is_success)
         yield server
     finally:
@@ -300,13 +300,13 @@ def test_documents_are_patched_on_conditions(ask: Ask) -> None:
 
 
 def test_changes_on_conditions_are_not_repeated_blindly() -> None:
-    refused = httpx.Response(503, request=httpx.Request("PUT", "http://test"))
-    unknown = httpx.Response(502, request=httpx.Request("PUT", "http://test"))
+    refused = httpx2.Response(503, request=httpx2.Request("PUT", "http://test"))
+    unknown = httpx2.Response(502, request=httpx2.Request("PUT", "http://test"))
     for error, repeated in (
         (TemporaryError(refused), True),
         (TemporaryError(unknown), False),
-        (httpx.ConnectError("no"), True),
-        (httpx.ReadTimeout("no"), False),
+        (httpx2.ConnectError("no"), True),
+        (httpx2.ReadTimeout("no"), False),
     ):
         calls_made = []
 
@@ -367,8 +367,8 @@ def test_both_clients_have_the_same_methods() -> None:
 def test_connections_are_kept(service: Server) -> None:
     opened = []
 
-    class Counting(httpx.HTTPTransport):
-        def handle_request(self, request: httpx.Request) -> httpx.Response:
+    class Counting(httpx2.HTTPTransport):
+        def handle_request(self, request: httpx2.Request) -> httpx2.Response:
             response = super().handle_request(request)
             opened.append(response.extensions["network_stream"].get_extra_info("client_addr"))
             return response
@@ -398,6 +398,6 @@ def test_many_searches_at_once(service: Server) -> None:
 def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in sys.modules if name.startswith("seismic.client")]:
         monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "httpx", None)
+    monkeypatch.setitem(sys.modules, "httpx2", None)
     with pytest.raises(ImportError, match=r"pip install 'seismic-search\[client\]'"):
         importlib.import_module("seismic.client")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from seismic.client import Client, Retries, lifecycle, models
@@ -39,7 +39,7 @@ def service(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     """A server of an empty folder."""
     server = start(folder, tmp_path_factory.mktemp("log") / "log.jsonl")
     try:
-        with httpx.Client(base_url=server.url, timeout=PATIENCE) as http:
+        with httpx2.Client(base_url=server.url, timeout=PATIENCE) as http:
             wait_for(lambda: http.get("/readyz").is_success)
         yield server
     finally:
@@ -131,7 +131,7 @@ def test_waiting_has_a_limit(service: Server) -> None:
         "progress": 0.25,
         "created": "2026-11-29",
     }
-    transport = httpx.MockTransport(lambda _: httpx.Response(200, json=job))
+    transport = httpx2.MockTransport(lambda _: httpx2.Response(200, json=job))
     with (
         Client(service.url, transport=transport) as client,
         pytest.raises(DeadlineError, match=r"job x \(compact of 'c'\): found it running, 25% done, after 0 seconds"),
@@ -143,12 +143,12 @@ def test_what_may_have_been_done_is_not_repeated(service: Server) -> None:
     """A lost answer to a creation: its repetition would say that the collection exists."""
     sent: list[str] = []
 
-    def lose(request: httpx.Request) -> httpx.Response:
+    def lose(request: httpx2.Request) -> httpx2.Response:
         sent.append(request.method)
-        raise httpx.ReadTimeout("lost", request=request)
+        raise httpx2.ReadTimeout("lost", request=request)
 
     once = Retries(attempts=3, first_wait=0.0, longest_wait=0.0)
-    with Client(service.url, transport=httpx.MockTransport(lose), retries=once) as client:
+    with Client(service.url, transport=httpx2.MockTransport(lose), retries=once) as client:
         for call, times in (
             (lambda: client.create("a"), 1),
             (lambda: client.snapshot("a"), 1),

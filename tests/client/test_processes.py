@@ -8,7 +8,7 @@ from collections.abc import Callable
 from multiprocessing.pool import Pool
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from seismic.client import AsyncClient, Client
@@ -87,6 +87,6 @@ def test_copies_have_connections_of_their_own(service: Server, again: Callable[[
 
 
 def test_copies_share_what_cannot_be_copied() -> None:
-    transport = httpx.MockTransport(lambda request: httpx.Response(200, json={"collections": []}))
+    transport = httpx2.MockTransport(lambda request: httpx2.Response(200, json={"collections": []}))
     client = Client("http://service", transport=transport, verify=False)
     assert copy.deepcopy({"client": client})["client"].collections() == []

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-import httpx
+import httpx2
 import pyarrow as pa
 import pytest
 from selenium import webdriver
@@ -78,7 +78,7 @@ def service(collections: Path) -> Iterator[Server]:
 
 def until_ready(server: Server) -> None:
     """Wait until a server answers searches."""
-    with httpx.Client(base_url=server.url, timeout=PATIENCE) as http:
+    with httpx2.Client(base_url=server.url, timeout=PATIENCE) as http:
         wait_for(lambda: http.get("/readyz").is_success)
 
 

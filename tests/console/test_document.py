@@ -2,7 +2,7 @@
 
 import urllib.parse
 
-import httpx
+import httpx2
 
 from tests.console.browser import Page
 from tests.console.conftest import COLUMNS, HOSTILE, LARGE
@@ -13,7 +13,7 @@ from tests.server.conftest import PATIENCE, Server
 def test_payload_and_vector(page: Page, service: Server) -> None:
     page.open("?collection=papers&document=4983")
     url = f"{service.url}/v1/collections/papers/documents/4983?with_vector=tokens"
-    document = httpx.get(url, timeout=PATIENCE).json()
+    document = httpx2.get(url, timeout=PATIENCE).json()
     assert page.text("#document-view h1") == document["payload"]["title"]
     assert page.texts("#document-view dt bdi") == list(document["payload"])
     assert page.texts("#document-view dd")[0] == document["payload"]["text"]

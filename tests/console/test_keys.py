@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 from selenium.webdriver import Chrome
 
@@ -125,7 +125,7 @@ def test_an_expired_key_is_explained(page: Page, locked: Server, keys_file: Path
 
 def test_what_keys_permit(locked: Server, reader: str, keys_file: Path) -> None:
     def key(secret: str) -> dict[str, object]:
-        found: dict[str, object] = httpx.get(
+        found: dict[str, object] = httpx2.get(
             f"{locked.url}/v1/key", headers={"Api-Key": secret}, timeout=PATIENCE
         ).json()
         return found
@@ -142,7 +142,7 @@ def test_what_keys_permit(locked: Server, reader: str, keys_file: Path) -> None:
 
 
 def test_without_keys_everybody_may_do_everything(service: Server) -> None:
-    assert httpx.get(f"{service.url}/v1/key", timeout=PATIENCE).json() == {"role": "admin"}
+    assert httpx2.get(f"{service.url}/v1/key", timeout=PATIENCE).json() == {"role": "admin"}
 
 
 def test_a_service_that_restarts(driver: Chrome, collections: Path, tmp_path: Path) -> None:

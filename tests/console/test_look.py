@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from seismic_server.routes.console import FOLDER, SAFE
@@ -121,7 +121,7 @@ def test_nothing_becomes_markup() -> None:
     "path", ["/", "/console", *[f"/console/{file.name}" for file in sorted(Path(FOLDER).iterdir())]]
 )
 def test_files_have_a_strict_policy(service: Server, path: str) -> None:
-    response = httpx.get(service.url + path, timeout=PATIENCE)
+    response = httpx2.get(service.url + path, timeout=PATIENCE)
     assert response.is_success
     assert {name: response.headers[name] for name in SAFE} == SAFE
     assert "unsafe" not in response.headers["Content-Security-Policy"]

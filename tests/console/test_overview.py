@@ -2,7 +2,7 @@
 
 import json
 
-import httpx
+import httpx2
 
 from tests.console.browser import Page
 from tests.console.conftest import HOSTILE
@@ -12,7 +12,7 @@ from tests.server.conftest import PATIENCE, Server
 
 def test_what_the_index_holds(page: Page, service: Server) -> None:
     page.open("?collection=papers&view=index")
-    stored = httpx.get(f"{service.url}/v1/collections/papers/storage", timeout=PATIENCE).json()
+    stored = httpx2.get(f"{service.url}/v1/collections/papers/storage", timeout=PATIENCE).json()
     tiles = dict(zip(page.texts(".tiles dt"), page.texts(".tiles dd"), strict=True))
     assert (tiles["Documents"], tiles["Dimension"], tiles["Layout"]) == ("1,000", "30,522", "shared")
     assert tiles["Size on disk"] == f"{stored['bytes'] / 1e6:.1f} MB"

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from selenium.webdriver.common.by import By
 
@@ -27,7 +27,7 @@ window.fetch = (path, given) => {
 
 def answered(service: Server, body: dict[str, Any], collection: str = "papers") -> Any:
     """Return what the service answers to a search."""
-    answer = httpx.post(f"{service.url}/v1/collections/{collection}/search", json=body, timeout=PATIENCE)
+    answer = httpx2.post(f"{service.url}/v1/collections/{collection}/search", json=body, timeout=PATIENCE)
     answer.raise_for_status()
     return answer.json()
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 import yaml
 
@@ -190,8 +190,8 @@ def test_the_service_runs_gets_healthy_and_stops(folder: Path, scifact_index: Pa
         key = re.search(r"created the admin key (\S+) in", log.read_text())
         assert key is not None
         url = f"http://127.0.0.1:{found[1]}/v1/collections"
-        assert httpx.get(url).status_code == 401
-        assert httpx.get(url, headers={"Api-Key": key[1]}).is_success
+        assert httpx2.get(url).status_code == 401
+        assert httpx2.get(url, headers={"Api-Key": key[1]}).is_success
     finally:
         process.send_signal(signal.SIGTERM)
         code = process.wait(PATIENCE)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-import httpx
+import httpx2
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -52,10 +52,10 @@ class Site(NamedTuple):
     context: ssl.SSLContext
     service: Server
 
-    def client(self, address: str = "127.0.0.1") -> httpx.Client:
+    def client(self, address: str = "127.0.0.1") -> httpx2.Client:
         """Return a client that connects from an address."""
-        transport = httpx.HTTPTransport(verify=self.context, local_address=address)
-        return httpx.Client(base_url=self.url, transport=transport, timeout=PATIENCE)
+        transport = httpx2.HTTPTransport(verify=self.context, local_address=address)
+        return httpx2.Client(base_url=self.url, transport=transport, timeout=PATIENCE)
 
     @property
     def url(self) -> str:
@@ -126,7 +126,7 @@ def answers(site: Site) -> bool:
     try:
         with site.client() as client:
             return client.get("/readyz").is_success
-    except httpx.TransportError:
+    except httpx2.TransportError:
         return False
 
 
@@ -201,7 +201,7 @@ def test_snapshots_go_both_ways(site: Site) -> None:
     assert "upstream response is buffered" not in site.log()
 
 
-def finished(client: httpx.Client, job: str) -> dict[str, Any] | None:
+def finished(client: httpx2.Client, job: str) -> dict[str, Any] | None:
     found: dict[str, Any] = client.get(f"/v1/jobs/{job}").json()
     return found if found["state"] not in ("queued", "running") else None
 

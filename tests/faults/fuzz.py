@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import httpx
+import httpx2
 import psutil
 import pyarrow as pa
 
@@ -183,7 +183,7 @@ def attack(server: Server, seed: int, requests: int | None, seconds: float | Non
     process, statuses, memory = psutil.Process(server.process.pid), Counter[int](), []
     wrong: list[dict[str, Any]] = []
     ends = None if seconds is None else time.monotonic() + seconds
-    with httpx.Client(base_url=server.url, timeout=600) as client:
+    with httpx2.Client(base_url=server.url, timeout=600) as client:
         for number, case in enumerate(mutations(seed)):
             if number == requests or (ends and time.monotonic() > ends):
                 break
@@ -191,9 +191,9 @@ def attack(server: Server, seed: int, requests: int | None, seconds: float | Non
                 memory.append(process.memory_info().rss)
             try:
                 response = client.request(case.method, case.path, content=case.content, headers=case.headers)
-            except httpx.InvalidURL:
+            except httpx2.InvalidURL:
                 continue
-            except httpx.TransportError as error:  # closed after a head that cannot be read
+            except httpx2.TransportError as error:  # closed after a head that cannot be read
                 if server.process.poll() is not None:
                     wrong.append({"number": number, "error": str(error), "case": repr(case)[:2000]})
                     break
@@ -229,7 +229,7 @@ def run(folder: Path, seed: int, requests: int | None, seconds: float | None = N
 
 def ready(server: Server) -> bool:
     """Return whether the server listens and is ready."""
-    return httpx.get(f"{server.url}/readyz", timeout=600).is_success
+    return httpx2.get(f"{server.url}/readyz", timeout=600).is_success
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import numpy as np
 import psutil
 import pyarrow as pa
@@ -41,7 +41,7 @@ class Client:
 
     def run(self, ready: Event, stop: Event, answers: "Queue[dict[str, Any]]") -> None:
         """Run in a separate process, which the parent cannot delay."""
-        with httpx.Client(base_url=self._url, timeout=30) as client:
+        with httpx2.Client(base_url=self._url, timeout=30) as client:
             while not stop.is_set():
                 for query in self._queries:
                     self._search(client, query)
@@ -59,12 +59,12 @@ class Client:
             }
         )
 
-    def _search(self, client: httpx.Client, query: dict[str, Any]) -> None:
+    def _search(self, client: httpx2.Client, query: dict[str, Any]) -> None:
         began = time.perf_counter()
         try:
             response = client.post(f"/v1/collections/{NAME}/search", json={"query": query, "limit": 10})
             response.raise_for_status()
-        except httpx.HTTPError:
+        except httpx2.HTTPError:
             self._failed += 1
             return
         self._seconds.append(time.perf_counter() - began)
@@ -119,7 +119,7 @@ def main() -> None:
         # Without compaction, which would carry documents into the next generation.
         server = start(Path(temporary), Path(temporary) / "log.jsonl", "--log-level", "info", "--compact-percent", "0")
         try:
-            wait_for(lambda: httpx.get(f"{server.url}/readyz", timeout=300).is_success)
+            wait_for(lambda: httpx2.get(f"{server.url}/readyz", timeout=300).is_success)
             print(json.dumps(measure(server, folder, table, vectors, queries, options), indent=1))
         finally:
             server.process.terminate()
@@ -139,7 +139,7 @@ def measure(
     def reload_often() -> None:
         for generation in range(2, 2 + options.reloads):
             publish(folder, table, vectors, generation)
-            wait_for(lambda wanted=f"{generation:06d}": httpx.get(url + name).json()["generation"] == wanted)
+            wait_for(lambda wanted=f"{generation:06d}": httpx2.get(url + name).json()["generation"] == wanted)
 
     report["while_building_elsewhere"] = searching(url, queries, build_beside)
     report["reloads"] = {"count": options.reloads, **searching(url, queries, reload_often)}
@@ -147,7 +147,7 @@ def measure(
     report["after_reloads"] = held(server)
 
     def upsert_often() -> None:
-        with httpx.Client(base_url=url, timeout=30) as client:
+        with httpx2.Client(base_url=url, timeout=30) as client:
             for number in range(options.upserts):
                 components, values = vectors[number % len(vectors)]
                 document = {"id": table["id"][(7 * number) % len(table)].as_py(), "indices": components.tolist()}
@@ -157,7 +157,7 @@ def measure(
     report["upserts"] = {"count": options.upserts, **searching(url, queries, upsert_often)}
     report["upserts"]["per_second"] = round(options.upserts / report["upserts"]["seconds"])
     seismic.compact(folder)
-    wait_for(lambda: httpx.get(url + name).json()["changed"] == 0)
+    wait_for(lambda: httpx2.get(url + name).json()["changed"] == 0)
     time.sleep(1)
     report["after_compaction"] = held(server)
     return report

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pyarrow as pa
 import pytest
 
@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[2]
 PATIENCE = 600  # seconds; includes compiling kernels on a busy machine
 PATIENT = ("--timeout-ms", str(1000 * PATIENCE))
 
-Running = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
+Running = Callable[..., AbstractAsyncContextManager[httpx2.AsyncClient]]
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def wait_for(look: Callable[[], Any]) -> Any:
     return found
 
 
-async def until_status(status: int, ask: Callable[[], Awaitable[httpx.Response]]) -> httpx.Response:
+async def until_status(status: int, ask: Callable[[], Awaitable[httpx2.Response]]) -> httpx2.Response:
     """Return the first answer with this status."""
     deadline = time.monotonic() + PATIENCE
     while (response := await ask()).status_code != status:
@@ -112,7 +112,7 @@ def server(
     """A ready server of the collections `scifact`, `lists` and `scratch`."""
     server = start(scifact_index.parent, tmp_path_factory.mktemp("log") / "server.jsonl")
     try:
-        wait_for(lambda: httpx.get(f"{server.url}/readyz", timeout=PATIENCE).is_success)
+        wait_for(lambda: httpx2.get(f"{server.url}/readyz", timeout=PATIENCE).is_success)
         yield server
     finally:
         server.process.terminate()
@@ -120,8 +120,8 @@ def server(
 
 
 @pytest.fixture
-def client(server: Server) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=server.url, timeout=PATIENCE) as client:
+def client(server: Server) -> Iterator[httpx2.Client]:
+    with httpx2.Client(base_url=server.url, timeout=PATIENCE) as client:
         yield client
 
 
@@ -168,12 +168,12 @@ def running() -> Running:
     """`async with running(directory, **settings) as client`: an application inside this process."""
 
     @asynccontextmanager
-    async def run(directory: Path, *, wait: bool = True, **settings: Any) -> AsyncIterator[httpx.AsyncClient]:
+    async def run(directory: Path, *, wait: bool = True, **settings: Any) -> AsyncIterator[httpx2.AsyncClient]:
         app = create_app(Settings(directory=directory, **{"timeout_ms": 1000 * PATIENCE, **settings}))
-        transport = httpx.ASGITransport(app)
+        transport = httpx2.ASGITransport(app)
         async with (
             app.router.lifespan_context(app),
-            httpx.AsyncClient(transport=transport, base_url="http://test") as client,
+            httpx2.AsyncClient(transport=transport, base_url="http://test") as client,
         ):
             if wait:
                 await until_status(200, lambda: client.get("/readyz"))

@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 import structlog
 from typer.testing import CliRunner, Result
@@ -105,7 +105,7 @@ def test_connections_do_not_wait_for_acknowledgements():
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_shuts_it_down_gracefully(tiny: Path, tmp_path: Path, number):
     server = start(tiny, tmp_path / "log.jsonl")
-    assert httpx.get(f"{server.url}/healthz", timeout=PATIENCE).status_code == 200
+    assert httpx2.get(f"{server.url}/healthz", timeout=PATIENCE).status_code == 200
     server.process.send_signal(number)
     assert server.process.wait(PATIENCE) == (0 if number == signal.SIGINT else -signal.SIGTERM)
     events = [line["event"] for line in server.log()]
@@ -172,7 +172,7 @@ def test_ignored_variables_are_logged(tiny: Path, tmp_path: Path, clean_environm
     clean_environment.setenv("SEISMIC_PORT", "tcp://10.0.171.239:8000")
     server = start(tiny, tmp_path / "log.jsonl", "--log-format", "json")
     try:
-        assert httpx.get(f"{server.url}/healthz", timeout=PATIENCE).status_code == 200
+        assert httpx2.get(f"{server.url}/healthz", timeout=PATIENCE).status_code == 200
         (line,) = [line for line in server.log() if "variables" in line]
         assert (line["level"], line["variables"]) == ("warning", ["SEISMIC_PORT"])
     finally:

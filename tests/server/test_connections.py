@@ -5,7 +5,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-import httpx
+import httpx2
 import pytest
 
 from seismic_server.http.connections import RESERVED, Connections
@@ -104,7 +104,7 @@ def test_a_flood_of_connections_shuts_nobody_out(begin, content):  # noqa: F811
     (logged,) = [line for line in server.log() if line["event"] == "limits"]
     assert logged["open_files"] == 512
     assert 50 < logged["max_connections"] < 512
-    with flood(server, content, 600), httpx.Client(base_url=server.url, timeout=PATIENCE) as client:
+    with flood(server, content, 600), httpx2.Client(base_url=server.url, timeout=PATIENCE) as client:
         for _ in range(3):
             assert client.get("/healthz").status_code == 200
             response = client.post(URL, content=BODY, headers={"content-type": "application/json"})
@@ -117,7 +117,7 @@ def test_a_connection_that_gives_way_is_told_why(begin):  # noqa: F811
     with connect(server) as first, connect(server) as second:
         first.sendall(b"GET / HT")
         second.sendall(b"GET /heal")
-        with httpx.Client(base_url=server.url, timeout=PATIENCE) as client:
+        with httpx2.Client(base_url=server.url, timeout=PATIENCE) as client:
             assert client.get("/healthz").status_code == 200
         found = answer(first)
         assert found.startswith("HTTP/1.1 503 ")
@@ -133,7 +133,7 @@ def test_clients_that_do_not_read_are_disconnected(begin):  # noqa: F811
         connection.sendall(request * 1000)
 
         def gone() -> bool:
-            text = httpx.get(f"{server.url}/metrics", timeout=PATIENCE).text
+            text = httpx2.get(f"{server.url}/metrics", timeout=PATIENCE).text
             return int(text.partition("\nseismic_requests_in_flight ")[2].split(".")[0]) == 1
 
         wait_for(gone)

@@ -2,7 +2,7 @@
 
 import asyncio
 
-import httpx
+import httpx2
 import orjson
 import pytest
 
@@ -38,10 +38,10 @@ JSON = {"content-type": "application/json"}
 async def test_direct_dispatch_answers_like_fastapi(tiny, method, path, content, headers, status):
     app = create_app(Settings(directory=tiny, max_body_bytes=300, timeout_ms=600_000))
     answers = []
-    transport = httpx.ASGITransport(app)
+    transport = httpx2.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://test") as client,
+        httpx2.AsyncClient(transport=transport, base_url="http://test") as client,
     ):
         await until_status(200, lambda: client.get("/readyz"))
         for _ in ("direct", "FastAPI"):
@@ -62,10 +62,10 @@ def without_times(answer: dict) -> dict:
 
 async def test_searches_bypass_fastapi(tiny):
     app = create_app(Settings(directory=tiny, timeout_ms=600_000))
-    transport = httpx.ASGITransport(app)
+    transport = httpx2.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://test") as client,
+        httpx2.AsyncClient(transport=transport, base_url="http://test") as client,
     ):
         await until_status(200, lambda: client.get("/readyz"))
         app.router.routes[:] = [route for route in app.router.routes if not isinstance(route, Otherwise)]

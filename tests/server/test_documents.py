@@ -10,7 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pyarrow as pa
 import pytest
 
@@ -25,11 +25,11 @@ URL = "/v1/collections/tiny"
 QUERY = {"query": {"indices": [1], "values": [1.0]}}
 
 
-async def put(client: httpx.AsyncClient, *documents: dict[str, Any], url: str = URL) -> httpx.Response:
+async def put(client: httpx2.AsyncClient, *documents: dict[str, Any], url: str = URL) -> httpx2.Response:
     return await client.put(f"{url}/documents", json={"documents": list(documents)})
 
 
-async def found(client: httpx.AsyncClient, query: dict[str, Any] = QUERY) -> list[tuple[Any, float]]:
+async def found(client: httpx2.AsyncClient, query: dict[str, Any] = QUERY) -> list[tuple[Any, float]]:
     answer = (await client.post(f"{URL}/search", json=query)).json()
     return [(hit["id"], hit["score"]) for hit in answer["hits"]]
 
@@ -214,7 +214,7 @@ async def test_tokens_keep_their_meaning_while_the_vocabulary_changes(running, t
     publish(0)
     stop, served = asyncio.Event(), asyncio.Semaphore(0)
 
-    async def write(client: httpx.AsyncClient) -> int:
+    async def write(client: httpx2.AsyncClient) -> int:
         number = 0
         while not stop.is_set():
             answer = await put(client, {"id": f"d{number}", "tokens": {"red": 1.0}})
@@ -223,7 +223,7 @@ async def test_tokens_keep_their_meaning_while_the_vocabulary_changes(running, t
             served.release()
         return number
 
-    async def wrong(client: httpx.AsyncClient) -> list[dict[str, Any]]:
+    async def wrong(client: httpx2.AsyncClient) -> list[dict[str, Any]]:
         body = {"query": {"tokens": {"blue": 1.0}}, "limit": 100, "with_vector": "tokens"}
         hits = (await client.post(f"{URL}/search", json=body)).json()["hits"]
         return [hit for hit in hits if hit["id"] != "seed"]

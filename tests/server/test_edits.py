@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-import httpx
+import httpx2
 import pyarrow as pa
 import pytest
 
@@ -18,24 +18,24 @@ URL = "/v1/collections/tiny"
 NEWEST = {"must": [{"key": "year", "range": {"gte": 2002}}]}
 
 
-async def put(client: httpx.AsyncClient, *documents: dict[str, Any]) -> httpx.Response:
+async def put(client: httpx2.AsyncClient, *documents: dict[str, Any]) -> httpx2.Response:
     return await client.put(f"{URL}/documents", json={"documents": list(documents)})
 
 
-async def patch(client: httpx.AsyncClient, **body: Any) -> httpx.Response:
+async def patch(client: httpx2.AsyncClient, **body: Any) -> httpx2.Response:
     return await client.patch(f"{URL}/documents", json=body)
 
 
-async def delete(client: httpx.AsyncClient, **body: Any) -> httpx.Response:
+async def delete(client: httpx2.AsyncClient, **body: Any) -> httpx2.Response:
     return await client.post(f"{URL}/documents/delete", json=body)
 
 
-async def shown(client: httpx.AsyncClient) -> dict[str, Any]:
+async def shown(client: httpx2.AsyncClient) -> dict[str, Any]:
     answer = (await client.post(f"{URL}/documents/scroll", json={"with_vector": True})).json()
     return {one["id"]: (one["payload"], one["vector"]["values"]) for one in answer["documents"]}
 
 
-def counts(answer: httpx.Response) -> list[int]:
+def counts(answer: httpx2.Response) -> list[int]:
     assert answer.status_code == 200, answer.text
     return [answer.json()[name] for name in ("sequence", "documents", "created", "updated", "deleted")]
 

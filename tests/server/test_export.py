@@ -5,7 +5,7 @@ import io
 import json
 from pathlib import Path
 
-import httpx
+import httpx2
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -132,7 +132,7 @@ async def test_the_deadline_does_not_end_an_export(running, folder):
 async def test_clients_write_files_that_are_complete(folder, tmp_path):
     server = start(folder, tmp_path / "log.jsonl")
     try:
-        wait_for(lambda: httpx.get(f"{server.url}/readyz", timeout=PATIENCE).is_success)
+        wait_for(lambda: httpx2.get(f"{server.url}/readyz", timeout=PATIENCE).is_success)
         with Client(server.url, timeout=PATIENCE) as client:
             file = client.export("c", tmp_path / "x.parquet", columns=["year"])
             assert file == tmp_path / "x.parquet"

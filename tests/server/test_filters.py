@@ -2,7 +2,7 @@
 
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from seismic import Index
@@ -15,13 +15,13 @@ from .test_search import ask, expected, pairs
 LONG = {"must": [{"key": "n_chars", "range": {"gt": 1500}}, {"key": "structured", "match": {"value": False}}]}
 
 
-def count(client: httpx.Client, body: dict[str, Any]) -> CountAnswer:
+def count(client: httpx2.Client, body: dict[str, Any]) -> CountAnswer:
     response = client.post("/v1/collections/scifact/count", json=body)
     assert response.status_code == 200, response.text
     return CountAnswer.model_validate_json(response.content)
 
 
-def test_search_under_a_filter(client: httpx.Client, index: Index, scifact: Scifact) -> None:
+def test_search_under_a_filter(client: httpx2.Client, index: Index, scifact: Scifact) -> None:
     answer = ask(client, query=scifact.query(0), filter=LONG)
     assert (
         pairs(answer)
@@ -35,13 +35,13 @@ def test_search_under_a_filter(client: httpx.Client, index: Index, scifact: Scif
     assert ask(client, query=scifact.query(0)).matched is None
 
 
-def test_a_narrow_filter_warns(client: httpx.Client, scifact: Scifact) -> None:
+def test_a_narrow_filter_warns(client: httpx2.Client, scifact: Scifact) -> None:
     ids = {"must": [{"ids": [scifact.documents["id"][0].as_py(), "elsewhere"]}]}
     answer = ask(client, query=scifact.query(0), filter=ids)
     assert answer.warnings == ["only 1 documents match the filter"]
 
 
-def test_count(client: httpx.Client, index: Index) -> None:
+def test_count(client: httpx2.Client, index: Index) -> None:
     answer = count(client, {"filter": LONG})
     assert (answer.count, answer.generation, answer.sequence) == (index.count(LONG), index.generation, 0)
     assert 0 < answer.count < count(client, {}).count == len(index)
@@ -68,7 +68,7 @@ def test_count(client: httpx.Client, index: Index) -> None:
     ],
 )
 def test_a_wrong_filter(
-    client: httpx.Client, scifact: Scifact, route: str, wanted: Any, pointer: str, detail: str
+    client: httpx2.Client, scifact: Scifact, route: str, wanted: Any, pointer: str, detail: str
 ) -> None:
     body = {"filter": wanted} | ({"query": scifact.query(0)} if route == "search" else {})
     found = problem(client.post(f"/v1/collections/scifact/{route}", json=body), 422)
@@ -87,20 +87,20 @@ def test_a_wrong_filter(
         {"must_not": [{"key": "title", "match": {"prefix": "A"}}, {"key": "title", "match": {"substring": " of "}}]},
     ],
 )
-def test_other_conditions(client: httpx.Client, index: Index, scifact: Scifact, wanted: dict[str, Any]) -> None:
+def test_other_conditions(client: httpx2.Client, index: Index, scifact: Scifact, wanted: dict[str, Any]) -> None:
     assert 0 < count(client, {"filter": wanted}).count == index.count(wanted) < len(index)
     answer = ask(client, query=scifact.query(0), filter=wanted)
     assert pairs(answer) == expected(index.search(scifact.query(0), filter=wanted))
 
 
-def test_a_wrong_filter_of_a_batch(client: httpx.Client, scifact: Scifact) -> None:
+def test_a_wrong_filter_of_a_batch(client: httpx2.Client, scifact: Scifact) -> None:
     right = {"query": scifact.query(0)}
     searches = [right, right | {"filter": {"must": [{"key": "n_cars", "range": {"gt": 1}}]}}]
     found = problem(client.post("/v1/collections/scifact/search/batch", json={"searches": searches}), 422)
     assert found.errors[0].pointer == "#/searches/1/filter/must/0/key"
 
 
-def test_a_deep_filter(client: httpx.Client) -> None:
+def test_a_deep_filter(client: httpx2.Client) -> None:
     deep = '{"must":[' * 500 + "]}" * 500
     url, headers = "/v1/collections/scifact/count", {"content-type": "application/json"}
     found = problem(client.post(url, content=f'{{"filter": {deep}}}', headers=headers), 422)

@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -183,7 +183,7 @@ class OverRest(Person):
     """Sends requests with nothing but HTTP and JSON."""
 
     def __init__(self, url: str) -> None:
-        self.connection = self._http = httpx.Client(base_url=f"{url}/v1", timeout=PATIENCE)
+        self.connection = self._http = httpx2.Client(base_url=f"{url}/v1", timeout=PATIENCE)
 
     def _ask(self, method: str, path: str, **options: Any) -> Any:
         answer = self._http.request(method, path, **options)
@@ -302,7 +302,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
     (tmp_path / "collections").mkdir()
     server = start(tmp_path / "collections", tmp_path / "log.jsonl")
     try:
-        wait_for(lambda: httpx.get(f"{server.url}/readyz", timeout=PATIENCE).is_success)
+        wait_for(lambda: httpx2.get(f"{server.url}/readyz", timeout=PATIENCE).is_success)
         yield server
     finally:
         server.process.terminate()

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 import seismic
@@ -34,7 +34,7 @@ main()
 """A worker that writes a generation and never publishes it."""
 
 
-async def over(client: httpx.AsyncClient, job: Any) -> dict[str, Any]:
+async def over(client: httpx2.AsyncClient, job: Any) -> dict[str, Any]:
     """Return a job once it is over."""
     async with asyncio.timeout(PATIENCE):
         while (found := (await client.get(f"/v1/jobs/{job.json()['id']}")).json())["state"] in ("queued", "running"):
@@ -188,7 +188,7 @@ async def test_compactions_are_requested_and_never_run_twice(running, tiny):
         problem(await client.post("/v1/jobs/none:cancel"), 404)
 
 
-async def stuck_compaction(client: httpx.AsyncClient, folder: Path) -> httpx.Response:
+async def stuck_compaction(client: httpx2.AsyncClient, folder: Path) -> httpx2.Response:
     """Start a compaction that has written everything and publishes nothing."""
     put = {"documents": [{"id": "n", "indices": [1], "values": [9.0]}]}
     assert (await client.put("/v1/collections/tiny/documents", json=put)).status_code == 200
@@ -264,7 +264,7 @@ def is_running(pid: int) -> bool:
 def test_a_killed_service_leaves_no_process_behind(tiny, tmp_path):
     """The worker of its job ends as well, and the next service can start the job again."""
     server = start(tiny, tmp_path / "first.jsonl")
-    with httpx.Client(base_url=server.url, timeout=PATIENCE) as client:
+    with httpx2.Client(base_url=server.url, timeout=PATIENCE) as client:
         wait_for(lambda: client.get("/readyz").is_success)
         put = {"documents": [{"id": "n", "indices": [1], "values": [9.0]}]}
         assert client.put("/v1/collections/tiny/documents", json=put).is_success
@@ -276,7 +276,7 @@ def test_a_killed_service_leaves_no_process_behind(tiny, tmp_path):
     assert len(seismic.open(tiny / "tiny")) == 4
     server = start(tiny, tmp_path / "second.jsonl")
     try:
-        with httpx.Client(base_url=server.url, timeout=PATIENCE) as client:
+        with httpx2.Client(base_url=server.url, timeout=PATIENCE) as client:
             wait_for(lambda: client.get("/readyz").is_success)
             job = client.post("/v1/collections/tiny:compact").json()
             wait_for(lambda: client.get(f"/v1/jobs/{job['id']}").json()["state"] == "done")

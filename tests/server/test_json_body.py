@@ -3,7 +3,7 @@
 from typing import Any
 
 import fastapi
-import httpx
+import httpx2
 import orjson
 import pytest
 from fastapi import APIRouter, FastAPI, Request, Response
@@ -70,7 +70,7 @@ def apps() -> tuple[FastAPI, Starlette]:
 async def test_direct_routes_answer_like_fastapi(apps: tuple[FastAPI, Starlette], content: bytes) -> None:
     answers = []
     for app in apps:
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+        async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://test") as client:
             answers.append(await client.post("/x", content=content, headers=JSON))
     described, direct = answers
     assert (direct.status_code, direct.text) == (described.status_code, described.text)

@@ -8,7 +8,7 @@ import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
-import httpx
+import httpx2
 import orjson
 import psutil
 import pyarrow as pa
@@ -241,7 +241,7 @@ async def test_requests_beyond_the_budget_are_refused_until_others_end(running, 
         return search(*arguments)
 
     monkeypatch.setattr(Index, "search_many", slow)
-    need = 10 * 300 + len(httpx.Request("POST", "http://x", json=BODY).content) * 24
+    need = 10 * 300 + len(httpx2.Request("POST", "http://x", json=BODY).content) * 24
     async with running(tiny, threads=2, request_memory_bytes=need + 2000) as client:
         first = asyncio.create_task(client.post(URL, json=BODY))
         await asyncio.to_thread(started.wait)
@@ -326,8 +326,8 @@ def memory_of_a_server(folder) -> int:
 
 def ready(server: Server) -> bool:
     assert server.process.poll() is None, server.log_file.read_text()[-3000:]
-    return httpx.get(f"{server.url}/readyz", timeout=PATIENCE).is_success
+    return httpx2.get(f"{server.url}/readyz", timeout=PATIENCE).is_success
 
 
 def post(server: Server, body: dict) -> int:
-    return httpx.post(f"{server.url}{URL}/batch", json=body, timeout=PATIENCE).status_code
+    return httpx2.post(f"{server.url}{URL}/batch", json=body, timeout=PATIENCE).status_code

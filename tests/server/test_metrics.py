@@ -7,7 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -28,7 +28,7 @@ URL = f"{COLLECTION}/search"
 BODY = {"query": {"indices": [1], "values": [1.0]}}
 
 
-async def values(client: httpx.AsyncClient) -> dict[tuple[str, ...], float]:
+async def values(client: httpx2.AsyncClient) -> dict[tuple[str, ...], float]:
     """Return samples by (name, *label values in the order of label names)."""
     await asyncio.sleep(0)  # requests are counted after their answer
     response = await client.get("/metrics")
@@ -85,7 +85,7 @@ async def test_every_kind_of_metric_is_explained(running, tiny):
         assert family.documentation, family.name
 
 
-async def recall(client: httpx.AsyncClient, labels: tuple[str, ...]) -> tuple[float, float]:
+async def recall(client: httpx2.AsyncClient, labels: tuple[str, ...]) -> tuple[float, float]:
     """Return (audited answers, sum of their recalls), once there is one."""
     async with asyncio.timeout(PATIENCE):
         while ("seismic_audited_recall_count", *labels) not in (found := await values(client)):

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from seismic_server.access.keys import create_key
@@ -29,7 +29,7 @@ def guarded(server: Server, scifact_index: Path, key: str, tmp_path: Path) -> It
     """A server of the same collections that requires a key."""
     server = start(scifact_index.parent, tmp_path / "log.jsonl", "--keys-file", str(tmp_path / "keys.json"))
     try:
-        wait_for(lambda: httpx.get(f"{server.url}/readyz", timeout=PATIENCE).is_success)
+        wait_for(lambda: httpx2.get(f"{server.url}/readyz", timeout=PATIENCE).is_success)
         yield server
     finally:
         server.process.terminate()
@@ -57,7 +57,7 @@ def schemathesis(server: Server, folder: Path, *options: str) -> None:
     environment = os.environ | {"SCHEMATHESIS_HOOKS": "tests.server.openapi_hooks", "PYTHONPATH": str(ROOT)}
     run = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     assert run.returncode == 0, run.stdout + run.stderr
-    paths = httpx.get(f"{server.url}/openapi.json", timeout=PATIENCE).json()["paths"]
+    paths = httpx2.get(f"{server.url}/openapi.json", timeout=PATIENCE).json()["paths"]
     assert f"Tested: {sum(map(len, paths.values()))}" in run.stdout
 
 

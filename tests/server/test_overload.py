@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 import structlog
 
@@ -28,7 +28,7 @@ URL = f"{COLLECTION}/search"
 BODY = {"query": {"indices": [1], "values": [1.0]}}
 OVERLOADED = "urn:problem-type:seismic:overloaded"
 
-Full = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
+Full = Callable[..., AbstractAsyncContextManager[httpx2.AsyncClient]]
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def full(running, tiny, monkeypatch: pytest.MonkeyPatch) -> Full:
         return search(*arguments, **options)
 
     @asynccontextmanager
-    async def enter(headers: dict[str, str] | None = None, **settings: Any) -> AsyncIterator[httpx.AsyncClient]:
+    async def enter(headers: dict[str, str] | None = None, **settings: Any) -> AsyncIterator[httpx2.AsyncClient]:
         async with running(tiny, threads=1, queue=0, **settings) as client:
             first = asyncio.create_task(client.post(URL, json=BODY, headers=headers))
             await asyncio.to_thread(started.wait)

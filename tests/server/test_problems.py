@@ -8,7 +8,7 @@ import re
 from http import HTTPStatus
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from seismic.changes.updates import Writer
@@ -21,7 +21,7 @@ JSON = {"content-type": "application/json"}
 GOOD = {"indices": [2054], "values": [1.0]}
 
 
-def problem(response: httpx.Response, status: int) -> Problem:
+def problem(response: httpx2.Response, status: int) -> Problem:
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == "application/problem+json"
     found = Problem.model_validate_json(response.content, strict=True)
@@ -33,7 +33,7 @@ def problem(response: httpx.Response, status: int) -> Problem:
     return found
 
 
-def refused(client: httpx.Client, status: int, **body: Any) -> Problem:
+def refused(client: httpx2.Client, status: int, **body: Any) -> Problem:
     return problem(client.post(URL, json=body), status)
 
 

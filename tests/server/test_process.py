@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from seismic import ParameterError
@@ -21,7 +21,7 @@ BODY = b'{"query": {"indices": [1], "values": [1.0]}}'
 
 
 def connect(server: Server) -> socket.socket:
-    url = httpx.URL(server.url)
+    url = httpx2.URL(server.url)
     return socket.create_connection((url.host, url.port), PATIENCE)
 
 
@@ -40,7 +40,7 @@ def begin(tiny: Path, tmp_path: Path):
 
     def begin(*options: str, **limits: Any) -> Server:
         servers.append(start(tiny, tmp_path / "log.jsonl", *options, **limits))
-        wait_for(lambda: httpx.get(f"{servers[0].url}/readyz", timeout=PATIENCE).is_success)
+        wait_for(lambda: httpx2.get(f"{servers[0].url}/readyz", timeout=PATIENCE).is_success)
         return servers[0]
 
     yield begin
@@ -55,20 +55,20 @@ def send_for_ever(connection: socket.socket, head: bytes) -> None:
 
 
 def running(server: Server) -> int:
-    metrics = httpx.get(f"{server.url}/metrics", timeout=PATIENCE).text
+    metrics = httpx2.get(f"{server.url}/metrics", timeout=PATIENCE).text
     return int(metrics.partition("\nseismic_requests_in_flight ")[2].split(".")[0])
 
 
 def test_running_requests_finish_and_new_ones_are_refused(begin):
     server = begin("--shutdown-seconds", "600", "--receive-seconds", "600")
-    with connect(server) as slow, httpx.Client(base_url=server.url, timeout=PATIENCE) as client:
+    with connect(server) as slow, httpx2.Client(base_url=server.url, timeout=PATIENCE) as client:
         slow.sendall(HEAD + f"Content-Length: {len(BODY)}\r\n\r\n".encode() + BODY[:9])
         wait_for(lambda: running(server) == 2)
         assert client.get("/healthz").status_code == 200
         server.process.send_signal(signal.SIGTERM)
         client.close()  # an idle connection may be closed under its next request
-        wait_for(lambda: httpx.get(f"{server.url}/readyz", timeout=PATIENCE).status_code == 503)
-        refused = httpx.get(f"{server.url}/v1/collections", timeout=PATIENCE)
+        wait_for(lambda: httpx2.get(f"{server.url}/readyz", timeout=PATIENCE).status_code == 503)
+        refused = httpx2.get(f"{server.url}/v1/collections", timeout=PATIENCE)
         assert refused.status_code == 503
         assert refused.json()["type"] == "urn:problem-type:seismic:draining"
         assert refused.headers["connection"] == "close"
@@ -105,7 +105,7 @@ def test_heads_that_are_too_large_are_refused(begin, head):
     server = begin()
     with connect(server) as connection, pytest.raises(ConnectionError):
         send_for_ever(connection, b"GET / HTTP/1.1\r\n" + head)
-    assert httpx.get(f"{server.url}/healthz", timeout=PATIENCE).status_code == 200
+    assert httpx2.get(f"{server.url}/healthz", timeout=PATIENCE).status_code == 200
 
 
 @pytest.mark.parametrize("head", [b"X: " + b"x" * (1 << 16), b"X: x\r\n" * 20_000])
@@ -122,7 +122,7 @@ def test_heads_that_are_too_large_are_refused_even_if_they_arrive_at_once(begin,
 def test_busy_connections_are_all_answered_during_a_shutdown(begin):
     """Each client sends request after request over one connection, until an answer says that it closes."""
     server = begin("--shutdown-seconds", "600", "--threads", "1")
-    url, cut, begun = httpx.URL(server.url), [], threading.Barrier(17)
+    url, cut, begun = httpx2.URL(server.url), [], threading.Barrier(17)
 
     def ask() -> None:
         connection = http.client.HTTPConnection(url.host, url.port, timeout=PATIENCE)

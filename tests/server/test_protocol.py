@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from urllib.parse import quote
 
-import httpx
+import httpx2
 import pyarrow as pa
 import pytest
 
@@ -35,7 +35,7 @@ def tiny_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     seismic.build(vectors, folder / "collections" / "tiny", documents=pa.table({"id": ["x", *ODD_IDS]}))
     server = start(folder / "collections", folder / "log.jsonl")
     try:
-        wait_for(lambda: httpx.get(f"{server.url}/readyz", timeout=PATIENCE).is_success)
+        wait_for(lambda: httpx2.get(f"{server.url}/readyz", timeout=PATIENCE).is_success)
         yield server
     finally:
         server.process.terminate()
@@ -55,12 +55,12 @@ def request(headers: bytes = b"", body: bytes = BODY, path: bytes = PATH, method
 
 def exchange(server: Server, *segments: bytes, answers: int = 1) -> list[tuple[int, bytes]]:
     """Send segments, each once the service had time to parse the one before; return (status, body) of the answers."""
-    url = httpx.URL(server.url)
+    url = httpx2.URL(server.url)
     with socket.create_connection((url.host, url.port), PATIENCE) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for number, segment in enumerate(segments):
             if number:  # an answer on another connection: the loop has read what was sent before
-                httpx.get(f"{server.url}/healthz", timeout=PATIENCE)
+                httpx2.get(f"{server.url}/healthz", timeout=PATIENCE)
             connection.sendall(segment)
         found, data = [], b""
         while len(found) < answers:
@@ -136,7 +136,7 @@ def test_a_refused_expectation_ends_the_connection(tiny_server):
 def test_an_expectation_that_is_met_keeps_the_connection(tiny_server):
     expecting = request(b"Expect: 100-continue\r\n")
     head = expecting.index(b"\r\n\r\n") + 4
-    url = httpx.URL(tiny_server.url)
+    url = httpx2.URL(tiny_server.url)
     with socket.create_connection((url.host, url.port), PATIENCE) as connection:
         for _ in range(2):
             connection.sendall(expecting[:head])

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 import seismic
@@ -16,11 +16,11 @@ pytestmark = pytest.mark.anyio
 URL = "/v1/collections/tiny"
 
 
-async def get(client: httpx.AsyncClient, **body: Any) -> httpx.Response:
+async def get(client: httpx2.AsyncClient, **body: Any) -> httpx2.Response:
     return await client.post(f"{URL}/documents/get", json=body)
 
 
-async def scroll(client: httpx.AsyncClient, **body: Any) -> httpx.Response:
+async def scroll(client: httpx2.AsyncClient, **body: Any) -> httpx2.Response:
     return await client.post(f"{URL}/documents/scroll", json=body)
 
 

@@ -4,7 +4,7 @@ import asyncio
 import shutil
 from pathlib import Path
 
-import httpx
+import httpx2
 import pyarrow as pa
 import pytest
 import structlog
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.anyio
 VECTOR = {"indices": [1], "values": [1.0]}
 
 
-async def until(client: httpx.AsyncClient, name: str, value: object) -> dict:
+async def until(client: httpx2.AsyncClient, name: str, value: object) -> dict:
     """Return the collection's state once a field has a value."""
     async with asyncio.timeout(PATIENCE):
         while (info := (await client.get(URL)).json())[name] != value:

@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from seismic.store.manifest import read_manifest
@@ -28,7 +28,7 @@ def damage(generation: Path) -> None:
     (generation / FILE).write_bytes(content)
 
 
-async def checked(client: httpx.AsyncClient, generation: str = "000001") -> dict[str, Any]:
+async def checked(client: httpx2.AsyncClient, generation: str = "000001") -> dict[str, Any]:
     """Return the state of the collection once this generation was checked."""
     async with asyncio.timeout(PATIENCE):
         while True:

@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from pydantic_core import to_jsonable_python
 
@@ -11,7 +11,7 @@ from seismic import Hit, Index, SearchParams, SearchRequest
 from seismic_server.schemas.answers import BatchAnswer, SearchAnswer
 
 
-def ask(client: httpx.Client, collection: str = "scifact", **body: Any) -> SearchAnswer:
+def ask(client: httpx2.Client, collection: str = "scifact", **body: Any) -> SearchAnswer:
     response = client.post(f"/v1/collections/{collection}/search", json=body)
     assert response.status_code == 200, response.text
     return SearchAnswer.model_validate(response.json())

@@ -6,7 +6,7 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pyarrow as pa
 import pytest
 
@@ -34,7 +34,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return (tmp_path / "source.snapshot").read_bytes()
 
 
-async def ids(client: httpx.AsyncClient, name: str) -> list[str]:
+async def ids(client: httpx2.AsyncClient, name: str) -> list[str]:
     answer = await client.post(f"/v1/collections/{name}/search", json=BODY)
     return [hit["id"] for hit in answer.json()["hits"]]
 

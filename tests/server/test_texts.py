@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-import httpx
+import httpx2
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -37,11 +37,11 @@ def words(tmp_path: Path, encoder: Encoder) -> Path:
     return folder
 
 
-async def search(client: httpx.AsyncClient, text: str) -> httpx.Response:
+async def search(client: httpx2.AsyncClient, text: str) -> httpx2.Response:
     return await client.post(f"{URL}/search", json={"query": {"text": text}})
 
 
-async def put(client: httpx.AsyncClient, *documents: dict[str, object], url: str = URL) -> httpx.Response:
+async def put(client: httpx2.AsyncClient, *documents: dict[str, object], url: str = URL) -> httpx2.Response:
     return await client.put(f"{url}/documents", json={"documents": list(documents)})
 
 

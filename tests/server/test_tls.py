@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 import trustme
 
@@ -55,14 +55,14 @@ def serve(tiny: Path, tmp_path: Path, authority: trustme.CA) -> Iterator[Serve]:
 
 
 def healthcheck(server: Server, certificate: Path, **more: str) -> subprocess.CompletedProcess[str]:
-    variables = {"SEISMIC_PORT": str(httpx.URL(server.url).port), "SEISMIC_SSL_CERTFILE": str(certificate), **more}
+    variables = {"SEISMIC_PORT": str(httpx2.URL(server.url).port), "SEISMIC_SSL_CERTFILE": str(certificate), **more}
     command = [sys.executable, ROOT / "docker/healthcheck.py"]
     return subprocess.run(command, env={**os.environ, **variables}, capture_output=True, text=True)
 
 
 def test_the_service_speaks_https(serve: Serve, trusting: ssl.SSLContext, tmp_path: Path) -> None:
     server = serve("--processes", "2")
-    wait_for(lambda: httpx.get(f"{server.url}/readyz", verify=trusting, timeout=PATIENCE).is_success)
+    wait_for(lambda: httpx2.get(f"{server.url}/readyz", verify=trusting, timeout=PATIENCE).is_success)
     with Client(server.url, verify=trusting, timeout=PATIENCE) as client:
         assert [hit.id for hit in client.search("tiny", QUERY).hits] == ["a", "b"]
     with Client(server.url, retries=ONCE) as client, pytest.raises(ServiceError, match="CERTIFICATE_VERIFY_FAILED"):
@@ -70,9 +70,9 @@ def test_the_service_speaks_https(serve: Serve, trusting: ssl.SSLContext, tmp_pa
     well = healthcheck(server, tmp_path / "service.pem")
     assert (well.returncode, well.stderr) == (0, "")
     assert '"tiny"' in well.stdout
-    plain = httpx.URL(server.url).copy_with(scheme="http")
-    with pytest.raises(httpx.TransportError):
-        httpx.get(plain)
+    plain = httpx2.URL(server.url).copy_with(scheme="http")
+    with pytest.raises(httpx2.TransportError):
+        httpx2.get(plain)
 
 
 def test_clients_may_have_to_show_a_certificate(
@@ -80,10 +80,10 @@ def test_clients_may_have_to_show_a_certificate(
 ) -> None:
     authority.cert_pem.write_to_path(tmp_path / "authority.pem")
     server = serve("--ssl-ca-certs", str(tmp_path / "authority.pem"))
-    with pytest.raises(httpx.TransportError):
-        httpx.get(f"{server.url}/healthz", verify=trusting, timeout=PATIENCE)
+    with pytest.raises(httpx2.TransportError):
+        httpx2.get(f"{server.url}/healthz", verify=trusting, timeout=PATIENCE)
     authority.issue_cert("someone@example.org").configure_cert(trusting)
-    assert httpx.get(f"{server.url}/healthz", verify=trusting, timeout=PATIENCE).is_success
+    assert httpx2.get(f"{server.url}/healthz", verify=trusting, timeout=PATIENCE).is_success
     more = {"SEISMIC_SSL_KEYFILE": str(tmp_path / "service.key"), "SEISMIC_SSL_CA_CERTS": "any"}
     wait_for(lambda: healthcheck(server, tmp_path / "service.pem", **more).returncode == 0)
     ill = healthcheck(server, tmp_path / "service.pem")

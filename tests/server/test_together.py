@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 import seismic
@@ -46,14 +46,14 @@ class Service:
 
     def __init__(self, server: Server) -> None:
         self.server, self.url = server, server.url
-        self.clients: dict[int, httpx.Client] = {}
+        self.clients: dict[int, httpx2.Client] = {}
 
     def connect(self) -> None:
         """Open connections until there is one to each process."""
         self.close()
         every = []
         while len(self.clients) < 2:
-            client = httpx.Client(base_url=self.url, timeout=PATIENCE)
+            client = httpx2.Client(base_url=self.url, timeout=PATIENCE)
             every.append(client)
             self.clients.setdefault(self.process_of(client), client)
         for client in every:
@@ -65,7 +65,7 @@ class Service:
             client.close()
         self.clients.clear()
 
-    def process_of(self, client: httpx.Client) -> int:
+    def process_of(self, client: httpx2.Client) -> int:
         request = uuid.uuid4().hex
         client.get("/healthz", headers={"X-Request-ID": request})
         return wait_for(lambda: self.processes().get(request, -1) + 1) - 1
@@ -84,13 +84,13 @@ class Service:
         return [line["process"] for line in self.server.log() if line["event"].startswith("process leads")]
 
     def metrics(self) -> dict[str, float]:
-        text = httpx.get(f"{self.url}/metrics", timeout=PATIENCE).text
+        text = httpx2.get(f"{self.url}/metrics", timeout=PATIENCE).text
         lines = [line.rpartition(" ") for line in text.splitlines() if not line.startswith("#")]
         return {name: float(value) for name, _, value in lines}
 
 
 def ready(url: str) -> bool:
-    answer = httpx.get(f"{url}/readyz", timeout=PATIENCE)
+    answer = httpx2.get(f"{url}/readyz", timeout=PATIENCE)
     return answer.is_success and answer.json()["processes"] == {"ready": 2, "expected": 2}
 
 
@@ -113,7 +113,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         server.process.wait(PATIENCE)
 
 
-def put(client: httpx.Client, id: str, **more: Any) -> httpx.Response:
+def put(client: httpx2.Client, id: str, **more: Any) -> httpx2.Response:
     document = {"id": id, "indices": [3], "values": [9.0], **more}
     return client.put(f"{URL}/documents", json={"documents": [document]})
 
@@ -191,7 +191,7 @@ class Load:
     """Searches over several connections, each with requests in a row, which connect again after a failure."""
 
     def __init__(self, url: str, connections: int) -> None:
-        self._url, self._stop = httpx.URL(url), threading.Event()
+        self._url, self._stop = httpx2.URL(url), threading.Event()
         self.failed: list[str] = []  # the first request that was answered over the connection
         self.first = [""] * connections  # of the present connections; later log lines may die with their process
         self.answered = [0] * connections
@@ -268,7 +268,7 @@ def test_one_process_compacts_by_itself(service):
 
 
 def test_busy_connections_are_all_answered_during_a_shutdown(service):
-    cut, begun, url = [], threading.Barrier(17), httpx.URL(service.url)
+    cut, begun, url = [], threading.Barrier(17), httpx2.URL(service.url)
 
     def ask() -> None:
         connection = http.client.HTTPConnection(url.host, url.port, timeout=PATIENCE)
@@ -304,10 +304,10 @@ def test_busy_connections_are_all_answered_during_a_shutdown(service):
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_processes_end_with_a_killed_supervisor_and_at_once_on_a_second_signal(tiny, tmp_path, number):
     service = Service(start(tiny, tmp_path / "log.jsonl", "--processes", "2", "--shutdown-seconds", "600"))
-    url, supervisor = httpx.URL(service.url), service.server.process
+    url, supervisor = httpx2.URL(service.url), service.server.process
     with socket.create_connection((url.host, url.port), PATIENCE) as slow:
         slow.sendall(HEAD + b"Content-Length: 9\r\n\r\n")
-        wait_for(lambda: httpx.get(f"{service.url}/healthz", timeout=PATIENCE).is_success)
+        wait_for(lambda: httpx2.get(f"{service.url}/healthz", timeout=PATIENCE).is_success)
         pids = service.pids()
         supervisor.send_signal(number)
         if number == signal.SIGTERM:

@@ -1,6 +1,6 @@
 """Why documents are not found, over REST."""
 
-import httpx
+import httpx2
 import pytest
 
 from seismic import Index
@@ -11,7 +11,7 @@ from .test_problems import problem
 URL = "/v1/collections/scifact/why"
 
 
-def test_why_not(client: httpx.Client, index: Index, scifact: Scifact) -> None:
+def test_why_not(client: httpx2.Client, index: Index, scifact: Scifact) -> None:
     query, wanted = scifact.query(0), {"structured": False}
     ids = [*(hit.id for hit in index.search(query, 12)[-2:]), "nowhere"]
     response = client.post(URL, json={"query": query, "ids": ids, "filter": wanted, "limit": 3})
@@ -43,6 +43,6 @@ def test_why_not(client: httpx.Client, index: Index, scifact: Scifact) -> None:
         ({"ids": ["4983"] * 1001}, "#/ids"),
     ],
 )
-def test_wrong_questions(client: httpx.Client, scifact: Scifact, body: dict[str, object], detail: str) -> None:
+def test_wrong_questions(client: httpx2.Client, scifact: Scifact, body: dict[str, object], detail: str) -> None:
     asked = {"query": scifact.query(0), "ids": ["4983"]} | body
     assert detail in problem(client.post(URL, json=asked), 422).detail

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 from numba.core.dispatcher import Dispatcher
 
 import seismic.kernels
@@ -63,13 +63,13 @@ def signatures() -> dict[str, int]:
     }
 
 
-async def ask(client: httpx.AsyncClient, method: str, path: str, body: Any = None) -> None:
+async def ask(client: httpx2.AsyncClient, method: str, path: str, body: Any = None) -> None:
     """Send a request that must succeed."""
     response = await client.request(method, path, json=body)
     assert response.is_success, (path, body, response.text)
 
 
-async def tour(client: httpx.AsyncClient, name: str, plans: list[str]) -> None:
+async def tour(client: httpx2.AsyncClient, name: str, plans: list[str]) -> None:
     """Use all routes of a collection before and after changes."""
     url = f"/v1/collections/{name}"
     for changed in (False, True):
@@ -91,10 +91,10 @@ async def tour(client: httpx.AsyncClient, name: str, plans: list[str]) -> None:
 async def main(folder: Path) -> tuple[int, dict[str, int]]:
     """Return the number of warm kernels, and the signatures that the tour added by kernel."""
     app = create_app(Settings(directory=folder, timeout_ms=600_000))
-    transport = httpx.ASGITransport(app)
+    transport = httpx2.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://test", timeout=600) as client,
+        httpx2.AsyncClient(transport=transport, base_url="http://test", timeout=600) as client,
     ):
         while (await client.get("/readyz")).status_code != 200:
             await asyncio.sleep(0.05)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pyarrow.parquet as pq
 import pytest
 
@@ -34,7 +34,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder, log = tmp_path_factory.mktemp("served"), tmp_path_factory.mktemp("log") / "server.jsonl"
     server = start(folder, log, "--compat", "qdrant,opensearch")
     try:
-        with httpx.Client(base_url=server.url, timeout=PATIENCE) as client:
+        with httpx2.Client(base_url=server.url, timeout=PATIENCE) as client:
             wait_for(lambda: client.get("/readyz").is_success)
 
             def send(method: str, path: str, body: Any, **options: Any) -> None:

@@ -378,10 +378,10 @@ def test_without_httpx_the_extra_is_named(run: Run, tmp_path: Path, monkeypatch:
     load = builtins.__import__
 
     def without(name: str, *rest: Any, **options: Any) -> Any:
-        if name == "httpx":
-            raise ModuleNotFoundError("No module named 'httpx'", name="httpx")
+        if name == "httpx2":
+            raise ModuleNotFoundError("No module named 'httpx2'", name="httpx2")
         return load(name, *rest, **options)
 
     monkeypatch.setattr(builtins, "__import__", without)
     result = run("convert", "http://127.0.0.1:1/c", tmp_path / "x.parquet", "--from", "qdrant")
-    assert "reading a service needs httpx and tenacity; pip install 'seismic-search[client]'" in result.stderr
+    assert "reading a service needs the extra `client`: pip install 'seismic-search[client]'" in result.stderr

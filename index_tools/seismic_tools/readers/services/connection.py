@@ -12,7 +12,7 @@ from seismic.errors import ForbiddenError, NotFoundError, ServiceError, Unauthor
 from seismic_tools.readers.services.address import KEY, PASSWORD, Access, Address
 
 if TYPE_CHECKING:
-    import httpx
+    import httpx2
 
 TIMEOUT = 60.0
 """Seconds without a byte after which an attempt fails: a page of large documents takes a while."""
@@ -27,19 +27,19 @@ class Connection:
     def __init__(self, address: Address, access: Access, headers: Mapping[str, str]) -> None:
         """Raises ParameterError without the packages of the extra `client`, or for a key that no header can hold."""
         try:
-            import httpx
+            import httpx2
             import tenacity  # noqa: F401
 
             from seismic.client.retries import Retries
         except ImportError as error:
             raise ParameterError(
-                f"{address}: reading a service needs httpx and tenacity; pip install 'seismic-search[client]' ({error})"
+                f"{address}: reading a service needs the extra `client`: pip install 'seismic-search[client]' ({error})"
             ) from None
         if not all(value.isascii() and value.isprintable() for value in headers.values()):
             raise ParameterError(f"{KEY}: found characters that a header cannot hold")
         self.address, self._retries = address, Retries(attempts=5, first_wait=0.5)
-        auth = httpx.BasicAuth(access.user, access.password or "") if access.user is not None else None
-        self._client = httpx.Client(headers=dict(headers), auth=auth, timeout=TIMEOUT)
+        auth = httpx2.BasicAuth(access.user, access.password or "") if access.user is not None else None
+        self._client = httpx2.Client(headers=dict(headers), auth=auth, timeout=TIMEOUT)
 
     def __enter__(self) -> Self:
         return self
@@ -57,7 +57,7 @@ class Connection:
             ServiceError: for other errors, and for answers that are no JSON object.
             UnavailableError: if the service does not answer, or refuses, after some attempts.
         """
-        import httpx
+        import httpx2
         import tenacity
 
         from seismic.client.retries import TemporaryError
@@ -69,11 +69,11 @@ class Connection:
                     return self._answer(self._client.request(method, url, params=query, content=_json(body)))
         except TemporaryError as error:
             raise UnavailableError(f"{url}: {_status(error.response)}; try again later") from None
-        except httpx.TransportError as error:
+        except httpx2.TransportError as error:
             raise UnavailableError(
                 f"{url}: no answer ({type(error).__name__}: {error}); check the address, and that the service runs"
             ) from None
-        except httpx.HTTPError as error:
+        except httpx2.HTTPError as error:
             raise ServiceError(f"{url}: {type(error).__name__}: {error}") from None
         raise AssertionError("an attempt returns or raises")
 
@@ -81,7 +81,7 @@ class Connection:
         """Return a name as one segment of a path."""
         return quote(name, safe="")
 
-    def _answer(self, response: "httpx.Response") -> dict[str, Any]:
+    def _answer(self, response: "httpx2.Response") -> dict[str, Any]:
         from seismic.client.retries import TEMPORARY, TemporaryError
 
         found = f"{response.url}: {_status(response)}"
@@ -111,14 +111,14 @@ def _json(body: Any) -> bytes | None:
     return None if body is None else orjson.dumps(body)
 
 
-def _status(response: "httpx.Response") -> str:
+def _status(response: "httpx2.Response") -> str:
     """Return the status of an answer, and what the service says."""
     to = f", which leads to {response.headers['Location']}" if "Location" in response.headers else ""
     said = _said(response)
     return f"status {response.status_code} {response.reason_phrase}{to}{f' ({said})' if said else ''}"
 
 
-def _said(response: "httpx.Response") -> str:
+def _said(response: "httpx2.Response") -> str:
     """Return the words of an error: {"status": {"error"}} of Qdrant, {"error": {"reason"}} of OpenSearch and so on."""
     try:
         answer = orjson.loads(response.content)

@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import httpx
+import httpx2
 import pytest
 
 SPARSE = {"s": {"indices": [1, 5], "values": [1.0, 2.0]}}
@@ -14,9 +14,9 @@ SPARSE = {"s": {"indices": [1, 5], "values": [1.0, 2.0]}}
 class Qdrant(NamedTuple):
     """The API below its prefix."""
 
-    client: httpx.AsyncClient
+    client: httpx2.AsyncClient
 
-    async def ask(self, method: str, path: str, body: Any = None, **options: Any) -> httpx.Response:
+    async def ask(self, method: str, path: str, body: Any = None, **options: Any) -> httpx2.Response:
         """Send a request, with JSON if there is a body."""
         sent = {} if body is None else {"json": body}
         return await self.client.request(method, f"/qdrant{path}", **sent, **options)
