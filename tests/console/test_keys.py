@@ -113,7 +113,7 @@ def test_an_expired_key_is_explained(page: Page, locked: Server, keys_file: Path
         for year in (2020, 9999)
     )
     key = {"Api-Key": long}
-    wait_for(lambda: httpx.get(f"{locked.url}/v1/key", headers=key, timeout=PATIENCE).is_success)
+    wait_for(lambda: httpx2.get(f"{locked.url}/v1/key", headers=key, timeout=PATIENCE).is_success)
     refused(page)
     give(page, old, "page")
     page.until(lambda: "key '2020' expired at 2020-01-31T00:00:00Z" in page.text("#key-state"))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import promql_parser
 import pytest
 import yaml
@@ -58,10 +58,10 @@ def exposed(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     secret = create_key(folder / "keys.json", "prometheus", "metrics")
     service = start(served, folder / "log.jsonl", "--processes", "2", "--keys-file", str(folder / "keys.json"))
     try:
-        wait_for(lambda: httpx.get(f"{service.url}/readyz", timeout=PATIENCE).is_success)
+        wait_for(lambda: httpx2.get(f"{service.url}/readyz", timeout=PATIENCE).is_success)
         headers = {"Authorization": f"{SCRAPE['scrape_configs'][0]['authorization']['type']} {secret}"}
         path = SCRAPE["scrape_configs"][0]["metrics_path"]
-        text = httpx.get(f"{service.url}{path}", headers=headers, timeout=PATIENCE).raise_for_status().text
+        text = httpx2.get(f"{service.url}{path}", headers=headers, timeout=PATIENCE).raise_for_status().text
     finally:
         service.process.terminate()
         service.process.wait(PATIENCE)
