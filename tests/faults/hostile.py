@@ -58,8 +58,7 @@ class Shape(NamedTuple):
 
 SHAPES = {
     "small": Shape("small", 60, 9),
-    "shared": Shape("shared", 60, 9),
-    "full": Shape("full", 60, 9),
+    "shared": Shape("shared", 60, 9),  # the layout `full` has the same files at this size
     "lists": Shape("lists", 60, 9),
     "table": Shape("lists", 70_000, 9),  # uses few of many components, by a table
     "wide": Shape("full", 100_000, 1_600),  # uses more than 65,536, so that components have 32 bits; lists take 442 MB
