@@ -97,8 +97,8 @@ async def test_approximate_answers_are_audited(running, tiny, monkeypatch):
     async with running(tiny, audit_every=1) as client:
         ask = Index.search_many
 
-        def worse(index: Index, requests: list[SearchRequest], *rest: Any) -> list[Answer]:
-            answers = ask(index, requests, *rest)
+        def worse(index: Index, requests: list[SearchRequest], *rest: Any, **options: Any) -> list[Answer]:
+            answers = ask(index, requests, *rest, **options)
             for request, answer in zip(requests, answers, strict=True):
                 if request.params.heap_factor:
                     del answer.hits[1:]
@@ -125,8 +125,8 @@ async def test_audits_are_labelled_by_profile(running, tiny, monkeypatch):
     )
     ask = Index.search_many
 
-    def profiled(index: Index, requests: list[SearchRequest], *rest: Any) -> list[Answer]:
-        return [answer._replace(profile=profile) for answer in ask(index, requests, *rest)]
+    def profiled(index: Index, requests: list[SearchRequest], *rest: Any, **options: Any) -> list[Answer]:
+        return [answer._replace(profile=profile) for answer in ask(index, requests, *rest, **options)]
 
     monkeypatch.setattr(Index, "search_many", profiled)
     async with running(tiny, audit_every=1) as client:
