@@ -20,7 +20,7 @@ VERBS = {
     "alias": "Give a collection another name, or switch that name to another collection.",
     "list": "List the collections and aliases in a folder.",
     "export": "Write the documents of an index to a file.",
-    "convert": "Convert files from one format to another.",
+    "convert": "Convert files from one format to another, or the documents of a service.",
     "encode": "Encode texts into sparse vectors.",
     "upsert": "Add documents to a collection, replacing those with the same id.",
     "patch": "Change the payload of documents.",

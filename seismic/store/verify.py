@@ -105,7 +105,7 @@ def _check_data(
             _check_shard(shard, entry.folder)
             if verify == "full":
                 check_copies(shard, manifest.storage, entry.folder, compared)
-                if compared is None:
+                if compared is None and VOCABULARY not in damaged:
                     _check_fields(folder, shard, manifest)
             ids += shard.documents["id"].chunks
             if frequency is not None:

@@ -64,7 +64,7 @@ export async function describeKey() {
 		const may = role === "admin" ? "read, change and delete" : "search and read, but change nothing";
 		text = name === undefined ? "This service needs no key: everybody may read and change everything." : `Your key “${name}” may ${may}, in ${collections ? `these collections: ${collections.join(", ")}` : "all collections"}${expires ? `, until ${expires}` : ""}.`;
 	} catch (problem) {
-		text = problem.status !== 401 || problem.message.includes("expired") ? problem.message : key() ? "The service does not know this key: is it mistyped, or revoked?" : "This service answers only with a key.";
+		text = problem.status !== 401 || /expired/.test(problem.message) ? problem.message : key() ? "The service does not know this key: is it mistyped, or revoked?" : "This service answers only with a key.";
 	}
 	say("key-state", text);
 }

@@ -22,7 +22,7 @@ export function h(spec, ...children) {
 	return node;
 }
 
-/** Replace the children. Focus stays on the control with the same key, or moves to the next. */
+/** Replace the children. Focus stays on the same key, or moves on. */
 export function fill(id, ...children) {
 	const parent = $(id);
 	const at = parent.contains(document.activeElement) ? document.activeElement.dataset.key : null;

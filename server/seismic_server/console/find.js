@@ -82,7 +82,7 @@ export async function showFilters(state, info, signal, navigate) {
 	}
 }
 
-/** Count values by column. A column's own conditions do not narrow its values: several can be chosen. */
+/** Count values by column. Its own conditions do not narrow a column's values. */
 async function counted(state, info, columns, signal) {
 	const own = columns.filter(name => state.filters.some(([column]) => column === name));
 	const shared = columns.filter(name => !own.includes(name));

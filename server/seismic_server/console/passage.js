@@ -48,7 +48,7 @@ export function passage(text, weigh) {
 	return [...parts, text.slice(last, end).trimEnd(), end < text.length ? " …" : ""];
 }
 
-/** Return the ends of the passage whose distinct words have the largest sum of weights. */
+/** Return the ends of the passage with the heaviest distinct words. */
 function best(text, words, marked) {
 	let [most, chosen] = [0, 0];
 	for (const [from, { at }] of marked.entries()) {

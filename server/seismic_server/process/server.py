@@ -18,6 +18,7 @@ from seismic_server.access.admission import draining
 from seismic_server.http.connections import Connections
 from seismic_server.http.limited import limited_protocol
 from seismic_server.http.shortcut import with_shortcut
+from seismic_server.memory.arenas import limit_arenas
 from seismic_server.service import Service
 from seismic_server.settings import Settings
 
@@ -35,6 +36,7 @@ log = structlog.get_logger("server")
 
 def run(app: Starlette, settings: Settings, listener: socket.socket, most_connections: int) -> None:
     """Serve until a signal, then shut down gracefully. Raises ParameterError."""
+    limit_arenas()
     connections = Connections(most_connections)
     config = configured(app, settings, connections)
     log_address(settings, listener)

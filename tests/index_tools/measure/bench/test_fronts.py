@@ -85,7 +85,7 @@ def test_knobs(name: str, quick: bool) -> None:
     builds = engine.builds(SHAPE, quick)
     assert (len(builds) == 1) == quick
     settings = [setting for build in builds for setting in engine.settings(build, 10, quick)]
-    assert len(settings) > 3
+    assert len(settings) > 3 or not any(one.knobs for one in settings)
     assert json.loads(json.dumps([builds, settings])) == json.loads(orjson.dumps([builds, [list(s) for s in settings]]))
     distinct = {(number, json.dumps(s.knobs)) for number, b in enumerate(builds) for s in engine.settings(b, 10, quick)}
     assert len(distinct) == len(settings)
