@@ -168,6 +168,7 @@ def test_jobs_are_those_of_the_service(service):
     saved = one.post(f"{URL}:snapshot").json()["id"]
     assert other.post(f"/v1/jobs/{saved}:cancel").json()["state"] in ("cancelled", "done")
     assert one.get("/v1/jobs/none").status_code == 404
+    assert any(name.startswith("seismic_jobs{") and 'state="done"' in name for name in service.metrics())
     assert one.post(f"{URL}:rollback", json={"generation": "7"}).status_code == 404
 
 
@@ -180,10 +181,9 @@ def test_metrics_are_those_of_all_processes(service):
     for client in list(service.clients.values()) * 3:
         assert client.get("/v1/aliases/none").status_code == 404
     found = service.metrics()
-    assert counted(found, "/v1/aliases/{alias}") == [3, 3]
+    assert sum(counted(found, "/v1/aliases/{alias}")) == 6  # of either: a connection may have been renewed meanwhile
     assert found['seismic_processes{process="supervisor"}'] == 2
     assert sum("process_resident_memory_bytes" in name for name in found) == 3
-    assert sum(name.startswith("seismic_jobs{") and 'state="done"' in name for name in found) >= 1
     assert all('process="' in name for name in found)
 
 
