@@ -179,7 +179,7 @@ class FrontView(View):
         return self.scope_of({at: one["live"] for at, one in self.statistics.items()}, None)
 
     def scope_of(self, counts: Mapping[int, int], filter: Any) -> RemoteScope:
-        """Return the scope of a filter that matches so many documents of each part; 0 where a part is missing."""
+        """Return the scope of a filter, given how many documents of each part match; 0 where a part is missing."""
         every = range(len(self.fan.specs))
         return RemoteScope(tuple(Part(EVERY_DOCUMENT, counts.get(at, 0)) for at in every), filter)
 

@@ -76,7 +76,7 @@ def _added(
 
 
 def by_rank(hits: int, k: int) -> npt.NDArray[np.float64]:
-    """Return what each of so many hits adds by reciprocal rank fusion."""
+    """Return the reciprocal rank fusion score of each rank."""
     return np.reciprocal(k + np.arange(1, hits + 1, dtype=np.float64))
 
 

@@ -2,7 +2,7 @@
 
 A patch keeps the other fields as they are stored, and what is stored depends on the heaviest weight of the whole
 document. So patches of a document are applied one after another, each to the vector as it would be stored before: the
-result does not depend on how many changes a view takes up at once.
+result does not depend on how many changes a view applies at once.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What a server process does for the others: it takes up their changes, and reports its state."""
+"""What a server process does for the others: it applies their changes, and reports its state."""
 
 from typing import Any
 

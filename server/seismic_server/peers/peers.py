@@ -101,7 +101,7 @@ class Linked:
     async def join(self, follow: Callable[[], Awaitable[None]]) -> dict[str, str | None]:
         """Take part, now that this process is warm, and return what others have found in generations.
 
-        `follow` takes up what the others changed before they knew of this process.
+        `follow` applies what the others changed before they knew of this process.
         """
         found = await self.ask("warm")
         if found["leads"]:
