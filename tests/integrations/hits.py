@@ -9,7 +9,7 @@ ROUNDING = 1e-3
 
 
 def assert_same_top(found: Sequence[tuple[str, float]], query: Query) -> None:
-    """Check that hits are the exact top 10 of a query: the same scores, and the same ids but for ties."""
+    """Check that hits are the exact top 10 of a query: the same scores, and the same ids except among ties."""
     scores, wanted = [score for _, score in found], [score for _, score in query.top]
     assert len(scores) == len(wanted), query.id
     for score, other in zip(scores, wanted, strict=True):

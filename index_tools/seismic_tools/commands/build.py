@@ -36,7 +36,7 @@ from seismic_tools.readers.ids import read_ids
 from seismic_tools.readers.quality import batches, select
 from seismic_tools.readers.queries import read_queries
 from seismic_tools.readers.spool import with_weights
-from seismic_tools.terminal.options import check_bm25, with_params
+from seismic_tools.terminal.options import NewFields, NewWeights, check_bm25, with_params
 from seismic_tools.terminal.progress import progress
 from seismic_tools.terminal.sizes import parse_bytes
 
@@ -60,20 +60,8 @@ def build(
         str | None,
         typer.Option(help="Columns to join and encode, separated by commas.", show_default=",".join(TEXT)),
     ] = None,
-    field: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME[=ENCODER[:COLUMN,...]]",
-            help="A named vector, perhaps with an encoder and the columns it reads, or `tokens`; repeatable.",
-            show_default=False,
-        ),
-    ] = None,
-    weight: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=NUMBER", help="Factor of a field's part of a score; repeatable.", show_default="1 each"
-        ),
-    ] = None,
+    field: NewFields = None,
+    weight: NewWeights = None,
     dates: Annotated[
         str | None,
         typer.Option(

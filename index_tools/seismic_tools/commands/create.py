@@ -12,7 +12,7 @@ from seismic.encoders.bm25 import NAME as BM25
 from seismic.layouts import DEFAULT, Layout
 from seismic_tools.readers import read_vocabulary
 from seismic_tools.readers.field_options import parse_field_options
-from seismic_tools.terminal.options import check_bm25, column_types, with_params
+from seismic_tools.terminal.options import NewFields, NewWeights, check_bm25, column_types, with_params
 
 app = typer.Typer(add_completion=False)
 
@@ -39,20 +39,8 @@ def create(
     text_fields: Annotated[
         str, typer.Option(help="Columns to join and encode, separated by commas; needs --encoder.")
     ] = "text",
-    field: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME[=ENCODER[:COLUMN,...]]",
-            help="A named vector, perhaps with an encoder and the columns it reads, or `tokens`; repeatable.",
-            show_default=False,
-        ),
-    ] = None,
-    weight: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=NUMBER", help="Factor of a field's part of a score; repeatable.", show_default="1 each"
-        ),
-    ] = None,
+    field: NewFields = None,
+    weight: NewWeights = None,
     layout: Annotated[Layout, typer.Option(help="How vectors are stored, see `seismic build --help`.")] = DEFAULT,
     strict: Annotated[
         bool, typer.Option("--strict", help="Refuse documents with new columns, tokens or components.")

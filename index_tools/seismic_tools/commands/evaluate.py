@@ -27,7 +27,7 @@ from seismic_tools.readers import Texts
 from seismic_tools.readers.field_options import field_texts
 from seismic_tools.readers.qrels import read_qrels
 from seismic_tools.readers.queries import Queries, Topics, query_texts, read_queries
-from seismic_tools.terminal.options import with_params
+from seismic_tools.terminal.options import SearchedFields, SearchedWeights, with_params
 from seismic_tools.terminal.progress import Report, progress
 from seismic_tools.writers.runs import check_word, check_words, write_run
 
@@ -64,16 +64,8 @@ def evaluate(
             show_default="text, unless it looks pre-tokenised",
         ),
     ] = None,
-    field: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME", help="Search this field; repeatable.", show_default="all with an encoder"),
-    ] = None,
-    weight: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=NUMBER", help="Factor of a field's part of a score; repeatable.", show_default=False
-        ),
-    ] = None,
+    field: SearchedFields = None,
+    weight: SearchedWeights = None,
     id_field: Annotated[
         str | None, typer.Option(help="Field of --queries with the id.", show_default="id, or _id")
     ] = None,

@@ -25,7 +25,7 @@ from seismic_tools.readers.field_options import of_fields
 from seismic_tools.readers.run import read_run
 from seismic_tools.terminal.explanation import print_explanation, print_facets
 from seismic_tools.terminal.hits import lines_of, print_json, print_table
-from seismic_tools.terminal.options import parse_json, with_params
+from seismic_tools.terminal.options import SearchedFields, SearchedWeights, parse_json, with_params
 from seismic_tools.terminal.sanitize import sanitize
 
 app = typer.Typer(add_completion=False)
@@ -42,16 +42,8 @@ def search(
     text: Annotated[str | None, typer.Option(help="The same as TEXT.")] = None,
     tokens: Annotated[str | None, typer.Option(help="Query as a JSON object from token to weight.")] = None,
     vector: Annotated[str | None, typer.Option(help="Query as JSON with `indices` and `values`.")] = None,
-    field: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME", help="Search this field; repeatable.", show_default="all with an encoder"),
-    ] = None,
-    weight: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=NUMBER", help="Factor of a field's part of a score; repeatable.", show_default=False
-        ),
-    ] = None,
+    field: SearchedFields = None,
+    weight: SearchedWeights = None,
     fusion: Annotated[str, typer.Option(metavar="sum|rrf", help="How fields are fused: by score, or by rank.")] = "sum",
     like: Annotated[
         str | None, typer.Option(metavar="ID", help="Find documents similar to the one with this id.")

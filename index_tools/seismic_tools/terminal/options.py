@@ -3,7 +3,7 @@
 import functools
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, TypeAlias, get_args, get_origin
 
 import orjson
 import typer
@@ -13,6 +13,22 @@ from pydantic.fields import FieldInfo
 from seismic import Bm25, ParameterError, QueryError
 from seismic.encoders.bm25 import NAME as BM25
 from seismic.params import Params
+
+NewFields: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME[=ENCODER[:COLUMN,...]]",
+        help="A named vector, perhaps with an encoder and the columns it reads, or `tokens`; repeatable.",
+        show_default=False,
+    ),
+]
+SearchedFields: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME", help="Search this field; repeatable.", show_default="all with an encoder"),
+]
+_WEIGHTS: dict[str, Any] = {"metavar": "NAME=NUMBER", "help": "Factor of a field's part of a score; repeatable."}
+NewWeights: TypeAlias = Annotated[list[str] | None, typer.Option(**_WEIGHTS, show_default="1 each")]
+SearchedWeights: TypeAlias = Annotated[list[str] | None, typer.Option(**_WEIGHTS, show_default=False)]
 
 
 def with_params(command: Callable[..., None]) -> Callable[..., None]:
