@@ -6,6 +6,7 @@ EXTRAS = {
     "evaluate": ("ir_datasets", "ir_measures"),
     "hdf5": ("h5py",),
     "plots": ("matplotlib",),
+    "ray": ("ray",),
     "scipy": ("scipy",),
     "server": (
         *("fastapi", "fastapi_offline", "httptools", "prometheus_client", "pydantic_settings", "structlog"),
@@ -19,6 +20,8 @@ EXTRAS = {
 
 def explain(error: ImportError) -> str | None:
     """Return one line on a module that is missing because its extra is not installed; None for any other error."""
+    if "of the extra `" in str(error):
+        return str(error)
     module = (error.name or "").partition(".")[0]
     extra = next((extra for extra, modules in EXTRAS.items() if module in modules), None)
     if extra is None:
