@@ -109,6 +109,10 @@ class BuildParams(Params):
     order_rounds: Annotated[int, Field(ge=1, le=20)] = 2
     """Rounds of k-means for the order of documents."""
 
+    shard_by: Literal["range", "hash"] = "range"
+    """Which documents a shard has. `range`: those that follow each other in the input. `hash`: those whose ids follow
+    each other by hash, so that shards of a sorted collection are alike and each has its share of a query's hits."""
+
 
 class SearchParams(Params):
     """How to answer a query."""

@@ -18,6 +18,7 @@ from seismic.builder.plan import ShardPlan, plan_shards
 from seismic.builder.ranges import Report
 from seismic.builder.resume import Checkpoint, fingerprint
 from seismic.builder.shard import build_shard
+from seismic.builder.spread import spread
 from seismic.components import NARROW_DIMENSION
 from seismic.conversion.numbers import as_count, as_path
 from seismic.conversion.plain import excerpt
@@ -32,6 +33,7 @@ from seismic.fields.vectors import FieldVectors, is_by_field
 from seismic.layouts import LAYOUTS, LOSSY, storage_of
 from seismic.params import BuildParams
 from seismic.store.collection import GENERATIONS, current_generation
+from seismic.store.failures import file_errors
 from seismic.store.files import write_batches
 from seismic.store.manifest import (
     BM25,
@@ -146,6 +148,7 @@ def build(
     given_queries = None if queries is None else as_vectors(queries)
     table = check_documents(documents, len(vectors))
     _check_counts(len(vectors), shards)
+    vectors, table = _in_order_of(params, vectors, table, out)
     plan = plan_shards(vectors, params, shards, workers, memory)
     names = [field.name for field in named]
     identity = fingerprint(vectors, table, params, plan.ranges, names) if resume else ""
@@ -235,7 +238,7 @@ def write_manifest(
         documents=len(vectors),
         dimension=vectors.dimension,
         nnz=sum(shard.nnz for shard in shards),
-        build=params.model_dump(),
+        build=params.model_dump(exclude=None if params.shard_by == "hash" else {"shard_by"}),  # unknown to 0.1
         versions={"seismic": __version__, **{name: version(name) for name in ("numba", "numpy", "pyarrow")}},
         vocabulary=None if vocabulary is None else _write_vocabulary(folder / VOCABULARY, vocabulary, vectors),
         shards=shards,
@@ -245,6 +248,17 @@ def write_manifest(
         encoder=encoder,
         fields=[fields[0].model_copy(update={"encoder": None})] if len(fields) == 1 else list(fields),
     ).write(folder)
+
+
+def _in_order_of(
+    params: BuildParams, vectors: SparseVectors, table: pa.Table, out: Path
+) -> tuple[SparseVectors, pa.Table]:
+    """Return the documents in the order in which they are cut into shards."""
+    if params.shard_by == "range":
+        return vectors, table
+    folder = next(folder for folder in out.absolute().parents if folder.exists())
+    with file_errors("write to", folder):
+        return spread(vectors, table, folder)
 
 
 def _reader_features(params: BuildParams, vectors: SparseVectors, fields: Sequence[FieldEntry]) -> list[str]:

@@ -10,6 +10,7 @@ from seismic.builder.build import Progress, write_manifest, write_shards
 from seismic.builder.memory import memory_limit
 from seismic.builder.plan import ShardPlan, plan_shards
 from seismic.builder.spool import Spool
+from seismic.builder.spread import spread
 from seismic.components import component_dtype
 from seismic.conversion.numbers import as_path
 from seismic.documents.widening import with_schema
@@ -36,9 +37,9 @@ def compact(
 ) -> Path | None:
     """Publish a generation of the current documents and return its folder; None if there are no changes.
 
-    Documents keep their order and their stored values bit by bit; document numbers change. Changes may be made
-    meanwhile, and a crash loses nothing. Files of the generation are checked against their hashes first, so that damage
-    does not get new hashes.
+    Documents keep their order (that of hashes with `shard_by="hash"`) and their stored values bit by bit; document
+    numbers change. Changes may be made meanwhile, and a crash loses nothing. Files of the generation are checked
+    against their hashes first, so that damage does not get new hashes.
 
     The generation keeps its number of shards, except that small ones are merged, and that shards are split which need
     more than `memory` bytes to build; None: half the memory of the machine or container. `keep`: generations that
@@ -55,6 +56,8 @@ def compact(
         manifest = view.manifest
         with tempfile.TemporaryDirectory(dir=collection / GENERATIONS, prefix=STAGING) as scratch:
             vectors, table = _vectors(view, Path(scratch)), _documents(view, Path(scratch) / "documents.arrow")
+            if manifest.build_params.shard_by == "hash":
+                vectors, table = spread(vectors, table, Path(scratch))
             plan = _plan(vectors, manifest, workers, memory)
             counted = counter(view.fields, view.vocabulary)
             shards = (folder, vectors, table, manifest.build_params, plan, progress)
