@@ -12,6 +12,9 @@ import pytest
 from seismic.kernels import cpu
 
 PYTEST = (sys.executable, "-m", "pytest", "--numprocesses=auto", "--maxprocesses=4", "--dist=loadfile")
+ALONE = (sys.executable, "-m", "pytest")
+"""One process, for tests that share a cluster."""
+
 PLANS = ("tests/kernels/test_exact.py", "tests/kernels/test_traverse.py")
 
 
@@ -26,7 +29,10 @@ class Part(NamedTuple):
 def parts(arguments: Sequence[str]) -> list[Part]:
     """Return the parts of the suite; coverage is measured if all tests run, that is, without `arguments`."""
     first, last = ([], []) if arguments else (["--cov", "--cov-report="], ["--cov", "--cov-append", "--cov-report="])
-    suite = [Part("all tests", [*PYTEST, *first, *arguments])]
+    suite = [
+        Part("all tests", [*PYTEST, "--ignore=tests/ray", *first, *arguments]),
+        Part("tests on a Ray cluster", [*ALONE, "tests/ray", *last, *arguments]),
+    ]
     for form in cpu.runnable()[1:]:
         suite.append(Part(f"plans, SIMD form {form}", [*PYTEST, *PLANS, *arguments], {"SEISMIC_SIMD": form}))
     plain = [*PYTEST, "tests/kernels", *last, *arguments]
