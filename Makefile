@@ -32,8 +32,8 @@ $(SITE)/.installed: requirements/docs.txt
 	$(SITE)/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/docs.txt
 	touch $@
 
-demo: setup  ## build a real index, serve it, search it, print an evaluation
-	$(BIN)/python -m seismic_tools.dev.demo
+demo: setup  ## grow, build, compare, serve and search a real collection: make demo [ARGS=--keep]
+	$(BIN)/python -m seismic_tools.dev.demo $(ARGS)
 
 serve: setup  ## serve the collections in DIR (default: the demo's)
 	$(BIN)/seismic serve $(or $(DIR),demo)

@@ -88,8 +88,15 @@ class Reader:
         self.ports = dict(zip((PORT, *NODE_PORTS), _free_ports(1 + len(NODE_PORTS)), strict=True))
         self.port = self.ports[PORT]
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        # The service must not compact before the reader does. Tables are as wide as those of the pages.
-        self.environment = {**os.environ, "PATH": path, "SEISMIC_COMPACT_PERCENT": "0", "COLUMNS": "80"}
+        # The service must not compact before the reader does. Tables are as wide as those of the pages. ARGS is what
+        # `make demo` takes.
+        self.environment = {
+            **os.environ,
+            "PATH": path,
+            "SEISMIC_COMPACT_PERCENT": "0",
+            "COLUMNS": "80",
+            "ARGS": "--documents 5400",
+        }
         self.service: subprocess.Popen[bytes] | None = None
         self.nodes: list[subprocess.Popen[bytes]] = []
         self._python: subprocess.Popen[str] | None = None

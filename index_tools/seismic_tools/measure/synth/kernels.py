@@ -91,12 +91,7 @@ def make_documents(
     room = np.int64((last - first) * mean * 1.1)
     components, values = np.empty(room, source.components.dtype), np.empty(room, np.float32)
     for number in range(first, last):
-        _begin(scratch.state, seed, number)
-        origin = number
-        if _draw(scratch.state) < copies:
-            origin = np.int64(_draw(scratch.state) * number)
-            _begin(scratch.state, seed, origin)
-            _draw(scratch.state)
+        origin = _begin_document(scratch.state, copies, seed, number)
         size = _mix_parents(source, stretch, scratch)
         if origin != number:
             _begin(scratch.state, seed, number + (1 << 62))
@@ -108,6 +103,28 @@ def make_documents(
         values[start : start + size] = scratch.drawn[:size]
         starts[number - first + 1] = start + size
     return starts, components[: starts[-1]], values[: starts[-1]]
+
+
+@jit
+def first_parents(parents: int, copies: float, seed: int, first: int, last: int, state: U64) -> I64:
+    """Return the first parents, rows of the `parents` source documents, of documents first .. last - 1."""
+    found = np.empty(last - first, np.int64)
+    for number in range(first, last):
+        _begin_document(state, copies, seed, number)
+        found[number - first] = np.int64(_draw(state) * parents)
+    return found
+
+
+@jit
+def _begin_document(state: U64, copies: float, seed: int, number: int) -> int:
+    """Seed the random numbers of a document; return the number of the document that it repeats, or its own."""
+    _begin(state, seed, number)
+    origin = number
+    if _draw(state) < copies:
+        origin = np.int64(_draw(state) * number)
+        _begin(state, seed, origin)
+        _draw(state)
+    return origin
 
 
 @jit

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from seismic import BuildParams, InputError, ParameterError, SparseVectors
 from seismic.builder.order import order_documents, reordered
@@ -29,13 +30,14 @@ MANTISSA = np.uint32(0xFFFFE000)
 
 class Recipe(NamedTuple):
     """How documents are generated. ``stretch``: components per component of the first parent; ``copies``: share of
-    near-copies."""
+    near-copies; ``rows`` uint32: the real documents in the order of the source."""
 
     source: Source
     dimension: int
     stretch: float
     copies: float
     seed: int
+    rows: npt.NDArray[np.uint32]
 
     def make(self, first: int, last: int) -> SparseVectors:
         """Return documents first .. last - 1. Each depends only on the recipe and its number."""
@@ -45,6 +47,11 @@ class Recipe(NamedTuple):
         )
         rounded = np.maximum((values.view(np.uint32) & MANTISSA).view(np.float32), MIN_VALUE)
         return SparseVectors.trusted(starts, components, rounded, self.dimension)
+
+    def parents(self, first: int, last: int) -> npt.NDArray[np.uint32]:
+        """Return the real documents that documents first .. last - 1 resemble most."""
+        state = np.zeros(1, np.uint64)
+        return self.rows[kernels.first_parents(len(self.rows), self.copies, self.seed, first, last, state)]
 
     def with_mean(self, mean: float) -> "Recipe":
         """Return the recipe for a mean of `mean` components; ParameterError if mixing cannot reach it."""
@@ -91,4 +98,4 @@ def fit(vectors: SparseVectors, mean: float, copies: float, seed: int, threads: 
     kernels.sort_falling(ordered.indptr, ordered.values, falling)
     source = Source(ordered.indptr, ordered.components, ordered.values, falling)
     report("fit", 1, 1)
-    return Recipe(source, vectors.dimension, 1.0, copies, seed).with_mean(mean)
+    return Recipe(source, vectors.dimension, 1.0, copies, seed, numbers).with_mean(mean)

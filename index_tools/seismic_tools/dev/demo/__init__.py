@@ -1,0 +1,1 @@
+"""A tour of the project on a grown SciFact: build, compare, serve, search. `make demo` runs it."""
