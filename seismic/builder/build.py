@@ -1,24 +1,22 @@
 """Building a collection from vectors and documents, and publishing it as a generation."""
 
-import threading
 import warnings
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
 
 from seismic.builder.fielded import with_fields
 from seismic.builder.kept import measure_kept
-from seismic.builder.plan import ShardPlan, plan_shards
-from seismic.builder.ranges import Report
+from seismic.builder.plan import plan_shards
 from seismic.builder.resume import Checkpoint, fingerprint
-from seismic.builder.shard import build_shard
+from seismic.builder.shards import Progress, write_shards
 from seismic.builder.spread import spread
+from seismic.builder.tasks import Runner
 from seismic.components import NARROW_DIMENSION
 from seismic.conversion.numbers import as_count, as_path
 from seismic.conversion.plain import excerpt
@@ -51,7 +49,6 @@ from seismic.store.manifest import (
 )
 from seismic.store.publish import KEEP, forget_resumed, mark_resumed, resumed_build, staging, tidy_log, void_changes
 from seismic.store.schema import vocabulary_schema
-from seismic.threads import in_order
 from seismic.vectors import SparseVectors, VectorsLike, as_vectors
 from seismic.version import __version__
 from seismic.vocabulary import Vocabulary, inverse_document_frequency
@@ -61,11 +58,6 @@ COUNTED = 1 << 24
 """Components counted together."""
 
 T = TypeVar("T")
-
-Counted: TypeAlias = Callable[[SparseVectors], dict[str, int]]
-
-Progress: TypeAlias = Callable[[str, int, int], None]
-"""progress(stage, done, total) in documents. Called from any thread, one call at a time."""
 
 
 def build(
@@ -86,6 +78,7 @@ def build(
     strict: bool = False,
     keep: int = KEEP,
     progress: Progress | None = None,
+    runner: Runner | None = None,
 ) -> Path:
     """Build an index, publish it as a generation of the collection `out`, and return the generation's folder.
 
@@ -105,7 +98,9 @@ def build(
     survive an interruption, even by `kill -9`, and the next build with `resume` and the same input and parameters
     continues with them; the bytes are the same. `replace`: publish a new generation into an existing collection. The
     `keep` newest generations stay, and older ones while they are open. `strict`: refuse changes with columns, tokens or
-    components that the build does not have; otherwise they are added.
+    components that the build does not have; otherwise they are added. `runner`: builds the shards in other processes,
+    such as `seismic.cluster.RayRunner`, which must see the folder of the collection. `memory` is then the limit of one
+    shard. The bytes are the same.
 
     Raises InputError, ParameterError, or StorageError (OutputExistsError, LockedError). Nothing half-written is ever
     served, and nothing is left behind without `resume`. Warns (RangeWarning) of weights that 16 bits cannot hold beside
@@ -117,6 +112,7 @@ def build(
     if not (vocabulary is None or isinstance(vocabulary, Vocabulary)):
         vocabulary = Vocabulary(vocabulary)
     _checked(encoder, Encoder, "encoder")
+    _checked(runner, Runner, "runner")
     named: Sequence[FieldEntry] = vocabulary.fields if isinstance(vocabulary, JoinedVocabulary) else ()
     if fields is not None or is_by_field(vectors):
         _check_alone(vocabulary=vocabulary, encoder=encoder)
@@ -149,7 +145,7 @@ def build(
     table = check_documents(documents, len(vectors))
     _check_counts(len(vectors), shards)
     vectors, table = _in_order_of(params, vectors, table, out)
-    plan = plan_shards(vectors, params, shards, workers, memory)
+    plan = plan_shards(vectors, params, shards, 1 if runner else workers, memory)
     names = [field.name for field in named]
     identity = fingerprint(vectors, table, params, plan.ranges, names) if resume else ""
     if resume and not replace and resumed_build(out) == identity:  # killed after it was published
@@ -157,7 +153,8 @@ def build(
     with ExitStack() as published, staging(out, replace=replace, keep=keep, resume=resume) as (folder, generation):
         before = Checkpoint(folder, identity) if resume else None
         counted = counter(named, vocabulary)
-        entries = write_shards(folder, vectors, table, params, plan, progress, before, counted, len(named) > 1)
+        several = len(named) > 1
+        entries = write_shards(folder, vectors, table, params, plan, progress, before, counted, several, runner)
         kept = []
         if storage.lossy:
             kept = measure_kept(
@@ -172,44 +169,6 @@ def build(
     tidy_log(out)
     forget_resumed(out)
     return out / GENERATIONS / generation
-
-
-def write_shards(
-    folder: Path,
-    vectors: SparseVectors,
-    table: pa.Table,
-    params: BuildParams,
-    plan: ShardPlan,
-    progress: Progress | None,
-    before: Checkpoint | None = None,
-    counted: Counted | None = None,
-    several: bool = False,
-) -> list[ShardEntry]:
-    """Build the shards of a generation into its folder, except those finished `before`, and return their entries.
-
-    `counted` returns the number of vectors that have each field, of which there may be `several`.
-    """
-    storage = storage_of(params.layout, several_fields=several)
-    reports = _Progress(len(vectors), progress)
-
-    def build_range(numbered_range: tuple[int, tuple[int, int]]) -> ShardEntry:
-        number, (first, last) = numbered_range
-        inner = folder / f"shard-{number:05d}"
-        rows, report = table.slice(first, last - first), reports.of_shard(last - first)
-        entry = before.finished(inner.name) if before else None
-        if entry:
-            report("resume", 1.0)
-            return entry
-        inner.mkdir()
-        part = vectors.slice(first, last)
-        entry = build_shard(part, rows, inner, first, params, storage, plan.threads, report)
-        if counted:
-            entry = entry.model_copy(update={"fields": counted(part)})
-        if before:
-            before.finish(entry)
-        return entry
-
-    return list(in_order(build_range, list(enumerate(plan.ranges)), plan.side_by_side))
 
 
 def write_manifest(
@@ -273,7 +232,7 @@ def _writer_features(encoder: EncoderEntry | None, strict: bool, fields: Sequenc
     return [feature for feature, used in needed.items() if used]
 
 
-def _checked(value: T, kind: type, name: str) -> T:
+def _checked(value: T, kind: Any, name: str) -> T:
     if value is None or isinstance(value, kind):
         return value
     raise ParameterError(f"{name} is {excerpt(value)}, expected {kind.__name__}")
@@ -297,25 +256,6 @@ def _check_counts(documents: int, shards: int) -> None:
 def _tell(progress: Progress | None, stage: str, done: int, total: int) -> None:
     if progress is not None:
         progress(stage, done, total)
-
-
-class _Progress:
-    """Adds the shares of the shards' stages and reports them as documents."""
-
-    def __init__(self, total: int, progress: Progress | None) -> None:
-        self._total, self._progress = total, progress
-        self._done: dict[str, float] = defaultdict(float)
-        self._lock = threading.Lock()
-
-    def of_shard(self, documents: int) -> Report:
-        def report(stage: str, share: float) -> None:
-            if self._progress is None:
-                return
-            with self._lock:
-                self._done[stage] += share * documents
-                self._progress(stage, min(round(self._done[stage]), self._total), self._total)
-
-        return report
 
 
 def _write_vocabulary(path: Path, vocabulary: Vocabulary, vectors: SparseVectors) -> FileEntry:

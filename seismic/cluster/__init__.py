@@ -4,6 +4,7 @@ from seismic.cluster.connection import Address
 from seismic.cluster.index import ClusterIndex
 from seismic.cluster.node import Node, NodeLimits
 from seismic.cluster.plan import ClusterPlan, plan_cluster
+from seismic.cluster.ray_tasks import RayRunner
 from seismic.cluster.spec import PartSpec
 from seismic.cluster.topology import Topology, open_cluster, read_topology
 
@@ -14,6 +15,7 @@ __all__ = [
     "Node",
     "NodeLimits",
     "PartSpec",
+    "RayRunner",
     "Topology",
     "open_cluster",
     "plan_cluster",

@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from seismic.builder.build import Progress, write_manifest, write_shards
+from seismic.builder.build import write_manifest
 from seismic.builder.memory import memory_limit
 from seismic.builder.plan import ShardPlan, plan_shards
+from seismic.builder.shards import Progress, write_shards
 from seismic.builder.spool import Spool
 from seismic.builder.spread import spread
 from seismic.components import component_dtype

@@ -6,8 +6,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from seismic.builder.build import write_manifest, write_shards
+from seismic.builder.build import write_manifest
 from seismic.builder.plan import plan_shards
+from seismic.builder.shards import write_shards
 from seismic.changes.evolution import ColumnTypes, parse_columns
 from seismic.conversion.numbers import as_count, as_path
 from seismic.conversion.plain import excerpt

@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 import xxhash
 
-from seismic.builder.build import Progress
+from seismic.builder.shards import Progress
 from seismic.conversion.numbers import as_path
 from seismic.errors import CorruptIndexError, LockedError
 from seismic.maintenance.compaction import compact

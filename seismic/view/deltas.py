@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from seismic.builder.build import Counted
 from seismic.builder.maxima import find_maxima
 from seismic.builder.order import order_documents
 from seismic.builder.quantize import quantize_vectors
+from seismic.builder.shards import Counted
 from seismic.builder.shared import share_blocks
 from seismic.components import used_components
 from seismic.documents.widening import with_schema

@@ -12,6 +12,7 @@ from rich.filesize import decimal
 
 import seismic
 from seismic import Bm25, BuildParams, Encoder, ParameterError, SparseVectors, Vocabulary
+from seismic.builder.tasks import Runner
 from seismic.encoders import TermCounter
 from seismic.encoders.bm25 import NAME as BM25
 from seismic.store.publish import KEEP, check_output
@@ -123,6 +124,14 @@ def build(
         typer.Option(help="Numeric column with the quality of a document.", show_default="length of the vector"),
     ] = None,
     keep_generations: Annotated[int, typer.Option(help="Number of generations to keep. Those in use stay too.")] = KEEP,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT",
+            help="Ray cluster whose nodes build the shards; --workers and --memory are then those of one shard.",
+            show_default=False,
+        ),
+    ] = None,
     *,
     params: BuildParams,
     bm25: Bm25,
@@ -168,9 +177,12 @@ def build(
         seismic build documents.parquet scifact --layout small --queries queries.parquet
 
         seismic build documents.parquet scifact --keep 0.75 --quality-column clicks
+
+        seismic build encoded/ /shared/marco --shards 64 --ray 10.0.0.1:6379 --resume
     """
     began, limit = time.perf_counter(), parse_bytes(memory) if memory else None
     check_output(out, replace=replace, resume=resume)  # before hours of reading
+    runner = _runner(ray, workers, limit)
     _check_options(encoder, {"--vocabulary": vocabulary, "--dimension": dimension}, wanted=False)
     _check_options(encoder, {"--text-fields": text_fields, "--query-encoder": query_encoder}, wanted=True)
     named_fields = parse_field_options(field or [], weight or [], bm25)
@@ -238,6 +250,7 @@ def build(
                 strict=strict,
                 keep=keep_generations,
                 progress=report,
+                runner=runner,
             )
     with seismic.open(out) as index:
         manifest = index.manifest
@@ -255,6 +268,17 @@ def build(
             f"recall {kept.recall:.3f} ({kept.lower:.3f} to {kept.upper:.3f}) of the exact top {kept.k}, measured with "
             f"{kept.queries} {'given queries' if queries else 'queries generated from the documents'}"
         )
+
+
+def _runner(address: str | None, threads: int, memory: int | None) -> Runner | None:
+    """Return what builds the shards on a Ray cluster, connected and with room for a task."""
+    if address is None:
+        return None
+    from seismic.cluster.ray_tasks import RayRunner
+
+    runner = RayRunner(address, threads=threads, memory=memory)
+    runner.connect()
+    return runner
 
 
 @contextmanager
