@@ -56,9 +56,13 @@ class RayRunner:
         if not tasks:
             return
         ray = self.connect()
-        remote = ray.remote(_run).options(
-            num_cpus=self.threads, memory=self.memory, max_retries=self.retries, retry_exceptions=[OSError]
-        )
+        remote = ray.remote(
+            num_cpus=self.threads,
+            memory=self.memory,
+            max_retries=self.retries,
+            retry_exceptions=[OSError],
+            scheduling_strategy="SPREAD",
+        )(_run)
         ours = software()
         pending: dict[Any, int] = {}
         try:

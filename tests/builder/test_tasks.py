@@ -170,5 +170,5 @@ def test_memory_is_that_of_one_shard(tmp_path: Path) -> None:
 
 
 def test_another_runner_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ParameterError, match="runner is '127.0.0.1:6379', expected Runner"):
+    with pytest.raises(ParameterError, match=r"runner is '127.0.0.1:6379', expected Runner"):
         build(tmp_path / "out", "127.0.0.1:6379")

@@ -79,10 +79,10 @@ class RayCluster:
         self.address = str(told[0]["address"])
         self.nodes = [RayNode(one) for one in told]
 
-    def add_node(self) -> RayNode:
-        """Start another node."""
+    def add_node(self, **variables: str) -> RayNode:
+        """Start another node, with environment variables of its own."""
         assert self.process.stdin is not None
-        self.process.stdin.write(b"\n")
+        self.process.stdin.write(json.dumps(variables).encode() + b"\n")
         self.process.stdin.flush()
         self.nodes.append(RayNode(self._told()))
         return self.nodes[-1]
