@@ -13,6 +13,7 @@ import numpy.typing as npt
 from seismic.conversion.numbers import as_count, as_path
 from seismic.conversion.plain import excerpt
 from seismic.encoders import Encoder, Reranker
+from seismic.encoders.counting import warm_up as warm_up_counting
 from seismic.errors import CorruptIndexError, DeadlineError, ParameterError, QueryError
 from seismic.export.exporting import ExportsDocuments
 from seismic.fields.entry import FieldEntry
@@ -307,6 +308,8 @@ class Index(ReadsDocuments, ExportsDocuments):
         views = (self.view, self.view.with_trial_changes()) if changes or not self.view.live else (self.view,)
         for view in views:
             warm_up(view, self._responder.executor)
+        if changes and any(entry.bm25 for entry in self.view.encoder_entries):
+            warm_up_counting()
         for shard in self.view.base if changes else ():
             with suppress(CorruptIndexError):  # damage is named by what looks for it
                 check_copies(shard.shard, self.manifest.storage, self.name, positions=1)

@@ -312,3 +312,13 @@ def hash_text(text: bytes) -> int:
     for byte in text:
         value = (value ^ byte) * 0x100000001B3 % 2**64
     return (value ^ (value >> 32)) * 0x9E3779B97F4A7C15 % 2**64
+
+
+def number_words(texts: Sequence[bytes], folded: Sequence[int]) -> tuple[list[list[int]], list[bytes]]:
+    """Return the number of each word of each text, and the words by number, which is the order of appearance."""
+    known: dict[bytes, int] = {}
+    rows = []
+    for text in texts:
+        words = bytes(folded[byte] for byte in text).split(b"\0")
+        rows.append([known.setdefault(word, len(known)) for word in words if word])
+    return rows, list(known)

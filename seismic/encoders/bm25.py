@@ -5,7 +5,7 @@ document frequencies, so that their inner product is Lucene's BM25 score: Robert
 Relevance Framework: BM25 and Beyond", 2009, without the constant factor k1 + 1, as in Lucene since version 8.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Annotated, Literal
 
 import numpy as np
@@ -43,16 +43,6 @@ class Bm25(Params):
     def terms(self, number: Callable[[str], int]) -> Terms:
         """Return what splits texts into terms, which `number` numbers. Raises ParameterError for an unknown stemmer."""
         return Terms(number, self.stemmer, self.stop_words)
-
-
-def count_terms(texts: Sequence[str], terms: Terms) -> SparseVectors:
-    """Return the term frequencies of texts. The dimension is the largest number + 1."""
-    numbers = [np.array(terms.of(text), np.int64) for text in texts]
-    rows = np.repeat(np.arange(len(numbers)), [len(row) for row in numbers])
-    flat = np.concatenate([np.zeros(0, np.int64), *numbers])
-    pairs, counts = np.unique((rows << 32 | flat)[flat >= 0], return_counts=True)
-    indptr = np.searchsorted(pairs, np.arange(len(numbers) + 1) << 32)
-    return SparseVectors.trusted(indptr, pairs & 0xFFFFFFFF, counts.astype(np.float32), int(flat.max(initial=-1)) + 1)
 
 
 def average_length(counts: SparseVectors) -> float:

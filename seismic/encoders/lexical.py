@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +10,8 @@ import xxhash
 
 from seismic.conversion.plain import excerpt
 from seismic.encoders.base import Encoder, EncoderEntry
-from seismic.encoders.bm25 import NAME, Bm25, average_length, count_terms, saturated
+from seismic.encoders.bm25 import NAME, Bm25, average_length, saturated
+from seismic.encoders.counting import TermFrequencies
 from seismic.encoders.encoded import Encoded, as_texts
 from seismic.encoders.words import VERSION, Numbering, words_of
 from seismic.errors import EncoderError, ParameterError
@@ -21,8 +21,6 @@ from seismic.vocabulary import Vocabulary, inverse_document_frequency
 
 MEMO_WORDS = 1 << 16
 """Words of queries whose terms are remembered."""
-
-STOP_WORD = ""
 
 
 class Fitted(NamedTuple):
@@ -38,11 +36,11 @@ class TermCounter:
     def __init__(self, params: Bm25) -> None:
         """Raises ParameterError for an unknown stemmer, EncoderError if it cannot run here."""
         self._params, self._numbering = params, Numbering(_no_component, 0)
-        self._terms = params.terms(self._numbering)
+        self._count = TermFrequencies(params.terms(self._numbering))
 
     def __call__(self, texts: Sequence[str]) -> Encoded:
         """Return the term frequencies of texts."""
-        return Encoded(count_terms(texts, self._terms), np.zeros(len(texts), np.int64))
+        return Encoded(self._count(texts), np.zeros(len(texts), np.int64))
 
     def encoder(self, counts: SparseVectors) -> Encoder:
         """Return the encoder of a corpus with these term frequencies."""
@@ -58,11 +56,11 @@ class GrowingEncoder:
 
     def __init__(self, entry: EncoderEntry, number: Callable[[str], int]) -> None:
         self._params = _params_of(entry)
-        self._terms = self._params.terms(number)
+        self._count = TermFrequencies(self._params.terms(number))
 
     def __call__(self, texts: Sequence[str]) -> Encoded:
         """Encode texts."""
-        vectors = saturated(count_terms(texts, self._terms), self._params)
+        vectors = saturated(self._count(texts), self._params)
         return Encoded(vectors, np.zeros(len(texts), np.int64))
 
 
@@ -124,39 +122,44 @@ class _QueryTerms:
 
     def __init__(self, params: Bm25, vocabulary: Vocabulary, weights: npt.NDArray[np.float32]) -> None:
         self._params, self._vocabulary, self._weights = params, vocabulary, weights
-        self._memo: dict[str, int | str] = {}
+        self._light = bool(len(weights)) and weights.min() < MIN_VALUE
+        self._memo: dict[str, tuple[int, float, str]] = {}
 
     def __call__(self, texts: Sequence[str]) -> Encoded:
-        counts, unknown = [self._count(text) for text in texts], list[str]()
-        for found in counts:
-            unknown += [term for term in found if isinstance(term, str)]
-        known = [sorted((term, count) for term, count in found.items() if type(term) is int) for found in counts]
-        components = np.array([component for row in known for component, _ in row], np.int64)
-        values = np.array([count for row in known for _, count in row], np.float32) * self._weights[components]
+        components, values, ends, unknown = list[int](), list[float](), [0], list[str]()
+        for text in texts:
+            found = self._weigh(text, unknown)
+            for component in sorted(found):
+                components.append(component)
+                values.append(found[component])
+            ends.append(len(components))
         vectors = SparseVectors.trusted(
-            np.array([0, *accumulate(map(len, known))]), components, values, len(self._vocabulary)
+            np.array(ends), np.array(components, np.uint32), np.array(values, np.float32), len(self._vocabulary)
         )
-        if len(values) and values.min() < MIN_VALUE:
-            vectors = restricted(vectors, values >= MIN_VALUE, vectors.dimension)
+        if self._light:
+            vectors = restricted(vectors, vectors.values >= MIN_VALUE, vectors.dimension)
         return Encoded(vectors, np.zeros(len(texts), np.int64), tuple(dict.fromkeys(unknown)))
 
-    def _count(self, text: str) -> dict[int | str, int]:
-        """Return component or unknown term -> frequency; "" counts stop words."""
+    def _weigh(self, text: str, unknown: list[str]) -> dict[int, float]:
+        """Return component -> sum of weights, exact in float64; add terms that have no component to `unknown`."""
         current().check()
-        counts: dict[int | str, int] = {}
+        found, memo = dict[int, float](), self._memo
         for word in words_of(text):
-            term = self._memo.get(word)
-            if term is None:
-                term = self._remember(word)
-            counts[term] = counts.get(term, 0) + 1
-        counts.pop(STOP_WORD, None)
-        return counts
+            component, weight, missing = memo.get(word) or self._remember(word)
+            if component >= 0:
+                found[component] = found.get(component, 0.0) + weight
+            elif missing:
+                unknown.append(missing)
+        return found
 
-    def _remember(self, word: str) -> int | str:
-        """Return the component of a word's term, the term if it is unknown, or STOP_WORD."""
+    def _remember(self, word: str) -> tuple[int, float, str]:
+        """Return the component and weight of a word's term; -1 with the term if it is unknown, or "" for stop words."""
         numbering = Numbering(self._vocabulary.component, len(self._vocabulary))
-        number = self._params.terms(numbering)[word]
-        term: int | str = next(iter(numbering.new)) if numbering.new else number if number >= 0 else STOP_WORD
+        number = self._params.terms(numbering)(word)
+        if numbering.new:
+            term = -1, 0.0, next(iter(numbering.new))
+        else:
+            term = number, float(self._weights[number]) if number >= 0 else 0.0, ""
         if len(self._memo) >= MEMO_WORDS:
             self._memo.clear()
         self._memo[word] = term

@@ -8,7 +8,6 @@ from typing import Any
 
 from seismic.encoders.pieces import checked_text, optional_package
 from seismic.errors import ParameterError
-from seismic.stop import current
 from seismic.vectors import ComponentOf
 
 VERSION = "words-1"
@@ -34,6 +33,20 @@ def words_of(text: str) -> list[str]:
     """Return the words of a text, folded: letters, digits, marks and underscores. Raises InputError for other types."""
     if checked_text(text).isascii():
         return _ASCII_WORD.findall(text.lower())
+    return _words_of_any_script(text)
+
+
+def spaced(text: str) -> str:
+    """Return a text in which ASCII characters that belong to no word separate those of `words_of`.
+
+    ASCII letters may still have to be folded. Most pieces of most texts are ASCII, and need no pattern.
+    """
+    if text.isascii():
+        return text
+    return " ".join(piece if piece.isascii() else " ".join(_words_of_any_script(piece)) for piece in text.split())
+
+
+def _words_of_any_script(text: str) -> list[str]:
     return _unicode_word().findall(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()))
 
 
@@ -53,23 +66,17 @@ class Numbering:
         return self.new.setdefault(term, self._known + len(self.new)) if known is None else known
 
 
-class Terms(dict[str, int]):
-    """Remembers the number of every word's term, which `number` gives; -1 for stop words. For one thread."""
+class Terms:
+    """Numbers the term of a word: `number` of its stem; -1 for stop words. For one thread."""
 
     def __init__(self, number: Callable[[str], int], stemmer: str | None, stop_words: str | None) -> None:
-        super().__init__()
         self._number = number
         self._stem = None if stemmer is None else load_stemmer(stemmer).stemWord
         self._stop_words = ENGLISH if stop_words == "english" else frozenset()
 
-    def of(self, text: str) -> list[int]:
-        """Return the number of each word's term. Raises StoppedError if the time is up."""
-        current().check()
-        return [self[word] for word in words_of(text)]
-
-    def __missing__(self, word: str) -> int:
-        number = self[word] = -1 if word in self._stop_words else self._number(self._stem(word) if self._stem else word)
-        return number
+    def __call__(self, word: str) -> int:
+        """Return the number of a word's term."""
+        return -1 if word in self._stop_words else self._number(self._stem(word) if self._stem else word)
 
 
 def load_stemmer(algorithm: str) -> Any:

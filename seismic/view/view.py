@@ -15,7 +15,7 @@ from seismic.builder.order import reordered
 from seismic.changes.records import Change, Rules, decode, rules_of
 from seismic.documents.table import Documents
 from seismic.documents.widening import with_schema
-from seismic.encoders import Encoded, Encoder, load_recorded
+from seismic.encoders import Encoded, Encoder, EncoderEntry, load_recorded
 from seismic.errors import CorruptIndexError, InputError
 from seismic.fields.entry import FieldEntry, check_encoder
 from seismic.fields.joined import JoinedVocabulary, counter
@@ -169,6 +169,12 @@ class View:
             encoder, idf = load_recorded(entry, part.vocabulary), entry.queries == "idf"
             self._encoders[field.name] = encoder.by_idf(self.field_idf(field, part.joined)) if idf else encoder
         return self._encoders[field.name]
+
+    @property
+    def encoder_entries(self) -> list[EncoderEntry]:
+        """Return the entries of all encoders of texts."""
+        entries = [field.encoder for field in self.fields] if self.fields else [self.manifest.encoder]
+        return [entry for entry in entries if entry]
 
     @cached_property
     def _encoders(self) -> dict[str, Encoder]:

@@ -1,5 +1,7 @@
 """BM25: how it splits texts, what it scores, and what it remembers."""
 
+import itertools
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import seismic
 from seismic import (
@@ -20,8 +24,9 @@ from seismic import (
     fit_bm25,
     load_encoder,
 )
-from seismic.encoders import TermCounter, load_recorded, weighted
-from seismic.encoders.words import Numbering, Terms, words_of
+from seismic.encoders import TermCounter, counting, load_recorded, weighted
+from seismic.encoders.counting import TermFrequencies
+from seismic.encoders.words import ENGLISH, Numbering, words_of
 from tests.encoders.naive_bm25 import scores
 from tests.reader import ROOT
 
@@ -34,9 +39,9 @@ TEXTS = ["Mars is a planet", "Venus, too, is a planet: a hot planet", "The sun i
 def terms_of(text: str, params: Bm25) -> list[str]:
     """The terms of a text by the encoder's own rules, as strings."""
     numbering = Numbering(lambda _: None, 0)
-    numbers = params.terms(numbering).of(text)
+    numbers, _ = TermFrequencies(params.terms(numbering)).numbers([text])
     names = {number: term for term, number in numbering.new.items()}
-    return [names[number] for number in numbers if number >= 0]
+    return [names[number] for number in numbers.tolist() if number >= 0]
 
 
 @pytest.mark.parametrize(
@@ -265,12 +270,46 @@ def test_another_way_of_splitting_texts_is_refused(tmp_path: Path, monkeypatch: 
         assert len(index.search({"tokens": {"planet": 1.0}})) == 2
 
 
-def test_terms_are_remembered_per_word() -> None:
+def test_terms_are_numbered_once_per_word() -> None:
+    asked = []
+
+    def number(term: str) -> int:
+        asked.append(term)
+        return numbering(term)
+
     numbering = Numbering({"planet": 5}.get, 6)
-    terms = Terms(numbering, "english", "english")
-    assert terms.of("planet planets the moons") == [5, 5, -1, 6]
-    assert terms == {"planet": 5, "planets": 5, "the": -1, "moons": 6}
-    assert numbering.new == {"moon": 6}
+    count = TermFrequencies(Bm25(stemmer="english", stop_words="english").terms(number))
+    for _ in range(2):
+        numbers, ends = count.numbers(["planet Planets", "", "the moons, the café of a planet"])
+        assert numbers.tolist() == [5, 5, -1, 6, -1, 7, -1, -1, 5]
+        assert ends.tolist() == [2, 2, 9]
+    assert asked == ["planet", "planet", "moon", "café"]
+    assert numbering.new == {"moon": 6, "café": 7}
+
+
+@given(st.lists(st.text("abc XY_1é\u0301\0.ßｱ東", max_size=40), max_size=12), st.integers(1, 60), st.integers(1, 3))
+def test_frequencies_are_those_of_a_counter(texts: list[str], part: int, slots: int) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(counting, "PART_BYTES", part)
+        patched.setattr(counting, "FIRST_SLOTS", 1 << slots)
+        patched.setattr(counting, "WORD_BYTES", 1)
+        numbering = Numbering(lambda _: None, 0)
+        count = TermFrequencies(Bm25(stop_words="english").terms(numbering))
+        for _ in range(2):
+            counts = count(texts)
+            words = [[word for word in words_of(text) if word not in ENGLISH] for text in texts]
+            assert list(numbering.new) == list(dict.fromkeys(itertools.chain.from_iterable(words)))
+            assert len(counts) == len(texts)
+            for row, expected in enumerate(map(Counter, words)):
+                components, values = counts[row]
+                found = dict(zip(components.tolist(), values.tolist(), strict=True))
+                assert found == {numbering.new[word]: frequency for word, frequency in expected.items()}
+                assert list(found) == sorted(found)
+
+
+def test_a_word_of_a_megabyte_is_a_word() -> None:
+    fitted = fit_bm25(["x" * (1 << 20) + " y", "y", "z"])
+    assert [len(token) for token in fitted.encoder.vocabulary.tokens.to_pylist()] == [1 << 20, 1, 1]
 
 
 def test_new_words_are_added_by_documents(tmp_path: Path) -> None:

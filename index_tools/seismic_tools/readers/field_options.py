@@ -12,8 +12,9 @@ from seismic import Bm25, FieldEntry, Index, ParameterError, SparseVectors, load
 from seismic.builder.spool import Spool
 from seismic.changes.rules import Rules
 from seismic.encoders import Encoded, GrowingEncoder, load_recorded
-from seismic.encoders.bm25 import DEFAULT_AVERAGE, count_terms, saturated
+from seismic.encoders.bm25 import DEFAULT_AVERAGE, saturated
 from seismic.encoders.bm25 import NAME as BM25
+from seismic.encoders.counting import TermFrequencies
 from seismic.fields.entry import check_name, check_weight, named
 from seismic.fields.joined import JoinedVocabulary
 from seismic.fields.specs import parse_fields
@@ -85,7 +86,7 @@ class FieldBuild:
             bm25 = entry.encoder.bm25 if entry.encoder else None
             words.growing = encoder is None or bm25 is not None
             if bm25 is not None:
-                encode = partial(_count, bm25.terms(words.__getitem__))
+                encode = partial(_count, TermFrequencies(bm25.terms(words.__getitem__)))
                 sources.append(FieldSource(entry, words, encode, counts=True))
             else:
                 sources.append(FieldSource(entry, words, encoder.encode_documents if encoder else None))
@@ -157,8 +158,8 @@ def upsert_texts(rules: Rules, threads: int, report: Report) -> FieldTexts:
     return FieldTexts(sources, Tokens(vocabulary.tokens.to_pylist()), threads=threads, report=report)
 
 
-def _count(terms: Any, texts: Sequence[str]) -> Encoded:
-    return Encoded(count_terms(texts, terms), np.zeros(len(texts), np.int64))
+def _count(count: TermFrequencies, texts: Sequence[str]) -> Encoded:
+    return Encoded(count(texts), np.zeros(len(texts), np.int64))
 
 
 def of_fields(
