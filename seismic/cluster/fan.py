@@ -1,46 +1,29 @@
-"""Fan-out: ask parts at the same time, each through one of its replicas, and through others where that helps.
+"""Fan-out: ask parts at the same time, each through one of its replicas, and through others where that helps."""
 
-A request that is not answered within the hedge delay goes to a second replica as well; the first answer counts, and the
-other connection is closed, which stops that search. A replica that fails is replaced by the next one.
-"""
-
-import logging
-import select
-import socket
 import threading
 import time
-from collections import deque
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
 
-from seismic.cluster.connection import Connection
-from seismic.cluster.errors import BehindError, PartUnavailableError, RefusedError, from_head
+from seismic.cluster.asking import Asking, Call, Patience
 from seismic.cluster.replicas import Replica, in_order
 from seismic.cluster.spec import PartSpec, check_cover
-from seismic.cluster.wire import Message, encode
-from seismic.errors import SeismicError, ServiceError, StoppedError, StorageError, UnavailableError
-from seismic.stop import Stop, current
+from seismic.cluster.wire import Message
+from seismic.errors import ServiceError, UnavailableError
+from seismic.stop import current
+from seismic.threads import reset_after_fork
 
-log = logging.getLogger("seismic.cluster")
-
-WAIT_SECONDS = 0.05
-"""Interval between two looks whether the caller gave up."""
+LOOK_SECONDS = 0.25
+"""Interval between two looks for other replicas."""
 
 PREPARE_SECONDS = 300.0
 """Time for nodes to open a generation and compile its kernels."""
-
-
-class Patience(NamedTuple):
-    """How long to wait for replicas: seconds until a second one is asked, and until a part counts as unavailable."""
-
-    hedge: float = 0.05
-    timeout: float = 30.0
 
 
 class NodeFan:
     """Asks parts through nodes. Safe to use from many threads.
 
     `groups`: for each part, the replicas that have it. `partial`: whether callers may get answers without some parts.
+    `follow`: returns other groups once they have changed, else None.
     """
 
     def __init__(
@@ -50,10 +33,33 @@ class NodeFan:
         patience: Patience | None = None,
         *,
         partial: bool = False,
+        follow: Callable[[], Sequence[Sequence[Replica]] | None] | None = None,
     ) -> None:
         check_cover(specs, "parts")
         self.specs, self._groups = specs, groups
-        self._patience, self._partial = patience or Patience(), partial
+        self._patience, self._partial, self._follow = patience or Patience(), partial, follow
+        self.after_fork()
+        reset_after_fork(self)
+
+    def after_fork(self) -> None:
+        """Look for other replicas, whatever the parent did."""
+        self._look_at, self._looking = 0.0, threading.Lock()
+
+    @property
+    def groups(self) -> Sequence[Sequence[Replica]]:
+        """The replicas of each part, after a look for other ones a few times a second."""
+        now = time.monotonic()
+        if self._follow is not None and now >= self._look_at and self._looking.acquire(blocking=False):
+            try:
+                self._look_at = now + LOOK_SECONDS
+                if (groups := self._follow()) is not None:
+                    gone = _members(self._groups) - _members(groups)
+                    self._groups = groups
+                    for replica in gone:
+                        replica.close()
+            finally:
+                self._looking.release()
+        return self._groups
 
     def ask(self, requests: Mapping[int, Message], *, partial: bool = False) -> dict[int, Message]:
         """Ask parts by their index in `specs`, all at once, and return their answers.
@@ -63,18 +69,20 @@ class NodeFan:
         """
         stop = current()
         stop.check()
-        asking = _Asking(stop, self._patience)
+        asking = Asking(stop, self._patience)
         try:
+            groups = self.groups
             for at, message in requests.items():
                 head = {**message.head, "part": str(self.specs[at])}
-                asking.add(_Call(at, self.specs[at], message._replace(head=head), in_order(self._groups[at])))
+                asking.add(Call(at, self.specs[at], message._replace(head=head), in_order(groups[at])))
             return asking.answers(partial=partial and self._partial)
         finally:
             asking.close()
 
     def prepare(self, generation: str) -> None:
         """Have nodes open a generation. Raises UnavailableError unless every part has it."""
-        replicas = list(dict.fromkeys(replica for group in self._groups for replica in group))
+        groups = self.groups
+        replicas = list(dict.fromkeys(replica for group in groups for replica in group))
         problems: dict[Replica, str] = {}
 
         def ask(replica: Replica) -> None:
@@ -90,7 +98,7 @@ class NodeFan:
             thread.start()
         for thread in threads:
             thread.join()
-        for spec, group in zip(self.specs, self._groups, strict=True):
+        for spec, group in zip(self.specs, groups, strict=True):
             if all(replica in problems for replica in group):
                 found = "; ".join(f"{replica.address}: {problems[replica]}" for replica in group)
                 raise UnavailableError(f"part {spec}: no node has generation {generation}: {found}")
@@ -98,7 +106,7 @@ class NodeFan:
     def status(self) -> dict[str, Message | str]:
         """Return what each node says of itself, or why it does not, by address."""
         found: dict[str, Message | str] = {}
-        for replica in dict.fromkeys(replica for group in self._groups for replica in group):
+        for replica in dict.fromkeys(replica for group in self.groups for replica in group):
             try:
                 found[str(replica.address)] = replica.ask(Message({"verb": "status"}), self._patience.timeout)
             except (OSError, ServiceError) as error:
@@ -107,241 +115,9 @@ class NodeFan:
 
     def close(self) -> None:
         """Close all connections."""
-        for group in self._groups:
-            for replica in group:
-                replica.close()
+        for replica in _members(self._groups):
+            replica.close()
 
 
-class _Attempt:
-    """One replica that was asked for a part. ``connection`` is None while it is opened by a thread."""
-
-    def __init__(self, replica: Replica, number: int) -> None:
-        self.replica, self.number, self.connection = replica, number, replica.take()
-        self.reused = self.connection is not None
-        self.over = False
-        replica.running += 1
-
-    def end(self, *, keep: bool = False) -> None:
-        """Finish the attempt, and keep its connection for others, or close it, which stops the search."""
-        if self.over:
-            return
-        self.over = True
-        self.replica.running -= 1
-        if self.connection is not None:
-            if keep:
-                self.replica.give_back(self.connection)
-            else:
-                self.connection.close()
-
-
-class _Call:
-    """A request to a part, and the attempts to have it answered."""
-
-    def __init__(self, at: int, spec: PartSpec, message: Message, replicas: list[Replica]) -> None:
-        self.at, self.spec, self.message = at, spec, message
-        self.waiting = deque(replicas)
-        self.attempts: list[_Attempt] = []
-        self.problems: list[tuple[Replica, Exception]] = []
-        self.hedge_at, self.asked = 0.0, 0
-
-
-class _Asking:
-    """Requests to several parts, in progress."""
-
-    def __init__(self, stop: Stop, patience: Patience) -> None:
-        self._stop, self._patience = stop, patience
-        self._until = time.monotonic() + patience.timeout
-        self._calls: list[_Call] = []
-        self._poll = select.poll()
-        self._reading: dict[int, tuple[_Call, _Attempt]] = {}
-        self._opened: deque[tuple[_Call, _Attempt, Connection | Exception]] = deque()
-        self._wake: tuple[socket.socket, socket.socket] | None = None
-        self._closed, self._lock = False, threading.Lock()
-        self._found: dict[int, Message] = {}
-
-    def add(self, call: _Call) -> None:
-        """Ask the first replica of a part."""
-        self._calls.append(call)
-        self._next(call)
-
-    def answers(self, *, partial: bool) -> dict[int, Message]:
-        """Wait for the answers of all parts."""
-        while pending := [call for call in self._calls if call.at not in self._found and call.attempts]:
-            self._wait(pending)
-            self._check(partial=partial)
-        self._check(partial=partial)
-        return self._found
-
-    def _check(self, *, partial: bool) -> None:
-        """Raise PartUnavailableError if nobody answers for a part."""
-        for call in self._calls if not partial else ():
-            if call.at not in self._found and not call.attempts:
-                raise _unavailable(call)
-
-    def close(self) -> None:
-        """End all attempts that are in progress."""
-        with self._lock:
-            self._closed = True
-            opened = list(self._opened)
-        for _, attempt, result in opened:
-            if isinstance(result, Connection):
-                attempt.replica.give_back(result)
-        for call in self._calls:
-            for attempt in call.attempts:
-                attempt.end()
-        if self._wake is not None:
-            for end in self._wake:
-                end.close()
-
-    def _wait(self, pending: Sequence[_Call]) -> None:
-        """Wait for bytes, and for the time to ask another replica."""
-        now = time.monotonic()
-        hedges = [call.hedge_at for call in pending if call.waiting and len(call.attempts) == 1]
-        seconds = max(0.0, min(WAIT_SECONDS, *(at - now for at in (self._stop.deadline, self._until, *hedges))))
-        for descriptor, _ in self._poll.poll(1000 * seconds + 0.5):
-            if descriptor in self._reading:
-                self._read(*self._reading[descriptor])
-            elif self._wake is not None:
-                self._wake[0].recv(64)
-        while self._opened:
-            self._send(*self._opened.popleft())
-        self._stop.check()
-        now = time.monotonic()
-        for call in pending:
-            if call.at in self._found:
-                continue
-            if now >= self._until:
-                for attempt in list(call.attempts):
-                    self._fail(call, attempt, TimeoutError(f"no answer within {self._patience.timeout:g} seconds"))
-            elif call.waiting and len(call.attempts) == 1 and now >= call.hedge_at:
-                self._next(call)
-
-    def _next(self, call: _Call) -> None:
-        """Ask the next replica of a part, if there is one."""
-        if call.waiting and time.monotonic() < self._until:
-            call.asked += 1
-            self._start(call, _Attempt(call.waiting.popleft(), call.asked))
-
-    def _start(self, call: _Call, attempt: _Attempt) -> None:
-        call.attempts.append(attempt)
-        call.hedge_at = time.monotonic() + self._patience.hedge
-        if attempt.connection is not None:
-            self._send(call, attempt, attempt.connection)
-            return
-        if self._wake is None:
-            self._wake = socket.socketpair()
-            self._poll.register(self._wake[0], select.POLLIN)
-        threading.Thread(target=self._open, args=(call, attempt), name="connect", daemon=True).start()
-
-    def _open(self, call: _Call, attempt: _Attempt) -> None:
-        """Open a connection on a thread: a node that hangs must not keep others waiting."""
-        result: Connection | Exception
-        try:
-            result = attempt.replica.open()
-        except (OSError, ServiceError) as error:
-            result = error
-        with self._lock:
-            if not self._closed:
-                assert self._wake is not None
-                self._opened.append((call, attempt, result))
-                self._wake[1].send(b".")
-                return
-        if isinstance(result, Connection):
-            attempt.replica.give_back(result)
-        else:
-            attempt.replica.failed()
-
-    def _send(self, call: _Call, attempt: _Attempt, opened: Connection | Exception) -> None:
-        if attempt.over:
-            if isinstance(opened, Connection):
-                attempt.replica.give_back(opened)
-            return
-        if isinstance(opened, Exception):
-            self._fail(call, attempt, opened)
-            return
-        attempt.connection = opened
-        try:
-            opened.send_buffers(self._timed(call), max(0.01, self._until - time.monotonic()))
-            opened.socket.setblocking(False)
-        except OSError as error:
-            self._fail(call, attempt, error)
-            return
-        descriptor = opened.socket.fileno()
-        self._reading[descriptor] = call, attempt
-        self._poll.register(descriptor, select.POLLIN)
-
-    def _timed(self, call: _Call) -> list[bytes | memoryview]:
-        """Return a request with the time that is left for it."""
-        until = min(self._stop.deadline, self._until)
-        left = 1000 * max(0.001, until - time.monotonic())
-        return encode(call.message._replace(head={**call.message.head, "timeout_ms": round(left, 3)}))
-
-    def _read(self, call: _Call, attempt: _Attempt) -> None:
-        connection = attempt.connection
-        assert connection is not None
-        try:
-            answer = connection.reader.advance(connection.socket)
-        except (OSError, ServiceError) as error:
-            self._fail(call, attempt, error)
-            return
-        if answer is None:
-            return
-        self._forget(attempt)
-        attempt.end(keep=True)
-        if "error" in answer.head:
-            problem = from_head(dict(answer.head))
-            if not (isinstance(problem, ServiceError | StorageError) or type(problem) is StoppedError):
-                raise problem  # another node would say the same
-            self._replace(call, attempt, problem)
-            return
-        attempt.replica.won()
-        self._found[call.at] = answer
-        for other in call.attempts:
-            if other is not attempt:
-                if other.number < attempt.number:
-                    other.replica.lost()
-                self._forget(other)
-                other.end()
-
-    def _fail(self, call: _Call, attempt: _Attempt, error: Exception) -> None:
-        """Give up an attempt, and ask the next replica."""
-        self._forget(attempt)
-        again = attempt.reused and isinstance(error, ConnectionError)  # the node may have restarted meanwhile
-        attempt.end()
-        attempt.replica.failed()
-        if again:
-            call.waiting.append(attempt.replica)
-        self._replace(call, attempt, error)
-
-    def _replace(self, call: _Call, attempt: _Attempt, error: Exception) -> None:
-        call.problems.append((attempt.replica, error))
-        call.attempts.remove(attempt)
-        if not call.attempts:
-            self._next(call)
-
-    def _forget(self, attempt: _Attempt) -> None:
-        if attempt.connection is not None:
-            descriptor = attempt.connection.socket.fileno()
-            if self._reading.pop(descriptor, None) is not None:
-                self._poll.unregister(descriptor)
-
-
-def _unavailable(call: _Call) -> SeismicError:
-    """Return why nobody answers for a part. Addresses are for the log: callers may be users of a service."""
-    for replica, error in call.problems:
-        log.warning("part %s: node %s: %s", call.spec, replica.address, error or type(error).__name__)
-    errors = [error for _, error in call.problems]
-    reasons = "; ".join(dict.fromkeys(map(_reason, errors))) or "it has none"
-    found = f"part {call.spec}: found no answer of its nodes ({reasons})"
-    if errors and all(type(error) is ServiceError or isinstance(error, StorageError) for error in errors):
-        return ServiceError(found)
-    behind = any(isinstance(error, BehindError) for error in errors)
-    return PartUnavailableError(f"{found}; {'retry' if behind else 'start them, or allow partial answers'}")
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, TimeoutError):
-        return "time is up"
-    if isinstance(error, OSError):
-        return (error.strerror or str(error)).lower()
-    return "another secret" if isinstance(error, RefusedError) else str(error)
+def _members(groups: Sequence[Sequence[Replica]]) -> set[Replica]:
+    return {replica for group in groups for replica in group}

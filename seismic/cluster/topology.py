@@ -1,6 +1,7 @@
 """The nodes of a cluster, from a TOML or JSON file."""
 
 import json
+import logging
 import ssl
 import tomllib
 from pathlib import Path
@@ -8,8 +9,9 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from seismic.cluster.connection import Address, read_secret
-from seismic.cluster.fan import NodeFan, Patience
+from seismic.cluster.asking import Patience
+from seismic.cluster.connection import LEAST_SECRET, Address, read_secret
+from seismic.cluster.fan import NodeFan
 from seismic.cluster.front import open_front
 from seismic.cluster.index import ClusterIndex
 from seismic.cluster.replicas import Replica
@@ -17,6 +19,9 @@ from seismic.cluster.spec import PartSpec, check_cover
 from seismic.errors import ParameterError
 from seismic.params import Params, Verify
 
+log = logging.getLogger("seismic.cluster")
+
+Secret = Annotated[str, Field(min_length=LEAST_SECRET)]
 Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
 
 
@@ -29,12 +34,18 @@ class PartNodes(Params):
     nodes: Annotated[list[str], Field(min_length=1)]
     """Addresses of its replicas, HOST:PORT."""
 
+    replicas: Annotated[int, Field(ge=1)] | None = None
+    """Replicas that there should be. None: as many as there are nodes."""
+
 
 class Topology(Params):
     """The nodes of a cluster."""
 
-    secret_file: str
+    secret_file: str | None = None
     """File with the cluster's secret; a relative path starts at the folder of this file."""
+
+    secrets: Annotated[dict[str, Secret], Field(default_factory=dict, repr=False)]
+    """Secrets of nodes that have one of their own, by address."""
 
     collections: dict[str, list[PartNodes]]
     """The parts of each collection that nodes search, by name."""
@@ -63,17 +74,21 @@ def read_topology(path: Path) -> Topology:
             content["collections"] = {name: _parts(name, listed) for name, listed in parts.items()}
         topology = Topology(**content)
         for name, listed in topology.collections.items():
-            check_cover(_specs(listed, f"collections.{name}"), f"collections.{name}")
-            for one in listed:
-                for at, node in enumerate(one.nodes):
-                    Address.parse(node, f"collections.{name}: part {one.part}: nodes[{at}]")
+            _check(topology, name, listed)
     except ParameterError as error:
         raise ParameterError(f"nodes file {path}: {error}") from None
-    base = path.absolute().parent
-    ca = topology.ca_file
-    return topology.replace(
-        secret_file=str(base / topology.secret_file), **({} if ca is None else {"ca_file": str(base / ca)})
-    )
+    base, files = path.absolute().parent, ("secret_file", "ca_file")
+    return topology.replace(**{key: str(base / file) for key in files if (file := getattr(topology, key)) is not None})
+
+
+def _check(topology: Topology, name: str, listed: list[PartNodes]) -> None:
+    """Raise ParameterError unless the parts of a collection are complete and their nodes can be asked."""
+    check_cover(_specs(listed, f"collections.{name}"), f"collections.{name}")
+    for one in listed:
+        for at, node in enumerate(one.nodes):
+            Address.parse(node, f"collections.{name}: part {one.part}: nodes[{at}]")
+            if topology.secret_file is None and node not in topology.secrets:
+                raise ParameterError(f"secret_file: found none, expected the file with the secret of node {node}")
 
 
 def _parts(name: str, listed: Any) -> list[PartNodes]:
@@ -94,21 +109,82 @@ def _specs(listed: list[PartNodes], where: str) -> list[PartSpec]:
     return [PartSpec.parse(one.part, f"{where}[{at}].part") for at, one in enumerate(listed)]
 
 
-def fan_of(topology: Topology, name: str, *, partial: bool = False) -> NodeFan:
-    """Return the connections to the nodes of a collection. Raises ParameterError."""
-    listed = topology.collections.get(name)
-    if listed is None:
-        known = ", ".join(topology.collections) or "none"
-        raise ParameterError(f"collections: found {known}, expected '{name}'; add its parts to the nodes file")
-    secret = read_secret(Path(topology.secret_file))
+class Replicas:
+    """The replicas of a collection as its nodes file names them, each made once."""
+
+    def __init__(self, topology: Topology, name: str) -> None:
+        """Raises ParameterError for a collection that has no nodes, and a secret that cannot be read."""
+        listed = topology.collections.get(name)
+        if listed is None:
+            known = ", ".join(topology.collections) or "none"
+            raise ParameterError(f"collections: found {known}, expected '{name}'; add its parts to the nodes file")
+        self.specs, self._name = _specs(listed, name), name
+        self._known: dict[tuple[str, bytes], Replica] = {}
+        self._tls = None
+        try:
+            if topology.ca_file is not None:
+                self._tls = ssl.create_default_context(cafile=topology.ca_file)
+        except OSError as error:
+            raise ParameterError(f"ca_file {topology.ca_file}: {error}") from None
+
+    def of(self, topology: Topology) -> list[list[Replica]]:
+        """Return the replicas of each part. Raises ParameterError if the parts are others than before."""
+        listed = topology.collections.get(self._name, [])
+        if _specs(listed, self._name) != self.specs:
+            raise ParameterError(f"collections.{self._name}: found other parts than before; start the service again")
+        shared = None if topology.secret_file is None else read_secret(Path(topology.secret_file))
+        named = {node: self._keys(topology, node, shared) for one in listed for node in one.nodes}
+        self._known = {key: self._known.get(key) or self._made(key) for key in named.values()}
+        return [[self._known[named[node]] for node in one.nodes] for one in listed]
+
+    def _keys(self, topology: Topology, node: str, shared: bytes | None) -> tuple[str, bytes]:
+        own = topology.secrets.get(node)
+        secret = own.encode() if own is not None else shared
+        assert secret is not None
+        return node, secret
+
+    def _made(self, key: tuple[str, bytes]) -> Replica:
+        node, secret = key
+        return Replica(Address.parse(node), secret, self._tls)
+
+
+class Follower:
+    """Returns the replicas of a collection whenever its nodes file has changed."""
+
+    def __init__(self, path: Path, replicas: Replicas) -> None:
+        self._path, self._replicas, self._seen = path, replicas, _stamp(path)
+
+    def __call__(self) -> list[list[Replica]] | None:
+        """Return the replicas of each part if the file has changed, else None. A wrong file is logged and ignored."""
+        stamp = _stamp(self._path)
+        if stamp == self._seen or stamp is None:
+            return None
+        self._seen = stamp
+        try:
+            return self._replicas.of(read_topology(self._path))
+        except ParameterError as error:
+            log.warning("the nodes stay as they were: %s", error)
+            return None
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
     try:
-        tls = None if topology.ca_file is None else ssl.create_default_context(cafile=topology.ca_file)
-    except OSError as error:
-        raise ParameterError(f"ca_file {topology.ca_file}: {error}") from None
-    addresses = {node: Replica(Address.parse(node), secret, tls) for one in listed for node in one.nodes}
-    groups = [[addresses[node] for node in one.nodes] for one in listed]
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def fan_of(nodes: Topology | Path, name: str, *, partial: bool = False) -> NodeFan:
+    """Return the connections to the nodes of a collection, which follow a file when it changes. Raises ParameterError.
+
+    `nodes`: a nodes file, or what it holds.
+    """
+    topology = nodes if isinstance(nodes, Topology) else read_topology(nodes)
+    replicas = Replicas(topology, name)
+    follow = None if isinstance(nodes, Topology) else Follower(nodes, replicas)
     patience = Patience(topology.hedge_ms / 1000, topology.timeout)
-    return NodeFan(_specs(listed, name), groups, patience, partial=partial)
+    return NodeFan(replicas.specs, replicas.of(topology), patience, partial=partial, follow=follow)
 
 
 def open_cluster(
@@ -121,14 +197,14 @@ def open_cluster(
 ) -> ClusterIndex:
     """Open a collection that nodes search.
 
-    `nodes`: a file, or what it holds. `name`: of the collection in it; None for that of the folder. `partial`: allow
-    answers without parts whose nodes do not answer.
+    `nodes`: a file, which is read again when it changes, or what it holds. `name`: of the collection in it; None for
+    that of the folder. `partial`: allow answers without parts whose nodes do not answer.
 
     Raises ParameterError for a wrong file, and StorageError if nodes cannot serve the current generation.
     """
     collection = Path(path).absolute()
-    topology = nodes if isinstance(nodes, Topology) else read_topology(Path(nodes))
-    fan = fan_of(topology, name or collection.resolve().name, partial=partial)
+    source = nodes if isinstance(nodes, Topology) else Path(nodes)
+    fan = fan_of(source, name or collection.resolve().name, partial=partial)
     try:
         return ClusterIndex(open_front(collection, fan, verify))
     except BaseException:

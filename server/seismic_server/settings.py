@@ -183,6 +183,16 @@ class Settings(BaseSettings):
     nodes: Path | None = None
     """File that names the nodes which search collections, see docs/cluster.md; others are searched here."""
 
+    ray: str | None = None
+    """Address HOST:PORT of a Ray cluster that runs the nodes of all collections, see docs/cluster.md."""
+
+    replicas: Annotated[int, Field(ge=1, le=16)] | None = None
+    """Nodes on Ray with the same part, on different machines; by default as many as are running, or one."""
+
+    groups: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    """Parts that a collection on Ray is divided into; by default as many as are running, or as the machines have room
+    for."""
+
     partial: bool = False
     """Answer without the shards whose nodes do not answer, and say so, instead of refusing with 503."""
 

@@ -1,6 +1,7 @@
 """Nodes over sockets: answers, secrets, hostile frames, failures and changes."""
 
 import copy
+import json
 import pickle
 import socket
 import ssl
@@ -18,6 +19,7 @@ import seismic
 from seismic import Index, ParameterError, StorageError
 from seismic.cluster.connection import Address, connect
 from seismic.cluster.errors import PartUnavailableError, RefusedError
+from seismic.cluster.fan import LOOK_SECONDS
 from seismic.cluster.index import ClusterIndex
 from seismic.cluster.node import Node, NodeLimits
 from seismic.cluster.part import PartHost
@@ -272,7 +274,8 @@ def test_a_wrong_nodes_file(tmp_path: Path, index: Index) -> None:
     file, good = tmp_path / "nodes.toml", 'part = "1/1+changes"\nnodes = ["127.0.0.1:1"]'
     books = 'secret_file = "s"\n[[collections.books]]\n'
     for text, problem in [
-        ("", "secret_file"),
+        ("", "collections"),
+        ("[[collections.books]]\n" + good, r"secret_file: found none, expected .* secret of node 127\.0\.0\.1:1"),
         ("x = [", r"nodes\.toml"),
         (books + good.replace("1/1+changes", "1/3"), "found the parts 1/3"),
         (books + good.replace("+changes", ""), "changes in exactly one"),
@@ -285,6 +288,34 @@ def test_a_wrong_nodes_file(tmp_path: Path, index: Index) -> None:
         file.write_text(text)
         with pytest.raises(ParameterError, match=problem):
             open_cluster(index.view.collection, file)
+
+
+def test_a_front_follows_its_nodes_file(tmp_path: Path, index: Index) -> None:
+    """As a supervisor writes it who starts nodes at other addresses, each with a secret of its own."""
+    file = tmp_path / "nodes.json"
+
+    def write(*addresses: str) -> None:
+        secrets = dict.fromkeys(addresses, SECRET)
+        parts = [{"part": "1/1+changes", "nodes": list(addresses), "replicas": 2}]
+        (tmp_path / "new").write_text(json.dumps({"secrets": secrets, "collections": {"books": parts}}))
+        (tmp_path / "new").replace(file)
+
+    first, address = start(index, "1/1+changes")
+    write(address)
+    with open_cluster(index.view.collection, file) as cluster:
+        wanted = cluster.search(QUERIES[0])
+        second, other = start(index, "1/1+changes")
+        write(other)
+        first.close()
+        file.with_name("broken").write_text("{")
+        deadline = time.monotonic() + 60
+        while str(cluster.fan.groups[0][0].address) != other:  # type: ignore[attr-defined]
+            assert time.monotonic() < deadline
+        assert cluster.search(QUERIES[0]) == wanted
+        file.with_name("broken").replace(file)
+        time.sleep(2 * LOOK_SECONDS)
+        assert cluster.search(QUERIES[0]) == wanted  # a wrong file is ignored
+    second.close()
 
 
 def test_plan(index: Index) -> None:

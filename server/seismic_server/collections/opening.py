@@ -52,12 +52,17 @@ def _load(index: Index, encoder: Callable[[], Encoder]) -> None:
 
 
 def _through_nodes(name: str, folder: Path, settings: Settings) -> Index | None:
-    """Open a collection through the nodes that the nodes file names; None if it names none."""
+    """Open a collection through nodes on Ray, or those that the nodes file names; None if it names none.
+
+    Raises StorageError if Ray has not placed them in time.
+    """
     if settings.nodes is None:
         return None
     cluster = import_module("seismic.cluster.topology")  # loaded only where it is used
-    topology = cluster.read_topology(settings.nodes)
-    if name not in topology.collections:
+    if settings.ray is not None:
+        import_module("seismic.cluster.placed").wait_for(settings.nodes.parent, name, folder)
+    elif name not in cluster.read_topology(settings.nodes).collections:
         return None
-    index: Index = cluster.open_cluster(folder, topology, name=name, partial=settings.partial, verify=settings.verify)
+    options = {"name": name, "partial": settings.partial, "verify": settings.verify}
+    index: Index = cluster.open_cluster(folder, settings.nodes, **options)
     return index

@@ -12,6 +12,7 @@ from seismic_server.observe.exposition import SUPERVISOR
 from seismic_server.observe.logs import configure_logging
 from seismic_server.process.files import capacity
 from seismic_server.process.options import with_settings
+from seismic_server.process.placement import placed
 from seismic_server.process.server import listen, log_address, run, tls_options
 from seismic_server.settings import Settings, injected_variables, load_settings
 
@@ -38,7 +39,7 @@ def serve(given: dict[str, Any]) -> None:
     """
     try:
         settings = load_settings(**given)
-        code = _serve_alone(settings) if settings.processes == 1 else _serve_together(settings)
+        code = (_serve_alone if settings.processes == 1 else _serve_together)(settings)
     except SeismicError as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(2) from None
@@ -50,11 +51,12 @@ def _serve_alone(settings: Settings) -> int:
     from seismic_server.app import create_app  # which a supervisor does not need
 
     _start_logging(settings)
-    app = create_app(settings)
-    room = capacity(settings.max_connections)
-    listener = listen(settings, room.backlog)
-    room.log(settings.max_connections)
-    run(app, settings, listener, room.connections)
+    with placed(settings) as settings:
+        app = create_app(settings)
+        room = capacity(settings.max_connections)
+        listener = listen(settings, room.backlog)
+        room.log(settings.max_connections)
+        run(app, settings, listener, room.connections)
     return 0
 
 
@@ -69,7 +71,7 @@ def _serve_together(settings: Settings) -> int:
     tls_options(settings)
     own = settings.of_one_process()
     room = capacity(own.max_connections)
-    with listen(settings, room.backlog) as listener:
+    with placed(settings) as settings, listen(settings, room.backlog) as listener:
         room.log(own.max_connections, processes=settings.processes, threads=own.threads)
         log_address(settings, listener)
         return supervise(settings, listener)

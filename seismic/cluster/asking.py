@@ -1,0 +1,269 @@
+"""Requests to several parts in progress, each at one of its replicas, or at several.
+
+A request that is not answered within the hedge delay goes to a second replica as well; the first answer counts, and the
+other connection is closed, which stops that search. A replica that fails is replaced by the next one.
+"""
+
+import logging
+import select
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from seismic.cluster.connection import Connection
+from seismic.cluster.errors import BehindError, PartUnavailableError, RefusedError, from_head
+from seismic.cluster.replicas import Replica
+from seismic.cluster.spec import PartSpec
+from seismic.cluster.wire import Message, encode
+from seismic.errors import SeismicError, ServiceError, StoppedError, StorageError
+from seismic.stop import Stop
+
+log = logging.getLogger("seismic.cluster")
+
+WAIT_SECONDS = 0.05
+"""Interval between two looks whether the caller gave up."""
+
+
+class Patience(NamedTuple):
+    """How long to wait for replicas: seconds until a second one is asked, and until a part counts as unavailable."""
+
+    hedge: float = 0.05
+    timeout: float = 30.0
+
+
+class _Attempt:
+    """One replica that was asked for a part. ``connection`` is None while it is opened by a thread."""
+
+    def __init__(self, replica: Replica, number: int) -> None:
+        self.replica, self.number, self.connection = replica, number, replica.take()
+        self.reused = self.connection is not None
+        self.over = False
+        replica.running += 1
+
+    def end(self, *, keep: bool = False) -> None:
+        """Finish the attempt, and keep its connection for others, or close it, which stops the search."""
+        if self.over:
+            return
+        self.over = True
+        self.replica.running -= 1
+        if self.connection is not None:
+            if keep:
+                self.replica.give_back(self.connection)
+            else:
+                self.connection.close()
+
+
+class Call:
+    """A request to a part, and the attempts to have it answered."""
+
+    def __init__(self, at: int, spec: PartSpec, message: Message, replicas: list[Replica]) -> None:
+        self.at, self.spec, self.message = at, spec, message
+        self.waiting = deque(replicas)
+        self.attempts: list[_Attempt] = []
+        self.problems: list[tuple[Replica, Exception]] = []
+        self.hedge_at, self.asked = 0.0, 0
+
+
+class Asking:
+    """Requests to several parts, in progress."""
+
+    def __init__(self, stop: Stop, patience: Patience) -> None:
+        self._stop, self._patience = stop, patience
+        self._until = time.monotonic() + patience.timeout
+        self._calls: list[Call] = []
+        self._poll = select.poll()
+        self._reading: dict[int, tuple[Call, _Attempt]] = {}
+        self._opened: deque[tuple[Call, _Attempt, Connection | Exception]] = deque()
+        self._wake: tuple[socket.socket, socket.socket] | None = None
+        self._closed, self._lock = False, threading.Lock()
+        self._found: dict[int, Message] = {}
+
+    def add(self, call: Call) -> None:
+        """Ask the first replica of a part."""
+        self._calls.append(call)
+        self._next(call)
+
+    def answers(self, *, partial: bool) -> dict[int, Message]:
+        """Wait for the answers of all parts."""
+        while pending := [call for call in self._calls if call.at not in self._found and call.attempts]:
+            self._wait(pending)
+            self._check(partial=partial)
+        self._check(partial=partial)
+        return self._found
+
+    def _check(self, *, partial: bool) -> None:
+        """Raise PartUnavailableError if nobody answers for a part."""
+        for call in self._calls if not partial else ():
+            if call.at not in self._found and not call.attempts:
+                raise _unavailable(call)
+
+    def close(self) -> None:
+        """End all attempts that are in progress."""
+        with self._lock:
+            self._closed = True
+            opened = list(self._opened)
+        for _, attempt, result in opened:
+            if isinstance(result, Connection):
+                attempt.replica.give_back(result)
+        for call in self._calls:
+            for attempt in call.attempts:
+                attempt.end()
+        if self._wake is not None:
+            for end in self._wake:
+                end.close()
+
+    def _wait(self, pending: Sequence[Call]) -> None:
+        """Wait for bytes, and for the time to ask another replica."""
+        now = time.monotonic()
+        hedges = [call.hedge_at for call in pending if call.waiting and len(call.attempts) == 1]
+        seconds = max(0.0, min(WAIT_SECONDS, *(at - now for at in (self._stop.deadline, self._until, *hedges))))
+        for descriptor, _ in self._poll.poll(1000 * seconds + 0.5):
+            if descriptor in self._reading:
+                self._read(*self._reading[descriptor])
+            elif self._wake is not None:
+                self._wake[0].recv(64)
+        while self._opened:
+            self._send(*self._opened.popleft())
+        self._stop.check()
+        now = time.monotonic()
+        for call in pending:
+            if call.at in self._found:
+                continue
+            if now >= self._until:
+                for attempt in list(call.attempts):
+                    self._fail(call, attempt, TimeoutError(f"no answer within {self._patience.timeout:g} seconds"))
+            elif call.waiting and len(call.attempts) == 1 and now >= call.hedge_at:
+                self._next(call)
+
+    def _next(self, call: Call) -> None:
+        """Ask the next replica of a part, if there is one."""
+        if call.waiting and time.monotonic() < self._until:
+            call.asked += 1
+            self._start(call, _Attempt(call.waiting.popleft(), call.asked))
+
+    def _start(self, call: Call, attempt: _Attempt) -> None:
+        call.attempts.append(attempt)
+        call.hedge_at = time.monotonic() + self._patience.hedge
+        if attempt.connection is not None:
+            self._send(call, attempt, attempt.connection)
+            return
+        if self._wake is None:
+            self._wake = socket.socketpair()
+            self._poll.register(self._wake[0], select.POLLIN)
+        threading.Thread(target=self._open, args=(call, attempt), name="connect", daemon=True).start()
+
+    def _open(self, call: Call, attempt: _Attempt) -> None:
+        """Open a connection on a thread: a node that hangs must not keep others waiting."""
+        result: Connection | Exception
+        try:
+            result = attempt.replica.open()
+        except (OSError, ServiceError) as error:
+            result = error
+        with self._lock:
+            if not self._closed:
+                assert self._wake is not None
+                self._opened.append((call, attempt, result))
+                self._wake[1].send(b".")
+                return
+        if isinstance(result, Connection):
+            attempt.replica.give_back(result)
+        else:
+            attempt.replica.failed()
+
+    def _send(self, call: Call, attempt: _Attempt, opened: Connection | Exception) -> None:
+        if attempt.over:
+            if isinstance(opened, Connection):
+                attempt.replica.give_back(opened)
+            return
+        if isinstance(opened, Exception):
+            self._fail(call, attempt, opened)
+            return
+        attempt.connection = opened
+        try:
+            opened.send_buffers(self._timed(call), max(0.01, self._until - time.monotonic()))
+            opened.socket.setblocking(False)
+        except OSError as error:
+            self._fail(call, attempt, error)
+            return
+        descriptor = opened.socket.fileno()
+        self._reading[descriptor] = call, attempt
+        self._poll.register(descriptor, select.POLLIN)
+
+    def _timed(self, call: Call) -> list[bytes | memoryview]:
+        """Return a request with the time that is left for it."""
+        until = min(self._stop.deadline, self._until)
+        left = 1000 * max(0.001, until - time.monotonic())
+        return encode(call.message._replace(head={**call.message.head, "timeout_ms": round(left, 3)}))
+
+    def _read(self, call: Call, attempt: _Attempt) -> None:
+        connection = attempt.connection
+        assert connection is not None
+        try:
+            answer = connection.reader.advance(connection.socket)
+        except (OSError, ServiceError) as error:
+            self._fail(call, attempt, error)
+            return
+        if answer is None:
+            return
+        self._forget(attempt)
+        attempt.end(keep=True)
+        if "error" in answer.head:
+            problem = from_head(dict(answer.head))
+            if not (isinstance(problem, ServiceError | StorageError) or type(problem) is StoppedError):
+                raise problem  # another node would say the same
+            self._replace(call, attempt, problem)
+            return
+        attempt.replica.won()
+        self._found[call.at] = answer
+        for other in call.attempts:
+            if other is not attempt:
+                if other.number < attempt.number:
+                    other.replica.lost()
+                self._forget(other)
+                other.end()
+
+    def _fail(self, call: Call, attempt: _Attempt, error: Exception) -> None:
+        """Give up an attempt, and ask the next replica."""
+        self._forget(attempt)
+        again = attempt.reused and isinstance(error, ConnectionError)  # the node may have restarted meanwhile
+        attempt.end()
+        attempt.replica.failed()
+        if again:
+            call.waiting.append(attempt.replica)
+        self._replace(call, attempt, error)
+
+    def _replace(self, call: Call, attempt: _Attempt, error: Exception) -> None:
+        call.problems.append((attempt.replica, error))
+        call.attempts.remove(attempt)
+        if not call.attempts:
+            self._next(call)
+
+    def _forget(self, attempt: _Attempt) -> None:
+        if attempt.connection is not None:
+            descriptor = attempt.connection.socket.fileno()
+            if self._reading.pop(descriptor, None) is not None:
+                self._poll.unregister(descriptor)
+
+
+def _unavailable(call: Call) -> SeismicError:
+    """Return why nobody answers for a part. Addresses are for the log: callers may be users of a service."""
+    for replica, error in call.problems:
+        log.warning("part %s: node %s: %s", call.spec, replica.address, error or type(error).__name__)
+    errors = [error for _, error in call.problems]
+    reasons = "; ".join(dict.fromkeys(map(_reason, errors))) or "it has none"
+    found = f"part {call.spec}: found no answer of its nodes ({reasons})"
+    if errors and all(type(error) is ServiceError or isinstance(error, StorageError) for error in errors):
+        return ServiceError(found)
+    behind = any(isinstance(error, BehindError) for error in errors)
+    return PartUnavailableError(f"{found}; {'retry' if behind else 'start them, or allow partial answers'}")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return "time is up"
+    if isinstance(error, OSError):
+        return (error.strerror or str(error)).lower()
+    return "another secret" if isinstance(error, RefusedError) else str(error)

@@ -1,0 +1,133 @@
+"""The process beside the service that places nodes on Ray, and is started again if it dies."""
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any
+
+import structlog
+
+from seismic import ParameterError, UnavailableError
+from seismic_server.collections.folders import collection_folders, split_aliases
+from seismic_server.settings import Settings
+
+log = structlog.get_logger("ray")
+
+PAUSE_SECONDS = 2.0
+"""Time until the process is started again."""
+
+
+@contextmanager
+def placed(settings: Settings) -> Iterator[Settings]:
+    """Have the collections searched by nodes on Ray, if the settings say so; yield settings with their nodes file.
+
+    Raises ParameterError for settings that contradict each other, and UnavailableError if Ray cannot be reached.
+    """
+    if settings.ray is None:
+        if settings.replicas is not None or settings.groups is not None:
+            raise ParameterError("replicas and groups are of nodes on Ray: give --ray, too")
+        yield settings
+        return
+    if settings.nodes is not None:
+        raise ParameterError("ray and nodes: found both, expected one: Ray places the nodes, or a file names them")
+    folder = Path(tempfile.mkdtemp(prefix="seismic-ray-"))
+    beside = _Beside(settings, folder)
+    try:
+        beside.start()
+        yield settings.model_copy(update={"nodes": folder / "nodes.json"})
+    finally:
+        beside.close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class _Beside:
+    """Runs the process and logs what it tells."""
+
+    def __init__(self, settings: Settings, folder: Path) -> None:
+        self._asked: dict[str, Any] = {
+            "address": settings.ray,
+            "folder": str(folder),
+            "verify": settings.verify,
+            "replicas": settings.replicas,
+            "groups": settings.groups,
+        }
+        self._directory = settings.directory
+        self._ending, self._lock = threading.Event(), threading.Lock()
+        self._process: subprocess.Popen[str] | None = None
+
+    def start(self) -> None:
+        """Start the process, and wait until it is connected. Raises UnavailableError."""
+        from seismic.cluster.placed import want  # only where it is used
+
+        folder = Path(self._asked["folder"])
+        collections, _ = split_aliases(self._directory, collection_folders(self._directory))
+        for name, collection in collections.items():
+            want(folder, name, collection)
+        process = self._run()
+        assert process.stdout is not None
+        told = _parsed(process.stdout.readline())
+        if told.get("event") != "connected":
+            process.wait()
+            raise UnavailableError(told.get("reason", "ray: the process that connects to it has ended"))
+        log.info("connected to Ray", address=told["address"])
+        threading.Thread(target=self._keep, args=(process,), name="ray", daemon=True).start()
+
+    def close(self) -> None:
+        """End the process. Actors stay."""
+        with self._lock:
+            self._ending.set()
+            process = self._process
+        if process is not None:
+            assert process.stdin is not None
+            with suppress(OSError):
+                process.stdin.close()
+            process.wait()
+
+    def _run(self) -> subprocess.Popen[str]:
+        with self._lock:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "seismic.cluster.ray_keeper"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,  # Ray's own lines; what matters is told
+                text=True,
+                start_new_session=True,  # signals of a terminal are for the front, which ends it
+            )
+            self._process = process
+        assert process.stdin is not None
+        with suppress(OSError):  # it has ended: its output says why
+            process.stdin.write(json.dumps(self._asked) + "\n")
+            process.stdin.flush()
+        return process
+
+    def _keep(self, process: subprocess.Popen[str]) -> None:
+        """Log events, and start the process again whenever it ends."""
+        while True:
+            assert process.stdout is not None
+            _log_events(process.stdout)
+            code = process.wait()
+            if self._ending.wait(PAUSE_SECONDS):
+                return
+            log.error("the process beside the service ended", status=code, restart_seconds=PAUSE_SECONDS)
+            process = self._run()
+
+
+def _log_events(lines: IO[str]) -> None:
+    for line in lines:
+        told = _parsed(line)
+        event = told.pop("event", line.strip())
+        bad = told.get("problems") or "reason" in told
+        (log.warning if bad else log.info)(event, **told)
+
+
+def _parsed(line: str) -> dict[str, Any]:
+    with suppress(json.JSONDecodeError):
+        if isinstance(told := json.loads(line), dict):
+            return told
+    return {}
