@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from seismic.edits.functions import Changed, delete, patch, upsert
     from seismic.encoders import (
         Bm25,
+        Chunking,
         Encoded,
         Encoder,
         EncoderEntry,
@@ -60,11 +61,23 @@ if TYPE_CHECKING:
     from seismic.maintenance.verify import verify
     from seismic.params import BuildParams, Profile, SearchParams
     from seismic.query import Query
-    from seismic.search.answer import Answer, Facet, Group, Hit, Scores
+    from seismic.search.answer import Answer, Facet, Group, Scores
     from seismic.search.browse import Document, Page
     from seismic.search.execute import SearchStats
     from seismic.search.explain import Certificate, Contribution, Explanation
-    from seismic.search.request import FacetBy, Feedback, Fusion, GroupBy, OrderBy, Ranked, Rerank, Run, SearchRequest
+    from seismic.search.hits import Hit, Hits, Snippet
+    from seismic.search.request import (
+        FacetBy,
+        Feedback,
+        Fusion,
+        GroupBy,
+        OrderBy,
+        Ranked,
+        Rerank,
+        Run,
+        SearchRequest,
+        Snippets,
+    )
     from seismic.search.why import WhyNot
     from seismic.store.history import GenerationInfo, collect_garbage, generations
     from seismic.store.verify import Verification
@@ -78,6 +91,7 @@ __all__ = [
     "BuildParams",
     "Certificate",
     "Changed",
+    "Chunking",
     "ConflictError",
     "Contribution",
     "CorruptIndexError",
@@ -100,6 +114,7 @@ __all__ = [
     "Group",
     "GroupBy",
     "Hit",
+    "Hits",
     "Index",
     "IndexNotFoundError",
     "InputError",
@@ -121,6 +136,8 @@ __all__ = [
     "SearchRequest",
     "SearchStats",
     "SeismicError",
+    "Snippet",
+    "Snippets",
     "SparseVectors",
     "StoppedError",
     "StorageError",
@@ -163,7 +180,8 @@ _NAMES = {
     "seismic.changes.updates": "add_columns",
     "seismic.edits.functions": "Changed delete patch upsert",
     "seismic.encoders": (
-        "Bm25 Encoded Encoder EncoderEntry Fitted Reranker encode_texts extend_bm25 fit_bm25 load_encoder load_reranker"
+        "Bm25 Chunking Encoded Encoder EncoderEntry Fitted Reranker "
+        "encode_texts extend_bm25 fit_bm25 load_encoder load_reranker"
     ),
     "seismic.errors": (
         "ConflictError CorruptIndexError DeadlineError EncoderError FilterError FormatError "
@@ -182,11 +200,12 @@ _NAMES = {
     "seismic.maintenance.verify": "verify",
     "seismic.params": "BuildParams Profile SearchParams",
     "seismic.query": "Query",
-    "seismic.search.answer": "Answer Facet Group Hit Scores",
+    "seismic.search.answer": "Answer Facet Group Scores",
     "seismic.search.browse": "Document Page",
     "seismic.search.execute": "SearchStats",
     "seismic.search.explain": "Certificate Contribution Explanation",
-    "seismic.search.request": "FacetBy Feedback Fusion GroupBy OrderBy Ranked Rerank Run SearchRequest",
+    "seismic.search.hits": "Hit Hits Snippet",
+    "seismic.search.request": "FacetBy Feedback Fusion GroupBy OrderBy Ranked Rerank Run SearchRequest Snippets",
     "seismic.search.why": "WhyNot",
     "seismic.store.history": "GenerationInfo collect_garbage generations",
     "seismic.store.verify": "Verification",

@@ -1,14 +1,13 @@
 """An open index: the entry point of searches in Python."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from seismic.conversion.numbers import as_count, as_path
 from seismic.conversion.plain import excerpt
@@ -21,12 +20,13 @@ from seismic.filters.language import FilterLike
 from seismic.measure.pseudo_queries import pseudo_queries
 from seismic.params import Profile, SearchParams, Verify, check_verify
 from seismic.query import Query, QueryLike
-from seismic.search.answer import Answer, Hit
-from seismic.search.examples import resolve_batch, resolve_query
+from seismic.search.answer import Answer
+from seismic.search.contents import html_of, with_payloads
+from seismic.search.examples import resolve_batch
 from seismic.search.execute import Arrays
-from seismic.search.facets import count_matches
+from seismic.search.hits import Hits
 from seismic.search.reading import ReadsDocuments
-from seismic.search.request import Rerank, SearchRequest
+from seismic.search.request import Rerank, SearchRequest, Snippets
 from seismic.search.respond import Responder
 from seismic.search.warm import warm_up
 from seismic.search.why import WhyNot
@@ -169,19 +169,24 @@ class Index(ReadsDocuments, ExportsDocuments):
         filter: FilterLike | None = None,
         rerank: Rerank | None = None,
         reranker: Reranker | None = None,
-    ) -> list[Hit]:
+        with_payload: bool | Sequence[str] = False,
+        snippet: Snippets | Mapping[str, Any] | bool = False,
+    ) -> Hits:
         """Return the k best documents, best first; fewer if fewer share a component with the query.
 
         `query`: a text, {"indices": [...], "values": [...]}, {"tokens": {token: weight}}, {component: weight}, or one
         row of SparseVectors, a scipy matrix, a torch tensor or a data frame. `recall` is short for
         `params=SearchParams(recall=...)`. `filter` restricts the search, in the language of `seismic.filters.language`.
         Ties are ordered by document number. `rerank` orders the best hits by other scores: its own, or those of the
-        cross-encoder `reranker`. Raises QueryError, ParameterError, FilterError or EncoderError.
+        cross-encoder `reranker`. `with_payload`: give hits their payload, or the named columns of it. `snippet`: give
+        them the passage of their text with the strongest matches. Raises QueryError, ParameterError, FilterError or
+        EncoderError.
         """
-        if filter is None and rerank is None and reranker is None and type(k) is int and k >= 1:
+        plain = filter is None and rerank is None and reranker is None and with_payload is False and snippet is False
+        if plain and type(k) is int and k >= 1:
             return self._responder.search(self.view, query, k, _with_recall(params, recall))
         given: Any = {"recall": recall, "params": params, "filter": filter, "rerank": rerank, "reranker": reranker}
-        return self.answer(query, k, **given).hits
+        return self.answer(query, k, **given, with_payload=with_payload, snippet=snippet).hits
 
     def answer(
         self,
@@ -193,6 +198,8 @@ class Index(ReadsDocuments, ExportsDocuments):
         filter: FilterLike | None = None,
         rerank: Rerank | None = None,
         reranker: Reranker | None = None,
+        with_payload: bool | Sequence[str] = False,
+        snippet: Snippets | Mapping[str, Any] | bool = False,
     ) -> Answer:
         """Search, and return the plan, its profile, counters, unknown components and warnings with the hits."""
         k = as_count("k", k, 0)
@@ -201,11 +208,17 @@ class Index(ReadsDocuments, ExportsDocuments):
         if rerank is None and reranker is not None:
             rerank = Rerank(depth=max(k, Rerank().depth))
         params = _with_recall(params, recall)
-        return self.ask(SearchRequest(query=query, limit=k, params=params, filter=filter, rerank=rerank), reranker)
+        given: Any = {"params": params, "filter": filter, "rerank": rerank, "snippet": snippet}
+        return self.ask(SearchRequest(query=query, limit=k, **given), reranker, with_payload)
 
-    def ask(self, request: SearchRequest, reranker: Reranker | None = None) -> Answer:
-        """Answer one request, as `search_many` does."""
-        return self.search_many([request], reranker=reranker)[0]
+    def ask(
+        self, request: SearchRequest, reranker: Reranker | None = None, with_payload: bool | Sequence[str] = False
+    ) -> Answer:
+        """Answer one request, as `search_many` does, and give its hits their payload or the named columns of it."""
+        if with_payload is False:
+            return self.search_many([request], reranker=reranker)[0]
+        index = self.frozen()  # payloads are those of the view that was searched
+        return with_payloads(index.view, index.search_many([request], reranker=reranker)[0], with_payload)
 
     def ask_with(self, request: SearchRequest, query: QueryLike | Query) -> Answer:
         """Answer a request with `query` instead of its own. For many queries, this is faster than copying it."""
@@ -259,19 +272,6 @@ class Index(ReadsDocuments, ExportsDocuments):
         numbers[:, :width], scores[:, :width] = found.numbers, found.scores
         return numbers, scores
 
-    def count(self, filter: FilterLike | None = None) -> int:
-        """Return the number of documents that match a filter; all documents without one. Raises FilterError."""
-        return self._responder.filters.scope(self.view, filter).count
-
-    def count_matches(self, query: QueryLike, filter: FilterLike | None = None) -> int:
-        """Return the number of documents that share a component with a query and match a filter: all possible hits.
-
-        Reads the components of every block. Raises QueryError, FilterError or EncoderError.
-        """
-        view = self.view
-        scope = self._responder.filters.scope(view, filter)
-        return count_matches(view, scope, resolve_query(view, query))
-
     def why_not(
         self,
         query: QueryLike,
@@ -289,10 +289,6 @@ class Index(ReadsDocuments, ExportsDocuments):
         request = SearchRequest(query=query, limit=k, filter=filter, score_threshold=score_threshold)  # checks values
         least = request.score_threshold or 0.0
         return self._responder.why_not(self.view, query, ids, filter, as_count("k", k), least)
-
-    def document_frequency(self) -> npt.NDArray[np.int64]:
-        """Return the number of documents with each component, int64 [dimension]."""
-        return self.view.document_frequency
 
     def pseudo_queries(self, count: int, seed: int = 0) -> SparseVectors:
         """Make queries from random documents, for measurements without real queries."""
@@ -328,6 +324,9 @@ class Index(ReadsDocuments, ExportsDocuments):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _repr_html_(self) -> str:
+        return html_of(self.name, self.view)
 
     def __repr__(self) -> str:
         return f"Index({self.name!r}, generation {self.generation}, {len(self)} documents, dimension {self.dimension})"

@@ -35,6 +35,7 @@ from seismic.store.failures import file_errors
 from seismic.store.files import write_batches
 from seismic.store.manifest import (
     BM25,
+    CHUNKS,
     ENCODER,
     FIELDS,
     FORMAT_MAJOR,
@@ -228,7 +229,8 @@ def _reader_features(params: BuildParams, vectors: SparseVectors, fields: Sequen
 def _writer_features(encoder: EncoderEntry | None, strict: bool, fields: Sequence[FieldEntry]) -> list[str]:
     encoders = [one for one in (encoder, *(field.encoder for field in fields)) if one is not None]
     bm25 = any(one.bm25 is not None for one in encoders)
-    needed = {ENCODER: bool(encoders), BM25: bm25, STRICT: strict, FIELDS: bool(fields)}
+    chunks = any(one.chunks is not None for one in encoders)
+    needed = {ENCODER: bool(encoders), BM25: bm25, CHUNKS: chunks, STRICT: strict, FIELDS: bool(fields)}
     return [feature for feature, used in needed.items() if used]
 
 

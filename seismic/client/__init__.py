@@ -25,6 +25,7 @@ from seismic.client.models import (
     SearchAnswer,
     SearchOptions,
     Snapshot,
+    Snippet,
     WhyNot,
 )
 from seismic.extras import explain
@@ -64,5 +65,6 @@ __all__ = [
     "SearchAnswer",
     "SearchOptions",
     "Snapshot",
+    "Snippet",
     "WhyNot",
 ]

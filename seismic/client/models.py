@@ -22,9 +22,22 @@ class Contribution(_Model):
     field: str | None = None
 
 
+class Snippet(_Model):
+    """The passage of a column with the strongest matches: its first and last + 1 character there.
+
+    `highlights`: the same of each match, within `text`.
+    """
+
+    column: str
+    text: str
+    start: int
+    end: int
+    highlights: list[tuple[int, int]]
+
+
 class Hit(_Model):
-    """A matching document: id and score, and if it was reranked, both scores; payload, vector and explanation if
-    requested.
+    """A matching document: id and score, and if it was reranked, both scores; payload, vector, snippet and explanation
+    if requested.
 
     `fields`: what each field adds to the inner product, with an explanation.
     """
@@ -35,6 +48,7 @@ class Hit(_Model):
     rerank_score: float | None = None
     payload: dict[str, Any] | None = None
     vector: dict[str, Any] | None = None
+    snippet: Snippet | None = None
     explanation: list[Contribution] | None = None
     fields: dict[str, float] | None = None
 
@@ -233,6 +247,7 @@ class SearchOptions(TypedDict, total=False):
     with_payload: bool | list[str]
     with_vector: bool | Literal["tokens"]
     explain: bool
+    snippet: bool | Mapping[str, Any]
     group_by: Mapping[str, Any]
     facets: list[Mapping[str, Any]]
     feedback: Mapping[str, Any]

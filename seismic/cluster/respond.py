@@ -15,11 +15,12 @@ from seismic.documents.values import to_python
 from seismic.encoders import Reranker
 from seismic.params import SearchParams
 from seismic.query import Query, QueryLike
-from seismic.search.answer import Answer, Hit
+from seismic.search.answer import Answer
 from seismic.search.execute import SearchStats
 from seismic.search.explain import Explanation, explained
 from seismic.search.facets import Counts, most_frequent
 from seismic.search.grouping import Ranked
+from seismic.search.hits import Hits
 from seismic.search.request import FacetBy, SearchRequest
 from seismic.search.respond import Responder
 from seismic.search.task import Counters, Result, Task
@@ -59,7 +60,7 @@ class ClusterResponder(Responder):
         """Answer one request with `query` instead of its own, as `respond` does."""
         return self.respond(view, [request.model_copy(update={"query": query})])[0]
 
-    def search(self, view: View, query: QueryLike, k: int, params: SearchParams) -> list[Hit]:
+    def search(self, view: View, query: QueryLike, k: int, params: SearchParams) -> Hits:
         """Return the hits for a query, of all parts: hits alone cannot say that some are missing."""
         return super().respond(view, [SearchRequest(query=query, limit=k, params=params)])[0].hits
 

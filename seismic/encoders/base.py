@@ -9,7 +9,9 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
 from seismic.encoders.bm25 import Bm25
+from seismic.encoders.chunks import Chunking
 from seismic.encoders.encoded import Encode
+from seismic.encoders.places import Locate
 from seismic.errors import InputError, ParameterError
 from seismic.vocabulary import Vocabulary
 
@@ -45,6 +47,10 @@ class EncoderEntry(BaseModel):
     bm25: Bm25 | None = None
     """The parameters, if the encoder is BM25."""
 
+    chunks: Chunking | None = None
+    """How texts are cut into chunks, each a document of its own. A release that does not know this field may not
+    write."""
+
 
 @dataclass(frozen=True)
 class Encoder:
@@ -59,6 +65,9 @@ class Encoder:
     weigh: Callable[[npt.NDArray[np.float32]], Encode]
     encode_documents: Encode
     encode_queries: Encode
+    locate: Locate
+    room: int | None = None
+    """Most word pieces of a text that the model reads, without special ones; None: all."""
 
     @property
     def name(self) -> str:
@@ -71,10 +80,12 @@ class Encoder:
         fields: Sequence[str] = ("text",),
         queries: Literal["own", "idf"] | None = None,
         cut: Iterable[int] = (),
+        chunks: Chunking | None = None,
     ) -> "Encoder":
         """Return the encoder with an updated `EncoderEntry`.
 
-        `queries`: None is `idf` for BM25, `own` for others. `cut`: as returned by `encode_documents`.
+        `queries`: None is `idf` for BM25, `own` for others. `cut`: as returned by `encode_documents`. `chunks`: how
+        texts are cut. Raises ParameterError for chunks that are longer than the model reads.
         """
         if isinstance(fields, str) or not fields:
             raise ParameterError(f"fields is {fields!r}, expected a list of column names")
@@ -86,7 +97,12 @@ class Encoder:
             raise ParameterError("queries is 'own', expected 'idf': BM25 weighs queries by document frequencies")
         beyond = [int(pieces) for pieces in cut if pieces]
         counts = {"documents_cut": len(beyond), "pieces_cut": sum(beyond)}
-        entry = self.entry.model_copy(update={"fields": tuple(fields), "queries": queries, **counts})
+        if chunks is not None and self.room is not None and chunks.size > self.room:
+            raise ParameterError(
+                f"chunk is {chunks.size}, expected at most {self.room}: encoder '{self.name}' reads no more word pieces"
+            )
+        update = {"fields": tuple(fields), "queries": queries, "chunks": chunks, **counts}
+        entry = self.entry.model_copy(update=update)
         return replace(self, entry=entry)
 
     def by_idf(self, idf: npt.NDArray[np.float32]) -> "Encoder":

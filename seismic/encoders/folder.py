@@ -148,7 +148,8 @@ def _load(name: str, folder: Path) -> Encoder:
     entry = EncoderEntry(name=name, hash=_hash(folder))
     no_model = f"encoder '{name}' has no {MODEL} and encodes queries only; pass document vectors"
     documents = model or partial(_refuse_documents, no_model)
-    return Encoder(entry, vocabulary, partial(TokenWeights, pieces), documents, queries)
+    room = pieces.room if model else None
+    return Encoder(entry, vocabulary, partial(TokenWeights, pieces), documents, queries, pieces.places, room)
 
 
 def _refuse_documents(problem: str, _: Sequence[str]) -> Encoded:

@@ -13,7 +13,8 @@ from seismic.encoders.base import Encoder, EncoderEntry
 from seismic.encoders.bm25 import NAME, Bm25, average_length, saturated
 from seismic.encoders.counting import TermFrequencies
 from seismic.encoders.encoded import Encoded, as_texts
-from seismic.encoders.words import VERSION, Numbering, words_of
+from seismic.encoders.places import NOWHERE, Place
+from seismic.encoders.words import VERSION, Numbering, word_spans, words_of
 from seismic.errors import EncoderError, ParameterError
 from seismic.stop import current
 from seismic.vectors import MIN_VALUE, SparseVectors, restricted
@@ -113,7 +114,8 @@ def recorded_bm25(entry: EncoderEntry, vocabulary: Vocabulary) -> Encoder:
             "collection; build the collection again"
         )
     documents = partial(_encode_documents, entry, vocabulary)
-    return Encoder(entry, vocabulary, partial(_QueryTerms, params, vocabulary), documents, _refuse_queries)
+    locate = partial(_places, params, vocabulary)
+    return Encoder(entry, vocabulary, partial(_QueryTerms, params, vocabulary), documents, _refuse_queries, locate)
 
 
 class _QueryTerms:
@@ -171,6 +173,27 @@ def _encode_documents(entry: EncoderEntry, vocabulary: Vocabulary, texts: Sequen
     encoded = GrowingEncoder(entry, numbering)(texts)
     known = restricted(encoded.vectors, encoded.vectors.components < len(vocabulary), len(vocabulary))
     return Encoded(known, encoded.cut, tuple(numbering.new))
+
+
+def located_words(vocabulary: Vocabulary, text: str) -> list[Place]:
+    """Return the words of a text that are tokens of a vocabulary."""
+    return _places(Bm25(), vocabulary, text)
+
+
+def _places(params: Bm25, vocabulary: Vocabulary, text: str) -> list[Place]:
+    """Return the words of a text and the components of their terms."""
+    current().check()
+    terms = params.terms(partial(_component_or_nowhere, vocabulary))
+    places = []
+    for start, end in word_spans(text):
+        components = [terms(word) for word in words_of(text[start:end])]
+        places.append(Place(next((one for one in components if one != NOWHERE), NOWHERE), start, end))
+    return places
+
+
+def _component_or_nowhere(vocabulary: Vocabulary, term: str) -> int:
+    component = vocabulary.component(term)
+    return NOWHERE if component is None else component
 
 
 def _params_of(entry: EncoderEntry) -> Bm25:

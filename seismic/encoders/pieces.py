@@ -6,6 +6,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from seismic.encoders.places import Place
 from seismic.errors import EncoderError, InputError
 from seismic.stop import current
 
@@ -42,7 +43,7 @@ class Pieces:
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()  # the tokenizer's own truncation does not report what it removes
         self.max_length = max_length
-        self._room = max_length - self._tokenizer.num_special_tokens_to_add(False)
+        self._room: int = max_length - self._tokenizer.num_special_tokens_to_add(False)
         if self._room < 1:
             raise EncoderError(f"{path}: max_length {max_length} leaves no room for text")
 
@@ -60,6 +61,18 @@ class Pieces:
         """Return all pieces of a text, without special ones. Raises StoppedError if the time is up."""
         current().check()
         return self._tokenizer.encode(checked_text(text), add_special_tokens=False).ids
+
+    def places(self, text: str) -> list[Place]:
+        """Return all pieces of a text with their characters, without special ones. Raises StoppedError if the time is
+        up."""
+        current().check()
+        encoding = self._tokenizer.encode(checked_text(text), add_special_tokens=False)
+        return [Place(piece, *ends) for piece, ends in zip(encoding.ids, encoding.offsets, strict=True)]
+
+    @property
+    def room(self) -> int:
+        """Most pieces of a text that the model reads, without special ones."""
+        return self._room
 
     def for_model(self, text: str) -> Cut:
         """Return the model's input: truncated, with special pieces. Raises StoppedError if the time is up."""

@@ -50,6 +50,12 @@ def _words_of_any_script(text: str) -> list[str]:
     return _unicode_word().findall(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()))
 
 
+def word_spans(text: str) -> list[tuple[int, int]]:
+    """Return the first and the last + 1 character of each word of a text. Raises InputError for other types."""
+    pattern = _ASCII_WORD if checked_text(text).isascii() else _unicode_word()
+    return [found.span() for found in pattern.finditer(text)]
+
+
 class Numbering:
     """Numbers terms: those of a vocabulary by `component`, new ones from `known` on, in order of appearance.
 

@@ -1,44 +1,20 @@
 """Answers: what a search returns."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from html import escape
 from typing import Any, NamedTuple
+
+import pyarrow as pa
 
 from seismic.layouts import Plan
 from seismic.params import Profile, described
 from seismic.query import Query
 from seismic.search.execute import SearchStats
-from seismic.search.explain import Contribution, Explanation
+from seismic.search.explain import Explanation
+from seismic.search.hits import Hits, frame_of, html_table, table_of
 from seismic.search.request import SearchRequest
 from seismic.search.task import Reranked, Result, Task
-
-
-class Hit(NamedTuple):
-    """A hit: the document's id, its score and its document number (row of the input).
-
-    The score is the inner product with the query, or that of a fusion or of reranking. `explanation`, on request: what
-    each component adds to the inner product, largest first.
-    """
-
-    id: str | int
-    score: float
-    number: int
-    explanation: tuple[Contribution, ...] | None = None
-
-    @property
-    def fields(self) -> dict[str, float]:
-        """What each field adds to the inner product, from the explanation; empty unless there are several fields."""
-        return field_parts(self.explanation or ())
-
-
-def field_parts(explanation: Iterable[Contribution]) -> dict[str, float]:
-    """Return what each field adds to an inner product."""
-    parts: dict[str, float] = {}
-    for one in explanation:
-        if one.field is not None:
-            parts[one.field] = parts.get(one.field, 0.0) + one.product
-    return parts
 
 
 class Scores(NamedTuple):
@@ -48,16 +24,12 @@ class Scores(NamedTuple):
     rerank: float
 
 
-MAKE_HIT: Callable[[Iterable[Any]], Hit] = partial(tuple.__new__, Hit)
-"""`Hit._make` without its Python frame: a batch makes thousands of hits."""
-
-
 @dataclass(frozen=True, slots=True)
 class Group:
     """Hits with the same value in a column, best first."""
 
     value: Any
-    hits: list[Hit]
+    hits: Hits
 
 
 @described
@@ -82,7 +54,7 @@ class Answer(NamedTuple):
     `reranked`: both scores of each hit, if the request has `rerank`.
     """
 
-    hits: list[Hit]
+    hits: Hits
     plan: Plan
     stats: SearchStats
     unknown: tuple[int | str, ...]
@@ -95,6 +67,36 @@ class Answer(NamedTuple):
     exact: bool = False
     shards_missing: int = 0
     reranked: list[Scores] | None = None
+
+    def to_arrow(self) -> pa.Table:
+        """Return a table with a row per hit: rank from 1, id, score, and the payload and the snippet if requested.
+
+        In a grouped answer `rank` is that of the group, whose value is `group`. Reranked hits have both scores.
+        """
+        groups = self.groups
+        if groups is not None:
+            ranked = [(rank, one.value, hit) for rank, one in enumerate(groups, 1) for hit in one.hits]
+            table = table_of([hit for _, _, hit in ranked], [rank for rank, _, _ in ranked])
+            return pa.table({"rank": table.pop("rank"), "group": [value for _, value, _ in ranked], **table})
+        table = table_of(self.hits, range(1, len(self.hits) + 1))
+        if self.reranked is not None:
+            table["search_score"] = [scores.search for scores in self.reranked]
+            table["rerank_score"] = [scores.rerank for scores in self.reranked]
+        return pa.table(table)
+
+    def to_pandas(self) -> Any:
+        """Return the table of `to_arrow` as a pandas data frame. Raises InputError without pandas."""
+        return frame_of(self.to_arrow())
+
+    def with_hits(self, change: Callable[[Hits], Hits]) -> "Answer":
+        """Return the answer with other hits: what `change` returns for those of the answer, and of each group."""
+        groups = self.groups and [Group(group.value, change(group.hits)) for group in self.groups]
+        return self._replace(hits=change(self.hits), groups=groups)
+
+    def _repr_html_(self) -> str:
+        exact = "exact" if self.exact else "approximate"
+        notes = "".join(f"<p>{escape(warning)}</p>" for warning in self.warnings)
+        return f"{html_table(self.to_arrow())}<p>plan {self.plan}, {exact}</p>{notes}"
 
 
 def both_scores(request: SearchRequest, reranked: Reranked) -> list[Scores]:

@@ -14,7 +14,10 @@ from seismic.documents.table import check_numbers
 from seismic.errors import ParameterError
 from seismic.fields.joined import JoinedVocabulary
 from seismic.filters.language import FilterLike
+from seismic.query import QueryLike
 from seismic.search.browse import Browsed, Document, Page, read_documents
+from seismic.search.examples import resolve_query
+from seismic.search.facets import count_matches
 from seismic.search.request import OrderBy
 from seismic.search.respond import Responder
 from seismic.stop import current
@@ -31,6 +34,23 @@ class ReadsDocuments(ABC):
     @abstractmethod
     def view(self) -> View:
         """The view that is read."""
+
+    def count(self, filter: FilterLike | None = None) -> int:
+        """Return the number of documents that match a filter; all documents without one. Raises FilterError."""
+        return self._responder.filters.scope(self.view, filter).count
+
+    def count_matches(self, query: QueryLike, filter: FilterLike | None = None) -> int:
+        """Return the number of documents that share a component with a query and match a filter: all possible hits.
+
+        Reads the components of every block. Raises QueryError, FilterError or EncoderError.
+        """
+        view = self.view
+        scope = self._responder.filters.scope(view, filter)
+        return count_matches(view, scope, resolve_query(view, query))
+
+    def document_frequency(self) -> npt.NDArray[np.int64]:
+        """Return the number of documents with each component, int64 [dimension]."""
+        return self.view.document_frequency
 
     def exists(self, ids: Sequence[str] | Sequence[int]) -> npt.NDArray[np.bool_]:
         """Return whether there is a document with each id, bool [n]. Raises InputError for ids of the wrong type."""

@@ -1,8 +1,8 @@
 """Search requests: the query, how to search, and what to return."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Field, SkipValidation, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, SkipValidation, model_validator
 from pydantic_core import PydanticCustomError
 
 from seismic.filters.language import FilterLike
@@ -12,7 +12,7 @@ from seismic.query import QueryLike
 MOST_RUNS, MOST_RANKED, MOST_FACETS = 16, 10_000, 16
 """Most runs to fuse, hits of one run, and facets in a request."""
 
-_OF_QUERIES = ("score_threshold", "idf_filter", "feedback", "fusion", "rerank", "group_by", "explain")
+_OF_QUERIES = ("score_threshold", "idf_filter", "feedback", "fusion", "rerank", "group_by", "explain", "snippet")
 """Fields that need a query."""
 
 Weight = Annotated[float, Field(gt=0, le=1e6)]
@@ -123,6 +123,24 @@ class FacetBy(Params):
     """Most values to return, most frequent first."""
 
 
+class Snippets(Params):
+    """Return with each hit the passage of its text with the strongest matches."""
+
+    column: Key | None = None
+    """Column of texts. None: the last of those that the collection's encoder reads, or `text`."""
+
+    length: Annotated[int, Field(ge=1, le=100_000)] = 240
+    """Most characters of a passage."""
+
+
+def _snippets(given: Any) -> Any:
+    return {True: {}, False: None}[given] if isinstance(given, bool) else given
+
+
+AnySnippets = Annotated[Snippets | None, BeforeValidator(_snippets, json_schema_input_type=bool | Snippets | None)]
+"""Snippets, where true stands for the defaults."""
+
+
 class OrderBy(Params):
     """The order of documents. Documents without a value, or with NaN, come last; ties are ordered by id."""
 
@@ -184,6 +202,9 @@ class SearchRequest(Params):
 
     explain: bool = False
     """Explain the answer: the parts of each hit's score, the plan and the work."""
+
+    snippet: AnySnippets = None
+    """Return the passage of each hit with the strongest matches: true, or its column and length."""
 
     @property
     def end(self) -> int:

@@ -15,7 +15,7 @@ from seismic.layouts import LAYOUTS
 from seismic.params import SearchParams
 from seismic.planner import Choice
 from seismic.query import NO_QUERY, Query, QueryLike, as_rows, parse_plain
-from seismic.search.answer import MAKE_HIT, Answer, Facet, Group, Hit, both_scores, warnings_of
+from seismic.search.answer import Answer, Facet, Group, both_scores, warnings_of
 from seismic.search.browse import Browser
 from seismic.search.codes import Columns, check_key
 from seismic.search.examples import resolve_query
@@ -25,10 +25,12 @@ from seismic.search.facets import Counts, count_facets
 from seismic.search.feedback import expand_query
 from seismic.search.fusion import RRF_DEPTH, fuse, fuse_runs
 from seismic.search.grouping import Ranked, best_groups
+from seismic.search.hits import MAKE_HIT, Hits
 from seismic.search.orders import order_of
 from seismic.search.request import FacetBy, SearchRequest
 from seismic.search.rerank import check_rerank, rerank
 from seismic.search.simple import is_simple, simple_answer, simple_hits
+from seismic.search.snippets import check_snippets, with_snippets
 from seismic.search.task import Counters, Result, Task, no_work
 from seismic.search.why import Case, WhyNot, check_ids, why_not
 from seismic.search.within import document_frequency, resolve_within
@@ -71,7 +73,7 @@ class Responder:
             return answer
         return self.respond(view, [request.model_copy(update={"query": query})])[0]
 
-    def search(self, view: View, query: QueryLike, k: int, params: SearchParams) -> list[Hit]:
+    def search(self, view: View, query: QueryLike, k: int, params: SearchParams) -> Hits:
         """Return the hits that `respond` finds for a query without other options, at a fraction of its overhead."""
         hits = simple_hits(self.executor, view, query, k, params)
         return (
@@ -108,6 +110,8 @@ class Responder:
                     query = resolve_within(view, within, request.query, self._count_documents)
                 if request.rerank is not None:
                     check_rerank(view, request, reranker)
+                if request.snippet is not None:
+                    check_snippets(view, request.snippet)
                 tasks.append(_task(view, scope, request, query))
             except InputError as error:
                 raise error if len(requests) == 1 else _located(error, f"searches[{at}]") from None
@@ -197,7 +201,7 @@ class Responder:
             size = int(np.count_nonzero((found.numbers[0] >= 0) & (found.scores[0] >= np.float64(min_score))))
         return _result(found, 0, size, depth, query)
 
-    def _answer(self, view: View, task: Task, result: Result | None, hits: list[Hit]) -> Answer:
+    def _answer(self, view: View, task: Task, result: Result | None, hits: Hits) -> Answer:
         groups = None
         if result is None:
             groups, counters = self._groups(view, task)
@@ -332,7 +336,7 @@ def _page(task: Task, result: Result | None) -> tuple[list[int], list[float]]:
     return result.numbers[page].tolist(), result.scores[page].tolist()
 
 
-def _hits(view: View, tasks: Sequence[Task], pages: Sequence[tuple[list[int], list[float]]]) -> list[list[Hit]]:
+def _hits(view: View, tasks: Sequence[Task], pages: Sequence[tuple[list[int], list[float]]]) -> list[Hits]:
     """Return the hits of each page. The ids of all pages are looked up together."""
     ids, hits = iter(view.documents.ids([number for numbers, _ in pages for number in numbers])), []
     for task, (numbers, scores) in zip(tasks, pages, strict=True):
@@ -340,5 +344,8 @@ def _hits(view: View, tasks: Sequence[Task], pages: Sequence[tuple[list[int], li
         if task.request.explain:
             explained = contributions(view, task.query, numbers)
         fields = zip(itertools.islice(ids, len(numbers)), scores, numbers, explained, strict=False)
-        hits.append(list(map(MAKE_HIT, fields)))
+        found = Hits(map(MAKE_HIT, fields))
+        if task.request.snippet is not None:
+            found = with_snippets(view, task.query, found, task.request.snippet)
+        hits.append(found)
     return hits

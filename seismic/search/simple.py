@@ -9,9 +9,10 @@ from seismic.layouts import LAYOUTS
 from seismic.params import SearchParams
 from seismic.planner import Choice
 from seismic.query import Query, QueryLike
-from seismic.search.answer import MAKE_HIT, Answer, Hit, about_query
+from seismic.search.answer import Answer, about_query
 from seismic.search.examples import resolve_query
 from seismic.search.execute import Executor, SearchStats
+from seismic.search.hits import MAKE_HIT, Hits
 from seismic.search.request import SearchRequest
 from seismic.stop import time_limit
 from seismic.view.view import View
@@ -31,6 +32,7 @@ def is_simple(request: SearchRequest) -> bool:
         and not request.facets
         and not request.explain
         and not request.score_threshold
+        and request.snippet is None
     )
 
 
@@ -48,7 +50,7 @@ def simple_answer(executor: Executor, view: View, request: SearchRequest, query:
     return Answer(hits, choice.plan, stats, parsed.unknown, choice.profile, warnings=warnings, exact=exact)
 
 
-def simple_hits(executor: Executor, view: View, query: QueryLike, k: int, params: SearchParams) -> list[Hit] | None:
+def simple_hits(executor: Executor, view: View, query: QueryLike, k: int, params: SearchParams) -> Hits | None:
     """Return the k best hits of a query; None if it fuses several. Raises like `simple_answer`."""
     found = _found(executor, view, query, 0, k, params)
     return found and found[0]
@@ -56,7 +58,7 @@ def simple_hits(executor: Executor, view: View, query: QueryLike, k: int, params
 
 def _found(
     executor: Executor, view: View, query: QueryLike | Query, offset: int, limit: int, params: SearchParams
-) -> tuple[list[Hit], Query, Choice, list[int]] | None:
+) -> tuple[Hits, Query, Choice, list[int]] | None:
     """Return the best hits after `offset` others, the query as parsed, the choice and the search's counters."""
     if params.timeout_ms is not None:
         with time_limit(params.timeout_ms):
@@ -72,4 +74,4 @@ def _found(
         numbers, scores = [numbers[at] for at in kept], [scores[at] for at in kept]
     numbers, scores = numbers[offset:end], scores[offset:end]
     fields = zip(view.documents.ids(numbers), scores, numbers, itertools.repeat(None), strict=False)
-    return list(map(MAKE_HIT, fields)), parsed, choice, counters
+    return Hits(map(MAKE_HIT, fields)), parsed, choice, counters

@@ -28,8 +28,8 @@ READER_FEATURES: frozenset[str] = FEATURES | {WIDE, FIELDS}
 value of each row. `small`: also without residuals. `components`: shards with a table of the components they use.
 `fields`: tokens that begin with the name of their field."""
 
-ENCODER, BM25, STRICT = "encoder", "bm25", "strict"
-WRITER_FEATURES: frozenset[str] = frozenset({ENCODER, BM25, STRICT, FIELDS})
+ENCODER, BM25, STRICT, CHUNKS = "encoder", "bm25", "strict", "chunks"
+WRITER_FEATURES: frozenset[str] = frozenset({ENCODER, BM25, STRICT, CHUNKS, FIELDS})
 """Features this release can write; a collection that needs others is read, but not changed."""
 
 FILE_NAME, VOCABULARY = "manifest.json", "vocabulary.arrow"

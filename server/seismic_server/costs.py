@@ -24,7 +24,7 @@ Key: TypeAlias = tuple[str, str, int]
 """Collection, generation and magnitude of the limit."""
 
 _UNKNOWN = 0, 0.0
-_COSTLY = ("filter", "idf_filter", "feedback", "fusion", "rerank", "group_by", "facets")
+_COSTLY = ("filter", "idf_filter", "feedback", "fusion", "rerank", "group_by", "facets", "snippet")
 _KNOBS = ("query_cut", "heap_factor", "bound_share")
 
 

@@ -67,6 +67,7 @@ def _repair_search(body: dict[str, Any]) -> None:
     body["query"] = _repaired_query(query)
     _repair_page(body)
     body.pop("idf_filter", None)  # needs an encoder
+    body.pop("snippet", None)  # needs an encoder or tokens
     body.get("params", {}).pop("timeout_ms", None)  # a short one is answered with 504
     if body.get("params", {}).get("recall") is not None:
         body["params"] = {"recall": body["params"]["recall"]}  # excludes all other parameters
@@ -117,7 +118,7 @@ def _repaired_query(query: Any) -> dict[str, Any]:
 
 def _repair_listing(body: dict[str, Any]) -> None:
     """Leave out what needs a query, and order by an existing column."""
-    for name in ("score_threshold", "feedback", "fusion", "rerank", "group_by", "explain", "idf_filter"):
+    for name in ("score_threshold", "feedback", "fusion", "rerank", "group_by", "explain", "idf_filter", "snippet"):
         body.pop(name, None)
     if body.get("order_by"):
         body["order_by"]["key"] = NUMBER

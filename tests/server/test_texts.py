@@ -217,3 +217,19 @@ async def test_bm25_in_a_strict_collection(running, tmp_path):
         answer = (await put(client, {"id": "c", "text": "Pluto was a planet"})).json()
         assert answer["warnings"] == ["2 words are not in the vocabulary and were left out: pluto, was"]
         assert [hit["id"] for hit in (await search(client, "planet")).json()["hits"]] == ["a", "c"]
+
+
+async def test_snippets(running, words):
+    async with running(words) as client:
+        request = {"query": "word5", "snippet": {"length": 11}, "with_payload": False}
+        hit = (await client.post(f"{URL}/search", json=request)).json()["hits"][0]
+        passage = {"text": "word5 word6", "start": 6, "end": 17, "highlights": [[0, 5]]}
+        assert hit["snippet"] == {"column": "text", **passage}
+        hit = (await client.post(f"{URL}/search", json={"query": "word5", "snippet": True})).json()["hits"][0]
+        assert hit["snippet"]["text"] == TEXTS[2]
+        hit = (await client.post(f"{URL}/search", json={"query": "word5", "snippet": False})).json()["hits"][0]
+        assert "snippet" not in hit
+        for wrong, said in (({"column": "year"}, "'year' holds int64"), ({"size": 3}, "snippet"), (3, "snippet")):
+            answer = await client.post(f"{URL}/search", json={"query": "word5", "snippet": wrong})
+            assert answer.status_code == 422
+            assert said in answer.text

@@ -6,8 +6,8 @@ from rich.console import Console
 from rich.table import Table
 
 from seismic import Answer, Contribution, Explanation
-from seismic.search.answer import field_parts
 from seismic.search.explain import Certificate, Term
+from seismic.search.hits import field_parts
 from seismic_tools.terminal.sanitize import sanitize
 
 SHOWN = 8

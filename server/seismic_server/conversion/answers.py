@@ -170,6 +170,9 @@ def _hits(
     for one, scores in zip(shown, reranked or (), strict=False):
         one |= {"search_score": scores.search, "rerank_score": scores.rerank}
     _with_contents(index, shown, [hit.number for hit in hits], search.with_payload, search.with_vector)
+    for one, hit in zip(shown, hits, strict=True) if search.snippet else ():
+        if hit.snippet is not None:
+            one["snippet"] = hit.snippet._asdict()
     for one, hit in zip(shown, hits, strict=True) if search.explain else ():
         if hit.explanation is not None:
             one["explanation"] = _CONTRIBUTIONS.dump_python(hit.explanation, mode="json", exclude_none=True)

@@ -8,6 +8,20 @@ from seismic_server.schemas.bodies import Schema
 from seismic_server.schemas.search import FieldsVector, TokenQuery, VectorQuery
 
 
+class HitSnippet(Schema):
+    """The passage of a text with the strongest matches. Characters are Unicode code points."""
+
+    column: str
+    """Column of the text."""
+    text: str
+    start: int
+    """First character of the passage in the column."""
+    end: int
+    """Last + 1 character of the passage in the column."""
+    highlights: list[tuple[int, int]]
+    """First and last + 1 character of each match, within `text`."""
+
+
 class SearchHit(Schema):
     """A document that was found."""
 
@@ -22,6 +36,8 @@ class SearchHit(Schema):
     """Values of the requested columns. Dates and times are ISO 8601, bytes base64, NaN and infinite numbers null."""
     vector: VectorQuery | TokenQuery | FieldsVector | None = None
     """Stored vector of the document, if requested."""
+    snippet: HitSnippet | None = None
+    """Passage with the strongest matches, if requested and the document has the text."""
     explanation: list[Contribution] | None = None
     """Contribution of each component of the query to the inner product, largest first, if requested."""
     fields: dict[str, float] | None = None
