@@ -13,7 +13,8 @@ from typing import IO, Any
 
 import structlog
 
-from seismic import ParameterError, UnavailableError
+from seismic import ParameterError
+from seismic.errors import UnavailableError
 from seismic_server.collections.folders import collection_folders, split_aliases
 from seismic_server.settings import Settings
 
