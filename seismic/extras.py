@@ -1,11 +1,20 @@
 """Which extra of this distribution brings a package."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 EXTRAS = {
     "client": ("httpx2", "tenacity"),
     "convert": ("onnx", "safetensors"),
     "evaluate": ("ir_datasets", "ir_measures"),
+    "haystack": ("haystack",),
     "hdf5": ("h5py",),
+    "langchain": ("langchain_core",),
+    "llamaindex": ("llama_index",),
+    "mcp": ("mcp",),
+    "mteb": ("mteb",),
     "plots": ("matplotlib",),
+    "pyterrier": ("pyterrier",),
     "ray": ("ray",),
     "scipy": ("scipy",),
     "server": (
@@ -27,3 +36,14 @@ def explain(error: ImportError) -> str | None:
     if extra is None:
         return None
     return f"this needs the package {module} of the extra `{extra}`: pip install 'seismic-search[{extra}]' ({error})"
+
+
+@contextmanager
+def hinted() -> Iterator[None]:
+    """Name the extra in an ImportError of the block."""
+    try:
+        yield
+    except ImportError as error:
+        if (problem := explain(error)) is None:
+            raise
+        raise ImportError(problem, name=error.name, path=error.path) from None

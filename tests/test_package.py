@@ -54,13 +54,19 @@ def test_extras_bring_what_the_hints_say() -> None:
         for extra, lines in PROJECT["optional-dependencies"].items()
         if extra not in ("all", "dev", "docs")
     }
-    renamed = {"Stemmer": "pystemmer", "opentelemetry": "opentelemetry_sdk"}
+    renamed = {
+        "Stemmer": "pystemmer",
+        "haystack": "haystack_ai",
+        "llama_index": "llama_index_core",
+        "opentelemetry": "opentelemetry_sdk",
+    }
     hinted = {extra: {renamed.get(name, name) for name in modules} for extra, modules in extras.EXTRAS.items()}
     assert declared.keys() == hinted.keys()
     for extra, modules in hinted.items():
         assert modules <= declared[extra] <= modules | {"opentelemetry_exporter_otlp_proto_http"}
     [everything] = PROJECT["optional-dependencies"]["all"]
-    assert Requirement(everything).extras == declared.keys()
+    modules = {path.stem for path in (ROOT / "seismic" / "integrations").iterdir()}
+    assert Requirement(everything).extras == declared.keys() - modules  # other people's libraries
 
 
 @pytest.fixture
@@ -94,6 +100,25 @@ def test_verbs_name_the_extra_that_they_need(without: list[Path], arguments: lis
     [line] = done.stderr.splitlines()
     assert line.startswith("error: this needs the package ")
     assert f"pip install 'seismic-search[{extra}]'" in line
+
+
+def test_modules_for_other_libraries_name_their_extra(without: list[Path]) -> None:
+    modules = "haystack", "langchain", "llamaindex", "mcp", "pyterrier"
+    code = f"""
+from importlib import import_module
+from seismic_tools.terminal.errors import errors_in_one_line
+for module in {modules}:
+    try:
+        with errors_in_one_line():
+            import_module("seismic.integrations." + module)
+    except SystemExit:
+        pass
+"""
+    lines = run("-c", code, path=without).stderr.splitlines()
+    assert len(lines) == len(modules)
+    for module, line in zip(modules, lines, strict=True):
+        assert line.startswith("error: this needs the package ")
+        assert line.count(f"pip install 'seismic-search[{module}]'") == 1
 
 
 def test_everything_else_works_without_extras(without: list[Path], tmp_path: Path) -> None:

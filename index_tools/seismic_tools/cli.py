@@ -32,6 +32,7 @@ VERBS = {
     "get": "Show documents by id, one JSON object per line.",
     "scroll": "List documents without a query, by id or by a column.",
     "serve": "Serve a folder of collections over REST.",
+    "mcp": "Serve collections to language models over MCP.",
     "cluster": "Search a collection on several nodes.",
     "keys": "Create, list and revoke API keys of the service.",
     "evaluate": "Measure recall, effectiveness, latency and size.",

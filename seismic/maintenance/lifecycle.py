@@ -33,7 +33,10 @@ _RESERVED = SYSTEM_FOLDERS | {CURRENT, GENERATIONS}
 LONGEST_NAME = 200
 """Bytes of a name: file systems allow 255, and hidden names are longer than it."""
 
-_PARTS = frozenset({CURRENT, GENERATIONS, LOCK, LOG, PROFILES, WATERMARK})
+PT_META = "pt_meta.json"
+"""Description that PyTerrier writes into the folder of an artifact."""
+
+_PARTS = frozenset({PT_META, CURRENT, GENERATIONS, LOCK, LOG, PROFILES, WATERMARK})
 
 
 def drop(path: str | Path) -> None:

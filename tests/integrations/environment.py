@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
@@ -131,7 +132,9 @@ def _wanted(requirements: Requirements) -> str:
     """Return a hash of what an environment depends on."""
     parts = [sys.version, version("pytest"), *requirements.pinned]
     if requirements.project is not None:
-        parts += [requirements.project, (ROOT / "pyproject.toml").read_text(encoding="utf-8")]
+        project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        extras = [project["optional-dependencies"][name] for name in re.findall(r"[\w-]+", requirements.project)]
+        parts += [requirements.project, repr((project["dependencies"], extras, project["entry-points"]))]
     return sha256("\n".join(parts).encode()).hexdigest()
 
 

@@ -70,7 +70,7 @@ def project_python() -> str:
 def run_project(*arguments: str | Path) -> str:
     """Run the project's interpreter and return its standard output; RuntimeError with its errors if it fails."""
     command = [project_python(), *map(str, arguments)]
-    done = subprocess.run(command, cwd=ROOT, env=_environ(), capture_output=True, text=True, timeout=PATIENCE)
+    done = subprocess.run(command, cwd=ROOT, env=project_environ(), capture_output=True, text=True, timeout=PATIENCE)
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)} ended with code {done.returncode}:\n{done.stderr}")
     return done.stdout
@@ -109,7 +109,7 @@ def serve(directory: Path, *options: str) -> Iterator[Service]:
         log = Path(scratch, "log.jsonl")
         with log.open("wb") as out:
             command = [project_python(), "-m", "seismic_server", *arguments]
-            process = subprocess.Popen(command, cwd=ROOT, env=_environ(), stdout=out, stderr=out)
+            process = subprocess.Popen(command, cwd=ROOT, env=project_environ(), stdout=out, stderr=out)
         try:
             url = _wait_for_url(process, log)
             _wait_until_ready(process, log, url)
@@ -157,7 +157,7 @@ def _check(process: subprocess.Popen[bytes], log: Path, deadline: float) -> None
     time.sleep(0.1)
 
 
-def _environ() -> dict[str, str]:
+def project_environ() -> dict[str, str]:
     """Return the variables of the project's interpreter: it imports this tree, not what a venv has."""
     path = os.pathsep.join(str(ROOT / name) for name in ("", "server", "index_tools"))
     dropped = ("PYTHONHOME", "VIRTUAL_ENV", "SEISMIC_PYTHON")  # the service refuses settings that it does not know

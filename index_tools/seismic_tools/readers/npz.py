@@ -1,4 +1,5 @@
-"""Matrices written by `scipy.sparse.save_npz`: a zip of NumPy arrays, in CSR, CSC or COO form."""
+"""Matrices written by `scipy.sparse.save_npz`: a zip of NumPy arrays, in CSR, CSC or COO form; embeddings of
+lsr-benchmark, too."""
 
 import zipfile
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from seismic import SparseVectors, VectorError
 from seismic_tools.readers.batch import BATCH_ROWS, NO_DOCUMENTS, Batch, BrokenFileError, Reading, Rows, readable
 from seismic_tools.readers.csr import CHUNK, Column, Matrix, check_offsets, check_shape, matrix_batches, of_dimension
 from seismic_tools.readers.inversion import Inversion, inversion
+from seismic_tools.readers.lsr import is_lsr, read_lsr
 
 MEMBERS = {
     "csr": ("format", "shape", "indptr", "indices", "data"),
@@ -40,6 +42,9 @@ def read_npz(path: Path, reading: Reading) -> Iterator[Batch]:
     with readable(path, "npz of scipy"), ExitStack() as stack:
         try:
             archive = stack.enter_context(zipfile.ZipFile(path))
+            if is_lsr(archive.namelist()):
+                yield from read_lsr(path, reading)
+                return
             kind = _kind(archive)
             missing = [name for name in MEMBERS[kind] if f"{name}.npy" not in archive.namelist()]
             if missing:
