@@ -2,6 +2,8 @@
 
 import json
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,8 @@ PANELS = DASHBOARD["panels"]
 SUFFIXES = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count"), "summary": ("_sum", "_count")}
 OF_PROMETHEUS = {"up"}
 OF_TARGETS = {"instance", "job"}
+PROMTOOL = shutil.which("promtool")
+needs_promtool = pytest.mark.skipif(PROMTOOL is None, reason="promtool is not installed (apt-get install prometheus)")
 DURATION = r"(\d+[smhdw])+"
 
 
@@ -119,6 +123,80 @@ def test_rules_have_names_of_their_own() -> None:
     assert SCRAPE["rule_files"] == [Path("alerts.yml").name]
     assert [set(group) for group in GROUPS] == [{"name", "rules"}]
     assert {one["job_name"] for one in SCRAPE["scrape_configs"]} == {"seismic"}  # as in the rule for `up`
+
+
+def promtool(*arguments: str | Path) -> str:
+    """Return the output of Prometheus's own tool, which must succeed."""
+    done = subprocess.run([str(PROMTOOL), *map(str, arguments)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@needs_promtool
+def test_prometheus_accepts_rules_and_configuration(tmp_path: Path) -> None:
+    assert f"{len(RULES)} rules found" in promtool("check", "rules", FOLDER / "prometheus/alerts.yml")
+    secret = tmp_path / "seismic.key"
+    secret.write_text("secret")
+    text = (FOLDER / "prometheus/prometheus.yml").read_text()
+    assert "/etc/prometheus/seismic.key" in text
+    (tmp_path / "prometheus.yml").write_text(text.replace("/etc/prometheus/seismic.key", str(secret)))
+    shutil.copy(FOLDER / "prometheus/alerts.yml", tmp_path)
+    assert "is valid" in promtool("check", "config", tmp_path / "prometheus.yml")
+
+
+STATES = {  # series -> its values in a service that is unwell, and in one that is well
+    'up{job="seismic",instance="a"}': ("0x180", "1x180"),
+    'seismic_collection_ready{instance="a",collection="c"}': ("0x180", "1x180"),
+    'seismic_collection_damaged{instance="a",collection="c"}': ("1x180", "0x180"),
+    'seismic_collection_problem{instance="a",collection="c"}': ("1x180", "0x180"),
+    'seismic_reloads_total{instance="a",collection="c",result="failed"}': ("0+1x180", "3x180"),
+    'seismic_collection_free_bytes{instance="a",collection="c"}': ("1073741824x180", "9e9x180"),
+    'seismic_rejections_total{instance="a",reason="overloaded"}': ("0+120x180", "0+6x180"),
+    'seismic_request_seconds_count{instance="a",status="503"}': ("0+60x180", "0+1x180"),
+    'seismic_request_seconds_count{instance="a",status="200"}': ("0+600x180", "0+600x180"),
+    'seismic_search_seconds_bucket{instance="a",collection="c",le="0.5"}': ("0+90x180", "0+100x180"),
+    'seismic_search_seconds_bucket{instance="a",collection="c",le="1"}': ("0+100x180", "0+100x180"),
+    'seismic_search_seconds_bucket{instance="a",collection="c",le="+Inf"}': ("0+100x180", "0+100x180"),
+    'seismic_audited_recall_sum{instance="a",collection="c",target="0.95"}': ("0+5x180", "0+9.6x180"),
+    'seismic_audited_recall_count{instance="a",collection="c",target="0.95"}': ("0+10x180", "0+10x180"),
+    'seismic_process_restarts_total{instance="a"}': ("0+1x180", "1x180"),
+    'seismic_page_faults_total{instance="a",kind="major"}': ("0+12000x180", "0+60x180"),
+}
+LABELS = {"instance": "a", "collection": "c", "target": "0.95"}
+VALUES = {"{{ $value | humanize1024 }}": "1Gi", "{{ $value }}": "0.5"}
+
+
+def firing(rule: dict[str, Any]) -> dict[str, Any]:
+    """Return the labels and annotations of an alert of the unwell service."""
+    grouped = re.findall(r"\w+", ",".join(re.findall(r"by \(([^)]*)\)", rule["expr"])))
+    labels = {name: LABELS[name] for name in grouped if name in LABELS} or {"instance": "a"}
+    if rule["alert"] == "SeismicDown":
+        labels["job"] = "seismic"
+    filled = {f"{{{{ $labels.{name} }}}}": value for name, value in LABELS.items()} | VALUES
+    annotations = dict(rule["annotations"])
+    for name in annotations:
+        for template, value in filled.items():
+            annotations[name] = annotations[name].replace(template, value)
+    return {"exp_labels": rule["labels"] | labels, "exp_annotations": annotations}
+
+
+@needs_promtool
+def test_alerts_fire_when_they_should(tmp_path: Path) -> None:
+    """Every rule fires for the service that is unwell, and none for the other."""
+    tests = [
+        {
+            "interval": "1m",
+            "input_series": [{"series": series, "values": values[which]} for series, values in STATES.items()],
+            "alert_rule_test": [
+                {"eval_time": "2h", "alertname": rule["alert"], "exp_alerts": [] if which else [firing(rule)]}
+                for rule in RULES
+            ],
+        }
+        for which in (0, 1)
+    ]
+    about = {"rule_files": [str(FOLDER / "prometheus/alerts.yml")], "evaluation_interval": "1m", "tests": tests}
+    (tmp_path / "tests.yml").write_text(yaml.safe_dump(about))
+    assert "SUCCESS" in promtool("test", "rules", tmp_path / "tests.yml")
 
 
 def test_the_dashboard() -> None:
