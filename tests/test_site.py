@@ -81,6 +81,33 @@ def test_the_reference_has_every_public_name() -> None:
     assert sorted([*names, "__version__"]) == sorted(seismic.__all__)
 
 
+@pytest.mark.parametrize(
+    "word",
+    [
+        *("authentication", "backup", "prometheus", "grafana", "kubernetes", "systemd", "nginx", "docker"),
+        *("graceful shutdown", "snapshot", "filter", "hybrid", "rerank", "migrate", "tls", "rate limit", "metrics"),
+    ],
+)
+def test_words_that_people_search_for_are_headings(word: str) -> None:
+    """Code hosts and the search of the site find pages by what their headings say."""
+    assert any(word in heading.lower() for page in PAGES for heading in _HEADING.findall(text(page))), word
+
+
+def test_the_start_page_names_what_operators_need() -> None:
+    shown = text("index.md").lower()
+    wanted = {
+        "authentication",
+        "backup",
+        "prometheus",
+        "grafana",
+        "kubernetes",
+        "systemd",
+        "nginx",
+        "graceful shutdown",
+    }
+    assert not {word for word in wanted if word not in shown}
+
+
 def test_the_search_in_the_pictures_misses_nothing() -> None:
     random = np.random.default_rng(7)
     values = [level * random.random((8, 3)) for level in np.geomspace(0.01, 1, 50)]

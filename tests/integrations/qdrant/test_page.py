@@ -1,23 +1,9 @@
 """The program of docs/qdrant.md runs, and prints what the page shows."""
 
-import contextlib
-import io
-import re
+from pathlib import Path
 
-import pytest
-
-from tests.integrations.serving import ROOT, serve
-from tests.reader import agrees
-
-PAGE = ROOT / "docs" / "qdrant.md"
+from tests.integrations.pages import follow
 
 
-def test_the_page(tmp_path_factory: pytest.TempPathFactory) -> None:
-    found = re.search(r"^```py\n(.*?)^```\n\n```text\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
-    assert found is not None
-    program, output = found.groups()
-    with serve(tmp_path_factory.mktemp("served"), "--compat", "qdrant") as service:
-        printed = io.StringIO()
-        with contextlib.redirect_stdout(printed):
-            exec(program.replace("http://127.0.0.1:8080", service.url), {})
-    assert agrees(output, printed.getvalue()), printed.getvalue()
+def test_the_page(tmp_path: Path) -> None:
+    follow("qdrant.md", tmp_path, "--compat", "qdrant")
