@@ -33,7 +33,9 @@ def test_what_it_says_of_this_project(row: list[str]) -> None:
 def test_every_source_is_there_and_cited() -> None:
     body, _, sources = TEXT.partition("## Sources")
     listed = {int(number) for number in re.findall(r"^(\d+)\. ", sources, re.MULTILINE)}
-    cited = {int(number) for number in re.findall(r"\[(\d+)\]", body)}
+    cited = {
+        int(number) for number in re.findall(r"(?<=[\[ ])\d+(?=[,\]])", " ".join(re.findall(r"\[[\d, ]+\]", body)))
+    }
     assert cited == listed == set(range(1, len(listed) + 1))
     for entry in re.split(r"^\d+\. ", sources, flags=re.MULTILINE)[1:]:
         assert "](" in entry, f"no address: {entry}"
