@@ -17,12 +17,12 @@ from typing import Any, NamedTuple
 from seismic.cluster.connection import FRAME_SECONDS, GREETING_SECONDS, Address, Connection, greet
 from seismic.cluster.errors import BehindError, RefusedError, WireError, to_head
 from seismic.cluster.part import PartHost
+from seismic.cluster.sources import SharedFolder, Source
 from seismic.cluster.spec import PartSpec
 from seismic.cluster.wire import GREETING, REQUEST, Message
 from seismic.errors import ParameterError, SeismicError, StoppedError
 from seismic.params import Verify
 from seismic.stop import Stop, stoppable_by
-from seismic.store.collection import current_generation
 from seismic.version import __version__
 
 log = logging.getLogger("seismic.node")
@@ -57,13 +57,18 @@ class Node:
         limits: NodeLimits | None = None,
         tls: ssl.SSLContext | None = None,
         verify: Verify = "none",
+        source: Source | None = None,
     ) -> None:
-        """Open the parts of the current generation and warm them up. Raises StorageError."""
+        """Open the parts of the current generation and warm them up. Raises StorageError.
+
+        `source`: where the files come from, such as a cache; by default they are opened where they are.
+        """
         if not parts or len(set(parts)) < len(parts):
             raise ParameterError(f"parts: found {', '.join(map(str, parts)) or 'none'}, expected different ones")
-        self._collection, self._secret, self._listen, self._tls = collection, secret, listen, tls
+        self._secret, self._listen, self._tls = secret, listen, tls
         self._limits = limits or NodeLimits()
-        self._hosts = {str(spec): PartHost(collection, spec, verify) for spec in parts}
+        self._source = source or SharedFolder(collection)
+        self._hosts = {str(spec): PartHost(self._source.folder, spec, verify, self._source) for spec in parts}
         self._slots = threading.BoundedSemaphore(self._limits.threads)
         self._watch = _Watch()
         self._lock = threading.Lock()
@@ -73,7 +78,11 @@ class Node:
         self._answered, self._refused, self._started = 0, 0, time.time()
         self._server: socket.socket | None = None
         self._acceptor: threading.Thread | None = None
-        self._prepare(current_generation(collection))
+        try:
+            self._prepare(self._source.current())
+        except BaseException:
+            self._source.close()
+            raise
 
     def start(self) -> Address:
         """Listen, and return the address. Raises ParameterError if it is not free."""
@@ -108,6 +117,7 @@ class Node:
             if thread is not threading.current_thread():
                 thread.join()
         self._watch.close()
+        self._source.close()
         if self._server is not None:
             self._server.close()
         log.info("node ended")

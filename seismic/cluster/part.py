@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from seismic.changes.records import check_delete
+from seismic.cluster.sources import Source
 from seismic.cluster.spec import PartSpec
 from seismic.cluster.states import Generations, History
 from seismic.cluster.wire import Message
@@ -77,9 +78,9 @@ class State(NamedTuple):
 class PartHost:
     """Answers what fronts ask of a part. Safe to use from many threads."""
 
-    def __init__(self, collection: Path, spec: PartSpec, verify: Verify = "none") -> None:
+    def __init__(self, collection: Path, spec: PartSpec, verify: Verify = "none", source: Source | None = None) -> None:
         self.spec = spec
-        self.generations = Generations(collection, spec, verify)
+        self.generations = Generations(collection, spec, verify, source)
         self._executor, self._filters, self._columns, self._browser = Executor(), Filters(), Columns(), Browser()
 
     def prepare(self, generation: str) -> None:

@@ -10,12 +10,13 @@ import pyarrow as pa
 
 from seismic.changes.records import Change, Columns, Growth, ids_of
 from seismic.cluster.errors import BehindError
+from seismic.cluster.sources import Source, shards_of
 from seismic.cluster.spec import PartSpec
 from seismic.errors import StorageError
 from seismic.params import Verify
 from seismic.store.collection import GENERATIONS
 from seismic.store.manifest import read_manifest
-from seismic.store.opening import EVERY_SHARD, open_generation
+from seismic.store.opening import open_generation
 from seismic.view.view import View, published_view
 
 KEPT_VIEWS = 16
@@ -46,9 +47,8 @@ class History:
         entries = self.manifest.shards[self._shards]
         self.first = entries[0].first_document if entries else 0
         self.documents = sum(entry.documents for entry in entries)
-        whole = spec.changes  # what changes keep of documents may lie in any shard
-        opening = EVERY_SHARD if whole else self._shards if entries else slice(0, 1)  # one shard has the columns
-        opened = open_generation(collection, verify, generation, opening)
+        whole = spec.changes
+        opened = open_generation(collection, verify, generation, shards_of(spec, self.manifest))
         view = published_view(collection, opened, verify, tuned=False)
         if not whole:
             view = BaseView(**{name: getattr(view, name) for name in View.__dataclass_fields__})
@@ -108,8 +108,9 @@ class History:
 class Generations:
     """The open generations of a part. Safe to use from many threads."""
 
-    def __init__(self, collection: Path, spec: PartSpec, verify: Verify = "none") -> None:
-        self._collection, self._spec, self._verify = collection, spec, verify
+    def __init__(self, collection: Path, spec: PartSpec, verify: Verify = "none", source: Source | None = None) -> None:
+        """`source`: brings the files of generations to `collection`; None if they are there."""
+        self._collection, self._spec, self._verify, self._source = collection, spec, verify, source
         self._opening = threading.Lock()
         self._open: dict[str, History] = {}
 
@@ -139,10 +140,14 @@ class Generations:
         with self._opening:
             if (history := self._open.get(generation)) is None:
                 try:
+                    if self._source is not None:
+                        self._source.fetch(generation, self._spec)
                     history = History(self._collection, self._spec, generation, self._verify)
                 except StorageError as error:
                     raise BehindError(f"cannot open generation {generation}: {error}") from None
             others = {name: one for name, one in self._open.items() if name != generation}
             opened = {**others, generation: history}
             self._open = {name: opened[name] for name in list(opened)[-KEPT_GENERATIONS:]}
+            if self._source is not None:
+                self._source.keep(self._spec, list(self._open))
             return history

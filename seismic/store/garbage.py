@@ -1,9 +1,11 @@
 """Garbage of a collection: old generations without readers, and the remains of killed writers."""
 
+import os
 import shutil
 from pathlib import Path
 
 from seismic.store.collection import GENERATIONS, current_generation, generation_names
+from seismic.store.leases import LEASES, Leases
 from seismic.store.lock import try_exclusive
 from seismic.store.manifest import FILE_NAME
 
@@ -41,6 +43,8 @@ def _remove(folder: Path) -> bool:
     """Remove a generation unless a reader holds it. The rename makes the removal atomic for readers."""
     trash = folder.with_name(TRASH + folder.name)
     try:
+        if is_leased(folder):
+            return False
         with try_exclusive(folder / FILE_NAME) as exclusive:
             if not exclusive:
                 return False
@@ -51,3 +55,13 @@ def _remove(folder: Path) -> bool:
         return False
     shutil.rmtree(trash, ignore_errors=True)
     return True
+
+
+def is_leased(folder: Path) -> bool:
+    """Return whether a node, perhaps on another machine, holds a lease on a generation."""
+    collection = folder.parent.parent
+    if not (collection / LEASES).is_dir():
+        return False
+    from pyarrow.fs import LocalFileSystem
+
+    return Leases(LocalFileSystem(), os.fspath(collection.absolute())).held(folder.name)

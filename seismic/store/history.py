@@ -9,7 +9,7 @@ from seismic.conversion.numbers import as_path
 from seismic.errors import IndexNotFoundError, ParameterError, StorageError
 from seismic.store.collection import GENERATIONS, current_generation, generation_names, is_collection
 from seismic.store.failures import file_errors
-from seismic.store.garbage import RESUMABLE, remove_leftovers, remove_old
+from seismic.store.garbage import RESUMABLE, is_leased, remove_leftovers, remove_old
 from seismic.store.lock import try_exclusive, writing
 from seismic.store.manifest import FILE_NAME, read_manifest
 from seismic.store.publish import KEEP, tidy_log
@@ -88,7 +88,7 @@ def _describe(folder: Path, current: bool) -> GenerationInfo:
         manifest = read_manifest(folder)
         documents, size = manifest.documents, manifest.bytes
         with try_exclusive(folder / FILE_NAME) as exclusive:
-            is_open = not exclusive
+            is_open = not exclusive or is_leased(folder)
     except (OSError, StorageError) as error:
         problem, is_open = str(error), False
     with file_errors("read", folder):

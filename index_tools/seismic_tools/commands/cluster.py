@@ -14,11 +14,17 @@ from rich.filesize import decimal
 from rich.table import Table
 
 from seismic import ParameterError
+from seismic.cluster.cache import Cache
 from seismic.cluster.connection import Address, read_secret
 from seismic.cluster.node import Node, NodeLimits
 from seismic.cluster.plan import plan_cluster
+from seismic.cluster.push import push
+from seismic.cluster.sources import SharedFolder, Source
 from seismic.cluster.spec import PartSpec
+from seismic.cluster.storage import Storage
 from seismic.cluster.topology import fan_of, read_topology
+from seismic.store.publish import KEEP
+from seismic_tools.terminal.progress import progress
 from seismic_tools.terminal.sanitize import json_text, sanitize
 from seismic_tools.terminal.sizes import parse_bytes
 
@@ -44,7 +50,10 @@ def cluster() -> None:
 
 @app.command()
 def node(
-    collection: Collection,
+    collection: Annotated[
+        str,
+        typer.Argument(metavar="COLLECTION", help="Folder of the collection, or an address such as s3://bucket/name."),
+    ],
     parts: Annotated[str, typer.Option(help="Parts to search, such as 1/2 or 2/2+changes; comma-separated.")],
     secret_file: Annotated[Path, typer.Option(help="File with the secret of the cluster.")],
     listen: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1:7700",
@@ -53,6 +62,14 @@ def node(
     tls_cert: Annotated[Path | None, typer.Option(help="Certificate chain (PEM); enables TLS.")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="Private key (PEM), if it is in a separate file.")] = None,
     grace: Annotated[float, typer.Option(min=0, help="Seconds that requests have to end after a signal.")] = 8.0,
+    cache: Annotated[
+        Path | None,
+        typer.Option(help="Folder on this machine for copies of files, shared by its nodes.", show_default=False),
+    ] = None,
+    cache_size: Annotated[
+        str | None,
+        typer.Option(help="Most bytes of the cache, such as 50GB: three generations.", show_default="no limit"),
+    ] = None,
 ) -> None:
     """Answer for parts of a collection until SIGTERM or SIGINT.
 
@@ -61,16 +78,20 @@ def node(
         seismic cluster node scifact --parts 1/2 --secret-file secret
 
         seismic cluster node scifact --parts 2/2+changes --secret-file secret --listen 127.0.0.1:7701
+
+        seismic cluster node s3://indexes/scifact --parts 1/2 --secret-file secret --cache /var/cache/seismic
     """
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
     specs = [PartSpec.parse(part.strip(), "parts") for part in parts.split(",")]
+    source = _source(collection, cache, cache_size)
     running = Node(
-        collection.absolute(),
+        source.folder,
         specs,
         read_secret(secret_file),
         Address.parse(listen, "listen"),
         limits=NodeLimits(connections, threads),
         tls=_tls(tls_cert, tls_key),
+        source=source,
     )
     ending = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -78,6 +99,25 @@ def node(
     typer.echo(f"listening on {running.start()}")
     ending.wait()
     running.close(grace)
+
+
+@app.command("push")
+def push_generation(
+    collection: Collection,
+    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="Folder, or an address such as s3://bucket/name.")],
+    keep: Annotated[int, typer.Option(min=1, help="Generations to keep there. Those that nodes read stay too.")] = KEEP,
+) -> None:
+    """Copy the current generation into shared storage, where nodes switch to it.
+
+    Examples:
+
+        seismic cluster push scifact s3://indexes/scifact
+
+        seismic cluster push scifact /mnt/indexes/scifact --keep 3
+    """
+    with progress() as report:
+        generation = push(collection.absolute(), address, keep=keep, progress=report)
+    typer.echo(f"generation {generation} is current in {sanitize(Storage(address).address)}")
 
 
 @app.command()
@@ -128,6 +168,17 @@ def plan(
     for part in planned.parts:
         table.add_row(part.part, f"{part.shards:,}", f"{part.documents:,}", decimal(part.bytes))
     Console(markup=False, highlight=False, soft_wrap=True).print(table)
+
+
+def _source(collection: str, cache: Path | None, size: str | None) -> Source:
+    """Return where a node opens the files of a collection."""
+    if cache is not None:
+        return Cache(cache, parse_bytes(size) if size else None).collection(collection)
+    if size is not None:
+        raise ParameterError("cache-size: found a size without a cache; give --cache")
+    if "://" in collection:
+        raise ParameterError(f"{collection}: files there cannot be mapped; give --cache, a folder on this machine")
+    return SharedFolder(Path(collection).absolute())
 
 
 def _tls(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
