@@ -17,6 +17,7 @@ from seismic.builder.resume import Checkpoint, fingerprint
 from seismic.builder.shards import Progress, write_shards
 from seismic.builder.spread import spread
 from seismic.builder.tasks import Runner
+from seismic.builder.texts import EncoderLike, check_texts_alone, documents_of, encoded_texts
 from seismic.components import NARROW_DIMENSION
 from seismic.conversion.numbers import as_count, as_path
 from seismic.conversion.plain import excerpt
@@ -48,7 +49,16 @@ from seismic.store.manifest import (
     Manifest,
     ShardEntry,
 )
-from seismic.store.publish import KEEP, forget_resumed, mark_resumed, resumed_build, staging, tidy_log, void_changes
+from seismic.store.publish import (
+    KEEP,
+    check_output,
+    forget_resumed,
+    mark_resumed,
+    resumed_build,
+    staging,
+    tidy_log,
+    void_changes,
+)
 from seismic.store.schema import vocabulary_schema
 from seismic.vectors import SparseVectors, VectorsLike, as_vectors
 from seismic.version import __version__
@@ -62,12 +72,16 @@ T = TypeVar("T")
 
 
 def build(
-    vectors: "VectorsLike | FieldVectors",
-    out: str | Path,
+    vectors: "VectorsLike | FieldVectors | str | Path | None" = None,
+    out: str | Path | None = None,
     *,
+    texts: Sequence[str] | None = None,
+    ids: Sequence[str] | Sequence[int] | None = None,
     documents: TableLike | None = None,
     vocabulary: Vocabulary | Sequence[str] | None = None,
-    encoder: Encoder | None = None,
+    encoder: EncoderLike | None = None,
+    chunk: int | None = None,
+    overlap: int = 0,
     fields: FieldsLike | None = None,
     params: BuildParams | None = None,
     queries: "VectorsLike | None" = None,
@@ -94,6 +108,11 @@ def build(
     `fields`: named vectors with their options, as for `create`. `vectors` is then a mapping from name to vectors, or a
     table with columns `<name>.indices` and `<name>.values`. Such a mapping alone makes fields without options.
 
+    In place of vectors, `build(out, texts=..., ids=...)` takes the texts of documents, and stores them in the column
+    `text`. `encoder` may then be a name, `splade-tiny` by default, or `Bm25` with its parameters. `chunk` cuts texts
+    into chunks of at most so many word pieces, each a document of its own with the columns `parent`, `chunk`, `start`
+    and `end`, and `overlap` repeats the last of them in the next chunk.
+
     `shards`: equal ranges of documents. `workers`: threads; the bytes do not depend on them. `memory`: limit of
     anonymous memory in bytes; if needed, shards become smaller and fewer are built at once. `resume`: finished shards
     survive an interruption, even by `kill -9`, and the next build with `resume` and the same input and parameters
@@ -107,12 +126,24 @@ def build(
     served, and nothing is left behind without `resume`. Warns (RangeWarning) of weights that 16 bits cannot hold beside
     the heaviest one of their document.
     """
+    if texts is None:
+        _check_texts_options(ids=ids, chunk=chunk, overlap=overlap or None)
+        if vectors is None or out is None:
+            raise ParameterError("found no vectors, expected build(vectors, out), or build(out, texts=...)")
+    else:
+        place, chunking = check_texts_alone(
+            vectors, out, chunk, overlap, vocabulary=vocabulary, fields=fields, queries=queries
+        )
+        check_output(as_path(place), replace=replace, resume=resume)  # before texts are encoded
+        table = documents_of(texts, ids, documents)
+        vectors, documents, encoder = encoded_texts(table, encoder, chunking, workers, progress)
+        out = place
     out, params = as_path(out), _checked(params, BuildParams, "params") or BuildParams()
     shards, workers, keep = as_count("shards", shards), as_count("workers", workers), as_count("keep", keep)
     memory = None if memory is None else as_count("memory", memory)
     if not (vocabulary is None or isinstance(vocabulary, Vocabulary)):
         vocabulary = Vocabulary(vocabulary)
-    _checked(encoder, Encoder, "encoder")
+    encoder = _only_encoder(encoder)
     _checked(runner, Runner, "runner")
     named: Sequence[FieldEntry] = vocabulary.fields if isinstance(vocabulary, JoinedVocabulary) else ()
     if fields is not None or is_by_field(vectors):
@@ -238,6 +269,18 @@ def _checked(value: T, kind: Any, name: str) -> T:
     if value is None or isinstance(value, kind):
         return value
     raise ParameterError(f"{name} is {excerpt(value)}, expected {kind.__name__}")
+
+
+def _only_encoder(encoder: EncoderLike | None) -> Encoder | None:
+    if encoder is None or isinstance(encoder, Encoder):
+        return encoder
+    raise ParameterError(f"encoder is {excerpt(encoder)}, expected Encoder; load_encoder returns one, texts take names")
+
+
+def _check_texts_options(**given: object) -> None:
+    for name, value in given.items():
+        if value is not None:
+            raise ParameterError(f"found {name} without texts; vectors have ids in documents, and are not cut")
 
 
 def _check_alone(**given: object) -> None:

@@ -227,6 +227,7 @@ class NewCollection(TypedDict, total=False):
     vocabulary: Sequence[str]
     encoder: str
     bm25: Mapping[str, Any]
+    chunks: Mapping[str, int]
     fields: Mapping[str, Mapping[str, Any]]
     columns: Mapping[str, str]
     ids: str

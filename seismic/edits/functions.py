@@ -14,11 +14,13 @@ from seismic.changes.updates import NO_DOCUMENTS, Writer, upsert_check, warn
 from seismic.conversion.plain import excerpt
 from seismic.conversion.tables import TableLike, to_table
 from seismic.documents.table import check_documents
+from seismic.edits.chunks import deletions, is_chunked, stale_chunks, with_chunks
 from seismic.edits.conditions import conditions_of
 from seismic.edits.editor import Committed, Edit, Editor
 from seismic.edits.fielded import patched_fields
 from seismic.edits.matching import completed, matching
 from seismic.edits.state import State
+from seismic.edits.texts import encoded_for
 from seismic.encoders import Encoder
 from seismic.errors import InputError, ParameterError
 from seismic.fields.vectors import FieldVectors
@@ -44,9 +46,11 @@ class Changed(int):
 
 def upsert(
     path: str | Path,
-    vectors: "VectorsLike | FieldVectors",
+    vectors: "VectorsLike | FieldVectors | None" = None,
     documents: TableLike | None = None,
     *,
+    texts: Sequence[str] | None = None,
+    ids: Sequence[str] | Sequence[int] | None = None,
     vocabulary: Vocabulary | Mapping[str, Vocabulary] | None = None,
     encoder: Encoder | Mapping[str, Encoder] | None = None,
     if_absent: bool = False,
@@ -64,6 +68,9 @@ def upsert(
     A collection with several fields takes a mapping from field to vectors, or a table with columns `<field>.indices`
     and `<field>.values`. A document gets exactly the fields given: its others become empty; `patch` keeps them.
 
+    In place of vectors, `upsert(path, texts=..., ids=...)` takes the texts of documents, which the collection's encoder
+    encodes. If the collection cuts texts into chunks, the chunks that the documents had before are removed.
+
     `vocabulary`, `encoder`: what the vectors were made with; the change is refused if the collection has been rebuilt
     with another. A vocabulary with more tokens at its end, such as that of `extend_bm25`, adds them. Both may be
     mappings from field.
@@ -74,20 +81,31 @@ def upsert(
     Returns the sequence of the change. Raises InputError, which names row and field, ConflictError or StorageError.
     Warns (RangeWarning) of weights that 16 bits cannot hold beside the heaviest one.
     """
+    if (texts is None) == (vectors is None):
+        found = "neither vectors nor" if texts is None else "both vectors and"
+        raise ParameterError(f"found {found} texts, expected one of them")
+    if texts is None and ids is not None:
+        raise ParameterError("found ids without texts; ids of vectors are those of documents")
+    if texts is None and not if_absent and if_sequence is None:
+        return Changed(Writer(path).upsert(vectors, documents, origins_of(vocabulary, encoder)))
+    editor, warned, parents = Editor(path), list[str](), pa.array([], pa.string())
+    if texts is None:
+        vectors, documents = split_vectors(vectors, documents, editor.rules)
+        if documents is None:
+            raise InputError(NO_DOCUMENTS)
+        table = to_table(documents, "documents")
+        named = check_documents(table, len(table))["id"].to_pylist()
+    else:
+        if vocabulary is not None or encoder is not None:
+            raise ParameterError("found a vocabulary or an encoder next to texts, which the collection's own encodes")
+        vectors, table, encoder, parents, named = encoded_for(editor.rules, texts, ids, documents)
     origins = origins_of(vocabulary, encoder)
-    if not if_absent and if_sequence is None:
-        return Changed(Writer(path).upsert(vectors, documents, origins))
-    editor, warned = Editor(path), list[str]()
-    vectors, documents = split_vectors(vectors, documents, editor.rules)
-    if documents is None:
-        raise InputError(NO_DOCUMENTS)
-    table = to_table(documents, "documents")
-    conditions = conditions_of(check_documents(table, len(table))["id"].to_pylist(), if_absent, if_sequence)
+    conditions = conditions_of(named, if_absent, if_sequence)
     check = upsert_check(vectors, table, origins, editor.layout, warned)
 
     def make(rules: Rules, state: State) -> Sequence[Change]:
         conditions.check(rules, state)
-        return check(rules)
+        return [*stale_chunks(parents, table["id"], rules, state), *check(rules)]
 
     changed = _commit(editor, Edit(make, depends=True))
     warn(warned, stacklevel=3)
@@ -99,6 +117,7 @@ def delete(
 ) -> Changed:
     """Remove documents by id, or those that match a filter; unknown ids are ignored.
 
+    Where texts are cut into chunks, the id of a document removes all of its chunks.
     `if_sequence`: only if no change after this sequence named the ids, see `upsert`. Returns the change's sequence.
     Raises InputError if the ids do not have the collection's type, FilterError, ConflictError or StorageError.
     """
@@ -107,15 +126,16 @@ def delete(
         assert filter is not None
         _check_no_condition(if_sequence)
         return _commit(Editor(path), Edit(lambda rules, state: matching(state, filter, rules).deleted(), depends=True))
-    if if_sequence is None:
+    editor = Editor(path)
+    if if_sequence is None and not is_chunked(editor.rules):
         return Changed(Writer(path).delete(ids))
     conditions = conditions_of(_listed(ids), if_absent=False, if_sequence=if_sequence)
 
     def make(rules: Rules, state: State) -> Sequence[Change]:
         conditions.check(rules, state)
-        return [check_delete(ids, rules)]
+        return deletions(ids, rules, state)
 
-    return _commit(Editor(path), Edit(make, depends=True))
+    return _commit(editor, Edit(make, depends=True))
 
 
 def patch(
@@ -177,7 +197,8 @@ def patch(
             return matching(state, filter, rules).patched(chosen, mode)
         else:
             check_unset(unset, rules)
-            found, changes = [repeated(check_delete(listed, rules).ids.unique(), chosen)], []
+            named = with_chunks(check_delete(listed, rules).ids.unique(), rules, state)
+            found, changes = [repeated(named, chosen)], []
         for table in found:
             needed = patch_changes(completed(table, rules) if mode == "replace" else table, rules)
             rules = rules.after(needed)

@@ -12,6 +12,7 @@ from seismic.builder.shards import write_shards
 from seismic.changes.evolution import ColumnTypes, parse_columns
 from seismic.conversion.numbers import as_count, as_path
 from seismic.conversion.plain import excerpt
+from seismic.documents.chunked import CHUNK_COLUMNS
 from seismic.documents.types import parse_type
 from seismic.encoders import Encoder
 from seismic.errors import ParameterError
@@ -65,6 +66,8 @@ def create(
     if size > MAX_DIMENSION:
         raise ParameterError(f"dimension is {size}, expected at most {MAX_DIMENSION}")
     schema = pa.schema([pa.field("id", _id_type(ids)), *parse_columns(columns or {})])
+    if encoder is not None and encoder.entry.chunks is not None:
+        schema = _with_chunks(schema)
     vectors = SparseVectors.from_dicts([], size)
     with staging(out, replace=False, what="creation") as (folder, generation):
         plan = plan_shards(vectors, params, 1, 1)
@@ -100,6 +103,15 @@ def _vocabulary(vocabulary: Vocabulary | Sequence[str] | None, encoder: Encoder 
     if words is not None:
         words.check_unique()
     return words
+
+
+def _with_chunks(schema: pa.Schema) -> pa.Schema:
+    """Return a schema with the columns of chunks. Raises ParameterError if it has them, or other ids than strings."""
+    if not pa.types.is_string(schema.field("id").type):
+        raise ParameterError(f"ids: found {schema.field('id').type}, expected string, as chunks have such ids")
+    if taken := [name for name in CHUNK_COLUMNS if name in schema.names]:
+        raise ParameterError(f"columns: found '{taken[0]}', which chunks have anyway; leave it out")
+    return pa.schema([*schema, *(pa.field(name, kind) for name, kind in CHUNK_COLUMNS.items())])
 
 
 def _id_type(kind: Any) -> pa.DataType:

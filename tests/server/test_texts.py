@@ -233,3 +233,33 @@ async def test_snippets(running, words):
             answer = await client.post(f"{URL}/search", json={"query": "word5", "snippet": wrong})
             assert answer.status_code == 422
             assert said in answer.text
+
+
+async def test_chunks(running, tmp_path):
+    url, text = "/v1/collections/long", "word1 word2 word3 word4 word5"
+    async with running(tmp_path) as client:
+        body = {"encoder": "bm25", "chunks": {"size": 2, "overlap": 1}, "columns": {"lang": "string"}}
+        assert (await client.put(url, json=body)).status_code == 201
+        document = {"id": 7, "text": text, "payload": {"lang": "en"}, "if_absent": True}
+        answer = (await put(client, document, {"id": "8", "text": "word6"}, url=url)).json()
+        assert (answer["documents"], answer["created"]) == (2, 5)
+        request = {"query": "word5", "group_by": {"key": "parent"}, "snippet": True}
+        (group,) = (await client.post(f"{url}/search", json=request)).json()["groups"]
+        (hit,) = group["hits"]
+        assert (group["value"], hit["id"]) == ("7", "7#3")
+        place = {"parent": "7", "chunk": 3, "start": 18, "end": 29}
+        assert hit["payload"] == {"text": "word4 word5", "lang": "en", **place}
+        assert hit["snippet"]["highlights"] == [[6, 11]]
+        assert (await put(client, document, url=url)).status_code == 409
+        answer = (await put(client, {"id": "7", "text": "word1"}, url=url)).json()
+        assert (answer["updated"], answer["deleted"]) == (1, 3)
+        answer = await client.post(f"{url}/documents/delete", json={"ids": ["7"]})
+        assert answer.json()["deleted"] == 1
+        assert (await client.delete(f"{url}/documents/8")).json()["deleted"] == 1
+        answer = await put(client, {"id": "a", "text": "b", "payload": {"parent": "c"}}, url=url)
+        assert "row 0, field 'parent': chunks have a column of this name" in answer.text
+        for wrong in ({"size": 2, "overlap": 2}, {"size": 0}):
+            answer = await client.put("/v1/collections/other", json={"encoder": "bm25", "chunks": wrong})
+            assert answer.status_code == 422, answer.text
+        answer = await client.put("/v1/collections/other", json={"chunks": {"size": 2}})
+        assert "chunks: found no encoder" in answer.text

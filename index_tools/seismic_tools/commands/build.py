@@ -13,7 +13,7 @@ from rich.filesize import decimal
 import seismic
 from seismic import Bm25, BuildParams, Encoder, ParameterError, SparseVectors, Vocabulary
 from seismic.builder.tasks import Runner
-from seismic.encoders import TermCounter
+from seismic.encoders import TermCounter, located_words
 from seismic.encoders.bm25 import NAME as BM25
 from seismic.store.publish import KEEP, check_output
 from seismic_tools.readers import (
@@ -32,12 +32,13 @@ from seismic_tools.readers import (
     read_vocabulary,
     with_times,
 )
+from seismic_tools.readers.chunks import ChunkedTexts, chunking_of
 from seismic_tools.readers.field_options import FieldBuild, parse_field_options
 from seismic_tools.readers.ids import read_ids
 from seismic_tools.readers.quality import batches, select
 from seismic_tools.readers.queries import read_queries
 from seismic_tools.readers.spool import with_weights
-from seismic_tools.terminal.options import NewFields, NewWeights, check_bm25, with_params
+from seismic_tools.terminal.options import Chunk, NewFields, NewWeights, Overlap, check_bm25, with_params
 from seismic_tools.terminal.progress import progress
 from seismic_tools.terminal.sizes import parse_bytes
 
@@ -61,6 +62,8 @@ def build(
         str | None,
         typer.Option(help="Columns to join and encode, separated by commas.", show_default=",".join(TEXT)),
     ] = None,
+    chunk: Chunk = None,
+    overlap: Overlap = None,
     field: NewFields = None,
     weight: NewWeights = None,
     dates: Annotated[
@@ -148,6 +151,10 @@ def build(
     The collection stores its name and uses it for queries. `bm25` learns its
     vocabulary from the texts of all documents; vectors in the input are unused.
 
+    --chunk cuts long texts. A chunk has the document's other columns, its id in
+    `parent`, and the characters `start` to `end` of the text. --group-by parent
+    then finds documents by their best passage.
+
     With several --field, documents have a vector for each: in the columns
     NAME.indices and NAME.values, or encoded from the field's columns. A vector
     without a name is that of the first field other than bm25.
@@ -159,6 +166,8 @@ def build(
         seismic build corpus.jsonl scifact --encoder bm25 --stemmer english --stop-words english
 
         seismic build corpus.jsonl scifact --field splade=splade-tiny:title,text --field bm25=bm25:title,text
+
+        seismic build corpus.jsonl passages --encoder splade-tiny --chunk 200 --overlap 40
 
         zcat corpus.jsonl.gz | seismic build - scifact --encoder splade-tiny
 
@@ -197,8 +206,12 @@ def build(
     if len(named_fields) > 1:
         _check_options(None, {"--vocabulary": vocabulary, "--dimension": dimension}, wanted=True, needed="no --field")
         _check_options(None, {"--queries": queries, "--repair": repair or None}, wanted=True, needed="a single --field")
+    chunking = chunking_of(chunk, overlap)
+    _check_options(encoder, {"--chunk": chunk}, wanted=True, needed="--encoder, or a single --field with one")
     counter = TermCounter(bm25) if encoder == BM25 else None
     own = seismic.load_encoder(encoder) if encoder and not counter else None
+    if own and chunking:
+        own.recorded(chunks=chunking)  # checks the size before anything is read
     known = own.vocabulary if own else read_vocabulary(vocabulary) if vocabulary else None
     tokens = Tokens(known.tokens.to_pylist(), growing=False) if known else Tokens()
     with progress() as report:
@@ -206,6 +219,12 @@ def build(
         texts = Texts(own.encode_documents, fields, threads=workers, report=report) if own else None
         if counter:  # numbers words by appearance, on one thread
             texts = Texts(counter, fields, always=True, report=report)
+        if chunking:
+            locate = own.locate if own else partial(located_words, Vocabulary([]))
+            encode = own.encode_documents if own else counter
+            assert encode is not None
+            threads = workers if own else 1
+            texts = chunked = ChunkedTexts(encode, fields, locate, chunking, threads=threads, report=report)
         width = len(tokens) if known and dimension is None else dimension
         named = read_ids(ids) if ids else None
         scratch = folder_for(out)
@@ -216,6 +235,8 @@ def build(
         read = with_times(read_collection(inputs, reading, partial(report, "read")), kinds_of(dates, times))
         if several:
             read = several.texts.without_vectors(read)
+        if chunking:
+            read = chunked.chunks(read)
         with _collected(read, out, keep, quality_column) as (collection, left_out):
             if counter:
                 own = counter.encoder(collection.vectors)
@@ -224,7 +245,7 @@ def build(
             if several:
                 collection, words = several.finished(collection, scratch)
             elif own and texts:
-                own = own.recorded(fields=texts.fields, queries=query_encoder, cut=texts.cut)
+                own = own.recorded(fields=texts.fields, queries=query_encoder, cut=texts.cut, chunks=chunking)
             if not several:
                 words = own.vocabulary if own else Vocabulary(tokens) if tokens else None
             alone = None

@@ -11,8 +11,9 @@ from seismic.documents.types import EXAMPLES
 from seismic.encoders.bm25 import NAME as BM25
 from seismic.layouts import DEFAULT, Layout
 from seismic_tools.readers import read_vocabulary
+from seismic_tools.readers.chunks import chunking_of
 from seismic_tools.readers.field_options import parse_field_options
-from seismic_tools.terminal.options import NewFields, NewWeights, check_bm25, column_types, with_params
+from seismic_tools.terminal.options import Chunk, NewFields, NewWeights, Overlap, check_bm25, column_types, with_params
 
 app = typer.Typer(add_completion=False)
 
@@ -39,6 +40,8 @@ def create(
     text_fields: Annotated[
         str, typer.Option(help="Columns to join and encode, separated by commas; needs --encoder.")
     ] = "text",
+    chunk: Chunk = None,
+    overlap: Overlap = None,
     field: NewFields = None,
     weight: NewWeights = None,
     layout: Annotated[Layout, typer.Option(help="How vectors are stored, see `seismic build --help`.")] = DEFAULT,
@@ -68,6 +71,9 @@ def create(
     """
     if text_fields != "text" and not encoder:
         raise ParameterError("--text-fields needs --encoder")
+    chunking = chunking_of(chunk, overlap)
+    if chunking and not encoder:
+        raise ParameterError("--chunk needs --encoder")
     fields = parse_field_options(field or [], weight or [], bm25)
     check_bm25(bm25, BM25 if any(one.get("encoder") == BM25 for one in fields.values()) else encoder)
     own = seismic.load_encoder(encoder, bm25 if encoder == BM25 else None) if encoder else None
@@ -75,7 +81,7 @@ def create(
         collection,
         dimension=dimension,
         vocabulary=read_vocabulary(vocabulary) if vocabulary else None,
-        encoder=own.recorded(fields=text_fields.split(",")) if own else None,
+        encoder=own.recorded(fields=text_fields.split(","), chunks=chunking) if own else None,
         fields=fields or None,
         columns=column_types(columns or [], "--column"),
         ids=ids,

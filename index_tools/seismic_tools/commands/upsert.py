@@ -12,9 +12,14 @@ from seismic.changes.evolution import TokenMap, extension
 from seismic.changes.fielded import Origin, Origins
 from seismic.changes.records import Change, Rules, Upsert, upsert_changes
 from seismic.changes.updates import Writer
+from seismic.edits.chunks import stale_chunks
+from seismic.edits.editor import Committed, Edit, Editor
+from seismic.edits.state import State
 from seismic.encoders import Encode, GrowingEncoder, load_recorded
+from seismic.encoders.chunks import PARENT
 from seismic.filters.columns import is_time
 from seismic_tools.readers import INPUTS, Reading, Texts, Tokens, collect, folder_for, read_collection, with_times
+from seismic_tools.readers.chunks import ChunkedTexts
 from seismic_tools.readers.field_options import upsert_texts
 from seismic_tools.readers.ids import read_ids
 from seismic_tools.terminal.progress import Report, progress
@@ -44,7 +49,8 @@ def upsert(
     Inputs have the formats of `seismic build`; ids and columns must have the
     types of the collection. Missing columns are null; documents without any
     column keep their stored payload. Documents without a vector are encoded
-    with the encoder of the collection, if it has one.
+    with the encoder of the collection, if it has one, and cut into chunks if it
+    was built with --chunk; the chunks that they had before are removed.
 
     New columns are added, and integer columns become floats if a document
     needs it. New tokens and larger components are added, unless the collection
@@ -68,6 +74,7 @@ def upsert(
         if several:
             tokens = several.tokens
         texts = several or _texts(rules, tokens, workers, report)
+        chunked = texts if isinstance(texts, ChunkedTexts) else None
         reading = Reading(
             tokens,
             None if rules.grows else rules.dimension,
@@ -81,6 +88,8 @@ def upsert(
         read = with_times(read_collection(inputs, reading, partial(report, "read")), kinds, complete=False)
         if several:
             read = several.without_vectors(read)
+        if chunked:
+            read = chunked.chunks(read)
         with collect(read, beside=collection) as found:
             rows = len(found.vectors)
             vocabulary = Vocabulary(tokens) if tokens else None
@@ -90,7 +99,9 @@ def upsert(
             for first in range(0, rows, ROWS):
                 last = min(first + ROWS, rows)
                 part = checked.vectors.slice(first, last), checked.documents.slice(first, last - first)
-                if several:
+                if chunked:
+                    sequence = _replace_chunks(collection, vocabulary, *part, found.documents["id"])
+                elif several:
                     sequence = writer.append(partial(_joined, vocabulary, *part))
                 else:
                     sequence = writer.upsert(*part, Origins(Origin(vocabulary, rules.encoder)))
@@ -98,6 +109,21 @@ def upsert(
     if texts and texts.documents:
         typer.echo(texts)
     typer.echo(f"documents {rows:,}: change {sequence} of generation {writer.generation}")
+
+
+def _replace_chunks(
+    collection: Path, vocabulary: Vocabulary | None, vectors: SparseVectors, documents: pa.Table, fresh: pa.ChunkedArray
+) -> int:
+    """Upsert chunks, and remove those that their documents have beyond the `fresh` ids."""
+
+    def make(rules: Rules, state: State) -> list[Change]:
+        parents = documents[PARENT].combine_chunks()
+        return [*stale_chunks(parents, fresh, rules, state), *_joined(vocabulary, vectors, documents, rules)]
+
+    (outcome,) = Editor(collection).commit([Edit(make, depends=True)])
+    if not isinstance(outcome, Committed):
+        raise outcome
+    return outcome.sequence
 
 
 def _joined(vocabulary: Vocabulary | None, vectors: SparseVectors, documents: pa.Table, rules: Rules) -> list[Change]:
@@ -113,6 +139,12 @@ def _texts(rules: Rules, tokens: Tokens, workers: int, report: Report) -> Texts 
     if entry is None:
         return None
     grows = entry.bm25 is not None and rules.grows
+
+    if entry.chunks is not None:
+        own = load_recorded(entry, rules.vocabulary)
+        encode_chunks = GrowingEncoder(entry, tokens.__getitem__) if grows else own.encode_documents
+        threads = 1 if grows else workers
+        return ChunkedTexts(encode_chunks, entry.fields, own.locate, entry.chunks, threads=threads, report=report)
 
     @cache
     def encode() -> Encode:

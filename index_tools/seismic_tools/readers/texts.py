@@ -63,7 +63,10 @@ class Texts:
     def vectors(self, documents: pa.Table) -> SparseVectors:
         """Return the vectors of documents; VectorError for a field that is missing or not text."""
         columns = [_strings(documents, field) for field in self.fields if self._is_there(documents, field)]
-        texts = [joined(row) for row in zip(*columns, strict=True)]
+        return self.encoded([joined(row) for row in zip(*columns, strict=True)])
+
+    def encoded(self, texts: Sequence[str]) -> SparseVectors:
+        """Return the vectors of texts."""
         if self._check:
             self._check(texts)
         began = time.perf_counter()

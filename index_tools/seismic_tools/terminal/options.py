@@ -26,6 +26,22 @@ SearchedFields: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(metavar="NAME", help="Search this field; repeatable.", show_default="all with an encoder"),
 ]
+Chunk: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        metavar="PIECES",
+        help="Cut the last encoded column into chunks of at most this many word pieces, each a document of its own.",
+        show_default=False,
+    ),
+]
+Overlap: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        metavar="PIECES",
+        help="Word pieces that a chunk repeats from the end of the one before; with --chunk.",
+        show_default="0",
+    ),
+]
 _WEIGHTS: dict[str, Any] = {"metavar": "NAME=NUMBER", "help": "Factor of a field's part of a score; repeatable."}
 NewWeights: TypeAlias = Annotated[list[str] | None, typer.Option(**_WEIGHTS, show_default="1 each")]
 SearchedWeights: TypeAlias = Annotated[list[str] | None, typer.Option(**_WEIGHTS, show_default=False)]

@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from seismic import Encoded, EncoderEntry, FieldEntry, Index, InputError, VectorError
+from seismic import Chunking, Encoded, EncoderEntry, FieldEntry, Index, InputError, VectorError
 from seismic.changes.records import Rules
-from seismic.encoders import joined
+from seismic.documents.chunked import chunk_id
+from seismic.encoders import Locate, chunks_of, joined
+from seismic.encoders.chunks import COLUMNS
 from seismic.fields.entry import named
 from seismic_server.conversion.named import by_token, check_named, encoded_parts, unnamed
 from seismic_server.schemas.bodies import DocumentIn
@@ -25,6 +27,8 @@ class EncodedDocuments(NamedTuple, Generic[D]):
     entry: EncoderEntry | None = None
     warnings: Sequence[str] = ()
     by_field: Mapping[str, EncoderEntry] = {}
+    parents: Sequence[str] = ()
+    """Ids of the documents that were cut into chunks."""
 
     def check(self, rules: Rules) -> None:
         """Raise InputError if the collection was rebuilt meanwhile with another encoder, or to encode other fields."""
@@ -40,6 +44,8 @@ class EncodedDocuments(NamedTuple, Generic[D]):
         except InputError as error:
             message = "the collection was rebuilt with another encoder in the meantime; send the documents again"
             raise InputError(f"{message} ({error})") from None
+        if rules.encoder is not None and rules.encoder.chunks != self.entry.chunks:
+            raise InputError("the collection was rebuilt with other chunks in the meantime; send the documents again")
         if rules.encoder is not None and rules.encoder.fields != self.entry.fields:
             before, now = (", ".join(entry.fields) for entry in (self.entry, rules.encoder))
             message = "the collection was rebuilt to encode other fields in the meantime; send the documents again"
@@ -52,9 +58,43 @@ def encode_documents(index: Index, documents: Sequence[DocumentIn]) -> EncodedDo
     if len(index.fields) > 1:
         return _encoded_by_field(index, documents, _column_texts(index.fields, documents))
     documents, by_field, warnings = _one_field(index, documents)
-    rows = [row for row, document in enumerate(documents) if document.indices is None and document.tokens is None]
+    entry, parents = index.manifest.encoder, list[str]()
+    if entry is not None and entry.chunks is not None:
+        documents, parents = cut(documents, entry, entry.chunks, index.encoder.locate)
+    rows = [row for row, document in enumerate(documents) if not _has_vector(document)]
     encoded = _encoded(index, documents, rows, [documents[row].payload for row in rows])
-    return encoded._replace(by_field=by_field, warnings=[*warnings, *encoded.warnings])
+    return encoded._replace(by_field=by_field, warnings=[*warnings, *encoded.warnings], parents=parents)
+
+
+def _has_vector(document: DocumentIn) -> bool:
+    return document.indices is not None or document.tokens is not None
+
+
+def cut(
+    documents: Sequence[DocumentIn], entry: EncoderEntry, chunking: Chunking, locate: Locate
+) -> tuple[list[DocumentIn], list[str]]:
+    """Return documents with the chunks of those without vectors in their place, and the ids of these.
+
+    Conditions stay with the first chunk. InputError names row and field.
+    """
+    done, parents = list[DocumentIn](), list[str]()
+    column = entry.fields[-1]
+    for row, document in enumerate(documents):
+        if _has_vector(document):
+            done.append(document)
+            continue
+        _text(document.payload, document.text, row, entry.fields)  # checks that there are texts
+        values = {**document.payload, **({} if document.text is None else {"text": document.text})}
+        if taken := [name for name in COLUMNS if name in values]:
+            raise VectorError("chunks have a column of this name; leave it out", row=row, field=taken[0])
+        parents.append(str(document.id))
+        for number, chunk in enumerate(chunks_of(values.get(column) or "", locate, chunking)):
+            own = (parents[-1], number, chunk.start, chunk.end)
+            payload = {**values, column: chunk.text, **dict(zip(COLUMNS, own, strict=True))}
+            update: dict[str, Any] = {"id": chunk_id(document.id, number), "text": None, "payload": payload}
+            update |= {"if_absent": False, "if_sequence": None} if number else {}
+            done.append(document.model_copy(update=update))
+    return done, parents
 
 
 def encode_patches(index: Index, patches: Sequence[PatchIn], *, replace: bool) -> EncodedDocuments[PatchIn]:

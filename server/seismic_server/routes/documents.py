@@ -4,10 +4,12 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+import pyarrow as pa
 from fastapi import APIRouter
 
-from seismic import InputError
+from seismic import Index, InputError
 from seismic.changes.records import Change, Rules, check_delete
+from seismic.edits.chunks import deletions, is_chunked, stale_chunks
 from seismic.edits.conditions import Conditions
 from seismic.edits.editor import Edit
 from seismic.edits.matching import matching
@@ -40,19 +42,23 @@ async def upsert_documents(name: Name, body: UpsertRequest, service: ServiceDep)
     started = time.perf_counter()
     index = service.collections.ready(name).frozen()
     encoded = await service.pool.run(encode_documents, index, body.documents)
-    conditions = Conditions([one.id for one in body.documents if one.if_absent], conditions_in(body.documents))
+    documents = encoded.documents
+    conditions = Conditions([one.id for one in documents if one.if_absent], conditions_in(documents))
+    parents, fresh = pa.array(encoded.parents, pa.string()), [str(one.id) for one in documents]
     warnings = list(encoded.warnings)
 
     def make(rules: Rules, state: State) -> Sequence[Change]:
         if conditions:
             conditions.check(rules, state)
         encoded.check(rules)
-        upserts, vectors = to_upserts(encoded.documents, rules)
+        stale = stale_chunks(parents, pa.array(fresh), rules, state) if len(parents) else []
+        upserts, vectors = to_upserts(documents, rules)
         problem = range_problem(vectors, index.manifest.storage)
         warnings[:] = [*encoded.warnings, *([problem] if problem else [])]
-        return upserts
+        return [*stale, *upserts]
 
-    return await _commit(service, name, Edit(make, bool(conditions)), len(body.documents), started, warnings)
+    depends = bool(conditions) or len(parents) > 0
+    return await _commit(service, name, Edit(make, depends), len(body.documents), started, warnings)
 
 
 @changes.patch("", responses=PROBLEMS, **BARE)
@@ -96,7 +102,8 @@ async def delete_documents(name: Name, body: DeleteRequest, service: ServiceDep)
         edit = Edit(lambda rules, state: matching(state, filter, rules).deleted(), depends=True)
         return await _commit(service, name, edit, None, started)
     conditions = Conditions((), {} if body.if_sequence is None else dict.fromkeys(ids, body.if_sequence))
-    return await _commit(service, name, _deleting(ids, conditions), len(ids), started)
+    deleting = _deleting(ids, conditions, service.collections.ready(name))
+    return await _commit(service, name, deleting, len(ids), started)
 
 
 @by_id.delete("/{id:any}", responses=problems(404, 422, 503, 507), **BARE)
@@ -109,16 +116,17 @@ async def delete_document(name: Name, id: Id, service: ServiceDep) -> ChangeAnsw
     ids = ids_of(service.collections.ready(name), id)
     if not len(ids):
         raise InputError(f"id: found '{id}', expected {ids.type}, as ids of this collection are")
-    return await _commit(service, name, _deleting(ids, Conditions()), 1, started)
+    deleting = _deleting(ids, Conditions(), service.collections.ready(name))
+    return await _commit(service, name, deleting, 1, started)
 
 
-def _deleting(ids: Any, conditions: Conditions) -> Edit:
+def _deleting(ids: Any, conditions: Conditions, index: Index) -> Edit:
     def make(rules: Rules, state: State) -> Sequence[Change]:
         if conditions:
             conditions.check(rules, state)
-        return [check_delete(ids, rules)]
+        return deletions(ids, rules, state) if is_chunked(rules) else [check_delete(ids, rules)]
 
-    return Edit(make, bool(conditions))
+    return Edit(make, bool(conditions) or is_chunked(index.view.rules))
 
 
 async def _commit(

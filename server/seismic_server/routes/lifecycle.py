@@ -5,7 +5,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
-from seismic import Bm25, EncoderError, ParameterError, load_encoder
+from seismic import Bm25, Chunking, EncoderError, ParameterError, load_encoder
 from seismic.changes.evolution import declared, parse_columns
 from seismic.edits.editor import Edit
 from seismic.encoders.bm25 import NAME as BM25
@@ -33,11 +33,15 @@ async def create_collection(name: Name, body: CreateRequest, request: Request, s
     Its components are below `dimension`, or are the tokens of `vocabulary`, or those of `encoder`; with neither, they
     grow with the documents. With `fields`, documents have several vectors, each with a name.
     """
-    options = body.model_dump(exclude_none=True, exclude={"bm25", "fields"})
+    options = body.model_dump(exclude_none=True, exclude={"bm25", "chunks", "fields"})
     if body.bm25 is not None and body.encoder != BM25:
         raise ParameterError(f"bm25: parameters of the encoder {BM25}, found the encoder {body.encoder or 'none'}")
     if body.encoder is not None:
-        options["encoder"] = await service.threads.run(_packaged_encoder, body.encoder, body.bm25)
+        encoder = await service.threads.run(_packaged_encoder, body.encoder, body.bm25)
+        chunks = None if body.chunks is None else Chunking(**body.chunks.model_dump())
+        options["encoder"] = encoder if chunks is None else encoder.recorded(chunks=chunks)
+    elif body.chunks is not None:
+        raise ParameterError("chunks: found no encoder, expected one whose tokenizer cuts the texts")
     if body.fields is not None:
         options["fields"] = await service.threads.run(_with_encoders, body.fields)
     collection = await lifecycle.create(service, name, **options)

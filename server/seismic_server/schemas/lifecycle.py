@@ -6,11 +6,22 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field
 
 from seismic import Bm25
+from seismic.encoders.chunks import MOST
 from seismic.fields.entry import MOST_FIELDS
 from seismic.layouts import DEFAULT, Layout
 from seismic_server.jobs.job import JobKind, JobState
 from seismic_server.schemas.bodies import Schema
 from seismic_server.schemas.fields import FieldName, FieldOptions
+
+
+class ChunksIn(Schema):
+    """How long texts are cut into chunks."""
+
+    size: Annotated[int, Field(ge=1, le=MOST)]
+    """Most word pieces of a chunk, as the encoder's tokenizer counts them; words for BM25."""
+
+    overlap: Annotated[int, Field(ge=0, le=MOST)] = 0
+    """Word pieces that a chunk repeats from the end of the one before. Fewer than `size`."""
 
 
 class CreateRequest(Schema):
@@ -41,6 +52,10 @@ class CreateRequest(Schema):
 
     bm25: Bm25 | None = None
     """Parameters of the encoder `bm25`."""
+
+    chunks: ChunksIn | None = None
+    """Cut texts into chunks, each a document of its own with the columns parent, chunk, start and end. Needs `encoder`.
+    """
 
     fields: Annotated[dict[FieldName, FieldOptions], Field(min_length=1, max_length=MOST_FIELDS)] | None = None
     """Named vectors by name, in place of a single vector with `dimension`, `vocabulary` or `encoder`."""
