@@ -22,6 +22,7 @@ VERBS = {
     "export": "Write the documents of an index to a file.",
     "convert": "Convert files from one format to another, or the documents of a service.",
     "encode": "Encode texts into sparse vectors.",
+    "encoder": "Add, list, check and time encoders of texts.",
     "upsert": "Add documents to a collection, replacing those with the same id.",
     "patch": "Change the payload of documents.",
     "delete": "Delete documents from a collection by id or by a filter.",

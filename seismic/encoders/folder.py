@@ -1,7 +1,4 @@
-"""Load an encoder from a folder: encoder.json, tokenizer.json, and model.onnx or idf.json or both.
-
-The weights of idf.json encode queries; the model then encodes documents only.
-"""
+"""Load encoders by name or folder: models in ONNX, saved models, and weights of queries."""
 
 import os
 import threading
@@ -9,11 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal, Self
-
-import xxhash
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import PydanticCustomError
 
 from seismic.conversion.plain import excerpt
 from seismic.encoders.base import Encoder, EncoderEntry
@@ -21,19 +13,19 @@ from seismic.encoders.bm25 import NAME as BM25
 from seismic.encoders.bm25 import Bm25
 from seismic.encoders.encoded import Encode, Encoded
 from seismic.encoders.lexical import fit_bm25, recorded_bm25
-from seismic.encoders.model import Activation, MaskedLanguageModel
+from seismic.encoders.model import MaskedLanguageModel
 from seismic.encoders.pieces import Pieces
-from seismic.encoders.weights import TokenWeights, read_weights
+from seismic.encoders.session import Session
+from seismic.encoders.source import MODEL, WEIGHTS, Source, read_source
+from seismic.encoders.weights import TokenWeights
 from seismic.errors import EncoderError, ParameterError
-from seismic.lines import without_mark
 from seismic.vocabulary import Vocabulary
 
 BUNDLED = Path(__file__).parent / "models"
 VARIABLE = "SEISMIC_ENCODERS"
+"""Environment variable with the folders of encoders, separated by colons."""
 
 LEARNS = "bm25 learns its words from the documents; fit it to their texts with fit_bm25"
-
-CONFIG, TOKENIZER, MODEL, WEIGHTS = FILES = "encoder.json", "tokenizer.json", "model.onnx", "idf.json"
 
 _loaded: dict[Path, Encoder] = {}
 _loading = threading.Lock()
@@ -45,27 +37,6 @@ def _after_fork() -> None:
 
 
 os.register_at_fork(after_in_child=_after_fork)
-
-
-class Config(BaseModel):
-    """encoder.json."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    max_length: Annotated[int, Field(ge=1)]
-    """Word pieces per text that the model sees, special ones included. Longer texts are truncated."""
-
-    output: Literal["logits", "weights"] = "logits"
-    """`logits`: the activation turns the model's output into weights. `weights`: the output is finished weights."""
-
-    activation: Activation = "log1p"
-    """Of logits: `log1p` is log(1 + relu(x)) as in SPLADE, `double_log` is log(1 + log(1 + relu(x)))."""
-
-    @model_validator(mode="after")
-    def _check_activation(self) -> Self:
-        if self.output == "weights" and "activation" in self.model_fields_set:
-            raise PydanticCustomError("activation", "activation applies to logits, found output 'weights'; remove one")
-        return self
 
 
 def load_encoder(name: str | Path, bm25: Bm25 | None = None) -> Encoder:
@@ -82,10 +53,10 @@ def load_encoder(name: str | Path, bm25: Bm25 | None = None) -> Encoder:
         raise EncoderError(f"found {excerpt(name)}, expected the name of an encoder or a path with a slash")
     if name == BM25:
         return replace(fit_bm25([], bm25).encoder, encode_documents=partial(_refuse_documents, LEARNS))
-    folder = _find(name)
+    folder = find_folder(name)
     with _loading:  # one at a time, since models are large
         if folder not in _loaded:
-            _loaded[folder] = _load(name if folder.name == name else str(folder), folder)
+            _loaded[folder] = load_folder(name if folder.name == name else str(folder), folder)
         return _loaded[folder]
 
 
@@ -108,31 +79,46 @@ def load_recorded(entry: EncoderEntry, vocabulary: Vocabulary | None = None) -> 
     return replace(encoder, entry=entry)
 
 
+def encoder_folders() -> list[Path]:
+    """Return the folders of encoders that load by name: those of SEISMIC_ENCODERS, and the user's."""
+    named = [Path(parent) for parent in os.environ.get(VARIABLE, "").split(os.pathsep) if parent]
+    data = os.environ.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share")
+    return [*named, Path(data, "seismic", "encoders")]
+
+
 def _is_path(name: str) -> bool:
     return "/" in name or os.sep in name
 
 
-def _find(name: str) -> Path:
+def find_folder(name: str) -> Path:
+    """Return the folder of an encoder, by its name or path. Raises EncoderError if there is none."""
     if _is_path(name):
         folders = [Path(name)]
     else:
-        parents = [Path(parent) for parent in os.environ.get(VARIABLE, "").split(os.pathsep) if parent]
-        folders = [parent / name for parent in (BUNDLED, *parents)] if name else []
+        folders = [parent / name for parent in (BUNDLED, *encoder_folders())] if name else []
     for folder in folders:
         if folder.is_dir():
             return folder.resolve()
     names = ", ".join(sorted([BM25, *(folder.name for folder in BUNDLED.iterdir() if folder.is_dir())]))
     raise EncoderError(
-        f"found no encoder {name!r}, expected {names}, a folder in one of those listed in {VARIABLE}, or a path with "
-        "a slash such as ./model"
+        f"found no encoder {name!r}, expected {names}, one that `seismic encoder list` shows, a folder in one of those "
+        f"listed in {VARIABLE}, or a path with a slash such as ./model"
     )
 
 
-def _load(name: str, folder: Path) -> Encoder:
-    config = _config(folder / CONFIG)
-    pieces = Pieces(folder / TOKENIZER, config.max_length)
-    activation = None if config.output == "weights" else config.activation
-    model = MaskedLanguageModel(folder / MODEL, pieces, activation) if (folder / MODEL).exists() else None
+def load_folder(name: str, folder: Path) -> Encoder:
+    """Load the encoder of a folder under a name. Raises EncoderError."""
+    return load_source(name, folder, read_source(folder))
+
+
+def load_source(name: str, folder: Path, source: Source) -> Encoder:
+    """Load the encoder that was read from a folder under a name. Raises EncoderError."""
+    config = source.config
+    pieces = Pieces(source.tokenizer, config.max_length, config.lower_case)
+    model = None
+    if source.model:
+        content = source.build(None) if source.build else None
+        model = MaskedLanguageModel(Session(source.model, content), pieces, config)
     tokens = pieces.tokens()
     if model and model.dimension < len(tokens):
         raise EncoderError(
@@ -140,48 +126,18 @@ def _load(name: str, folder: Path) -> Encoder:
             f"{len(tokens)} word pieces"
         )
     vocabulary = Vocabulary(pieces.tokens(model.dimension) if model else tokens)
-    queries: Encode | None = model
-    if (folder / WEIGHTS).exists():
-        queries = TokenWeights(pieces, read_weights(folder / WEIGHTS, vocabulary.tokens.to_pylist()))
+    weights = source.weights(vocabulary.tokens.to_pylist()) if source.weights else None
+    queries: Encode | None = partial(model, prompt=config.query_prompt) if model else None
+    if weights is not None:
+        queries = TokenWeights(pieces, weights, config)
     if queries is None:
         raise EncoderError(f"{folder}: found neither {MODEL} nor {WEIGHTS}, expected at least one")
-    entry = EncoderEntry(name=name, hash=_hash(folder))
+    entry = EncoderEntry(name=name, hash=source.hash())
     no_model = f"encoder '{name}' has no {MODEL} and encodes queries only; pass document vectors"
-    documents = model or partial(_refuse_documents, no_model)
+    documents = partial(model, prompt=config.document_prompt) if model else partial(_refuse_documents, no_model)
     room = pieces.room if model else None
     return Encoder(entry, vocabulary, partial(TokenWeights, pieces), documents, queries, pieces.places, room)
 
 
 def _refuse_documents(problem: str, _: Sequence[str]) -> Encoded:
     raise EncoderError(problem)
-
-
-def _config(path: Path) -> Config:
-    try:
-        return Config.model_validate_json(without_mark(path.read_bytes()))
-    except OSError as error:
-        raise EncoderError(f'{path}: {error.strerror}, expected JSON such as {{"max_length": 256}}') from None
-    except ValidationError as error:
-        problem = error.errors()[0]
-        place = ".".join(map(str, problem["loc"])) or "the file"
-        raise EncoderError(f"{path}: {place}: {problem['msg'].lower()} (found {problem['input']!r})") from None
-
-
-def _hash(folder: Path) -> str:
-    digest = xxhash.xxh3_128()
-    for name in (*FILES, *_external_data(folder)):
-        if (folder / name).exists():
-            digest.update(f"{name} {(folder / name).stat().st_size}\n".encode())
-            with (folder / name).open("rb") as file:
-                while part := file.read(1 << 20):
-                    digest.update(part)
-    return digest.hexdigest()
-
-
-def _external_data(folder: Path) -> list[str]:
-    """Return the other files that the model names, such as model.onnx.data: they hold its weights."""
-    if not (folder / MODEL).exists():
-        return []
-    model = (folder / MODEL).read_bytes()
-    names = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
-    return sorted(name for name in names if name not in FILES and name.encode() in model)

@@ -34,12 +34,16 @@ class Cut(NamedTuple):
 class Pieces:
     """A Hugging Face tokenizer.json, with texts truncated to `max_length` pieces, special ones included."""
 
-    def __init__(self, path: Path, max_length: int) -> None:
+    def __init__(self, path: Path, max_length: int, lower_case: bool = False) -> None:
+        """`lower_case`: lowercase texts before the tokenizer's own normalisation."""
         tokenizers = optional_package("tokenizers")
         try:
             self._tokenizer: Tokenizer = tokenizers.Tokenizer.from_file(str(path))
         except Exception as error:  # tokenizers raises plain Exception
             raise EncoderError(f"{path}: cannot be read as a tokenizer: {error}") from None
+        if lower_case:
+            own, lower = self._tokenizer.normalizer, tokenizers.normalizers.Lowercase()
+            self._tokenizer.normalizer = tokenizers.normalizers.Sequence([lower, own]) if own else lower
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()  # the tokenizer's own truncation does not report what it removes
         self.max_length = max_length

@@ -16,19 +16,23 @@ INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 RUN_PIECES = 512
 """Word pieces per run, padding included. Bounds the size of the logits: 62 MB with BERT's vocabulary."""
 
+RUN_LOGITS = RUN_PIECES * 32_768
+"""Logits per run of several texts, for models with more components than BERT."""
+
 
 class Session:
     """A model in ONNX. It uses one thread, so that searches keep the other cores; safe to use from many threads."""
 
-    def __init__(self, path: Path) -> None:
-        """Raises EncoderError if the file is no such model, or without the extra `text`."""
+    def __init__(self, path: Path, content: bytes | None = None) -> None:
+        """`content`: the model, if it is not in the file `path`. Raises EncoderError if it is no such model, or without
+        the extra `text`."""
         runtime = optional_package("onnxruntime")
         runtime.disable_telemetry_events()
         options = runtime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 3  # errors only, which are raised as well
         try:
-            self._session = runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            self._session = runtime.InferenceSession(content or str(path), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's exceptions have no narrower common base
             raise EncoderError(f"{path}: cannot be read as an ONNX model: {error}") from None
         self.path = path
@@ -58,13 +62,17 @@ class Session:
         return found, feed["attention_mask"]
 
 
-def runs(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Yield the rows of one run after the other: texts of similar length, without those of length 0."""
+def runs(lengths: Sequence[int], dimension: int = 1) -> Iterator[list[int]]:
+    """Yield the rows of one run after the other: texts of similar length, without those of length 0.
+
+    `dimension`: logits per piece.
+    """
+    most = min(RUN_PIECES, RUN_LOGITS // dimension)
     rows: list[int] = []
     for row in sorted(range(len(lengths)), key=lengths.__getitem__):
         if lengths[row] == 0:
             continue
-        if rows and lengths[row] * (len(rows) + 1) > RUN_PIECES:  # the longest comes last and sets the padding
+        if rows and lengths[row] * (len(rows) + 1) > most:  # the longest comes last and sets the padding
             yield rows
             rows = []
         rows.append(row)

@@ -18,7 +18,9 @@ TOKENS = [*SPECIAL, *WORDS]
 HIDDEN, HEADS, LAYERS, PLACES = 8, 2, 2, 16
 
 CONFIG = {
+    "architectures": ["BertForMaskedLM"],
     "model_type": "bert",
+    "max_position_embeddings": PLACES,
     "hidden_act": "gelu",
     "hidden_size": HIDDEN,
     "layer_norm_eps": 1e-12,

@@ -45,7 +45,7 @@ def test_encoders_are_found_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert load_encoder("two") is two
     assert load_encoder(str(tmp_path / "b" / "two")).entry.hash == two.entry.hash
     for name in ("three", "", "./three"):
-        with pytest.raises(EncoderError, match=rf"found no encoder {name!r}, expected bm25, splade-tiny, a folder in"):
+        with pytest.raises(EncoderError, match=rf"found no encoder {name!r}, expected bm25, splade-tiny, one that"):
             load_encoder(name)
 
 

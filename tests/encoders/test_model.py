@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,11 @@ from hypothesis import strategies as st
 from onnx import helper
 
 from seismic import DeadlineError, EncoderError, InputError, SparseVectors, StoppedError, encode_texts, load_encoder
+from seismic.encoders.adding import add_encoder
 from seismic.encoders.folder import BUNDLED
 from seismic.encoders.pieces import Pieces
 from seismic.encoders.weights import TokenWeights
 from seismic.stop import Stop, stoppable_by, time_limit
-from seismic_tools.dev import convert_model
 from tests.encoders.small import (
     HEADS,
     LAYERS,
@@ -50,7 +51,7 @@ def pieces(text: str) -> list[int]:
 @pytest.fixture(scope="module")
 def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("encoders")
-    convert_model.main(write_bert(folder / "source", random_bert()), folder / "bert", PLACES)
+    add_encoder(write_bert(folder / "source", random_bert()), "bert", folder)
     return folder / "bert"
 
 
@@ -168,39 +169,51 @@ def test_components_beyond_the_tokenizer_have_names(tmp_path: Path) -> None:
     assert encoder.encode_queries(["word1"]).vectors.dimension == 18
 
 
+def _edit(folder: Path, **changes: Any) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, **changes}))
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda folder: (folder / "config.json").unlink(), "expected config.json and model.safetensors"),
-        (lambda folder: (folder / "model.safetensors").write_bytes(b"x"), "expected config.json and model.safetensors"),
-        (lambda folder: (folder / "config.json").write_text('{"model_type": "bert"}'), "hidden_act"),
+        (lambda folder: (folder / "config.json").unlink(), "expected JSON such as"),
         (
-            lambda folder: (folder / "config.json").write_text(
-                (folder / "config.json").read_text().replace("gelu", "relu")
-            ),
-            "found a model of kind bert, relu, absolute, expected bert, gelu, absolute",
+            lambda folder: (folder / "model.safetensors").write_bytes(b"x"),
+            "model.safetensors: cannot be read as weights",
         ),
+        (lambda folder: _edit(folder, hidden_size=None), "config.json: hidden_size: input should be a valid integer"),
+        (
+            lambda folder: _edit(folder, hidden_act="selu"),
+            "found the activation 'selu', expected one of gelu, gelu_new",
+        ),
+        (lambda folder: _edit(folder, num_attention_heads=3), "found 3 attention heads for 8 values"),
+        (
+            lambda folder: _edit(folder, model_type="mpnet"),
+            "found a network of type 'mpnet', expected one of bert, dist",
+        ),
+        (lambda folder: _edit(folder, hidden_size=16), r"found the shape \[16, 8\], expected \[any, 16\]"),
     ],
 )
 def test_sources_that_cannot_be_converted(change: Callable[[Path], object], message: str, tmp_path: Path) -> None:
     source = write_bert(tmp_path / "source", random_bert())
     change(source)
-    with pytest.raises(InputError, match=message):
-        convert_model.main(source, tmp_path / "out", PLACES)
+    with pytest.raises(EncoderError, match=message):
+        add_encoder(source, "out", tmp_path)
     assert not (tmp_path / "out").exists()
 
 
 def test_weights_that_are_missing(tmp_path: Path) -> None:
     weights = random_bert()
     del weights["cls.predictions.bias"]
-    with pytest.raises(InputError, match=r"found no weights 'cls.predictions.bias'"):
-        convert_model.main(write_bert(tmp_path / "source", weights), tmp_path / "out", PLACES)
+    with pytest.raises(EncoderError, match=r"found no weights 'cls.predictions.bias'"):
+        add_encoder(write_bert(tmp_path / "source", weights), "out", tmp_path)
 
 
 def test_a_decoder_of_its_own_is_used(tmp_path: Path) -> None:
     weights = random_bert()
     weights["cls.predictions.decoder.weight"] = weights["bert.embeddings.word_embeddings.weight"][::-1].copy()
-    convert_model.main(write_bert(tmp_path / "source", weights), tmp_path / "own", PLACES)
+    add_encoder(write_bert(tmp_path / "source", weights), "own", tmp_path)
     found = dense(load_encoder(str(tmp_path / "own")).encode_queries(["word1 word2"]).vectors)[0]
     logits = (
         np.expm1(
