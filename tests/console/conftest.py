@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pyarrow as pa
@@ -40,6 +41,22 @@ def collections(scifact: Scifact, tmp_path_factory: pytest.TempPathFactory) -> P
     texts = ["Mars is the fourth planet.", "Bread is baked of flour."]
     words = pa.table({"id": ["m", "b"], "text": texts})
     seismic.build(encoder.encode_documents(texts).vectors, folder / "words", documents=words, encoder=encoder)
+
+    fields = {
+        "splade": {"encoder": encoder, "weight": 0.5},
+        "bm25": {"encoder": "bm25"},
+        "tags": {"vocabulary": ["red"]},
+    }
+    seismic.create(folder / "several", fields={**fields, "raw": {}}, columns={"text": "string"})
+    with seismic.open(folder / "several") as index:
+        fitted = seismic.extend_bm25(index.view.field_encoder(index.fields[1]), texts)
+    vectors_of: dict[str, Any] = {
+        "splade": encoder.encode_documents(texts).vectors,
+        "bm25": fitted.vectors,
+        "tags": [{"red": 2.0}, {"food": 1.0}],
+        "raw": [{4_000_000_000: 1.5}, {}],
+    }
+    seismic.upsert(folder / "several", vectors_of, words, encoder={"bm25": fitted.encoder})
 
     numbers = pa.table(
         {

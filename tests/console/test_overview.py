@@ -53,7 +53,7 @@ def test_generations(page: Page) -> None:
 
 
 def test_the_first_page_lists_the_collections(page: Page) -> None:
-    assert page.texts(".card h2") == ["bare", "empty", "latest", "numbers", "odd", "papers", "wide", "words"]
+    assert page.texts(".card h2") == ["bare", "empty", "latest", "numbers", "odd", "papers", "several", "wide", "words"]
     assert page.texts(".card p:has(strong)")[5] == "1,000 documents"
     assert page.text("#unavailable").startswith("damaged cannot be opened:")
     assert "Another name of papers." in page.text(".card:nth-child(3)")
@@ -63,7 +63,7 @@ def test_the_first_page_lists_the_collections(page: Page) -> None:
 
 
 def test_sample_queries_find_something(page: Page) -> None:
-    for card, title in (("5", HOSTILE), ("8", "m")):
+    for card, title in (("5", HOSTILE), ("7", "m"), ("9", "m")):
         page.open()
         page.until(lambda card=card: page.all(f".card:nth-child({card}) .samples a"))
         page.click(f".card:nth-child({card}) .samples a")

@@ -76,7 +76,7 @@ def test_a_text_is_expanded(page: Page, service: Server) -> None:
     answer = answered(service, {"query": {"text": "which planet is red?"}, "explain": True}, "words")
     assert page.titles()[0] == "m"
     assert page.texts(".chips bdi")[:3] == [term["token"] for term in answer["explanation"]["terms"][:3]]
-    assert "splade-tiny expands it" in page.text("#query-help")
+    assert "expanded by splade-tiny" in page.text("#query-help")
 
 
 def test_weights_of_terms_can_be_changed(page: Page, service: Server) -> None:

@@ -36,12 +36,8 @@ function python(name, body, id, keyed) {
 	return `${start}answer = client.search(\n        ${given},\n    )\n    for hit in answer.hits:\n        print(hit.score, hit.id)`;
 }
 
-function literal(value) {
-	if (typeof value === "boolean") return value ? "True" : "False";
-	if (Array.isArray(value)) return `[${value.map(literal).join(", ")}]`;
-	if (typeof value === "object" && !JSON.isRawJSON?.(value)) return `{${Object.entries(value).map(([key, one]) => `${literal(key)}: ${literal(one)}`).join(", ")}}`;
-	return JSON.stringify(value);
-}
+/** Return JSON as Python writes it. */
+const literal = value => JSON.stringify(value, null, 1).replace(/\n\s*/g, " ").replace(/"(?:\\.|[^"\\])*"|true|false/g, part => ({ true: "True", false: "False" })[part] ?? part);
 
 export function askKey() {
 	if ($("key-dialog").open) return;

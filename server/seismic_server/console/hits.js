@@ -30,13 +30,15 @@ export function hit(found, rank, state, info) {
 		h("div.row", h("h3", h("span.quiet", `${rank}. `), link({ ...state, document: String(id) }, passage(name, weigh), { dir: "auto" })), parts.length > 0 && h("span.score", { title: "Score" }, num(score, 3))),
 		body && h("p.text", { dir: "auto" }, passage(body, weigh)),
 		h("p.facts", facts.slice(0, MOST_FACTS).map(fact), facts.length > MOST_FACTS && h("span.quiet", `and ${count(facts.length - MOST_FACTS, "more column")}`)),
-		h("div.actions", parts.length > 0 && why(parts), link(like(state, id), "More like this", { label: `More like ${cut(name, 60)}` })),
+		h("div.actions", parts.length > 0 && why(parts, found.fields), link(like(state, id), "More like this", { label: `More like ${cut(name, 60)}` })),
 	);
 }
 
-function why(parts) {
-	const rows = parts.map(({ token, component, weight, value, product }) => [token ?? `#${component}`, product / parts[0].product, `${num(weight, 2)} × ${num(value, 2)} = ${num(product, 3)}`]);
-	return h("details.why", h("summary", `Why: ${count(parts.length, "shared component")}`), bars(rows, MOST_PARTS));
+export const named = (token, component, field) => [field && h("span.quiet", `${field} `), token ?? `#${component}`];
+
+function why(parts, fields = {}) {
+	const rows = parts.map(({ token, component, field, weight, value, product }) => [named(token, component, field), product / parts[0].product, `${num(weight, 2)} × ${num(value, 2)} = ${num(product, 3)}`]);
+	return h("details.why", h("summary", `Why: ${count(parts.length, "shared component")}`), h("p.note", Object.entries(fields).map(([name, part]) => `${name} ${num(part, 3)}`).join(" + ")), bars(rows, MOST_PARTS));
 }
 
 export function summary({ hits, matched, took_ms: took }, state, info, browsing) {
@@ -47,6 +49,4 @@ export function summary({ hits, matched, took_ms: took }, state, info, browsing)
 	return `${text}, in ${num(took, 1)} ms`;
 }
 
-export function remarks({ unknown_tokens: unknown, warnings }) {
-	return [unknown.length > 0 && h("p", `Not in this collection: ${cut(unknown.join(", "), 200)}`), warnings.map(text => h("p", text))];
-}
+export const remarks = ({ unknown_tokens: unknown, warnings }) => [unknown.length > 0 && h("p", `Not in this collection: ${cut(unknown.join(", "), 200)}`), warnings.map(text => h("p", text))];

@@ -3,7 +3,7 @@
 import { count, cut, fill, h, hide, num } from "./dom.js";
 import { shapeOf } from "./filters.js";
 import { roles } from "./hits.js";
-import { shownColumns } from "./query.js";
+import { encoderOf, searched, shownColumns } from "./query.js";
 import { post } from "./service.js";
 import { link, START } from "./state.js";
 
@@ -23,7 +23,7 @@ export function sampleOf(info) {
 }
 
 function queriesOf(documents, info) {
-	const made = documents.map(({ payload, vector }) => (info.encoder ? sentence(payload, info) : heaviest(vector, info)));
+	const made = documents.map(({ payload, vector }) => (encoderOf(START, info) ? sentence(payload, info) : heaviest(vector, info)));
 	const long = query => query.length > LONGEST_QUERY;
 	return [...new Set(made.filter(Boolean))].sort((a, b) => long(a) - long(b)).slice(0, QUERIES);
 }
@@ -33,10 +33,11 @@ function sentence(payload, info) {
 	return (payload[title ?? text] ?? "").split(/(?<=[.?!])\s/)[0];
 }
 
-function heaviest({ tokens, indices, values }, info) {
+function heaviest(vector, info) {
+	const { tokens, indices, values } = vector.fields ? (vector.fields[searched(START, info)[0]] ?? { tokens: {} }) : vector;
 	const pairs = tokens ? Object.entries(tokens).filter(([token]) => /^[\p{L}\p{M}]{4,}$/u.test(token)) : indices.map((component, place) => [component, values[place]]);
 	const best = pairs.sort(([, a], [, b]) => b - a).slice(0, 3);
-	return best.map(([name, weight]) => (info.has_vocabulary ? name : `${name}^${Number(weight.toPrecision(2))}`)).join(" ");
+	return best.map(([name, weight]) => (tokens ? name : `${name}^${Number(weight.toPrecision(2))}`)).join(" ");
 }
 
 export function showLanding(known, unavailable) {
@@ -72,7 +73,8 @@ function card(info) {
 }
 
 export function about(info) {
-	const asked = info.encoder ? `Search by text, which ${info.encoder} encodes` : `Search by ${info.has_vocabulary ? "tokens of its vocabulary" : "component numbers"}`;
+	const [encoder, words] = [encoderOf(START, info), info.fields[searched(START, info)[0]].has_vocabulary];
+	const asked = encoder ? `Search by text, encoded by ${encoder}` : `Search by ${words ? "tokens of its vocabulary" : "component numbers"}`;
 	const state = !info.documents ? " It is empty." : { warming: " It is warming up.", failed: " It failed to warm up: see the log." }[info.state] ?? "";
 	return `${asked}. ${info.columns.length ? count(info.columns.length, "column") : "No payload"}.${state}`;
 }

@@ -11,7 +11,6 @@ import { ask, key, post, Problem } from "./service.js";
 import { address, other, read, START } from "./state.js";
 
 const TYPING_MS = 180; // of silence
-const SLOW_MS = 400;
 const RETRY_MS = 2000;
 
 const known = new Map();
@@ -25,14 +24,14 @@ const views = {
 	landing: () => showLanding(known, unavailable),
 	async "search-view"(info, signal) {
 		const body = requestOf(state, info);
-		finding.showForm(state, info);
+		finding.showForm(state, info, navigate);
 		const [answer] = await Promise.all([finding.find(state, info, signal, navigate), finding.showFilters(state, info, signal, navigate)]);
-		if (answer) last = { name: info.name, body, answer };
+		last = { name: info.name, body, answer };
 	},
 	async "document-view"(info, signal) {
 		const id = idOf(state.document, info);
 		const answer = await showDocument(state, info, signal);
-		if (answer) last = { name: info.name, id, answer };
+		last = { name: info.name, id, answer };
 	},
 	async "index-view"(info, signal) {
 		const answer = queryOf(state, info) && (await post(info.name, "/search", requestOf(state, info), signal));
@@ -45,7 +44,7 @@ async function start() {
 	try {
 		const listed = await ask("v1/collections");
 		known.clear();
-		for (const info of listed.collections) known.set(info.name, info);
+		for (const info of listed.collections) known.set(info.name, normal(info));
 		unavailable = listed.unavailable;
 		$("collection").replaceChildren(...options([...known.keys()].map(name => [name])));
 	} catch (problem) {
@@ -55,7 +54,13 @@ async function start() {
 	await show();
 }
 
-/** Lead to another state: a new entry of the history, but one for all that is typed until Enter. */
+/** Return a collection with its fields. A single one needs no name: it is "". */
+function normal(info) {
+	const { fields = {} } = info;
+	return { ...info, fields: Object.keys(fields).length > 1 ? fields : { "": { ...info, ...Object.values(fields)[0] } } };
+}
+
+/** Lead to another state: an entry of the history, and one for all that is typed until Enter. */
 function navigate(next, typing = false) {
 	const to = next.collection ? address(next) : location.pathname;
 	if (typing && history.state?.typing) history.replaceState({ typing }, "", to);
@@ -77,17 +82,15 @@ async function show() {
 	const info = known.get(state.collection);
 	showHeader(view, info);
 	busy(true);
-	const slow = setTimeout(hide, SLOW_MS, "progress", false);
 	try {
 		if (state.collection && !info) throw missing();
 		await views[view](info, signal);
-		if (signal.aborted || before === START || !["view", "collection", "document"].some(name => before[name] !== state[name])) return;
-		scrollTo(0, 0); // its title gets the focus, for screen readers
+		if (before === START || !["view", "collection", "document"].some(name => before[name] !== state[name])) return;
+		scrollTo(0, 0); // focus its title, for screen readers
 		(view === "search-view" ? $("query") : $(view).querySelector("h1")).focus({ preventScroll: true });
 	} catch (problem) {
 		if (!signal.aborted) fail(problem);
 	} finally {
-		clearTimeout(slow);
 		if (!signal.aborted) busy(false);
 	}
 }
@@ -102,22 +105,19 @@ function showHeader(view, info) {
 	document.title = [state.document || state.query || (state.view && "Index"), state.collection, "Seismic"].filter(Boolean).join(" · ");
 }
 
-function busy(is) {
-	$("main").ariaBusy = String(is);
-	if (!is) hide("progress", true);
-}
+const busy = is => ($("main").ariaBusy = String(is));
 
 function missing() {
 	const closed = unavailable.find(one => one.name === state.collection);
 	return new Problem(404, { title: `There is no collection “${state.collection}”`, detail: closed?.problem ?? "It may have been dropped or renamed." });
 }
 
-/** Show a problem in words. If it may pass, try again; without a valid key, ask for one. */
+/** Show a problem. If it may pass, try again; without a valid key, ask for one. */
 function fail({ title, name, message, status, wait }) {
 	finding.clear();
 	const passing = status === 0 || status === 503;
 	say("problem-title", `${title ?? name}.`);
-	say("problem-detail", message + (passing ? "\nTrying again by itself." : ""));
+	say("problem-detail", message + (passing ? "\nTrying again." : ""));
 	hide("problem", false);
 	if (passing) timer = setTimeout(start, wait * 1000 || RETRY_MS);
 	if (status !== 401) return;

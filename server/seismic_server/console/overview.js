@@ -9,7 +9,6 @@ const [MOST_CELLS, MOST_ROWS] = [480, 50];
 
 export async function showIndex(state, info, answer, signal) {
 	const [stored, history] = await Promise.all([ask(path(info.name, "/storage"), signal), ask(path(info.name, "/generations"), signal).catch(() => ({ generations: [] }))]);
-	if (signal.aborted) return;
 	const tiles = {
 		Documents: num(info.documents),
 		Dimension: num(info.dimension),
@@ -17,7 +16,7 @@ export async function showIndex(state, info, answer, signal) {
 		Generation: info.generation,
 		"Changed since": count(info.changed, "document"),
 		Layout: info.layout,
-		Encoder: info.encoder ?? "none",
+		Encoder: Object.entries(info.fields).map(([name, { encoder = "none" }]) => `${name} ${encoder}`.trim()).join(", "),
 		Files: info.integrity,
 	};
 	const largest = Math.max(...stored.shards.map(shard => shard.bytes));
@@ -31,7 +30,7 @@ export async function showIndex(state, info, answer, signal) {
 		h("h2", "What pruning skips"),
 		pruning(answer, state),
 		h("h2", "Shards and memory"),
-		h("p.note", "Files are mapped into memory, which keeps what searches use. Changes stay in memory until compaction."),
+		h("p.note", "Files are mapped into memory. Changes stay in memory until compaction."),
 		table(["Shard", "Documents", "Blocks", "Size", "Method of the last search"], shards),
 		generations.length > 0 && [h("h2", "Generations"), table(["Generation", "Documents", "Size", "Written"], generations)],
 	);
@@ -43,7 +42,7 @@ function bytes(value) {
 }
 
 function pruning(answer, state) {
-	if (!answer) return h("p", link({ ...state, view: "" }, "Search for something"), " to see which blocks of 8 similar documents the search reads.");
+	if (!answer) return h("p", link({ ...state, view: "" }, "Search for something"), " to see which blocks of documents it reads.");
 	const { certificate } = answer.explanation;
 	if (!certificate) return h("p", `The plan ${answer.plan} has no bounds of the blocks that it skips.`);
 	const { kth, bound, blocks_visited: read, blocks_skipped: skipped } = certificate;
@@ -52,8 +51,7 @@ function pruning(answer, state) {
 	const why = `The last hit scores ${num(kth, 3)}. No document that was skipped scores more than ${num(bound, 3)}.`;
 	const scale = Math.max(1, Math.ceil(total / MOST_CELLS));
 	const cells = Array.from({ length: Math.ceil(total / scale) }, (_, place) => h(place < read / scale ? "i.read" : "i"));
-	const query = state.query || (state.like ? `like ${state.like}` : state.tokens.map(([token]) => token).join(" "));
-	return [h("p", `${text} ${skipped ? why : ""}`), h("div.picture", { role: "img", label: text }, cells), h("p.note", h("i.read"), " read ", h("i"), ` skipped. A square is ${count(scale, "block")} of 8 documents. Query: ${query}`)];
+	return [h("p", `${text} ${skipped ? why : ""}`), h("div.picture", { role: "img", label: text }, cells), h("p.note", h("i.read"), " read ", h("i"), ` skipped. A square is ${count(scale, "block")} of 8 documents.`)];
 }
 
 function table(heads, rows) {

@@ -24,12 +24,29 @@ function tokensOf(text) {
 	return [...tokens];
 }
 
+/** Return the fields that what is typed searches: the chosen one, or all with an encoder. */
+export function searched({ field }, { fields }) {
+	const names = Object.keys(fields);
+	const able = names.filter(name => fields[name].encoder);
+	return names.includes(field) ? [field] : able.length ? able : [names[0]];
+}
+
+/** Return the encoders of what is typed, or "" if it is a vector. */
+export const encoderOf = (state, info) => searched(state, info).map(name => info.fields[name].encoder ?? "").join(" and ");
+
 export function queryOf(state, info) {
 	if (state.like) return { id: idOf(state.like, info) };
-	if (!state.tokens && !state.query) return null;
-	if (!state.tokens && info.encoder) return { text: state.query };
-	const tokens = state.tokens ?? tokensOf(state.query);
-	if (info.has_vocabulary) return { tokens: Object.fromEntries(tokens) };
+	const { tokens, query: text } = state;
+	if (!tokens && !text) return null;
+	const names = tokens ? [...new Set(tokens.map(([, , field = ""]) => field))] : searched(state, info);
+	const part = name => (!tokens && info.fields[name].encoder ? { text } : vectorOf((tokens ?? tokensOf(text)).filter(([, , field = name]) => field === name), info.fields[name] ?? {}));
+	if (names[0] === "") return part("");
+	const byName = one => Object.fromEntries(names.map(name => [name, one(name)]));
+	return { fields: byName(part), ...(tokens && { weights: byName(() => 1) }) }; // terms are weighed already
+}
+
+function vectorOf(tokens, field) {
+	if (field.has_vocabulary) return { tokens: Object.fromEntries(tokens) };
 	return { indices: tokens.map(([component]) => integer(component)), values: tokens.map(([, weight]) => weight) };
 }
 

@@ -41,6 +41,7 @@ export async function ask(path, signal, options = {}, headers = {}) {
 	try {
 		response = await fetch(path, { ...options, headers, signal });
 		text = await response.text();
+		signal?.throwIfAborted();
 	} catch (problem) {
 		if (signal?.aborted) throw problem;
 		throw new Problem(0, { title: "The service cannot be reached", detail: "It may be restarting, or the network is down." });

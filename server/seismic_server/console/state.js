@@ -2,12 +2,12 @@
 
 import { h } from "./dom.js";
 
-export const START = { view: "", collection: "", query: "", tokens: null, like: "", document: "", filters: [], page: 1, limit: 10, recall: "", order: "" };
+export const START = { view: "", collection: "", query: "", field: "", tokens: null, like: "", document: "", filters: [], page: 1, limit: 10, recall: "", order: "" };
 
 export function read(search) {
 	const given = new URLSearchParams(search);
 	const state = { ...START };
-	for (const name of ["view", "collection", "query", "like", "document", "recall", "order"]) state[name] = given.get(name) ?? "";
+	for (const name of ["view", "collection", "query", "field", "like", "document", "recall", "order"]) state[name] = given.get(name) ?? "";
 	for (const name of ["page", "limit"]) if (/^[1-9]\d{0,5}$/.test(given.get(name))) state[name] = Number(given.get(name));
 	state.tokens = pairs(given.get("tokens"));
 	state.filters = given.getAll("filter").map(text => text.split("\t")).map(([column, operator, ...value]) => [column, operator, value.join("\t")]);
@@ -27,8 +27,7 @@ export function address(state) {
 	const parts = new URLSearchParams();
 	for (const [name, value] of Object.entries(state)) {
 		if (name === "filters") for (const one of value) parts.append("filter", one.join("\t"));
-		else if (name === "tokens") value && parts.set(name, JSON.stringify(value));
-		else if (value !== START[name]) parts.set(name, value);
+		else if (value !== START[name]) parts.set(name, typeof value === "object" ? JSON.stringify(value) : value);
 	}
 	return `?${parts}`;
 }
