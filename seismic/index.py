@@ -23,11 +23,12 @@ from seismic.query import Query, QueryLike
 from seismic.search.answer import Answer
 from seismic.search.contents import html_of, with_payloads
 from seismic.search.examples import resolve_batch
-from seismic.search.execute import Arrays
+from seismic.search.execute import Arrays, TopArrays
 from seismic.search.hits import Hits
 from seismic.search.reading import ReadsDocuments
 from seismic.search.request import Rerank, SearchRequest, Snippets
 from seismic.search.respond import Responder
+from seismic.search.simple import top_arrays
 from seismic.search.warm import warm_up
 from seismic.search.why import WhyNot
 from seismic.stop import time_limit
@@ -223,6 +224,11 @@ class Index(ReadsDocuments, ExportsDocuments):
     def ask_with(self, request: SearchRequest, query: QueryLike | Query) -> Answer:
         """Answer a request with `query` instead of its own. For many queries, this is faster than copying it."""
         return self._responder.respond_with(self.view, request, query)
+
+    def top(self, view: View, query: Query, depth: int, params: SearchParams) -> TopArrays:
+        """Return the `depth` best documents of a view for a parsed query, as arrays: for callers that write answers
+        themselves. `params` without a timeout. Raises ParameterError and StoppedError."""
+        return top_arrays(self._responder.executor, view, query, depth, params)
 
     def search_many(
         self, requests: Sequence[SearchRequest], threads: int = 1, reranker: Reranker | None = None

@@ -16,7 +16,7 @@ from seismic.filters.scalars import as_json
 from seismic.planner import Choice
 from seismic.query import Query, as_rows
 from seismic.search.browse import Browsed, Browser, encode_cursor, start_of
-from seismic.search.execute import Arrays, BatchResult, Executor, Top, expected_depth, merge, too_shallow, top_of
+from seismic.search.execute import Arrays, BatchResult, Executor, expected_depth, merge, too_shallow
 from seismic.search.orders import from_json_value, ids_in_order, numeric_key
 from seismic.search.request import OrderBy
 from seismic.vectors import SparseVectors
@@ -123,10 +123,8 @@ class RemoteExecutor(Executor):
             best = merge([*found.values(), _nothing(len(queries), k)], k)
         return BatchResult(*best, counters)
 
-    def run_one(self, view: View, query: Query, k: int, choice: Choice) -> Top:
-        """Find the k best documents of a view for one query; fewer if a part is missing."""
-        found = self.run(view, view.everything, as_rows([query]), min(k, view.live), choice)
-        return top_of(found.numbers[0], found.scores[0], found.counters[0])
+    def only_shard(self, view: View, k: int, choice: Choice) -> None:
+        """Return None: nodes search the shards."""
 
 
 class _Search:

@@ -3,7 +3,7 @@
 from codecs import utf_8_decode as decode
 from collections.abc import Callable
 from operator import methodcaller
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +15,20 @@ Cell: TypeAlias = Callable[[int], Any]
 
 Raises UnicodeDecodeError for text that is not UTF-8, and IndexError for offsets and codes beyond the values.
 """
+
+
+class Texts(NamedTuple):
+    """The ``ends`` of the texts of a column, from the start of the first one on, in their UTF-8 ``content``."""
+
+    ends: memoryview
+    content: memoryview
+
+
+def texts_of(column: pa.Array) -> Texts | None:
+    """Return the texts of a column; None for a column of other values."""
+    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+        return None
+    return Texts(_offsets(column), memoryview(column.buffers()[2] or b""))
 
 
 def cell_reader(column: pa.Array) -> Cell:
@@ -32,9 +46,9 @@ def cell_reader(column: pa.Array) -> Cell:
 def _valid_reader(column: pa.Array) -> Cell | None:
     """Return a reader of rows that are not null, or None for types that are left to Arrow."""
     kind = column.type
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        ends, text = _offsets(column), memoryview(column.buffers()[2] or b"")
-        return lambda row: decode(text[ends[row] : ends[row + 1]])[0]
+    if texts := texts_of(column):
+        ends, content = texts
+        return lambda row: decode(content[ends[row] : ends[row + 1]], "strict", True)[0]
     if pa.types.is_integer(kind) or pa.types.is_float32(kind) or pa.types.is_float64(kind):
         return _numbers(column, kind.to_pandas_dtype()).__getitem__
     if pa.types.is_boolean(kind):
@@ -61,4 +75,6 @@ def _offsets(column: pa.Array) -> memoryview:
 
 def _numbers(column: pa.Array, kind: Any) -> memoryview:
     """Return the second buffer from the column's first row on. Indexing it is faster than indexing an array."""
-    return np.frombuffer(column.buffers()[1] or b"", kind)[column.offset :].data
+    buffer = column.buffers()[1] or b""
+    whole = memoryview(buffer).nbytes // np.dtype(kind).itemsize  # Arrow's buffers of no values may have a single byte
+    return np.frombuffer(buffer, kind, whole)[column.offset :].data

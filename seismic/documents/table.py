@@ -1,6 +1,7 @@
 """Check incoming documents, and read stored ones from documents.arrow by document number."""
 
 from bisect import bisect_right
+from codecs import utf_8_decode as decode
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -9,8 +10,9 @@ import pyarrow as pa
 
 from seismic.conversion.plain import excerpt
 from seismic.conversion.tables import TableLike, is_table, to_table
-from seismic.documents.cells import Cell, cell_reader
+from seismic.documents.cells import Cell, cell_reader, texts_of
 from seismic.documents.ids import find_repeat
+from seismic.documents.json_rows import Dumps, JsonRows
 from seismic.documents.values import not_text
 from seismic.errors import CorruptIndexError, InputError, ParameterError
 from seismic.stop import current
@@ -35,10 +37,12 @@ class Documents:
         self._batches = [batch for table in tables for batch in table.to_batches() if batch.num_rows]
         rows = [batch.num_rows for batch in self._batches]
         self._ends: list[int] = np.cumsum(rows).tolist()
+        self._firsts = [0, *self._ends[:-1]]
+        self._texts = [texts_of(batch.column("id")) for batch in self._batches]
         self._ids = [_id_reader(batch.column("id")) for batch in self._batches]
         if schema is None:
             schema = tables[0].schema if tables else pa.schema([])
-        self.columns = [name for name in schema.names if name != "id"]
+        self._schema, self.columns = schema, [name for name in schema.names if name != "id"]
         self._cells = [_Cells(batch, schema) for batch in self._batches]
 
     @property
@@ -55,7 +59,7 @@ class Documents:
 
     def _read_ids(self, wanted: list[int]) -> list[Any]:
         if len(wanted) <= FEW_ROWS:
-            return [None if number < 0 else self._id(number) for number in wanted]
+            return self._read_few(wanted)
         if len(self._ids) == 1 and min(wanted) >= 0:
             return self._ids[0](wanted)
         result: list[Any] = [None] * len(wanted)
@@ -64,9 +68,19 @@ class Documents:
                 result[slot] = id
         return result
 
-    def _id(self, number: int) -> Any:
-        batch = bisect_right(self._ends, number)
-        return self._cells[batch]["id"](number - self._ends[batch - 1] if batch else number)
+    def _read_few(self, wanted: list[int]) -> list[Any]:
+        """Read ids one by one. Texts are decoded here, because a call for each takes as long as decoding it."""
+        ids: list[Any] = []
+        for number in wanted:
+            batch = bisect_right(self._ends, number)
+            if number < 0:
+                ids.append(None)
+            elif texts := self._texts[batch]:
+                row = number - self._firsts[batch]
+                ids.append(decode(texts.content[texts.ends[row] : texts.ends[row + 1]], "strict", True)[0])
+            else:
+                ids.append(self._cells[batch]["id"](number - self._firsts[batch]))
+        return ids
 
     def _by_batch(self, numbers: list[int]) -> dict[int, tuple[list[int], list[int]]]:
         """Group document numbers by batch: batch -> (indices into `numbers`, rows). Negative numbers are skipped."""
@@ -101,10 +115,17 @@ class Documents:
             rows.append(self._payload(number, names))
         return rows
 
+    def json_rows(self, columns: Sequence[str] | None, dumps: Dumps) -> JsonRows:
+        """Return a writer of hits with the payload of known columns; `columns` None writes none.
+
+        `dumps` returns the JSON of a value. Safe for one thread at a time.
+        """
+        return JsonRows(self._batches, self._schema, columns, self._cells, dumps)
+
     def _locate(self, number: int) -> tuple[int, int]:
         """Return (batch, row) of a document number. `Table.take` would concatenate all chunks of text columns."""
         batch = bisect_right(self._ends, number)
-        return batch, number - (self._ends[batch - 1] if batch else 0)
+        return batch, number - self._firsts[batch]
 
     def _payload(self, number: int, names: list[str]) -> dict[str, Any]:
         batch, row = self._locate(number)

@@ -15,7 +15,7 @@ from seismic.kernels.topk import Known, TopK
 from seismic.params import described
 from seismic.planner import Choice
 from seismic.query import Query, as_rows
-from seismic.search.methods import ShardSearch, method_of
+from seismic.search.methods import Method, ShardSearch, method_of
 from seismic.search.workspaces import Workspaces
 from seismic.stop import current, stoppable_by
 from seismic.store.shard import Shard
@@ -69,6 +69,25 @@ class SearchStats:
         return max(0, self.blocks - self.blocks_visited)
 
 
+class OnlyShard(NamedTuple):
+    """The only shard of a view, and how its k best documents are found."""
+
+    shard: Shard
+    part: Part
+    choice: Choice
+    k: int
+    method: Method
+
+
+class TopArrays(NamedTuple):
+    """The hits of one query: document numbers int64 [k] and scores float32 [k], padded with -1 and 0, best first; and
+    the ``counters`` int64 [4] of its search."""
+
+    numbers: npt.NDArray[np.int64]
+    scores: npt.NDArray[np.float32]
+    counters: npt.NDArray[np.int64]
+
+
 class Executor:
     """Runs queries, each search with scratch arrays of its own. Safe to use from many threads."""
 
@@ -103,24 +122,34 @@ class Executor:
             self._workspaces.append(workspaces)
 
     def run_one(self, view: View, query: Query, k: int, choice: Choice) -> Top:
-        """Find the k best documents of a view for one query, as `run` does.
+        """Find the k best documents of a view for one query, as `run` does."""
+        if only := self.only_shard(view, k, choice):
+            return top_of(*self.run_only(view, only, query))
+        found = self.run(view, view.everything, as_rows([query]), min(k, view.live), choice)
+        return top_of(found.numbers[0], found.scores[0], found.counters[0])
 
-        A view with one shard is searched without what only batches, scopes and merging need.
-        """
+    def only_shard(self, view: View, k: int, choice: Choice) -> OnlyShard | None:
+        """Return the only shard of a view, to be searched without what batches, scopes and merging need."""
         k = min(k, view.live)
         if k == 0 or len(view.shards) != 1:
-            found = self.run(view, view.everything, as_rows([query]), k, choice)
-            return top_of(found.numbers[0], found.scores[0], found.counters[0])
-        workspaces, stop = self._take(), current()
+            return None
+        (live,), (part,) = view.shards, view.everything.parts
+        return OnlyShard(live.shard, part, choice, k, method_of(live.shard, part, k, choice))
+
+    def run_only(self, view: View, only: OnlyShard, query: Query) -> TopArrays:
+        """Find the best documents of a view with one shard for one query, as `run_one` does."""
+        workspaces, stop, shard = self._take(), current(), only.shard
         try:
             stop.check()
             workspaces.fit(view.shard_dimension, view.largest_shard, stop.flag)
-            (live,), (part,), row = view.shards, view.everything.parts, workspaces.for_row(k)
-            queries = live.shard.local_queries(row.holding(query))
-            method = method_of(live.shard, part, k, choice)
-            method.search(ShardSearch(live.shard, part, queries, choice, row.known, row.top), workspaces)
+            row = workspaces.for_row(only.k)
+            queries = row.holding(query)
+            if shard.used is not None:
+                queries = shard.local_queries(queries)
+            only.method.search(ShardSearch(shard, only.part, queries, only.choice, row.known, row.top), workspaces)
             stop.check()  # a stopped kernel leaves meaningless results
-            return top_of(row.top.numbers[0], row.top.scores[0], row.top.counters[0])
+            top = row.top
+            return TopArrays(top.numbers[0].copy(), top.scores[0].copy(), top.counters[0].copy())
         finally:
             self._workspaces.append(workspaces)
 

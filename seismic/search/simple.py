@@ -4,18 +4,30 @@ tests/search/test_simple.py compares each answer with that of `Responder.respond
 """
 
 import itertools
+from typing import NamedTuple
 
 from seismic.layouts import LAYOUTS
 from seismic.params import SearchParams
 from seismic.planner import Choice
-from seismic.query import Query, QueryLike
+from seismic.query import Query, QueryLike, as_rows
 from seismic.search.answer import Answer, about_query
 from seismic.search.examples import resolve_query
-from seismic.search.execute import Executor, SearchStats
+from seismic.search.execute import Executor, OnlyShard, SearchStats, TopArrays, top_of
 from seismic.search.hits import MAKE_HIT, Hits
 from seismic.search.request import SearchRequest
 from seismic.stop import time_limit
 from seismic.view.view import View
+
+MOST_DEPTHS = 100
+"""Depths whose preparations a view keeps."""
+
+
+class Prepared(NamedTuple):
+    """What searches with the same parameters have in common. ``only``: the only shard; None to use an executor."""
+
+    params: SearchParams
+    choice: Choice
+    only: OnlyShard | None
 
 
 def is_simple(request: SearchRequest) -> bool:
@@ -45,15 +57,40 @@ def simple_answer(executor: Executor, view: View, request: SearchRequest, query:
     if found is None:
         return None
     hits, parsed, choice, counters = found
-    exact = choice.exact and not LAYOUTS[view.manifest.layout].lossy
     stats, warnings = SearchStats(*counters), about_query(parsed)
+    exact = is_exact(view, choice)
     return Answer(hits, choice.plan, stats, parsed.unknown, choice.profile, warnings=warnings, exact=exact)
+
+
+def is_exact(view: View, choice: Choice) -> bool:
+    """Return whether answers are the true top k of the stored values, and the layout stores all values."""
+    return choice.exact and not LAYOUTS[view.manifest.layout].lossy
 
 
 def simple_hits(executor: Executor, view: View, query: QueryLike, k: int, params: SearchParams) -> Hits | None:
     """Return the k best hits of a query; None if it fuses several. Raises like `simple_answer`."""
     found = _found(executor, view, query, 0, k, params)
     return found and found[0]
+
+
+def top_arrays(executor: Executor, view: View, query: Query, depth: int, params: SearchParams) -> TopArrays:
+    """Return the best documents of a view for a parsed query. Raises ParameterError and StoppedError."""
+    _, choice, only = prepare(executor, view, depth, params)
+    if only:
+        return executor.run_only(view, only, query)
+    found = executor.run(view, view.everything, as_rows([query]), min(depth, view.live), choice)
+    return TopArrays(found.numbers[0], found.scores[0], found.counters[0])
+
+
+def prepare(executor: Executor, view: View, depth: int, params: SearchParams) -> Prepared:
+    """Return what the searches of a view for `depth` hits have in common. Raises ParameterError."""
+    known: Prepared | None = view.memo.get(depth)
+    if known is None or known.params is not params:
+        choice = view.planner.choose(depth, params)
+        if len(view.memo) >= MOST_DEPTHS:
+            view.memo.clear()
+        known = view.memo[depth] = Prepared(params, choice, executor.only_shard(view, depth, choice))
+    return known
 
 
 def _found(
@@ -67,11 +104,15 @@ def _found(
     if parsed.runs:
         return None
     depth = end + len(parsed.examples)
-    choice = view.planner.choose(depth, params)
-    numbers, scores, counters = executor.run_one(view, parsed, depth, choice)
+    _, choice, only = prepare(executor, view, depth, params)
+    if only:
+        numbers, scores, counters = top_of(*executor.run_only(view, only, parsed))
+    else:
+        numbers, scores, counters = executor.run_one(view, parsed, depth, choice)
     if parsed.examples:
         kept = [at for at, number in enumerate(numbers) if number not in parsed.examples]
         numbers, scores = [numbers[at] for at in kept], [scores[at] for at in kept]
-    numbers, scores = numbers[offset:end], scores[offset:end]
+    if offset or parsed.examples:
+        numbers, scores = numbers[offset:end], scores[offset:end]
     fields = zip(view.documents.ids(numbers), scores, numbers, itertools.repeat(None), strict=False)
     return Hits(map(MAKE_HIT, fields)), parsed, choice, counters

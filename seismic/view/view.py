@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -79,6 +80,11 @@ class View:
     def documents(self) -> Documents:
         """Return the ids and payloads."""
         return Documents([shard.shard.documents for shard in self.shards], self.rules.schema)
+
+    @cached_property
+    def memo(self) -> dict[Any, Any]:
+        """Return what searches keep for later ones of this view."""
+        return {}
 
     @cached_property
     def dimension(self) -> int:

@@ -14,6 +14,9 @@ TRUSTED = 16
 SHARE = 0.1
 """Weight of the newest search in the mean."""
 
+SAMPLED = 4
+"""One in SAMPLED searches that were expected to be short is measured: two system calls for each add up."""
+
 PAGE_SECONDS = 0.001
 """Cost of reading a page from disk, during which the thread waits without using CPU time."""
 
@@ -37,6 +40,7 @@ class Costs:
     def __init__(self, most: int) -> None:
         self._most = most / 1e6 if hasattr(resource, "RUSAGE_THREAD") else 0.0
         self._means: dict[Key, tuple[int, float]] = {}  # (searches, seconds)
+        self._unmeasured = 0
 
     def key_of(self, index: Index, search: SearchRequest) -> Key | None:
         """Return the name of the mean that a search belongs to; None if it is not plain, or nothing is measured."""
@@ -48,6 +52,11 @@ class Costs:
         """Return whether searches with this key were short."""
         seen, mean = self._means.get(key, _UNKNOWN) if key else _UNKNOWN
         return seen >= TRUSTED and mean <= self._most
+
+    def begin_sampled(self) -> float | None:
+        """Return what this thread has cost so far for one of SAMPLED searches, None for the others."""
+        self._unmeasured = (self._unmeasured + 1) % SAMPLED
+        return None if self._unmeasured else spent()
 
     def add(self, key: Key | None, began: float) -> None:
         """Add to the mean what this thread has cost since `began` (`spent`)."""

@@ -3,7 +3,7 @@
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import pytest
 import structlog
 import uvicorn
 from starlette.applications import Starlette
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 import seismic
@@ -64,6 +65,17 @@ class Both:
             found = [await _answer(reader) for _ in range(answers)]
         writer.close()
         return b"".join(found)
+
+    async def converse(self, requests: Sequence[bytes], short: bool = True) -> list[bytes]:
+        """Send requests over one connection, each after the answer to the one before; return the answers."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self._ports[not short])
+        answers = []
+        async with asyncio.timeout(PATIENCE):
+            for request in requests:
+                writer.write(request)
+                answers.append(re.sub(rb"x-request-id: [0-9a-f]{32}", b"x-request-id: new", await _answer(reader)))
+        writer.close()
+        return answers
 
     def counts(self) -> dict[str, float]:
         """Return all counters and histograms, without their sums of seconds."""
@@ -137,6 +149,11 @@ async def serving(directory: Path, **settings: Any) -> AsyncIterator[Both]:
 def trusting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Expect every plain search to be short."""
     monkeypatch.setattr(costs, "TRUSTED", 0)
+
+
+def unnamed(request: bytes) -> bytes:
+    """Return a request without an id, whose head is like that of others."""
+    return request.replace(b"X-Request-Id: mine\r\n", b"")
 
 
 def post(body: Any, path: str = SEARCH, headers: str = "", version: str = "1.1") -> bytes:
@@ -259,6 +276,112 @@ async def test_both_ways_answer_log_and_count_alike(served: Path) -> None:
     assert any(value > 0 for name, value in seen[True][2].items() if "documents_scored_sum" in name)
 
 
+OTHER_QUERIES = [
+    QUERY,
+    {"indices": [1, 3], "values": [2.0, 0.25]},
+    {"indices": [0, 2], "values": [1.5, 1.5]},
+    {"indices": [1, 3], "values": [0.5, 1e15]},
+    {"indices": [3], "values": [1e-15]},
+    {"indices": [9, 3], "values": [1.0, 1.0]},
+    {"tokens": {"c": 1.0, "unheard": 1.0}},
+]
+
+
+async def test_searches_that_differ_by_their_query_only(served: Path) -> None:
+    """What answers have in common is made once, and a head that is known is not parsed."""
+    frames = [{**body, "query": query} for body in SHORT if isinstance(body, dict) for query in OTHER_QUERIES]
+    requests = [unnamed(post(frame)) for frame in frames] * 2
+    async with serving(served, audit_every=0) as both:
+        expected = await both.converse(requests, short=False)
+        before = both.counts()
+        assert await both.converse(requests) == expected
+        assert len(both.answered) == len(requests)
+        assert all(both.answered)
+        counted = {name: value - before[name] for name, value in both.counts().items() if "requests_seconds" in name}
+        assert all(value == len(requests) for value in counted.values())
+
+
+async def test_a_known_head_is_not_parsed_again(served: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed: list[bytes] = []
+    body = {"query": QUERY, "limit": 2}
+    request, other = unnamed(post(body)), unnamed(post(body, SEARCH.replace("words", "live")))
+    async with serving(served) as both:
+        (expected,) = await both.converse([request], short=False)
+        begin = HttpToolsProtocol.on_url
+        monkeypatch.setattr(HttpToolsProtocol, "on_url", lambda self, url: parsed.append(url) or begin(self, url))
+        assert await both.converse([request, request, other, request, request]) == [expected] * 5
+        assert [url.split(b"/")[3] for url in parsed] == [b"words", b"live"]
+        assert await both.converse([request]) == [expected]
+        assert len(parsed) == 2
+        named = request.replace(b"Host: x", b"Host: x\r\nX-Request-Id: y")
+        assert b"x-request-id: y" in (await both.converse([named, named]))[1]
+        wrong = request.replace(b'"limit":2', b'"limit":-')
+        assert (await both.converse([request, wrong]))[1].startswith(b"HTTP/1.1 400")
+
+
+async def test_changes_show_in_what_answers_have_in_common(tmp_path: Path) -> None:
+    vectors = SparseVectors.from_dicts([{0: 1.0 + row} for row in range(3)], dimension=4)
+    seismic.build(vectors, tmp_path / "words", documents=pa.table({"id": ["a", "b", "c"], "year": [1, 2, 3]}))
+    schema = pa.schema([("id", pa.string()), ("year", pa.int64())])
+    request = unnamed(post({"query": {"indices": [0], "values": [1.0]}}))
+    async with serving(tmp_path, reload_ms=10) as both:
+        seen = {(await both.converse([request] * 3))[-1]}
+        for change in ({"id": ["d"], "year": [4]}, {"id": ["a"], "year": [None]}):
+            add = SparseVectors.from_dicts([{0: 9.0}], dimension=4)
+            seismic.upsert(tmp_path / "words", add, pa.table(change, schema=schema))
+            async with asyncio.timeout(PATIENCE):
+                while (answers := await both.converse([request] * 3))[-1] in seen:
+                    await asyncio.sleep(0.01)
+            seen.add(answers[-1])
+            assert answers[-1:] == await both.converse([request], short=False)
+            assert set(await both.converse([request] * 3)) == {answers[-1]}
+        seismic.compact(tmp_path / "words")
+        async with asyncio.timeout(PATIENCE):
+            while b'"generation":"000002"' not in (answers := await both.converse([request] * 3))[-1]:
+                await asyncio.sleep(0.01)
+        assert answers[-1:] == await both.converse([request], short=False)
+        assert all(both.answered)
+
+
+async def test_an_idle_connection_is_closed_after_its_last_answer(served: Path) -> None:
+    request = unnamed(post({"query": QUERY}))
+    async with serving(served) as both:
+        reader, writer = await asyncio.open_connection("127.0.0.1", both._ports[0])
+        async with asyncio.timeout(PATIENCE):
+            for _ in range(3):
+                writer.write(request)
+                await _answer(reader)
+            (connection,) = both.state.connections
+            connection.timeout_keep_alive_handler()  # its timer was set by the first answer
+            assert not connection.transport.is_closing()
+            assert connection.timeout_keep_alive_task is not None
+            connection._answered = -1e9
+            connection.timeout_keep_alive_handler()
+            assert await reader.read() == b""
+        writer.close()
+
+
+async def test_a_client_that_does_not_read_goes_the_long_way(served: Path) -> None:
+    """The long way waits until answers are read; the shortcut would buffer all of them."""
+    request = unnamed(post({"query": QUERY}))
+    async with serving(served) as both:
+        await both.converse([request] * 2)
+        reader, writer = await asyncio.open_connection("127.0.0.1", both._ports[0])
+        async with asyncio.timeout(PATIENCE):
+            writer.write(request)
+            await _answer(reader)
+            (connection,) = both.state.connections
+            connection.flow.pause_writing()
+            both.answered.clear()
+            writer.write(request)
+            while connection.cycle is None:
+                await asyncio.sleep(0)
+            assert both.answered == []
+            connection.flow.resume_writing()
+            assert (await _answer(reader)).startswith(b"HTTP/1.1 200")
+        writer.close()
+
+
 async def test_keys_hold(served: Path, tmp_path: Path) -> None:
     keys = tmp_path / "keys.json"
     reader, other = create_key(keys, "reader", "read-only"), create_key(keys, "other", "read-only", ["else"])
@@ -280,6 +403,14 @@ async def test_every_request_takes_one_token(served: Path) -> None:
         assert statuses == [b"200", b"200", b"200", b"422", b"429"]
 
 
+async def test_a_request_with_a_known_head_takes_one_token(served: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    request = unnamed(post({"query": QUERY}))
+    async with serving(served, rate_limit=1e-6, rate_burst=5) as both:
+        assert [answer[9:12] for answer in await both.converse([request] * 3)] == [b"200"] * 3
+        monkeypatch.setattr("seismic_server.routes.shortcut.find", lambda *_: None)  # after its admission
+        assert [answer[9:12] for answer in await both.converse([request] * 3)] == [b"200", b"200", b"429"]
+
+
 async def test_a_full_queue_a_shortage_and_a_shutdown_refuse(served: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("seismic_server.access.admission.HOLD_SECONDS", (0.0, 0.0))
     async with serving(served, request_memory_bytes=1000) as both:
@@ -298,9 +429,10 @@ async def test_failures_are_the_applications(served: Path, monkeypatch: pytest.M
         raise seismic.CorruptIndexError("/secret is damaged")
 
     async with serving(served) as both:
-        for name in ("ask_with", "search_many"):
+        await both.converse([unnamed(post({"query": QUERY}))] * 2)
+        for name in ("ask_with", "search_many", "top"):
             monkeypatch.setattr(seismic.Index, name, fail)
-        answer = await both.ask(post({"query": QUERY}))
+        answer = await both.ask(unnamed(post({"query": QUERY})))
         assert answer.startswith(b"HTTP/1.1 500")
         assert b"secret" not in answer
 
@@ -314,7 +446,7 @@ async def test_deadlines_hold(served: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
         return waiting
 
-    for name in ("ask_with", "search_many"):
+    for name in ("ask_with", "search_many", "top"):
         monkeypatch.setattr(seismic.Index, name, slow(getattr(seismic.Index, name)))
     async with serving(served, timeout_ms=20) as both:
         assert (await both.ask(post({"query": QUERY}))).startswith(b"HTTP/1.1 504")

@@ -5,6 +5,8 @@ from functools import partial
 from importlib import import_module
 from pathlib import Path
 
+import numpy as np
+import orjson
 import structlog
 
 import seismic
@@ -37,6 +39,9 @@ def warm_up(index: Index) -> None:
     A collection whose encoder cannot be loaded still answers queries by vector.
     """
     index.warm_up()
+    if index.has_shards:
+        no_hits, room = np.array([-1]), np.empty(64, np.uint8)
+        index.view.documents.json_rows([], orjson.dumps).write(no_hits, b"[]", room)
     for field in index.fields if len(index.fields) > 1 else ():
         if field.encoder:
             _load(index, partial(index.view.field_encoder, field))

@@ -48,11 +48,14 @@ _CONTRIBUTIONS = TypeAdapter(tuple[Contribution, ...])
 def encode(content: Any) -> bytes:
     """Return JSON of anything that a column can hold."""
     with tracing.current().span("encode"):
-        return _dumps(content)
+        return dumps(content)
 
 
-def _dumps(content: Any) -> bytes:
-    """Return JSON. Raises MemoryError, which becomes a 503, before orjson runs out of memory."""
+def dumps(content: Any) -> bytes:
+    """Return JSON of anything that a column can hold, untraced.
+
+    Raises MemoryError, which becomes a 503, before orjson runs out of memory.
+    """
     if _LIMITED:
         bytearray(HEADROOM)
     return orjson.dumps(content, default=_plain)
@@ -89,7 +92,13 @@ def write_answer(
             _write_found(body, index, search, answer)
     with tracer.span("encode"):
         rest = _rest(answer, {**state, "took_ms": took()})
-        body.add(_dumps({"hits": hits, **rest}) if few else b"," + _dumps(rest)[1:])
+        body.add(dumps({"hits": hits, **rest}) if few else b"," + dumps(rest)[1:])
+
+
+def around_hits(answer: Answer, state: dict[str, Any]) -> tuple[bytes, bytes, bytes]:
+    """Return the JSON of a `SearchAnswer` before its hits, from there to the milliseconds that it took, and after."""
+    between, after = dumps(_rest(answer, {**state, "took_ms": None})).split(b'"took_ms":null')
+    return b'{"hits":', b"," + between[1:] + b'"took_ms":', after
 
 
 def _write_found(body: Body, index: Index, search: SearchRequest, answer: Answer) -> None:
@@ -121,7 +130,7 @@ def _rest(answer: Answer, state: dict[str, Any]) -> dict[str, Any]:
 def _write_groups(body: Body, index: Index, search: SearchRequest, groups: Sequence[Group]) -> None:
     body.add(b',"groups":[')
     for at, group in enumerate(groups):
-        value = _dumps(group.value)
+        value = dumps(group.value)
         body.add(b'%b{"value":%b,"hits":' % (b"," if at else b"", value))
         _write_hits(body, index, search, group.hits)
         body.add(b"}")
@@ -152,11 +161,11 @@ def write_documents(
 def write_list(body: Body, length: int, shown: Callable[[slice], list[dict[str, Any]]]) -> None:
     """Write a list, a few elements at a time, because Python's objects take many times the memory of their JSON."""
     if length <= FIRST_HITS:
-        body.add(_dumps(shown(slice(length))))
+        body.add(dumps(shown(slice(length))))
         return
     at, count, before = 0, FIRST_HITS, body.size
     while at < length:
-        part = _dumps(shown(slice(at, at + count)))
+        part = dumps(shown(slice(at, at + count)))
         body.add((b"," if at else b"[") + memoryview(part)[1:-1])
         at += count
         count = max(1, PART_BYTES * at // (body.size - before))

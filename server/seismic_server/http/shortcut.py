@@ -21,6 +21,12 @@ MOST_BODY = 1 << 16
 PATIENCE = 0.05
 """Seconds that a body may take to arrive before its request goes the long way, which waits longer."""
 
+MOST_HEADS, MOST_HEAD = 1000, 2048
+"""Heads that are known at a time, and the largest one, in bytes."""
+
+REQUEST_ID = b"x-request-id"
+"""A header that differs from request to request."""
+
 _URL = re.compile(rb"/v1/collections/([A-Za-z0-9._~-]+)/search")
 
 _LONG_WAY = frozenset(
@@ -64,24 +70,65 @@ class Shortcut(Protocol):
         """Answer a request, count and log it; None to let the application do all of that."""
 
 
+class _Head(NamedTuple):
+    """A head that is known to be that of a plain search."""
+
+    collection: str
+    length: int
+    path: str
+    headers: list[tuple[bytes, bytes]]
+
+
+class _Heads:
+    """Known heads of plain searches. A client's requests have few different ones, so the parser reads each once."""
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, _Head] = {}
+
+    def find(self, segment: bytes) -> tuple[_Head, bytes] | None:
+        """Return the head and body of a segment that is one request with a known head."""
+        end = segment.find(b"\r\n\r\n") + 4
+        head = self._known.get(segment[:end])
+        return (head, segment[end:]) if head and len(segment) == end + head.length else None
+
+    def add(self, segment: bytes, head: _Head) -> None:
+        """Add the head of a segment that was parsed, if the segment is one request."""
+        end = segment.find(b"\r\n\r\n") + 4
+        if len(segment) != end + head.length or end > MOST_HEAD or any(name == REQUEST_ID for name, _ in head.headers):
+            return
+        if len(self._known) >= MOST_HEADS:
+            self._known.clear()
+        self._known[segment[:end]] = head
+
+
 def with_shortcut(
     base: type[HttpToolsProtocol], shortcut: Shortcut, connections: Connections
 ) -> type[HttpToolsProtocol]:
     """Return a protocol class that answers plain searches by `shortcut`."""
+    heads, defaults = _Heads(), _Defaults()
 
     class Direct(base):  # type: ignore[misc,valid-type]
         """While `_held`, the head of what may be a plain search has arrived, and `_body` of it so far.
 
         `_tried`: the segment has brought a plain search. Further ones go the long way, which interleaves connections.
+        `_within`: a request has begun to arrive. `_segment`: what arrived last, if no request had begun before.
+        `_admitted`: state of a request that the shortcut has admitted but not answered. `_answered`: `loop.time` of the
+        last answer past the parser.
         """
 
-        _held, _tried = "", False
-        _body = b""
-        _started = 0.0
+        _held, _tried, _within = "", False, False
+        _body = _segment = b""
+        _started = _answered = 0.0
         _impatient: asyncio.TimerHandle | None = None
+        _admitted: dict[str, Any] | None = None
 
         def data_received(self, data: bytes) -> None:
             self._tried = False
+            if not self._within and (found := heads.find(data)) and self._is_free():
+                if self._answer_known(*found):
+                    return
+                self._tried = True
+            self._segment = b"" if self._within else data
             super().data_received(data)
             if self._held and self._impatient is None:
                 self._impatient = self.loop.call_later(PATIENCE, self._release)
@@ -89,6 +136,13 @@ def with_shortcut(
         def connection_lost(self, exc: Exception | None) -> None:
             self._release()
             super().connection_lost(exc)
+
+        def on_message_begin(self) -> None:
+            super().on_message_begin()
+            self._within = True
+            if self._admitted:
+                self.scope["state"] |= self._admitted
+                self._admitted = None
 
         def on_headers_complete(self) -> None:
             self._unset_keepalive_if_required()  # of a plain search in the same segment
@@ -105,7 +159,10 @@ def with_shortcut(
                 super().on_body(body)
 
         def on_message_complete(self) -> None:
+            self._within = False
             if self._held and (answer := self._answer()):
+                scope = self.scope
+                heads.add(self._segment, _Head(self._held, len(self._body), scope["path"], scope["headers"]))
                 self._end_hold()
                 connections.works(self)
                 self._send(answer)
@@ -114,10 +171,52 @@ def with_shortcut(
             self._release()
             super().on_message_complete()
 
+        def timeout_keep_alive_handler(self) -> None:
+            """Close the connection, unless it has been used since the timer was set."""
+            left = self._answered + self.timeout_keep_alive - self.loop.time()
+            if left > 0:
+                self.timeout_keep_alive_task = self.loop.call_later(left, self.timeout_keep_alive_handler)
+            else:
+                super().timeout_keep_alive_handler()
+
+        def _is_free(self) -> bool:
+            """Return whether a request that arrives now may be answered at once."""
+            idle = (self.cycle is None or _ended(self)) and not self.flow.write_paused
+            return idle and not (connections.draining or connections.exceeded or self._closing())
+
+        def _answer_known(self, head: _Head, body: bytes) -> bool:
+            """Answer a request with a known head, past the parser; return whether that was possible."""
+            scope = {
+                "type": "http",
+                "method": "POST",
+                "path": head.path,
+                "raw_path": head.path.encode(),
+                "root_path": self.root_path,
+                "headers": head.headers,
+                "client": self.client,
+                "state": {},
+            }
+            answer = shortcut.answer(PlainRequest(scope, head.collection, body, time.perf_counter()))
+            if answer is None:
+                self._admitted = cast(dict[str, Any], scope["state"])
+                return False
+            if self._heading:
+                self._have_head()
+            connections.works(self)
+            self._send(answer)
+            self.server_state.total_requests += 1
+            connections.waits(self)
+            self._answered = self.loop.time()
+            if self.timeout_keep_alive_task is None and not self.transport.is_closing():
+                self.timeout_keep_alive_task = self.loop.call_later(
+                    self.timeout_keep_alive, self.timeout_keep_alive_handler
+                )
+            return True
+
         def _plain(self) -> str:
             """Return the collection that is searched, if the head is that of a plain search and it is its turn."""
             found = _URL.fullmatch(self.url)
-            if not found or self._tried or self._parsed > MOST_BODY or not (self.cycle is None or _ended(self)):
+            if not found or self._tried or self._parsed > MOST_BODY or not self._is_free():
                 return ""
             parser, headers = self.parser, dict(self.headers)
             plain = (
@@ -128,7 +227,6 @@ def with_shortcut(
                 and parser.get_method() == b"POST"
                 and parser.get_http_version() == "1.1"
                 and parser.should_keep_alive()
-                and not (connections.draining or connections.exceeded)
             )
             return found[1].decode() if plain else ""
 
@@ -141,11 +239,15 @@ def with_shortcut(
 
         def _send(self, answer: Answered) -> None:
             """Write an answer with the headers that the application's have, in their order."""
-            defaults = b"".join(b"%b: %b\r\n" % header for header in self.server_state.default_headers)
             self.transport.write(
                 b"HTTP/1.1 200 OK\r\n%bcontent-length: %d\r\ncontent-type: application/json\r\nx-request-id: %b\r\n"
                 b"x-content-type-options: nosniff\r\n\r\n%b"
-                % (defaults, len(answer.body), answer.request_id.encode(), answer.body)
+                % (
+                    defaults.lines(self.server_state.default_headers),
+                    len(answer.body),
+                    answer.request_id.encode(),
+                    answer.body,
+                )
             )
 
         def _release(self) -> None:
@@ -166,9 +268,23 @@ def with_shortcut(
     return Direct
 
 
+class _Defaults:
+    """The lines of the headers that all answers have. uvicorn makes another list of them each second."""
+
+    def __init__(self) -> None:
+        self._headers: list[tuple[bytes, bytes]] | None = None
+        self._lines = b""
+
+    def lines(self, headers: list[tuple[bytes, bytes]]) -> bytes:
+        """Return the headers as they are sent."""
+        if headers is not self._headers:
+            self._headers, self._lines = headers, b"".join(b"%b: %b\r\n" % header for header in headers)
+        return self._lines
+
+
 def _ended(protocol: Any) -> bool:
-    """Return whether all earlier requests of a connection are answered, and their answers are read."""
-    return protocol.cycle.response_complete and not protocol.pipeline and not protocol.flow.write_paused
+    """Return whether all earlier requests of a connection are answered."""
+    return protocol.cycle.response_complete and not protocol.pipeline
 
 
 def _length(headers: Mapping[bytes, bytes]) -> int:

@@ -45,6 +45,11 @@ class MemoryBudget:
         """Return the lease of a request, which begins and ends with a block."""
         return Lease(self)
 
+    def begin(self, count: int) -> None:
+        """Begin a lease of `count` bytes without a block, for `end` to end. Raises OverloadedError like `take`."""
+        self.take(count)
+        self.leases += 1
+
     def take(self, count: int) -> None:
         """Lease `count` more bytes. Raises OverloadedError if they exceed the budget."""
         with self._lock:

@@ -157,7 +157,11 @@ class Metrics(JobMetrics):
         each = seconds / len(answers)
         for answer in answers:
             stats = answer.stats
-            self._searched.append(Searched(collection, answer.plan, each, stats.blocks_visited, stats.documents_scored))
+            self.count_search(Searched(collection, answer.plan, each, stats.blocks_visited, stats.documents_scored))
+
+    def count_search(self, search: Searched) -> None:
+        """Count a search."""
+        self._searched.append(search)
         if len(self._searched) >= MOST_WAITING:
             self.flush()
 
