@@ -38,7 +38,7 @@ from seismic_tools.readers.ids import read_ids
 from seismic_tools.readers.quality import batches, select
 from seismic_tools.readers.queries import read_queries
 from seismic_tools.readers.spool import with_weights
-from seismic_tools.terminal.options import Chunk, NewFields, NewWeights, Overlap, check_bm25, with_params
+from seismic_tools.terminal.options import Chunk, NewFields, NewIdf, NewWeights, Overlap, check_bm25, with_params
 from seismic_tools.terminal.progress import progress
 from seismic_tools.terminal.sizes import parse_bytes
 
@@ -66,6 +66,7 @@ def build(
     overlap: Overlap = None,
     field: NewFields = None,
     weight: NewWeights = None,
+    idf: NewIdf = None,
     dates: Annotated[
         str | None,
         typer.Option(
@@ -167,6 +168,8 @@ def build(
 
         seismic build corpus.jsonl scifact --field splade=splade-tiny:title,text --field bm25=bm25:title,text
 
+        seismic build corpus.jsonl scifact --field bm25=bm25:title,text --field tags=tokens --weight tags=0.5 --idf tags
+
         seismic build corpus.jsonl passages --encoder splade-tiny --chunk 200 --overlap 40
 
         zcat corpus.jsonl.gz | seismic build - scifact --encoder splade-tiny
@@ -194,7 +197,7 @@ def build(
     runner = _runner(ray, workers, limit)
     _check_options(encoder, {"--vocabulary": vocabulary, "--dimension": dimension}, wanted=False)
     _check_options(encoder, {"--text-fields": text_fields, "--query-encoder": query_encoder}, wanted=True)
-    named_fields = parse_field_options(field or [], weight or [], bm25)
+    named_fields = parse_field_options(field or [], weight or [], idf or [], bm25)
     single: dict[str, Any] | None = None
     if named_fields:
         _check_options(None, {"--encoder": encoder, "--text-fields": text_fields}, wanted=True, needed="no --field")
@@ -251,9 +254,8 @@ def build(
             alone = None
             if single is not None:
                 (name,) = named_fields
-                alone = {
-                    name: {"weight": single.get("weight", 1.0), "encoder": own, "vocabulary": None if own else words}
-                }
+                options = {"weight": single.get("weight", 1.0), "idf": single.get("idf", False)}
+                alone = {name: {**options, "encoder": own, "vocabulary": None if own else words}}
             generation = seismic.build(
                 collection.vectors,
                 out,

@@ -13,7 +13,16 @@ from seismic.layouts import DEFAULT, Layout
 from seismic_tools.readers import read_vocabulary
 from seismic_tools.readers.chunks import chunking_of
 from seismic_tools.readers.field_options import parse_field_options
-from seismic_tools.terminal.options import Chunk, NewFields, NewWeights, Overlap, check_bm25, column_types, with_params
+from seismic_tools.terminal.options import (
+    Chunk,
+    NewFields,
+    NewIdf,
+    NewWeights,
+    Overlap,
+    check_bm25,
+    column_types,
+    with_params,
+)
 
 app = typer.Typer(add_completion=False)
 
@@ -44,6 +53,7 @@ def create(
     overlap: Overlap = None,
     field: NewFields = None,
     weight: NewWeights = None,
+    idf: NewIdf = None,
     layout: Annotated[Layout, typer.Option(help="How vectors are stored, see `seismic build --help`.")] = DEFAULT,
     strict: Annotated[
         bool, typer.Option("--strict", help="Refuse documents with new columns, tokens or components.")
@@ -67,6 +77,8 @@ def create(
 
         seismic create news --field splade=splade-tiny --field bm25=bm25:title,text --weight splade=0.3
 
+        seismic create news --field bm25=bm25:title,text --field tags=tokens --idf tags
+
         seismic create products --dimension 30522 --ids int64 --column 'tags=list<string>' --strict
     """
     if text_fields != "text" and not encoder:
@@ -74,7 +86,7 @@ def create(
     chunking = chunking_of(chunk, overlap)
     if chunking and not encoder:
         raise ParameterError("--chunk needs --encoder")
-    fields = parse_field_options(field or [], weight or [], bm25)
+    fields = parse_field_options(field or [], weight or [], idf or [], bm25)
     check_bm25(bm25, BM25 if any(one.get("encoder") == BM25 for one in fields.values()) else encoder)
     own = seismic.load_encoder(encoder, bm25 if encoder == BM25 else None) if encoder else None
     generation = seismic.create(

@@ -30,8 +30,12 @@ from seismic_tools.terminal.progress import Report
 TOKENS = "tokens"
 
 
-def parse_field_options(given: Sequence[str], weights: Sequence[str] = (), bm25: Bm25 | None = None) -> dict[str, Any]:
-    """Return the options of fields by name, from NAME[=ENCODER[:COLUMN,...]] and NAME=WEIGHT. Raises ParameterError.
+def parse_field_options(
+    given: Sequence[str], weights: Sequence[str] = (), idf: Sequence[str] = (), bm25: Bm25 | None = None
+) -> dict[str, Any]:
+    """Return the options of fields by name, from NAME[=ENCODER[:COLUMN,...]], NAME=WEIGHT and names of fields with idf.
+
+    Raises ParameterError.
 
     In place of an encoder, `tokens` makes a field of tokens that documents bring with their weights.
     """
@@ -50,10 +54,21 @@ def parse_field_options(given: Sequence[str], weights: Sequence[str] = (), bm25:
             options["bm25"] = bm25
         fields[name] = options
     for name, weight in parse_weights(weights).items():
-        if name not in fields:
-            raise ParameterError(f"--weight: found field '{name}', expected {', '.join(fields) or 'those of --field'}")
-        fields[name]["weight"] = weight
+        _of(fields, name, "--weight")["weight"] = weight
+    for name in idf:
+        options = _of(fields, name, "--idf")
+        if options.get("encoder") == BM25:
+            raise ParameterError(f"--idf: found field '{name}' with {BM25}, which weighs queries by idf already")
+        if "idf" in options:
+            raise ParameterError(f"--idf: found '{name}' twice, expected each field once")
+        options["idf"] = True
     return fields
+
+
+def _of(fields: dict[str, Any], name: str, option: str) -> Any:
+    if name not in fields:
+        raise ParameterError(f"{option}: found field '{name}', expected {', '.join(fields) or 'those of --field'}")
+    return fields[name]
 
 
 def parse_weights(given: Sequence[str]) -> dict[str, float]:

@@ -42,6 +42,15 @@ Overlap: TypeAlias = Annotated[
         show_default="0",
     ),
 ]
+NewIdf: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--idf",
+        metavar="NAME",
+        help="Multiply the weights of queries of this field by inverse document frequency; repeatable.",
+        show_default=False,
+    ),
+]
 _WEIGHTS: dict[str, Any] = {"metavar": "NAME=NUMBER", "help": "Factor of a field's part of a score; repeatable."}
 NewWeights: TypeAlias = Annotated[list[str] | None, typer.Option(**_WEIGHTS, show_default="1 each")]
 SearchedWeights: TypeAlias = Annotated[list[str] | None, typer.Option(**_WEIGHTS, show_default=False)]

@@ -21,7 +21,7 @@ export function showForm(state, info, navigate) {
 	const chosen = searched(state, info);
 	const [encoder, words] = [encoderOf(state, info), info.fields[chosen[0]].has_vocabulary];
 	query.placeholder = encoder ? "Ask anything" : words ? "planet^2.1 orbit" : "4774^2.1 8062";
-	say("query-help", encoder ? `Any text, expanded by ${encoder} into weighted terms, to change below.` : `${words ? "Tokens of the vocabulary" : "Component numbers"}, with weights if you like.`);
+	say("query-help", encoder ? `Any text, expanded by ${encoder} into weighted terms to change below.` : `${words ? "Tokens of the vocabulary" : "Component numbers"}, with weights if you like.`);
 	const names = Object.keys(info.fields);
 	const field = h("select", { key: "field", change: () => navigate(other(state, { tokens: null, field: field.value })) }, options([["", "all with an encoder"], ...names.map(name => [name])]));
 	field.value = chosen[1] ? "" : chosen[0];

@@ -1,6 +1,7 @@
 """Several fields on the command line: build, search, export, upsert, inspect, evaluate."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,25 @@ def test_build(planets: Path) -> None:
         found = [hit.score for hit in index.search({"fields": {"bm25": "red planet"}})]
         assert found == pytest.approx(expected, rel=1e-4)
     assert stored(planets)["mars"][0]["raw"] == {"indices": [7, 4_000_000_000], "values": [2.0, 1.5]}
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_idf(tmp_path: Path, several: bool) -> None:
+    documents = [{"id": name, "tags": tags} for name, tags in (("a", {"x": 1, "y": 1}), ("b", {"y": 1}), ("c", {}))]
+    given = [{"id": one["id"], "fields": {"tags": {"tokens": one["tags"]}}} for one in documents]
+    if not several:
+        given = [{"id": one["id"], "tokens": one["tags"]} for one in documents]
+    options = ("--field", "tags=tokens", "--idf", "tags", *(("--field", "raw") if several else ()))
+    assert run("create", str(tmp_path / "made"), *options).exit_code == 0
+    for name, verb in (("made", "upsert"), ("built", "build")):
+        path, source = str(tmp_path / name), lines(tmp_path / "in.jsonl", given)
+        result = run("upsert", path, source) if verb == "upsert" else run("build", source, path, *options)
+        assert result.exit_code == 0, result.output
+        with seismic.open(path) as index:
+            assert [field.idf for field in index.fields] == [True, False][: len(index.fields)]
+            scores = {hit.id: hit.score for hit in index.search({"fields": {"tags": {"tokens": {"x": 1.0, "y": 1.0}}}})}
+        of_x, of_y = (math.log(1 + (2 - n + 0.5) / (n + 0.5)) for n in (1, 2))
+        assert scores == pytest.approx({"a": of_x + of_y, "b": of_y}, abs=1e-3)
 
 
 def test_search(planets: Path) -> None:
@@ -150,6 +170,10 @@ def test_evaluate(planets: Path, tmp_path: Path) -> None:
         (("--field", "a=bm25:"), "expected NAME, NAME=ENCODER"),
         (("--field", "values"), "which is a column of vectors"),
         (("--field", "a", "--weight", "b=1"), "--weight: found field 'b', expected a"),
+        (("--field", "a", "--idf", "b"), "--idf: found field 'b', expected a"),
+        (("--idf", "b"), "--idf: found field 'b', expected those of --field"),
+        (("--field", "a", "--idf", "a", "--idf", "a"), "--idf: found 'a' twice"),
+        (("--field", "a=bm25:title", "--idf", "a"), "--idf: found field 'a' with bm25, which weighs queries by idf"),
         (("--field", "a", "--field", "b", "--encoder", "bm25"), "--encoder needs no --field"),
         (("--field", "a", "--field", "b", "--dimension", "3"), "--dimension needs no --field"),
         (("--field", "raw", "--field", "tags"), "declare the field as tags=tokens"),
