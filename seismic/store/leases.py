@@ -26,8 +26,11 @@ class Leases:
 
     def write(self, generation: str, holder: str) -> None:
         """Take a lease, or keep it from expiring. Raises OSError."""
-        self._filesystem.create_dir(self._folder)
-        self._touch(self._path(generation, holder), {"holder": holder})
+        try:
+            self._touch(self._path(generation, holder), {"holder": holder})
+        except FileNotFoundError:  # object storage has no folders
+            self._filesystem.create_dir(self._folder)
+            self._touch(self._path(generation, holder), {"holder": holder})
 
     def end(self, generation: str, holder: str) -> None:
         """Remove a lease, if it is there."""

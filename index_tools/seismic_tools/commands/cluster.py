@@ -24,6 +24,8 @@ from seismic.cluster.spec import PartSpec
 from seismic.cluster.storage import Storage
 from seismic.cluster.topology import fan_of, read_topology
 from seismic.store.publish import KEEP
+from seismic_tools.measure.simulate import HEDGES, Simulated, read_times, table
+from seismic_tools.terminal.options import with_params
 from seismic_tools.terminal.progress import progress
 from seismic_tools.terminal.sanitize import json_text, sanitize
 from seismic_tools.terminal.sizes import parse_bytes
@@ -168,6 +170,40 @@ def plan(
     for part in planned.parts:
         table.add_row(part.part, f"{part.shards:,}", f"{part.documents:,}", decimal(part.bytes))
     Console(markup=False, highlight=False, soft_wrap=True).print(table)
+
+
+@app.command()
+@with_params
+def simulate(
+    times: Annotated[
+        Path | None,
+        typer.Option(help="File with measured times of queries in microseconds, one per line.", show_default=False),
+    ] = None,
+    as_json: AsJson = False,
+    *,
+    params: Simulated,
+) -> None:
+    """Estimate latencies of clusters of up to 10^10 documents from measured times, with and without hedging.
+
+    Columns are p50 / p99 in milliseconds and the share of requests asked twice: without hedging, after the 95th
+    percentile, and once nine in ten targets have answered. The same options give the same numbers.
+
+    Examples:
+
+        seismic cluster simulate --queries 1000
+
+        seismic cluster simulate --times times.txt --measured-documents 319203 --stall-share 0
+    """
+    rows = table(params, None if times is None else read_times(times))
+    if as_json:
+        typer.echo(json_text({"params": params.model_dump(), "rows": rows}, indent=True))
+        return
+    shown = Table("documents", "shards", "nodes", *HEDGES, box=None, pad_edge=False)
+    for row in rows:
+        nodes = max(1, row["fronts"]) * row["nodes"]
+        cells = (f"{one['p50']:.1f} / {one['p99']:.1f}, {one['load']:+.1%}" for one in map(row.__getitem__, HEDGES))
+        shown.add_row(f"{row['documents']:,}", f"{nodes * row['shards']:,}", f"{nodes:,} {row['name']}", *cells)
+    Console(markup=False, highlight=False, soft_wrap=True, width=120).print(shown)
 
 
 def _source(collection: str, cache: Path | None, size: str | None) -> Source:
