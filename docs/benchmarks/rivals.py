@@ -1,38 +1,72 @@
-"""Draw docs/images/rivals.svg from rivals.json: `python docs/benchmarks/rivals.py`."""
+"""Write the table of rivals.md and the picture rivals.svg from rivals.json: `python docs/benchmarks/rivals.py`."""
 
 import json
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
 
 HERE = Path(__file__).parent
+PAGE, PICTURE = HERE / "rivals.md", HERE.parent / "images" / "rivals.svg"
+BEGIN, END = "<!-- rivals.py writes this table -->\n", "<!-- to here -->\n"
 COLOURS = {"Seismic": "#c1272d", "Rust Seismic": "#1f5fa8", "SINDI": "#2f7d4f", "BMP": "#8a5a00", "kANNolo": "#6b4c9a"}
 DEPTH = "10"
 EXACT = 1.01
 """Where exact answers are drawn: right of a recall of 0.99, with room for both labels."""
 
+MISSING = "not reached"
 
-def main() -> None:
+
+def read() -> dict[str, Any]:
+    """Return what was measured."""
+    results: dict[str, Any] = json.loads((HERE / "rivals.json").read_text(encoding="utf-8"))
+    return results
+
+
+def table(results: dict[str, Any]) -> str:
+    """Return the table of the page: a column per engine."""
+    engines = results["engines"]
+    rows = [["", *(f"{name} ({measured['version']})" for name, measured in engines.items())]]
+    for depth in ("10", "100", "1000"):
+        for target in dict.fromkeys(target for measured in engines.values() for target in measured[depth]):
+            label = "exact" if target == "exact" else f"recall {target}"
+            cells = [_cell(measured[depth].get(target)) for measured in engines.values()]
+            rows.append([f"{int(depth):,} hits, {label}", *cells])
+    rows.append(["build, one thread", *(f"{measured['build_seconds']:g} s" for measured in engines.values())])
+    rows.append(["on disk", *(_size(measured["megabytes"]) for measured in engines.values())])
+    rules = ["---", *(["---:"] * len(engines))]
+    return "".join(f"| {' | '.join(row)} |\n" for row in [rows[0], rules, *rows[1:]])
+
+
+def _cell(measured: Any) -> str:
+    """Return microseconds; of an exact answer that its engine rounded, with its recall."""
+    if measured is None:
+        return MISSING
+    if isinstance(measured, list):
+        microseconds, recall = measured
+        return f"{microseconds:,}" if recall == 1 else f"{microseconds:,} for {recall}"
+    return f"{measured:,}"
+
+
+def _size(megabytes: float) -> str:
+    return f"{megabytes / 1000:g} GB" if megabytes >= 1000 else f"{megabytes:g} MB"
+
+
+def draw(results: dict[str, Any]) -> Figure:
     """Draw recall@10 against the CPU time of a query."""
     matplotlib.rcParams.update({"svg.hashsalt": "seismic", "font.size": 12})  # the same bytes each time
-    results = json.loads((HERE / "rivals.json").read_text(encoding="utf-8"))
     figure = Figure(figsize=(6, 4), layout="constrained")
     axes = figure.subplots()
     for engine, measured in results["engines"].items():
-        times = dict(measured[DEPTH])
-        points = []
-        if "exact" in times:
-            microseconds, recall = times.pop("exact")
-            points.append((EXACT if recall == 1 else recall, microseconds))
-        points = sorted([*((float(recall), microseconds) for recall, microseconds in times.items()), *points])
+        points = sorted(_point(target, found) for target, found in measured[DEPTH].items())
         colour, ours = COLOURS[engine], engine == "Seismic"
         axes.plot(*zip(*points, strict=True), color=colour, marker="o", linewidth=3 if ours else 1.6)
         recall, microseconds = points[-1]
-        note = f"{engine}: {microseconds} µs" if ours else engine
+        note = f"{engine}: {microseconds:,} µs" + (", no higher recall" if len(points) == 1 else "")
         axes.annotate(note, (recall, microseconds), (8, 0), textcoords="offset points", color=colour, va="center")
     axes.set(
-        yscale="log", xlim=(0.895, 1.06), ylim=(40, 3000), xlabel="recall@10 reached", ylabel="µs of CPU per query"
+        yscale="log", xlim=(0.895, 1.075), ylim=(40, 3000), xlabel="recall@10 reached", ylabel="µs of CPU per query"
     )
     axes.set_xticks([0.90, 0.95, 0.99, EXACT], ["0.90", "0.95", "0.99", "exact"])
     axes.set_yticks([50, 100, 200, 500, 1000, 2000], ["50", "100", "200", "500", "1,000", "2,000"])
@@ -41,7 +75,29 @@ def main() -> None:
     axes.spines[["top", "right"]].set_visible(False)
     title = f"10 hits of {results['collection']} (lower is better)".replace(", SPLADE", ",\nSPLADE")
     axes.set_title(title, loc="left", fontsize=12)
-    figure.savefig(HERE.parent / "images" / "rivals.svg", metadata={"Date": None})
+    return figure
+
+
+def _point(target: str, measured: Any) -> tuple[float, float]:
+    """Return the recall, or where exact answers are drawn, and microseconds."""
+    if target != "exact":
+        return float(target), measured
+    microseconds, recall = measured
+    return (EXACT if recall == 1 else recall), microseconds
+
+
+def with_table(page: str, results: dict[str, Any]) -> str:
+    """Return the text of the page with the table of these results."""
+    before, _, rest = page.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}\n{table(results)}\n{END}{after}"
+
+
+def main() -> None:
+    """Write the table and the picture."""
+    results = read()
+    PAGE.write_text(with_table(PAGE.read_text(encoding="utf-8"), results), encoding="utf-8")
+    draw(results).savefig(PICTURE, metadata={"Date": None})
 
 
 if __name__ == "__main__":
