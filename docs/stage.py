@@ -1,13 +1,18 @@
 """Copy the pages of the site to build/pages: `python docs/stage.py`.
 
 Pages link to files of the repository by relative paths, as code hosts want them. On the site, a link to another page
-stays relative, and one to anything else leads to the code host.
+stays relative, and one to anything else leads to the code host. Flowcharts, which code hosts draw, become pictures.
 """
 
 import posixpath
 import re
 import shutil
+import sys
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from docs.flowchart import draw
 
 ROOT = Path(__file__).parents[1]
 STAGED = ROOT / "build" / "pages"
@@ -24,6 +29,7 @@ FRONT = {
 KINDS = {".md", ".css", ".json", ".png", ".svg"}
 """Endings of files that belong to the site; the scripts that draw its pictures do not."""
 
+_FLOWCHART = re.compile(r"^```mermaid\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"(?<=\]\()(?![a-z]+:|#)([^)\s#]+)")
 
 
@@ -48,13 +54,27 @@ def staged(source: Path, page: str) -> str:
     return _LINK.sub(lambda match: link(source, page, match[1]), source.read_text(encoding="utf-8"))
 
 
+def flowcharts(text: str, page: str) -> tuple[str, dict[str, str]]:
+    """Return the text of a page with pictures in place of its flowcharts, and these by their paths on the site."""
+    drawn: dict[str, str] = {}
+
+    def picture(match: re.Match[str]) -> str:
+        name = f"{posixpath.splitext(posixpath.basename(page))[0]}-{len(drawn) + 1}.svg"
+        drawn[posixpath.join(posixpath.dirname(page), name)] = draw(match[1])
+        return f"![Flowchart]({name})"
+
+    return _FLOWCHART.sub(picture, text), drawn
+
+
 def main() -> None:
     """Copy every page and picture."""
     shutil.rmtree(STAGED, ignore_errors=True)
     for page, source in pages().items():
         (STAGED / page).parent.mkdir(parents=True, exist_ok=True)
         if source.suffix == ".md":
-            (STAGED / page).write_text(staged(source, page), encoding="utf-8")
+            text, drawn = flowcharts(staged(source, page), page)
+            for name, content in ({page: text} | drawn).items():
+                (STAGED / name).write_text(content, encoding="utf-8")
         else:
             shutil.copyfile(source, STAGED / page)
 

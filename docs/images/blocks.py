@@ -23,6 +23,9 @@ HERE = Path(__file__).parent
 SCIFACT = HERE.parents[1] / "tests" / "data" / "scifact"
 QUERY = "Vitamin D deficiency is unrelated to birth weight."
 K = 10
+SEEN = 0.05
+"""Weights below this are drawn as a dot, like those that are not there."""
+
 RED, BLUE, GREY = "#c1272d", "#1f5fa8", "#8a8a8a"
 Array = npt.NDArray[np.float64]
 
@@ -113,16 +116,17 @@ def draw_weights(blocks: Blocks) -> Figure:
 
 
 def draw_block(blocks: Blocks, block: int) -> Figure:
-    """Draw the documents of a block, their maxima, and its upper bound."""
+    """Draw the documents of a block, their maxima of the heaviest components that it has, and its upper bound."""
     shown = 5
-    values, scores = blocks.values[block], blocks.scores[block]
+    has = np.flatnonzero(blocks.values[block].max(axis=0) >= SEEN)[:shown]
+    values, scores = blocks.values[block][:, has], blocks.scores[block]
     rows = np.vstack([values, values.max(axis=0)])
-    figure = Figure(figsize=(6, 4.4), layout="constrained")
+    figure = Figure(figsize=(7.4, 4.4), layout="constrained")
     axes = figure.subplots()
-    axes.imshow(np.pad(rows[:, :shown], ((0, 0), (0, 1))), cmap="Blues", vmin=0, vmax=rows.max() * 1.6, aspect="auto")
+    axes.imshow(np.pad(rows, ((0, 0), (0, 1))), cmap="Blues", vmin=0, vmax=rows.max() * 1.6, aspect="auto")
     for row, line in enumerate(rows):
         for column in range(shown):
-            axes.text(column, row, f"{line[column]:.1f}" if line[column] else "·", ha="center", va="center")
+            axes.text(column, row, f"{line[column]:.1f}" if line[column] >= SEEN else "·", ha="center", va="center")
     for row, score in enumerate(scores):
         axes.text(shown, row, f"{score:.1f}", ha="center", va="center")
     axes.text(shown, len(scores), f"{blocks.bounds[block]:.1f}", ha="center", va="center", color=RED, weight="bold")
@@ -131,7 +135,7 @@ def draw_block(blocks: Blocks, block: int) -> Figure:
     titles = [blocks.titles[number] for number in blocks.numbers[block]]
     names = [title if len(title) < 24 else title[:22] + "…" for title in titles]
     axes.set_yticks(range(len(rows)), [*names, "maxima"])
-    axes.set_xticks(range(shown + 1), [*blocks.tokens[:shown], "score"], rotation=30, ha="left")
+    axes.set_xticks(range(shown + 1), [*(blocks.tokens[column] for column in has), "score"])
     axes.xaxis.tick_top()
     axes.tick_params(length=0)
     axes.get_yticklabels()[-1].set_color(RED)
