@@ -16,6 +16,7 @@ from seismic.integrations.haystack import (
     SeismicTextRetriever,
 )
 from tests.integrations.hits import assert_same_top
+from tests.integrations.page import follow
 from tests.integrations.serving import Query, scifact_documents
 
 
@@ -109,3 +110,8 @@ def test_filters_that_are_wrong(filters: dict[str, object], message: str, tmp_pa
     store.write_documents([Document(id="a", meta={"n": 1})])
     with pytest.raises(FilterError, match=message):
         store.filter_documents(filters)
+
+
+def test_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    follow("Haystack")

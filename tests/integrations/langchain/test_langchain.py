@@ -9,6 +9,7 @@ from langchain_core.documents import Document
 import seismic
 from seismic.integrations.langchain import SeismicRetriever, SeismicVectorStore
 from tests.integrations.hits import assert_same_top
+from tests.integrations.page import follow
 from tests.integrations.serving import Query, scifact_documents
 
 
@@ -103,3 +104,8 @@ def test_what_is_wrong_is_said_and_nothing_is_added(tmp_path: Path) -> None:
     with pytest.raises(seismic.ParameterError, match="encoder is 'bm25', but collection 'planets' has 'splade-tiny'"):
         SeismicVectorStore(tmp_path / "planets", "bm25")
     assert len(store.index) == 0
+
+
+def test_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    follow("LangChain")

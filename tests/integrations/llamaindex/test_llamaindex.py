@@ -13,6 +13,7 @@ from llama_index.core.retrievers import QueryFusionRetriever
 import seismic
 from seismic.integrations.llamaindex import SeismicRetriever
 from tests.integrations.hits import assert_same_top
+from tests.integrations.page import follow
 from tests.integrations.serving import Query
 
 TEXTS = ["Mars is a cold, red planet.", "Venus is the hottest planet.", "Bread is made of flour."]
@@ -69,3 +70,8 @@ def test_what_is_wrong_is_said(planets: Path) -> None:
         SeismicRetriever(planets.parent / "none")
     with pytest.raises(seismic.ParameterError, match="found no column 'body' of texts in collection 'planets'"):
         SeismicRetriever(planets, text_column="body")
+
+
+def test_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    follow("LlamaIndex")

@@ -1,6 +1,7 @@
 """SciFact by mteb with our index backend: the engine's own top 10, and the nDCG of mteb's search by torch."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import mteb
@@ -14,6 +15,7 @@ from mteb.models.model_meta import ModelMeta
 import seismic
 from seismic.integrations.mteb import SeismicIndexBackend
 from tests.integrations.hits import assert_same_top
+from tests.integrations.page import follow
 from tests.integrations.serving import SCIFACT, Query, scifact_documents
 
 DIMENSION = 30_522
@@ -126,3 +128,8 @@ def test_what_is_wrong_is_said(model: Known) -> None:
         backend.search(torch.ones(1, 3), 10, model.similarity)
     with pytest.raises(seismic.InputError, match="found 2 embeddings and 1 ids, expected equal numbers"):
         backend.add_documents(torch.ones(2, 3), ["a"])
+
+
+def test_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    follow("mteb")

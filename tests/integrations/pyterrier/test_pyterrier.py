@@ -13,6 +13,7 @@ from pyterrier.testing import TransformerTestCase, transformer_test_class
 import seismic
 from seismic.integrations.pyterrier import SeismicIndex, SeismicIndexer
 from tests.integrations.hits import assert_same_top
+from tests.integrations.page import follow
 from tests.integrations.serving import SCIFACT, Query, scifact_documents
 from tests.integrations.serving import seismic as seismic_command
 
@@ -136,3 +137,8 @@ def test_what_is_wrong_is_said(planets: SeismicIndex, tmp_path: Path) -> None:
     documents: list[dict[str, Any]] = [{"docno": "a", "toks": {"x": 1.0}}, {"docno": "a", "toks": {"y": 1.0}}]
     with pytest.raises(seismic.InputError, match="'a'"):
         SeismicIndexer(tmp_path / "new").index(documents)
+
+
+def test_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    follow("PyTerrier")

@@ -14,6 +14,7 @@ from sentence_transformers.sparse_encoder import search_engines
 from seismic import VectorError
 from seismic.integrations.sentence_transformers import semantic_search_seismic
 from tests.integrations.hits import assert_same_top
+from tests.integrations.page import follow
 from tests.integrations.serving import PATIENCE, Query, Service, scifact_documents, serve
 
 DIMENSION = 30_522
@@ -134,3 +135,8 @@ def test_its_own_for_opensearch(
         embeddings.queries_decoded, corpus_index=(client, name), top_k=3
     )
     assert again == [hits[:3] for hits in results]
+
+
+def test_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    follow("sentence-transformers")
