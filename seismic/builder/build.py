@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +16,7 @@ from seismic.builder.plan import plan_shards
 from seismic.builder.resume import Checkpoint, fingerprint
 from seismic.builder.shards import Progress, write_shards
 from seismic.builder.spread import spread
-from seismic.builder.tasks import Runner
+from seismic.builder.tasks import Runner, check_runner
 from seismic.builder.texts import EncoderLike, check_texts_alone, documents_of, encoded_texts
 from seismic.components import NARROW_DIMENSION
 from seismic.conversion.numbers import as_count, as_path
@@ -144,7 +144,7 @@ def build(
     if not (vocabulary is None or isinstance(vocabulary, Vocabulary)):
         vocabulary = Vocabulary(vocabulary)
     encoder = _only_encoder(encoder)
-    _checked(runner, Runner, "runner")
+    check_runner(runner)
     named: Sequence[FieldEntry] = vocabulary.fields if isinstance(vocabulary, JoinedVocabulary) else ()
     if fields is not None or is_by_field(vectors):
         _check_alone(vocabulary=vocabulary, encoder=encoder)
@@ -265,7 +265,7 @@ def _writer_features(encoder: EncoderEntry | None, strict: bool, fields: Sequenc
     return [feature for feature, used in needed.items() if used]
 
 
-def _checked(value: T, kind: Any, name: str) -> T:
+def _checked(value: T, kind: type, name: str) -> T:
     if value is None or isinstance(value, kind):
         return value
     raise ParameterError(f"{name} is {excerpt(value)}, expected {kind.__name__}")

@@ -4,7 +4,7 @@ import shutil
 import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import orjson
@@ -12,7 +12,8 @@ import pyarrow as pa
 
 from seismic.builder.resume import fingerprint
 from seismic.builder.shard import build_shard
-from seismic.errors import StorageError
+from seismic.conversion.plain import excerpt
+from seismic.errors import ParameterError, StorageError
 from seismic.layouts import storage_of
 from seismic.params import BuildParams
 from seismic.store.failures import file_errors
@@ -59,6 +60,12 @@ class Runner(Protocol):
 
     def run(self, tasks: Sequence[ShardTask]) -> Iterator[tuple[int, Attempt]]:
         """Yield the position and the attempt of each task once, in the order in which they end."""
+
+
+def check_runner(runner: Any) -> None:
+    """Raise ParameterError unless this is a runner or None."""
+    if not (runner is None or isinstance(runner, Runner)):
+        raise ParameterError(f"runner is {excerpt(runner)}, expected one such as seismic.cluster.RayRunner")
 
 
 def write_input(folder: Path, vectors: SparseVectors, documents: pa.Table) -> None:

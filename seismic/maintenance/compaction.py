@@ -12,6 +12,7 @@ from seismic.builder.plan import ShardPlan, plan_shards
 from seismic.builder.shards import Progress, write_shards
 from seismic.builder.spool import Spool
 from seismic.builder.spread import spread
+from seismic.builder.tasks import Runner, check_runner
 from seismic.components import component_dtype
 from seismic.conversion.numbers import as_path
 from seismic.documents.widening import with_schema
@@ -35,6 +36,7 @@ def compact(
     memory: int | None = None,
     keep: int = KEEP,
     progress: Progress | None = None,
+    runner: Runner | None = None,
 ) -> Path | None:
     """Publish a generation of the current documents and return its folder; None if there are no changes.
 
@@ -45,11 +47,13 @@ def compact(
     The generation keeps its number of shards, except that small ones are merged, and that shards are split which need
     more than `memory` bytes to build; None: half the memory of the machine or container. `keep`: generations that
     remain. Deleted documents are gone from disk once no generation before this one remains: at once with `keep=1`,
-    unless a reader has one open. If no document is left, the new generation is empty.
+    unless a reader has one open. If no document is left, the new generation is empty. `runner`: builds the shards in
+    other processes, as for `build`.
 
     Raises LockedError if another writer is active, CorruptIndexError for damage, or another StorageError.
     """
     collection = as_path(path)
+    check_runner(runner)
     if not _has_changes(open_view(collection)):
         return None
     with staging(collection, replace=True, keep=keep, what="compaction") as (folder, generation):
@@ -59,10 +63,10 @@ def compact(
             vectors, table = _vectors(view, Path(scratch)), _documents(view, Path(scratch) / "documents.arrow")
             if manifest.build_params.shard_by == "hash":
                 vectors, table = spread(vectors, table, Path(scratch))
-            plan = _plan(vectors, manifest, workers, memory)
+            plan = _plan(vectors, manifest, 1 if runner else workers, memory)
             counted = counter(view.fields, view.vocabulary)
             shards = (folder, vectors, table, manifest.build_params, plan, progress)
-            entries = write_shards(*shards, counted=counted, several=len(view.fields) > 1)
+            entries = write_shards(*shards, counted=counted, several=len(view.fields) > 1, runner=runner)
             state = (manifest.build_params, entries, manifest.kept, view.log_end.sequence, manifest.strict, view.fields)
             write_manifest(folder, generation, vectors, view.vocabulary, manifest.encoder, *state)
         del view  # releases the generation, so that it can be removed

@@ -170,5 +170,19 @@ def test_memory_is_that_of_one_shard(tmp_path: Path) -> None:
 
 
 def test_another_runner_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ParameterError, match=r"runner is '127.0.0.1:6379', expected Runner"):
+    with pytest.raises(ParameterError, match=r"runner is '127.0.0.1:6379', expected one such as seis"):
         build(tmp_path / "out", "127.0.0.1:6379")
+
+
+def test_compactions_use_a_runner_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("seismic.maintenance.compaction.LEAST_DOCUMENTS", 100)
+    for name, runner in (("here", None), ("tasks", Here())):
+        build(tmp_path / name, params=BuildParams(shard_by="hash"))
+        seismic.delete(tmp_path / name, [f"d{row}" for row in range(0, 500, 7)])
+        seismic.compact(tmp_path / name, runner=runner)
+    assert len(runner.ran) == SHARDS
+    assert files(tmp_path / "here") == files(tmp_path / "tasks")
+    seismic.delete(tmp_path / "tasks", DOCUMENTS["id"].to_pylist())
+    seismic.compact(tmp_path / "tasks", runner=Here())
+    with seismic.open(tmp_path / "tasks") as index:
+        assert len(index) == 0

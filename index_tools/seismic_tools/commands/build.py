@@ -12,7 +12,6 @@ from rich.filesize import decimal
 
 import seismic
 from seismic import Bm25, BuildParams, Encoder, ParameterError, SparseVectors, Vocabulary
-from seismic.builder.tasks import Runner
 from seismic.encoders import TermCounter, located_words
 from seismic.encoders.bm25 import NAME as BM25
 from seismic.store.publish import KEEP, check_output
@@ -40,6 +39,7 @@ from seismic_tools.readers.queries import read_queries
 from seismic_tools.readers.spool import with_weights
 from seismic_tools.terminal.options import Chunk, NewFields, NewIdf, NewWeights, Overlap, check_bm25, with_params
 from seismic_tools.terminal.progress import progress
+from seismic_tools.terminal.ray import RayAddress, runner_of
 from seismic_tools.terminal.sizes import parse_bytes
 
 app = typer.Typer(add_completion=False)
@@ -128,14 +128,7 @@ def build(
         typer.Option(help="Numeric column with the quality of a document.", show_default="length of the vector"),
     ] = None,
     keep_generations: Annotated[int, typer.Option(help="Number of generations to keep. Those in use stay too.")] = KEEP,
-    ray: Annotated[
-        str | None,
-        typer.Option(
-            metavar="HOST:PORT",
-            help="Ray cluster whose nodes build the shards; --workers and --memory are then those of one shard.",
-            show_default=False,
-        ),
-    ] = None,
+    ray: RayAddress = None,
     *,
     params: BuildParams,
     bm25: Bm25,
@@ -194,7 +187,7 @@ def build(
     """
     began, limit = time.perf_counter(), parse_bytes(memory) if memory else None
     check_output(out, replace=replace, resume=resume)  # before hours of reading
-    runner = _runner(ray, workers, limit)
+    runner = runner_of(ray, workers, limit)
     _check_options(encoder, {"--vocabulary": vocabulary, "--dimension": dimension}, wanted=False)
     _check_options(encoder, {"--text-fields": text_fields, "--query-encoder": query_encoder}, wanted=True)
     named_fields = parse_field_options(field or [], weight or [], idf or [], bm25)
@@ -291,17 +284,6 @@ def build(
             f"recall {kept.recall:.3f} ({kept.lower:.3f} to {kept.upper:.3f}) of the exact top {kept.k}, measured with "
             f"{kept.queries} {'given queries' if queries else 'queries generated from the documents'}"
         )
-
-
-def _runner(address: str | None, threads: int, memory: int | None) -> Runner | None:
-    """Return what builds the shards on a Ray cluster, connected and with room for a task."""
-    if address is None:
-        return None
-    from seismic.cluster.ray_tasks import RayRunner
-
-    runner = RayRunner(address, threads=threads, memory=memory)
-    runner.connect()
-    return runner
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import typer
 import seismic
 from seismic.store.publish import KEEP
 from seismic_tools.terminal.progress import progress
+from seismic_tools.terminal.ray import RayAddress, runner_of
 from seismic_tools.terminal.sizes import parse_bytes
 
 app = typer.Typer(add_completion=False)
@@ -21,6 +22,7 @@ def compact(
         str | None, typer.Option(metavar="BYTES", help="Memory to use, such as 8GB. Default: half of the machine's.")
     ] = None,
     keep: Annotated[int, typer.Option("--keep-generations", help="Generations to keep, including the new one.")] = KEEP,
+    ray: RayAddress = None,
 ) -> None:
     """Merge all changes into a new generation.
 
@@ -36,10 +38,15 @@ def compact(
         seismic compact scifact --workers 2
 
         seismic compact scifact --keep-generations 1
+
+        seismic compact /shared/marco --ray 10.0.0.1:6379 --memory 8GB
     """
     limit = parse_bytes(memory) if memory else None
+    runner = runner_of(ray, workers, limit)
     with progress() as report:
-        generation = seismic.compact(collection, workers=workers, memory=limit, keep=keep, progress=report)
+        generation = seismic.compact(
+            collection, workers=workers, memory=limit, keep=keep, progress=report, runner=runner
+        )
     typer.echo(
         f"generation {generation.name} in {generation}"
         if generation
