@@ -123,7 +123,7 @@ class Asking:
         for descriptor, _ in self._poll.poll(1000 * seconds + 0.5):
             if descriptor in self._reading:
                 self._read(*self._reading[descriptor])
-            elif self._wake is not None:
+            elif self._wake is not None and descriptor == self._wake[0].fileno():
                 self._wake[0].recv(64)
         while self._opened:
             self._send(*self._opened.popleft())

@@ -3,6 +3,7 @@
 import copy
 import json
 import pickle
+import select
 import socket
 import ssl
 import threading
@@ -268,6 +269,43 @@ def test_a_part_without_nodes_is_refused_or_left_out(index: Index, nodes: dict[s
         assert "the answer is partial: part 1/2 of the collection does not answer (2 shards)" in answer.warnings
         with pytest.raises(PartUnavailableError):
             lenient.search(QUERIES[0])  # hits alone cannot say that some are missing
+
+
+def test_two_replicas_answer_at_the_same_time(
+    index: Index, nodes: dict[str, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second answer lies there already when the first one closes its connection."""
+    made, answer = select.poll, PartHost.answer
+
+    class LatePoll:
+        def __init__(self) -> None:
+            self._poll, self._registered = made(), set[int]()
+
+        def register(self, descriptor: Any, events: int) -> None:
+            self._registered.add(descriptor)
+            self._poll.register(descriptor, events)
+
+        def unregister(self, descriptor: int) -> None:
+            self._poll.unregister(descriptor)
+
+        def poll(self, milliseconds: float) -> Any:
+            if len(self._registered) >= 4:  # both replicas of both parts are asked, and answer now
+                time.sleep(0.4)
+            return self._poll.poll(milliseconds)
+
+    def slow(host: PartHost, message: Message) -> Message:
+        time.sleep(0.1)
+        return answer(host, message)
+
+    with opened(index, nodes, hedge_ms=1.0) as cluster:
+        wanted = cluster.search(QUERIES[0])
+        monkeypatch.setattr(PartHost, "answer", slow)
+        monkeypatch.setattr("seismic.cluster.asking.select.poll", LatePoll)
+        found: list[Any] = []
+        searching = threading.Thread(target=lambda: found.append(cluster.search(QUERIES[0])), daemon=True)
+        searching.start()
+        searching.join(60)
+        assert found == [wanted]
 
 
 def test_a_wrong_nodes_file(tmp_path: Path, index: Index) -> None:
