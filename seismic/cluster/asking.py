@@ -42,6 +42,7 @@ class _Attempt:
         self.reused = self.connection is not None
         self.over = False
         replica.running += 1
+        replica.requests += 1
 
     def end(self, *, keep: bool = False) -> None:
         """Finish the attempt, and keep its connection for others, or close it, which stops the search."""
@@ -136,6 +137,7 @@ class Asking:
                 for attempt in list(call.attempts):
                     self._fail(call, attempt, TimeoutError(f"no answer within {self._patience.timeout:g} seconds"))
             elif call.waiting and len(call.attempts) == 1 and now >= call.hedge_at:
+                call.waiting[0].hedges += 1
                 self._next(call)
 
     def _next(self, call: Call) -> None:
@@ -231,6 +233,7 @@ class Asking:
         again = attempt.reused and isinstance(error, ConnectionError)  # the node may have restarted meanwhile
         attempt.end()
         attempt.replica.failed()
+        attempt.replica.errors += not again
         if again:
             call.waiting.append(attempt.replica)
         self._replace(call, attempt, error)

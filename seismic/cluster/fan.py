@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from seismic.cluster.asking import Asking, Call, Patience
 from seismic.cluster.replicas import Replica, in_order
@@ -17,6 +18,26 @@ LOOK_SECONDS = 0.25
 
 PREPARE_SECONDS = 300.0
 """Time for nodes to open a generation and compile its kernels."""
+
+
+STATUS_SECONDS = 2.0
+"""Time for nodes to say how they are."""
+
+
+class NodeReport(NamedTuple):
+    """A node as its front sees it: where it is, its parts, whether others are asked first, requests in progress, so
+    far, that failed, and that another replica had not answered in time; why it does not answer; what it says of itself.
+    """
+
+    address: str
+    parts: list[str]
+    suspended: bool
+    running: int
+    requests: int
+    errors: int
+    hedges: int
+    problem: str | None
+    says: Mapping[str, Any]
 
 
 class NodeFan:
@@ -82,36 +103,22 @@ class NodeFan:
     def prepare(self, generation: str) -> None:
         """Have nodes open a generation. Raises UnavailableError unless every part has it."""
         groups = self.groups
-        replicas = list(dict.fromkeys(replica for group in groups for replica in group))
-        problems: dict[Replica, str] = {}
-
-        def ask(replica: Replica) -> None:
-            try:
-                answer = replica.ask(Message({"verb": "prepare", "generation": generation}), PREPARE_SECONDS)
-                if "error" in answer.head:
-                    problems[replica] = str(answer.head.get("message"))
-            except (OSError, ServiceError) as error:
-                problems[replica] = str(error)
-
-        threads = [threading.Thread(target=ask, args=(replica,), daemon=True) for replica in replicas]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        answers = _ask_each(groups, Message({"verb": "prepare", "generation": generation}), PREPARE_SECONDS)
+        problems = {one: found for one, answer in answers.items() if (found := _problem(answer)) is not None}
         for spec, group in zip(self.specs, groups, strict=True):
             if all(replica in problems for replica in group):
                 found = "; ".join(f"{replica.address}: {problems[replica]}" for replica in group)
                 raise UnavailableError(f"part {spec}: no node has generation {generation}: {found}")
 
-    def status(self) -> dict[str, Message | str]:
-        """Return what each node says of itself, or why it does not, by address."""
-        found: dict[str, Message | str] = {}
-        for replica in dict.fromkeys(replica for group in self.groups for replica in group):
-            try:
-                found[str(replica.address)] = replica.ask(Message({"verb": "status"}), self._patience.timeout)
-            except (OSError, ServiceError) as error:
-                found[str(replica.address)] = str(error)
-        return found
+    def nodes(self, seconds: float = STATUS_SECONDS) -> list[NodeReport]:
+        """Return what is known here of every node, and what it says of itself within `seconds`."""
+        groups = self.groups
+        answers = _ask_each(groups, Message({"verb": "status"}), seconds)
+        parts: dict[Replica, list[str]] = {replica: [] for replica in answers}
+        for spec, group in zip(self.specs, groups, strict=True):
+            for replica in group:
+                parts[replica].append(str(spec))
+        return [_report(replica, parts[replica], answer) for replica, answer in answers.items()]
 
     def close(self) -> None:
         """Close all connections."""
@@ -121,3 +128,43 @@ class NodeFan:
 
 def _members(groups: Sequence[Sequence[Replica]]) -> set[Replica]:
     return {replica for group in groups for replica in group}
+
+
+def _ask_each(groups: Sequence[Sequence[Replica]], message: Message, seconds: float) -> dict[Replica, Message | str]:
+    """Ask all replicas at the same time, and return each answer, or why there is none."""
+    found: dict[Replica, Message | str] = dict.fromkeys((replica for group in groups for replica in group), "")
+
+    def ask(replica: Replica) -> None:
+        try:
+            found[replica] = replica.ask(message, seconds)
+        except (OSError, ServiceError) as error:
+            found[replica] = str(error) or type(error).__name__
+
+    threads = [threading.Thread(target=ask, args=(replica,), daemon=True) for replica in found]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return found
+
+
+def _problem(answer: Message | str) -> str | None:
+    if isinstance(answer, str):
+        return answer
+    return str(answer.head.get("message")) if "error" in answer.head else None
+
+
+def _report(replica: Replica, parts: list[str], answer: Message | str) -> NodeReport:
+    problem = _problem(answer)
+    says = dict(answer.head) if isinstance(answer, Message) and problem is None else {}
+    return NodeReport(
+        str(replica.address),
+        parts,
+        replica.suspended,
+        replica.running,
+        replica.requests,
+        replica.errors,
+        replica.hedges,
+        problem,
+        says,
+    )

@@ -2,6 +2,7 @@
 
 from typing import NoReturn
 
+from seismic.cluster.fan import NodeFan, NodeReport
 from seismic.cluster.front import Fan, FrontView
 from seismic.cluster.remote import arrays_of, remote
 from seismic.cluster.respond import ClusterResponder
@@ -34,6 +35,11 @@ class ClusterIndex(Index):
         view = self.view
         assert isinstance(view, FrontView)
         return view.fan
+
+    def nodes(self) -> list[NodeReport]:
+        """Return the nodes as this front sees them, and what each says of itself."""
+        fan = self.fan
+        return fan.nodes() if isinstance(fan, NodeFan) else []
 
     def frozen(self) -> "ClusterIndex":
         """Return the index as it is now, untouched by later refreshes."""

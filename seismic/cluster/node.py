@@ -76,6 +76,9 @@ class Node:
         self._running: set[Stop] = set()
         self._ending = threading.Event()
         self._answered, self._refused, self._started = 0, 0, time.time()
+        self._failed, self._waiting = 0, 0
+        self.address = listen
+        """Where it listens once it has been started."""
         self._server: socket.socket | None = None
         self._acceptor: threading.Thread | None = None
         try:
@@ -96,8 +99,9 @@ class Node:
         self._acceptor = threading.Thread(target=self._accept, name="node", daemon=True)
         self._acceptor.start()
         host, port, *_ = self._server.getsockname()
-        log.info("node listens on %s for parts %s", Address(host, port), ", ".join(self._hosts))
-        return Address(host, port)
+        self.address = Address(host, port)
+        log.info("node listens on %s for parts %s", self.address, ", ".join(self._hosts))
+        return self.address
 
     def close(self, grace: float = 10.0) -> None:
         """Take no more requests, let running ones end for `grace` seconds, then stop them. Releases everything."""
@@ -126,12 +130,17 @@ class Node:
         """Return what the node has and does."""
         return {
             "version": __version__,
+            "process": os.getpid(),
+            "opened": sum(host.generations.opened for host in self._hosts.values()),
             "parts": {name: host.status() for name, host in self._hosts.items()},
             "connections": len(self._connections),
             "running": len(self._running),
+            "waiting": self._waiting,
+            "failed": self._failed,
             "answered": self._answered,
             "refused": self._refused,
             "seconds": round(time.time() - self._started, 3),
+            "memory": _resident(),
             "peak_memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         }
 
@@ -200,9 +209,11 @@ class Node:
             return answer
         except (SeismicError, MemoryError) as error:
             if not isinstance(error, BehindError | StoppedError):
+                self._failed += 1
                 log.debug("request failed: %s", error)
             return Message(to_head(error))
         except Exception as error:
+            self._failed += 1
             log.exception("request failed: %s", message.head.get("verb"))
             return Message(to_head(error))
         finally:
@@ -220,8 +231,12 @@ class Node:
         host = self._hosts.get(str(message.head.get("part")))
         if host is None:
             raise BehindError(f"has the parts {', '.join(self._hosts)}, expected {message.head.get('part')}")
-        while not self._slots.acquire(timeout=WAIT_SECONDS):
-            stop.check()
+        self._waiting += 1
+        try:
+            while not self._slots.acquire(timeout=WAIT_SECONDS):
+                stop.check()
+        finally:
+            self._waiting -= 1
         try:
             stop.check()
             return host.answer(message)
@@ -272,6 +287,14 @@ class _Watch:
                         self._selector.unregister(key.fileobj)
                         stop: Stop = key.data
                         stop.set()
+
+
+def _resident() -> int:
+    """Return the bytes of this process in memory, mapped files included; the most so far where there is no /proc."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+    except FileNotFoundError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def _is_readable(descriptor: int) -> bool:

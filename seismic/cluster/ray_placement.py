@@ -60,8 +60,12 @@ class Placement:
             self._actors.setdefault(name, _Actor())
         self._create()
 
-    def remove(self, folder: Path) -> None:
-        """End the actors of a collection, running requests first."""
+    def exists(self, folder: Path) -> bool:
+        """Return whether a collection has actors."""
+        return any(name.folder == str(folder) for name in self._existing())
+
+    def remove(self, folder: Path) -> int:
+        """End the actors of a collection, running requests first, and return their number."""
         names = [name for name in self._existing() if name.folder == str(folder)]
         handles = [self._ray.get_actor(str(name), NAMESPACE) for name in names]
         if closing := [one.close.remote(STOP_SECONDS / 2) for one in handles]:
@@ -72,6 +76,7 @@ class Placement:
             with suppress(ValueError):  # another process has removed it
                 self._ray.util.remove_placement_group(self._ray.util.get_placement_group(group))
         self._actors = {name: one for name, one in self._actors.items() if name.folder != str(folder)}
+        return len(handles)
 
     def look(self, seconds: float) -> None:
         """Ask every actor where it listens, wait for answers at most `seconds`, and create those that died for good."""

@@ -41,6 +41,8 @@ class Replica:
         self.address, self._secret, self._tls = address, secret, tls
         self.running = 0
         """Requests that it has not answered yet."""
+        self.requests = self.errors = self.hedges = 0
+        """Requests so far, those that failed, and those that another replica had not answered in time."""
         self._closed = False
         self._fresh()
         reset_after_fork(self)

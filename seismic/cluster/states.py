@@ -112,6 +112,8 @@ class Generations:
         """`source`: brings the files of generations to `collection`; None if they are there."""
         self._collection, self._spec, self._verify, self._source = collection, spec, verify, source
         self._opening = threading.Lock()
+        self.opened = 0
+        """Generations opened so far."""
         self._open: dict[str, History] = {}
 
     def wanted(self, generation: str) -> History:
@@ -145,6 +147,7 @@ class Generations:
                     history = History(self._collection, self._spec, generation, self._verify)
                 except StorageError as error:
                     raise BehindError(f"cannot open generation {generation}: {error}") from None
+                self.opened += 1
             others = {name: one for name, one in self._open.items() if name != generation}
             opened = {**others, generation: history}
             self._open = {name: opened[name] for name in list(opened)[-KEPT_GENERATIONS:]}

@@ -126,6 +126,7 @@ def _described_api(service: Service, settings: Settings) -> FastAPI:
     for router in routers:
         api.include_router(router)
     api.state.routes = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
+    api.mount("/console/nodes", console.nodes_page)
     api.mount("/console", console.files)
     complete_openapi(api, settings)
     return api

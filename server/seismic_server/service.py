@@ -30,6 +30,7 @@ from seismic_server.memory.budget import MemoryBudget
 from seismic_server.observe.access_log import AccessLog
 from seismic_server.observe.audit import Auditor
 from seismic_server.observe.metrics import Metrics
+from seismic_server.observe.nodes import NodeMetrics
 from seismic_server.observe.throttle import LogThrottle
 from seismic_server.observe.tracing import OpenTelemetryTracer, Tracer
 from seismic_server.peers.peers import Alone, Peers
@@ -112,6 +113,7 @@ class Service:
 
         collections, threads = Collections.open(settings), Threads(CHANGE_THREADS, "change")
         metrics.watch_collections(collections)
+        metrics.registry.register(NodeMetrics(collections))
         service = cls(
             settings,
             collections,

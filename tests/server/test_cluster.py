@@ -63,15 +63,40 @@ async def test_answers_are_those_of_the_shards(running: Any, index: Index, nodes
     async with running(folder) as local:
         wanted = [without_time((await local.post(f"{URL}/{path}", json=body)).json()) for path, body in bodies]
         info = (await local.get(URL)).json()
+        assert (await local.get(f"{URL}/nodes")).json() == {"nodes": []}
+        assert "seismic_node_up" not in (await local.get("/metrics")).text
     async with running(folder, nodes=folder.parent / "nodes.toml") as client:
         for (path, body), expected in zip(bodies, wanted, strict=True):
             answer = without_time((await client.post(f"{URL}/{path}", json=body)).json())
             assert answer == expected, (path, body)
         assert (await client.get(URL)).json() | {"integrity": ""} == info | {"integrity": ""}
-        assert (await client.get("/metrics")).is_success
+        await check_nodes(client, [str(node.address) for node in nodes])
+        assert (await client.get("/console/nodes/")).text.startswith("<!doctype html>")
         assert (await client.post(f"{URL}:warmup")).is_success
         refused = await client.post(f"{URL}/why_not", json={"query": query, "ids": ["d1"]})
         assert refused.status_code in (404, 422)
+
+
+async def check_nodes(client: Any, addresses: list[str]) -> None:
+    """Check what the service says of its nodes, as JSON and as metrics."""
+    listed = (await client.get(f"{URL}/nodes")).json()["nodes"]
+    assert [node["address"] for node in listed] == addresses
+    assert [[part["part"] for part in node["parts"]] for node in listed] == [[half] for half in HALVES]
+    assert [part["documents"] for node in listed for part in node["parts"]] == [240, 360]
+    for node in listed:
+        assert node["up"]
+        assert not node["suspended"]
+        assert (node["errors"], node["hedges"], node["running"], node["queue"]) == (0, 0, 0, 0)
+        assert node["requests"] >= 8
+        assert node["memory"] > 1 << 20
+    text = (await client.get("/metrics")).text
+    for address, half in zip(addresses, HALVES, strict=True):
+        labels = f'collection="books",node="{address}"'
+        assert f"seismic_node_up{{{labels}}} 1.0" in text
+        assert f"seismic_node_suspended{{{labels}}} 0.0" in text
+        assert f"seismic_node_errors_total{{{labels}}} 0.0" in text
+        assert f'seismic_node_generation{{{labels},part="{half}"}} 1.0' in text
+        assert f'seismic_node_sequence{{{labels},part="{half}"}} 5.0' in text
 
 
 async def test_changes_and_parts_without_nodes(running: Any, index: Index, nodes: list[Node]) -> None:

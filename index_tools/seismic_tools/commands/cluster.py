@@ -5,6 +5,7 @@ import os
 import signal
 import ssl
 import threading
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -33,6 +34,7 @@ from seismic_tools.terminal.sizes import parse_bytes
 app = typer.Typer(add_completion=False)
 
 Collection = Annotated[Path, typer.Argument(metavar="COLLECTION", help="Folder of the collection.")]
+Ray = Annotated[str, typer.Option(help="Address HOST:PORT of the Ray cluster.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON; sizes are in bytes.")]
 
 
@@ -47,6 +49,8 @@ def cluster() -> None:
         seismic cluster node scifact --parts 1/1+changes --secret-file secret
 
         seismic cluster status nodes.toml
+
+        seismic cluster start scifact --ray 10.0.0.1:6379 --replicas 2
     """
 
 
@@ -123,8 +127,53 @@ def push_generation(
 
 
 @app.command()
+def start(
+    collection: Collection,
+    ray: Ray,
+    replicas: Annotated[
+        int | None, typer.Option(min=1, help="Nodes with the same part, on different machines.")
+    ] = None,
+    groups: Annotated[int | None, typer.Option(min=1, help="Parts to divide the collection into.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Searches of a node that run at the same time.")] = None,
+    cpus: Annotated[float, typer.Option(min=0, help="Logical CPUs of Ray that a node takes.")] = 1.0,
+    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait until all nodes answer.")] = 120.0,
+) -> None:
+    """Run nodes on a Ray cluster, which restarts them. Ends with status 1 if not all of them answer in time.
+
+    Nodes that are running already stay as they are. `seismic serve --ray` finds them.
+
+    Examples:
+
+        seismic cluster start scifact --ray 10.0.0.1:6379 --replicas 2 --groups 4
+    """
+    folder, options = collection.resolve(), {"cpus": cpus, "threads": threads}
+    parts, problems = ray_nodes().placed(folder, ray, replicas, groups, wait, **options)
+    table = Table("part", "nodes", box=None, pad_edge=False)
+    for part, addresses in parts.items():
+        table.add_row(part, ", ".join(addresses))
+    Console(markup=False, highlight=False, soft_wrap=True).print(table)
+    for problem in problems:
+        typer.echo(f"degraded: {sanitize(problem)}", err=True)
+    if problems:
+        raise typer.Exit(1)
+
+
+@app.command()
+def stop(collection: Collection, ray: Ray) -> None:
+    """End the nodes of a collection on a Ray cluster, after the requests that they are answering.
+
+    Examples:
+
+        seismic cluster stop scifact --ray 10.0.0.1:6379
+    """
+    count = ray_nodes().stopped(collection.resolve(), ray)
+    typer.echo(f"ended {count} node{'' if count == 1 else 's'}")
+
+
+@app.command()
 def status(
-    nodes: Annotated[Path, typer.Argument(metavar="NODES", help="Nodes file.")],
+    nodes: Annotated[Path, typer.Argument(metavar="NODES", help="Nodes file; with --ray, folder of a collection.")],
+    ray: Annotated[str | None, typer.Option(help="Address HOST:PORT of a Ray cluster that runs the nodes.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what each node of a cluster has and does. Ends with status 1 if one does not answer.
@@ -132,18 +181,27 @@ def status(
     Examples:
 
         seismic cluster status nodes.toml
+
+        seismic cluster status scifact --ray 10.0.0.1:6379
     """
-    topology, found = read_topology(nodes), dict[str, dict[str, Any] | str]()
+    problems: list[str] = []
+    if ray is not None:
+        topology, problems = ray_nodes().running(nodes.resolve(), ray)
+    else:
+        topology = read_topology(nodes)
+    found = dict[str, dict[str, Any] | str]()
     for name in topology.collections:
         fan = fan_of(topology, name)
-        for address, answer in fan.status().items():
-            found[address] = answer if isinstance(answer, str) else dict(answer.head)
+        for one in fan.nodes(topology.timeout):
+            found[one.address] = dict(one.says) if one.problem is None else one.problem
         fan.close()
     if as_json:
         typer.echo(json_text(found, indent=True))
     else:
         _show(found)
-    if any(isinstance(one, str) for one in found.values()):
+    for problem in problems:
+        typer.echo(f"degraded: {sanitize(problem)}", err=True)
+    if problems or any(isinstance(one, str) for one in found.values()):
         raise typer.Exit(1)
 
 
@@ -217,6 +275,11 @@ def _source(collection: str, cache: Path | None, size: str | None) -> Source:
     return SharedFolder(Path(collection).absolute())
 
 
+def ray_nodes() -> Any:
+    """Return the module that manages nodes on Ray, which is loaded only where it is used."""
+    return import_module("seismic.cluster.ray_nodes")
+
+
 def _tls(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
     if certificate is None:
         if key is not None:
@@ -231,13 +294,15 @@ def _tls(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
 
 
 def _show(found: dict[str, dict[str, Any] | str]) -> None:
-    table = Table("node", "part", "generation", "change", "documents", "running", "memory", box=None, pad_edge=False)
+    table = Table(
+        "node", "part", "generation", "change", "documents", "running", "queue", "memory", box=None, pad_edge=False
+    )
     for address, one in found.items():
         if isinstance(one, str):
             table.add_row(address, sanitize(one))
             continue
         rows = [(part, name, state) for part, states in one["parts"].items() for name, state in states.items()]
         for part, name, state in rows:
-            counts = str(state["sequence"]), f"{state['documents']:,}", str(one["running"])
-            table.add_row(address, sanitize(part), sanitize(name), *counts, decimal(one["peak_memory"]))
+            counts = str(state["sequence"]), f"{state['documents']:,}", str(one["running"]), str(one["waiting"])
+            table.add_row(address, sanitize(part), sanitize(name), *counts, decimal(one["memory"]))
     Console(markup=False, highlight=False, soft_wrap=True).print(table)

@@ -21,7 +21,7 @@ METRICS = "/metrics"
 """All that the role metrics permits, except open paths."""
 
 _COLLECTION = re.compile(r"/v1/(?:collections|aliases)/([^/]+)")
-_ADMIN = re.compile(r"/v1/jobs(/.*)?|/v1/collections/[^/]+/(generations|snapshots)(/.*)?", re.DOTALL)
+_ADMIN = re.compile(r"/v1/jobs(/.*)?|/v1/collections/[^/]+/(generations|snapshots|nodes)(/.*)?", re.DOTALL)
 """Paths that need the role admin whatever the method."""
 
 _FOR_EVERY_KEY = re.compile(r"/v1/(key|collections|aliases|jobs|jobs/[^/]+)")

@@ -1,12 +1,15 @@
-"""What a caller's key permits, and what a collection stores."""
+"""What a caller's key permits, what a collection stores, and which nodes search it."""
+
+from typing import Any
 
 from fastapi import APIRouter, Request
 
 from seismic.kernels.constants import BLOCK
 from seismic_server.http.strict_route import StrictRoute
+from seismic_server.observe.nodes import HasNodes
 from seismic_server.openapi import problems
 from seismic_server.routes.collections import BARE, Name
-from seismic_server.schemas.about import KeyInfo, ShardStorage, StorageInfo
+from seismic_server.schemas.about import KeyInfo, NodeInfo, NodeList, PartState, ShardStorage, StorageInfo
 from seismic_server.service import ServiceDep
 
 router = APIRouter(prefix="/v1", route_class=StrictRoute)
@@ -35,4 +38,35 @@ async def get_storage(name: Name, service: ServiceDep) -> StorageInfo:
     ]
     return StorageInfo(
         generation=index.generation, bytes=index.manifest.bytes, changed=index.view.changed, shards=shards
+    )
+
+
+@router.get("/collections/{name}/nodes", tags=["operation"], responses=problems(404, 422, 503), **BARE)
+async def get_nodes(name: Name, service: ServiceDep) -> NodeList:
+    """Return the nodes that search a collection, see `seismic serve --nodes` and `--ray`."""
+    index = service.collections[name].index
+    if not isinstance(index, HasNodes):
+        return NodeList(nodes=[])
+    return NodeList(nodes=[_described(one) for one in await service.threads.run(index.nodes)])
+
+
+def _described(node: Any) -> NodeInfo:
+    parts = []
+    for part, states in node.says.get("parts", {}).items():
+        for generation in sorted(states, key=int)[-1:]:
+            state = states[generation]
+            counts = {"sequence": state["sequence"], "documents": state["documents"]}
+            parts.append(PartState(part=part, generation=generation, **counts))
+    return NodeInfo(
+        address=node.address,
+        up=node.problem is None,
+        problem=node.problem,
+        suspended=node.suspended,
+        running=node.running,
+        requests=node.requests,
+        errors=node.errors,
+        hedges=node.hedges,
+        queue=node.says.get("waiting"),
+        memory=node.says.get("memory"),
+        parts=parts,
     )

@@ -1,4 +1,4 @@
-"""The console at `/` and `/console`, and the files it loads. Nothing comes from another host."""
+"""The console at `/` and `/console`, its page of nodes, and the files they load. Nothing comes from another host."""
 
 from pathlib import Path
 
@@ -8,6 +8,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 FOLDER = Path(__file__).parents[1] / "console"
+NODES = Path(__file__).parents[1] / "nodes_page"
 SAFE = {
     "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
     "Referrer-Policy": "no-referrer",
@@ -28,6 +29,7 @@ class ConsoleFiles(StaticFiles):
 
 
 files = ConsoleFiles(directory=FOLDER)
+nodes_page = ConsoleFiles(directory=NODES, html=True)
 
 
 @router.get("/")

@@ -1,4 +1,4 @@
-"""Answers about keys and storage."""
+"""Answers about keys, storage and nodes."""
 
 from datetime import datetime
 
@@ -40,3 +40,49 @@ class StorageInfo(Schema):
     """Documents changed or deleted since the generation was published; they are kept in memory."""
     shards: list[ShardStorage]
     """Shards of the generation."""
+
+
+class PartState(Schema):
+    """The newest generation of a part that a node has open."""
+
+    part: str
+    """Name of the part."""
+    generation: str
+    sequence: int
+    """Last change that the node knows."""
+    documents: int
+    """Documents of its shards, deleted ones included."""
+
+
+class NodeInfo(Schema):
+    """A node that searches parts of a collection. Counts are those of the server process that answers."""
+
+    address: str
+    """Where the node listens."""
+    up: bool
+    """Whether it says how it is."""
+    problem: str | None
+    """Why it does not. Missing if it does."""
+    suspended: bool
+    """Whether other nodes are asked first, because it failed or was too slow."""
+    running: int
+    """Requests that it has not answered yet."""
+    requests: int
+    """Requests to it so far."""
+    errors: int
+    """Requests that failed."""
+    hedges: int
+    """Requests that another node had not answered in time."""
+    queue: int | None
+    """Requests that wait for a thread of the node. Missing if it does not answer."""
+    memory: int | None
+    """Bytes of its process in memory, mapped files included. Missing if it does not answer."""
+    parts: list[PartState]
+    """What it has open. Empty if it does not answer."""
+
+
+class NodeList(Schema):
+    """The nodes that search a collection."""
+
+    nodes: list[NodeInfo]
+    """Nodes. Empty if the service searches the collection itself."""
