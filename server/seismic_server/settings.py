@@ -75,6 +75,9 @@ class Settings(BaseSettings):
     """Server processes, which share the port. `threads`, `queue` and `max_connections` are divided between them; memory
     of requests and `rate_limit` count all of them together."""
 
+    hang_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 60.0
+    """Seconds after which a server process that does not answer its supervisor is killed and replaced; 0: never."""
+
     threads: Annotated[int, Field(ge=1, le=1024)] = usable_cores()
     """Search threads of all processes together, at least one for each."""
 

@@ -13,6 +13,10 @@ from seismic_server.peers.channel import Channel, ChannelClosedError, Handler, s
 MODULE = ("-m", "seismic_server.process.member")
 
 
+LOOKS = 4
+"""Times that a process is given a part of the seconds after which it counts as hung."""
+
+
 class Child:
     """A running server process.
 
@@ -66,6 +70,23 @@ class Child:
         """Call the process, which may be ending."""
         with suppress(ChannelClosedError):
             await self.channel.call(call)
+
+    async def hangs(self, seconds: float) -> None:
+        """Return once the process, while it is warm, has not answered a call for `seconds`.
+
+        Time passes in LOOKS parts, each by this process's own clock: if both are frozen and thawed, one part passes.
+        """
+        while True:
+            await asyncio.sleep(seconds / LOOKS)
+            if not self.warm:
+                continue
+            answer = asyncio.create_task(self.tell("beat"))
+            for _ in range(LOOKS):
+                if (await asyncio.wait({answer}, timeout=seconds / LOOKS))[0]:
+                    break
+            else:
+                answer.cancel()
+                return
 
     def kill(self, number: int = signal.SIGKILL) -> None:
         """Send a signal to the process, if it has not ended."""

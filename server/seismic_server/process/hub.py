@@ -43,6 +43,9 @@ class Hub:
         self.restarts = Counter(
             "seismic_process_restarts", "Server processes that ended by themselves", registry=self._registry
         )
+        self.hangs = Counter(
+            "seismic_process_hangs", "Server processes killed because they did not answer", registry=self._registry
+        )
         serving = Gauge("seismic_processes", "Server processes that are warm", registry=self._registry)
         serving.set_function(lambda: len(self._warm))
         self.jobs = LocalDesk(Jobs(settings.jobs, settings.directory, metrics), self._take_up)

@@ -36,7 +36,7 @@ class MemberServer(Server):
         peers = self._service.peers
         assert isinstance(peers, Linked)
         self._peers = peers
-        peers.add({"drain": self._drain_when_told, "end": self._end_when_told})
+        peers.add({"drain": self._drain_when_told, "end": self._end_when_told, "beat": self._beat})
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
         """Start the shutdown. Only the supervisor ends it early: it may have got the same signal."""
@@ -66,6 +66,9 @@ class MemberServer(Server):
     async def _drain_when_told(self) -> None:
         if not self._service.admission.closing:
             self.drain()
+
+    async def _beat(self) -> None:
+        """Show the supervisor that the event loop runs."""
 
     async def _end_when_told(self) -> None:
         self.should_exit = True

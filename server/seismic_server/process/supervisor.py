@@ -1,4 +1,4 @@
-"""The supervisor: starts the server processes, restarts those that die, and shuts all of them down."""
+"""The supervisor: starts the server processes, restarts those that die or hang, and shuts all of them down."""
 
 import asyncio
 import signal
@@ -111,9 +111,11 @@ class Supervisor:
         self._children[number] = child
         if self._ending.is_set():
             child.kill()
+        watch = asyncio.create_task(self._watch(number, child))
         try:
             code = await child.run(self._handlers(number, child))
         finally:
+            watch.cancel()
             self._children.pop(number, None)
             self._memory.clear(number)
             await self._hub.forget(number)
@@ -121,6 +123,14 @@ class Supervisor:
             raise StartError(child.refusal)
         ended = child.refusal or (f"was killed by signal {-code}" if code < 0 else f"ended with status {code}")
         return ended if child.warm else self._failure(ended)
+
+    async def _watch(self, number: int, child: Child) -> None:
+        """Kill a process that hangs: it holds connections, and perhaps locks, and answers nobody."""
+        if seconds := self._settings.hang_seconds:
+            await child.hangs(seconds)
+            self._hub.hangs.inc()
+            log.error("server process does not answer and is killed", hung=number, seconds=seconds)
+            child.kill()
 
     def _handlers(self, number: int, child: Child) -> dict[str, Handler]:
         found = self._hub.handlers(number, child.channel)
