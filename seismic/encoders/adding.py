@@ -11,7 +11,16 @@ from seismic.encoders.bm25 import NAME as BM25
 from seismic.encoders.config import Config, Precision
 from seismic.encoders.folder import BUNDLED, encoder_folders, load_folder
 from seismic.encoders.pieces import Pieces
-from seismic.encoders.source import CONFIG, MODEL, TOKENIZER, WEIGHTS, Source, external_data, read_source
+from seismic.encoders.source import (
+    CONFIG,
+    MODEL,
+    QUERY_TOKENIZER,
+    TOKENIZER,
+    WEIGHTS,
+    Source,
+    external_data,
+    read_source,
+)
 from seismic.errors import EncoderError, OutputExistsError, ParameterError
 
 NOTES = "README.md", "LICENSE", "LICENSE.txt", "LICENSE.md", "NOTICE"
@@ -80,6 +89,8 @@ def _config(source: Source, max_length: int | None) -> Config:
 
 def _write(folder: Path, source: Source, config: Config, precision: Precision) -> None:
     shutil.copyfile(source.tokenizer, folder / TOKENIZER)
+    if source.query_tokenizer:
+        shutil.copyfile(source.query_tokenizer, folder / QUERY_TOKENIZER)
     (folder / CONFIG).write_bytes(orjson.dumps(config.model_dump(exclude_defaults=True)) + b"\n")
     if source.build:
         (folder / MODEL).write_bytes(source.build(precision))

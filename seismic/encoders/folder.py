@@ -129,14 +129,26 @@ def load_source(name: str, folder: Path, source: Source) -> Encoder:
     weights = source.weights(vocabulary.tokens.to_pylist()) if source.weights else None
     queries: Encode | None = partial(model, prompt=config.query_prompt) if model else None
     if weights is not None:
-        queries = TokenWeights(pieces, weights, config)
+        queries = TokenWeights(_query_pieces(source, pieces), weights, config)
     if queries is None:
         raise EncoderError(f"{folder}: found neither {MODEL} nor {WEIGHTS}, expected at least one")
     entry = EncoderEntry(name=name, hash=source.hash())
     no_model = f"encoder '{name}' has no {MODEL} and encodes queries only; pass document vectors"
     documents = partial(model, prompt=config.document_prompt) if model else partial(_refuse_documents, no_model)
-    room = pieces.room if model else None
+    room = pieces.room - len(pieces.bare(config.document_prompt)) if model else None
     return Encoder(entry, vocabulary, partial(TokenWeights, pieces), documents, queries, pieces.places, room)
+
+
+def _query_pieces(source: Source, pieces: Pieces) -> Pieces:
+    """Return what splits queries for weights. Raises EncoderError if it numbers other pieces than documents have."""
+    if source.query_tokenizer is None:
+        return pieces
+    own = Pieces(source.query_tokenizer, source.config.max_length)
+    if own.tokens() != pieces.tokens():
+        raise EncoderError(
+            f"{source.query_tokenizer}: found other word pieces than in {source.tokenizer}, expected the same"
+        )
+    return own
 
 
 def _refuse_documents(problem: str, _: Sequence[str]) -> Encoded:

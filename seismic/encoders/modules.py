@@ -42,6 +42,11 @@ def refuse_other_kinds(folder: Path, settings: dict[str, Any], network: dict[str
         return
     if not network:
         raise EncoderError(f"{folder}: found neither {MODULES} nor config.json, {EXPECTED}")
+    if (folder / "idf.json").exists():
+        raise EncoderError(
+            f"{folder}: found idf.json, weights of queries, but no {MODULES} that says how to use it; take the model's "
+            "revision for sentence-transformers, or write encoder.json"
+        )
     names = network.get("architectures") or []
     if not isinstance(names, list) or not any(str(name).endswith("ForMaskedLM") for name in names):
         if any(str(name).endswith("ForSequenceClassification") for name in names):

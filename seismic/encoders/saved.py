@@ -48,10 +48,18 @@ class Saved(NamedTuple):
         """The tokenizer's file."""
         return self.transformer / TOKENIZER
 
+    @property
+    def query_tokenizer(self) -> Path | None:
+        """The tokenizer's file of queries, if it splits texts in another way."""
+        if self.static is None or _splits(self.static / TOKENIZER) == _splits(self.tokenizer):
+            return None
+        return self.static / TOKENIZER
+
     def files(self) -> list[Path]:
         """Return the files whose content decides the vectors, without exports in ONNX."""
         names = TOKENIZER, NETWORK, *(() if self.exported else (TENSORS,))
-        return [self.transformer / name for name in names] + ([self.static / TENSORS] if self.static else [])
+        static = [self.static / TENSORS] if self.static else []
+        return [self.transformer / name for name in names] + static + [one for one in [self.query_tokenizer] if one]
 
 
 def is_saved(folder: Path) -> bool:
@@ -71,7 +79,7 @@ def read_saved(folder: Path, exports: bool = True) -> Saved:
     transformer, pooling = _model(folder, documents)
     static = None if queries == documents else _static(folder, queries)
     exported = transformer / EXPORTED if exports and (transformer / EXPORTED).exists() else None
-    _check_files(folder, transformer, static, exported)
+    _check_files(transformer, static, exported)
     splade = read_object(pooling.folder / NETWORK) if pooling else {}
     config: dict[str, Any] = {
         **_lengths(transformer),
@@ -113,11 +121,12 @@ def _static(folder: Path, chain: list[Module]) -> Path:
     return chain[0].folder
 
 
-def _check_files(folder: Path, transformer: Path, static: Path | None, exported: Path | None) -> None:
+def _check_files(transformer: Path, static: Path | None, exported: Path | None) -> None:
     """Check that the files of the network and of the weights exist, and can be used without foreign code."""
-    if not (transformer / TOKENIZER).exists():
+    missing = [one for one in (transformer, static) if one and not (one / TOKENIZER).exists()]
+    if missing:
         raise EncoderError(
-            f"{transformer}: found no {TOKENIZER}, expected a fast tokenizer; write one with transformers: "
+            f"{missing[0]}: found no {TOKENIZER}, expected a fast tokenizer; write one with transformers: "
             "AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER)"
         )
     task = read_object(transformer / TRANSFORMER_CONFIG, optional=True).get("transformer_task", "fill-mask")
@@ -134,11 +143,6 @@ def _check_files(folder: Path, transformer: Path, static: Path | None, exported:
     for needed in [*([] if exported else [transformer]), *([static] if static else [])]:
         if not (needed / TENSORS).exists():
             raise EncoderError(_no_tensors(needed))
-    if static and _comparable(static / TOKENIZER) != _comparable(transformer / TOKENIZER):
-        raise EncoderError(
-            f"{folder}: found different tokenizers for queries ({static.name}) and documents ({transformer.name}), "
-            "expected the same"
-        )
 
 
 def _no_tensors(folder: Path) -> str:
@@ -156,9 +160,10 @@ def _no_tensors(folder: Path) -> str:
     )
 
 
-def _comparable(path: Path) -> dict[str, Any]:
-    """Return a tokenizer without its truncation and padding."""
-    return {name: part for name, part in read_object(path).items() if name not in ("truncation", "padding")}
+def _splits(path: Path) -> dict[str, Any]:
+    """Return how a tokenizer splits texts: all but truncation, padding, and the special pieces around a text."""
+    around = "truncation", "padding", "post_processor"
+    return {name: part for name, part in read_object(path).items() if name not in around}
 
 
 def _lengths(transformer: Path) -> dict[str, Any]:

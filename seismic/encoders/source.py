@@ -1,7 +1,7 @@
 """What an encoder is loaded from: a folder with encoder.json, or one that a library saved.
 
 With encoder.json there are tokenizer.json, and model.onnx or idf.json or both. The weights of idf.json encode queries;
-the model then encodes documents only.
+the model then encodes documents only. query_tokenizer.json splits queries for those weights, if it is there.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,7 +21,9 @@ from seismic.errors import EncoderError
 from seismic.extras import explain
 from seismic.vectors import MAX_VALUE
 
-CONFIG, TOKENIZER, MODEL, WEIGHTS = FILES = "encoder.json", "tokenizer.json", "model.onnx", "idf.json"
+CONFIG, TOKENIZER, MODEL, WEIGHTS = "encoder.json", "tokenizer.json", "model.onnx", "idf.json"
+QUERY_TOKENIZER = "query_tokenizer.json"
+FILES = CONFIG, TOKENIZER, MODEL, WEIGHTS, QUERY_TOKENIZER
 
 Weights: TypeAlias = Callable[[Sequence[str]], npt.NDArray[np.float32]]
 Build: TypeAlias = Callable[[Precision | None], bytes]
@@ -33,6 +35,7 @@ class Source(NamedTuple):
     ``model``: the file of the network; ``build`` makes the model in ONNX of it, with matrices stored as `float16`,
     `float32` or as fits; None: it is one. ``weights``: reads the weights of queries for these tokens. ``files``: those
     that decide the vectors, by name in the hash. ``dimension``: the number of components, if the folder says it.
+    ``query_tokenizer``: splits queries for the weights, if not as ``tokenizer`` does.
     """
 
     config: Config
@@ -41,6 +44,7 @@ class Source(NamedTuple):
     build: Build | None
     weights: Weights | None
     files: dict[str, Path]
+    query_tokenizer: Path | None = None
     described: str = ""
     dimension: int | None = None
 
@@ -67,7 +71,8 @@ def read_source(folder: Path, exports: bool = True) -> Source:
     weights = partial(read_weights, folder / WEIGHTS) if (folder / WEIGHTS).exists() else None
     names = [*FILES, *(external_data(model) if model else [])]
     files = {name: folder / name for name in names if (folder / name).exists()}
-    return Source(config, folder / TOKENIZER, model, None, weights, files)
+    own = folder / QUERY_TOKENIZER if (folder / QUERY_TOKENIZER).exists() else None
+    return Source(config, folder / TOKENIZER, model, None, weights, files, own)
 
 
 def _of_saved(folder: Path, saved: Saved) -> Source:
@@ -84,7 +89,9 @@ def _of_saved(folder: Path, saved: Saved) -> Source:
             rest = config.model_dump(exclude={"activation", "pooling"})
             config = Config(**{**rest, "output": "weights"})
         source = Source(config, saved.tokenizer, saved.transformer / TENSORS, build, weights, files)
-    return source._replace(described=saved.config.model_dump_json(), dimension=saved.dimension)
+    return source._replace(
+        query_tokenizer=saved.query_tokenizer, described=saved.config.model_dump_json(), dimension=saved.dimension
+    )
 
 
 def _build(transformer: Path, config: Config, precision: Precision | None) -> bytes:

@@ -136,6 +136,29 @@ def test_settings_of_the_folder(tmp_path: Path) -> None:
     assert found == expected != cased.encode_queries(["WORD1"]).vectors.values.tolist()
 
 
+def test_queries_may_be_split_in_another_way(tmp_path: Path) -> None:
+    folder = shutil.copytree(MODELS / "bert-router", tmp_path / "model")
+    edit(folder / "query_0_SparseStaticEmbedding" / "tokenizer.json", normalizer=None)
+    for one in (folder, add_encoder(folder, "added", tmp_path)):
+        encoder, before = load_encoder(one), load_encoder(MODELS / "bert-router")
+        assert encoder.entry.hash != before.entry.hash
+        found, expected = (each.encode_queries(["WORD1"]).vectors for each in (encoder, before))
+        assert found.components.tolist() != expected.components.tolist()
+        found, expected = (each.encode_documents(["WORD1"]).vectors for each in (encoder, before))
+        assert found.components.tolist() == expected.components.tolist()
+
+
+def test_a_network_at_the_root_of_a_router(tmp_path: Path) -> None:
+    """As OpenSearch publishes its models, for transformers to load them too."""
+    folder = shutil.copytree(MODELS / "bert-router", tmp_path / "model")
+    for path in (folder / DOCUMENT).iterdir():
+        path.rename(folder / path.name)
+    content = (folder / ROUTER).read_text()
+    (folder / ROUTER).write_text(content.replace(f'"{DOCUMENT}"', '""'))
+    found, expected = load_encoder(folder), load_encoder(MODELS / "bert-router")
+    np.testing.assert_array_equal(rows(found.encode_documents), rows(expected.encode_documents))
+
+
 def test_weights_of_16_bits_are_read(tmp_path: Path) -> None:
     import ml_dtypes
 
@@ -173,6 +196,16 @@ def _static_weight(value: float) -> Callable[[Path], object]:
         save_file({"weight": weights}, path)
 
     return change
+
+
+def _other_pieces(folder: Path) -> None:
+    path = folder / "query_0_SparseStaticEmbedding" / "tokenizer.json"
+    path.write_text(path.read_text().replace("word7", "word99"))
+
+
+def _raw_opensearch(folder: Path) -> None:
+    (folder / "modules.json").unlink()
+    (folder / "idf.json").write_text("{}")
 
 
 def _plain(**network: Any) -> Callable[[Path], object]:
@@ -263,11 +296,9 @@ POOLING, DOCUMENT = "1_SpladePooling/config.json", "document_0_MLMTransformer"
         ("bert-router", _remove(ROUTER), "config.json: No such file"),
         ("bert-router", _static_weight(-1), "found the weight -1 of 'a', expected 0 to"),
         ("bert-router", _static_weight(float("nan")), "found the weight nan of 'a', expected 0 to"),
-        (
-            "bert-router",
-            _change(f"{DOCUMENT}/tokenizer.json", normalizer=None),
-            "found different tokenizers for queries",
-        ),
+        ("bert-router", _other_pieces, "tokenizer.json: found other word pieces than in .*expected the same"),
+        ("bert-router", _remove("query_0_SparseStaticEmbedding/tokenizer.json"), "found no tokenizer.json, expected"),
+        ("bert-alone", _raw_opensearch, "found idf.json, weights of queries, but no modules.json"),
         ("bert-router", _remove("query_0_SparseStaticEmbedding/model.safetensors"), "found no model.safetensors"),
     ],
 )

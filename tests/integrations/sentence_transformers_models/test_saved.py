@@ -75,7 +75,7 @@ def test_160_texts_are_encoded_alike(saved: Path, documents: list[str], queries:
         np.testing.assert_array_equal(found[1], expected[1])
     else:
         np.testing.assert_allclose(found[1], expected[1], atol=LARGEST)
-        assert 0.1 < (expected[1] > 0).mean() < 0.9
+        assert 0.1 < (expected[1] > 0).mean() < 1
     print(f"{name}: largest differences {[float(np.abs(a - b).max()) for a, b in zip(found, expected, strict=True)]}")
 
 
