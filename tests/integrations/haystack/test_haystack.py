@@ -16,7 +16,7 @@ from seismic.integrations.haystack import (
     SeismicTextRetriever,
 )
 from tests.integrations.hits import assert_same_top
-from tests.integrations.page import follow
+from tests.integrations.pages import follow_section
 from tests.integrations.serving import Query, scifact_documents
 
 
@@ -114,4 +114,4 @@ def test_filters_that_are_wrong(filters: dict[str, object], message: str, tmp_pa
 
 def test_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    follow("Haystack")
+    follow_section("integrations.md", "Haystack")

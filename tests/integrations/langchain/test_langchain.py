@@ -9,7 +9,7 @@ from langchain_core.documents import Document
 import seismic
 from seismic.integrations.langchain import SeismicRetriever, SeismicVectorStore
 from tests.integrations.hits import assert_same_top
-from tests.integrations.page import follow
+from tests.integrations.pages import follow_section
 from tests.integrations.serving import Query, scifact_documents
 
 
@@ -108,4 +108,4 @@ def test_what_is_wrong_is_said_and_nothing_is_added(tmp_path: Path) -> None:
 
 def test_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    follow("LangChain")
+    follow_section("integrations.md", "LangChain")

@@ -13,7 +13,7 @@ from llama_index.core.retrievers import QueryFusionRetriever
 import seismic
 from seismic.integrations.llamaindex import SeismicRetriever
 from tests.integrations.hits import assert_same_top
-from tests.integrations.page import follow
+from tests.integrations.pages import follow_section
 from tests.integrations.serving import Query
 
 TEXTS = ["Mars is a cold, red planet.", "Venus is the hottest planet.", "Bread is made of flour."]
@@ -74,4 +74,4 @@ def test_what_is_wrong_is_said(planets: Path) -> None:
 
 def test_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    follow("LlamaIndex")
+    follow_section("integrations.md", "LlamaIndex")

@@ -72,7 +72,7 @@ async def test_one_collection_by_text(folder: Path) -> None:
     [
         ("search", {"query": "x"}, "found no collection, expected one of planets, scifact"),
         ("search", {"query": "x", "collection": "../planets"}, "found collection '../planets', expected one of"),
-        ("search", {"query": "x", "collection": "scifact"}, "collection 'scifact' has no encoder"),
+        ("search", {"query": "x", "collection": "scifact"}, "this collection has no encoder for texts"),
         ("search", {"collection": "planets"}, "expected either query or tokens"),
         ("search", {"query": "x", "collection": "planets", "limit": 0}, "limit is 0, expected 1 to 100"),
         ("search", {"query": "x", "collection": "planets", "filter": {"year": 1}}, "year"),

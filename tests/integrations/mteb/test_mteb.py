@@ -15,7 +15,7 @@ from mteb.models.model_meta import ModelMeta
 import seismic
 from seismic.integrations.mteb import SeismicIndexBackend
 from tests.integrations.hits import assert_same_top
-from tests.integrations.page import follow
+from tests.integrations.pages import follow_section
 from tests.integrations.serving import SCIFACT, Query, scifact_documents
 
 DIMENSION = 30_522
@@ -59,8 +59,8 @@ class SciFact(AbsTaskRetrieval):
 
     def load_data(self, *_: Any, **__: Any) -> None:
         judged: dict[str, dict[str, int]] = {}
-        for line in (SCIFACT / "qrels.tsv").read_text().splitlines()[1:]:
-            query, document, grade = line.split("\t")
+        for line in (SCIFACT / "qrels.tsv").read_text().splitlines():
+            query, _, document, grade = line.split("\t")
             judged.setdefault(query, {})[document] = int(grade)
         asked = {one.id for one in self.queries}
         self.dataset = {
@@ -132,4 +132,4 @@ def test_what_is_wrong_is_said(model: Known) -> None:
 
 def test_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    follow("mteb")
+    follow_section("integrations.md", "mteb")

@@ -1,6 +1,7 @@
 """PyTerrier: its own tests of transformers, SciFact by `pt.Experiment`, and artifacts."""
 
 import json
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +9,13 @@ import ir_measures
 import pandas as pd
 import pyterrier as pt
 import pytest
-from pyterrier.testing import TransformerTestCase, transformer_test_class
+from lz4.frame import LZ4FrameFile
+from pyterrier import testing
 
 import seismic
 from seismic.integrations.pyterrier import SeismicIndex, SeismicIndexer
 from tests.integrations.hits import assert_same_top
-from tests.integrations.page import follow
+from tests.integrations.pages import follow_section
 from tests.integrations.serving import SCIFACT, Query, scifact_documents
 from tests.integrations.serving import seismic as seismic_command
 
@@ -48,12 +50,12 @@ def planets_retriever() -> pt.Transformer:
     return SeismicIndexer(folder, encoder="splade-tiny", overwrite=True).index(TEXTS).retriever(10)
 
 
-class TestTransformer(transformer_test_class(planets_retriever)):
+class TestTransformer(testing.transformer_test_class(planets_retriever)):
     """PyTerrier's own test case."""
 
 
 def test_the_test_case_is_pyterriers() -> None:
-    assert issubclass(TestTransformer, TransformerTestCase)
+    assert issubclass(TestTransformer, testing.TransformerTestCase)
 
 
 def test_the_engines_own_top_10(scifact: SeismicIndex, topics: pd.DataFrame, queries: list[Query]) -> None:
@@ -68,8 +70,7 @@ def test_the_engines_own_top_10(scifact: SeismicIndex, topics: pd.DataFrame, que
 
 
 def test_an_experiment_measures_what_evaluate_does(scifact: SeismicIndex, topics: pd.DataFrame, tmp_path: Path) -> None:
-    qrels = pd.read_csv(SCIFACT / "qrels.tsv", sep="\t", names=["qid", "docno", "label"], header=0, dtype=str)
-    qrels["label"] = qrels["label"].astype(int)
+    qrels = pt.io.read_qrels(str(SCIFACT / "qrels.tsv"))
     retriever = scifact.retriever(1000)
     [row] = pt.Experiment([retriever], topics, qrels, MEASURES, filter_by_qrels=True).to_dict("records")
     evaluated = evaluate(scifact, topics, tmp_path)
@@ -113,7 +114,9 @@ def test_texts_by_an_encoder(planets: SeismicIndex, tmp_path: Path) -> None:
 
 def test_an_artifact_is_packaged_with_its_changes_and_loaded(planets: SeismicIndex, tmp_path: Path) -> None:
     package = planets.build_package(str(tmp_path / "planets.tar.lz4"), verbose=False)
-    loaded = pt.Artifact.from_url(Path(package).as_uri())
+    with LZ4FrameFile(package) as unpacked, tarfile.open(fileobj=unpacked, mode="r|") as archive:
+        archive.extractall(tmp_path / "unpacked", filter="data")
+    loaded = pt.Artifact.load(str(tmp_path / "unpacked"))
     assert isinstance(loaded, SeismicIndex)
     described = json.loads((Path(loaded.path) / "pt_meta.json").read_text())
     assert described == {
@@ -141,4 +144,4 @@ def test_what_is_wrong_is_said(planets: SeismicIndex, tmp_path: Path) -> None:
 
 def test_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    follow("PyTerrier")
+    follow_section("integrations.md", "PyTerrier")

@@ -14,7 +14,7 @@ from sentence_transformers.sparse_encoder import search_engines
 from seismic import VectorError
 from seismic.integrations.sentence_transformers import semantic_search_seismic
 from tests.integrations.hits import assert_same_top
-from tests.integrations.page import follow
+from tests.integrations.pages import follow_section
 from tests.integrations.serving import PATIENCE, Query, Service, scifact_documents, serve
 
 DIMENSION = 30_522
@@ -139,4 +139,4 @@ def test_its_own_for_opensearch(
 
 def test_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    follow("sentence-transformers")
+    follow_section("integrations.md", "sentence-transformers")
