@@ -1,13 +1,16 @@
 """The service in front of nodes: the same answers as from its own shards."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from seismic import Index
+import seismic
+from seismic import Index, StorageError
 from seismic.cluster.connection import Address
 from seismic.cluster.node import Node
+from seismic.cluster.sources import SharedFolder
 from seismic.cluster.spec import PartSpec
 from tests.cluster.collections import FILTER, QUERIES, build
 
@@ -122,3 +125,29 @@ async def test_changes_and_parts_without_nodes(running: Any, index: Index, nodes
         assert answer["shards"] == {"total": 5, "ok": 3}
         assert answer["exact"] is False
         assert answer["hits"][0]["id"] == "fresh"
+
+
+async def until(answer: Callable[[], Any], condition: Callable[[Any], bool]) -> None:
+    for _ in range(6000):
+        if condition((await answer()).json()):
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError((await answer()).json())
+
+
+async def test_a_front_tries_again_until_nodes_have_a_generation(
+    running: Any, index: Index, nodes: list[Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise StorageError("files are still fetched")
+
+    monkeypatch.setattr("seismic_server.collections.refresher.SHORT_SECONDS", 0.05)
+    folder = index.view.collection.parent
+    async with running(folder, nodes=folder.parent / "nodes.toml") as client:
+        with monkeypatch.context() as blocked:
+            blocked.setattr(SharedFolder, "fetch", refuse)
+            seismic.compact(index.view.collection)
+            await until(lambda: client.get(URL), lambda info: "newer generation" in info.get("problem", ""))
+        body = {"query": QUERIES[0]}
+        await until(lambda: client.post(f"{URL}/search", json=body), lambda found: found["generation"] == "000002")
+        assert "problem" not in (await client.get(URL)).json()

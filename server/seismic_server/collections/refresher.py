@@ -26,7 +26,7 @@ LEAST_CHANGES = 1000
 """Fewest changed documents that are worth a compaction process."""
 
 SHORT_SECONDS = 5.0
-"""Pause after a refresh for which memory or descriptors were short."""
+"""Pause after a refresh for which memory or descriptors were short, or nodes were not ready."""
 
 RETRY_SECONDS = 60.0
 """Pause after a failed compaction; another writer may hold the lock for long."""
@@ -78,7 +78,8 @@ class Refresher:
         try:
             changed = index.refresh()
         except (StorageError, OSError, MemoryError) as error:
-            self._short = isinstance(error, OSError | MemoryError | TooManyFilesError)
+            local = isinstance(error, OSError | MemoryError | TooManyFilesError)
+            self._short = local or not index.has_shards  # nodes may still fetch the files, or come back
             collection.stale = (
                 f"cannot serve a newer generation or change ({type(error).__name__}; the server's log has the cause); "
                 f"generation {before} is served up to change {index.sequence}"
