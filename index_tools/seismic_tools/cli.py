@@ -66,7 +66,8 @@ class Verbs(TyperGroup):
         if name is not None:
             module = import_module(f"seismic_tools.commands.{name}")
             command = typer.main.get_command(module.app)
-            if "numba" in sys.modules or hasattr(module, "seismic"):
+            loads = "numba" in sys.modules or hasattr(module, "seismic")
+            if loads and not ctx.resilient_parsing:  # which completion does
                 announce_compiling()
         return name, command, rest
 
@@ -77,7 +78,7 @@ class Verbs(TyperGroup):
             return super().invoke(ctx)
 
 
-app = typer.Typer(cls=Verbs, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+app = typer.Typer(cls=Verbs, no_args_is_help=True, pretty_exceptions_enable=False)
 
 
 def _show_version(wanted: bool) -> None:

@@ -21,7 +21,7 @@ def test_wide_components_survive_conversion_and_build(run: Run, tmp_path: Path, 
     found = document.get("indices") or sorted(int(token) for token in document["vector"])
     assert found == DOCUMENT["indices"]
     assert run("build", tmp_path / name, tmp_path / "index").exit_code == 0
-    assert "dimension" in run("inspect", tmp_path / "index").stdout
+    assert "components" in run("inspect", tmp_path / "index").stdout
 
 
 def test_a_format_of_31_bits_refuses_wider_components(run: Run, tmp_path: Path) -> None:

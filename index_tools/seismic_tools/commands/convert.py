@@ -30,9 +30,10 @@ from seismic_tools.readers.services import (
     read_service,
 )
 from seismic_tools.terminal.progress import Report, progress
+from seismic_tools.terminal.trec import ScoredDoc
 from seismic_tools.writers import WRITERS, Writer, Writing, write_vocabulary
 from seismic_tools.writers.parts import Parts, kept_parts, put_in_place
-from seismic_tools.writers.runs import ScoredDoc, write_run
+from seismic_tools.writers.runs import write_run
 
 app = typer.Typer(add_completion=False)
 

@@ -9,7 +9,7 @@ import typer
 import seismic
 from seismic import InputError
 from seismic_tools.readers.ids import read_ids, typed_ids
-from seismic_tools.terminal.options import parse_json
+from seismic_tools.terminal.where import FilterOption, WhereOption, chosen_filter
 
 app = typer.Typer(add_completion=False)
 
@@ -19,9 +19,8 @@ def delete(
     collection: Annotated[Path, typer.Argument(metavar="COLLECTION", help="Folder of the collection.")],
     ids: Annotated[list[str] | None, typer.Option("--id", help="Id of a document; repeatable.")] = None,
     file: Annotated[Path | None, typer.Option("--ids", help="File with one id per line; - for standard input.")] = None,
-    filter: Annotated[
-        str | None, typer.Option(help="Delete all documents that match this filter, as JSON.", show_default=False)
-    ] = None,
+    filter: FilterOption = None,
+    where: WhereOption = None,
 ) -> None:
     """Delete documents from a collection by id or by a filter.
 
@@ -34,20 +33,20 @@ def delete(
 
         seismic delete scifact --ids gone.txt
 
-        seismic delete scifact --filter '{"must": [{"key": "n_chars", "range": {"lt": 500}}]}'
+        seismic delete scifact --where 'n_chars<500'
     """
     with seismic.open(collection) as index:
-        if filter is not None:
+        if filter is not None or where:
             if ids or file:
-                raise InputError("found --filter and ids, expected only one of both")
-            sequence = seismic.delete(collection, filter=parse_json("--filter", filter))
+                raise InputError("found --filter or --where and ids, expected only one of both")
+            sequence = seismic.delete(collection, filter=chosen_filter(index, filter, where))
             typer.echo(f"documents {sequence.deleted or 0:,}: change {sequence} of generation {index.generation}")
             return
         kind = index.view.rules.schema.field("id").type
         listed = read_ids(file, kind) if file else pa.array([], kind)
         wanted = pa.concat_arrays([typed_ids(ids or [], kind, ["--id"] * len(ids or [])), listed])
         if len(wanted) == 0:
-            raise InputError("found no ids; expected --id, --ids or --filter")
+            raise InputError("found no ids; expected --id, --ids, --where or --filter")
         before = len(index)
         sequence = seismic.delete(collection, wanted)
         index.refresh()

@@ -29,7 +29,8 @@ from seismic_tools.readers.qrels import read_qrels
 from seismic_tools.readers.queries import Queries, Topics, query_texts, read_queries
 from seismic_tools.terminal.options import SearchedFields, SearchedWeights, with_params
 from seismic_tools.terminal.progress import Report, progress
-from seismic_tools.writers.runs import check_word, check_words, write_run
+from seismic_tools.terminal.trec import check_word
+from seismic_tools.writers.runs import check_words, write_run
 
 app = typer.Typer(add_completion=False)
 

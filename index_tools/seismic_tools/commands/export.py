@@ -2,9 +2,8 @@
 
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import orjson
 import typer
 from rich.filesize import decimal
 
@@ -13,6 +12,7 @@ from seismic import InputError, ParameterError, Vocabulary
 from seismic.export.files import ENDINGS, check_free, ending_of, write_file
 from seismic_tools.readers.ids import read_ids
 from seismic_tools.terminal.progress import progress
+from seismic_tools.terminal.where import FilterOption, WhereOption, chosen_filter
 from seismic_tools.writers import write_vocabulary
 
 app = typer.Typer(add_completion=False)
@@ -22,7 +22,8 @@ app = typer.Typer(add_completion=False)
 def export(
     collection: Annotated[Path, typer.Argument(metavar="COLLECTION", help="Folder of the collection.")],
     out: Annotated[Path, typer.Argument(metavar="OUT", help=f"{', '.join(ENDINGS)}.")],
-    filter: Annotated[str | None, typer.Option(help="Only documents that match this filter, as JSON.")] = None,
+    filter: FilterOption = None,
+    where: WhereOption = None,
     ids: Annotated[
         Path | None, typer.Option(help="Only documents with the ids in this file, one per line; - for standard input.")
     ] = None,
@@ -47,7 +48,7 @@ def export(
 
         seismic export scifact scifact.parquet
 
-        seismic export scifact recent.jsonl.gz --filter '{"must": [{"key": "year", "range": {"gte": 2020}}]}'
+        seismic export scifact recent.jsonl.gz --where 'year>=2020'
 
         seismic export scifact some.jsonl --ids ids.txt --columns title,year --tokens
     """
@@ -58,7 +59,7 @@ def export(
         raise ParameterError("--tokens and --no-vectors: expected only one of them")
     with seismic.open(collection) as index, progress() as report:
         selection = index.select(
-            None if filter is None else _parsed(filter),
+            chosen_filter(index, filter, where),
             ids=read_ids(ids, index.view.rules.schema.field("id").type).to_pylist() if ids else None,
             columns=None if columns is None else [name.strip() for name in columns.split(",")],
             with_vectors="tokens" if tokens else not no_vectors,
@@ -82,13 +83,3 @@ def _vocabulary_beside(out: Path, vocabulary: Vocabulary | None) -> Path | None:
     except InputError as error:
         raise InputError(f"{error}; add --tokens") from None
     return words
-
-
-def _parsed(text: str) -> dict[str, Any]:
-    try:
-        value = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise ParameterError(f"--filter: not valid JSON: {error}") from None
-    if not isinstance(value, dict):
-        raise ParameterError(f"--filter: found a JSON {type(value).__name__}, expected an object")
-    return value

@@ -33,13 +33,18 @@ def inspect(
     about_cpu: Annotated[
         bool, typer.Option("--cpu", help="Show the features of this CPU and the kernels in use.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON; sizes are in bytes.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also show files, statistics, profiles and how it was built.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON; sizes are in bytes.")] = False,
 ) -> None:
-    """Show the contents of an index, or the features of this CPU.
+    """Show what a collection holds, or the features of this CPU.
 
     Examples:
 
         seismic inspect scifact
+
+        seismic inspect scifact --all
 
         seismic inspect scifact --json | jq .files
 
@@ -51,6 +56,9 @@ def inspect(
         report, show = describe_cpu(), _print_cpu
     elif collection is not None:
         with seismic.open(collection) as index:
+            if not (everything or as_json):
+                _print_rows(_console(), index.name, summary(index))
+                return
             report, show = describe(index, collection / GENERATIONS / index.generation), _print
     else:
         raise ParameterError("inspect: expected the folder of a collection, or --cpu")
@@ -58,6 +66,35 @@ def inspect(
         typer.echo(json_text(report, indent=True))
     else:
         show(report)
+
+
+def summary(index: Index) -> list[tuple[str, Any]]:
+    """Return what matters most of a collection."""
+    manifest, view = index.manifest, index.view
+    facts: list[tuple[str, Any]] = [("documents", f"{len(index):,}")]
+    facts.append(("columns", [f"{field.name}: {field.type}" for field in list(view.rules.schema)[1:]] or "none"))
+    facts.append(("ids", view.rules.schema.field("id").type))
+    if len(index.fields) > 1:
+        for field in index.fields:
+            reads = f"{field.encoder.name} of {', '.join(field.columns)}" if field.encoder else "no encoder"
+            facts.append((f"field {field.name}", f"{reads}, weight {field.weight:g}"))
+    elif entry := manifest.encoder:
+        facts.append(("encoder", f"{entry.name} of {', '.join(entry.fields)}"))
+        if entry.documents_cut:
+            facts.append(("too long", f"{entry.documents_cut:,} documents, of which the end was cut off"))
+        if entry.chunks:
+            facts.append(("chunks", f"{entry.chunks.size} word pieces, {entry.chunks.overlap} of them repeated"))
+    tokens = "" if index.vocabulary is None else ", with tokens"
+    facts.append(("components", f"{index.dimension:,}{tokens}"))
+    facts.append(("size", f"{decimal(manifest.bytes)} (layout {manifest.layout}, shards {len(manifest.shards)})"))
+    facts += [(f"kept of the {name}", share) for name, share in (_kept_row(one.model_dump()) for one in manifest.kept)]
+    facts.append(("generation", f"{index.generation}, changes up to {index.sequence}"))
+    if view.changed:
+        facts.append(("changed since", f"{view.changed:,} documents; `seismic compact` merges them"))
+    if index.profiles:
+        targets = dict.fromkeys(f"{one.target:g}" for one in index.profiles)
+        facts.append(("tuned for recall", list(targets)))
+    return facts
 
 
 def describe(index: Index, folder: Path) -> dict[str, Any]:
@@ -161,8 +198,12 @@ def _map(path: Path) -> pa.Table:
     return pa.ipc.open_file(pa.memory_map(str(path))).read_all()
 
 
+def _console() -> Console:
+    return Console(markup=False, emoji=False, highlight=False)
+
+
 def _print(report: dict[str, Any]) -> None:
-    console = Console(markup=False, emoji=False, highlight=False)
+    console = _console()
     facts = {name: value for name, value in report["index"].items() if name != "bytes"}
     _print_rows(console, "index", [*facts.items(), ("size", decimal(report["index"]["bytes"]))])
     if report["encoder"]:
@@ -193,7 +234,7 @@ def _kept_row(kept: dict[str, Any]) -> tuple[str, str]:
 
 
 def _print_cpu(report: dict[str, Any]) -> None:
-    console = Console(markup=False, emoji=False, highlight=False)
+    console = _console()
     for title, rows in report.items():
         _print_rows(console, title, list(rows.items()))
 

@@ -11,6 +11,7 @@ from seismic import Changed, InputError
 from seismic.lines import read_lines
 from seismic_tools.readers.ids import read_ids, typed_ids
 from seismic_tools.terminal.options import parse_json
+from seismic_tools.terminal.where import FilterOption, WhereOption, chosen_filter
 
 app = typer.Typer(add_completion=False)
 
@@ -30,9 +31,8 @@ def patch(
     ids_file: Annotated[
         Path | None, typer.Option("--ids", help="File with one id per line; - for standard input.")
     ] = None,
-    filter: Annotated[
-        str | None, typer.Option(help="Patch all documents that match this filter, as JSON.", show_default=False)
-    ] = None,
+    filter: FilterOption = None,
+    where: WhereOption = None,
     values: Annotated[
         str | None, typer.Option("--set", metavar="JSON", help="Values by column.", show_default=False)
     ] = None,
@@ -54,12 +54,14 @@ def patch(
 
         seismic patch scifact --id 4983 --set '{"title": "A better title"}'
 
-        seismic patch scifact --filter '{"must": [{"key": "n_chars", "range": {"lt": 500}}]}' --unset title
+        seismic patch scifact --where 'n_chars<500' --unset title
     """
-    forms = {"FILE": file, "ids": ids or ids_file, "--filter": filter}
+    forms = {"FILE": file, "ids": ids or ids_file, "--where or --filter": filter or where}
     given = [name for name, value in forms.items() if value]
     if len(given) != 1:
-        raise InputError(f"found {' and '.join(given) or 'none'}, expected one of FILE, --id or --ids, and --filter")
+        raise InputError(
+            f"found {' and '.join(given) or 'none'}, expected one of FILE, --id or --ids, and --where or --filter"
+        )
     options: dict[str, Any] = {"mode": "replace" if replace else "merge", "if_sequence": if_sequence}
     if file:
         if values or unset:
@@ -67,18 +69,22 @@ def patch(
         changed = seismic.patch(collection, _rows(file), **options)
     else:
         options |= {"values": parse_json("--set", values) if values else None, "unset": unset or []}
-        changed = _patch_chosen(collection, ids, ids_file, filter, options)
+        changed = _patch_chosen(collection, ids, ids_file, (filter, where), options)
     with seismic.open(collection) as index:
         typer.echo(f"documents {changed.updated or 0:,}: change {changed} of generation {index.generation}")
 
 
 def _patch_chosen(
-    collection: Path, ids: list[str] | None, ids_file: Path | None, filter: str | None, options: dict[str, Any]
+    collection: Path,
+    ids: list[str] | None,
+    ids_file: Path | None,
+    filters: tuple[str | None, list[str] | None],
+    options: dict[str, Any],
 ) -> Changed:
-    if filter:
-        return seismic.patch(collection, filter=parse_json("--filter", filter), **options)
     with seismic.open(collection) as index:
-        kind = index.view.rules.schema.field("id").type
+        kind, wanted_filter = index.view.rules.schema.field("id").type, chosen_filter(index, *filters)
+    if wanted_filter is not None:
+        return seismic.patch(collection, filter=wanted_filter, **options)
     wanted = typed_ids(ids or [], kind, ["--id"] * len(ids or [])).to_pylist()
     wanted += read_ids(ids_file, kind).to_pylist() if ids_file else []
     return seismic.patch(collection, ids=wanted, **options)

@@ -8,7 +8,7 @@ import typer
 import seismic
 from seismic import Index, OrderBy, Page, ParameterError
 from seismic_tools.terminal.documents import print_document_table, print_documents, print_ids
-from seismic_tools.terminal.options import parse_json
+from seismic_tools.terminal.where import FilterOption, WhereOption, chosen_filter
 
 app = typer.Typer(add_completion=False)
 
@@ -22,9 +22,8 @@ PAGE = 1000
 @app.command()
 def scroll(
     collection: Annotated[Path, typer.Argument(metavar="COLLECTION", help="Folder of the collection.")],
-    filter: Annotated[
-        str | None, typer.Option(help="List only documents that match this filter, as JSON.", show_default=False)
-    ] = None,
+    filter: FilterOption = None,
+    where: WhereOption = None,
     order_by: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="Order by this column.", show_default="id")
     ] = None,
@@ -54,7 +53,7 @@ def scroll(
 
         seismic scroll scifact --order-by n_chars --desc --limit 5
 
-        seismic scroll scifact --filter '{"must": [{"key": "n_chars", "range": {"lt": 500}}]}' --jsonl
+        seismic scroll scifact --where 'n_chars<500' --where structured=true --jsonl
 
         seismic scroll scifact --filter '{"must": [{"is_null": {"key": "title"}}]}' --ids
     """
@@ -66,10 +65,10 @@ def scroll(
         raise ParameterError("--vectors needs --jsonl")
     if descending and order_by is None:
         order_by = "id"
-    wanted = None if filter is None else parse_json("--filter", filter)
     by = None if order_by is None else OrderBy(key=order_by, direction="desc" if descending else "asc")
     columns = [] if ids else column
     with seismic.open(collection) as index:
+        wanted = chosen_filter(index, filter, where)
         if not (jsonl or ids):
             limit = SHOWN if limit is None else limit
         left = limit

@@ -24,9 +24,12 @@ from seismic import (
 from seismic_tools.readers.field_options import of_fields
 from seismic_tools.readers.run import read_run
 from seismic_tools.terminal.explanation import print_explanation, print_facets
-from seismic_tools.terminal.hits import lines_of, print_json, print_table
+from seismic_tools.terminal.hits import Form, lines_of, print_lines
 from seismic_tools.terminal.options import SearchedFields, SearchedWeights, parse_json, with_params
+from seismic_tools.terminal.progress import progress
 from seismic_tools.terminal.sanitize import sanitize
+from seismic_tools.terminal.where import FilterOption, WhereOption, chosen_filter
+from seismic_tools.writers.searches import check_options, write_searches
 
 app = typer.Typer(add_completion=False)
 
@@ -48,9 +51,18 @@ def search(
     like: Annotated[
         str | None, typer.Option(metavar="ID", help="Find documents similar to the one with this id.")
     ] = None,
-    filter: Annotated[
-        str | None, typer.Option(help="Search only documents that match this filter, as JSON.", show_default=False)
+    queries: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Search all queries of a file, in any format of `build`.", show_default=False
+        ),
     ] = None,
+    run: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="With --queries: write a TREC run to this file.", show_default="print it"),
+    ] = None,
+    filter: FilterOption = None,
+    where: WhereOption = None,
     idf_filter: Annotated[
         str | None,
         typer.Option(
@@ -102,15 +114,23 @@ def search(
         bool,
         typer.Option("--explain", help="Show the parts of every score, the reason for the plan, and the work done."),
     ] = False,
+    snippets: Annotated[
+        bool, typer.Option("--snippets", help="Show the passage of each hit with the strongest matches.")
+    ] = False,
+    form: Annotated[
+        Form | None,
+        typer.Option("--format", help="`json`, `csv` (both with payloads) or a `trec` run.", show_default="table"),
+    ] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object per hit, including its payload.")
+        bool, typer.Option("--json", help="The same as --format json: one object per hit, including its payload.")
     ] = False,
     *,
     params: SearchParams,
 ) -> None:
     """Run one query.
 
-    Without a query, --filter, --facet or --order-by list and count documents.
+    Without a query, --where, --filter, --facet or --order-by list and count
+    documents. --queries searches all queries of a file.
 
     Examples:
 
@@ -136,16 +156,37 @@ def search(
 
         seismic search scifact "do planets orbit stars" --reranker cross-encoder --rerank-depth 50
 
+        seismic search scifact "do planets orbit stars" --where 'year>=1990' --where lang=en --snippets
+
         seismic search scifact --tokens '{"planet": 2.1}' --filter '{"must": [{"key": "year", "range": {"lt": 1990}}]}'
 
-        seismic search scifact --filter '{"structured": true}' --facet n_sentences -k 0
+        seismic search scifact --where structured=true --facet n_sentences -k 0
+
+        seismic search scifact "do planets orbit stars" --format csv > hits.csv
+
+        seismic search scifact --queries queries.parquet --run out.trec -k 100
     """
     if k < 0:
         raise ParameterError(f"k is {k}, expected at least 0")
-    listing = filter is not None or bool(facet) or order_by is not None
+    form = _form(form, as_json=as_json)
+    if queries:
+        check_options(
+            {"TEXT": words, "--text": text, "--tokens": tokens, "--vector": vector, "--like": like, "--facet": facet}
+            | {"--order-by": order_by, "--offset": offset, "--group-by": group_by, "--feedback": feedback}
+            | {"--fuse": fuse, "--rerank": rerank, "--reranker": reranker, "--explain": explain}
+            | {"--idf-filter": idf_filter, "--snippets": snippets}
+        )
+        with seismic.open(collection) as index, progress() as report:
+            chosen = chosen_filter(index, filter, where)
+            fields = (field or [], weight or [])
+            count = write_searches(index, queries, k, params, chosen, fields, form, run, report)
+        typer.echo(f"searched {count:,} queries", err=True)
+        return
+    if run:
+        raise ParameterError("--run needs --queries; --format trec prints the hits of one query")
+    listing = filter is not None or bool(where) or bool(facet) or order_by is not None
     query = _query(words, text, tokens, vector, like, optional=listing)
-    wanted = None if filter is None else parse_json("--filter", filter)
-    request: dict[str, Any] = {"params": params, "filter": wanted, "explain": explain}
+    request: dict[str, Any] = {"params": params, "explain": explain, "snippet": snippets}
     request["idf_filter"] = None if idf_filter is None else parse_json("--idf-filter", idf_filter)
     request["facets"] = [FacetBy(key=column) for column in facet or []] or None
     request["feedback"] = Feedback() if feedback else None
@@ -161,19 +202,23 @@ def search(
         query = of_fields(query, index.fields, field or [], weight or [], fusion)
         if like is not None and is_integer(index.view.rules.schema.field("id").type):
             query = {"id": int(like) if like.removeprefix("-").isdecimal() else like}
+        request["filter"] = chosen_filter(index, filter, where)
         answer = index.ask(SearchRequest(query=query, **request), model)
-        lines = lines_of(answer, offset)
-        if as_json:
-            print_json(index, lines)
-        else:
-            print_table(index, lines, group_by)
+        print_lines(form or "table", index, lines_of(answer, offset), group_by)
+        if form in (None, "table"):
             print_facets(answer)
             print_explanation(answer)
     for warning in answer.warnings:
         typer.echo(sanitize(warning), err=True)
     if answer.unknown:
         typer.echo(f"not in the index: {', '.join(map(sanitize, answer.unknown))}", err=True)
-    typer.echo(_summary(answer) if query else _listed(answer), err=as_json)
+    typer.echo(_summary(answer) if query else _listed(answer), err=form not in (None, "table"))
+
+
+def _form(form: Form | None, *, as_json: bool) -> Form | None:
+    if as_json and form not in (None, "json"):
+        raise ParameterError(f"found --json and --format {form}, expected only one of them")
+    return "json" if as_json else form
 
 
 def _page(k: int, offset: int, group_by: str | None, group_size: int | None) -> dict[str, Any]:

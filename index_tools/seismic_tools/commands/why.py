@@ -12,6 +12,7 @@ from seismic.conversion.plain import to_json
 from seismic_tools.terminal.explanation import print_contributions
 from seismic_tools.terminal.options import parse_json
 from seismic_tools.terminal.sanitize import json_text, sanitize
+from seismic_tools.terminal.where import FilterOption, WhereOption, chosen_filter
 
 app = typer.Typer(add_completion=False)
 
@@ -23,7 +24,8 @@ def why(
         str, typer.Argument(metavar="QUERY", help="A text for the encoder, or a query as JSON: tokens, indices, id ...")
     ],
     ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Ids of the documents in question.")],
-    filter: Annotated[str | None, typer.Option(help="Filter of the search, as JSON.", show_default=False)] = None,
+    filter: FilterOption = None,
+    where: WhereOption = None,
     k: Annotated[int, typer.Option("-k", "--k", help="Number of hits of the search.")] = 10,
     score_threshold: Annotated[float | None, typer.Option(help="Lowest score of a hit.", show_default=False)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per document.")] = False,
@@ -37,11 +39,11 @@ def why(
 
         seismic why scifact "do planets orbit stars" 4983 5836
 
-        seismic why scifact '{"tokens": {"planet": 2.1}}' 4983 --filter '{"structured": true}'
+        seismic why scifact '{"tokens": {"planet": 2.1}}' 4983 --where structured=true
     """
-    wanted = None if filter is None else parse_json("--filter", filter)
     asked: Any = parse_json("QUERY", query) if query.lstrip().startswith("{") else query
     with seismic.open(collection) as index:
+        wanted = chosen_filter(index, filter, where)
         found = index.why_not(asked, _typed(index, ids), wanted, k, score_threshold=score_threshold)
     for document in found:
         if as_json:

@@ -1,26 +1,14 @@
 """TREC runs."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from seismic import Index, InputError
+from seismic import Index
 from seismic.store.failures import file_errors
-
-DIGITS = 9
-"""Significant digits that identify a float32."""
-
-
-class ScoredDoc(NamedTuple):
-    """A hit of a run, as in ir_measures, which only evaluations need."""
-
-    query_id: str
-    doc_id: str
-    score: float
+from seismic_tools.terminal.trec import ScoredDoc, check_word, run_lines
 
 
 def write_run(path: Path, run: Iterable[ScoredDoc], tag: str) -> None:
@@ -30,25 +18,7 @@ def write_run(path: Path, run: Iterable[ScoredDoc], tag: str) -> None:
     the score of a tie is the next smaller number.
     """
     with file_errors("write", path), path.open("w", encoding="utf-8") as file:
-        file.writelines(_lines(run, tag))
-
-
-def _lines(run: Iterable[ScoredDoc], tag: str) -> Iterator[str]:
-    query, rank, before = None, 0, np.float32(np.inf)
-    for hit in run:
-        if hit.query_id != query:
-            query, rank, before = hit.query_id, 0, np.float32(np.inf)
-        check_word(hit.query_id, "query")
-        check_word(hit.doc_id, "document")
-        rank += 1
-        before = min(np.float32(hit.score), np.nextafter(before, np.float32(-np.inf)))
-        yield f"{query} Q0 {hit.doc_id} {rank} {before:.{DIGITS}g} {tag}\n"
-
-
-def check_word(identity: str, kind: str) -> None:
-    """Raise InputError for an id that a TREC run cannot hold."""
-    if len(identity.split()) != 1:
-        raise InputError(f"{kind} id {identity!r}: expected one word without blanks, as TREC runs need it")
+        file.writelines(run_lines(run, tag))
 
 
 def check_words(index: Index) -> None:

@@ -37,8 +37,15 @@ def test_inspect_shared_blocks(run: Run, tmp_path: Path) -> None:
     assert statistics == {"shared_blocks_per_component": {"count": 21, "mean": 1.1, "p50": 1, "p95": 1, "max": 3}}
 
 
+def test_inspect_is_short(run: Run, planets_index: Path) -> None:
+    lines = [line.split() for line in run("inspect", planets_index).stdout.splitlines()]
+    assert ["documents", "3"] in lines
+    assert ["columns", "year:", "int64,", "text:", "string"] in lines
+    assert len(lines) < 12
+
+
 def test_inspect_for_people(run: Run, planets_index: Path) -> None:
-    text = run("inspect", planets_index).stdout
+    text = run("inspect", planets_index, "--all").stdout
     for line in (["documents", "3"], ["payload_columns", "year,", "text"], ["seed", "0"]):
         assert line in [shown.split() for shown in text.splitlines()]
     assert "shared_blocks_per_component" in text
@@ -67,7 +74,8 @@ def test_what_a_small_index_lost(run: Run, tmp_path: Path) -> None:
     assert set(files["shared.arrow"]["columns"]).isdisjoint({"residuals", "own_residuals"})
     size = files["shared.arrow"]["bytes"] + files["maxima.arrow"]["bytes"]
     assert report["index"]["bytes_per_component"] == round(size / 2, 2)
-    assert "top 10  0.500 (0.000 to " in run("inspect", tmp_path / "out").stdout
+    assert "top 10  0.500 (0.000 to " in run("inspect", tmp_path / "out", "--all").stdout
+    assert "kept of the top 10  0.500 (0.000 to " in run("inspect", tmp_path / "out").stdout
     refused = run("build", path, tmp_path / "other", "--queries", queries)
     assert refused.exit_code == 2
     assert "'shared' keeps everything: leave them out" in refused.stderr

@@ -24,7 +24,7 @@ def test_what_was_tuned_is_shown_stored_and_chosen(collection: Path, run: Run, t
     rows = [line.split() for line in result.stdout.splitlines()]
     assert [row[:2] for row in rows if row and row[0] == "10"] == [["10", "0.7"], ["10", "0.9"], ["10", "exact"]]
 
-    inspected = run("inspect", collection)
+    inspected = run("inspect", collection, "--all")
     assert [line.split() for line in inspected.stdout.splitlines() if line.startswith("10")] == [
         row for row in rows if row and row[0] == "10"
     ]
