@@ -1,7 +1,7 @@
 """Patches: new values in some columns of documents that exist; their vectors and other columns stay."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import pyarrow as pa
@@ -105,6 +105,13 @@ def patch_tables(documents: TableLike) -> list[pa.Table]:
     for row in rows:
         groups.setdefault(tuple(row), []).append(row)
     return [to_table(group, "documents") for group in groups.values()]
+
+
+def ids_in_order(documents: TableLike, tables: Sequence[pa.Table]) -> pa.Table:
+    """Return the ids of a patch in the order of its documents, as a table. `tables`: those of `patch_tables`."""
+    if len(tables) == 1:
+        return tables[0].select(["id"])
+    return to_table([{"id": row["id"]} for row in cast("Sequence[Mapping[str, Any]]", documents)], "documents")
 
 
 def values_of(values: Mapping[str, Any] | None, unset: Sequence[str]) -> dict[str, pa.Array]:

@@ -1,8 +1,10 @@
-"""Patches of the fields of documents."""
+"""Patches of the vectors of documents."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from seismic.builder.order import reordered
@@ -11,36 +13,73 @@ from seismic.changes.patches import check_field_patch
 from seismic.changes.records import Change, check_delete, upsert_changes
 from seismic.changes.rules import Rules
 from seismic.changes.updates import given_vectors
-from seismic.documents.table import check_documents
+from seismic.conversion.plain import excerpt
 from seismic.edits.state import State
 from seismic.errors import InputError
-from seismic.fields.vectors import FieldVectors
+from seismic.fields.vectors import is_by_field
+from seismic.vectors import SparseVectors
 
 
-def patched_fields(fields: FieldVectors, table: pa.Table, rules: Rules, state: State) -> list[Change]:
-    """Return the changes that give documents new vectors of some fields. Raises InputError.
+class NewVectors(NamedTuple):
+    """New vectors of a patch: those of `rows` of its documents, by field if they have names."""
 
-    The only field of a collection is replaced as a vector is, in documents that exist.
+    rows: npt.NDArray[np.int64]
+    vectors: Any
+
+
+def by_rows(vectors: Any, fields: Any, documents: int) -> list[NewVectors]:
+    """Return the vectors that a patch gives, together for documents that get the same fields.
+
+    A None in a list keeps a document's vector. Raises InputError.
     """
-    table = check_documents(table, len(table))
-    if not rules.fields:
+    lists = {"": vectors} if fields is None else fields
+    if not (isinstance(lists, Mapping) and any(_has_none(one) for one in lists.values())):
+        return [NewVectors(np.arange(documents), vectors if fields is None else fields)]
+    for name, rows in lists.items():
+        if not isinstance(rows, list | tuple):
+            raise InputError(
+                f"fields: found {excerpt(rows)} for '{name}', expected lists where one keeps vectors by None"
+            )
+        _check_rows(len(rows), documents)
+    groups: dict[tuple[str, ...], list[int]] = {}
+    for row in range(documents):
+        names = tuple(name for name, rows in lists.items() if rows[row] is not None)
+        if names:
+            groups.setdefault(names, []).append(row)
+    found = []
+    for names, chosen in groups.items():
+        given = {name: [lists[name][row] for row in chosen] for name in names}
+        found.append(NewVectors(np.array(chosen), given[""] if fields is None else given))
+    return found
+
+
+def _has_none(rows: Any) -> bool:
+    return isinstance(rows, list | tuple) and any(row is None for row in rows)
+
+
+def patched_vectors(given: NewVectors, ids: pa.Table, rules: Rules, state: State) -> tuple[list[Change], SparseVectors]:
+    """Return the changes that give documents new vectors, and these vectors. Raises InputError.
+
+    `ids`: a table with the column `id`. A vector without a name, and the only field of a collection, is replaced in
+    documents that exist.
+    """
+    table = ids.take(pa.array(given.rows)) if len(given.rows) < len(ids) else ids
+    if not rules.fields and is_by_field(given.vectors):
         raise InputError("fields: this collection has no named fields")
-    by_field, _ = split_vectors(fields, None, rules)
+    split, _ = split_vectors(given.vectors, None, rules)
     if len(rules.fields) > 1:
-        grown, vectors = joined(by_field, rules, Origins())
-        _check_rows(len(vectors), table)
-        after = rules.after(grown)
-        return [*grown, check_field_patch(vectors, table.select(["id"]), list(by_field), after)]
-    growth, vectors = given_vectors(by_field, rules, Origins())
-    _check_rows(len(vectors), table)
+        grown, vectors = joined(split, rules, Origins())
+        _check_rows(len(vectors), len(table))
+        return [*grown, check_field_patch(vectors, table, list(split), rules.after(grown))], vectors
+    growth, vectors = given_vectors(split, rules, Origins())
+    _check_rows(len(vectors), len(table))
     rows = np.flatnonzero(state.exist(check_delete(table["id"], rules).ids))
     if not len(rows):
-        return []
+        return [], vectors
     kept = reordered(vectors, rows.astype(np.uint32))
-    ids: Any = table.select(["id"]).take(pa.array(rows))
-    return [*growth, *upsert_changes(kept, ids, rules.after(growth))]
+    return [*growth, *upsert_changes(kept, table.take(pa.array(rows)), rules.after(growth))], vectors
 
 
-def _check_rows(vectors: int, table: pa.Table) -> None:
-    if vectors != len(table):
-        raise InputError(f"documents: found {len(table)} rows and {vectors} vectors, expected equal numbers")
+def _check_rows(vectors: int, documents: int) -> None:
+    if vectors != documents:
+        raise InputError(f"documents: found {documents} rows and {vectors} vectors, expected equal numbers")

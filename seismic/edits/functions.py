@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeAlias
 import pyarrow as pa
 
 from seismic.changes.fielded import origins_of, split_vectors
-from seismic.changes.patches import check_unset, patch_changes, patch_tables, repeated, values_of
+from seismic.changes.patches import check_unset, ids_in_order, patch_changes, patch_tables, repeated, values_of
 from seismic.changes.records import Change, check_delete
 from seismic.changes.rules import Rules
 from seismic.changes.updates import NO_DOCUMENTS, Writer, upsert_check, warn
@@ -17,7 +17,7 @@ from seismic.documents.table import check_documents
 from seismic.edits.chunks import deletions, is_chunked, stale_chunks, with_chunks
 from seismic.edits.conditions import conditions_of
 from seismic.edits.editor import Committed, Edit, Editor
-from seismic.edits.fielded import patched_fields
+from seismic.edits.fielded import by_rows, patched_vectors
 from seismic.edits.matching import completed, matching
 from seismic.edits.state import State
 from seismic.edits.texts import encoded_for
@@ -25,12 +25,18 @@ from seismic.encoders import Encoder
 from seismic.errors import InputError, ParameterError
 from seismic.fields.vectors import FieldVectors
 from seismic.filters.language import FilterLike
-from seismic.vectors import VectorsLike
+from seismic.layouts import storage_of
+from seismic.vectors import SparseVectors, VectorsLike
 from seismic.vocabulary import Vocabulary
+from seismic.weight_range import range_problem
 
 Ids: TypeAlias = Sequence[str] | Sequence[int] | pa.Array
 IfSequence: TypeAlias = int | Mapping[str, int] | Mapping[int, int]
 """One sequence for all documents, or one by id."""
+
+
+MAKE_DEPTH = 8
+"""Frames from `warn` up to the caller of a function whose edit warns before anything is written."""
 
 
 class Changed(int):
@@ -105,11 +111,11 @@ def upsert(
 
     def make(rules: Rules, state: State) -> Sequence[Change]:
         conditions.check(rules, state)
-        return [*stale_chunks(parents, table["id"], rules, state), *check(rules)]
+        changes = check(rules)
+        warn(warned, stacklevel=MAKE_DEPTH)
+        return [*stale_chunks(parents, table["id"], rules, state), *changes]
 
-    changed = _commit(editor, Edit(make, depends=True))
-    warn(warned, stacklevel=3)
-    return changed
+    return _commit(editor, Edit(make, depends=True))
 
 
 def delete(
@@ -142,6 +148,7 @@ def patch(
     path: str | Path,
     documents: TableLike | None = None,
     *,
+    vectors: "VectorsLike | None" = None,
     fields: FieldVectors | None = None,
     ids: Ids | None = None,
     filter: FilterLike | None = None,
@@ -152,27 +159,34 @@ def patch(
 ) -> Changed:
     """Change parts of documents; what is not named stays, and unknown ids are ignored.
 
-    Either `documents`: a table, or a list of dicts, with `id` and the columns to set; None unsets a value. `fields`
-    then has new vectors by field, a row per document; other fields keep their stored values. Or `ids` or
+    Either `documents`: a table, or a list of dicts, with `id` and the columns to set; None unsets a value. `vectors`
+    then has new vectors, a row per document, or `fields` has them by field; other fields keep their stored values, and
+    so do documents with None in a list of vectors. Or `ids` or
     `filter` with `values` by column, and the columns to `unset`. `mode`: "merge" keeps the other columns, "replace"
     unsets them. New columns and wider types are taken as in `upsert`. `if_sequence`: only if no change after this
     sequence named the ids, see `upsert`.
 
     Returns the sequence of the change, with the number of documents that it updated. Raises InputError, which names row
-    and field, ParameterError, FilterError, ConflictError or StorageError.
+    and field, ParameterError, FilterError, ConflictError or StorageError. Warns as `upsert` does.
     """
     if mode not in ("merge", "replace"):
         raise ParameterError(f"mode is {excerpt(mode)}, expected merge or replace")
     given = [name for name, one in (("documents", documents), ("ids", ids), ("filter", filter)) if one is not None]
     if len(given) != 1:
         raise ParameterError(f"found {' and '.join(given) or 'none'}, expected one of documents, ids and filter")
-    if fields is not None and documents is None:
-        raise ParameterError("found fields without documents, to which their vectors belong")
+    if vectors is not None and fields is not None:
+        raise ParameterError("found vectors and fields, expected one of them")
+    bring = vectors is not None or fields is not None
+    if bring and documents is None:
+        raise ParameterError(
+            f"found {'fields' if vectors is None else 'vectors'} without documents, to which they belong"
+        )
     if documents is not None:
         if values is not None or len(unset):
             raise ParameterError("found documents with values or unset, which belong to ids or filter")
-        tables = patch_tables(documents) if fields is None else [to_table(documents, "documents")]
-        listed = [id for table in tables for id in check_documents(table, len(table))["id"].to_pylist()]
+        tables = patch_tables(documents)
+        tables = [check_documents(table, len(table)) for table in tables]
+        listed = [id for table in tables for id in table["id"].to_pylist()]
         if len(set(listed)) < len(listed):
             raise InputError("documents: found an id twice, expected unique ids")
     else:
@@ -183,15 +197,21 @@ def patch(
     if filter is not None:
         _check_no_condition(if_sequence)
     conditions = conditions_of(listed, if_absent=False, if_sequence=if_sequence)
+    editor = Editor(path)
 
     def make(rules: Rules, state: State) -> Sequence[Change]:
         conditions.check(rules, state)
         if documents is not None:
-            found, changes = tables, list[Change]()
-            if fields is not None:
-                changes = patched_fields(fields, tables[0], rules, state)
-                rules = rules.after(changes)
-                found = [tables[0]] if tables[0].num_columns > 1 or mode == "replace" else []
+            found, changes, new = tables, list[Change](), list[SparseVectors]()
+            if bring:
+                found = [table for table in tables if table.num_columns > 1 or mode == "replace"]
+                ids = ids_in_order(documents, tables)
+                for given in by_rows(vectors, fields, len(ids)):
+                    needed, patched = patched_vectors(given, ids, rules, state)
+                    rules, changes = rules.after(needed), [*changes, *needed]
+                    new.append(patched)
+            storage = storage_of(editor.layout, several_fields=len(rules.fields) > 1)
+            warn([problem for patched in new if (problem := range_problem(patched, storage))], stacklevel=MAKE_DEPTH)
         elif filter is not None:
             check_unset(unset, rules)
             return matching(state, filter, rules).patched(chosen, mode)
@@ -200,12 +220,12 @@ def patch(
             named = with_chunks(check_delete(listed, rules).ids.unique(), rules, state)
             found, changes = [repeated(named, chosen)], []
         for table in found:
-            needed = patch_changes(completed(table, rules) if mode == "replace" else table, rules)
-            rules = rules.after(needed)
-            changes += needed
+            more = patch_changes(completed(table, rules) if mode == "replace" else table, rules)
+            rules = rules.after(more)
+            changes += more
         return changes
 
-    return _commit(Editor(path), Edit(make, depends=True))
+    return _commit(editor, Edit(make, depends=True))
 
 
 def _commit(editor: Editor, edit: Edit) -> Changed:

@@ -40,6 +40,9 @@ app = typer.Typer(add_completion=False)
 PANEL = "Services"
 """Heading of the options of services in the help."""
 
+TABLES = tuple(ending for ending, writer in WRITERS.items() if writer.payload)
+"""Endings of formats with columns, which hold several fields."""
+
 NEIGHBOURS, RUNS = (".gt", ".ibin"), (".trec", ".run")
 """Endings of ground truth and of runs. Ground truth can be converted to runs only."""
 
@@ -113,6 +116,8 @@ def convert(
 
         seismic convert scifact scifact.ciff
 
+        seismic convert papers papers.parquet
+
         seismic convert http://127.0.0.1:6333/articles articles.parquet --from qdrant
 
     An API key of a service is read from SOURCE_API_KEY in the environment.
@@ -128,6 +133,12 @@ def convert(
     if wanted.kind not in SERVICES and any((ending or path.name.lower()).endswith(NEIGHBOURS) for path in paths):
         _check_run(paths, out, _ending(target))
         done, remarks = convert_neighbours(paths[0], out)
+    elif wanted.kind not in SERVICES and (several := _with_fields(paths)):
+        options = {"--vocabulary": vocabulary, "--dimension": dimension, "--ids": ids, "--id-field": id_field}
+        options |= {"--repair": repair, "--resume": resume}
+        _check_fields(several, paths, out, _ending(target), options)
+        with progress() as report, seismic.open(several) as index:
+            done, remarks = f"documents {index.export(out, replace=replace, progress=report):,}", []
     else:
         writer = _writer(out, _ending(target))
         known = read_vocabulary(vocabulary).tokens.to_pylist() if vocabulary else None
@@ -150,6 +161,30 @@ def convert(
         typer.echo(f"note: {out.name}: {remark}", err=True)
     seconds = time.perf_counter() - began
     typer.echo(f"{done}, size {decimal(out.stat().st_size)}, {seconds:.1f} s: {out}")
+
+
+def _with_fields(paths: Sequence[Path]) -> Path | None:
+    """Return the first collection with several fields, if any."""
+    for path in filter(is_collection, paths):
+        with seismic.open(path) as index:
+            if len(index.fields) > 1:
+                return path
+    return None
+
+
+def _check_fields(
+    several: Path, paths: Sequence[Path], out: Path, ending: str | None, options: Mapping[str, object]
+) -> None:
+    """Check that a collection with several fields is the only input, and that the output can hold it."""
+    problem = f"{several}: found several fields"
+    if len(paths) > 1:
+        raise InputError(f"{problem} next to other inputs, expected it alone")
+    if given := [name for name, value in options.items() if value]:
+        raise ParameterError(f"{problem} and {given[0]}, which is for single vectors")
+    if (ending and not out.name.lower().endswith(ending)) or not out.name.lower().endswith(TABLES):
+        raise ParameterError(
+            f"{problem}, which {out.name} cannot hold; expected a name that ends in {', '.join(TABLES)}"
+        )
 
 
 def convert_neighbours(path: Path, out: Path) -> tuple[str, list[str]]:

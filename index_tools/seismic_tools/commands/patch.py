@@ -1,4 +1,4 @@
-"""`seismic patch`: change the payload of documents."""
+"""`seismic patch`: change the payload and the vectors of documents."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,6 +10,7 @@ import seismic
 from seismic import Changed, InputError
 from seismic.lines import read_lines
 from seismic_tools.readers.ids import read_ids, typed_ids
+from seismic_tools.readers.patches import split_rows
 from seismic_tools.terminal.options import parse_json
 from seismic_tools.terminal.where import FilterOption, WhereOption, chosen_filter
 
@@ -24,7 +25,7 @@ def patch(
         typer.Argument(
             metavar="FILE",
             show_default=False,
-            help="JSON lines with `id` and columns to set; - for standard input.",
+            help="JSON lines with `id`, columns to set and new vectors; - for standard input.",
         ),
     ] = None,
     ids: Annotated[list[str] | None, typer.Option("--id", help="Id of a document; repeatable.")] = None,
@@ -43,14 +44,21 @@ def patch(
         typer.Option(help="Patch only if no later change named the documents; not with --filter.", show_default=False),
     ] = None,
 ) -> None:
-    """Change the payload of documents. Their vectors stay.
+    """Change the payload and the vectors of documents. What is not named stays.
 
     In JSON lines and in --set, null unsets a value. Unknown ids are ignored.
     Columns that are not named stay, unless --replace is given.
 
+    JSON lines may have a new vector: `indices` and `values`, or a map `vector`
+    (or `tokens`). With several fields, `fields` has new vectors by field, as
+    NAME.indices and NAME.values do; other fields keep theirs. Texts are
+    columns: they are not encoded.
+
     Examples:
 
         seismic patch scifact changed.jsonl
+
+        echo '{"id": "4983", "tokens": {"planet": 2.1}}' | seismic patch scifact -
 
         seismic patch scifact --id 4983 --set '{"title": "A better title"}'
 
@@ -66,7 +74,9 @@ def patch(
     if file:
         if values or unset:
             raise InputError("found FILE with --set or --unset, which belong to --id, --ids or --filter")
-        changed = seismic.patch(collection, _rows(file), **options)
+        with seismic.open(collection) as index:
+            rows, vectors = split_rows(_rows(file), file, index)
+        changed = seismic.patch(collection, rows, **vectors, **options)
     else:
         options |= {"values": parse_json("--set", values) if values else None, "unset": unset or []}
         changed = _patch_chosen(collection, ids, ids_file, (filter, where), options)
@@ -90,7 +100,8 @@ def _patch_chosen(
     return seismic.patch(collection, ids=wanted, **options)
 
 
-def _rows(file: Path) -> list[dict[str, Any]]:
+def _rows(file: Path) -> list[tuple[int, dict[str, Any]]]:
+    """Return the objects of JSON lines with the numbers of their lines. Raises InputError."""
     rows = []
     for number, line in enumerate(read_lines(file, "JSON lines"), 1):
         if not line:
@@ -101,7 +112,7 @@ def _rows(file: Path) -> list[dict[str, Any]]:
             raise InputError(f"{file}, line {number}: not valid JSON: {error}") from None
         if not isinstance(row, dict) or "id" not in row:
             raise InputError(f"{file}, line {number}: expected an object with `id`")
-        rows.append(row)
+        rows.append((number, row))
     if not rows:
-        raise InputError(f"{file}: found no lines, expected JSON lines with `id` and the columns to set")
+        raise InputError(f"{file}: found no lines, expected JSON lines with `id` and what to change")
     return rows

@@ -113,13 +113,49 @@ def test_search(planets: Path) -> None:
         assert words in refused.output
 
 
-@pytest.mark.parametrize("ending", ["parquet", "jsonl"])
-def test_exports_are_read_again(planets: Path, tmp_path: Path, ending: str) -> None:
+@pytest.mark.parametrize("verb", ["export", "convert"])
+@pytest.mark.parametrize("ending", ["parquet", "jsonl.gz"])
+def test_exports_are_read_again(planets: Path, tmp_path: Path, ending: str, verb: str) -> None:
     file = tmp_path / f"out.{ending}"
-    assert run("export", str(planets), str(file)).exit_code == 0
+    result = run(verb, str(planets), str(file))
+    assert result.exit_code == 0, result.output
+    assert "documents 3, size" in result.output
     result = run("build", str(file), str(tmp_path / "again"), *FIELDS)
     assert result.exit_code == 0, result.output
     assert stored(tmp_path / "again") == stored(planets)
+    with seismic.open(planets) as index, seismic.open(tmp_path / "again") as again:
+        query = {"fields": {"bm25": "the red planet", "raw": {"indices": [8], "values": [1.0]}}}
+        expected = [(hit.id, hit.score) for hit in index.search(query)]
+        assert [(hit.id, hit.score) for hit in again.search(query)] == expected
+
+
+def test_a_collection_is_read_as_input(planets: Path, tmp_path: Path) -> None:
+    result = run("build", str(planets), str(tmp_path / "again"), *FIELDS)
+    assert result.exit_code == 0, result.output
+    assert stored(tmp_path / "again") == stored(planets)
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (
+            ("convert", "PLANETS", "out.ciff"),
+            "found several fields, which out.ciff cannot hold; expected a name that ends",
+        ),
+        (("convert", "PLANETS", "out.parquet", "--to", "jsonl"), "which out.parquet cannot hold"),
+        (("convert", "PLANETS", "PLANETS", "out.parquet"), "next to other inputs, expected it alone"),
+        (("convert", "PLANETS", "out.parquet", "--repair"), "found several fields and --repair"),
+        (
+            ("build", "PLANETS", "new"),
+            "found the fields bm25, raw, tags, expected a single vector; build with a --field",
+        ),
+    ],
+)
+def test_where_several_fields_do_not_fit(planets: Path, tmp_path: Path, command: tuple[str, ...], words: str) -> None:
+    places = {"PLANETS": planets, **{name: tmp_path / name for name in ("out.ciff", "out.parquet", "new")}}
+    result = run(*(str(places.get(one, one)) for one in command))
+    assert result.exit_code != 0
+    assert words in " ".join(result.output.split())
 
 
 def test_upsert(planets: Path, tmp_path: Path) -> None:
