@@ -9,6 +9,7 @@ import typer
 import seismic
 from seismic import Changed, InputError
 from seismic.lines import read_lines
+from seismic_tools.readers.formats import STANDARD_INPUT
 from seismic_tools.readers.ids import read_ids, typed_ids
 from seismic_tools.readers.patches import split_rows
 from seismic_tools.terminal.options import parse_json
@@ -103,7 +104,8 @@ def _patch_chosen(
 def _rows(file: Path) -> list[tuple[int, dict[str, Any]]]:
     """Return the objects of JSON lines with the numbers of their lines. Raises InputError."""
     rows = []
-    for number, line in enumerate(read_lines(file, "JSON lines"), 1):
+    source = STANDARD_INPUT if str(file) == "-" else file
+    for number, line in enumerate(read_lines(source, "JSON lines"), 1):
         if not line:
             continue
         try:
