@@ -154,12 +154,13 @@ class SeismicRetriever(pt.Transformer):
         num_results: int = 1000,
         *,
         recall: float | None = None,
-        columns: Sequence[str] = (),
+        columns: Sequence[str] | None = None,
         threads: int = 1,
         filter: Any = None,
     ) -> None:
         self.index, self.num_results, self.recall = index, num_results, recall
-        self.columns, self.threads, self.filter = columns, threads, filter
+        self.columns = columns or None  # PyTerrier takes an empty list for one of transformers
+        self.threads, self.filter = threads, filter
 
     def transform(self, inp: pd.DataFrame) -> pd.DataFrame:
         """Return a row per hit: the columns of its query, `docno`, `score`, `rank` and `columns`."""
@@ -174,13 +175,13 @@ class SeismicRetriever(pt.Transformer):
         )
         rows, ranks = np.nonzero(numbers >= 0)
         numbers = numbers[rows, ranks]
-        found = inp.drop(columns=["docno", "score", "rank", *self.columns], errors="ignore").iloc[rows]
+        found = inp.drop(columns=["docno", "score", "rank", *(self.columns or ())], errors="ignore").iloc[rows]
         found = found.reset_index(drop=True).assign(
             docno=pd.Series([str(id) for id in index.document_ids(numbers)], dtype=object),
             score=scores[rows, ranks],
             rank=ranks + pt.model.FIRST_RANK,
         )
-        if self.columns:
+        if self.columns is not None:
             payloads = index.payloads(numbers, self.columns)
             found = found.assign(**{name: [payload[name] for payload in payloads] for name in self.columns})
         return found
