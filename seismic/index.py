@@ -23,8 +23,9 @@ from seismic.query import Query, QueryLike
 from seismic.search.answer import Answer
 from seismic.search.contents import html_of, with_payloads
 from seismic.search.examples import resolve_batch
-from seismic.search.execute import Arrays, TopArrays
+from seismic.search.execute import Arrays
 from seismic.search.hits import Hits
+from seismic.search.only import TopArrays
 from seismic.search.reading import ReadsDocuments
 from seismic.search.request import Rerank, SearchRequest, Snippets
 from seismic.search.respond import Responder

@@ -10,12 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from seismic.builder.order import reordered
+from seismic.kernels.held import search_held
 from seismic.kernels.merge import merge_hits
 from seismic.kernels.topk import Known, TopK
 from seismic.params import described
 from seismic.planner import Choice
 from seismic.query import Query, as_rows
-from seismic.search.methods import Method, ShardSearch, method_of
+from seismic.search.methods import ShardSearch, method_of
+from seismic.search.only import OnlyShard, TopArrays
 from seismic.search.workspaces import Workspaces
 from seismic.stop import current, stoppable_by
 from seismic.store.shard import Shard
@@ -69,25 +71,6 @@ class SearchStats:
         return max(0, self.blocks - self.blocks_visited)
 
 
-class OnlyShard(NamedTuple):
-    """The only shard of a view, and how its k best documents are found."""
-
-    shard: Shard
-    part: Part
-    choice: Choice
-    k: int
-    method: Method
-
-
-class TopArrays(NamedTuple):
-    """The hits of one query: document numbers int64 [k] and scores float32 [k], padded with -1 and 0, best first; and
-    the ``counters`` int64 [4] of its search."""
-
-    numbers: npt.NDArray[np.int64]
-    scores: npt.NDArray[np.float32]
-    counters: npt.NDArray[np.int64]
-
-
 class Executor:
     """Runs queries, each search with scratch arrays of its own. Safe to use from many threads."""
 
@@ -134,19 +117,24 @@ class Executor:
         if k == 0 or len(view.shards) != 1:
             return None
         (live,), (part,) = view.shards, view.everything.parts
-        return OnlyShard(live.shard, part, choice, k, method_of(live.shard, part, k, choice))
+        return OnlyShard(live.shard, part, choice, k, method_of(live.shard, part, k, choice), {})
 
     def run_only(self, view: View, only: OnlyShard, query: Query) -> TopArrays:
         """Find the best documents of a view with one shard for one query, as `run_one` does."""
-        workspaces, stop, shard = self._take(), current(), only.shard
+        workspaces, stop = self._take(), current()
         try:
             stop.check()
             workspaces.fit(view.shard_dimension, view.largest_shard, stop.flag)
             row = workspaces.for_row(only.k)
-            queries = row.holding(query)
-            if shard.used is not None:
-                queries = shard.local_queries(queries)
-            only.method.search(ShardSearch(shard, only.part, queries, only.choice, row.known, row.top), workspaces)
+            held = only.held(workspaces, row, stop.flag) if only.holds(query) else None
+            if held is not None:
+                components, values, choice = query.components, query.values, only.choice
+                components.flags.writeable = values.flags.writeable = False  # as kernels are compiled for
+                search_held(held, components, values, choice.heap_factor, choice.bound_share)
+            else:
+                queries = only.shard.local_queries(row.holding(query))
+                task = ShardSearch(only.shard, only.part, queries, only.choice, row.known, row.top)
+                only.method.search(task, workspaces)
             stop.check()  # a stopped kernel leaves meaningless results
             top = row.top
             return TopArrays(top.numbers[0].copy(), top.scores[0].copy(), top.counters[0].copy())

@@ -12,8 +12,9 @@ from seismic.planner import Choice
 from seismic.query import Query, QueryLike, as_rows
 from seismic.search.answer import Answer, about_query
 from seismic.search.examples import resolve_query
-from seismic.search.execute import Executor, OnlyShard, SearchStats, TopArrays, top_of
+from seismic.search.execute import Executor, SearchStats, top_of
 from seismic.search.hits import MAKE_HIT, Hits
+from seismic.search.only import OnlyShard, TopArrays
 from seismic.search.request import SearchRequest
 from seismic.stop import time_limit
 from seismic.view.view import View

@@ -8,6 +8,7 @@ from seismic.filters.sorted_column import SortedColumn
 from seismic.kernels.constants import BLOCK
 from seismic.kernels.score import make_query_table
 from seismic.kernels.score_all import score_documents
+from seismic.planner import DEFAULT_KNOBS
 from seismic.query import Query, as_rows
 from seismic.search.execute import Executor, merge
 from seismic.search.facets import matches
@@ -37,6 +38,9 @@ def warm_up(view: View, executor: Executor) -> None:
         for shard in view.shards:
             if method.reachable and len(shard):
                 method.reachable(shard.shard, first_document_of(shard.shard), query, 0.0)
+    if only := executor.only_shard(view, 1, DEFAULT_KNOBS["exact"]._replace(heap_factor=2.0)):
+        for _ in range(2):  # arrays are held from the second search on
+            executor.run_only(view, only, query)
     for shard in view.shards:
         if len(shard):
             first = first_document_of(shard.shard).allowed

@@ -1,5 +1,6 @@
 """Simple requests are answered as all others are, by a shorter way."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,9 @@ import pytest
 
 import seismic
 from seismic import BuildParams, Index, QueryError, SearchParams, SearchRequest, SparseVectors
+from seismic.errors import StoppedError
 from seismic.search.simple import is_simple
+from seismic.stop import Stop, stoppable_by
 
 QUERY = {"indices": [1, 5, 9, 30], "values": [1.0, 0.25, 2.0, 0.5]}
 WORDS = {"tokens": {"w5": 1.0, "w7": 2.0, "unheard": 1.0}}
@@ -125,3 +128,28 @@ def test_results_do_not_share_memory(index: Index) -> None:
     before = list(first.hits), first.stats
     index.ask(SearchRequest(query={"indices": [2, 3], "values": [1.0, 5.0]}))
     assert (first.hits, first.stats) == before
+
+
+def test_held_arrays_give_the_same_answers(index: Index) -> None:
+    """From the second search of a depth on, Numba unpacks the arrays of a shard no more."""
+    rng = np.random.default_rng(8)
+    queries = [
+        {"indices": sorted(rng.choice(DIMENSION, 5, replace=False).tolist()), "values": rng.random(5).tolist()}
+        for _ in range(6)
+    ]
+    for params in (SearchParams(), SearchParams(heap_factor=1.2), SearchParams(bound_share=0.8)):
+        for k in (3, 7, 3):
+            requests = [SearchRequest(query=query, limit=k, params=params) for query in queries]
+            assert [index.ask(request) for request in requests] == index.search_many(requests)
+
+
+def test_held_arrays_follow_a_deadline_and_another_thread(index: Index) -> None:
+    """Each search polls the flag of its own deadline, and each thread has arrays of its own."""
+    expected = index.search(QUERY, 5)
+    assert [index.search(QUERY, 5) for _ in range(3)] == [expected] * 3
+    stopped = Stop()
+    stopped.set()
+    with pytest.raises(StoppedError), stoppable_by(stopped):
+        index.search(QUERY, 5)
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(lambda _: index.search(QUERY, 5), range(40))) == [expected] * 40
