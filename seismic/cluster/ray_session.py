@@ -3,6 +3,7 @@
 Nothing of Ray is loaded before `connect`, which sets variables that Ray reads when it is imported.
 """
 
+import logging
 import os
 import socket
 import sys
@@ -120,6 +121,7 @@ def _check_reachable(where: Address) -> None:
 def _init(ray: Any, where: Address, seconds: float) -> None:
     """Connect on a thread: a connection that hangs must not keep this process from ending."""
     problems: list[Exception] = []
+    logging.getLogger("ray").setLevel(logging.ERROR)  # it warns that this thread cannot handle signals
 
     def init() -> None:
         try:

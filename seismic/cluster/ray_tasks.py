@@ -105,10 +105,11 @@ class RayRunner:
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         if any(all(node.get(name, 0) >= amount for name, amount in wanted.items()) for node in nodes):
             return
-        found = ", ".join(f"{node.get('CPU', 0):g} CPUs and {node.get('memory', 0) / 1e6:,.0f} MB" for node in nodes)
+        most = {name: max((node.get(name, 0) for node in nodes), default=0) for name in wanted}
+        room = f"{self.threads} CPUs" + (f" and {self.memory / 1e6:,.0f} MB" if self.memory else "")
         raise ParameterError(
-            f"ray: found nodes with {found or 'no resources'}, expected one with {self.threads} CPUs and "
-            f"{(self.memory or 0) / 1e6:,.0f} MB for a task; use fewer threads (--workers) or less memory (--memory)"
+            f"ray: found nodes with at most {most['CPU']:g} CPUs and {most['memory'] / 1e6:,.0f} MB, expected one with "
+            f"{room} for a task; use fewer threads (--workers) or less memory (--memory)"
         )
 
 

@@ -207,7 +207,7 @@ def test_other_versions_are_refused(tmp_path: Path, ray_cluster: RayCluster, mon
 
 
 def test_tasks_that_no_node_has_room_for(ray_cluster: RayCluster) -> None:
-    with pytest.raises(ParameterError, match=r"ray: found nodes with 8 CPUs .* expected one with 99 CPUs"):
+    with pytest.raises(ParameterError, match=r"with at most 8 CPUs and .* MB, expected one with 99 CPUs for a"):
         RayRunner(ray_cluster.address, threads=99).connect()
     with pytest.raises(ParameterError, match="ray: found 'auto', expected HOST:PORT"):
         RayRunner("auto")
