@@ -82,12 +82,14 @@ def _free_ports(count: int) -> list[str]:
 class Reader:
     """A reader at work: a folder where relative paths of the documentation lead somewhere, a shell and a Python."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, python: Path = Path(sys.executable)) -> None:
+        """A reader in a folder, with the programs beside a Python interpreter."""
         self.folder = folder
+        self.python = python
         (folder / "tests").symlink_to(ROOT / "tests")
         self.ports = dict(zip((PORT, *NODE_PORTS), _free_ports(1 + len(NODE_PORTS)), strict=True))
         self.port = self.ports[PORT]
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        path = f"{python.parent}{os.pathsep}{os.environ['PATH']}"
         # The service must not compact before the reader does. Tables are as wide as those of the pages. ARGS is what
         # `make demo` takes.
         self.environment = {
@@ -97,6 +99,8 @@ class Reader:
             "COLUMNS": "80",
             "ARGS": "--documents 5400",
         }
+        if python != Path(sys.executable):
+            self.environment.pop("PYTHONPATH", None)  # that environment imports what it has
         self.service: subprocess.Popen[bytes] | None = None
         self.nodes: list[subprocess.Popen[bytes]] = []
         self._python: subprocess.Popen[str] | None = None
@@ -114,11 +118,11 @@ class Reader:
             return self._shell(command, ROOT)
         if command.startswith("seismic serve"):
             self._end_service()
-            self.service = subprocess.Popen(command.split(), cwd=self.folder, env=self.environment)
+            self.service = subprocess.Popen(self._words(command), cwd=self.folder, env=self.environment)
             self._wait()
             return ""
         if command.startswith("seismic cluster node"):
-            self.nodes.append(subprocess.Popen(command.split(), cwd=self.folder, env=self.environment))
+            self.nodes.append(subprocess.Popen(self._words(command), cwd=self.folder, env=self.environment))
             self._wait_for_node(command.rpartition(":")[2])
             return ""
         return self._shell(command, self.folder)
@@ -129,7 +133,7 @@ class Reader:
         if self._python is None:
             with errors.open("w") as file:
                 self._python = subprocess.Popen(
-                    [sys.executable, "-W", "error", "-c", _INTERPRETER],
+                    [self.python, "-W", "error", "-c", _INTERPRETER],
                     cwd=self.folder,
                     env=self.environment,
                     stdin=subprocess.PIPE,
@@ -164,6 +168,11 @@ class Reader:
             self._python.stdin.close()
             self._python.wait(PATIENCE)
             self._python.stdout.close()
+
+    def _words(self, command: str) -> list[str]:
+        """Return the words of a `seismic` command, which must be the one of this reader's environment."""
+        name, *rest = command.split()
+        return [str(self.python.parent / name), *rest]
 
     def _with_free_ports(self, text: str) -> str:
         for shown, free in self.ports.items():

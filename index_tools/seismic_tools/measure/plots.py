@@ -60,6 +60,16 @@ class Picture:
     suffixes: Sequence[str] = (".png",)
 
 
+def shows_something(picture: Picture) -> bool:
+    """Return whether a picture has more to show than one value: bars, steps, or points at two heights at least."""
+    return any(_shows_something(panel) for panel in picture.panels)
+
+
+def _shows_something(panel: Panel) -> bool:
+    filled = any(series.style in ("bars", "stairs") and series.y for series in panel.series)
+    return filled or len({y for series in panel.series for y in series.y}) > 1
+
+
 def draw(picture: Picture, folder: Path) -> str:
     """Write a picture and return the name of its last file; ImportError without matplotlib."""
     from matplotlib.figure import Figure
@@ -113,9 +123,15 @@ def _scale(axes: "Axes", name: Literal["x", "y"], axis: Axis) -> None:
     if ticks:
         ruler.set_major_locator(FixedLocator(ticks))
         ruler.set_minor_locator(NullLocator())
-        ruler.set_major_formatter(lambda value, _: f"{value:,.10g}")
+        digits = 0 if axis.log else max(_decimals(tick) for tick in ticks)
+        ruler.set_major_formatter(lambda value, _: f"{value:,.{digits}f}" if digits else f"{value:,.10g}")
     if limits:
         getattr(axes, f"set_{name}lim")(*limits)
+
+
+def _decimals(value: float) -> int:
+    """Return the number of decimals that write a tick in full."""
+    return len(f"{value:.10g}".partition(".")[2])
 
 
 def log_ticks(low: float, high: float) -> list[float]:

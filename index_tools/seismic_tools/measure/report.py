@@ -7,7 +7,7 @@ from pathlib import Path
 import typer
 
 from seismic.store.failures import file_errors
-from seismic_tools.measure.plots import Picture, draw
+from seismic_tools.measure.plots import Picture, draw, shows_something
 from seismic_tools.measure.results import to_json
 
 MISSING = "-"
@@ -25,7 +25,7 @@ class Report:
     pictures: Sequence[Picture] = ()
 
     def write(self, folder: Path, json: str, markdown: str) -> None:
-        """Write the files of these names and the pictures; the Markdown file links to the pictures.
+        """Write the files of these names and the pictures that show something; the Markdown file links to these.
 
         Results are written first: without matplotlib only the pictures are missing, with a note on standard error.
         """
@@ -37,7 +37,8 @@ class Report:
 
     def _draw(self, folder: Path) -> list[tuple[str, str]]:
         try:
-            return [(picture.title, draw(picture, folder)) for picture in self.pictures]
+            drawn = filter(shows_something, self.pictures)
+            return [(picture.title, draw(picture, folder)) for picture in drawn]
         except ImportError:
             typer.echo(NO_PLOTS, err=True)
             return []

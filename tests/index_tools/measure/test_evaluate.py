@@ -28,7 +28,8 @@ def test_blocks_beside_exact(scifact_lists: Path, run: Run, tmp_path: Path) -> N
     written = (tmp_path / "results" / "report.md").read_text()
     assert written.startswith(result.stdout)
     pictures = re.findall(r"\((.*\.png)\)", written)
-    assert sorted(pictures) == ["blocks.png", "latency.png", "recall-at-10.png", "recall-at-20.png", "sizes.png"]
+    curves = {"recall-at-10.png", "recall-at-20.png"}  # left out where one setting is the fastest at every recall
+    assert set(pictures) - curves == {"blocks.png", "latency.png", "sizes.png"}
     assert all((tmp_path / "results" / picture).stat().st_size > 5_000 for picture in pictures)
 
     report = orjson.loads((tmp_path / "results" / "report.json").read_bytes())

@@ -73,10 +73,28 @@ def test_pictures_have_written_out_ticks(tmp_path: Path) -> None:
     assert all(f"<!-- {label} -->" in drawn for label in ("Some", "recall", "microseconds", "10", "1,000", "a", "b"))
 
 
+def test_pictures_of_a_single_value_are_left_out(tmp_path: Path) -> None:
+    axes = Axis("x"), Axis("y")
+    one = Panel(*axes, [Series("a", [1.0], [2.0])])
+    flat = Panel(*axes, [Series("a", [1.0, 2.0], [5.0, 5.0], "points"), Series("median", [1.5], [5.0])])
+    two = Panel(*axes, [Series("a", [1.0], [2.0]), Series("b", [1.0], [3.0])])
+    bar = Panel(*axes, [Series("", ["a"], [2.0], "bars")])
+    pictures = [Picture(f"p{at}", "P", [panel]) for at, panel in enumerate((one, flat, two, bar))]
+    Report({}, "", [*pictures, Picture("both", "P", [one, two])]).write(tmp_path, "some.json", "some.md")
+    assert sorted(path.name for path in tmp_path.glob("*.png")) == ["both.png", "p2.png", "p3.png"]
+
+
+def test_ticks_of_an_axis_have_equal_decimals(tmp_path: Path) -> None:
+    axis = Axis("recall", limits=(0.8, 1.005), ticks=(0.8, 0.85, 1.0))
+    draw(Picture("some", "S", [Panel(axis, Axis("y"), [Series("a", [0.8, 1], [1, 2])])], (".svg",)), tmp_path)
+    drawn = (tmp_path / "some.svg").read_text()
+    assert all(f"<!-- {label} -->" in drawn for label in ("0.80", "0.85", "1.00"))
+
+
 def test_without_matplotlib_only_pictures_are_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    picture = Picture("some", "Some", [Panel(Axis("x"), Axis("y"), [Series("", [1.0], [1.0])])])
+    picture = Picture("some", "Some", [Panel(Axis("x"), Axis("y"), [Series("", [1.0, 2.0], [1.0, 3.0])])])
     report = Report({"n": 1}, "# Some\n", [picture])
     report.write(tmp_path / "with", "some.json", "some.md")
     assert (tmp_path / "with" / "some.md").read_text() == "# Some\n\n![Some](some.png)\n"

@@ -72,13 +72,8 @@ def test_bench(source: Path, run: Run, tmp_path: Path) -> None:
     result = run("bench", source, "--output", tmp_path / "results", *options)
     assert result.exit_code == 0, result.output
     folder = tmp_path / "results"
-    assert sorted(path.name for path in folder.iterdir()) == [
-        "exact",
-        "recall-at-20.png",
-        "recall-at-5.png",
-        "results.json",
-        "results.md",
-    ]
+    curves = {"recall-at-5.png", "recall-at-20.png"}  # left out where one setting is the fastest at every recall
+    assert {path.name for path in folder.iterdir()} - curves == {"exact", "results.json", "results.md"}
     assert (folder / "results.md").read_text().startswith(result.stdout)
     for part in ("## k = 5", "## k = 20", "| recall@20 ", "search_batch", "Index.search", "- bmp failed: "):
         assert part in result.stdout
