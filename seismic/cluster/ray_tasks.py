@@ -91,8 +91,8 @@ class RayRunner:
         except ray.exceptions.RayError as error:
             problem = " ".join(str(error).split())[:500]
             raise StorageError(
-                f"{task.name}: its task was lost {self.retries + 1} times: {problem}; build with more shards if memory "
-                "is short, and go on with resume (--resume)"
+                f"{task.name}: its task was lost in every attempt (of {self.retries + 1}): {problem}; build with more "
+                "shards if memory is short, and go on with resume (--resume)"
             ) from error
         if isinstance(answer, Refused):
             check_software(answer.software, f"ray: node {answer.node}")

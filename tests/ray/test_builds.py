@@ -18,7 +18,7 @@ import pytest
 from typer.testing import CliRunner
 
 import seismic
-from seismic import ParameterError, SparseVectors
+from seismic import ParameterError, SparseVectors, StorageError
 from seismic.cluster import RayRunner, ray_session, ray_tasks
 from seismic.store.garbage import RESUMABLE
 from seismic_tools.cli import app
@@ -203,6 +203,36 @@ def test_other_versions_are_refused(tmp_path: Path, ray_cluster: RayCluster, mon
     found = re.escape(version("numba"))
     with pytest.raises(ParameterError, match=rf"ray: node .*: found numba {found} \(expected 0\.1\); install the same"):
         seismic.build([{1: 1.0}], tmp_path / "out", runner=RayRunner(ray_cluster.address))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("failure", "error", "message"),
+    [
+        (StorageError("found no input here"), StorageError, "^found no input here$"),
+        (ModuleNotFoundError("No module named 'numba'"), ParameterError, "a node cannot load seismic .No module named"),
+        (ValueError("odd"), StorageError, "^shard-00000: its task failed: odd$"),
+        (None, StorageError, r"^shard-00000: its task was lost in every attempt \(of 1\): .*go on with resume"),
+    ],
+)
+def test_failures_of_tasks(
+    tmp_path: Path,
+    ray_cluster: RayCluster,
+    monkeypatch: pytest.MonkeyPatch,
+    failure: Exception | None,
+    error: type[Exception],
+    message: str,
+) -> None:
+    def fail(expected: dict[str, str], task: bytes) -> None:
+        import os
+
+        if failure is None:
+            os._exit(1)
+        raise failure
+
+    monkeypatch.setattr(ray_tasks, "_run", fail)
+    with pytest.raises(error, match=message):
+        seismic.build([{1: 1.0}], tmp_path / "out", runner=RayRunner(ray_cluster.address, retries=0))
     assert list(tmp_path.iterdir()) == []
 
 
