@@ -13,6 +13,7 @@ EXTRAS = {
     "llamaindex": ("llama_index",),
     "mcp": ("mcp",),
     "mteb": ("mteb",),
+    "pdf": ("pypdf",),
     "plots": ("matplotlib",),
     "pyterrier": ("pyterrier",),
     "ray": ("ray",),

@@ -15,12 +15,14 @@ import seismic
 from seismic import Index, InputError, ParameterError, SearchParams
 from seismic_tools.measure.bench.results import Results
 from seismic_tools.measure.evaluate.building import build_first
+from seismic_tools.measure.evaluate.comparing import System, compare
 from seismic_tools.measure.evaluate.dataset import Dataset, load_dataset
 from seismic_tools.measure.evaluate.fusing import DEPTH
 from seismic_tools.measure.evaluate.measure import EXACT, Request, measure
 from seismic_tools.measure.evaluate.others import read_others
 from seismic_tools.measure.evaluate.report import report as report_of
 from seismic_tools.measure.evaluate.trial import Trial
+from seismic_tools.measure.metrics import MEASURES, parse_measures
 from seismic_tools.measure.report import make_folder
 from seismic_tools.measure.results import read_json
 from seismic_tools.readers import Texts
@@ -121,12 +123,22 @@ def evaluate(
         ),
     ] = None,
     fuse_depth: Annotated[int, typer.Option(min=1, help="Hits of each that --fuse fuses.")] = DEPTH,
+    measures: Annotated[
+        str | None,
+        typer.Option(
+            help='Measures of ir-measures, such as "nDCG@20 AP(rel=2)".', show_default="nDCG@10 RR@10 R@10 R@100 R@1000"
+        ),
+    ] = None,
     rivals: Annotated[
         Path | None,
         typer.Option(help="results.json of `seismic bench`, to show its engines in the pictures.", show_default=False),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option(help="Folder for report.json, report.md, TREC runs and pictures.", show_default=False)
+        Path | None,
+        typer.Option(
+            help="Folder for report.html, .md and .json, per-query.tsv, TREC runs and pictures.",
+            show_default=False,
+        ),
     ] = None,
     *,
     params: SearchParams,
@@ -157,6 +169,8 @@ def evaluate(
 
         seismic evaluate scifact --queries queries.parquet --qrels qrels.tsv --run bm25.trec --fuse rrf --fuse sum:0.3,1
 
+        seismic evaluate scifact --queries queries.tsv --qrels qrels.tsv --measures "nDCG@20 AP(rel=2)" --output report
+
         seismic evaluate msmarco --dataset msmarco-passage/dev/small --queries dev.parquet --output report
 
         seismic evaluate msmarco --build encoded/ --queries dev.parquet --output report
@@ -165,14 +179,16 @@ def evaluate(
     fronts = read_json(rivals, Results, "seismic bench").rival_fronts() if rivals else {}
     source = load_dataset(dataset) if dataset else None
     judgements = read_qrels(qrels) if qrels else source.qrels if source else []  # before anything is encoded
-    needing = {"--beside": beside, "--run": run, "--fuse": fuse, "--judged-only": judged_only}
+    needing: dict[str, object] = {"--beside": beside, "--run": run, "--fuse": fuse, "--judged-only": judged_only}
+    needing["--measures"] = measures
     if not judgements and (needless := [option for option, value in needing.items() if value]):
         raise ParameterError(f"{needless[0]} needs judgements: --qrels or --dataset")
     others = read_others(run or (), fuse or (), fuse_depth)
+    wanted = MEASURES if measures is None else parse_measures(measures)
     if output:
         make_folder(output)
     cost = build_first(build, collection, build_options) if build else None
-    request = Request(depths, params, counts, output is not None, ignore_same_id)
+    request = Request(depths, params, counts, output is not None, ignore_same_id, wanted)
     with seismic.open(collection) as index, progress() as show:
         if output:
             check_words(index)
@@ -205,19 +221,23 @@ def evaluate(
                 build=cost,
                 progress=show,
             )
-            comparison = gathered.compare(judgements) if gathered else None
+            comparison = gathered.compare(judgements, wanted) if gathered else None
             if comparison:
                 measured = measured._replace(
                     evaluation=replace(measured.evaluation, compared=comparison.systems),
                     runs=measured.runs | comparison.runs(max(depths)),
                 )
+            alone = None
+            if output and judgements and not comparison:
+                own = System(index.name, Trial(index, selected, EXACT, ignore_same_id).run)
+                alone = compare(judgements, [own], {}, wanted)
     report = report_of(measured.evaluation, fronts)
     if output:
         for name, hits in measured.runs.items():
             write_run(output / f"{name}.trec", hits, tag=f"seismic-{name}")
-        if comparison:
-            comparison.write(output / "per-query.tsv")
-        report.write(output, "report.json", "report.md")
+        if per_query := comparison or alone:
+            per_query.write(output / "per-query.tsv")
+        report.write(output, "report.json", "report.md", "report.html")
     if texts and texts.documents:
         typer.echo(texts, err=True)
     typer.echo(report.text, nl=False)

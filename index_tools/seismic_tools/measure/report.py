@@ -7,6 +7,7 @@ from pathlib import Path
 import typer
 
 from seismic.store.failures import file_errors
+from seismic_tools.measure.page import to_page
 from seismic_tools.measure.plots import Picture, draw, shows_something
 from seismic_tools.measure.results import to_json
 
@@ -24,16 +25,22 @@ class Report:
     text: str
     pictures: Sequence[Picture] = ()
 
-    def write(self, folder: Path, json: str, markdown: str) -> None:
+    def write(self, folder: Path, json: str, markdown: str, page: str | None = None) -> None:
         """Write the files of these names and the pictures that show something; the Markdown file links to these.
+
+        `page`: a file of HTML that holds all of it and opens without a network.
 
         Results are written first: without matplotlib only the pictures are missing, with a note on standard error.
         """
         make_folder(folder)
         with file_errors("write to", folder):
             (folder / json).write_bytes(to_json(self.results))
-            links = "".join(f"\n![{title}]({file})\n" for title, file in self._draw(folder))
+            drawn = self._draw(folder)
+            links = "".join(f"\n![{title}]({file})\n" for title, file in drawn)
             (folder / markdown).write_text(self.text + links, encoding="utf-8")
+            if page is not None:
+                pictures = [(title, folder / file) for title, file in drawn]
+                (folder / page).write_text(to_page(self.text, pictures), encoding="utf-8")
 
     def _draw(self, folder: Path) -> list[tuple[str, str]]:
         try:

@@ -6,7 +6,8 @@ from pathlib import Path
 from seismic import InputError
 from seismic.store.collection import is_collection
 from seismic_tools.readers.beir import Role, member
-from seismic_tools.readers.formats import LAST_RESORT, READERS, STANDARD_INPUT, ending_of, endings, reader_of
+from seismic_tools.readers.folder import is_text_folder
+from seismic_tools.readers.formats import LAST_RESORT, READERS, STANDARD_INPUT, VECTORS, ending_of, endings, reader_of
 from seismic_tools.readers.huggingface import dataset_files, is_dataset
 
 
@@ -39,6 +40,8 @@ def find_files(paths: Sequence[Path], ending: str | None = None, role: Role = "c
 def _files_of_folder(folder: Path, ending: str | None, role: Role) -> list[Path]:
     if chosen := member(folder, role):
         return [chosen]
+    if ending is None and not any(ending_of(file) in VECTORS for file in folder.iterdir()) and is_text_folder(folder):
+        return [folder]
     visible = sorted(file for file in folder.iterdir() if file.is_file() and not file.name.startswith("."))
     inside = visible if ending else [file for file in visible if ending_of(file)]
     preferred = [file for file in inside if ending or ending_of(file) not in LAST_RESORT] or inside

@@ -18,7 +18,7 @@ import orjson
 import pyarrow as pa
 
 from seismic import InputError, VectorError
-from seismic.lines import lines
+from seismic.lines import lines, without_mark
 from seismic_tools.readers.batch import (
     BATCH_ROWS,
     BY_TOKEN,
@@ -56,6 +56,15 @@ def read_jsonl(path: Path, reading: Reading, compression: Compression | None = N
             except VectorError as error:
                 raise rows.placed(error) from None
             yield Batch(rows, vectors, documents, field in BY_TOKEN, share_read(raw, size))
+
+
+def is_array(path: Path) -> bool:
+    """Return whether a file begins like a JSON array. Files that cannot be opened do not."""
+    try:
+        with path.open("rb") as file:
+            return without_mark(file.read(256)).lstrip()[:1] == b"["
+    except (OSError, InputError):
+        return False
 
 
 def share_read(raw: BinaryIO, size: int) -> float:

@@ -75,6 +75,8 @@ def test_exact_alone(scifact_index: Path, run: Run, tmp_path: Path, plan: str) -
     report = orjson.loads((tmp_path / "report.json").read_bytes())
     assert [setting["depths"][0]["plan"] for setting in report["settings"]] == ["exact"]
     assert report["settings"][0]["effectiveness"] == {}
+    assert "<title>scifact" in (tmp_path / "report.html").read_text()
+    assert not (tmp_path / "per-query.tsv").exists()
     assert (report["missing"], report["dataset"], report["build"]) == (None, None, None)
     assert "nDCG" not in result.stdout
     assert "recall@3 against exact" in result.stdout

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from ir_measures import Qrel, R, ScoredDoc
 
-from seismic_tools.measure.metrics import effectiveness, latencies, recall, summary
+from seismic import ParameterError
+from seismic_tools.measure.metrics import effectiveness, latencies, parse_measures, recall, summary, values_by_query
 
 
 def test_recall_by_hand() -> None:
@@ -68,3 +69,27 @@ def test_the_order_of_hits_is_judged_and_not_that_of_ids() -> None:
         found = effectiveness(qrels, lambda k, run=run: run[:k])
         assert found["RR@10"] == pytest.approx(1 / place)
         assert found["nDCG@10"] == pytest.approx(1 / math.log2(place + 1))
+
+
+def test_measures_are_those_that_are_named() -> None:
+    measures = parse_measures("nDCG@20 AP(rel=2), P@5 nDCG@20")
+    assert [str(measure) for measure in measures] == ["nDCG@20", "AP(rel=2)", "P@5"]
+    qrels = [Qrel("1", "a", 2), Qrel("1", "b", 1)]
+    depths = []
+
+    def run(k: int) -> list[ScoredDoc]:
+        depths.append(k)
+        return [ScoredDoc("1", "x", 2.0), ScoredDoc("1", "a", 1.0)]
+
+    assert effectiveness(qrels, run, measures)["AP(rel=2)"] == 0.5
+    assert values_by_query(qrels, run, measures)["P@5"] == {"1": 0.2}
+    assert depths == [20, 1000, 5] * 2
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("foo@3", "--measures foo@3: measure not found: foo; expected"), ("", "found none"), ("P@x", "--measures P")],
+)
+def test_unknown_measures_are_refused(text: str, said: str) -> None:
+    with pytest.raises(ParameterError, match=said):
+        parse_measures(text)

@@ -9,6 +9,7 @@ import orjson
 import pytest
 
 from seismic import InputError, SearchParams, StorageError
+from seismic_tools.measure.page import to_page
 from seismic_tools.measure.plots import Axis, Panel, Picture, Series, draw, log_ticks
 from seismic_tools.measure.report import Report, compare, table
 from seismic_tools.measure.results import read_json, to_json
@@ -106,3 +107,16 @@ def test_without_matplotlib_only_pictures_are_missing(
     (tmp_path / "file").touch()
     with pytest.raises(StorageError, match="cannot write to "):
         report.write(tmp_path / "file", "some.json", "some.md")
+
+
+def test_pages_hold_everything_and_escape_it(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"pixels")
+    text = "# A <b>\n\nwords\nmore\n\n" + table([["", "x"], ["rows & cells", "1"]])
+    page = to_page(text, [("title", tmp_path / "a.png")])
+    assert "<title>A &lt;b&gt;</title>" in page
+    assert "<p>words<br>more</p>" in page
+    assert "<tbody>\n<tr><td>rows &amp; cells</td><td>1</td></tr>" in page
+    assert page.count("<tr>") == 2
+    assert 'src="data:image/png;base64,cGl4ZWxz" alt="title"' in page
+    assert "prefers-color-scheme: dark" in page
+    assert "http" not in page

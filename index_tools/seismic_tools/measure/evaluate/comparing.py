@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -75,11 +75,13 @@ def of_fusion(
     return System(wanted.name, lambda k: [hit for query in queries for hit in fused[query][:k]])
 
 
-def compare(qrels: Sequence[Qrel], systems: Sequence[System], written: Mapping[str, Run]) -> Comparison:
+def compare(
+    qrels: Sequence[Qrel], systems: Sequence[System], written: Mapping[str, Run], measures: Sequence[Any] = MEASURES
+) -> Comparison:
     """Judge systems by the same judgements, and compare each with the first by a paired randomisation test."""
-    values: dict[str, dict[str, dict[str, float]]] = {str(measure): {} for measure in MEASURES}
+    values: dict[str, dict[str, dict[str, float]]] = {str(measure): {} for measure in measures}
     for system in systems:
-        for measure, by_query in values_by_query(qrels, system.run).items():
+        for measure, by_query in values_by_query(qrels, system.run, measures).items():
             values[measure][system.name] = by_query
     first, compared = systems[0].name, []
     for system in systems:

@@ -4,7 +4,7 @@ import resource
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 from ir_measures import Qrel, ScoredDoc
@@ -16,7 +16,7 @@ from seismic_tools.measure.evaluate.building import RSS_UNIT
 from seismic_tools.measure.evaluate.results import Beside, BuildCost, CurvePoint, Evaluation
 from seismic_tools.measure.evaluate.trial import Trial
 from seismic_tools.measure.machine import describe_machine
-from seismic_tools.measure.metrics import effectiveness, recall
+from seismic_tools.measure.metrics import MEASURES, effectiveness, recall
 from seismic_tools.readers.queries import Queries
 
 EXACT = SearchParams(plan="exact")
@@ -40,6 +40,7 @@ class Request(NamedTuple):
     threads: Sequence[int] = (1,)
     curve: bool = False
     ignore_same_id: bool = False
+    measures: Sequence[Any] = MEASURES
 
 
 class Measured(NamedTuple):
@@ -73,7 +74,7 @@ def measure(
     measured = []
     for step, trial in enumerate(trials.values()):
         progress("measure", step, steps)
-        measured.append(trial.measure(request.depths, exact, qrels, request.threads))
+        measured.append(trial.measure(request.depths, exact, qrels, request.threads, request.measures))
     curve = []
     if request.curve:
         progress("measure", len(trials), steps)
@@ -92,7 +93,7 @@ def measure(
         judged=len({qrel.query_id for qrel in qrels}),
         unsearched=list(unsearched),
         missing=_missing(index, qrels),
-        beside=_beside(beside, qrels) if beside else None,
+        beside=_beside(beside, qrels, request.measures) if beside else None,
         settings=[setting for setting, _ in measured],
         curve=curve,
         samples=measured[-1][1],
@@ -102,9 +103,9 @@ def measure(
     return Measured(evaluation, runs)
 
 
-def _beside(trial: Trial, qrels: Sequence[Qrel]) -> Beside:
+def _beside(trial: Trial, qrels: Sequence[Qrel], measures: Sequence[Any]) -> Beside:
     index = trial.index
-    return Beside(index.name, len(index), index.manifest.bytes, effectiveness(qrels, trial.run))
+    return Beside(index.name, len(index), index.manifest.bytes, effectiveness(qrels, trial.run, measures))
 
 
 def _named(index: Index, queries: Queries, params: SearchParams) -> SearchParams:

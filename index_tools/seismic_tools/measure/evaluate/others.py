@@ -60,13 +60,13 @@ class Gathered(NamedTuple):
     parts: list[System]
     written: dict[str, Trial]
 
-    def compare(self, qrels: Sequence[Qrel]) -> Comparison:
+    def compare(self, qrels: Sequence[Qrel], measures: Sequence[Any]) -> Comparison:
         """Judge all systems and fusions."""
         numbers_of, ids = partial(_numbers, self.exact.index), self.exact.queries.ids
         fused = [of_fusion(one, self.parts, ids, self.others.depth, numbers_of) for one in self.others.fusions]
         written = {name.replace(":", "-").replace(",", "-"): run for name, run in fused}
         written |= {name: trial.run for name, trial in self.written.items()}
-        return compare(qrels, [*self.columns, *fused], written)
+        return compare(qrels, [*self.columns, *fused], written, measures)
 
 
 def read_others(runs: Sequence[Path], fusions: Sequence[str], depth: int) -> Others:

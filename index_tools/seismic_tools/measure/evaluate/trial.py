@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +11,7 @@ from ir_measures import Qrel, ScoredDoc
 
 from seismic import Index, SearchParams
 from seismic_tools.measure.evaluate.results import Depth, QuerySample, Setting
-from seismic_tools.measure.metrics import effectiveness, latencies, recall, summary
+from seismic_tools.measure.metrics import MEASURES, effectiveness, latencies, recall, summary
 from seismic_tools.readers.queries import Queries
 
 Found = tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]
@@ -46,14 +47,19 @@ class Trial:
         return hits
 
     def measure(
-        self, depths: Sequence[int], truth: "Trial", qrels: Sequence[Qrel], threads: Sequence[int]
+        self,
+        depths: Sequence[int],
+        truth: "Trial",
+        qrels: Sequence[Qrel],
+        threads: Sequence[int],
+        measures: Sequence[Any] = MEASURES,
     ) -> tuple[Setting, list[QuerySample]]:
         """Measure this setting, and its queries at the first depth. `truth` is the exact trial."""
         measured = [self._at(k, truth) for k in depths]
         setting = Setting(
             params=self.params.model_dump(exclude_none=True),
             depths=[depth for depth, _ in measured],
-            effectiveness=effectiveness(qrels, self.run) if qrels else {},
+            effectiveness=effectiveness(qrels, self.run, measures) if qrels else {},
             queries_per_second={count: self._throughput(depths[0], count) for count in threads},
         )
         return setting, measured[0][1]
