@@ -1,0 +1,35 @@
+"""Nodes in processes of their own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+PATIENCE = 120
+HALVES = ["1/2", "2/2+changes"]
+
+
+class Process:
+    """A node in a process of its own, with both halves."""
+
+    def __init__(self, folder: Path, listen: str = "127.0.0.1:0") -> None:
+        command = [sys.executable, "-m", "seismic_tools.cli", "cluster", "node", "books"]
+        command += ["--parts", ",".join(HALVES), "--secret-file", "secret", "--listen", listen]
+        self.process = subprocess.Popen(
+            command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+
+    def listening(self) -> str:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert line.startswith("listening on "), line
+        return line.split()[-1]
+
+    def signal(self, number: int) -> None:
+        os.kill(self.process.pid, number)
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
