@@ -69,6 +69,11 @@ class FrontView(View):
 
     fan: Fan
 
+    @property
+    def here(self) -> bool:
+        """Whether its shards are open in this process: never."""
+        return False
+
     def _after(self, changes: Sequence[Change]) -> View:  # noqa: ARG002 (parts have the documents)
         return replace(self)
 
@@ -221,6 +226,13 @@ class FrontView(View):
             for rows, answer in self.ask_owners("contains", numbers, {"filter": scope.filter}):
                 inside[rows] = answer.arrays["inside"]
         return inside
+
+    def numbers(self, scope: Scope) -> I64s:
+        """Return the numbers of the documents in a scope, int64 [n], ascending."""
+        filter = scope.filter if isinstance(scope, RemoteScope) else None
+        answers = self.ask_all("numbers", Message({"filter": filter}))
+        found: I64s = np.sort(np.concatenate([answer.arrays["numbers"] for answer in answers.values()]))
+        return found
 
     def vectors(self, numbers: npt.ArrayLike) -> SparseVectors:
         """Return the stored vectors of document numbers [n], in their order."""

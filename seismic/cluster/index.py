@@ -2,23 +2,28 @@
 
 from typing import NoReturn
 
+import numpy as np
+import numpy.typing as npt
+
 from seismic.cluster.fan import NodeFan, NodeReport
 from seismic.cluster.front import Fan, FrontView
 from seismic.cluster.remote import arrays_of, remote
 from seismic.cluster.respond import ClusterResponder
 from seismic.cluster.wire import Message
+from seismic.conversion.numbers import as_count
 from seismic.filters.language import FilterLike
 from seismic.index import Index
+from seismic.measure.pseudo_queries import pseudo_queries
 from seismic.query import QueryLike
 from seismic.search.examples import resolve_query
+from seismic.vectors import SparseVectors
 from seismic.view.view import View
 
 
 class ClusterIndex(Index):
     """An index whose shards are searched by nodes: the answers of `Index`, without its memory.
 
-    The folder has to be readable here as well, for the manifest, the vocabulary and the log. `why_not`, exports and
-    `pseudo_queries` need the shards themselves and are refused.
+    The folder has to be readable here as well, for the manifest, the vocabulary and the log.
     """
 
     has_shards = False
@@ -51,6 +56,12 @@ class ClusterIndex(Index):
         message = Message({"filter": scope.filter}, arrays_of(resolve_query(front, query)))
         return sum(int(answer.head["count"]) for answer in front.ask_all("matches", message).values())
 
+    def pseudo_queries(self, count: int, seed: int = 0) -> SparseVectors:
+        """Make queries from random documents, for measurements without real queries. Asks for one after the other."""
+        view = self.view
+        count, seed = as_count("count", count), as_count("seed", seed, 0)
+        return pseudo_queries([_Documents(view)], view.dimension, count, seed)
+
     def warm_up(self, *, changes: bool = False) -> None:
         """Do nothing: nodes warm up when they open a generation."""
 
@@ -75,3 +86,18 @@ class ClusterIndex(Index):
             after.ask_statistics()
             self._current = after
             return True
+
+
+class _Documents:
+    """The live documents of a view."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+
+    def numbers(self) -> npt.NDArray[np.int64]:
+        """Return their numbers."""
+        return self._view.numbers(self._view.everything)
+
+    def vectors(self, numbers: npt.NDArray[np.int64], dimension: int) -> SparseVectors:  # noqa: ARG002 (of the view)
+        """Return their vectors."""
+        return self._view.vectors(numbers)

@@ -4,27 +4,36 @@ Each verb is a method that takes a `State` and a `Message` and returns a `Messag
 those of the whole collection.
 """
 
-import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar, get_args
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from seismic.changes.records import check_delete
+from seismic.cluster.asked import (
+    MOST_HITS,
+    State,
+    array_in,
+    choice_of,
+    count_in,
+    list_in,
+    model_in,
+    number_in,
+    queries_of,
+    query_of,
+)
+from seismic.cluster.part_why import facts_of, ranks_of
 from seismic.cluster.sources import Source
 from seismic.cluster.spec import PartSpec
-from seismic.cluster.states import Generations, History
+from seismic.cluster.states import Generations
 from seismic.cluster.wire import Message
 from seismic.conversion.plain import excerpt
-from seismic.errors import InputError, ParameterError
+from seismic.errors import ParameterError
 from seismic.filters.filters import Filters
-from seismic.layouts import Plan
-from seismic.params import Params, Verify
-from seismic.planner import Choice
-from seismic.query import MAX_COMPONENTS, QUERY_DIMENSION, Query
+from seismic.params import Verify
 from seismic.search.browse import Browser
 from seismic.search.codes import Columns
 from seismic.search.execute import Executor
@@ -36,43 +45,9 @@ from seismic.search.request import GroupBy, OrderBy
 from seismic.search.task import no_work
 from seismic.search.warm import warm_up
 from seismic.search.within import document_frequency
-from seismic.vectors import SparseVectors
 from seismic.view.scope import Scope
-from seismic.view.view import View
-
-P = TypeVar("P", bound=Params)
 
 I64s = npt.NDArray[np.int64]
-
-MOST_HITS = 1 << 26
-"""Most numbers and scores of one answer."""
-
-
-class State(NamedTuple):
-    """A view of a part, and where its document numbers lie in those of the collection."""
-
-    view: View
-    history: History
-
-    def outer(self, numbers: I64s) -> I64s:
-        """Return the collection's numbers of a part's documents; negative ones stay."""
-        base, total = self.history.documents, self.history.manifest.documents
-        shifted = np.where(numbers < base, numbers + self.history.first, numbers - base + total)
-        return np.where(numbers < 0, numbers, shifted)
-
-    def inner(self, numbers: I64s) -> I64s:
-        """Return the part's numbers of the collection's documents, -1 for those of other parts."""
-        base, first, total = self.history.documents, self.history.first, self.history.manifest.documents
-        in_base = (numbers >= first) & (numbers < first + base)
-        changed = (numbers >= total) & (numbers < total + self.view.firsts[-1] - base)
-        return np.where(in_base, numbers - first, np.where(changed, numbers - total + base, -1))
-
-    def known(self, message: Message) -> I64s:
-        """Return the part's numbers of the documents that a message names. Raises InputError if one is elsewhere."""
-        numbers = self.inner(_array(message, "numbers", np.int64))
-        if (numbers < 0).any():
-            raise InputError("numbers: found a document of another part")
-        return numbers
 
 
 class PartHost:
@@ -121,11 +96,11 @@ class PartHost:
 
     def search(self, state: State, message: Message) -> Message:
         """Return the k best documents of a scope for each query."""
-        scope, queries, choice = self._scope(state, message), _queries(state, message), _choice(message)
-        k = min(_count(message, "k"), scope.count)
+        scope, queries, choice = self._scope(state, message), queries_of(state, message), choice_of(message)
+        k = min(count_in(message, "k"), scope.count)
         if k * len(queries) > MOST_HITS:
             raise ParameterError(f"k: found {k} hits of {len(queries)} queries, expected at most {MOST_HITS} together")
-        least = _array(message, "min_scores", np.float32) if "min_scores" in message.arrays else None
+        least = array_in(message, "min_scores", np.float32) if "min_scores" in message.arrays else None
         found = self._executor.run(state.view, scope, queries, k, choice, least)
         numbers, counters = state.outer(found.numbers), found.counters
         arrays: dict[str, npt.NDArray[Any]] = {"numbers": numbers, "scores": found.scores, "counters": counters}
@@ -134,7 +109,7 @@ class PartHost:
 
     def find(self, state: State, message: Message) -> Message:
         """Return the document number of each id, -1 for those that are not live here."""
-        ids = check_delete(_list(message, "ids"), state.view.rules).ids
+        ids = check_delete(list_in(message, "ids"), state.view.rules).ids
         return Message({}, {"numbers": state.outer(state.view.find(ids))})
 
     def contains(self, state: State, message: Message) -> Message:
@@ -149,7 +124,7 @@ class PartHost:
 
     def fetch(self, state: State, message: Message) -> Message:
         """Return the ids and payloads of documents of this part."""
-        names, known = _list(message, "columns"), state.view.rules.schema.names
+        names, known = list_in(message, "columns"), state.view.rules.schema.names
         if unknown := [name for name in names if name not in known]:
             raise ParameterError(f"columns: found {excerpt(unknown[0])}, expected some of {', '.join(known)}")
         wanted = [name for name in known if name == "id" or name in names]
@@ -162,9 +137,9 @@ class PartHost:
     def facets(self, state: State, message: Message) -> Message:
         """Return the values of columns among the documents of a scope that match a query, with their counts."""
         scope, view, counts, tables = self._scope(state, message), state.view, {}, {}
-        query = _query(state, message) if "components" in message.arrays else None
+        query = query_of(state, message) if "components" in message.arrays else None
         matched = matched_documents(view, scope, query)
-        for at, key in enumerate(_list(message, "keys") if view.shards else []):
+        for at, key in enumerate(list_in(message, "keys") if view.shards else []):
             values, _, totals = count_values(view, self._columns, str(key), matched)
             occurring = np.flatnonzero(totals)
             tables[str(at)] = pa.table({"value": values.take(pa.array(occurring))})
@@ -173,7 +148,7 @@ class PartHost:
 
     def groups(self, state: State, message: Message) -> Message:
         """Return the best hits of the best groups; with `values`, of those groups instead."""
-        by, counters = _model(GroupBy, message.head.get("by")), no_work()
+        by, counters = model_in(GroupBy, message.head.get("by")), no_work()
         scope, search = self._scope(state, message), self._search_of(state, message, counters)
         groups: dict[pa.Scalar, Ranked] = {}
         if not state.view.shards:
@@ -189,8 +164,8 @@ class PartHost:
     def page(self, state: State, message: Message) -> Message:
         """Return what cursors hold of the first documents of a page, and their numbers."""
         by, cursor = message.head.get("by"), message.head.get("cursor")
-        order, scope = _model(OrderBy, by) if by else None, self._scope(state, message)
-        found = self._browser.places(state.view, scope, _count(message, "limit"), order, cursor)
+        order, scope = model_in(OrderBy, by) if by else None, self._scope(state, message)
+        found = self._browser.places(state.view, scope, count_in(message, "limit"), order, cursor)
         numbers = state.outer(np.array([number for *_, number in found], np.int64)).tolist()
         places = zip(found, numbers, strict=True)
         return Message({"places": [[to_json_value(value), id, number] for (value, id, _), number in places]})
@@ -200,22 +175,22 @@ class PartHost:
         scope, start = self._scope(state, message), message.head.get("start")
         if not isinstance(start, str | int | None):
             raise ParameterError(f"start: found {excerpt(start)}, expected an id")
-        found, _ = self._browser.page_of_ids(state.view, scope, _count(message, "limit"), start)
+        found, _ = self._browser.page_of_ids(state.view, scope, count_in(message, "limit"), start)
         numbers = state.outer(np.array(found, np.int64)).tolist()
         return Message({"places": list(zip(state.view.documents.ids(found), numbers, strict=True))})
 
     def matches(self, state: State, message: Message) -> Message:
         """Return the number of documents of a scope that share a component with a query."""
-        return Message({"count": count_matches(state.view, self._scope(state, message), _query(state, message))})
+        return Message({"count": count_matches(state.view, self._scope(state, message), query_of(state, message))})
 
     def inspect(self, state: State, message: Message) -> Message:
         """Return how shards are searched, for explanations."""
         scope, query, score = (
             self._scope(state, message),
-            _query(state, message),
-            _number(message.head.get("score"), "score"),
+            query_of(state, message),
+            number_in(message.head.get("score"), "score"),
         )
-        found = inspect(state.view, scope, query, _choice(message), _count(message, "k"), score)
+        found = inspect(state.view, scope, query, choice_of(message), count_in(message, "k"), score)
         works = [[work.documents, work.allowed, work.method] for work in found.works]
         lists = {"blocks": found.blocks, "list_blocks": found.list_blocks}
         base = len(state.view.base)
@@ -225,17 +200,30 @@ class PartHost:
         """Return the number of documents with each component; with `components`, with those in a scope."""
         if "components" not in message.arrays:
             return Message({}, {"counts": state.view.document_frequency})
-        components = _array(message, "components", np.uint32)
+        components = array_in(message, "components", np.uint32)
         return Message({}, {"counts": document_frequency(state.view, self._scope(state, message), components)})
+
+    def numbers(self, state: State, message: Message) -> Message:
+        """Return the numbers of the documents of a scope, ascending."""
+        found = state.view.numbers(self._scope(state, message))
+        return Message({}, {"numbers": state.outer(found)})
+
+    def why(self, state: State, message: Message) -> Message:
+        """Return what is known here of documents, to say why they are or are not among the k best."""
+        return facts_of(state, message, self._scope(state, message), self._filters)
+
+    def ranks(self, state: State, message: Message) -> Message:
+        """Return how many documents here rank before others, with the filter of a message and without it."""
+        return ranks_of(state, message, self._scope(state, message))
 
     def _scope(self, state: State, message: Message) -> Scope:
         return self._filters.scope(state.view, message.head.get("filter"))
 
     def _search_of(self, state: State, message: Message, counters: I64s) -> Search:
         """Return the search of groups' hits, which adds its work to `counters`."""
-        choice, queries = _choice(message), _queries(state, message)
-        least = _number(message.head.get("min_score"), "min_score")
-        examples = state.inner(_array(message, "examples", np.int64))
+        choice, queries = choice_of(message), queries_of(state, message)
+        least = number_in(message.head.get("min_score"), "min_score")
+        examples = state.inner(array_in(message, "examples", np.int64))
         rounded = np.nextafter(np.float32(least), np.float32(0)) if least else np.float32(0)
 
         def search(scope: Scope, k: int) -> Ranked:
@@ -265,6 +253,9 @@ VERBS: dict[str, Callable[[PartHost, State, Message], Message]] = {
     "matches": PartHost.matches,
     "inspect": PartHost.inspect,
     "frequency": PartHost.frequency,
+    "numbers": PartHost.numbers,
+    "why": PartHost.why,
+    "ranks": PartHost.ranks,
 }
 
 
@@ -275,62 +266,3 @@ def _groups(state: State, groups: dict[pa.Scalar, Ranked], counters: I64s) -> Me
     arrays: dict[str, npt.NDArray[Any]] = {"numbers": numbers, "scores": scores, "counters": counters}
     tables = {"values": pa.table({"value": pa.array(list(groups))})} if groups else {}
     return Message({"sizes": [len(ranked) for ranked in groups.values()]}, arrays, tables)
-
-
-def _queries(state: State, message: Message) -> SparseVectors:
-    """Return the checked queries of a message: kernels trust components."""
-    indptr = _array(message, "indptr", np.int64)
-    components, values = _array(message, "components", np.uint32), _array(message, "values", np.float32)
-    queries = SparseVectors.from_arrays(indptr, components, values, QUERY_DIMENSION)
-    if (longest := int(np.diff(indptr).max(initial=0))) > MAX_COMPONENTS:
-        raise ParameterError(f"components: found {longest} of a query, expected at most {MAX_COMPONENTS}")
-    if len(components) and int(components.max()) >= state.view.dimension:
-        raise ParameterError(f"components: found {components.max()}, expected less than {state.view.dimension}")
-    return queries
-
-
-def _query(state: State, message: Message) -> Query:
-    queries = _queries(state, message)
-    examples = state.inner(_array(message, "examples", np.int64))
-    components = queries.components.astype(np.uint32)
-    return Query(components, queries.values, examples=tuple(examples[examples >= 0].tolist()))
-
-
-def _choice(message: Message) -> Choice:
-    given = _list(message, "choice")
-    if len(given) != 4 or given[0] not in get_args(Plan) or type(given[1]) is not int:
-        raise ParameterError(f"choice: found {excerpt(given)}, expected a plan and its three knobs")
-    return Choice(given[0], given[1], _number(given[2], "heap_factor"), _number(given[3], "bound_share"))
-
-
-def _number(value: Any, name: str) -> float:
-    if not isinstance(value, int | float) or not 0 <= value < math.inf:
-        raise ParameterError(f"{name}: found {excerpt(value)}, expected a number from 0")
-    return float(value)
-
-
-def _model(kind: type[P], content: Any) -> P:
-    if not isinstance(content, dict):
-        raise ParameterError(f"by: found {type(content).__name__}, expected an object")
-    return kind(**content)
-
-
-def _array(message: Message, name: str, dtype: type[np.generic]) -> npt.NDArray[Any]:
-    array = message.arrays.get(name)
-    if array is None or array.dtype != dtype or array.ndim != 1:
-        raise ParameterError(f"{name}: expected an array of {np.dtype(dtype)} with one axis")
-    return array
-
-
-def _list(message: Message, name: str) -> list[Any]:
-    value = message.head.get(name)
-    if not isinstance(value, list):
-        raise ParameterError(f"{name}: found {type(value).__name__}, expected a list")
-    return value
-
-
-def _count(message: Message, name: str) -> int:
-    value = message.head.get(name)
-    if type(value) is not int or not 0 <= value <= MOST_HITS:
-        raise ParameterError(f"{name}: found {excerpt(value)}, expected an integer from 0 to {MOST_HITS}")
-    return value

@@ -10,6 +10,7 @@ import pyarrow as pa
 from seismic.cluster.front import MISSING, FrontView, shards_of
 from seismic.cluster.join import join_groups, join_inspections, join_values
 from seismic.cluster.remote import RemoteBrowser, RemoteExecutor, RemoteFilters, arrays_of, choice_list, remote
+from seismic.cluster.why import RemoteCase
 from seismic.cluster.wire import Message
 from seismic.documents.values import to_python
 from seismic.encoders import Reranker
@@ -24,6 +25,7 @@ from seismic.search.hits import Hits
 from seismic.search.request import FacetBy, SearchRequest
 from seismic.search.respond import Responder
 from seismic.search.task import Counters, Result, Task
+from seismic.search.why import Case, Facts
 from seismic.view.scope import Scope
 from seismic.view.view import View
 
@@ -63,6 +65,10 @@ class ClusterResponder(Responder):
     def search(self, view: View, query: QueryLike, k: int, params: SearchParams) -> Hits:
         """Return the hits for a query, of all parts: hits alone cannot say that some are missing."""
         return super().respond(view, [SearchRequest(query=query, limit=k, params=params)])[0].hits
+
+    def _facts(self, view: View, case: Case, ids: Sequence[Any]) -> Facts:
+        front, scope = remote(view, case.scope)
+        return RemoteCase(front, scope, case, ids)
 
     def _best_groups(self, view: View, task: Task) -> tuple[list[tuple[Any, Ranked]], Counters]:
         front, scope = remote(view, task.scope)

@@ -85,7 +85,7 @@ def write_file(to: Path, selection: Selection, *, replace: bool = False, progres
             yield table
             done += len(table)
             if progress:
-                progress("export", done, selection.scope.count)
+                progress("export", done, selection.size)
 
     with writing_to(to, ending.compression) as sink:
         for part in encode(counted(), selection.schema, ending.format):

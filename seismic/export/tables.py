@@ -24,6 +24,9 @@ from seismic.view.view import View
 CHUNK_ROWS = 1 << 14
 """Most documents of a table."""
 
+FIRST_ROWS = 256
+"""Documents of the first table where their size is not known."""
+
 CHUNK_BYTES = 1 << 24
 """Bytes of a table, about: those of documents that are larger than the mean are not known before."""
 
@@ -41,12 +44,21 @@ _TOKENS = pa.field("tokens", pa.map_(pa.string(), pa.float32()))
 
 
 class Selection(NamedTuple):
-    """What is taken out: the documents of a scope of a view, some columns, and vectors in some form."""
+    """What is taken out: the documents of a scope of a view, some columns, and vectors in some form.
+
+    ``numbers``: those of the documents, where the shards of the view are elsewhere; None for all of the scope.
+    """
 
     view: View
     scope: Scope
     documents: pa.Schema
     vectors: AsVectors
+    numbers: npt.NDArray[np.int64] | None = None
+
+    @property
+    def size(self) -> int:
+        """Return the number of documents."""
+        return self.scope.count if self.numbers is None else len(self.numbers)
 
     @property
     def schema(self) -> pa.Schema:
@@ -107,11 +119,15 @@ def select(
                 f"found a payload column '{field.name}', which is the name of a column of vectors; name the columns to "
                 "export without it, or export without vectors"
             )
+    documents = pa.schema([schema.field(name) for name in ("id", *chosen)])
+    if numbers is not None and not view.here:
+        known_numbers = np.unique(numbers)
+        return Selection(view, scope, documents, vectors, known_numbers[view.contains(scope, known_numbers)])
     if numbers is not None:
         wanted = np.zeros(view.documents.count, bool)
         wanted[numbers] = True
         scope = narrowed(view, scope, np.split(wanted, view.firsts[1:-1]))
-    return Selection(view, scope, pa.schema([schema.field(name) for name in ("id", *chosen)]), vectors)
+    return Selection(view, scope, documents, vectors)
 
 
 def read_tables(selection: Selection) -> Iterator[pa.Table]:
@@ -119,9 +135,29 @@ def read_tables(selection: Selection) -> Iterator[pa.Table]:
 
     Raises CorruptIndexError for damaged data, StoppedError or DeadlineError.
     """
+    if not selection.view.here:
+        yield from _fetched(selection)
+        return
     for shard, part in zip(selection.view.shards, selection.scope.parts, strict=True):
         if part.count:
             yield from _of_shard(selection, shard, _allowed(shard, part))
+
+
+def _fetched(selection: Selection) -> Iterator[pa.Table]:
+    """Yield documents whose shards are elsewhere, as many at a time as fit into a table by the size of those before."""
+    view, rows, start = selection.view, FIRST_ROWS, 0
+    numbers = view.numbers(selection.scope) if selection.numbers is None else selection.numbers
+    while start < len(numbers):
+        current().check()
+        part = numbers[start : start + rows]
+        documents = view.rows(part, selection.documents.names).select(selection.documents.names)
+        columns = documents.cast(selection.documents).combine_chunks().columns
+        if selection.vectors:
+            columns += _vectors_of(selection, view.vectors(part))
+        table = pa.Table.from_arrays(columns, schema=selection.schema)
+        yield table
+        start += len(part)
+        rows = max(1, min(CHUNK_ROWS, CHUNK_BYTES * len(part) // max(1, table.nbytes)))
 
 
 def _allowed(shard: LiveShard, part: Part) -> npt.NDArray[np.bool_]:

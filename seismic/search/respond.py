@@ -32,10 +32,9 @@ from seismic.search.rerank import check_rerank, rerank
 from seismic.search.simple import is_simple, simple_answer, simple_hits
 from seismic.search.snippets import check_snippets, with_snippets
 from seismic.search.task import Counters, Result, Task, no_work
-from seismic.search.why import Case, WhyNot, check_ids, why_not
+from seismic.search.why import Case, Facts, WhyNot, check_ids, why_not
 from seismic.search.within import document_frequency, resolve_within
 from seismic.stop import time_limit
-from seismic.view.live import LiveShard
 from seismic.view.scope import Scope
 from seismic.view.view import View
 
@@ -93,12 +92,14 @@ class Responder:
         scope, parsed = self.filters.scope(view, filter), resolve_query(view, query)
         if parsed.runs:
             raise QueryError("fusion: found 'rrf', whose scores are ranks; ask why with 'sum'")
-        case = Case(view, parsed, scope, k, score_threshold)
+        listed = check_ids(view, ids)
+        return why_not(
+            self._facts(view, Case(view, parsed, scope, k, score_threshold, self.filters, filter), listed), listed
+        )
 
-        def excluded(shard: LiveShard, number: int) -> list[str]:
-            return [] if filter is None else self.filters.excluded_by(view, filter, shard, number)
-
-        return why_not(case, check_ids(view, ids), excluded)
+    def _facts(self, view: View, case: Case, ids: Sequence[Any]) -> Facts:  # noqa: ARG002 (parts need them)
+        """Return what the reasons of documents are made of."""
+        return case
 
     def _tasks(self, view: View, requests: Sequence[SearchRequest], reranker: Reranker | None) -> list[Task]:
         every, tasks = view.everything, []

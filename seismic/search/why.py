@@ -1,9 +1,9 @@
 """Why not? Say of given documents why they are or are not among the k best: by one pass that scores all documents."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,8 @@ import numpy.typing as npt
 from seismic.changes.records import check_delete
 from seismic.conversion.plain import excerpt
 from seismic.errors import ParameterError
+from seismic.filters.filters import Filters
+from seismic.filters.language import FilterLike
 from seismic.kernels.constants import BLOCK
 from seismic.kernels.score import load_query, make_query_table
 from seismic.kernels.score_all import score_documents
@@ -20,7 +22,6 @@ from seismic.query import Query, as_rows
 from seismic.search.explain import Contribution, contributions
 from seismic.stop import current
 from seismic.store.shard import Shard
-from seismic.view.live import LiveShard
 from seismic.view.scope import Part, Scope, documents_of
 from seismic.view.view import View
 
@@ -73,6 +74,63 @@ def check_ids(view: View, ids: Any) -> list[Any]:
     return listed
 
 
+class Ranks(Protocol):
+    """Matches by score, ties by number."""
+
+    def __len__(self) -> int:
+        """Return the number of matches."""
+
+    def rank(self, number: int) -> int | None:
+        """Return the rank of a document, from 1; None if it is no match."""
+
+
+class Facts(Protocol):
+    """What the reasons of documents are made of, by document number."""
+
+    @property
+    def view(self) -> View:
+        """The view of the documents."""
+
+    @property
+    def query(self) -> Query:
+        """The query."""
+
+    @property
+    def k(self) -> int:
+        """The number of hits."""
+
+    @property
+    def threshold(self) -> float:
+        """The least score of a hit."""
+
+    @property
+    def kth(self) -> float | None:
+        """The score of the k-th hit; None if there are fewer."""
+
+    @property
+    def ranking(self) -> Ranks:
+        """The matches under the filter."""
+
+    @property
+    def unfiltered(self) -> Ranks:
+        """The matches without the filter."""
+
+    def find(self, ids: Sequence[Any]) -> list[int]:
+        """Return the document number of each id, -1 if there is none."""
+
+    def was_deleted(self, id: Any) -> bool:
+        """Return whether the generation has a document of an id."""
+
+    def score(self, number: int) -> float:
+        """Return the score of a document."""
+
+    def inside(self, number: int) -> bool:
+        """Return whether the filter matches a document."""
+
+    def excluded_by(self, number: int) -> list[str]:
+        """Return the conditions of the filter that a document fails."""
+
+
 @dataclass(frozen=True)
 class Case:
     """A query over a view, and everything that its documents are compared by. Arrays are by document number."""
@@ -82,6 +140,35 @@ class Case:
     scope: Scope
     k: int
     threshold: float
+    filters: Filters | None = None
+    filter: FilterLike | None = None
+
+    def find(self, ids: Sequence[Any]) -> list[int]:
+        """Return the document number of each id, -1 if there is none."""
+        found: list[int] = self.view.find(check_delete(ids, self.view.rules).ids).tolist()
+        return found
+
+    def was_deleted(self, id: Any) -> bool:
+        """Return whether the generation has a document of an id."""
+        ids = check_delete([id], self.view.rules).ids
+        return any((shard.address.lookup.find(ids) >= 0).any() for shard in self.view.shards)
+
+    def score(self, number: int) -> float:
+        """Return the score of a document."""
+        return float(self.scores[number])
+
+    def inside(self, number: int) -> bool:
+        """Return whether the filter matches a document."""
+        return bool(self.in_scope[number])
+
+    def excluded_by(self, number: int) -> list[str]:
+        """Return the conditions of the filter that a document fails."""
+        if self.filter is None or self.filters is None:
+            return []
+        shard = int(np.searchsorted(self.view.firsts, number, side="right")) - 1
+        return self.filters.excluded_by(
+            self.view, self.filter, self.view.shards[shard], number - self.view.firsts[shard]
+        )
 
     @cached_property
     def scores(self) -> F32s:
@@ -104,9 +191,15 @@ class Case:
         return np.concatenate([documents_of(shard.shard, part) for shard, part in parts])
 
     @cached_property
+    def matches(self) -> Mask:
+        """The matches under the filter."""
+        matches: Mask = self.candidates & self.in_scope
+        return matches
+
+    @cached_property
     def ranking(self) -> "Ranking":
         """The matches under the filter."""
-        return Ranking(self.scores, self.candidates & self.in_scope)
+        return Ranking(self.scores, self.matches)
 
     @cached_property
     def kth(self) -> float | None:
@@ -145,6 +238,10 @@ class Ranking:
         """Return the k-th score; None if there are fewer members."""
         return float(self._sorted[-k]) if k <= len(self._sorted) else None
 
+    def best(self, k: int) -> F32s:
+        """Return the k best scores, or as many as there are, float32, in no order."""
+        return self._sorted[-k:] if k else self._sorted[:0]
+
 
 def score_shard(shard: Shard, query: Query) -> F32s:
     """Return the score of each document of a shard, float32 [documents] by number. Raises StoppedError."""
@@ -157,52 +254,38 @@ def score_shard(shard: Shard, query: Query) -> F32s:
     return scores
 
 
-def why_not(case: Case, ids: Sequence[Any], excluded: Callable[[LiveShard, int], list[str]]) -> list[WhyNot]:
-    """Say of each id why it is or is not among the k best of a case.
-
-    `excluded` returns the conditions that a document of a shard fails, by its number in the shard.
-    """
-    view = case.view
-    numbers = view.find(check_delete(ids, view.rules).ids).tolist()
+def why_not(case: Facts, ids: Sequence[Any]) -> list[WhyNot]:
+    """Say of each id why it is or is not among the k best of a case."""
+    numbers = case.find(ids)
     known = [number for number in numbers if number >= 0]
-    explained = iter(contributions(view, case.query, known))
+    explained = iter(contributions(case.view, case.query, known))
     answers = []
     for id, number in zip(ids, numbers, strict=True):
         current().check()
-        answers.append(_absent(view, id) if number < 0 else _present(case, id, number, next(explained), excluded))
+        answers.append(_absent(case, id) if number < 0 else _present(case, id, number, next(explained)))
     return answers
 
 
-def _absent(view: View, id: Any) -> WhyNot:
-    ids = check_delete([id], view.rules).ids
-    if any((shard.address.lookup.find(ids) >= 0).any() for shard in view.shards):
+def _absent(case: Facts, id: Any) -> WhyNot:
+    if case.was_deleted(id):
         return WhyNot(id, "deleted", "was deleted after the generation was published")
     return WhyNot(id, "missing", "is not in the collection")
 
 
-def _present(
-    case: Case,
-    id: Any,
-    number: int,
-    components: tuple[Contribution, ...],
-    excluded: Callable[[LiveShard, int], list[str]],
-) -> WhyNot:
-    score, kth = float(case.scores[number]), case.kth
+def _present(case: Facts, id: Any, number: int, components: tuple[Contribution, ...]) -> WhyNot:
+    score, kth = case.score(number), case.kth
     rank, unfiltered = case.ranking.rank(number), case.unfiltered.rank(number)
-    failed: list[str] = []
-    if not case.in_scope[number]:
-        shard = int(np.searchsorted(case.view.firsts, number, side="right")) - 1
-        failed = excluded(case.view.shards[shard], number - case.view.firsts[shard])
+    failed = [] if case.inside(number) else case.excluded_by(number)
     state = _state(case, number, rank, score)
     distance = None if kth is None else score - kth
     reason = _reason(case, state, score, rank, unfiltered, kth, failed)
     return WhyNot(id, state, reason, score, rank, unfiltered, kth, distance, tuple(failed), components)
 
 
-def _state(case: Case, number: int, rank: int | None, score: float) -> State:
+def _state(case: Facts, number: int, rank: int | None, score: float) -> State:
     if number in case.query.examples:
         return "example"
-    if not case.in_scope[number]:
+    if not case.inside(number):
         return "excluded"
     if rank is None:
         return "no_match"
@@ -212,7 +295,7 @@ def _state(case: Case, number: int, rank: int | None, score: float) -> State:
 
 
 def _reason(
-    case: Case,
+    case: Facts,
     state: State,
     score: float,
     rank: int | None,

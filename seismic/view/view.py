@@ -36,7 +36,7 @@ from seismic.view.combine import combine
 from seismic.view.deltas import with_documents
 from seismic.view.frequencies import DeadFrequency, documents_by_field, every_frequency, frequency_of
 from seismic.view.live import LiveShard
-from seismic.view.scope import Part, Scope
+from seismic.view.scope import Part, Scope, documents_of
 from seismic.vocabulary import Vocabulary, inverse_document_frequency
 from seismic.weight_range import range_problem
 
@@ -219,6 +219,17 @@ class View:
                 inside[here] = (part.allowed[positions // BLOCK] >> (positions % BLOCK).astype(np.uint8)) & 1 == 1
         return inside
 
+    @property
+    def here(self) -> bool:
+        """Whether its shards are open in this process."""
+        return True
+
+    def numbers(self, scope: Scope) -> npt.NDArray[np.int64]:
+        """Return the numbers of the documents in a scope, int64 [n], ascending."""
+        inside = [documents_of(shard.shard, part) for shard, part in zip(self.shards, scope.parts, strict=True)]
+        found: npt.NDArray[np.int64] = np.flatnonzero(np.concatenate([np.zeros(0, bool), *inside]))
+        return found
+
     def vectors(self, numbers: npt.ArrayLike) -> SparseVectors:
         """Return the stored vectors of document numbers [n], in their order."""
         wanted = np.asarray(numbers, np.int64)
@@ -231,8 +242,10 @@ class View:
         together = SparseVectors.concatenate([SparseVectors.from_dicts([], self.dimension), *parts])
         return reordered(together, np.argsort(order).astype(np.uint32))
 
-    def rows(self, numbers: npt.NDArray[np.int64]) -> pa.Table:
-        """Return the ids and payloads of documents, in their order, in the columns of the rules."""
+    def rows(self, numbers: npt.NDArray[np.int64], columns: Sequence[str] | None = None) -> pa.Table:
+        """Return the ids and payloads of documents, in their order, in the columns of the rules, or some of them."""
+        if columns is not None:
+            return self.rows(numbers).select([name for name in self.rules.schema.names if name in columns])
         schema, parts, order = self.rules.schema, [self.rules.schema.empty_table()], [np.zeros(0, np.int64)]
         of_shard = np.searchsorted(self.firsts, numbers, side="right") - 1
         for at in np.unique(of_shard).tolist():

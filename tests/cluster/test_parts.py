@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 import seismic
@@ -16,6 +17,7 @@ from seismic.cluster.local import LocalFan, open_parts
 from seismic.cluster.spec import PartSpec
 from seismic.cluster.states import History
 from seismic.cluster.wire import Message
+from seismic.export.tables import read_tables
 from tests.changed import documents
 from tests.cluster.collections import COUNT, FILTER, NARROW, QUERIES, assert_same, build, changes, vectors
 
@@ -99,10 +101,29 @@ def test_errors_are_those_of_an_index(cluster: Index) -> None:
         cluster.search({"id": "nothing"})
     with pytest.raises(ParameterError, match="unknown payload column"):
         cluster.payloads([1], ["nothing"])
-    with pytest.raises(ParameterError, match="searched through its nodes"):
-        cluster.why_not(QUERIES[0], ["d1"])
-    with pytest.raises(ParameterError, match="searched through its nodes"):
-        list(cluster.batches())
+
+
+@pytest.mark.parametrize("wanted", [None, FILTER, NARROW])
+def test_why_not(index: Index, cluster: Index, wanted: Any) -> None:
+    ids = [*(f"d{number}" for number in range(0, COUNT + 90, 7)), "d1", "d2", "d3", "d250", "nothing"]
+    for query in (QUERIES[0], {"id": "d3"}, {"indices": [59], "values": [1.0]}):
+        for options in ({"k": 5}, {"k": 300, "score_threshold": 1.0}):
+            local = index.why_not(query, ids, wanted, **options)
+            assert cluster.why_not(query, ids, wanted, **options) == local
+            assert len({one.state for one in local}) >= 3
+
+
+def test_exports(index: Index, cluster: Index) -> None:
+    for options in ({}, {"filter": FILTER, "with_vectors": "tokens"}, {"columns": ["year", "title"]}):
+        local, remote = (pa.concat_tables(one.batches(**options)) for one in (index, cluster))
+        assert remote.combine_chunks().equals(local.combine_chunks(), check_metadata=True)
+    chosen = [one.select(NARROW, ids=["d3", "d1", "d2", "d601"], with_vectors=False) for one in (index, cluster)]
+    assert [one.size for one in chosen] == [3, 3]
+    local, remote = (pa.concat_tables(read_tables(one)) for one in chosen)
+    assert remote.combine_chunks().equals(local.combine_chunks())
+    made = [one.pseudo_queries(5, seed=3) for one in (index, cluster)]
+    for name in ("indptr", "components", "values"):
+        assert np.array_equal(getattr(made[0], name), getattr(made[1], name))
 
 
 def test_changes_are_seen_at_their_sequence(tmp_path: Path) -> None:

@@ -21,6 +21,9 @@ from tests.reader import ROOT
 PATIENCE = 120.0
 """Seconds for anything to happen on a busy machine."""
 
+END_SECONDS = 20.0
+"""Seconds for the cluster to end by itself before it is killed; without its control store it does not."""
+
 HEALTH = {"period_ms": 1000, "timeout_ms": 3000, "failure_threshold": 5, "initial_delay_ms": 1000}
 """Checks of nodes: quicker than Ray's own, but not so quick that a busy machine counts as dead."""
 
@@ -114,7 +117,7 @@ class RayCluster:
         assert self.process.stdout is not None
         with suppress(OSError, subprocess.TimeoutExpired):
             self.process.stdin.close()
-            self.process.wait(PATIENCE)
+            self.process.wait(END_SECONDS)
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()

@@ -183,7 +183,7 @@ def test_another_layout_is_refused(ray_cluster: RayCluster, index: Index, servic
     command = ["cluster", "start", str(index.view.collection), "--ray", ray_cluster.address, "--groups", "3"]
     refused = CliRunner().invoke(app, command)
     assert refused.exit_code != 0
-    assert "found 2 groups of 2 replicas on Ray, expected 3 of 2" in str(refused.exception)
+    assert "found 2 groups of 2 replicas on Ray, expected 3 of 2" in refused.output
 
 
 def test_a_hung_machine_is_hedged(ray_cluster: RayCluster, index: Index, service: Service) -> None:

@@ -3,6 +3,7 @@
 import time
 from pathlib import Path
 
+from seismic.cluster import ray_session
 from tests.cluster.collections import QUERIES, build
 from tests.ray.cluster import RayCluster
 from tests.ray.test_serving import Service, hits_of
@@ -16,6 +17,7 @@ def test_searches_go_on_without_the_gcs(ray_cluster: RayCluster, tmp_path: Path)
         service = Service(ray_cluster, index, tmp_path / "log.jsonl", "--replicas", "2", "--groups", "1")
         try:
             wanted = [hits_of(index, query) for query in QUERIES]
+            ray_session.disconnect()  # would wait for the control store
             ray_cluster.kill_gcs()
             until, at = time.monotonic() + SECONDS, 0
             while time.monotonic() < until:
