@@ -23,7 +23,7 @@ from seismic.conversion.numbers import as_count, as_path
 from seismic.conversion.plain import excerpt
 from seismic.conversion.tables import TableLike
 from seismic.documents.table import check_documents, split_table
-from seismic.encoders import Encoder, EncoderEntry
+from seismic.encoders import Encoder, EncoderEntry, as_encoder
 from seismic.errors import InputError, ParameterError
 from seismic.fields.entry import FieldEntry
 from seismic.fields.joined import JoinedVocabulary, counter
@@ -272,9 +272,7 @@ def _checked(value: T, kind: type, name: str) -> T:
 
 
 def _only_encoder(encoder: EncoderLike | None) -> Encoder | None:
-    if encoder is None or isinstance(encoder, Encoder):
-        return encoder
-    raise ParameterError(f"encoder is {excerpt(encoder)}, expected Encoder; load_encoder returns one, texts take names")
+    return None if encoder is None else as_encoder(encoder)
 
 
 def _check_texts_options(**given: object) -> None:

@@ -15,8 +15,8 @@ from seismic.encoders import (
     Chunking,
     Encoder,
     TermCounter,
+    as_encoder,
     encode_texts,
-    load_encoder,
     located_words,
     weighted,
 )
@@ -76,7 +76,7 @@ def encoded_texts(
     chosen = DEFAULT if encoder is None else encoder
     bm25 = chosen if isinstance(chosen, Bm25) else Bm25() if chosen == BM25 else None
     counter = None if bm25 is None else TermCounter(bm25)
-    own = None if isinstance(chosen, Bm25) or counter else _loaded(chosen)
+    own = None if isinstance(chosen, Bm25) or counter else as_encoder(chosen)
     texts = documents[TEXT].to_pylist()
     if chunking is not None:
         if own:
@@ -117,14 +117,6 @@ def check_texts_alone(
             raise ParameterError(f"overlap is {overlap}, expected chunk with it, the size of a chunk")
         return place, None
     return place, Chunking(size=chunk, overlap=overlap)
-
-
-def _loaded(encoder: Any) -> Encoder:
-    if isinstance(encoder, Encoder):
-        return encoder
-    if isinstance(encoder, str | Path):
-        return load_encoder(encoder)
-    raise ParameterError(f"encoder is {excerpt(encoder)}, expected an Encoder, Bm25, or the name of one")
 
 
 def _texts(texts: Any) -> list[str]:

@@ -1,6 +1,7 @@
 """Vectors that documents bring by field, checked against the rules of their collection."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -9,7 +10,7 @@ from seismic.changes.rules import Evolution, Growth, Rules
 from seismic.conversion.plain import excerpt
 from seismic.conversion.tables import TableLike
 from seismic.documents.table import split_table
-from seismic.encoders import Encoder, EncoderEntry
+from seismic.encoders import Encoder, EncoderEntry, as_encoder
 from seismic.errors import InputError, ParameterError
 from seismic.fields.entry import named
 from seismic.fields.growth import join_fields
@@ -52,14 +53,13 @@ def origins_of(vocabulary: Any, encoder: Any) -> Origins:
     return Origins(by_field={name: _origin(vocabularies.get(name), encoders.get(name)) for name in names})
 
 
-def _origin(vocabulary: Vocabulary | None, encoder: Encoder | None) -> Origin:
-    if not (encoder is None or isinstance(encoder, Encoder)):
-        raise ParameterError(f"encoder is {excerpt(encoder)}, expected an Encoder; load_encoder returns one")
+def _origin(vocabulary: Vocabulary | None, encoder: Encoder | str | Path | None) -> Origin:
+    own = None if encoder is None else as_encoder(encoder)
     if not (vocabulary is None or isinstance(vocabulary, Vocabulary)):
         raise ParameterError(f"vocabulary is {excerpt(vocabulary)}, expected a Vocabulary")
-    if vocabulary is None and encoder is not None and encoder.entry.bm25 is not None:
-        vocabulary = encoder.vocabulary
-    return Origin(vocabulary, encoder.entry if encoder else None)
+    if vocabulary is None and own is not None and own.entry.bm25 is not None:
+        vocabulary = own.vocabulary
+    return Origin(vocabulary, own.entry if own else None)
 
 
 def split_vectors(

@@ -4,7 +4,7 @@ from seismic.encoders.base import Encoder, EncoderEntry
 from seismic.encoders.bm25 import Bm25
 from seismic.encoders.chunks import Chunking, chunks_of
 from seismic.encoders.encoded import Encode, Encoded, joined
-from seismic.encoders.folder import load_encoder, load_recorded
+from seismic.encoders.folder import as_encoder, load_encoder, load_recorded
 from seismic.encoders.lexical import (
     Fitted,
     GrowingEncoder,
@@ -32,6 +32,7 @@ __all__ = [
     "Place",
     "Reranker",
     "TermCounter",
+    "as_encoder",
     "chunks_of",
     "encode_texts",
     "encode_with_new",

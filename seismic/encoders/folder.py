@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from seismic.conversion.plain import excerpt
 from seismic.encoders.base import Encoder, EncoderEntry
@@ -27,7 +28,7 @@ VARIABLE = "SEISMIC_ENCODERS"
 
 LEARNS = "bm25 learns its words from the documents; fit it to their texts with fit_bm25"
 
-_loaded: dict[Path, Encoder] = {}
+_loaded: dict[tuple[str, Path], Encoder] = {}
 _loading = threading.Lock()
 
 
@@ -54,10 +55,22 @@ def load_encoder(name: str | Path, bm25: Bm25 | None = None) -> Encoder:
     if name == BM25:
         return replace(fit_bm25([], bm25).encoder, encode_documents=partial(_refuse_documents, LEARNS))
     folder = find_folder(name)
+    key = (name if folder.name == name else str(folder)), folder
     with _loading:  # one at a time, since models are large
-        if folder not in _loaded:
-            _loaded[folder] = load_folder(name if folder.name == name else str(folder), folder)
-        return _loaded[folder]
+        if key not in _loaded:
+            same = next((encoder for (_, other), encoder in _loaded.items() if other == folder), None)
+            named = same and replace(same, entry=same.entry.model_copy(update={"name": key[0]}))
+            _loaded[key] = named or load_folder(*key)
+        return _loaded[key]
+
+
+def as_encoder(encoder: Any) -> Encoder:
+    """Return an encoder, loaded if it is a name or path. Raises ParameterError for anything else, and EncoderError."""
+    if isinstance(encoder, Encoder):
+        return encoder
+    if isinstance(encoder, str | Path):
+        return load_encoder(encoder)
+    raise ParameterError(f"encoder is {excerpt(encoder)}, expected an Encoder, or its name or folder")
 
 
 def load_recorded(entry: EncoderEntry, vocabulary: Vocabulary | None = None) -> Encoder:

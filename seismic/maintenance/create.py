@@ -14,7 +14,7 @@ from seismic.conversion.numbers import as_count, as_path
 from seismic.conversion.plain import excerpt
 from seismic.documents.chunked import CHUNK_COLUMNS
 from seismic.documents.types import parse_type
-from seismic.encoders import Encoder
+from seismic.encoders import Encoder, as_encoder
 from seismic.errors import ParameterError
 from seismic.fields.joined import counter
 from seismic.fields.specs import FieldsLike, FieldSpec, initial_vocabulary, parse_fields
@@ -31,7 +31,7 @@ def create(
     *,
     dimension: int | None = None,
     vocabulary: Vocabulary | Sequence[str] | None = None,
-    encoder: Encoder | None = None,
+    encoder: Encoder | str | Path | None = None,
     fields: FieldsLike | None = None,
     columns: ColumnTypes | pa.Schema | None = None,
     ids: pa.DataType | str = "string",
@@ -40,17 +40,18 @@ def create(
 ) -> Path:
     """Publish the first generation of a collection without documents, and return its folder.
 
-    Components are below `dimension`, or are those of `vocabulary` or of `encoder`; at most one of the three is given.
-    Without an encoder, they grow with later documents; without all three, they start from none. `fields`: named vectors
-    in place of a single one, by name, each with the options `encoder` (or its name), `bm25` (its parameters), `columns`
-    (that the encoder reads), `vocabulary`, `weight` and `idf`; see docs/fields.md. `columns`: the payload columns with
-    their types; documents may add others. `ids`: "string" or an integer type. `strict`: refuse documents
-    with other columns, tokens or components.
+    Components are below `dimension`, or are those of `vocabulary` or of `encoder`, which may be a name or a folder; at
+    most one of the three is given. Without an encoder, they grow with later documents; without all three, they start
+    from none. `fields`: named vectors in place of a single one, by name, each with the options `encoder` (or its name),
+    `bm25` (its parameters), `columns` (that the encoder reads), `vocabulary`, `weight` and `idf`; see docs/fields.md.
+    `columns`: the payload columns with their types; documents may add others. `ids`: "string" or an integer type.
+    `strict`: refuse documents with other columns, tokens or components.
 
     Raises ParameterError, InputError, OutputExistsError if `path` is in use, or another StorageError.
     """
     out, params = as_path(path), BuildParams(layout=layout)
-    given = {"dimension": dimension, "vocabulary": vocabulary, "encoder": encoder}
+    own = None if encoder is None else as_encoder(encoder)
+    given = {"dimension": dimension, "vocabulary": vocabulary, "encoder": own}
     specs = [] if fields is None else parse_fields(fields)
     found = [name for name, value in given.items() if value is not None]
     if specs and found:
@@ -59,14 +60,14 @@ def create(
         raise ParameterError(f"found {' and '.join(found)}, expected one of them")
     if not isinstance(strict, bool):
         raise ParameterError(f"strict is {excerpt(strict)}, expected True or False")
-    words = initial_vocabulary(specs) if specs else _vocabulary(vocabulary, encoder)
+    words = initial_vocabulary(specs) if specs else _vocabulary(vocabulary, own)
     if strict:
-        _check_strict(specs, found, encoder)
+        _check_strict(specs, found, own)
     size = len(words) if words is not None else as_count("dimension", dimension or 0, 0)
     if size > MAX_DIMENSION:
         raise ParameterError(f"dimension is {size}, expected at most {MAX_DIMENSION}")
     schema = pa.schema([pa.field("id", _id_type(ids)), *parse_columns(columns or {})])
-    if encoder is not None and encoder.entry.chunks is not None:
+    if own is not None and own.entry.chunks is not None:
         schema = _with_chunks(schema)
     vectors = SparseVectors.from_dicts([], size)
     with staging(out, replace=False, what="creation") as (folder, generation):
@@ -76,7 +77,7 @@ def create(
         entries = write_shards(
             folder, vectors, schema.empty_table(), params, plan, None, counted=counted, several=len(named) > 1
         )
-        entry = encoder.entry if encoder else named[0].encoder if len(named) == 1 else None
+        entry = own.entry if own else named[0].encoder if len(named) == 1 else None
         write_manifest(folder, generation, vectors, words, entry, params, entries, [], 0, strict, named)
     return out / GENERATIONS / generation
 
@@ -96,8 +97,6 @@ def _check_strict(specs: Sequence[FieldSpec], found: Sequence[str], encoder: Enc
 
 def _vocabulary(vocabulary: Vocabulary | Sequence[str] | None, encoder: Encoder | None) -> Vocabulary | None:
     if encoder is not None:
-        if not isinstance(encoder, Encoder):
-            raise ParameterError(f"encoder is {excerpt(encoder)}, expected an Encoder; load_encoder returns one")
         return encoder.vocabulary
     words = vocabulary if vocabulary is None or isinstance(vocabulary, Vocabulary) else Vocabulary(vocabulary)
     if words is not None:

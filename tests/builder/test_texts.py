@@ -86,7 +86,7 @@ WRONG: list[tuple[dict[str, Any], type[SeismicError], str]] = [
     ({"texts": ["a"], "chunk": 3, "overlap": 3}, ParameterError, "overlap is 3, expected less than 3"),
     ({"texts": ["a"], "chunk": 300}, ParameterError, "chunk is 300, expected at most 254"),
     ({"texts": ["a"], "encoder": "nope"}, EncoderError, "found no encoder 'nope'"),
-    ({"texts": ["a"], "encoder": 3}, ParameterError, "encoder is 3, expected an Encoder, Bm25, or the name of one"),
+    ({"texts": ["a"], "encoder": 3}, ParameterError, "encoder is 3, expected an Encoder, or its name or folder"),
     ({"texts": ["a"], "vocabulary": ["a"]}, ParameterError, "found vocabulary next to texts"),
     ({"texts": ["a"], "documents": {"text": ["b"]}}, InputError, "found a column 'text' next to texts"),
     ({"texts": ["a"], "documents": {"n": [1, 2]}}, InputError, "documents: found 2 rows for 1 texts"),

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import pyarrow as pa
 import pytest
 from safetensors.numpy import load_file, save_file
 
@@ -63,6 +64,24 @@ def test_a_collection_is_built_with_a_saved_folder(tmp_path: Path) -> None:
         for row, text in enumerate(TEXTS):
             hit = index.search(text, k=1)[0]
             assert hit.score == pytest.approx(scores[row].max(), rel=2e-3)
+
+
+def test_every_door_takes_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = MODELS / "distilbert-router"
+    encoder = load_encoder(folder)
+    vectors = encoder.encode_documents(["word1 word2", "word3"]).vectors
+    seismic.create(tmp_path / "created", encoder=str(folder))
+    seismic.build(vectors, tmp_path / "built", encoder=folder)
+    seismic.build({"text": vectors}, tmp_path / "fields", fields={"text": {"encoder": str(folder)}})
+    seismic.upsert(tmp_path / "created", vectors, pa.table({"id": ["0", "1"]}), encoder=folder)
+    hashes = set()
+    for name in ("created", "built", "fields"):
+        with seismic.open(tmp_path / name) as index:
+            hashes.add(index.encoder.entry.hash)
+            assert index.search("word1 word2", k=1)[0].id in ("0", 0)
+    assert hashes == {encoder.entry.hash}
+    monkeypatch.setenv("SEISMIC_ENCODERS", str(MODELS))  # as a service names its encoders
+    assert load_encoder("distilbert-router").name == "distilbert-router"
 
 
 TABLE = np.random.default_rng(5).normal(size=(len(TOKENS), len(TOKENS))).astype(np.float32)

@@ -59,7 +59,7 @@ def test_strictness_is_kept(tmp_path: Path) -> None:
         ({"dimension": 3, "vocabulary": ["x"]}, "found dimension and vocabulary, expected one of them"),
         ({"dimension": -1}, "dimension is -1"),
         ({"dimension": 1 << 40}, "dimension is 1099511627776, expected at most"),
-        ({"encoder": "splade-tiny"}, "encoder is 'splade-tiny', expected an Encoder; load_encoder returns one"),
+        ({"encoder": 3}, "encoder is 3, expected an Encoder, or its name or folder"),
         ({"strict": True}, "strict: found no dimension, vocabulary or encoder"),
         ({"ids": "double"}, "ids: found double, expected string or an integer type"),
         ({"ids": "text"}, "ids: found type 'text', expected an Arrow type such as"),

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 import seismic
-from seismic import BuildParams, Index, SearchParams, SparseVectors
+from seismic import BuildParams, SearchParams, SparseVectors
 from seismic.layouts import LAYOUTS, Layout
 from tests import naive
 
@@ -45,9 +45,9 @@ def draw(shape: Shape, rows: int, active: int, seed: int) -> SparseVectors:
 
 
 class Built(NamedTuple):
-    """An index of a shape in one layout, and what it stores."""
+    """A collection of a shape in one layout, and what it stores."""
 
-    index: Index
+    path: Path
     stored: list[naive.Row]
     queries: SparseVectors
 
@@ -66,17 +66,20 @@ def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     seismic.upsert(path, vectors.slice(first, DOCUMENTS), ids.slice(first))
     rows = naive.rows(vectors)
     stored = naive.small(rows) if LAYOUTS[kind].lossy else naive.stored(rows)
-    return Built(seismic.open(path), stored, draw(shape, QUERIES, shape.query, 2))
+    return Built(path, stored, draw(shape, QUERIES, shape.query, 2))
 
 
 @pytest.mark.parametrize("method", ["bounds", "impacts"])
 @pytest.mark.parametrize("k", [10, 400])
 def test_exact_answers_are_those_of_the_oracle(built: Built, k: int, method: str) -> None:
     params = SearchParams(plan="exact")
-    with patch("seismic.planner.DOCUMENTS_PER_HIT", 1 << 40 if method == "impacts" else 0):
+    with (
+        patch("seismic.planner.DOCUMENTS_PER_HIT", 1 << 40 if method == "impacts" else 0),
+        seismic.open(built.path) as index,
+    ):
         for row in range(QUERIES):
             components, values = built.queries[row]
-            hits = built.index.search({"indices": components, "values": values}, k=k, params=params)
+            hits = index.search({"indices": components, "values": values}, k=k, params=params)
             numbers = np.full(k, -1, np.int64)
             scores = np.zeros(k, np.float32)
             numbers[: len(hits)] = [int(hit.id) for hit in hits]

@@ -102,8 +102,10 @@ def _with_encoders(fields: Mapping[str, FieldOptions]) -> dict[str, dict[str, An
 
 
 def _packaged_encoder(name: str, bm25: Bm25 | None) -> Any:
-    """Load an encoder by its name. Paths are for whoever starts the service: the variable SEISMIC_ENCODERS."""
-    expected = "expected the name of a packaged encoder, or of a folder in one that SEISMIC_ENCODERS lists"
+    """Load an encoder by its name. Paths are for whoever starts the service: `encoder add`, or SEISMIC_ENCODERS."""
+    expected = (
+        "expected the name of a packaged encoder, or of one that `seismic encoder list` shows on the service's machine"
+    )
     if "/" in name or "\\" in name or name.startswith("."):
         raise ParameterError(f"encoder: found '{name}', {expected}")
     try:
