@@ -10,6 +10,7 @@ from typing import TypeVar
 import numpy as np
 import pyarrow as pa
 
+from seismic.builder.bars import with_bars
 from seismic.builder.fielded import with_fields
 from seismic.builder.kept import measure_kept
 from seismic.builder.plan import plan_shards
@@ -71,6 +72,7 @@ COUNTED = 1 << 24
 T = TypeVar("T")
 
 
+@with_bars
 def build(
     vectors: "VectorsLike | FieldVectors | str | Path | None" = None,
     out: str | Path | None = None,
@@ -92,7 +94,7 @@ def build(
     replace: bool = False,
     strict: bool = False,
     keep: int = KEEP,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
     runner: Runner | None = None,
 ) -> Path:
     """Build an index, publish it as a generation of the collection `out`, and return the generation's folder.
@@ -120,12 +122,13 @@ def build(
     `keep` newest generations stay, and older ones while they are open. `strict`: refuse changes with columns, tokens or
     components that the build does not have; otherwise they are added. `runner`: builds the shards in other processes,
     such as `seismic.cluster.RayRunner`, which must see the folder of the collection. `memory` is then the limit of one
-    shard. The bytes are the same.
+    shard. The bytes are the same. `progress`: called with each stage, or True for bars on a terminal or in a notebook.
 
     Raises InputError, ParameterError, or StorageError (OutputExistsError, LockedError). Nothing half-written is ever
     served, and nothing is left behind without `resume`. Warns (RangeWarning) of weights that 16 bits cannot hold beside
     the heaviest one of their document.
     """
+    report = None if isinstance(progress, bool) else progress
     if texts is None:
         _check_texts_options(ids=ids, chunk=chunk, overlap=overlap or None)
         if vectors is None or out is None:
@@ -136,7 +139,7 @@ def build(
         )
         check_output(as_path(place), replace=replace, resume=resume)  # before texts are encoded
         table = documents_of(texts, ids, documents)
-        vectors, documents, encoder = encoded_texts(table, encoder, chunking, workers, progress)
+        vectors, documents, encoder = encoded_texts(table, encoder, chunking, workers, report)
         out = place
     out, params = as_path(out), _checked(params, BuildParams, "params") or BuildParams()
     shards, workers, keep = as_count("shards", shards), as_count("workers", workers), as_count("keep", keep)
@@ -157,7 +160,7 @@ def build(
     vectors = as_vectors(vectors, vocabulary.component if vocabulary else None)
     storage = storage_of(params.layout, several_fields=len(named) > 1)
     if problem := range_problem(vectors, storage):
-        warnings.warn(problem, RangeWarning, stacklevel=2)
+        warnings.warn(problem, RangeWarning, stacklevel=3)  # past `with_bars`
     if vocabulary is not None:
         vocabulary.check_unique()
         if len(vocabulary) < vectors.dimension:
@@ -186,12 +189,10 @@ def build(
         before = Checkpoint(folder, identity) if resume else None
         counted = counter(named, vocabulary)
         several = len(named) > 1
-        entries = write_shards(folder, vectors, table, params, plan, progress, before, counted, several, runner)
+        entries = write_shards(folder, vectors, table, params, plan, report, before, counted, several, runner)
         kept = []
         if storage.lossy:
-            kept = measure_kept(
-                vectors, storage, given_queries, workers, lambda *done: _tell(progress, "measure", *done)
-            )
+            kept = measure_kept(vectors, storage, given_queries, workers, lambda *done: _tell(report, "measure", *done))
         sequence = void_changes(out, published)
         entry = encoder.entry if encoder else None
         write_manifest(folder, generation, vectors, vocabulary, entry, params, entries, kept, sequence, strict, named)

@@ -33,6 +33,13 @@ def test_one_line_builds_a_collection(tmp_path: Path) -> None:
     assert ("venus", {"text": "Venus.", "lang": "en"}) in rows(tmp_path / "c")
 
 
+def test_bars_show_progress(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    seismic.build(tmp_path / "c", texts=["Mars", "Sun"], encoder="bm25", progress=True)
+    assert "encode ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━ 2 of 2" in capsys.readouterr().err
+    seismic.build(tmp_path / "d", texts=["Mars"], encoder="bm25", progress=False)
+    assert capsys.readouterr().err == ""
+
+
 @pytest.mark.parametrize("encoder", ["bm25", Bm25(stemmer="english"), "splade-tiny"], ids=str)
 def test_chunks_are_replaced_and_deleted_with_their_document(tmp_path: Path, encoder: Any) -> None:
     path = tmp_path / "c"
