@@ -13,6 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
+from seismic.cluster.cache import Cache
 from seismic.cluster.connection import Address
 from seismic.cluster.node import Node, NodeLimits
 from seismic.cluster.ray_session import check_software
@@ -24,11 +25,16 @@ PREFIX = "seismic part"
 
 
 class ActorOptions(NamedTuple):
-    """What an actor takes: logical CPUs of its Ray node, searches at the same time, and how files are checked."""
+    """What an actor takes: logical CPUs of its Ray node, searches at the same time, and how files are checked.
+
+    ``cache``: folder of its machine for copies of files, of at most ``cache_size`` bytes; None: it opens shared ones.
+    """
 
     cpus: float = 1.0
     threads: int | None = None
     verify: Verify = "none"
+    cache: str | None = None
+    cache_size: int | None = None
 
 
 class Endpoint(NamedTuple):
@@ -81,9 +87,10 @@ class PartActor:
         secret, limits = secrets.token_hex(32), NodeLimits()
         if options.threads is not None:
             limits = limits._replace(threads=options.threads)
-        spec = PartSpec.parse(name.part)
+        spec, folder = PartSpec.parse(name.part), Path(name.folder)
+        source = Cache(Path(options.cache), options.cache_size).collection(folder) if options.cache else None
         self._node = Node(
-            Path(name.folder), [spec], secret.encode(), Address(host, 0), limits=limits, verify=options.verify
+            folder, [spec], secret.encode(), Address(host, 0), limits=limits, verify=options.verify, source=source
         )
         ray_node = ray.get_runtime_context().get_node_id()
         self._endpoint = Endpoint(str(self._node.start()), secret, ray_node, os.getpid(), time.time())

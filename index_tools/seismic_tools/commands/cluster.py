@@ -35,6 +35,14 @@ app = typer.Typer(add_completion=False)
 
 Collection = Annotated[Path, typer.Argument(metavar="COLLECTION", help="Folder of the collection.")]
 Ray = Annotated[str, typer.Option(help="Address HOST:PORT of the Ray cluster.")]
+CacheFolder = Annotated[
+    Path | None,
+    typer.Option(help="Folder on this machine for copies of files, shared by its nodes.", show_default=False),
+]
+CacheSize = Annotated[
+    str | None,
+    typer.Option(help="Most bytes of the cache, such as 50GB: three generations.", show_default="no limit"),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON; sizes are in bytes.")]
 
 
@@ -68,14 +76,8 @@ def node(
     tls_cert: Annotated[Path | None, typer.Option(help="Certificate chain (PEM); enables TLS.")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="Private key (PEM), if it is in a separate file.")] = None,
     grace: Annotated[float, typer.Option(min=0, help="Seconds that requests have to end after a signal.")] = 8.0,
-    cache: Annotated[
-        Path | None,
-        typer.Option(help="Folder on this machine for copies of files, shared by its nodes.", show_default=False),
-    ] = None,
-    cache_size: Annotated[
-        str | None,
-        typer.Option(help="Most bytes of the cache, such as 50GB: three generations.", show_default="no limit"),
-    ] = None,
+    cache: CacheFolder = None,
+    cache_size: CacheSize = None,
 ) -> None:
     """Answer for parts of a collection until SIGTERM or SIGINT.
 
@@ -137,6 +139,8 @@ def start(
     threads: Annotated[int | None, typer.Option(min=1, help="Searches of a node that run at the same time.")] = None,
     cpus: Annotated[float, typer.Option(min=0, help="Logical CPUs of Ray that a node takes.")] = 1.0,
     wait: Annotated[float, typer.Option(min=0, help="Seconds to wait until all nodes answer.")] = 120.0,
+    cache: CacheFolder = None,
+    cache_size: CacheSize = None,
 ) -> None:
     """Run nodes on a Ray cluster, which restarts them. Ends with status 1 if not all of them answer in time.
 
@@ -146,7 +150,8 @@ def start(
 
         seismic cluster start scifact --ray 10.0.0.1:6379 --replicas 2 --groups 4
     """
-    folder, options = collection.resolve(), {"cpus": cpus, "threads": threads}
+    folder = collection.resolve()
+    options = {"cpus": cpus, "threads": threads, **_cache_options(cache, cache_size)}
     parts, problems = ray_nodes().placed(folder, ray, replicas, groups, wait, **options)
     table = Table("part", "nodes", box=None, pad_edge=False)
     for part, addresses in parts.items():
@@ -266,13 +271,18 @@ def simulate(
 
 def _source(collection: str, cache: Path | None, size: str | None) -> Source:
     """Return where a node opens the files of a collection."""
+    options = _cache_options(cache, size)
     if cache is not None:
-        return Cache(cache, parse_bytes(size) if size else None).collection(collection)
-    if size is not None:
-        raise ParameterError("cache-size: found a size without a cache; give --cache")
+        return Cache(cache, options["cache_size"]).collection(collection)
     if "://" in collection:
         raise ParameterError(f"{collection}: files there cannot be mapped; give --cache, a folder on this machine")
     return SharedFolder(Path(collection).absolute())
+
+
+def _cache_options(cache: Path | None, size: str | None) -> dict[str, Any]:
+    if size is not None and cache is None:
+        raise ParameterError("cache-size: found a size without a cache; give --cache")
+    return {"cache": str(cache.absolute()) if cache else None, "cache_size": parse_bytes(size) if size else None}
 
 
 def ray_nodes() -> Any:
