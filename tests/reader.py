@@ -100,7 +100,8 @@ class Reader:
             "ARGS": "--documents 5400",
         }
         if python != Path(sys.executable):
-            self.environment.pop("PYTHONPATH", None)  # that environment imports what it has
+            for name in ("PYTHONPATH", "SEISMIC_PYTHON"):  # that environment has its own modules and settings
+                self.environment.pop(name, None)
         self.service: subprocess.Popen[bytes] | None = None
         self.nodes: list[subprocess.Popen[bytes]] = []
         self._python: subprocess.Popen[str] | None = None

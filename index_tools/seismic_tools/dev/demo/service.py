@@ -13,7 +13,7 @@ from urllib.error import URLError
 from urllib.request import ProxyHandler, Request, build_opener
 
 ROOT = Path(__file__).resolve().parents[4]
-START_SECONDS = 300
+START_SECONDS = 900
 
 _http = build_opener(ProxyHandler({}))  # proxies cannot reach a service on this machine
 
