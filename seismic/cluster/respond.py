@@ -24,6 +24,7 @@ from seismic.search.grouping import Ranked
 from seismic.search.hits import Hits
 from seismic.search.request import FacetBy, SearchRequest
 from seismic.search.respond import Responder
+from seismic.search.simple import simple_hits
 from seismic.search.task import Counters, Result, Task
 from seismic.search.why import Case, Facts
 from seismic.view.scope import Scope
@@ -64,6 +65,9 @@ class ClusterResponder(Responder):
 
     def search(self, view: View, query: QueryLike, k: int, params: SearchParams) -> Hits:
         """Return the hits for a query, of all parts: hits alone cannot say that some are missing."""
+        hits = simple_hits(self.executor, view, query, k, params)
+        if hits is not None:
+            return hits
         return super().respond(view, [SearchRequest(query=query, limit=k, params=params)])[0].hits
 
     def _facts(self, view: View, case: Case, ids: Sequence[Any]) -> Facts:
