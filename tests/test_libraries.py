@@ -8,7 +8,7 @@ import pytest
 from scipy import sparse
 
 import seismic
-from seismic import InputError, ParameterError, QueryError, VectorError
+from seismic import Chunking, InputError, ParameterError, QueryError, VectorError
 from seismic.extras import EXTRAS
 from seismic.integrations.encoding import as_encoder, sparse_vector
 from seismic.integrations.encoding import sparse as as_sparse
@@ -142,3 +142,21 @@ def test_collections_with_columns_and_integer_ids(tmp_path: Path) -> None:
     assert [one.id for one in texts.get(["8", "x"])] == ["8"]
     with pytest.raises(InputError, match="found id 'x', expected integers as in collection 'built'"):
         texts.add(["x"], ["a"], [{}])
+
+
+def test_texts_are_encoded_as_the_collection_does(tmp_path: Path) -> None:
+    encoder = seismic.load_encoder("splade-tiny")
+    seismic.create(tmp_path / "both", encoder=encoder.recorded(fields=["title", "text"]))
+    both = TextCollection(tmp_path / "both")
+    both.add(["a", "b"], ["is red", "is hot"], [{"title": "Mars"}, {}])
+    vectors = both.index.vectors(both.index.find(["a", "b"]))
+    wanted = encoder.encode_documents(["Mars is red", "is hot"]).vectors
+    for row in range(2):
+        assert vectors[row][0].tolist() == wanted[row][0].tolist()
+        assert np.allclose(vectors[row][1], wanted[row][1], atol=1e-3)
+    seismic.create(tmp_path / "other", encoder=encoder.recorded(fields=["title"]))
+    with pytest.raises(ParameterError, match="collection 'other' encodes title, but texts are in 'text'"):
+        TextCollection(tmp_path / "other").add(["a"], ["x"], [{}])
+    seismic.create(tmp_path / "cut", encoder=encoder.recorded(chunks=Chunking(size=10)))
+    with pytest.raises(ParameterError, match="collection 'cut' cuts texts into chunks"):
+        TextCollection(tmp_path / "cut").add(["a"], ["x"], [{}])

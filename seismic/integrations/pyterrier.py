@@ -31,7 +31,7 @@ import pandas as pd  # comes with PyTerrier
 BATCH = 10_000
 """Documents that are converted or encoded together."""
 
-HELP = "https://github.com/seismic-search/seismic/tree/main/docs/integrations.md"
+HELP = "https://github.com/seismic-search/seismic/blob/main/docs/integrations.md"
 
 _TYPE, _FORMAT = "sparse_index", "seismic_search"
 

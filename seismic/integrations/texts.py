@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from seismic.edits.functions import delete, upsert
-from seismic.encoders import Encoder
+from seismic.encoders import Encoder, joined
 from seismic.errors import IndexNotFoundError, ParameterError
 from seismic.filters.language import FilterLike
 from seismic.index import Index, open_index
@@ -123,7 +123,8 @@ class TextCollection:
             return
         encoder: Encoder | None = None
         if vectors is None:
-            vectors, encoder = document_vectors(self._foreign or self.reading().encoder, texts)
+            chosen = self._foreign or self.reading().encoder
+            vectors, encoder = document_vectors(chosen, self._encoded(chosen, texts, metadata))
         table: dict[str, Any] = {
             "id": typed_ids(self.index, ids),
             self.text: [*texts],
@@ -133,6 +134,29 @@ class TextCollection:
         }
         upsert(self.path, vectors, table, encoder=encoder, if_absent=if_absent)
         self.index.refresh()
+
+    def _encoded(
+        self, encoder: Encoder | Foreign, texts: Sequence[str], metadata: Sequence[Mapping[str, Any]]
+    ) -> Sequence[str]:
+        """Return what the encoder reads of documents: the fields that the collection names. Raises ParameterError."""
+        if isinstance(encoder, Foreign):
+            return texts
+        entry = encoder.entry
+        if self.text not in entry.fields:
+            raise ParameterError(
+                f"collection '{self.index.name}' encodes {' and '.join(entry.fields)}, but texts are in '{self.text}'; "
+                "name another column of texts"
+            )
+        if entry.chunks is not None:
+            raise ParameterError(
+                f"collection '{self.index.name}' cuts texts into chunks; add them by seismic.upsert(path, texts=...)"
+            )
+        if entry.fields == (self.text,):
+            return texts
+        return [
+            joined(text if field == self.text else one.get(field) for field in entry.fields)
+            for text, one in zip(texts, metadata, strict=True)
+        ]
 
     def remove(self, ids: Sequence[str] | None = None, filter: FilterLike | None = None) -> int | None:
         """Remove texts by id, or those that match a filter, whose number is returned; without both, all.
