@@ -46,6 +46,8 @@ def test_sentence_transformers_with_matrices(tmp_path: Path) -> None:
     results, _ = semantic_search_seismic(corpus, corpus, index_kwargs={"out": out, "documents": {"id": ["a", "b"]}})
     assert results == [[{"corpus_id": "a", "score": 5.0}], [{"corpus_id": "b", "score": 1.0}]]
     assert semantic_search_seismic(corpus, corpus_index=out, search_kwargs={"recall": 0.9})[0] == results
+    assert semantic_search_seismic(corpus[:0], corpus_index=out)[0] == []
+    assert semantic_search_seismic(np.zeros(0, np.float32), corpus_index=out)[0] == []  # `encode` of no texts
     with pytest.raises(VectorError, match="found queries of dimension 2 for an index of dimension 3, expected both"):
         semantic_search_seismic(corpus[:, :2], corpus_index=out)
     with pytest.raises(QueryError, match="this index has no vocabulary"):

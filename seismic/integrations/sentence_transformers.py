@@ -45,7 +45,7 @@ def semantic_search_seismic(
     else:
         index = corpus_index if isinstance(corpus_index, Index) else open_index(corpus_index)
     queries = _queries(query_embeddings, index)
-    if index is not corpus_index:  # loads the kernels, which the time should not include
+    if index is not corpus_index and len(queries):  # loads the kernels, which the time should not include
         index.search_batch(queries[:1] if isinstance(queries, list) else queries.slice(0, 1), top_k)
     began = time.perf_counter()
     numbers, scores = index.search_batch(queries, top_k, **(search_kwargs or {}))
