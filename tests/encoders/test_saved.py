@@ -5,6 +5,7 @@
 
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -332,6 +333,18 @@ def test_folders_that_are_no_sparse_encoders(
     with pytest.raises(EncoderError):
         add_encoder(folder, "added", tmp_path / "encoders")
     assert not list((tmp_path / "encoders").glob("*"))
+
+
+@pytest.mark.parametrize("package", ["onnx", "safetensors"])
+def test_missing_packages_are_named_with_their_extra(
+    package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in sys.modules if name.startswith("seismic.encoders.networks")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, package, None)
+    folder = shutil.copytree(MODELS / "bert-alone", tmp_path / "model")
+    with pytest.raises(EncoderError, match=rf"needs the package {package} of the extra `convert`: pip install"):
+        load_encoder(folder)
 
 
 def test_no_damage_ends_in_another_error(tmp_path: Path) -> None:
