@@ -38,7 +38,9 @@ def delete(
     with seismic.open(collection) as index:
         if filter is not None or where:
             if ids or file:
-                raise InputError("found --filter or --where and ids, expected only one of both")
+                raise InputError(
+                    f"found {'--where' if filter is None else '--filter'} and ids, expected only one of both"
+                )
             sequence = seismic.delete(collection, filter=chosen_filter(index, filter, where))
             typer.echo(f"documents {sequence.deleted or 0:,}: change {sequence} of generation {index.generation}")
             return
@@ -46,7 +48,7 @@ def delete(
         listed = read_ids(file, kind) if file else pa.array([], kind)
         wanted = pa.concat_arrays([typed_ids(ids or [], kind, ["--id"] * len(ids or [])), listed])
         if len(wanted) == 0:
-            raise InputError("found no ids; expected --id, --ids, --where or --filter")
+            raise InputError("found no ids; expected --id, --ids or --filter, or --where")
         before = len(index)
         sequence = seismic.delete(collection, wanted)
         index.refresh()

@@ -65,11 +65,11 @@ def patch(
 
         seismic patch scifact --where 'n_chars<500' --unset title
     """
-    forms = {"FILE": file, "ids": ids or ids_file, "--where or --filter": filter or where}
+    forms = {"FILE": file, "ids": ids or ids_file, "--where" if filter is None else "--filter": filter or where}
     given = [name for name, value in forms.items() if value]
     if len(given) != 1:
         raise InputError(
-            f"found {' and '.join(given) or 'none'}, expected one of FILE, --id or --ids, and --where or --filter"
+            f"found {' and '.join(given) or 'none'}, expected one of FILE, --id or --ids, and --filter or --where"
         )
     options: dict[str, Any] = {"mode": "replace" if replace else "merge", "if_sequence": if_sequence}
     if file:

@@ -45,7 +45,8 @@ def test_every_ending_is_tested() -> None:
     tested = {ending for ending in READERS if any(name.endswith(ending) for name in FORMATS)}
     other_names, of_texts = {".feather", ".json", ".json.gz"}, {".tsv", ".tsv.gz"}
     other_names |= {".ndjson", ".ndjson.gz", ".ndjson.zst"}
-    assert set(READERS) - tested == other_names | of_texts  # for the latter, readers/test_texts.py
+    of_texts |= {".md", ".markdown", ".txt", ".html", ".htm", ".pdf", ".csv"}
+    assert set(READERS) - tested == other_names | of_texts  # for the latter, readers/test_texts.py and test_folder.py
 
 
 @pytest.mark.usefixtures("small_batches")
