@@ -202,8 +202,8 @@ def test_endings_that_are_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"vectors\.dat: unsupported ending"):
         find_files([path])
     assert find_files([path, tmp_path], ending=".csr") == [path, path]
-    with pytest.raises(InputError, match=r"unsupported ending \.txt; expected \.parquet"):
-        find_files([path], ending=".txt")
+    with pytest.raises(InputError, match=r"unsupported ending \.log; expected \.parquet"):
+        find_files([path], ending=".log")
 
 
 def test_files_by_name(tmp_path: Path) -> None:
