@@ -14,7 +14,7 @@ CHARACTER, LINE, PADDING = 7.4, 18, 14
 WRAP = 22
 """Characters of a node's text after which it is broken."""
 
-GAP, BETWEEN = 62, 18
+GAP, BETWEEN = 96, 18
 """Room between columns, for arrows and their texts, and between the nodes of a column."""
 
 WIDEST = 1000

@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from docs.benchmarks import scale
 from docs.benchmarks.rivals import PAGE, PICTURE, draw, read, table, with_table
 from tests.reader import ROOT
 
@@ -44,3 +45,11 @@ def test_the_start_page_has_the_same_figures(figure: str) -> None:
     assert figure in " ".join((ROOT / "docs" / "index.md").read_text(encoding="utf-8").split())
     (number,) = re.findall(r"\d+(?:\.\d)?(?= µs| s)", figure)
     assert number in str(RESULTS["engines"]["Seismic"]) + str(RESULTS["engines"]["Rust Seismic"])
+
+
+def test_the_picture_of_growth_has_the_figures_of_its_page() -> None:
+    times, sizes, builds = scale.picture().panels
+    assert [series.label for series in times.series][:2] == ["10 hits, recall 0.95", "10 hits, exact"]
+    assert list(times.series[1].y) == [124, 195, 273, 464, 806]
+    assert list(sizes.series[0].y) == [0.392, 0.777, 1.5, 3.0, 6.3]
+    assert list(builds.series[0].y) == [22, 29, 57, 122, 241]

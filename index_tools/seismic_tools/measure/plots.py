@@ -16,6 +16,9 @@ PANEL_SIZE = (7.5, 4.5)
 STEPS = (1, 2, 5, 10)
 """Ticks of a logarithmic axis within a decade."""
 
+LONG = 1e6
+"""Largest tick from which labels are in thousands (k) and millions (M), so that they do not run into each other."""
+
 WIDE = 3.0
 """Decades from which a logarithmic axis has one tick per decade."""
 
@@ -124,9 +127,19 @@ def _scale(axes: "Axes", name: Literal["x", "y"], axis: Axis) -> None:
         ruler.set_major_locator(FixedLocator(ticks))
         ruler.set_minor_locator(NullLocator())
         digits = 0 if axis.log else max(_decimals(tick) for tick in ticks)
-        ruler.set_major_formatter(lambda value, _: f"{value:,.{digits}f}" if digits else f"{value:,.10g}")
+        largest = max(ticks)
+        ruler.set_major_formatter(lambda value, _: _written(value, digits, largest))
     if limits:
         getattr(axes, f"set_{name}lim")(*limits)
+
+
+def _written(value: float, digits: int, largest: float) -> str:
+    """Return the label of a tick: with `digits` decimals, or in thousands and millions where all of it is long."""
+    if digits:
+        return f"{value:,.{digits}f}"
+    if largest >= LONG and value >= 1000:
+        return f"{value / 1e6:,.10g} M" if value >= 1e6 else f"{value / 1e3:,.10g} k"
+    return f"{value:,.10g}"
 
 
 def _decimals(value: float) -> int:

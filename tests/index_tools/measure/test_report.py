@@ -92,6 +92,13 @@ def test_ticks_of_an_axis_have_equal_decimals(tmp_path: Path) -> None:
     assert all(f"<!-- {label} -->" in drawn for label in ("0.80", "0.85", "1.00"))
 
 
+def test_long_ticks_are_in_thousands_and_millions(tmp_path: Path) -> None:
+    panel = Panel(Axis("documents", log=True), Axis("y"), [Series("a", [5e5, 8.8e6], [1, 2])])
+    draw(Picture("some", "S", [panel], (".svg",)), tmp_path)
+    drawn = (tmp_path / "some.svg").read_text()
+    assert all(f"<!-- {label} -->" in drawn for label in ("500 k", "1 M", "2 M", "10 M"))
+
+
 def test_without_matplotlib_only_pictures_are_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
