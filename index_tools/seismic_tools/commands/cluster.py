@@ -33,6 +33,9 @@ from seismic_tools.terminal.sizes import parse_bytes
 
 app = typer.Typer(add_completion=False)
 
+WIDTH = 200
+"""Columns of tables at most: a narrow terminal wraps a line, but no address is cut."""
+
 Collection = Annotated[Path, typer.Argument(metavar="COLLECTION", help="Folder of the collection.")]
 Ray = Annotated[str, typer.Option(help="Address HOST:PORT of the Ray cluster.")]
 CacheFolder = Annotated[
@@ -156,7 +159,7 @@ def start(
     table = Table("part", "nodes", box=None, pad_edge=False)
     for part, addresses in parts.items():
         table.add_row(part, ", ".join(addresses))
-    Console(markup=False, highlight=False, soft_wrap=True).print(table)
+    Console(markup=False, highlight=False, soft_wrap=True, width=WIDTH).print(table)
     for problem in problems:
         typer.echo(f"degraded: {sanitize(problem)}", err=True)
     if problems:
@@ -232,7 +235,7 @@ def plan(
     table = Table("part", "shards", "documents", "memory", box=None, pad_edge=False)
     for part in planned.parts:
         table.add_row(part.part, f"{part.shards:,}", f"{part.documents:,}", decimal(part.bytes))
-    Console(markup=False, highlight=False, soft_wrap=True).print(table)
+    Console(markup=False, highlight=False, soft_wrap=True, width=WIDTH).print(table)
 
 
 @app.command()
@@ -315,4 +318,4 @@ def _show(found: dict[str, dict[str, Any] | str]) -> None:
         for part, name, state in rows:
             counts = str(state["sequence"]), f"{state['documents']:,}", str(one["running"]), str(one["waiting"])
             table.add_row(address, sanitize(part), sanitize(name), *counts, decimal(one["memory"]))
-    Console(markup=False, highlight=False, soft_wrap=True).print(table)
+    Console(markup=False, highlight=False, soft_wrap=True, width=WIDTH).print(table)
