@@ -116,6 +116,7 @@ def test_inspect_tells_of_the_encoder(run: Run, index: Path) -> None:
         "documents_cut": 1,
         "pieces_cut": 47,
         "bm25": None,
+        "chunks": None,
     }
     assert "title, text" in run("inspect", index).stdout
 
