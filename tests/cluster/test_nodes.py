@@ -24,7 +24,6 @@ from seismic.cluster.fan import LOOK_SECONDS
 from seismic.cluster.index import ClusterIndex
 from seismic.cluster.node import Node, NodeLimits
 from seismic.cluster.part import PartHost
-from seismic.cluster.plan import PROCESS, plan_cluster
 from seismic.cluster.spec import PartSpec
 from seismic.cluster.topology import PartNodes, Topology, open_cluster
 from seismic.cluster.wire import ANSWER, HEADER, MAGIC, Message, encode
@@ -354,16 +353,3 @@ def test_a_front_follows_its_nodes_file(tmp_path: Path, index: Index) -> None:
         time.sleep(2 * LOOK_SECONDS)
         assert cluster.search(QUERIES[0]) == wanted  # a wrong file is ignored
     second.close()
-
-
-def test_plan(index: Index) -> None:
-    planned = plan_cluster(index.view.collection, 315 << 20, 3)
-    assert (planned.nodes, [part.part for part in planned.parts]) == (3, ["1/1+changes"])
-    sizes = [sum(file.bytes for file in shard.files.values()) for shard in index.manifest.shards]
-    smaller = plan_cluster(index.view.collection, PROCESS + sum(sizes) // 2, 2)
-    assert [part.part for part in smaller.parts] == ["1/3", "2/3", "3/3+changes"]
-    assert [part.shards for part in smaller.parts] == [1, 2, 2]
-    assert smaller.nodes == 6
-    assert all(part.bytes <= smaller.memory for part in smaller.parts)
-    with pytest.raises(ParameterError, match=r"memory: found 1,000 bytes for a node, expected at least .* of 5 shards"):
-        plan_cluster(index.view.collection, 1000)

@@ -1,6 +1,7 @@
 """`seismic cluster`: run nodes that search parts of a collection, look at them, and plan them."""
 
 import logging
+import math
 import os
 import signal
 import ssl
@@ -9,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import typer
 from rich.console import Console
 from rich.filesize import decimal
@@ -18,14 +20,16 @@ from seismic import ParameterError
 from seismic.cluster.cache import Cache
 from seismic.cluster.connection import Address, read_secret
 from seismic.cluster.node import Node, NodeLimits
-from seismic.cluster.plan import plan_cluster
+from seismic.cluster.plan import Demand, plan_cluster
 from seismic.cluster.push import push
 from seismic.cluster.sources import SharedFolder, Source
 from seismic.cluster.spec import PartSpec
 from seismic.cluster.storage import Storage
 from seismic.cluster.topology import fan_of, read_topology
 from seismic.store.publish import KEEP
+from seismic_tools.measure.demand import search_times
 from seismic_tools.measure.simulate import HEDGES, Simulated, read_times, table
+from seismic_tools.readers.query_vectors import read_vectors
 from seismic_tools.terminal.options import with_params
 from seismic_tools.terminal.progress import progress
 from seismic_tools.terminal.sanitize import json_text, sanitize
@@ -217,21 +221,47 @@ def status(
 def plan(
     collection: Collection,
     memory: Annotated[str, typer.Option(help="Memory of a node, such as 16GB.")],
-    replicas: Annotated[int, typer.Option(min=1, help="Nodes with the same part.")] = 2,
+    replicas: Annotated[int, typer.Option(min=1, help="Nodes with the same part, at least.")] = 2,
+    rate: Annotated[float | None, typer.Option(min=0, help="Searches per second.", show_default=False)] = None,
+    cores: Annotated[int, typer.Option(min=1, help="Cores of a node, for --rate.")] = 1,
+    p99: Annotated[
+        float | None,
+        typer.Option(min=0.001, help="Milliseconds that 99 of 100 searches may take in a node.", show_default=False),
+    ] = None,
+    queries: Annotated[
+        Path | None,
+        typer.Option(help="Queries to time, in any format that `build` reads.", show_default="made of documents"),
+    ] = None,
+    k: Annotated[int, typer.Option("--k", "-k", min=1, help="Hits per query that is timed.")] = 10,
     as_json: AsJson = False,
 ) -> None:
     """Say how many nodes a collection needs, so that each searches its part from memory.
 
+    With --rate or --p99, searches are timed here first: the parts become so
+    small that they keep to the time, and their replicas so many that searches
+    keep at most 60 % of the cores busy. The network is not included.
+
     Examples:
 
         seismic cluster plan scifact --memory 16GB --replicas 2
+
+        seismic cluster plan scifact --memory 16GB --rate 5000 --cores 8 --p99 20 --queries queries.parquet
     """
-    planned = plan_cluster(collection.absolute(), parse_bytes(memory), replicas)
+    demand = None
+    if rate is not None or p99 is not None:
+        times = search_times(collection, read_vectors(collection, queries) if queries else None, k)
+        demand = Demand(times, rate or 0.0, cores, math.inf if p99 is None else p99 / 1000)
+    elif queries is not None:
+        raise ParameterError("--queries: found a file to time for neither --rate nor --p99; give one of them")
+    planned = plan_cluster(collection.absolute(), parse_bytes(memory), replicas, demand)
     if as_json:
         typer.echo(json_text({**planned._asdict(), "parts": [part._asdict() for part in planned.parts]}, indent=True))
         return
-    each = f"{replicas} replica{'s' if replicas > 1 else ''} of {len(planned.parts)} part"
+    each = f"{planned.replicas} replica{'s' if planned.replicas > 1 else ''} of {len(planned.parts)} part"
     typer.echo(f"{planned.nodes} nodes of {decimal(planned.memory)}: {each}{'s' if len(planned.parts) > 1 else ''}")
+    if demand is not None:
+        mean, slow = 1000 * float(np.mean(demand.times)), 1000 * float(np.quantile(demand.times, 0.99))
+        typer.echo(f"measured {len(demand.times)} queries of the whole: {mean:.3g} ms of CPU each, p99 {slow:.3g} ms")
     table = Table("part", "shards", "documents", "memory", box=None, pad_edge=False)
     for part in planned.parts:
         table.add_row(part.part, f"{part.shards:,}", f"{part.documents:,}", decimal(part.bytes))

@@ -7,10 +7,10 @@ import typer
 from rich.console import Console
 
 import seismic
-from seismic import ParameterError, SparseVectors
+from seismic import ParameterError
 from seismic.maintenance.tune import DEPTHS, TARGETS
-from seismic_tools.readers.field_options import field_texts
-from seismic_tools.readers.queries import Topics, query_texts, read_queries
+from seismic_tools.readers.queries import Topics
+from seismic_tools.readers.query_vectors import read_vectors
 from seismic_tools.terminal.profiles import profile_table
 from seismic_tools.terminal.progress import progress
 from seismic_tools.terminal.sanitize import json_text
@@ -67,7 +67,7 @@ def tune(
     """
     recalls = _recalls(targets)
     with progress() as report:
-        vectors = _vectors(collection, queries, topics, id_field) if queries else None
+        vectors = read_vectors(collection, queries, topics, id_field) if queries else None
         profiles = seismic.tune(
             collection, vectors, depths=k or DEPTHS, targets=recalls, sample=sample, seed=seed, progress=report
         )
@@ -82,9 +82,3 @@ def _recalls(text: str) -> list[float]:
         return [float(part) for part in text.split(",")]
     except ValueError:
         raise ParameterError(f"--targets: found {text!r}, expected recalls such as 0.9,0.95") from None
-
-
-def _vectors(collection: Path, queries: Path, topics: Topics | None, id_field: str | None) -> SparseVectors:
-    with seismic.open(collection) as index:
-        texts = field_texts(index, other=topics) if len(index.fields) > 1 else query_texts(index, topics=topics)
-        return read_queries(queries, index.vocabulary, texts=texts, id_field=id_field).vectors
