@@ -1,8 +1,11 @@
 """Nodes in processes of their own."""
 
+import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 PATIENCE = 120
@@ -33,3 +36,20 @@ class Process:
         self.process.wait()
         assert self.process.stdout is not None
         self.process.stdout.close()
+
+
+@contextmanager
+def replicas(folder: Path, hedge_ms: int = 50) -> Iterator[list[Process]]:
+    """Serve a collection from two nodes that have both halves each, and write the nodes file."""
+    (folder / "secret").write_text("a secret of the cluster\n")
+    started = [Process(folder) for _ in range(2)]
+    try:
+        addresses = json.dumps([node.listening() for node in started])
+        lines = ['secret_file = "secret"', f"hedge_ms = {hedge_ms}"]
+        for part in HALVES:
+            lines += ["[[collections.books]]", f'part = "{part}"', f"nodes = {addresses}"]
+        (folder / "nodes.toml").write_text("\n".join(lines))
+        yield started
+    finally:
+        for node in started:
+            node.end()

@@ -8,9 +8,8 @@ import sys
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from seismic import Index, SearchRequest, Vocabulary
 from seismic.cluster.index import ClusterIndex
 from seismic.cluster.topology import open_cluster
 from tests.cluster.collections import QUERIES, vectors
-from tests.cluster.processes import HALVES, PATIENCE, Process
+from tests.cluster.processes import PATIENCE, Process, replicas
 
 DOCUMENTS = 400
 MADE = vectors(DOCUMENTS, "shuffled")
@@ -38,23 +37,6 @@ def publish(folder: Path, version: int, *, replace: bool = False) -> None:
     words = Vocabulary(f"w{number}" for number in range(60))
     documents = table(range(DOCUMENTS), version)
     seismic.build(MADE, folder, documents=documents, vocabulary=words, shards=4, replace=replace)
-
-
-@contextmanager
-def replicas(folder: Path) -> Iterator[list[Process]]:
-    """Serve a collection from two nodes that have both halves each, and write the nodes file."""
-    (folder / "secret").write_text("a secret of the cluster\n")
-    started = [Process(folder) for _ in range(2)]
-    try:
-        addresses = json.dumps([node.listening() for node in started])
-        lines = ['secret_file = "secret"', "hedge_ms = 50"]
-        for part in HALVES:
-            lines += ["[[collections.books]]", f'part = "{part}"', f"nodes = {addresses}"]
-        (folder / "nodes.toml").write_text("\n".join(lines))
-        yield started
-    finally:
-        for node in started:
-            node.end()
 
 
 def change_and_kill(folder: Path, count: int, seed: int = 0) -> Counter[str]:

@@ -18,13 +18,12 @@ from seismic.cluster.topology import open_cluster
 from seismic_tools.cli import app
 from tests.changed import documents
 from tests.cluster.collections import QUERIES, build, vectors
-from tests.cluster.processes import HALVES, PATIENCE, Process
+from tests.cluster.processes import HALVES, PATIENCE, Process, replicas
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("failures")
-    (made / "secret").write_text("a secret of the cluster\n")
     build(made / "books").close()
     return made
 
@@ -32,17 +31,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def nodes(folder: Path) -> Iterator[list[Process]]:
     """Two nodes, and the nodes file."""
-    started = [Process(folder) for _ in range(2)]
-    try:
-        lines = ['secret_file = "secret"', "hedge_ms = 30"]
-        addresses = json.dumps([node.listening() for node in started])
-        for part in HALVES:
-            lines += ["[[collections.books]]", f'part = "{part}"', f"nodes = {addresses}"]
-        (folder / "nodes.toml").write_text("\n".join(lines))
+    with replicas(folder, hedge_ms=30) as started:
         yield started
-    finally:
-        for node in started:
-            node.end()
 
 
 @pytest.fixture
