@@ -63,7 +63,7 @@ def schemathesis(server: Server, folder: Path, *options: str) -> None:
 
 @pytest.mark.usefixtures("tidy")
 def test_schemathesis_finds_nothing(server: Server, tmp_path: Path):
-    schemathesis(server, tmp_path, "--max-examples=15")
+    schemathesis(server, tmp_path, "--max-examples=8")
 
 
 @pytest.mark.usefixtures("tidy")

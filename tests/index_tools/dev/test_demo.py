@@ -74,6 +74,7 @@ def test_every_document_is_scored(scifact: Scifact) -> None:
 def test_it_serves_until_interrupted(tmp_path: Path, scifact_index: Path) -> None:
     """The program with `--keep`, without its first steps."""
     program = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "  # a background job ignores SIGINT
         "from pathlib import Path; from seismic_tools.dev.demo import __main__ as demo, tour; "
         "tour.grow = lambda *_: 5183; tour.seismic = tour._measure = lambda *_: None; "
         f"tour._ask = lambda *_: None; folder = Path({str(scifact_index.parent)!r}); "
