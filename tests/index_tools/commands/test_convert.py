@@ -124,7 +124,7 @@ def test_files_of_several_inputs(run: Run, tmp_path: Path) -> None:
 REFUSED: dict[str, tuple[list[str], str]] = {
     "no such input": (["none.csr", "x.bin"], "none.csr: no such file"),
     "no such input format": (["vocabulary", "x.bin"], "vocabulary: unsupported ending"),
-    "no such --from": (["x.jsonl", "x.bin", "--from", "txt"], "unsupported ending .txt"),
+    "no such --from": (["x.jsonl", "x.bin", "--from", "docx"], "unsupported ending .docx"),
     "no such output format": (["x.jsonl", "x.npz"], "cannot write this format; expected .parquet"),
     "no such --to": (["x.jsonl", "x.bin", "--to", "npz"], "cannot write .npz; expected .parquet"),
     "output is there": (["x.jsonl", "vocabulary"], "vocabulary exists; choose another name, or add --replace"),
