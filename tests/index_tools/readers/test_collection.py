@@ -42,7 +42,7 @@ def test_files_of_folders_are_sorted_by_name(tmp_path: Path) -> None:
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "notes.docx").touch()
-    with pytest.raises(InputError, match=r"notes\.docx: unsupported ending; expected \.parquet, .* or \.ciff\.gz"):
+    with pytest.raises(InputError, match=r"notes\.docx: unsupported ending; expected \.parquet, .* or \.csv"):
         find_files([tmp_path / "notes.docx"])
     with pytest.raises(InputError, match=r"found no supported file"):
         find_files([tmp_path])
