@@ -8,7 +8,7 @@ UV := $(TOOLS)/bin/uv pip compile --quiet --universal --python-version 3.11 --ge
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 QUICK := tests/kernels tests/filters tests/test_query.py tests/test_planner.py
 
-.PHONY: help setup demo serve lint type quick test integrations bench docs lock audit clean
+.PHONY: help setup demo serve lint type quick test coverage integrations bench docs lock audit clean
 
 help:  ## print this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -51,6 +51,9 @@ quick: setup  ## a first look, under a minute: kernels with few examples, querie
 
 test: setup  ## every test; then the plans in each SIMD form, and the kernels without compilation
 	$(BIN)/python -m tests.parts $(ARGS)
+
+coverage: setup  ## the same, and how much of the code it runs: at least 95 %
+	$(BIN)/python -m tests.parts --coverage
 
 integrations: setup  ## tests with other people's libraries, each in an environment of its own: make integrations [ARGS=NAME]
 	$(BIN)/python -m tests.integrations.run $(ARGS)

@@ -1,4 +1,7 @@
-"""Run every part of the test suite, even after a failure, and sum up: `python -m tests.parts [ARGUMENTS OF PYTEST]`."""
+"""Run every part of the test suite, even after a failure, and sum up.
+
+`python -m tests.parts [--coverage] [ARGUMENTS OF PYTEST]`; measuring coverage takes a third longer.
+"""
 
 import os
 import subprocess
@@ -15,6 +18,8 @@ PYTEST = (sys.executable, "-m", "pytest", "--numprocesses=auto", "--maxprocesses
 ALONE = (sys.executable, "-m", "pytest")
 """One process, for tests that share a cluster."""
 
+COVERAGE = "--coverage"
+
 PLANS = ("tests/kernels/test_exact.py", "tests/kernels/test_traverse.py")
 
 
@@ -26,9 +31,9 @@ class Part(NamedTuple):
     environment: Mapping[str, str] = {}
 
 
-def parts(arguments: Sequence[str]) -> list[Part]:
-    """Return the parts of the suite; coverage is measured if all tests run, that is, without `arguments`."""
-    first, last = ([], []) if arguments else (["--cov", "--cov-report="], ["--cov", "--cov-append", "--cov-report="])
+def parts(arguments: Sequence[str], *, coverage: bool = False) -> list[Part]:
+    """Return the parts of the suite; `coverage`: measure it, and demand 95 %."""
+    first, last = (["--cov", "--cov-report="], ["--cov", "--cov-append", "--cov-report="]) if coverage else ([], [])
     suite = [
         Part("all tests", [*PYTEST, "--ignore=tests/ray", *first, *arguments]),
         Part("tests on a Ray cluster", [*ALONE, "tests/ray", *last, *arguments]),
@@ -37,7 +42,7 @@ def parts(arguments: Sequence[str]) -> list[Part]:
         suite.append(Part(f"plans, SIMD form {form}", [*PYTEST, *PLANS, *arguments], {"SEISMIC_SIMD": form}))
     plain = [*PYTEST, "tests/kernels", *last, *arguments]
     suite.append(Part("kernels without compilation", plain, {"NUMBA_DISABLE_JIT": "1"}))
-    if not arguments:
+    if coverage:
         report = [sys.executable, "-m", "coverage", "report", "--skip-covered", "--fail-under=95"]
         suite.append(Part("coverage of 95 %", report))
     return suite
@@ -61,4 +66,5 @@ def run(suite: Sequence[Part], *, none_is_fine: bool = False) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(run(parts(sys.argv[1:]), none_is_fine=len(sys.argv) > 1))
+    given = [argument for argument in sys.argv[1:] if argument != COVERAGE]
+    sys.exit(run(parts(given, coverage=COVERAGE in sys.argv), none_is_fine=bool(given)))

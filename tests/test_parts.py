@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tests.parts import Part, parts, run
+from tests.parts import COVERAGE, Part, parts, run
 from tests.reader import ROOT
 
 
@@ -36,8 +36,9 @@ def test_a_part_sees_its_environment(capfd: pytest.CaptureFixture[str]) -> None:
 
 
 def test_every_part_tests_something_that_is_there() -> None:
-    suite = parts([])
+    suite = parts([], coverage=True)
     assert [one.name for one in suite][0 :: len(suite) - 1] == ["all tests", "coverage of 95 %"]
+    assert [one.name for one in suite][:-1] == [one.name for one in parts([])]
     for one in suite:
         assert all((ROOT / word).exists() for word in one.command if word.startswith("tests/"))
 
@@ -45,3 +46,5 @@ def test_every_part_tests_something_that_is_there() -> None:
 def test_make_runs_them() -> None:
     planned = subprocess.run(["make", "--dry-run", "test"], cwd=ROOT, capture_output=True, text=True, check=True)
     assert "-m tests.parts" in planned.stdout
+    planned = subprocess.run(["make", "--dry-run", "coverage"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert f"-m tests.parts {COVERAGE}" in planned.stdout
