@@ -112,7 +112,7 @@ def build(
 
     In place of vectors, `build(out, texts=..., ids=...)` takes the texts of documents, and stores them in the column
     `text`. `encoder` may then be a name, `splade-tiny` by default, or `Bm25` with its parameters. `chunk` cuts texts
-    into chunks of at most so many word pieces, each a document of its own with the columns `parent`, `chunk`, `start`
+    into chunks of at most this many word pieces, each a document of its own with the columns `parent`, `chunk`, `start`
     and `end`, and `overlap` repeats the last of them in the next chunk.
 
     `shards`: equal ranges of documents. `workers`: threads; the bytes do not depend on them. `memory`: limit of

@@ -58,8 +58,8 @@ def plan_cluster(collection: Path, memory: int, replicas: int = 2, demand: Deman
     """Return the fewest even parts of the current generation whose files fit into `memory` bytes of a node each.
 
     The last part has the changes; its node maps all shards, but reads of the others only what changes keep of their
-    documents. `demand`: parts also become so small that searches keep to its time, each in proportion to its share of
-    the whole, and get at least `replicas` nodes, and as many as its rate needs. Raises ParameterError if a shard does
+    documents. `demand`: parts become smaller until their searches take at most `p99`, and get more than `replicas`
+    nodes if its rate needs them. A part takes its share of the time of the whole. Raises ParameterError if a shard does
     not fit or takes too long, and StorageError.
     """
     folder, lease = hold_current(collection)

@@ -51,7 +51,7 @@ class TokenWeights:
 
 
 def heaviest(values: npt.NDArray[np.float32], most: int | None) -> npt.NDArray[np.int64] | slice:
-    """Return the places of the `most` largest values, in order of places; all for None."""
+    """Return the places of the `most` largest values, ascending; of all values if it is None."""
     if most is None or len(values) <= most:
         return slice(None)
     return np.sort(np.argsort(-values, kind="stable")[:most])

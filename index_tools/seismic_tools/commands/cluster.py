@@ -237,9 +237,9 @@ def plan(
 ) -> None:
     """Say how many nodes a collection needs, so that each searches its part from memory.
 
-    With --rate or --p99, searches are timed here first: the parts become so
-    small that they keep to the time, and their replicas so many that searches
-    keep at most 60 % of the cores busy. The network is not included.
+    With --rate or --p99, searches are timed here first. --p99 makes parts
+    smaller until a node answers in that time. --rate adds replicas until
+    searches keep at most 60 % of the cores busy. The network is not included.
 
     Examples:
 

@@ -42,7 +42,9 @@ def patch(
     replace: Annotated[bool, typer.Option("--replace", help="Unset all other columns.")] = False,
     if_sequence: Annotated[
         int | None,
-        typer.Option(help="Patch only if no later change named the documents; not with --filter.", show_default=False),
+        typer.Option(
+            help="Patch only if no later change named the documents; not with --filter or --where.", show_default=False
+        ),
     ] = None,
 ) -> None:
     """Change the payload and the vectors of documents. What is not named stays.
