@@ -4,7 +4,9 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -53,3 +55,25 @@ def replicas(folder: Path, hedge_ms: int = 50) -> Iterator[list[Process]]:
     finally:
         for node in started:
             node.end()
+
+
+def while_searching(queries: int, check: Callable[[int], None], event: Callable[[], None]) -> None:
+    """Call `check` with the number of a query on three threads until `event` is over, at least 20 times on each."""
+    ending = threading.Event()
+
+    def search(at: int) -> int:
+        count = 0
+        while not ending.is_set() or count < 20:
+            at = (at + 1) % queries
+            check(at)
+            count += 1
+            ending.wait(0.02)  # leaves the machine to the nodes
+        return count
+
+    with ThreadPoolExecutor(3) as pool:
+        running = [pool.submit(search, at) for at in range(3)]
+        try:
+            event()
+        finally:
+            ending.set()
+        assert sum(one.result(PATIENCE) for one in running) >= 60

@@ -2,9 +2,7 @@
 
 import json
 import signal
-import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +16,7 @@ from seismic.cluster.topology import open_cluster
 from seismic_tools.cli import app
 from tests.changed import documents
 from tests.cluster.collections import QUERIES, build, vectors
-from tests.cluster.processes import HALVES, PATIENCE, Process, replicas
+from tests.cluster.processes import HALVES, PATIENCE, Process, replicas, while_searching
 
 
 @pytest.fixture(scope="module")
@@ -48,24 +46,12 @@ def found(index: Index, query: Any, k: int) -> list[tuple[Any, float]]:
 
 def under_load(cluster: Index, index: Index, event: Callable[[], None]) -> None:
     """Search from several threads while something happens, and check every answer."""
-    wanted, ending = [found(index, query, 50) for query in QUERIES], threading.Event()
+    wanted = [found(index, query, 50) for query in QUERIES]
 
-    def search(at: int) -> int:
-        count = 0
-        while not ending.is_set() or count < 20:
-            at = (at + 1) % len(QUERIES)
-            assert found(cluster, QUERIES[at], 50) == wanted[at]
-            count += 1
-            ending.wait(0.02)  # leaves the machine to the nodes
-        return count
+    def check(at: int) -> None:
+        assert found(cluster, QUERIES[at], 50) == wanted[at]
 
-    with ThreadPoolExecutor(3) as pool:
-        running = [pool.submit(search, at) for at in range(3)]
-        try:
-            event()
-        finally:
-            ending.set()
-        assert sum(one.result(PATIENCE) for one in running) >= 60
+    while_searching(len(QUERIES), check, event)
 
 
 def answered(cluster: Index, count: int) -> None:

@@ -3,9 +3,7 @@
 import json
 import os
 import signal
-import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +20,7 @@ from seismic.cluster.topology import open_cluster
 from seismic.cluster.wire import ANSWER
 from seismic_tools.cli import app
 from tests.cluster.collections import QUERIES, assert_same, build
+from tests.cluster.processes import while_searching
 from tests.ray.cluster import RayCluster
 from tests.server.conftest import PATIENCE, Server, start, wait_for
 
@@ -88,26 +87,14 @@ def hits_of(index: Index, query: Any) -> list[tuple[Any, float]]:
 
 def under_load(service: Service, index: Index, event: Callable[[], None]) -> None:
     """Search from several threads while something happens; every answer must be the index's."""
-    wanted, ending = [hits_of(index, query) for query in QUERIES], threading.Event()
+    wanted = [hits_of(index, query) for query in QUERIES]
 
-    def search(at: int) -> int:
-        count = 0
-        while not ending.is_set() or count < 20:
-            at = (at + 1) % len(QUERIES)
-            answer = service.search(QUERIES[at])
-            assert answer.status_code == 200, answer.text
-            assert [(hit["id"], hit["score"]) for hit in answer.json()["hits"]] == wanted[at]
-            count += 1
-            ending.wait(0.02)
-        return count
+    def check(at: int) -> None:
+        answer = service.search(QUERIES[at])
+        assert answer.status_code == 200, answer.text
+        assert [(hit["id"], hit["score"]) for hit in answer.json()["hits"]] == wanted[at]
 
-    with ThreadPoolExecutor(3) as pool:
-        running = [pool.submit(search, at) for at in range(3)]
-        try:
-            event()
-        finally:
-            ending.set()
-        assert sum(one.result(PATIENCE) for one in running) >= 60
+    while_searching(len(QUERIES), check, event)
 
 
 def endpoints(index: Index, cluster: RayCluster) -> dict[str, Any]:
