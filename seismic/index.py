@@ -9,7 +9,7 @@ from typing import Any, Self, TypeAlias
 
 import numpy as np
 
-from seismic.conversion.numbers import as_count, as_path
+from seismic.conversion.numbers import MAX_COUNT, as_count, as_path
 from seismic.conversion.plain import excerpt
 from seismic.encoders import Encoder, Reranker
 from seismic.encoders.counting import warm_up as warm_up_counting
@@ -43,6 +43,9 @@ from seismic.vocabulary import Vocabulary
 QueriesLike: TypeAlias = "VectorsLike | Sequence[QueryLike]"
 
 _DEFAULTS = SearchParams()
+
+MAX_PADDED = 1 << 28
+"""Most hits of a batch whose arrays are wider than the documents that can be found: 3 GB."""
 
 WAIT_SECONDS = 0.02
 """Interval between two looks for a change that `Index.refresh` waits for."""
@@ -185,7 +188,7 @@ class Index(ReadsDocuments, ExportsDocuments):
         EncoderError.
         """
         plain = filter is None and rerank is None and reranker is None and with_payload is False and snippet is False
-        if plain and type(k) is int and k >= 1:
+        if plain and type(k) is int and 1 <= k < MAX_COUNT:
             return self._responder.search(self.view, query, k, _with_recall(params, recall))
         given: Any = {"recall": recall, "params": params, "filter": filter, "rerank": rerank, "reranker": reranker}
         return self.answer(query, k, **given, with_payload=with_payload, snippet=snippet).hits
@@ -271,6 +274,11 @@ class Index(ReadsDocuments, ExportsDocuments):
             choice = choice.under_filter()
         width = min(k, scope.count)
         vectors = resolve_batch(view, queries, threads)
+        if width < k and len(vectors) * k > MAX_PADDED:
+            raise ParameterError(
+                f"k is {k}, expected at most {scope.count}, the documents that can be found: arrays for "
+                f"{len(vectors)} x {k} hits take too much memory"
+            )
         with time_limit(params.timeout_ms):
             found = self._responder.executor.run(view, scope, vectors, width, choice, threads=threads)
         if width == k:

@@ -131,7 +131,10 @@ def parse_batch(
     if not isinstance(queries, list | tuple):
         return known_components(as_vectors(queries), dimension)
     if queries and all(isinstance(one, str) for one in queries):
-        return known_components(encode_texts(encode, queries, threads).vectors, dimension)
+        try:
+            return known_components(encode_texts(encode, queries, threads).vectors, dimension)
+        except InputError as error:
+            raise QueryError(f"queries: {error}") from None
     parsed = list(parse_plain(queries, dimension))
     for row, query in enumerate(queries):
         if parsed[row] is None:

@@ -202,8 +202,20 @@ def test_batches_of_queries_name_the_wrong_one(frames: Index) -> None:
         frames.search_batch([{1: 1.0}, None])
     with pytest.raises(QueryError, match="expected a list of queries; search takes one"):
         frames.search_batch({1: 1.0})
+    with pytest.raises(QueryError, match=r"^queries: this collection has no encoder for texts"):
+        frames.search_batch(["a text"])
     numbers, scores = frames.search_batch([])
     assert (numbers.shape, scores.shape) == ((0, 10), (0, 10))
+
+
+def test_any_k_is_answered_or_refused_in_words(frames: Index) -> None:
+    for k in (10**6, 10**12):
+        assert len(frames.search({1: 1.0}, k)) == len(frames.answer({1: 1.0}, k).hits) <= 3
+    with pytest.raises(ParameterError, match="k is 1000000000000, expected at most 3, the documents that can be found"):
+        frames.search_batch([{1: 1.0}], 10**12)
+    for search in (frames.search, frames.answer):
+        with pytest.raises(ParameterError, match=f"k is {10**20}, expected less than {2**62}"):
+            search({1: 1.0}, 10**20)
 
 
 def test_numpy_in_filters(frames: Index) -> None:

@@ -21,11 +21,12 @@ _PLAIN = frozenset({str, int, float, bool, type(None)})
 
 
 def as_count(name: str, value: Any, least: int = 1) -> int:
-    """Return an integer parameter as int. Raises ParameterError if it is no integer or below `least`."""
-    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value >= MAX_COUNT:
+    """Return an integer parameter as int. Raises ParameterError if it is no integer, or too small or large."""
+    if not isinstance(value, int | np.integer) or isinstance(value, bool):
         raise ParameterError(f"{name} is {excerpt(value)}, expected an integer of at least {least}")
-    if value < least:
-        raise ParameterError(f"{name} is {excerpt(int(value))}, expected at least {least}")
+    if not least <= value < MAX_COUNT:
+        bound = f"at least {least}" if value < least else f"less than {MAX_COUNT}"
+        raise ParameterError(f"{name} is {excerpt(int(value))}, expected {bound}")
     return int(value)
 
 
