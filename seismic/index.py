@@ -25,7 +25,7 @@ from seismic.search.contents import html_of, with_payloads
 from seismic.search.examples import resolve_batch
 from seismic.search.execute import Arrays
 from seismic.search.hits import Hits
-from seismic.search.only import TopArrays
+from seismic.search.only import TopLists
 from seismic.search.reading import ReadsDocuments
 from seismic.search.request import Rerank, SearchRequest, Snippets
 from seismic.search.respond import Responder
@@ -189,7 +189,8 @@ class Index(ReadsDocuments, ExportsDocuments):
         """
         plain = filter is None and rerank is None and reranker is None and with_payload is False and snippet is False
         if plain and type(k) is int and 1 <= k < MAX_COUNT:
-            return self._responder.search(self.view, query, k, _with_recall(params, recall))
+            params = _DEFAULTS if params is None and recall is None else _with_recall(params, recall)
+            return self._responder.search(self.view, query, k, params)
         given: Any = {"recall": recall, "params": params, "filter": filter, "rerank": rerank, "reranker": reranker}
         return self.answer(query, k, **given, with_payload=with_payload, snippet=snippet).hits
 
@@ -229,8 +230,8 @@ class Index(ReadsDocuments, ExportsDocuments):
         """Answer a request with `query` instead of its own. For many queries, this is faster than copying it."""
         return self._responder.respond_with(self.view, request, query)
 
-    def top(self, view: View, query: Query, depth: int, params: SearchParams) -> TopArrays:
-        """Return the `depth` best documents of a view for a parsed query, as arrays: for callers that write answers
+    def top(self, view: View, query: Query, depth: int, params: SearchParams) -> TopLists:
+        """Return the `depth` best documents of a view for a parsed query, without hits: for callers that write answers
         themselves. `params` without a timeout. Raises ParameterError and StoppedError."""
         return top_arrays(self._responder.executor, view, query, depth, params)
 

@@ -285,9 +285,9 @@ class RemoteDocuments(Documents):
         """The number of documents, deleted ones included."""
         return self._view.documents_in_all
 
-    def ids(self, numbers: Iterable[int]) -> list[Any]:
+    def ids(self, numbers: Iterable[int] | npt.NDArray[np.int64]) -> list[Any]:
         """Return the ids (str or int) of document numbers; None for a negative number."""
-        wanted = list(numbers)
+        wanted = numbers.tolist() if isinstance(numbers, np.ndarray) else list(numbers)
         result = self._view.known_ids.of(wanted)
         slots = np.array([at for at, number in enumerate(wanted) if number >= 0 and result[at] is None], np.int64)
         if len(slots):

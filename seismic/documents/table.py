@@ -1,16 +1,17 @@
 """Check incoming documents, and read stored ones from documents.arrow by document number."""
 
 from bisect import bisect_right
-from codecs import utf_8_decode as decode
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from seismic.conversion.plain import excerpt
 from seismic.conversion.tables import TableLike, is_table, to_table
-from seismic.documents.cells import Cell, cell_reader, texts_of
+from seismic.documents.cells import Cell, cell_reader
+from seismic.documents.id_column import IdColumn
 from seismic.documents.ids import find_repeat
 from seismic.documents.json_rows import Dumps, JsonRows
 from seismic.documents.values import not_text
@@ -22,9 +23,6 @@ ROWS_PER_CHECK = 64
 """Rows read between two looks at the deadline."""
 
 VECTOR_COLUMNS = {"indices", "values"}
-
-FEW_ROWS = 16
-"""Up to this many rows, reading one by one is faster than array operations."""
 
 
 class Documents:
@@ -38,8 +36,7 @@ class Documents:
         rows = [batch.num_rows for batch in self._batches]
         self._ends: list[int] = np.cumsum(rows).tolist()
         self._firsts = [0, *self._ends[:-1]]
-        self._texts = [texts_of(batch.column("id")) for batch in self._batches]
-        self._ids = [_id_reader(batch.column("id")) for batch in self._batches]
+        self._ids = IdColumn([batch.column("id") for batch in self._batches])
         if schema is None:
             schema = tables[0].schema if tables else pa.schema([])
         self._schema, self.columns = schema, [name for name in schema.names if name != "id"]
@@ -50,48 +47,13 @@ class Documents:
         """The number of documents, deleted ones included."""
         return self._ends[-1] if self._ends else 0
 
-    def ids(self, numbers: Iterable[int]) -> list[Any]:
+    def ids(self, numbers: Iterable[int] | npt.NDArray[np.int64]) -> list[Any]:
         """Return the ids (str or int) of document numbers; None for a negative number. Raises CorruptIndexError."""
+        wanted = numbers if isinstance(numbers, np.ndarray) else np.array(list(numbers), np.int64)
         try:
-            return self._read_ids(list(numbers))
+            return self._ids.read(wanted)
         except UnicodeDecodeError as error:
             raise not_text("id", error) from None
-
-    def _read_ids(self, wanted: list[int]) -> list[Any]:
-        if len(wanted) <= FEW_ROWS:
-            return self._read_few(wanted)
-        if len(self._ids) == 1 and min(wanted) >= 0:
-            return self._ids[0](wanted)
-        result: list[Any] = [None] * len(wanted)
-        for batch, (slots, rows) in self._by_batch(wanted).items():
-            for slot, id in zip(slots, self._ids[batch](rows), strict=True):
-                result[slot] = id
-        return result
-
-    def _read_few(self, wanted: list[int]) -> list[Any]:
-        """Read ids one by one. Texts are decoded here, because a call for each takes as long as decoding it."""
-        ids: list[Any] = []
-        for number in wanted:
-            batch = bisect_right(self._ends, number)
-            if number < 0:
-                ids.append(None)
-            elif texts := self._texts[batch]:
-                row = number - self._firsts[batch]
-                ids.append(decode(texts.content[texts.ends[row] : texts.ends[row + 1]], "strict", True)[0])
-            else:
-                ids.append(self._cells[batch]["id"](number - self._firsts[batch]))
-        return ids
-
-    def _by_batch(self, numbers: list[int]) -> dict[int, tuple[list[int], list[int]]]:
-        """Group document numbers by batch: batch -> (indices into `numbers`, rows). Negative numbers are skipped."""
-        groups: dict[int, tuple[list[int], list[int]]] = {}
-        wanted = np.array(numbers, np.int64)
-        batches = np.where(wanted < 0, -1, np.searchsorted(self._ends, wanted, side="right"))
-        for batch in set(batches.tolist()) - {-1}:
-            chosen = np.flatnonzero(batches == batch)
-            first = self._ends[batch - 1] if batch else 0
-            groups[batch] = chosen.tolist(), (wanted[chosen] - first).tolist()
-        return groups
 
     def payloads(self, numbers: Iterable[int], columns: Sequence[str] | None = None) -> list[dict[str, Any]]:
         """Return one dict of column -> value per document number. `columns` None: all.
@@ -228,11 +190,3 @@ def _check_unique(ids: pa.ChunkedArray) -> None:
             f"documents: row {second}, field 'id': found {ids[second].as_py()!r}, a duplicate of row {first}; "
             "expected unique ids"
         )
-
-
-def _id_reader(column: pa.Array) -> Callable[[list[int]], list[Any]]:
-    """Return a function of many rows to ids."""
-    if pa.types.is_integer(column.type):
-        values = column.to_numpy(zero_copy_only=True)
-        return lambda rows: list(values[rows].tolist())
-    return lambda rows: list(column.take(pa.array(rows)).to_pylist())

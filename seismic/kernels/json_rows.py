@@ -9,7 +9,7 @@ import numpy as np
 
 from seismic.kernels.arrays import I64, U8
 from seismic.kernels.jit import jit
-from seismic.kernels.memory import LANES, copy_plain, int8_at, int16_at, int32_at, int64_at
+from seismic.kernels.memory import LANES, copy_plain, int8_at, integer_at
 
 KIND, WIDTH, VALIDITY, OFFSET, ENDS, VALUES, SIZE, CHILD = range(8)
 """Fields of a node. ``VALIDITY``: address of the bitmap, 0 if no row is null; ``OFFSET``: its first bit, and that of
@@ -196,19 +196,10 @@ def _is_valid(nodes: I64, node: int, row: int) -> bool:
 
 
 @jit(allocates=False)
-def _integer(address: int, width: int) -> int:
-    if width == 8:
-        return int64_at(address)
-    if width == 4:
-        return int32_at(address)
-    return int16_at(address) if width == 2 else int8_at(address)
-
-
-@jit(allocates=False)
 def _number(nodes: I64, node: int, row: int) -> int:
     """Return an integer or code; negative if it is an unsigned one from 2^63 on."""
     width = nodes[node, WIDTH]
-    value = _integer(nodes[node, VALUES] + row * width, width)
+    value = integer_at(nodes[node, VALUES] + row * width, width)
     if nodes[node, KIND] == SIGNED or width == 8:
         return value
     return value & ((1 << (8 * width)) - 1)
@@ -219,7 +210,7 @@ def _ends(nodes: I64, node: int, row: int) -> tuple[int, int]:
     """Return where a text or list begins and ends in its values."""
     width = nodes[node, WIDTH]
     address = nodes[node, ENDS] + row * width
-    return _integer(address, width), _integer(address + width, width)
+    return integer_at(address, width), integer_at(address + width, width)
 
 
 @jit(allocates=False)

@@ -10,6 +10,8 @@ from numba.extending import intrinsic
 
 from seismic.kernels.cpu import JIT_DISABLED
 from seismic.kernels.ir import I1, I8, I16, I32, I64, call, data, load, splat
+from seismic.kernels.jit import jit
+from seismic.kernels.simd import emit_prefetch
 
 LANES = 16
 """Bytes that `copy_plain` reads and writes."""
@@ -34,6 +36,19 @@ def _loading(kind: ir.IntType) -> Any:
 
 def _loading_plainly(width: int) -> Callable[[int], int]:
     return lambda address: int.from_bytes(ctypes.string_at(int(address), width), "little", signed=True)
+
+
+@intrinsic
+def _prefetch_at(typingctx: Any, address: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        emit_prefetch(builder, builder.inttoptr(arguments[0], I8.as_pointer()))
+        return context.get_dummy_value()
+
+    return types.void(types.int64), codegen
+
+
+def _no_prefetch(address: int) -> None:
+    """Do nothing: plain Python cannot prefetch."""
 
 
 @intrinsic
@@ -71,3 +86,16 @@ int64_at: Callable[[int], int] = _loading_plainly(8) if JIT_DISABLED else _loadi
 copy_plain: Callable[[int, Any, int], int] = _copy_plain_plainly if JIT_DISABLED else _copy_plain
 """copy_plain(address, out, at): copy LANES bytes to out[at:], a uint8 array. Returns how many of the first ones are
 printable ASCII that JSON does not escape."""
+
+prefetch_at: Callable[[int], None] = _no_prefetch if JIT_DISABLED else _prefetch_at
+"""prefetch_at(address): prefetch a cache line; any address is safe."""
+
+
+@jit(allocates=False)
+def integer_at(address: int, width: int) -> int:
+    """Return the signed integer of 1, 2, 4 or 8 bytes at an address."""
+    if width == 8:
+        return int64_at(address)
+    if width == 4:
+        return int32_at(address)
+    return int16_at(address) if width == 2 else int8_at(address)

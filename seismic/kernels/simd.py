@@ -18,7 +18,8 @@ BYTES_AHEAD = 384
 """Bytes of a row prefetched before they are added. A query has more rows than the CPU's prefetcher follows."""
 
 
-def _emit_prefetch(builder: Any, address: Any) -> None:
+def emit_prefetch(builder: Any, address: Any) -> None:
+    """Prefetch the cache line of a pointer."""
     pointer = builder.bitcast(address, I8.as_pointer())
     call(builder, "llvm.prefetch.p0", ir.VoidType(), [pointer, I32(0), I32(3), I32(1)])
 
@@ -26,7 +27,7 @@ def _emit_prefetch(builder: Any, address: Any) -> None:
 @intrinsic
 def _prefetch(typingctx: Any, array: Any, index: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        _emit_prefetch(builder, builder.gep(data(context, builder, signature.args[0], arguments[0]), [arguments[1]]))
+        emit_prefetch(builder, builder.gep(data(context, builder, signature.args[0], arguments[0]), [arguments[1]]))
         return context.get_dummy_value()
 
     return types.void(array, types.int64), codegen
@@ -70,7 +71,7 @@ def _add_rows(typingctx: Any, sums: Any, start: Any, codes: Any, offsets: Any, w
             builder.store(load(builder, totals, at, S32), total)
         with cgutils.for_range_slice(builder, I64(0), arguments[5], I64(1)) as (row, _):
             place = builder.add(builder.load(builder.gep(places, [row])), arguments[1])
-            _emit_prefetch(builder, builder.gep(rows, [builder.add(place, I64(BYTES_AHEAD))]))
+            emit_prefetch(builder, builder.gep(rows, [builder.add(place, I64(BYTES_AHEAD))]))
             factor = builder.zext(broadcast(builder, builder.load(builder.gep(factors, [row])), S32), W32)
             for half, total in enumerate(halves):
                 narrow = load(builder, rows, builder.add(place, I64(32 * half)), B32)

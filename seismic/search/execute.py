@@ -1,10 +1,11 @@
 """Run queries over the shards of a view and merge the results."""
 
 import math
+from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -15,9 +16,9 @@ from seismic.kernels.merge import merge_hits
 from seismic.kernels.topk import Known, TopK
 from seismic.params import described
 from seismic.planner import Choice
-from seismic.query import Query, as_rows
+from seismic.query import SAFE_MAX, SAFE_MIN, Query
 from seismic.search.methods import ShardSearch, method_of
-from seismic.search.only import OnlyShard, TopArrays
+from seismic.search.only import Kept, OnlyShard, TopLists
 from seismic.search.workspaces import Workspaces
 from seismic.stop import current, stoppable_by
 from seismic.store.shard import Shard
@@ -30,11 +31,10 @@ from seismic.view.view import View
 Arrays: TypeAlias = tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]
 """Document numbers and scores [n, k], best first; -1 and 0 pad."""
 
-Top: TypeAlias = tuple[list[int], list[float], list[int]]
-"""Document numbers and scores of the hits of one query, best first, and the counters of its search."""
-
 Rows: TypeAlias = "slice | npt.NDArray[np.uint32]"
 _ALL = slice(None)
+
+_INT_AND_FLOAT = {int, float}
 
 PARTS_PER_THREAD = 4
 """Parts of a batch for each thread: short parts keep all threads busy to the end."""
@@ -104,40 +104,54 @@ class Executor:
         finally:
             self._workspaces.append(workspaces)
 
-    def run_one(self, view: View, query: Query, k: int, choice: Choice) -> Top:
-        """Find the k best documents of a view for one query, as `run` does."""
-        if only := self.only_shard(view, k, choice):
-            return top_of(*self.run_only(view, only, query))
-        found = self.run(view, view.everything, as_rows([query]), min(k, view.live), choice)
-        return top_of(found.numbers[0], found.scores[0], found.counters[0])
-
     def only_shard(self, view: View, k: int, choice: Choice) -> OnlyShard | None:
         """Return the only shard of a view, to be searched without what batches, scopes and merging need."""
         k = min(k, view.live)
         if k == 0 or len(view.shards) != 1:
             return None
         (live,), (part,) = view.shards, view.everything.parts
-        return OnlyShard(live.shard, part, choice, k, method_of(live.shard, part, k, choice), {})
+        method = method_of(live.shard, part, k, choice)
+        holds = method.name == "bounds" and choice.plan == "exact" and live.shard.used is None
+        return OnlyShard(live.shard, part, choice, k, method, holds, {})
 
-    def run_only(self, view: View, only: OnlyShard, query: Query) -> TopArrays:
-        """Find the best documents of a view with one shard for one query, as `run_one` does."""
+    def run_only(self, view: View, only: OnlyShard, query: Query) -> TopLists:
+        """Find the best documents of a view with one shard for one query, as `run` does."""
         workspaces, stop = self._take(), current()
         try:
             stop.check()
-            workspaces.fit(view.shard_dimension, view.largest_shard, stop.flag)
-            row = workspaces.for_row(only.k)
-            held = only.held(workspaces, row, stop.flag) if only.holds(query) else None
-            if held is not None:
-                components, values, choice = query.components, query.values, only.choice
-                components.flags.writeable = values.flags.writeable = False  # as kernels are compiled for
-                search_held(held, components, values, choice.heap_factor, choice.bound_share)
+            kept = only.held(workspaces, stop.flag)
+            if kept and _search_held(kept, only.choice, query.components, query.values):
+                row = kept.row
             else:
+                workspaces.fit(view.shard_dimension, view.largest_shard, stop.flag)
+                row = workspaces.for_row(only.k)
                 queries = only.shard.local_queries(row.holding(query))
                 task = ShardSearch(only.shard, only.part, queries, only.choice, row.known, row.top)
                 only.method.search(task, workspaces)
+                only.keep(workspaces, stop.flag, row)
             stop.check()  # a stopped kernel leaves meaningless results
-            top = row.top
-            return TopArrays(top.numbers[0].copy(), top.scores[0].copy(), top.counters[0].copy())
+            return row.numbers.copy(), row.scores.tolist(), row.counters.tolist()
+        finally:
+            self._workspaces.append(workspaces)
+
+    def run_lists(self, only: OnlyShard, components: list[Any], values: list[Any]) -> TopLists | None:
+        """Find the best documents as `run_only` does for a query of lists; None unless `plain_query` takes it and
+        arrays are held."""
+        if {*map(type, components), *map(type, values)} != _INT_AND_FLOAT:
+            return None
+        try:
+            given = array("I", components), array("f", values)
+        except (TypeError, OverflowError):
+            return None
+        workspaces, stop = self._take(), current()
+        try:
+            stop.check()
+            kept = only.held(workspaces, stop.flag)
+            if not (kept and _search_held(kept, only.choice, *given)):
+                return None
+            stop.check()  # a stopped kernel leaves meaningless results
+            row = kept.row
+            return row.numbers.copy(), row.scores.tolist(), row.counters.tolist()
         finally:
             self._workspaces.append(workspaces)
 
@@ -148,12 +162,17 @@ class Executor:
             return Workspaces()
 
 
-def top_of(numbers: npt.NDArray[np.int64], scores: npt.NDArray[np.float32], counters: npt.NDArray[np.int64]) -> Top:
-    """Return the row of one query without its padding."""
-    found, best = numbers.tolist(), scores.tolist()
-    if found and found[-1] < 0:
-        del found[found.index(-1) :], best[len(found) :]
-    return found, best, counters.tolist()
+def lists_of(found: BatchResult) -> TopLists:
+    """Return the hits of the first query of a batch."""
+    return found.numbers[0], found.scores[0].tolist(), found.counters[0].tolist()
+
+
+def _search_held(kept: Kept, choice: Choice, components: Any, values: Any) -> bool:
+    """Search for a query of two buffers of uint32 and float32; return False unless it is plain."""
+    if not kept.terms.hold(components, values):
+        return False
+    limits = SAFE_MIN, SAFE_MAX, choice.heap_factor, choice.bound_share
+    return search_held(kept.held, len(components), *limits)
 
 
 def _search_shards(

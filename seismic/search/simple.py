@@ -6,15 +6,18 @@ tests/search/test_simple.py compares each answer with that of `Responder.respond
 import itertools
 from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
 from seismic.layouts import LAYOUTS
 from seismic.params import SearchParams
 from seismic.planner import Choice
 from seismic.query import Query, QueryLike, as_rows
 from seismic.search.answer import Answer, about_query
 from seismic.search.examples import resolve_query
-from seismic.search.execute import Executor, SearchStats, top_of
+from seismic.search.execute import Executor, SearchStats, lists_of
 from seismic.search.hits import MAKE_HIT, Hits
-from seismic.search.only import OnlyShard, TopArrays
+from seismic.search.only import OnlyShard, TopLists
 from seismic.search.request import SearchRequest
 from seismic.stop import time_limit
 from seismic.view.view import View
@@ -24,11 +27,15 @@ MOST_DEPTHS = 100
 
 
 class Prepared(NamedTuple):
-    """What searches with the same parameters have in common. ``only``: the only shard; None to use an executor."""
+    """What searches with the same parameters have in common.
+
+    ``only``: the only shard; None to use an executor. ``plain``: the same if plain queries of lists need no parsing.
+    """
 
     params: SearchParams
     choice: Choice
     only: OnlyShard | None
+    plain: OnlyShard | None
 
 
 def is_simple(request: SearchRequest) -> bool:
@@ -70,17 +77,23 @@ def is_exact(view: View, choice: Choice) -> bool:
 
 def simple_hits(executor: Executor, view: View, query: QueryLike, k: int, params: SearchParams) -> Hits | None:
     """Return the k best hits of a query; None if it fuses several. Raises like `simple_answer`."""
+    known = view.memo.get(k)
+    if known is not None and known.params is params and known.plain is not None and type(query) is dict:
+        indices, values = query.get("indices"), query.get("values")
+        if type(indices) is list and type(values) is list and len(query) == 2:
+            plain = executor.run_lists(known.plain, indices, values)
+            if plain is not None:
+                return _hits(view, *plain[:2])
     found = _found(executor, view, query, 0, k, params)
     return found and found[0]
 
 
-def top_arrays(executor: Executor, view: View, query: Query, depth: int, params: SearchParams) -> TopArrays:
+def top_arrays(executor: Executor, view: View, query: Query, depth: int, params: SearchParams) -> TopLists:
     """Return the best documents of a view for a parsed query. Raises ParameterError and StoppedError."""
-    _, choice, only = prepare(executor, view, depth, params)
-    if only:
-        return executor.run_only(view, only, query)
-    found = executor.run(view, view.everything, as_rows([query]), min(depth, view.live), choice)
-    return TopArrays(found.numbers[0], found.scores[0], found.counters[0])
+    prepared = prepare(executor, view, depth, params)
+    if prepared.only:
+        return executor.run_only(view, prepared.only, query)
+    return lists_of(executor.run(view, view.everything, as_rows([query]), min(depth, view.live), prepared.choice))
 
 
 def prepare(executor: Executor, view: View, depth: int, params: SearchParams) -> Prepared:
@@ -90,7 +103,9 @@ def prepare(executor: Executor, view: View, depth: int, params: SearchParams) ->
         choice = view.planner.choose(depth, params)
         if len(view.memo) >= MOST_DEPTHS:
             view.memo.clear()
-        known = view.memo[depth] = Prepared(params, choice, executor.only_shard(view, depth, choice))
+        only = executor.only_shard(view, depth, choice)
+        plain = only if only and only.holds and not view.fields else None
+        known = view.memo[depth] = Prepared(params, choice, only, plain)
     return known
 
 
@@ -105,15 +120,19 @@ def _found(
     if parsed.runs:
         return None
     depth = end + len(parsed.examples)
-    _, choice, only = prepare(executor, view, depth, params)
-    if only:
-        numbers, scores, counters = top_of(*executor.run_only(view, only, parsed))
-    else:
-        numbers, scores, counters = executor.run_one(view, parsed, depth, choice)
+    numbers, scores, counters = top_arrays(executor, view, parsed, depth, params)
     if parsed.examples:
-        kept = [at for at, number in enumerate(numbers) if number not in parsed.examples]
-        numbers, scores = [numbers[at] for at in kept], [scores[at] for at in kept]
+        others = ~np.isin(numbers, parsed.examples)
+        numbers, scores = numbers[others], list(itertools.compress(scores, others))
     if offset or parsed.examples:
         numbers, scores = numbers[offset:end], scores[offset:end]
-    fields = zip(view.documents.ids(numbers), scores, numbers, itertools.repeat(None), strict=False)
-    return Hits(map(MAKE_HIT, fields)), parsed, choice, counters
+    return _hits(view, numbers, scores), parsed, prepare(executor, view, depth, params).choice, counters
+
+
+def _hits(view: View, numbers: npt.NDArray[np.int64], scores: list[float]) -> Hits:
+    """Return the hits before the first negative document number."""
+    found: list[int] = numbers.tolist()
+    if found and found[-1] < 0:
+        del found[found.index(-1) :]
+    fields = zip(view.documents.ids(numbers), scores, found, itertools.repeat(None), strict=False)
+    return Hits(map(MAKE_HIT, fields))

@@ -48,6 +48,7 @@ def warm_up(view: View, executor: Executor) -> None:
             count_in_shard(shard.shard, first, query.components)
             table, scores = make_query_table(shard.shard.dimension), np.zeros(len(shard), np.float32)
             score_documents(shard.shard.shared, table, scores, np.empty(BLOCK), np.ones(1, np.uint8))  # stops at once
+    view.documents.ids([0] if view.documents.count else [])
     nothing = np.empty((1, 0), np.int64), np.empty((1, 0), np.float32)
     merge([nothing, nothing], 1)
     SortedColumn([pa.array([1])], pa.int64(), np.zeros(1, np.uint32))

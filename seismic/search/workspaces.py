@@ -1,6 +1,6 @@
 """Scratch arrays of searches, reused from one to the next."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,14 +11,45 @@ from seismic.kernels.topk import Known, TopK
 from seismic.query import QUERY_DIMENSION, Query
 from seismic.vectors import SparseVectors
 
+T = TypeVar("T", bound=np.generic)
+
+MOST_TERMS = 1 << 10
+"""Most components of a query that is written to arrays of a workspace."""
+
+
+class Terms(NamedTuple):
+    """Room for the components and values of a query: ``components`` uint32 and ``values`` float32 [MOST_TERMS] are
+    read-only views, as kernels are compiled for, of what ``given`` writes."""
+
+    components: npt.NDArray[np.uint32]
+    values: npt.NDArray[np.float32]
+    given: tuple[memoryview, memoryview]
+
+    def hold(self, components: Any, values: Any) -> bool:
+        """Copy a query of two buffers of as many uint32 and float32; return False for others and for longer ones."""
+        count = len(components)
+        if not len(values) == count <= MOST_TERMS:
+            return False
+        try:
+            self.given[0][:count], self.given[1][:count] = components, values
+        except ValueError:  # another type
+            return False
+        return True
+
 
 class Row(NamedTuple):
-    """What a search of one query reads and writes. ``starts`` int64 [2]; ``indptr`` is a read-only view of it."""
+    """What a search of one query reads and writes. ``starts`` int64 [2]; ``indptr`` is a read-only view of it.
+
+    ``numbers``, ``scores`` and ``counters`` are the rows of ``top``.
+    """
 
     starts: npt.NDArray[np.int64]
     indptr: npt.NDArray[np.int64]
     known: Known
     top: TopK
+    numbers: npt.NDArray[np.int64]
+    scores: npt.NDArray[np.float32]
+    counters: npt.NDArray[np.int64]
 
     def holding(self, query: Query) -> SparseVectors:
         """Return a query as the only row of a batch, and set the counters to zero."""
@@ -39,7 +70,10 @@ class Workspaces:
         self._accumulate: accumulate.Workspace | None = None
         self._lists: lists.Workspace | None = None
         self._row: Row | None = None
+        self._terms: Terms | None = None
         self._flag = np.zeros(1, np.uint8)
+        self.made = 0
+        """How many times arrays of `for_exact` were made."""
 
     def fit(self, dimension: int, documents: int, flag: npt.NDArray[np.uint8]) -> None:
         """Make room for shards of up to `documents` documents. Searches end once `flag` uint8 [1] is set."""
@@ -51,7 +85,7 @@ class Workspaces:
     def for_exact(self, k: int) -> visit.Workspace:
         """Return scratch arrays for block bounds, scans and up to k hits."""
         if self._exact is None or len(self._exact.best.keys) < room_for(k, 1):
-            self._exact = visit.make_exact_workspace(self._dimension, self._documents, k)
+            self._exact, self.made = visit.make_exact_workspace(self._dimension, self._documents, k), self.made + 1
         if self._exact.stop is not self._flag:
             self._exact = self._exact._replace(stop=self._flag)
         return self._exact
@@ -72,13 +106,28 @@ class Workspaces:
             self._lists = self._lists._replace(stop=self._flag)
         return self._lists
 
+    def for_terms(self) -> Terms:
+        """Return room for one query."""
+        if self._terms is None:
+            components, values = np.zeros(MOST_TERMS, np.uint32), np.zeros(MOST_TERMS, np.float32)
+            self._terms = Terms(_read_only(components), _read_only(values), (components.data, values.data))
+        return self._terms
+
     def for_row(self, k: int) -> Row:
         """Return the arrays of a search of one query for k hits."""
-        if self._row is None or self._row.top.scores.shape[1] != k:
-            top = TopK(np.empty((1, k), np.float32), np.empty((1, k), np.int64), np.empty((1, 4), np.int64))
-            known = Known(np.zeros(1, np.float32), np.empty((1, 0), np.float32), k)
-            starts = np.zeros(2, np.int64)
-            indptr = starts[:]
-            indptr.flags.writeable = False
-            self._row = Row(starts, indptr, known, top)
+        if self._row is None or len(self._row.scores) != k:
+            self._row = _make_row(k)
         return self._row
+
+
+def _make_row(k: int) -> Row:
+    top = TopK(np.empty((1, k), np.float32), np.empty((1, k), np.int64), np.empty((1, 4), np.int64))
+    known = Known(np.zeros(1, np.float32), np.empty((1, 0), np.float32), k)
+    starts = np.zeros(2, np.int64)
+    return Row(starts, _read_only(starts), known, top, top.numbers[0], top.scores[0], top.counters[0])
+
+
+def _read_only(array: npt.NDArray[T]) -> npt.NDArray[T]:
+    view = array[:]
+    view.flags.writeable = False
+    return view

@@ -2,7 +2,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from seismic import ParameterError
+from seismic import CorruptIndexError, ParameterError
 from seismic.documents.table import Documents
 
 TABLES = [
@@ -61,3 +61,27 @@ def test_ids_are_those_that_arrow_reads(count: int, kind: pa.DataType, tables: i
     numbers = np.random.default_rng(count).integers(-1, len(ids), count).tolist()
     assert documents.ids(numbers) == [None if number < 0 else ids[number].as_py() for number in numbers]
     assert documents.ids(abs(number) for number in numbers) == [ids[abs(number)].as_py() for number in numbers]
+
+
+def test_long_ids_and_ids_beyond_ascii() -> None:
+    ids = ["", "é" * 200, "x" * 5000, "日本", "\U0001f600", "plain"]
+    documents = Documents([pa.table({"id": ids[:3]}), pa.table({"id": pa.array(ids[3:], pa.large_string())})])
+    for numbers in ([5], [0], [4, 3], [2, -1, 1, 0, 5, 4, 3], []):
+        assert documents.ids(numbers) == [None if number < 0 else ids[number] for number in numbers]
+
+
+@pytest.mark.parametrize("damaged", [[0, 9], [3, 1], [-1, 2]])
+def test_damaged_offsets_are_corrupt(damaged: list[int]) -> None:
+    offsets = np.array([0, 3], np.int32)
+    column = pa.Array.from_buffers(pa.string(), 1, [None, pa.py_buffer(offsets), pa.py_buffer(b"abc")])
+    documents = Documents([pa.table({"id": column})])
+    assert documents.ids([0]) == ["abc"]
+    offsets[:] = damaged
+    with pytest.raises(CorruptIndexError, match=r"documents.arrow: id: found an offset beyond the values"):
+        documents.ids([0])
+
+
+@pytest.mark.parametrize("ids", [["a"], [7]])
+def test_a_number_beyond_the_documents_is_corrupt(ids: list[str] | list[int]) -> None:
+    with pytest.raises(CorruptIndexError, match="a document beyond the rows"):
+        Documents([pa.table({"id": ids})]).ids([0, 1])

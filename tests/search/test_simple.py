@@ -6,21 +6,24 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from scipy import sparse
 
 import seismic
 from seismic import BuildParams, Index, QueryError, SearchParams, SearchRequest, SparseVectors
 from seismic.errors import StoppedError
 from seismic.search.simple import is_simple
+from seismic.search.workspaces import MOST_TERMS
 from seismic.stop import Stop, stoppable_by
 
 QUERY = {"indices": [1, 5, 9, 30], "values": [1.0, 0.25, 2.0, 0.5]}
 WORDS = {"tokens": {"w5": 1.0, "w7": 2.0, "unheard": 1.0}}
-DIMENSION, DOCUMENTS = 40, 500
+DIMENSION, DOCUMENTS = 40, 900
 
 
-@pytest.fixture(scope="module", params=["shared", "lists", "changed"])
+@pytest.fixture(scope="module", params=["shared", "small", "lists", "changed", "deleted", "shards"])
 def index(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Index:
-    """One shard in two layouts, and several shards after changes."""
+    """One shard in three layouts, of which `small` is always searched by block bounds; one shard with deleted
+    documents; and several shards, from a build and after changes."""
     rng = np.random.default_rng(5)
     rows = [
         {int(one): float(rng.random() + 0.1) for one in rng.choice(DIMENSION - 1, 6, replace=False)}
@@ -29,9 +32,13 @@ def index(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     vectors = SparseVectors.from_dicts(rows, DIMENSION)
     documents = pa.table({"id": [f"d{row}" for row in range(DOCUMENTS)], "year": [row % 7 for row in range(DOCUMENTS)]})
     folder = tmp_path_factory.mktemp("simple") / "c"
-    layout = "lists" if request.param == "lists" else "shared"
+    layout: Any = {"lists": "lists", "small": "small", "deleted": "small"}.get(request.param, "shared")
     vocabulary = [f"w{row}" for row in range(DIMENSION)]
-    seismic.build(vectors, folder, documents=documents, vocabulary=vocabulary, params=BuildParams(layout=layout))
+    shards = 3 if request.param == "shards" else 1
+    params = BuildParams(layout=layout)
+    seismic.build(vectors, folder, documents=documents, vocabulary=vocabulary, params=params, shards=shards)
+    if request.param == "deleted":
+        seismic.delete(folder, [f"d{row}" for row in range(0, DOCUMENTS, 3)])
     if request.param == "changed":
         seismic.upsert(folder, vectors.slice(0, 50), documents.slice(25, 50))
         seismic.delete(folder, ["d3", "d4"])
@@ -42,8 +49,10 @@ FIELDS: list[dict[str, Any]] = [
     {},
     {"limit": 3, "offset": 2},
     {"limit": 20},
-    {"limit": 1000},
-    {"offset": 498, "limit": 10},
+    {"limit": 1},
+    {"limit": 100},
+    {"limit": DOCUMENTS + 100},
+    {"offset": DOCUMENTS - 2, "limit": 10},
     {"params": SearchParams(recall=0.9)},
     {"params": SearchParams(timeout_ms=600_000)},
     {"params": SearchParams(heap_factor=1.5)},
@@ -111,10 +120,17 @@ def test_other_requests_with_another_query(index: Index, fields: dict[str, Any])
         {"indices": [1.5], "values": [1.0]},
         {"indices": [1, 2], "values": [1.0]},
         {"indices": [1], "values": ["x"]},
+        {"indices": [True], "values": [1.0]},
+        {"indices": [1 << 40, 3, 3], "values": [1.0, 1.0, 1.0]},
+        {"indices": [1, 2], "values": [float("nan"), 1.0]},
+        {"indices": [1], "values": [0.0]},
+        {"indices": [1], "values": [10**400]},
     ],
     ids=str,
 )
 def test_wrong_queries_are_refused_alike(index: Index, query: dict[str, Any]) -> None:
+    for _ in range(3):
+        index.search(QUERY)  # from the third search on, lists are checked by the kernel
     with pytest.raises(QueryError) as short:
         index.search(query)
     with pytest.raises(QueryError) as long_way:
@@ -141,6 +157,46 @@ def test_held_arrays_give_the_same_answers(index: Index) -> None:
         for k in (3, 7, 3):
             requests = [SearchRequest(query=query, limit=k, params=params) for query in queries]
             assert [index.ask(request) for request in requests] == index.search_many(requests)
+
+
+QUERY_ARRAYS = np.array(QUERY["indices"]), np.array(QUERY["values"], np.float32)
+
+FORMS: list[Any] = [
+    QUERY,
+    {"values": QUERY["values"], "indices": QUERY["indices"]},
+    dict(zip(QUERY["indices"], QUERY["values"], strict=True)),
+    dict(zip(("indices", "values"), QUERY_ARRAYS, strict=True)),
+    list(zip(QUERY["indices"], QUERY["values"], strict=True)),
+    SparseVectors.from_arrays([0, 4], *QUERY_ARRAYS, DIMENSION),
+    sparse.csr_matrix((QUERY_ARRAYS[1], QUERY_ARRAYS[0], [0, 4]), (1, DIMENSION)),
+    sparse.coo_array((QUERY_ARRAYS[1], ([0] * 4, QUERY_ARRAYS[0])), (1, DIMENSION)),
+    {"tokens": {f"w{one}": value for one, value in zip(QUERY["indices"], QUERY["values"], strict=True)}},
+    {"indices": QUERY["indices"][::-1], "values": QUERY["values"][::-1]},
+    {"indices": tuple(QUERY["indices"]), "values": tuple(QUERY["values"])},
+    {"indices": [*QUERY["indices"], 77], "values": [*QUERY["values"], 1.0]},
+]
+
+
+@pytest.mark.parametrize("k", [1, 10, 100, 1000])
+def test_all_forms_of_a_query_have_the_same_hits(index: Index, k: int) -> None:
+    (expected, _) = (answer.hits for answer in index.search_many([SearchRequest(query=QUERY, limit=k)] * 2))
+    for form in (*FORMS, *FORMS):  # twice, as the arrays of a search are held later
+        assert index.search(form, k) == expected
+
+
+def test_lists_are_searched_without_parsing_them(index: Index) -> None:
+    if index.manifest.layout == "small":
+        for _ in range(3):
+            index.search(QUERY, 7)
+        executor, known = index._responder.executor, index.view.memo[7]
+        numbers, scores, _ = executor.run_lists(known.plain, QUERY["indices"], QUERY["values"])
+        assert list(zip(numbers.tolist(), scores, strict=True)) == [
+            (hit.number, hit.score) for hit in index.search_many([SearchRequest(query=QUERY, limit=7)] * 2)[0].hits
+        ]
+        for indices, values in (([9, 1], [1.0, 1.0]), ([1], [float("nan")]), ([DIMENSION], [1.0]), ([1], [1])):
+            assert executor.run_lists(known.plain, indices, values) is None
+        many = list(range(MOST_TERMS + 1))
+        assert executor.run_lists(known.plain, many, [1.0] * len(many)) is None
 
 
 def test_held_arrays_follow_a_deadline_and_another_thread(index: Index) -> None:

@@ -78,11 +78,11 @@ def find(index: Index, view: View, known: Repeated, query: Query, out: npt.NDArr
     """
     began = time.perf_counter()
     numbers, scores, counters = index.top(view, query, known.end, known.params)
-    _, _, visited, scored = counters.tolist()
+    _, _, visited, scored = counters
     seconds = time.perf_counter() - began
     if known.offset:
         numbers, scores = numbers[known.offset :], scores[known.offset :]
-    length = known.rows.write(numbers, answers.dumps(scores.tolist()), out)
+    length = known.rows.write(numbers, answers.dumps(scores), out)
     if isinstance(length, str) or length > SLICE_BYTES:
         return None
     search = Searched(known.collection, known.plan, seconds, visited, scored)
