@@ -102,6 +102,14 @@ def array_in(message: Message, name: str, dtype: type[np.generic]) -> npt.NDArra
     return array
 
 
+def generation_of(message: Message) -> tuple[str, str | None]:
+    """Return the generation that a message names, and its fingerprint; None: any generation of that number."""
+    fingerprint = message.head.get("fingerprint")
+    if not isinstance(fingerprint, str | None):
+        raise ParameterError(f"fingerprint: found {excerpt(fingerprint)}, expected text")
+    return str(message.head.get("generation")), fingerprint
+
+
 def list_in(message: Message, name: str) -> list[Any]:
     """Return a list of a message. Raises ParameterError."""
     value = message.head.get(name)

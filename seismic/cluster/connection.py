@@ -1,6 +1,8 @@
 """Connections of fronts and nodes: frames over a socket, after both sides have proved that they know the secret."""
 
 import hmac
+import ipaddress
+import re
 import secrets
 import socket
 import ssl
@@ -29,6 +31,10 @@ LEAST_SECONDS = 0.001
 """Shortest timeout: one of 0 would make a socket non-blocking."""
 
 
+_ADDRESS = re.compile(r"(?:\[([0-9A-Fa-f:.]+(?:%\w+)?)\]|((?:[A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63})):([0-9]{1,5})")
+"""[IPV6]:PORT or HOST:PORT."""
+
+
 class Address(NamedTuple):
     """Where a node listens."""
 
@@ -36,16 +42,26 @@ class Address(NamedTuple):
     port: int
 
     @classmethod
-    def parse(cls, text: str, where: str = "address") -> "Address":
-        """Return the address of HOST:PORT or [IPV6]:PORT. Raises ParameterError."""
-        host, _, port = str(text).rpartition(":")
-        host = host.removeprefix("[").removesuffix("]")
-        if not host or not port.isdigit() or int(port) > 65535:
-            raise ParameterError(f"{where}: found {text!r}, expected HOST:PORT")
-        return cls(host, int(port))
+    def parse(cls, text: str, where: str = "address", least_port: int = 1) -> "Address":
+        """Return the address of HOST:PORT or [IPV6]:PORT. Raises ParameterError.
+
+        `least_port`: 0 where the system may choose one.
+        """
+        found = _ADDRESS.fullmatch(str(text))
+        host, port = (found[1] or found[2], int(found[3])) if found else ("", -1)
+        if not least_port <= port <= 65535 or (found and found[1] and not _is_ipv6(host)):
+            raise ParameterError(f"{where}: found {text!r}, expected HOST:PORT, or [IPV6]:PORT")
+        return cls(host, port)
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def _is_ipv6(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).version == 6
+    except ValueError:
+        return False
 
 
 class FrameReader:
@@ -154,9 +170,12 @@ def connect(address: Address, secret: bytes, limits: Limits, tls: ssl.SSLContext
     try:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if tls is not None:
-            sock = tls.wrap_socket(sock, server_hostname=address.host)
+            sock = _encrypted(sock, tls, address.host)
         connection = Connection(sock, GREETING)
-        greeting = connection.receive(until)
+        try:
+            greeting = connection.receive(until)
+        except TimeoutError:
+            raise TimeoutError("no greeting: it hangs, is no node, or expects TLS (ca_file)") from None
         theirs, ours = _nonce(greeting), secrets.token_hex(NONCE_BYTES)
         connection.send(Message({"nonce": ours, "proof": _proof(secret, "front", theirs, ours)}))
         answer = connection.receive(until)
@@ -167,6 +186,19 @@ def connect(address: Address, secret: bytes, limits: Limits, tls: ssl.SSLContext
         raise
     connection.reader.limits = limits
     return connection
+
+
+def _encrypted(sock: socket.socket, tls: ssl.SSLContext, host: str) -> ssl.SSLSocket:
+    """Return a socket with TLS. Raises OSError, which says what does not fit."""
+    try:
+        return tls.wrap_socket(sock, server_hostname=host)
+    except ssl.SSLCertVerificationError as error:
+        raise ConnectionError(f"certificate: {error.verify_message}; check ca_file, and the certificate") from None
+    except ssl.SSLError as error:
+        found = (error.reason or str(error)).replace("_", " ").lower()
+        raise ConnectionError(f"no TLS ({found}): start it with --tls-cert, or remove ca_file") from None
+    except TimeoutError:
+        raise TimeoutError("no TLS handshake: it hangs, or is no node") from None
 
 
 def greet(connection: Connection, secret: bytes, limits: Limits) -> None:

@@ -100,10 +100,11 @@ class NodeFan:
         finally:
             asking.close()
 
-    def prepare(self, generation: str) -> None:
-        """Have nodes open a generation. Raises UnavailableError unless every part has it."""
+    def prepare(self, generation: str, fingerprint: str) -> None:
+        """Have nodes open a generation with this fingerprint. Raises UnavailableError unless every part has it."""
         groups = self.groups
-        answers = _ask_each(groups, Message({"verb": "prepare", "generation": generation}), PREPARE_SECONDS)
+        message = Message({"verb": "prepare", "generation": generation, "fingerprint": fingerprint})
+        answers = _ask_each(groups, message, PREPARE_SECONDS)
         problems = {one: found for one, answer in answers.items() if (found := _problem(answer)) is not None}
         for spec, group in zip(self.specs, groups, strict=True):
             if all(replica in problems for replica in group):
@@ -138,7 +139,7 @@ def _ask_each(groups: Sequence[Sequence[Replica]], message: Message, seconds: fl
         try:
             found[replica] = replica.ask(message, seconds)
         except (OSError, ServiceError) as error:
-            found[replica] = str(error) or type(error).__name__
+            found[replica] = getattr(error, "strerror", None) or str(error) or type(error).__name__
 
     threads = [threading.Thread(target=ask, args=(replica,), daemon=True) for replica in found]
     for thread in threads:
@@ -157,6 +158,8 @@ def _problem(answer: Message | str) -> str | None:
 def _report(replica: Replica, parts: list[str], answer: Message | str) -> NodeReport:
     problem = _problem(answer)
     says = dict(answer.head) if isinstance(answer, Message) and problem is None else {}
+    if says and set(parts) - says["parts"].keys():
+        problem = f"has the parts {', '.join(says['parts'])}, expected {', '.join(parts)}"
     return NodeReport(
         str(replica.address),
         parts,

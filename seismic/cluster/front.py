@@ -42,8 +42,8 @@ class Fan(Protocol):
         `partial`: leave out parts that do not answer, if the cluster allows it. Otherwise raises PartUnavailableError.
         """
 
-    def prepare(self, generation: str) -> None:
-        """Have nodes open a generation. Raises UnavailableError unless every part has it."""
+    def prepare(self, generation: str, fingerprint: str) -> None:
+        """Have nodes open a generation with this fingerprint. Raises UnavailableError unless every part has it."""
 
     def close(self) -> None:
         """Close all connections."""
@@ -102,13 +102,19 @@ class FrontView(View):
 
     def ask(self, verb: str, messages: Mapping[int, Message]) -> dict[int, Message]:
         """Ask parts for the state of this view. Raises PartUnavailableError and the errors of their answers."""
-        pin = {"verb": verb, "generation": self.manifest.generation, "sequence": self.log_end.sequence}
+        pin = {"verb": verb, **self._pin}
         asked = {at: message._replace(head={**pin, **message.head}) for at, message in messages.items()}
         missing = MISSING.get()
         answers = self.fan.ask(asked, partial=missing is not None)
         if missing is not None:
             missing |= asked.keys() - answers.keys()
         return answers
+
+    @cached_property
+    def _pin(self) -> dict[str, Any]:
+        manifest = self.manifest
+        names = {"generation": manifest.generation, "fingerprint": manifest.fingerprint}
+        return {**names, "sequence": self.log_end.sequence}
 
     def ask_all(self, verb: str, message: Message) -> dict[int, Message]:
         """Ask every part the same."""
@@ -321,7 +327,7 @@ def open_front(collection: Path, fan: Fan, verify: Verify = "none") -> FrontView
     """
     opened = open_generation(collection, verify, shards=slice(0, 1))
     try:
-        fan.prepare(opened.manifest.generation)
+        fan.prepare(opened.manifest.generation, opened.manifest.fingerprint)
     except UnavailableError as error:
         raise StorageError(f"nodes cannot serve generation {opened.manifest.generation}: {error}") from None
     view = published_view(collection, opened, verify)

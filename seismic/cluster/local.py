@@ -22,10 +22,10 @@ class LocalFan:
         """Ask parts by their index."""
         return {at: self._hosts[at].answer(message) for at, message in requests.items()}
 
-    def prepare(self, generation: str) -> None:
+    def prepare(self, generation: str, fingerprint: str) -> None:
         """Open a generation in every part."""
         for host in self._hosts:
-            host.generations.prepare(generation)
+            host.generations.prepare(generation, fingerprint)
 
     def close(self) -> None:
         """Do nothing: there are no connections."""

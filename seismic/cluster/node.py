@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from seismic.cluster.asked import generation_of
 from seismic.cluster.connection import FRAME_SECONDS, GREETING_SECONDS, Address, Connection, greet
 from seismic.cluster.errors import BehindError, RefusedError, WireError, to_head
 from seismic.cluster.part import PartHost
@@ -93,7 +94,8 @@ class Node:
         try:
             self._server = socket.create_server(self._listen, family=family, backlog=BACKLOG)
         except OSError as error:
-            raise ParameterError(f"listen: cannot listen on {self._listen}: {error.strerror}") from None
+            reason = str(error.strerror).partition(" (while ")[0]  # which repeats the address
+            raise ParameterError(f"listen: cannot listen on {self._listen}: {reason}") from None
         self._server.settimeout(WAIT_SECONDS)
         self._watch.start()
         self._acceptor = threading.Thread(target=self._accept, name="node", daemon=True)
@@ -226,7 +228,7 @@ class Node:
         if verb == "status":
             return Message(self.status())
         if verb == "prepare":
-            self._prepare(str(message.head.get("generation")))
+            self._prepare(*generation_of(message))
             return Message({})
         host = self._hosts.get(str(message.head.get("part")))
         if host is None:
@@ -243,9 +245,9 @@ class Node:
         finally:
             self._slots.release()
 
-    def _prepare(self, generation: str) -> None:
+    def _prepare(self, generation: str, fingerprint: str | None = None) -> None:
         for host in self._hosts.values():
-            host.prepare(generation)
+            host.prepare(generation, fingerprint)
 
 
 class _Watch:

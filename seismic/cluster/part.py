@@ -19,6 +19,7 @@ from seismic.cluster.asked import (
     array_in,
     choice_of,
     count_in,
+    generation_of,
     list_in,
     model_in,
     number_in,
@@ -58,12 +59,12 @@ class PartHost:
         self.generations = Generations(collection, spec, verify, source)
         self._executor, self._filters, self._columns, self._browser = Executor(), Filters(), Columns(), Browser()
 
-    def prepare(self, generation: str) -> None:
+    def prepare(self, generation: str, fingerprint: str | None = None) -> None:
         """Open a generation beside those in use, read the log, and compile the kernels of its searches.
 
         Raises BehindError.
         """
-        view = self.generations.prepare(generation).newest()
+        view = self.generations.prepare(generation, fingerprint).newest()
         if view.shards:
             warm_up(view, self._executor)
 
@@ -76,7 +77,7 @@ class PartHost:
         verb, head = VERBS.get(str(message.head.get("verb"))), message.head
         if verb is None:
             raise ParameterError(f"verb: found {head.get('verb')!r}, expected one of {', '.join(VERBS)}")
-        history = self.generations.wanted(str(head.get("generation")))
+        history = self.generations.wanted(*generation_of(message))
         sequence = head.get("sequence")
         if type(sequence) is not int:
             raise ParameterError(f"sequence: found {sequence!r}, expected an integer")

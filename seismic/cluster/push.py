@@ -31,8 +31,8 @@ def push(collection: Path, address: str, *, keep: int = KEEP, progress: Tell | N
     OutputExistsError if another collection has a generation of this number there, and other kinds of StorageError.
     """
     keep, storage = as_count("keep", keep), Storage(address)
-    if storage.folder is not None and storage.folder.resolve() == collection.resolve():
-        raise OutputExistsError(f"{storage.address} is the collection itself; choose another place")
+    if storage.folder is not None and storage.folder.resolve().is_relative_to(collection.resolve()):
+        raise OutputExistsError(f"{storage.address} is the collection itself, or within it; choose another place")
     view = open_view(collection)  # keeps the generation
     manifest = view.manifest
     if pending := view.log_end.sequence - manifest.sequence:

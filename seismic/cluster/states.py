@@ -57,6 +57,10 @@ class History:
         self._views: dict[int, View] = {}
         self._keep(view)
 
+    def has(self, fingerprint: str | None) -> bool:
+        """Return whether the manifest has a fingerprint; None: any."""
+        return fingerprint is None or fingerprint == self.manifest.fingerprint
+
     @property
     def sequence(self) -> int:
         """The last change that is known here."""
@@ -116,37 +120,45 @@ class Generations:
         """Generations opened so far."""
         self._open: dict[str, History] = {}
 
-    def wanted(self, generation: str) -> History:
-        """Return an open generation. Raises BehindError for another one, and opens it for the next request."""
-        if (history := self._open.get(generation)) is None:
+    def wanted(self, generation: str, fingerprint: str | None = None) -> History:
+        """Return an open generation. Raises BehindError for another one, and opens it for the next request.
+
+        `fingerprint`: that of its manifest; None: any.
+        """
+        if (history := self._open.get(generation)) is None or not history.has(fingerprint):
             if not self._opening.locked():
-                threading.Thread(target=self._try, args=(generation,), daemon=True).start()
+                threading.Thread(target=self._try, args=(generation, fingerprint), daemon=True).start()
+            if history is not None:
+                raise BehindError(_other(generation))
             raise BehindError(f"has the generations {', '.join(self._open) or 'none'}, expected {generation}")
         return history
 
-    def _try(self, generation: str) -> None:
+    def _try(self, generation: str, fingerprint: str | None) -> None:
         with suppress(BehindError):
-            self.prepare(generation)
+            self.prepare(generation, fingerprint)
 
     def items(self) -> list[tuple[str, History]]:
         """Return the open generations by name."""
         return list(self._open.items())
 
-    def prepare(self, generation: str) -> History:
+    def prepare(self, generation: str, fingerprint: str | None = None) -> History:
         """Open a generation beside those in use, or return it if it is open. Only the last ones asked for are kept.
 
+        A folder that was removed and built again has another generation of the same number: it replaces the open one.
         Raises BehindError if its files are not here, and StorageError if they are damaged.
         """
         if not (generation.isascii() and generation.isdigit()):  # it becomes a path
             raise BehindError(f"found generation {generation[:20]!r}, expected a number")
         with self._opening:
-            if (history := self._open.get(generation)) is None:
+            if (history := self._open.get(generation)) is None or not history.has(fingerprint):
                 try:
                     if self._source is not None:
                         self._source.fetch(generation, self._spec)
                     history = History(self._collection, self._spec, generation, self._verify)
                 except StorageError as error:
                     raise BehindError(f"cannot open generation {generation}: {error}") from None
+                if not history.has(fingerprint):
+                    raise BehindError(_other(generation))
                 self.opened += 1
             others = {name: one for name, one in self._open.items() if name != generation}
             opened = {**others, generation: history}
@@ -154,3 +166,7 @@ class Generations:
             if self._source is not None:
                 self._source.keep(self._spec, list(self._open))
             return history
+
+
+def _other(generation: str) -> str:
+    return f"has another generation {generation} than the front; start both with the same collection"

@@ -33,6 +33,8 @@ class Storage:
                 raise ParameterError(
                     f"storage: cannot open {shown}: {error}; expected a folder, or an address such as s3://bucket/prefix"
                 ) from None
+        elif not str(address):
+            raise ParameterError("storage: found an empty address, expected a folder, or s3://bucket/prefix")
         else:
             self.filesystem, root = fs.LocalFileSystem(), str(Path(address).absolute())
             shown = root

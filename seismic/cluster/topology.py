@@ -16,6 +16,7 @@ from seismic.cluster.front import open_front
 from seismic.cluster.index import ClusterIndex
 from seismic.cluster.replicas import Replica
 from seismic.cluster.spec import PartSpec, check_cover
+from seismic.conversion.numbers import as_path
 from seismic.errors import ParameterError
 from seismic.params import Params, Verify
 
@@ -72,9 +73,13 @@ def read_topology(path: Path) -> Topology:
             raise ParameterError(f"found a {type(content).__name__}, expected an object")
         if isinstance(parts := content.get("collections"), dict):
             content["collections"] = {name: _parts(name, listed) for name, listed in parts.items()}
-        topology = Topology(**content)
+        secrets = _secrets(content.pop("secrets", {}))
+        topology = Topology(**content).replace(secrets=secrets)
         for name, listed in topology.collections.items():
             _check(topology, name, listed)
+        nodes = {node for listed in topology.collections.values() for one in listed for node in one.nodes}
+        if strange := sorted(topology.secrets.keys() - nodes):
+            raise ParameterError(f"secrets: found {strange[0]}, expected the address of a node as its part lists it")
     except ParameterError as error:
         raise ParameterError(f"nodes file {path}: {error}") from None
     base, files = path.absolute().parent, ("secret_file", "ca_file")
@@ -85,8 +90,13 @@ def _check(topology: Topology, name: str, listed: list[PartNodes]) -> None:
     """Raise ParameterError unless the parts of a collection are complete and their nodes can be asked."""
     check_cover(_specs(listed, f"collections.{name}"), f"collections.{name}")
     for one in listed:
+        known = set[Address]()
         for at, node in enumerate(one.nodes):
-            Address.parse(node, f"collections.{name}: part {one.part}: nodes[{at}]")
+            where = f"collections.{name}: part {one.part}: nodes[{at}]"
+            address = Address.parse(node, where)
+            if address in known:
+                raise ParameterError(f"{where}: found {node} again, expected each node once")
+            known.add(address)
             if topology.secret_file is None and node not in topology.secrets:
                 raise ParameterError(f"secret_file: found none, expected the file with the secret of node {node}")
 
@@ -103,6 +113,16 @@ def _parts(name: str, listed: Any) -> list[PartNodes]:
         except ParameterError as error:
             raise ParameterError(f"collections.{name}[{at}]: {error}") from None
     return parts
+
+
+def _secrets(given: Any) -> dict[str, str]:
+    """Return the secrets of nodes. Raises ParameterError, which does not show them."""
+    if not isinstance(given, dict):
+        raise ParameterError(f"secrets: found a {type(given).__name__}, expected a secret per address")
+    for node, secret in given.items():
+        if not isinstance(secret, str) or len(secret) < LEAST_SECRET:
+            raise ParameterError(f"secrets: expected at least {LEAST_SECRET} characters for node {node}")
+    return given
 
 
 def _specs(listed: list[PartNodes], where: str) -> list[PartSpec]:
@@ -202,8 +222,8 @@ def open_cluster(
 
     Raises ParameterError for a wrong file, and StorageError if nodes cannot serve the current generation.
     """
-    collection = Path(path).absolute()
-    source = nodes if isinstance(nodes, Topology) else Path(nodes)
+    collection = as_path(path).absolute()
+    source = nodes if isinstance(nodes, Topology) else as_path(nodes).absolute()
     fan = fan_of(source, name or collection.resolve().name, partial=partial)
     try:
         return ClusterIndex(open_front(collection, fan, verify))

@@ -1,6 +1,7 @@
 """manifest.json: the content of a generation, and the hashes that prove it."""
 
 import json
+from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -138,6 +139,11 @@ class Manifest(_Model):
             if shard.fields and (set(shard.fields) != set(names) or max(shard.fields.values()) > shard.documents):
                 raise ValueError(f"{shard.folder}: fields: found {shard.fields}, expected documents of each field")
         return self
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Return a hash that tells this generation from others of the same number."""
+        return manifest_hash(self.model_dump(mode="json"))
 
     @property
     def storage(self) -> Storage:

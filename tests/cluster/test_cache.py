@@ -260,8 +260,11 @@ def test_push(tmp_path: Path, shared: Path) -> None:
     seismic.build(random_vectors(9), other)
     with pytest.raises(OutputExistsError, match="found another generation 000001 than that of"):
         push(other, str(target))
-    with pytest.raises(OutputExistsError, match="is the collection itself"):
-        push(shared, str(shared))
+    for inside in (shared, shared / "generations"):
+        with pytest.raises(OutputExistsError, match="is the collection itself, or within it"):
+            push(shared, str(inside))
+    with pytest.raises(ParameterError, match="found an empty address"):
+        push(shared, "")
     leases = Storage(target).leases
     leases.write("000001", "node")
     for _ in range(2):

@@ -4,11 +4,13 @@ import copy
 import json
 import pickle
 import select
+import shutil
 import socket
 import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +27,11 @@ from seismic.cluster.index import ClusterIndex
 from seismic.cluster.node import Node, NodeLimits
 from seismic.cluster.part import PartHost
 from seismic.cluster.spec import PartSpec
-from seismic.cluster.topology import PartNodes, Topology, open_cluster
+from seismic.cluster.topology import PartNodes, Topology, fan_of, open_cluster
 from seismic.cluster.wire import ANSWER, HEADER, MAGIC, Message, encode
 from seismic.stop import current
 from tests.cluster.collections import QUERIES, assert_same, build
+from tests.samples import random_vectors
 
 SECRET = "a secret of the cluster"
 LOOPBACK = Address("127.0.0.1", 0)
@@ -90,8 +93,11 @@ def test_tls(index: Index, tmp_path: Path) -> None:
         with opened(index, {"1/1+changes": [address]}, ca_file=str(tmp_path / "ca.pem")) as cluster:
             assert cluster.search(QUERIES[0]) == index.search(QUERIES[0])
             assert cluster.search(QUERIES[2], 300) == index.search(QUERIES[2], 300)
-        with pytest.raises(StorageError, match="nodes cannot serve"):
+        with pytest.raises(StorageError, match=r"nodes cannot serve .* expects TLS \(ca_file\)"):
             opened(index, {"1/1+changes": [address]}, timeout=2.0)
+        trustme.CA().cert_pem.write_to_path(tmp_path / "other.pem")
+        with pytest.raises(StorageError, match=r"certificate: .*; check ca_file"):
+            opened(index, {"1/1+changes": [address]}, ca_file=str(tmp_path / "other.pem"))
     finally:
         node.close()
 
@@ -319,12 +325,84 @@ def test_a_wrong_nodes_file(tmp_path: Path, index: Index) -> None:
         (books + good.replace("1/1+changes", "2"), r"found '2', expected I/N"),
         (books + good.replace("127.0.0.1:1", "x"), "found 'x', expected HOST:PORT"),
         (books + good.replace('"127.0.0.1:1"', ""), "nodes"),
+        (books + good.replace("]", ', "127.0.0.1:01"]'), r"part 1/1\+changes: nodes\[1\]: found 127\.0\.0\.1:01 again"),
+        (books + good + '\n[secrets]\n"127.0.0.1:1" = "short"', "^(?!.*short).*at least 16 characters for node 127"),
+        (books + good + f'\n[secrets]\n"127.0.0.1:2" = "{SECRET}"', "secrets: found 127.0.0.1:2, expected the address"),
+        (f'[secrets]\nx = "{SECRET}"', f"^(?!.*{SECRET}).*collections"),
         (books.replace("books", "other") + good, "expected 'books'"),
         (books + good, "secret file"),
     ]:
         file.write_text(text)
         with pytest.raises(ParameterError, match=problem):
             open_cluster(index.view.collection, file)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http://a:1",
+        "a:0",
+        "a:65536",
+        "a:１",
+        " a:1",
+        "a b:1",
+        "a..b:1",
+        "::1:1",
+        "[a]:1",
+        "[1.2.3.4]:1",
+        ":1",
+        "a:",
+        "a:+1",
+    ],
+)
+def test_wrong_addresses(text: str) -> None:
+    with pytest.raises(ParameterError, match=r"node: found .* expected HOST:PORT, or \[IPV6\]:PORT"):
+        Address.parse(text, "node")
+
+
+def test_addresses() -> None:
+    for text in ("127.0.0.1:1", "node-0.nodes.default:7700", "[::1]:65535", "[fe80::1%eth0]:1"):
+        assert str(Address.parse(text)) == text
+    assert Address.parse("a:0", least_port=0) == ("a", 0)
+
+
+def test_a_node_of_another_collection_is_refused(tmp_path: Path, index: Index) -> None:
+    """Its generation has the same number. One of a folder that was removed and built again is opened instead."""
+    (tmp_path / "secret").write_text(SECRET)
+    folder = tmp_path / "books"
+    seismic.build(random_vectors(40, seed=9), folder, shards=2)
+    with seismic.open(folder) as other:
+        wanted = numbers(other)
+        node, address = start(other, "1/1+changes")
+        named = topology(other, {"1/1+changes": [address]})
+    try:
+        with pytest.raises(StorageError, match="has another generation 000001 than the front"):
+            opened(index, {"1/1+changes": [address]})
+        with open_cluster(folder, named) as cluster:
+            assert numbers(cluster) == wanted
+            shutil.rmtree(folder)
+            seismic.build(random_vectors(50, seed=8), folder, shards=2)
+            with seismic.open(folder) as again, open_cluster(folder, named) as rebuilt:
+                assert numbers(rebuilt) == numbers(again) != wanted
+            with pytest.raises(PartUnavailableError, match="has another generation 000001"):
+                numbers(cluster)
+    finally:
+        node.close()
+
+
+def numbers(index: Index) -> Any:
+    query = dict.fromkeys(range(0, index.dimension, 3), 1.0)
+    return index.search_batch([query], 20)[0].tolist()
+
+
+def test_the_wrong_part_and_missing_tls_are_named(index: Index, nodes: dict[str, list[str]], tmp_path: Path) -> None:
+    wrong = {"1/2": nodes["2/2+changes"][:1], "2/2+changes": nodes["1/2"][:1]}
+    with closing(fan_of(topology(index, wrong), "books")) as fan:
+        problems = [one.problem for one in fan.nodes()]
+    assert problems == ["has the parts 2/2+changes, expected 1/2", "has the parts 1/2, expected 2/2+changes"]
+    trustme.CA().cert_pem.write_to_path(tmp_path / "ca.pem")
+    with pytest.raises(StorageError, match=r"no TLS \(.*\): start it with --tls-cert, or remove ca_file"):
+        opened(index, nodes, ca_file=str(tmp_path / "ca.pem"))
 
 
 def test_a_front_follows_its_nodes_file(tmp_path: Path, index: Index) -> None:

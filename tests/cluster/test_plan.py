@@ -64,5 +64,7 @@ def test_plan_command_times_searches(index: Index) -> None:
     assert re.search(
         r"2 nodes of 1.0 GB: 2 replicas of 1 part\nmeasured 300 queries of the whole: [\d.]+ ms of CPU each", shown
     )
+    for number in ("inf", "nan"):
+        assert CliRunner().invoke(app, [*command, "--rate", number]).exit_code == 2
     wrong = CliRunner().invoke(app, [*command, "--queries", "nothing.parquet"])
     assert wrong.exit_code == 2

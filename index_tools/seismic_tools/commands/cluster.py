@@ -30,7 +30,7 @@ from seismic.store.publish import KEEP
 from seismic_tools.measure.demand import search_times
 from seismic_tools.measure.simulate import HEDGES, Simulated, read_times, table
 from seismic_tools.readers.query_vectors import read_vectors
-from seismic_tools.terminal.options import with_params
+from seismic_tools.terminal.options import finite, with_params
 from seismic_tools.terminal.progress import progress
 from seismic_tools.terminal.sanitize import json_text, sanitize
 from seismic_tools.terminal.sizes import parse_bytes
@@ -82,7 +82,9 @@ def node(
     connections: Annotated[int, typer.Option(min=1, help="Most open connections.")] = 512,
     tls_cert: Annotated[Path | None, typer.Option(help="Certificate chain (PEM); enables TLS.")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="Private key (PEM), if it is in a separate file.")] = None,
-    grace: Annotated[float, typer.Option(min=0, help="Seconds that requests have to end after a signal.")] = 8.0,
+    grace: Annotated[
+        float, typer.Option(min=0, callback=finite, help="Seconds that requests have to end after a signal.")
+    ] = 8.0,
     cache: CacheFolder = None,
     cache_size: CacheSize = None,
 ) -> None:
@@ -103,7 +105,7 @@ def node(
         source.folder,
         specs,
         read_secret(secret_file),
-        Address.parse(listen, "listen"),
+        Address.parse(listen, "listen", least_port=0),
         limits=NodeLimits(connections, threads),
         tls=_tls(tls_cert, tls_key),
         source=source,
@@ -144,8 +146,10 @@ def start(
     ] = None,
     groups: Annotated[int | None, typer.Option(min=1, help="Parts to divide the collection into.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Searches of a node that run at the same time.")] = None,
-    cpus: Annotated[float, typer.Option(min=0, help="Logical CPUs of Ray that a node takes.")] = 1.0,
-    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait until all nodes answer.")] = 120.0,
+    cpus: Annotated[float, typer.Option(min=0, callback=finite, help="Logical CPUs of Ray that a node takes.")] = 1.0,
+    wait: Annotated[
+        float, typer.Option(min=0, callback=finite, help="Seconds to wait until all nodes answer.")
+    ] = 120.0,
     cache: CacheFolder = None,
     cache_size: CacheSize = None,
 ) -> None:
@@ -222,11 +226,18 @@ def plan(
     collection: Collection,
     memory: Annotated[str, typer.Option(help="Memory of a node, such as 16GB.")],
     replicas: Annotated[int, typer.Option(min=1, help="Nodes with the same part, at least.")] = 2,
-    rate: Annotated[float | None, typer.Option(min=0, help="Searches per second.", show_default=False)] = None,
+    rate: Annotated[
+        float | None, typer.Option(min=0, callback=finite, help="Searches per second.", show_default=False)
+    ] = None,
     cores: Annotated[int, typer.Option(min=1, help="Cores of a node, for --rate.")] = 1,
     p99: Annotated[
         float | None,
-        typer.Option(min=0.001, help="Milliseconds that 99 of 100 searches may take in a node.", show_default=False),
+        typer.Option(
+            min=0.001,
+            callback=finite,
+            help="Milliseconds that 99 of 100 searches may take in a node.",
+            show_default=False,
+        ),
     ] = None,
     queries: Annotated[
         Path | None,
@@ -330,9 +341,11 @@ def _tls(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     try:
-        context.load_cert_chain(certificate, key)
-    except (OSError, ssl.SSLError) as error:
-        raise ParameterError(f"tls-cert {certificate}: {error}") from None
+        context.load_cert_chain(certificate, key, password=lambda: b"")  # nobody is asked for it
+    except OSError as error:
+        found = error.reason if isinstance(error, ssl.SSLError) and error.reason else error.strerror or str(error)
+        expected = "expected a certificate chain and its key in PEM, without a password"
+        raise ParameterError(f"tls-cert {certificate}: {found.replace('_', ' ').lower()}; {expected}") from None
     return context
 
 

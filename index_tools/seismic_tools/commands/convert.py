@@ -29,6 +29,7 @@ from seismic_tools.readers.services import (
     parse_address,
     read_service,
 )
+from seismic_tools.terminal.options import finite
 from seismic_tools.terminal.progress import Report, progress
 from seismic_tools.terminal.trec import ScoredDoc
 from seismic_tools.writers import WRITERS, Writer, Writing, write_vocabulary
@@ -77,7 +78,9 @@ def convert(
         typer.Option(help="File with one id per line, for formats without ids: .npz, .csr, .bin.", show_default=False),
     ] = None,
     repair: Annotated[bool, typer.Option("--repair", help="Sort components, sum duplicates, drop zeros.")] = False,
-    scale: Annotated[float, typer.Option(help="CIFF: factor for weights before they are rounded to integers.")] = 100.0,
+    scale: Annotated[
+        float, typer.Option(callback=finite, help="CIFF: factor for weights before they are rounded to integers.")
+    ] = 100.0,
     resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted conversion.")] = False,
     replace: Annotated[bool, typer.Option("--replace", help="Overwrite OUT.")] = False,
     vector_name: Annotated[

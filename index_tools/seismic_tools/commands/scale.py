@@ -16,6 +16,7 @@ from seismic_tools.measure.scale.processes import run
 from seismic_tools.measure.scale.report import report as report_of
 from seismic_tools.measure.synth.files import write_documents
 from seismic_tools.measure.synth.recipe import fit, read_source
+from seismic_tools.terminal.options import finite
 from seismic_tools.terminal.progress import progress
 
 app = typer.Typer(add_completion=False)
@@ -35,7 +36,9 @@ def scale(
     ],
     queries: Annotated[Path, typer.Option(help="Queries, in any format that `build` reads.")],
     sizes: Annotated[str, typer.Option(help="Numbers of documents, separated by commas.")] = SIZES,
-    nnz_mean: Annotated[float, typer.Option(min=1, help="Mean number of components per document.")] = 120,
+    nnz_mean: Annotated[
+        float, typer.Option(min=1, callback=finite, help="Mean number of components per document.")
+    ] = 120,
     copies: Annotated[float, typer.Option(min=0, max=1, help="Share of near-copies.")] = 0.04,
     k: Annotated[
         list[int] | None, typer.Option("-k", "--k", help="Hits per query; repeatable.", show_default="10, 100, 1000")

@@ -12,6 +12,7 @@ from seismic_tools.measure.synth.measure import SAMPLE, describe
 from seismic_tools.measure.synth.recipe import fit, read_source
 from seismic_tools.measure.synth.report import report as report_of
 from seismic_tools.readers.queries import read_queries
+from seismic_tools.terminal.options import finite
 from seismic_tools.terminal.progress import progress
 
 app = typer.Typer(add_completion=False)
@@ -24,7 +25,9 @@ def synth(
     documents: Annotated[int, typer.Option(help="Number of documents to generate.")],
     nnz_mean: Annotated[
         float | None,
-        typer.Option(min=1, help="Mean number of components per document.", show_default="that of the real ones"),
+        typer.Option(
+            min=1, callback=finite, help="Mean number of components per document.", show_default="that of the real ones"
+        ),
     ] = None,
     queries: Annotated[
         Path | None,

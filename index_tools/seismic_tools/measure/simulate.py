@@ -5,6 +5,7 @@ a node is as slow as the slowest of the shards that it searches side by side. No
 sends and joins one target after the other; a hedge asks a second replica and takes the first answer.
 """
 
+import math
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -109,12 +110,25 @@ def shapes(params: Simulated) -> list[Shape]:
 def read_times(path: Path) -> F64s:
     """Return measured times in microseconds, one per line. Raises InputError."""
     try:
-        times = np.array([float(line) for line in path.read_text().split()])
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: {error}; expected a time in microseconds per line") from None
-    if len(times) == 0 or not (np.isfinite(times) & (times > 0)).all():
-        raise InputError(f"{path}: found {len(times)} numbers, expected times above 0, one per line")
-    return times
+        lines = path.read_text().splitlines()
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}; expected a file with a time in microseconds per line") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: found bytes that are no text, expected a time in microseconds per line") from None
+    times = [_time(line, f"{path}, line {number}") for number, line in enumerate(lines, 1) if line.strip()]
+    if not times:
+        raise InputError(f"{path}: found no lines, expected a time in microseconds per line")
+    return np.array(times)
+
+
+def _time(line: str, where: str) -> float:
+    try:
+        time = float(line)
+    except ValueError:
+        time = math.nan
+    if not 0 < time < math.inf:
+        raise InputError(f"{where}: found {line.strip()[:40]!r}, expected microseconds above 0")
+    return time
 
 
 def simulate(params: Simulated, shape: Shape, hedge: Hedge, times: F64s | None = None) -> Latency:

@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import math
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, TypeAlias, get_args, get_origin
 
@@ -54,6 +55,13 @@ NewIdf: TypeAlias = Annotated[
 _WEIGHTS: dict[str, Any] = {"metavar": "NAME=NUMBER", "help": "Factor of a field's part of a score; repeatable."}
 NewWeights: TypeAlias = Annotated[list[str] | None, typer.Option(**_WEIGHTS, show_default="1 each")]
 SearchedWeights: TypeAlias = Annotated[list[str] | None, typer.Option(**_WEIGHTS, show_default=False)]
+
+
+def finite(value: float | None) -> float | None:
+    """Return the value of an option; BadParameter for infinity and for what is no number. A callback."""
+    if value is not None and not math.isfinite(value):
+        raise typer.BadParameter(f"found {value}, expected a finite number")
+    return value
 
 
 def with_params(command: Callable[..., None]) -> Callable[..., None]:

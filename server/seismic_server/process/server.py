@@ -139,7 +139,8 @@ def listen(settings: Settings, backlog: int) -> socket.socket:
         listener = socket.create_server((settings.host, settings.port), family=family, backlog=backlog)
     except OSError as error:
         place = f"{settings.host} port {settings.port}"
-        raise ParameterError(f"cannot listen on {place}: {error.strerror}") from None
+        reason = str(error.strerror).partition(" (while ")[0]  # which repeats the address
+        raise ParameterError(f"cannot listen on {place}: {reason}") from None
     # Inherited by connections. asyncio sets it only on its own sockets; without it answers wait for delayed ACKs.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
