@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from seismic.cluster.errors import PartUnavailableError
 from seismic.cluster.front import MISSING, FrontView, shards_of
 from seismic.cluster.join import join_groups, join_inspections, join_values
 from seismic.cluster.remote import RemoteBrowser, RemoteExecutor, RemoteFilters, arrays_of, choice_list, remote
@@ -51,6 +52,8 @@ class ClusterResponder(Responder):
             MISSING.reset(token)
         if not missing:
             return answers
+        if len(missing) == len(view.fan.specs):
+            raise PartUnavailableError("no part of the collection answers; start its nodes")
         shards = shards_of(view.manifest, view.fan.specs, missing)
         names = ", ".join(str(view.fan.specs[at]) for at in sorted(missing))
         warning = f"the answer is partial: part {names} of the collection does not answer ({shards} shards)"

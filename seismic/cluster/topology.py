@@ -207,6 +207,17 @@ def fan_of(nodes: Topology | Path, name: str, *, partial: bool = False) -> NodeF
     return NodeFan(replicas.specs, replicas.of(topology), patience, partial=partial, follow=follow)
 
 
+def check_nodes(path: Path) -> set[str]:
+    """Return the names of the collections in a nodes file, without asking the nodes.
+
+    Raises ParameterError for a wrong file, and for a secret or a certificate that cannot be read.
+    """
+    topology = read_topology(path)
+    for name in topology.collections:
+        Replicas(topology, name).of(topology)
+    return set(topology.collections)
+
+
 def open_cluster(
     path: str | Path,
     nodes: str | Path | Topology,

@@ -274,6 +274,11 @@ def test_a_part_without_nodes_is_refused_or_left_out(index: Index, nodes: dict[s
         assert "the answer is partial: part 1/2 of the collection does not answer (2 shards)" in answer.warnings
         with pytest.raises(PartUnavailableError):
             lenient.search(QUERIES[0])  # hits alone cannot say that some are missing
+    nobody, address = start(index, "1/1+changes")
+    with opened(index, {"1/1+changes": [address]}, partial=True) as lenient:
+        nobody.close()
+        with pytest.raises(PartUnavailableError, match="no part of the collection answers"):
+            lenient.ask(request)
 
 
 def test_two_replicas_answer_at_the_same_time(

@@ -93,6 +93,19 @@ def test_a_port_in_use(tiny: Path):
         assert f"cannot listen on 127.0.0.1 port {port}: Address already in use" in refusal(tiny, "--port", port)
 
 
+def test_wrong_settings_of_nodes(tiny: Path, tmp_path: Path):
+    file = tmp_path / "nodes.toml"
+    assert "partial is of collections that nodes search: give --nodes or --ray, too" in refusal(tiny, "--partial")
+    assert f"nodes file {file}: No such file or directory" in refusal(tiny, "--nodes", file)
+    file.write_text("[[collections.tiny]]")
+    assert f"nodes file {file}: collections.tiny[0]: parameter 'part'" in refusal(tiny, "--nodes", file)
+    part = '[[collections.tiny]]\npart = "1/1+changes"\nnodes = ["a:1"]\n'
+    file.write_text(f'secret_file = "secret"\n{part}')
+    for processes in (1, 2):
+        refused = refusal(tiny, "--nodes", file, "--processes", processes)
+        assert f"secret file {tmp_path / 'secret'}: No such file" in refused
+
+
 def test_connections_do_not_wait_for_acknowledgements():
     with (
         listen(Settings(directory=Path("x"), port=0), 5) as listener,

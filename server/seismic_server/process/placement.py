@@ -31,8 +31,7 @@ def placed(settings: Settings) -> Iterator[Settings]:
     Raises ParameterError for settings that contradict each other, and UnavailableError if Ray cannot be reached.
     """
     if settings.ray is None:
-        if settings.replicas is not None or settings.groups is not None:
-            raise ParameterError("replicas and groups are of nodes on Ray: give --ray, too")
+        _check_nodes(settings)
         yield settings
         return
     if settings.nodes is not None:
@@ -45,6 +44,22 @@ def placed(settings: Settings) -> Iterator[Settings]:
     finally:
         beside.close()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _check_nodes(settings: Settings) -> None:
+    """Raise ParameterError for settings of nodes that there are not, and for a wrong nodes file."""
+    if settings.replicas is not None or settings.groups is not None:
+        raise ParameterError("replicas and groups are of nodes on Ray: give --ray, too")
+    if settings.nodes is None:
+        if settings.partial:
+            raise ParameterError("partial is of collections that nodes search: give --nodes or --ray, too")
+        return
+    from seismic.cluster.topology import check_nodes  # only where it is used
+
+    named = check_nodes(settings.nodes)
+    served, _ = split_aliases(settings.directory, collection_folders(settings.directory))
+    if strange := sorted(named - served.keys()):
+        log.warning("the nodes file names collections that are not served", collections=strange, served=sorted(served))
 
 
 class _Beside:
