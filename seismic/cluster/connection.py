@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from seismic.cluster.errors import RefusedError, WireError
+from seismic.cluster.tls import check_greeting, encrypted
 from seismic.cluster.wire import GREETING, HEADER, Limits, Message, decode, encode, read_header
 from seismic.errors import ParameterError
 from seismic.version import __version__
@@ -170,12 +171,13 @@ def connect(address: Address, secret: bytes, limits: Limits, tls: ssl.SSLContext
     try:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if tls is not None:
-            sock = _encrypted(sock, tls, address.host)
+            sock = encrypted(sock, tls, address.host)
         connection = Connection(sock, GREETING)
         try:
             greeting = connection.receive(until)
         except TimeoutError:
-            raise TimeoutError("no greeting: it hangs, is no node, or expects TLS (ca_file)") from None
+            raise TimeoutError("no greeting: it hangs, or is no node") from None
+        check_greeting(greeting)
         theirs, ours = _nonce(greeting), secrets.token_hex(NONCE_BYTES)
         connection.send(Message({"nonce": ours, "proof": _proof(secret, "front", theirs, ours)}))
         answer = connection.receive(until)
@@ -186,19 +188,6 @@ def connect(address: Address, secret: bytes, limits: Limits, tls: ssl.SSLContext
         raise
     connection.reader.limits = limits
     return connection
-
-
-def _encrypted(sock: socket.socket, tls: ssl.SSLContext, host: str) -> ssl.SSLSocket:
-    """Return a socket with TLS. Raises OSError, which says what does not fit."""
-    try:
-        return tls.wrap_socket(sock, server_hostname=host)
-    except ssl.SSLCertVerificationError as error:
-        raise ConnectionError(f"certificate: {error.verify_message}; check ca_file, and the certificate") from None
-    except ssl.SSLError as error:
-        found = (error.reason or str(error)).replace("_", " ").lower()
-        raise ConnectionError(f"no TLS ({found}): start it with --tls-cert, or remove ca_file") from None
-    except TimeoutError:
-        raise TimeoutError("no TLS handshake: it hangs, or is no node") from None
 
 
 def greet(connection: Connection, secret: bytes, limits: Limits) -> None:

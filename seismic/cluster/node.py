@@ -17,9 +17,11 @@ from typing import Any, NamedTuple
 from seismic.cluster.asked import generation_of
 from seismic.cluster.connection import FRAME_SECONDS, GREETING_SECONDS, Address, Connection, greet
 from seismic.cluster.errors import BehindError, RefusedError, WireError, to_head
+from seismic.cluster.listening import Ports, listening
 from seismic.cluster.part import PartHost
 from seismic.cluster.sources import SharedFolder, Source
 from seismic.cluster.spec import PartSpec
+from seismic.cluster.tls import accepted
 from seismic.cluster.wire import GREETING, REQUEST, Message
 from seismic.errors import ParameterError, SeismicError, StoppedError
 from seismic.params import Verify
@@ -27,8 +29,6 @@ from seismic.stop import Stop, stoppable_by
 from seismic.version import __version__
 
 log = logging.getLogger("seismic.node")
-
-BACKLOG = 128
 
 WAIT_SECONDS = 0.05
 """Interval between two looks whether a waiting request was cancelled, and of the acceptor whether to end."""
@@ -88,14 +88,9 @@ class Node:
             self._source.close()
             raise
 
-    def start(self) -> Address:
-        """Listen, and return the address. Raises ParameterError if it is not free."""
-        family = socket.AF_INET6 if ":" in self._listen.host else socket.AF_INET
-        try:
-            self._server = socket.create_server(self._listen, family=family, backlog=BACKLOG)
-        except OSError as error:
-            reason = str(error.strerror).partition(" (while ")[0]  # which repeats the address
-            raise ParameterError(f"listen: cannot listen on {self._listen}: {reason}") from None
+    def start(self, ports: Ports | None = None) -> Address:
+        """Listen, and return the address, at a free port of `ports` if given. Raises ParameterError if none is free."""
+        self._server = listening(self._listen, ports)
         self._server.settimeout(WAIT_SECONDS)
         self._watch.start()
         self._acceptor = threading.Thread(target=self._accept, name="node", daemon=True)
@@ -173,7 +168,7 @@ class Node:
             connection.socket.settimeout(GREETING_SECONDS)
             connection.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._tls is not None:
-                connection.socket = self._tls.wrap_socket(connection.socket, server_side=True)
+                connection.socket = accepted(connection.socket, self._tls)
             greet(connection, self._secret, REQUEST)
             while not self._ending.is_set():
                 connection.send(self._answer(connection, self._receive(connection)))

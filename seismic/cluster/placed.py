@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,14 +34,19 @@ def wanted(folder: Path) -> dict[str, Path]:
     return {one["name"]: Path(one["folder"]) for one in found}
 
 
-def wait_for(folder: Path, name: str, collection: Path, seconds: float = WAIT_SECONDS) -> Path:
-    """Ask for nodes of a collection, wait for them, and return the nodes file. Raises StorageError."""
+def wait_for(
+    folder: Path, name: str, collection: Path, ending: Callable[[], bool], seconds: float = WAIT_SECONDS
+) -> Path:
+    """Ask for nodes of a collection, wait for them, and return the nodes file.
+
+    Raises StorageError if there are none within `seconds`, or once `ending` says that they are not needed any more.
+    """
     want(folder, name, collection)
     until = time.monotonic() + seconds
     while True:
         if name in read(folder / NODES).get("collections", {}):
             return folder / NODES
-        if time.monotonic() >= until:
+        if ending() or time.monotonic() >= until:
             found = "; ".join(read(folder / PROBLEMS).get(name, [])) or "the cluster has not been reached"
             raise StorageError(f"collection '{name}' has no nodes on Ray yet: {found}")
         time.sleep(LOOK_SECONDS)

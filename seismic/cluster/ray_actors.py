@@ -5,46 +5,38 @@ replicas of a part are spread over different machines by a placement group; if t
 """
 
 import os
+import re
 import secrets
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
-from seismic.cluster.cache import Cache
+from seismic.cluster.actor_options import ActorOptions
 from seismic.cluster.connection import Address
+from seismic.cluster.listening import Ports
 from seismic.cluster.node import Node, NodeLimits
 from seismic.cluster.ray_session import check_software
 from seismic.cluster.spec import PartSpec
-from seismic.params import Verify
+from seismic.cluster.tls import leaf, node_context
 
 PREFIX = "seismic part"
 """How the names of actors and placement groups begin."""
 
-
-class ActorOptions(NamedTuple):
-    """What an actor takes: logical CPUs of its Ray node, searches at the same time, and how files are checked.
-
-    ``cache``: folder of its machine for copies of files, of at most ``cache_size`` bytes; None: it opens shared ones.
-    """
-
-    cpus: float = 1.0
-    threads: int | None = None
-    verify: Verify = "none"
-    cache: str | None = None
-    cache_size: int | None = None
+_FORM = re.compile(rf"{PREFIX}:(.*):([^:]+):(\d+)", re.DOTALL)
 
 
 class Endpoint(NamedTuple):
-    """Where an actor listens, the secret of its node, and the Ray node and process that it runs in."""
+    """Where an actor listens, what a connection to its node needs, and how it was started.
+
+    ``certificate``: that of its node in PEM; None: it speaks no TLS.
+    """
 
     address: str
     secret: str
-    ray_node: str
-    pid: int
-    started: float
+    certificate: str | None
+    options: ActorOptions
 
 
 class PartName(NamedTuple):
@@ -56,7 +48,7 @@ class PartName(NamedTuple):
 
     @property
     def group(self) -> str:
-        """The name of the placement group of its part."""
+        """The name of the placement group of the replicas of its part."""
         return f"{PREFIX}:{self.folder}:{self.part}"
 
     def __str__(self) -> str:
@@ -65,20 +57,23 @@ class PartName(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> "PartName | None":
         """Return the name in a text, or None if it is that of another actor."""
-        prefix, _, rest = text.partition(":")
-        if prefix != PREFIX or rest.count(":") < 2:
-            return None
-        folder, part, replica = rest.rsplit(":", 2)
-        return cls(folder, part, int(replica))
+        match = _FORM.fullmatch(text)
+        return cls(match[1], match[2], int(match[3])) if match else None
+
+    @classmethod
+    def of_group(cls, group: str) -> "PartName | None":
+        """Return the name of the first actor of a placement group, or None if it is that of another group."""
+        return cls.parse(group) or cls.parse(f"{group}:0")
 
 
 class PartActor:
-    """A node in a worker of Ray. It makes a secret of its own, which it tells with its address."""
+    """A node in a worker of Ray. It makes a secret of its own, which it tells with its address and certificate."""
 
     def __init__(self, name: PartName, options: ActorOptions, theirs: Mapping[str, str]) -> None:
         """Open the part and listen on the address of the Ray node.
 
-        Raises ParameterError if the driver's software (`theirs`) is another one, and StorageError.
+        Raises ParameterError if the driver's software (`theirs`) is another one, or if this machine lacks what the
+        options name, and StorageError.
         """
         _raise_priority()
         ray = import_module("ray")
@@ -87,13 +82,27 @@ class PartActor:
         secret, limits = secrets.token_hex(32), NodeLimits()
         if options.threads is not None:
             limits = limits._replace(threads=options.threads)
-        spec, folder = PartSpec.parse(name.part), Path(name.folder)
-        source = Cache(Path(options.cache), options.cache_size).collection(folder) if options.cache else None
+        key = None if options.tls_key is None else Path(options.tls_key)
+        certificate = None if options.tls_cert is None else Path(options.tls_cert)
+        tls = node_context(certificate, key)
+        shown = None if certificate is None else leaf(certificate.read_text(encoding="utf-8"))
+        ports = None if options.ports is None else Ports.parse(options.ports)
         self._node = Node(
-            folder, [spec], secret.encode(), Address(host, 0), limits=limits, verify=options.verify, source=source
+            Path(name.folder),
+            [PartSpec.parse(name.part)],
+            secret.encode(),
+            Address(host, 0),
+            limits=limits,
+            tls=tls,
+            verify=options.verify,
+            source=options.source(Path(name.folder)),
         )
-        ray_node = ray.get_runtime_context().get_node_id()
-        self._endpoint = Endpoint(str(self._node.start()), secret, ray_node, os.getpid(), time.time())
+        try:
+            address = self._node.start(ports)
+        except BaseException:
+            self._node.close(0)
+            raise
+        self._endpoint = Endpoint(str(address), secret, shown, options)
 
     def endpoint(self) -> Endpoint:
         """Return where the node listens."""

@@ -2,10 +2,9 @@
 
 import json
 import logging
-import ssl
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field
 
@@ -16,6 +15,7 @@ from seismic.cluster.front import open_front
 from seismic.cluster.index import ClusterIndex
 from seismic.cluster.replicas import Replica
 from seismic.cluster.spec import PartSpec, check_cover
+from seismic.cluster.tls import front_context, pinned_context
 from seismic.conversion.numbers import as_path
 from seismic.errors import ParameterError
 from seismic.params import Params, Verify
@@ -53,6 +53,9 @@ class Topology(Params):
 
     ca_file: str | None = None
     """Certificate authority of the nodes, in PEM. None: connections are not encrypted."""
+
+    certificates: Annotated[dict[str, str], Field(default_factory=dict, repr=False)]
+    """Certificates in PEM by the address of their node, which must have exactly that one; no authority is needed."""
 
     hedge_ms: Annotated[float, Field(ge=1, le=60_000)] = 50.0
     """Time after which a second replica is asked, too."""
@@ -139,13 +142,8 @@ class Replicas:
             known = ", ".join(topology.collections) or "none"
             raise ParameterError(f"collections: found {known}, expected '{name}'; add its parts to the nodes file")
         self.specs, self._name = _specs(listed, name), name
-        self._known: dict[tuple[str, bytes], Replica] = {}
-        self._tls = None
-        try:
-            if topology.ca_file is not None:
-                self._tls = ssl.create_default_context(cafile=topology.ca_file)
-        except OSError as error:
-            raise ParameterError(f"ca_file {topology.ca_file}: {error}") from None
+        self._known: dict[_Keys, Replica] = {}
+        self._tls = None if topology.ca_file is None else front_context(topology.ca_file)
 
     def of(self, topology: Topology) -> list[list[Replica]]:
         """Return the replicas of each part. Raises ParameterError if the parts are others than before."""
@@ -157,15 +155,23 @@ class Replicas:
         self._known = {key: self._known.get(key) or self._made(key) for key in named.values()}
         return [[self._known[named[node]] for node in one.nodes] for one in listed]
 
-    def _keys(self, topology: Topology, node: str, shared: bytes | None) -> tuple[str, bytes]:
+    def _keys(self, topology: Topology, node: str, shared: bytes | None) -> "_Keys":
         own = topology.secrets.get(node)
         secret = own.encode() if own is not None else shared
         assert secret is not None
-        return node, secret
+        return _Keys(node, secret, topology.certificates.get(node))
 
-    def _made(self, key: tuple[str, bytes]) -> Replica:
-        node, secret = key
-        return Replica(Address.parse(node), secret, self._tls)
+    def _made(self, keys: "_Keys") -> Replica:
+        tls = self._tls if keys.certificate is None else pinned_context(keys.certificate)
+        return Replica(Address.parse(keys.node), keys.secret, tls)
+
+
+class _Keys(NamedTuple):
+    """What a connection to a node needs. ``certificate`` is the node's own in PEM, if it is known."""
+
+    node: str
+    secret: bytes
+    certificate: str | None
 
 
 class Follower:

@@ -117,7 +117,7 @@ class Discovery:
         service = self._service
         before = service.collections.get(name)
         try:
-            index = await service.threads.run(open_warm, name, folder, service.settings)
+            index = await service.threads.run(open_warm, name, folder, service.settings, service.is_closing)
         except Exception as error:  # perhaps still being copied
             _, pause = self._retries.get(name, (0.0, LOOK_SECONDS))
             self._retries[name] = (time.monotonic() + pause, min(2 * pause, LONGEST_PAUSE))

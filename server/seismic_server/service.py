@@ -155,10 +155,14 @@ class Service:
 
     async def open(self, name: str, folder: Path) -> Collection:
         """Open the collection in a folder, and serve it. The caller holds `entries`."""
-        index = await self.threads.run(open_warm, name, folder, self.settings)
+        index = await self.threads.run(open_warm, name, folder, self.settings, self.is_closing)
         collection = Collection(index, "ready")
         self.follow(collection)
         return collection
+
+    def is_closing(self) -> bool:
+        """Return whether the service refuses new requests because it ends."""
+        return self.admission.closing
 
     def serve(self, collection: Collection) -> Refresher:
         """Add or replace a collection, and return its refresher, which the caller runs."""

@@ -196,6 +196,32 @@ class Settings(BaseSettings):
     """Parts that a collection on Ray is divided into; by default as many as are running, or as the machines have room
     for."""
 
+    wait: Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)] = 0.0
+    """Seconds to wait at the start for machines that are being added to the Ray cluster. 0: refuse to start at once if
+    the machines have no room for all nodes."""
+
+    degraded: bool = False
+    """Start with the replicas for which the Ray cluster has machines; the others start once it has more."""
+
+    cache: Path | None = None
+    """Folder on each machine of Ray for copies of files, shared by its nodes; by default they open the collection."""
+
+    cache_size: str | None = None
+    """Most bytes of the cache of a machine, such as 50GB: three generations; by default without limit."""
+
+    storage: str | None = None
+    """Address below which nodes on Ray find the collections that were pushed, such as s3://indexes; by default they
+    open those that are served."""
+
+    tls_cert: Path | None = None
+    """Certificate chain (PEM) on each machine of Ray; fronts and nodes speak TLS then."""
+
+    tls_key: Path | None = None
+    """Private key (PEM) of that certificate, if it is in a separate file."""
+
+    ports: str | None = None
+    """Range of ports in which nodes on Ray listen, such as 7100-7199; by default any free one."""
+
     partial: bool = False
     """Answer without the shards whose nodes do not answer, and say so, instead of refusing with 503."""
 

@@ -24,6 +24,7 @@ from seismic.cluster.connection import Address, connect
 from seismic.cluster.errors import PartUnavailableError, RefusedError
 from seismic.cluster.fan import LOOK_SECONDS
 from seismic.cluster.index import ClusterIndex
+from seismic.cluster.listening import Ports
 from seismic.cluster.node import Node, NodeLimits
 from seismic.cluster.part import PartHost
 from seismic.cluster.spec import PartSpec
@@ -87,19 +88,45 @@ def test_tls(index: Index, tmp_path: Path) -> None:
     authority = trustme.CA()
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert("127.0.0.1").configure_cert(tls)
+    server = authority.issue_cert("127.0.0.1")
+    server.configure_cert(tls)
     node, address = start(index, "1/1+changes", tls=tls)
     try:
         with opened(index, {"1/1+changes": [address]}, ca_file=str(tmp_path / "ca.pem")) as cluster:
             assert cluster.search(QUERIES[0]) == index.search(QUERIES[0])
             assert cluster.search(QUERIES[2], 300) == index.search(QUERIES[2], 300)
         with pytest.raises(StorageError, match=r"nodes cannot serve .* expects TLS \(ca_file\)"):
-            opened(index, {"1/1+changes": [address]}, timeout=2.0)
+            opened(index, {"1/1+changes": [address]})
         trustme.CA().cert_pem.write_to_path(tmp_path / "other.pem")
         with pytest.raises(StorageError, match=r"certificate: .*; check ca_file"):
             opened(index, {"1/1+changes": [address]}, ca_file=str(tmp_path / "other.pem"))
+        pinned = {"certificates": {address: server.cert_chain_pems[0].bytes().decode()}}
+        with opened(index, {"1/1+changes": [address]}, **pinned) as cluster:
+            assert cluster.search(QUERIES[0]) == index.search(QUERIES[0])
+        other = {"certificates": {address: authority.issue_cert("127.0.0.1").cert_chain_pems[0].bytes().decode()}}
+        with pytest.raises(StorageError, match=r"certificate: .*; check ca_file"):
+            opened(index, {"1/1+changes": [address]}, **other)
+        with pytest.raises(ParameterError, match="certificates: found what is no certificate in PEM"):
+            opened(index, {"1/1+changes": [address]}, certificates={address: "nothing"})
     finally:
         node.close()
+
+
+def test_the_first_free_port_of_a_range(index: Index) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        first = taken.getsockname()[1]
+        only = Ports(first, first)
+        node = Node(index.view.collection, [PartSpec.parse("1/2")], SECRET.encode(), LOOPBACK)
+        try:
+            with pytest.raises(ParameterError, match=rf"ports: all of {first}-{first} are taken on 127\.0\.0\.1"):
+                node.start(only)
+            assert first < node.start(Ports(first, 65535)).port
+        finally:
+            node.close()
+    for wrong in ("7100-7099", "0-5", "7100-70000", "a-b", "7100-"):
+        with pytest.raises(ParameterError, match="expected FIRST-LAST between 1 and 65535"):
+            Ports.parse(wrong)
+    assert str(Ports.parse("7100")) == "7100-7100"
 
 
 def test_another_secret_is_refused(index: Index, nodes: dict[str, list[str]]) -> None:

@@ -49,6 +49,7 @@ def test_every_setting_is_a_described_variable_and_option(name, monkeypatch, tmp
         "root_path": "/search",
         "tracing": "True",
         "partial": "True",
+        "degraded": "True",
         "compat": "qdrant",
     }
     monkeypatch.setenv(f"SEISMIC_{name.upper()}", values.get(name, "9"))
@@ -72,7 +73,7 @@ def test_every_option_is_a_setting():
         ({"log_level": "loud"}, "(found 'loud')"),
         (
             {"colour": 1},
-            "unknown setting 'colour', expected one of audit_every, compact_percent, compat, config, cors_origins, ",
+            "unknown setting 'colour', expected one of audit_every, cache, cache_size, compact_percent, compat, ",
         ),
     ],
 )

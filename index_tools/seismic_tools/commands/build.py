@@ -12,6 +12,7 @@ from rich.filesize import decimal
 
 import seismic
 from seismic import Bm25, BuildParams, Encoder, ParameterError, SparseVectors, Vocabulary
+from seismic.conversion.sizes import parse_bytes
 from seismic.encoders import TermCounter, located_words
 from seismic.encoders.bm25 import NAME as BM25
 from seismic.store.publish import KEEP, check_output
@@ -40,7 +41,6 @@ from seismic_tools.readers.spool import with_weights
 from seismic_tools.terminal.options import Chunk, NewFields, NewIdf, NewWeights, Overlap, check_bm25, with_params
 from seismic_tools.terminal.progress import progress
 from seismic_tools.terminal.ray import RayAddress, runner_of
-from seismic_tools.terminal.sizes import parse_bytes
 
 app = typer.Typer(add_completion=False)
 

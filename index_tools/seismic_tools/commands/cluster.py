@@ -4,8 +4,8 @@ import logging
 import math
 import os
 import signal
-import ssl
 import threading
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,6 +17,7 @@ from rich.filesize import decimal
 from rich.table import Table
 
 from seismic import ParameterError
+from seismic.cluster.actor_options import actor_options
 from seismic.cluster.cache import Cache
 from seismic.cluster.connection import Address, read_secret
 from seismic.cluster.node import Node, NodeLimits
@@ -25,7 +26,9 @@ from seismic.cluster.push import push
 from seismic.cluster.sources import SharedFolder, Source
 from seismic.cluster.spec import PartSpec
 from seismic.cluster.storage import Storage
+from seismic.cluster.tls import node_context
 from seismic.cluster.topology import fan_of, read_topology
+from seismic.conversion.sizes import parse_bytes
 from seismic.store.publish import KEEP
 from seismic_tools.measure.demand import search_times
 from seismic_tools.measure.simulate import HEDGES, Simulated, read_times, table
@@ -33,7 +36,6 @@ from seismic_tools.readers.query_vectors import read_vectors
 from seismic_tools.terminal.options import finite, with_params
 from seismic_tools.terminal.progress import progress
 from seismic_tools.terminal.sanitize import json_text, sanitize
-from seismic_tools.terminal.sizes import parse_bytes
 
 app = typer.Typer(add_completion=False)
 
@@ -107,7 +109,7 @@ def node(
         read_secret(secret_file),
         Address.parse(listen, "listen", least_port=0),
         limits=NodeLimits(connections, threads),
-        tls=_tls(tls_cert, tls_key),
+        tls=node_context(tls_cert, tls_key),
         source=source,
     )
     ending = threading.Event()
@@ -146,31 +148,65 @@ def start(
     ] = None,
     groups: Annotated[int | None, typer.Option(min=1, help="Parts to divide the collection into.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Searches of a node that run at the same time.")] = None,
-    cpus: Annotated[float, typer.Option(min=0, callback=finite, help="Logical CPUs of Ray that a node takes.")] = 1.0,
+    cpus: Annotated[
+        float | None,
+        typer.Option(min=0.01, callback=finite, help="Logical CPUs of Ray that a node takes.", show_default="1"),
+    ] = None,
     wait: Annotated[
-        float, typer.Option(min=0, callback=finite, help="Seconds to wait until all nodes answer.")
-    ] = 120.0,
+        float | None,
+        typer.Option(
+            min=0,
+            callback=finite,
+            help="Seconds to wait for machines that are being added, and until all nodes answer.",
+            show_default="0 and 120",
+        ),
+    ] = None,
+    degraded: Annotated[
+        bool, typer.Option("--degraded", help="Start the replicas that have machines, the others once they have.")
+    ] = False,
     cache: CacheFolder = None,
     cache_size: CacheSize = None,
+    storage: Annotated[
+        str | None,
+        typer.Option(
+            help="Address below which nodes find the pushed collection, such as s3://indexes.",
+            show_default="the collection's folder",
+        ),
+    ] = None,
+    tls_cert: Annotated[
+        Path | None, typer.Option(help="Certificate chain (PEM) on each machine; enables TLS.", show_default=False)
+    ] = None,
+    tls_key: Annotated[
+        Path | None, typer.Option(help="Private key (PEM), if it is in a separate file.", show_default=False)
+    ] = None,
+    ports: Annotated[
+        str | None,
+        typer.Option(help="Ports to listen on, such as 7100-7199.", show_default="any free one"),
+    ] = None,
 ) -> None:
     """Run nodes on a Ray cluster, which restarts them. Ends with status 1 if not all of them answer in time.
 
-    Nodes that are running already stay as they are. `seismic serve --ray` finds them.
+    Nodes that are running already stay as they are, and must have the options
+    that are given. `seismic serve --ray` finds them.
 
     Examples:
 
         seismic cluster start scifact --ray 10.0.0.1:6379 --replicas 2 --groups 4
+
+        seismic cluster start scifact --ray 10.0.0.1:6379 --storage s3://indexes --cache /var/cache/seismic
     """
     folder = collection.resolve()
-    options = {"cpus": cpus, "threads": threads, **_cache_options(cache, cache_size)}
-    parts, problems = ray_nodes().placed(folder, ray, replicas, groups, wait, **options)
+    files = {"cache": cache, "cache_size": cache_size, "storage": storage}
+    options = actor_options(cpus=cpus, threads=threads, tls_cert=tls_cert, tls_key=tls_key, ports=ports, **files)
+    wanted = import_module("seismic.cluster.ray_placement").Wanted(replicas, groups, options, degraded)
+    parts, problems = ray_nodes().placed(folder, ray, wanted, wait, partial(typer.echo, err=True))
     table = Table("part", "nodes", box=None, pad_edge=False)
     for part, addresses in parts.items():
         table.add_row(part, ", ".join(addresses))
     Console(markup=False, highlight=False, soft_wrap=True, width=WIDTH).print(table)
     for problem in problems:
         typer.echo(f"degraded: {sanitize(problem)}", err=True)
-    if problems:
+    if problems and not (degraded and all(parts.values())):
         raise typer.Exit(1)
 
 
@@ -315,38 +351,18 @@ def simulate(
 
 def _source(collection: str, cache: Path | None, size: str | None) -> Source:
     """Return where a node opens the files of a collection."""
-    options = _cache_options(cache, size)
+    if size is not None and cache is None:
+        raise ParameterError("cache-size: found a size without a cache; give --cache")
     if cache is not None:
-        return Cache(cache, options["cache_size"]).collection(collection)
+        return Cache(cache, parse_bytes(size) if size else None).collection(collection)
     if "://" in collection:
         raise ParameterError(f"{collection}: files there cannot be mapped; give --cache, a folder on this machine")
     return SharedFolder(Path(collection).absolute())
 
 
-def _cache_options(cache: Path | None, size: str | None) -> dict[str, Any]:
-    if size is not None and cache is None:
-        raise ParameterError("cache-size: found a size without a cache; give --cache")
-    return {"cache": str(cache.absolute()) if cache else None, "cache_size": parse_bytes(size) if size else None}
-
-
 def ray_nodes() -> Any:
     """Return the module that manages nodes on Ray, which is loaded only where it is used."""
     return import_module("seismic.cluster.ray_nodes")
-
-
-def _tls(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
-    if certificate is None:
-        if key is not None:
-            raise ParameterError("tls-key: found a key without a certificate; give --tls-cert")
-        return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    try:
-        context.load_cert_chain(certificate, key, password=lambda: b"")  # nobody is asked for it
-    except OSError as error:
-        found = error.reason if isinstance(error, ssl.SSLError) and error.reason else error.strerror or str(error)
-        expected = "expected a certificate chain and its key in PEM, without a password"
-        raise ParameterError(f"tls-cert {certificate}: {found.replace('_', ' ').lower()}; {expected}") from None
-    return context
 
 
 def _show(found: dict[str, dict[str, Any] | str]) -> None:

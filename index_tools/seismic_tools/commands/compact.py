@@ -6,10 +6,10 @@ from typing import Annotated
 import typer
 
 import seismic
+from seismic.conversion.sizes import parse_bytes
 from seismic.store.publish import KEEP
 from seismic_tools.terminal.progress import progress
 from seismic_tools.terminal.ray import RayAddress, runner_of
-from seismic_tools.terminal.sizes import parse_bytes
 
 app = typer.Typer(add_completion=False)
 

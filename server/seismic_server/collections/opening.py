@@ -16,18 +16,21 @@ from seismic_server.settings import Settings
 log = structlog.get_logger("server")
 
 
-def open_collection(name: str, folder: Path, settings: Settings) -> Index:
-    """Open the collection in a folder under a name, here or through its nodes. Raises StorageError."""
-    index = _through_nodes(name, folder, settings)
+def open_collection(name: str, folder: Path, settings: Settings, ending: Callable[[], bool] = bool) -> Index:
+    """Open the collection in a folder under a name, here or through its nodes. Raises StorageError.
+
+    `ending` returns whether not to wait any longer for nodes that Ray places.
+    """
+    index = _through_nodes(name, folder, settings, ending)
     if index is None:
         index = seismic.open(folder, verify=settings.verify)
     index.name = name
     return index
 
 
-def open_warm(name: str, folder: Path, settings: Settings) -> Index:
+def open_warm(name: str, folder: Path, settings: Settings, ending: Callable[[], bool] = bool) -> Index:
     """Open a collection that answers and takes changes at once. Raises StorageError."""
-    index = open_collection(name, folder, settings)
+    index = open_collection(name, folder, settings, ending)
     warm_up(index)
     index.warm_up(changes=True)
     return index
@@ -56,7 +59,7 @@ def _load(index: Index, encoder: Callable[[], Encoder]) -> None:
         log.warning("encoder cannot be loaded; texts are refused", collection=index.name, reason=str(error))
 
 
-def _through_nodes(name: str, folder: Path, settings: Settings) -> Index | None:
+def _through_nodes(name: str, folder: Path, settings: Settings, ending: Callable[[], bool]) -> Index | None:
     """Open a collection through nodes on Ray, or those that the nodes file names; None if it names none.
 
     Raises StorageError if Ray has not placed them in time.
@@ -65,7 +68,7 @@ def _through_nodes(name: str, folder: Path, settings: Settings) -> Index | None:
         return None
     cluster = import_module("seismic.cluster.topology")  # loaded only where it is used
     if settings.ray is not None:
-        import_module("seismic.cluster.placed").wait_for(settings.nodes.parent, name, folder)
+        import_module("seismic.cluster.placed").wait_for(settings.nodes.parent, name, folder, ending)
     elif name not in cluster.read_topology(settings.nodes).collections:
         return None
     options = {"name": name, "partial": settings.partial, "verify": settings.verify}

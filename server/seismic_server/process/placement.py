@@ -20,6 +20,10 @@ from seismic_server.settings import Settings
 
 log = structlog.get_logger("ray")
 
+OPTIONS = ("cache", "cache_size", "storage", "tls_cert", "tls_key", "ports")
+OF_NODES = ("replicas", "groups", "wait", "degraded", *OPTIONS)
+"""Settings of nodes on Ray; the first four are not of each node."""
+
 PAUSE_SECONDS = 2.0
 """Time until the process is started again."""
 
@@ -48,8 +52,8 @@ def placed(settings: Settings) -> Iterator[Settings]:
 
 def _check_nodes(settings: Settings) -> None:
     """Raise ParameterError for settings of nodes that there are not, and for a wrong nodes file."""
-    if settings.replicas is not None or settings.groups is not None:
-        raise ParameterError("replicas and groups are of nodes on Ray: give --ray, too")
+    if given := [name for name in OF_NODES if getattr(settings, name) not in (None, False, 0.0)]:
+        raise ParameterError(f"{', '.join(given)}: of nodes on Ray, but found no cluster; give --ray, too")
     if settings.nodes is None:
         if settings.partial:
             raise ParameterError("partial is of collections that nodes search: give --nodes or --ray, too")
@@ -66,32 +70,41 @@ class _Beside:
     """Runs the process and logs what it tells."""
 
     def __init__(self, settings: Settings, folder: Path) -> None:
+        from seismic.cluster.actor_options import actor_options  # only where it is used
+
+        options = actor_options(verify=settings.verify, **{name: getattr(settings, name) for name in OPTIONS})
         self._asked: dict[str, Any] = {
             "address": settings.ray,
             "folder": str(folder),
-            "verify": settings.verify,
+            "options": options._asdict(),
             "replicas": settings.replicas,
             "groups": settings.groups,
+            "wait": settings.wait,
+            "degraded": settings.degraded,
         }
         self._directory = settings.directory
         self._ending, self._lock = threading.Event(), threading.Lock()
         self._process: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
-        """Start the process, and wait until it is connected. Raises UnavailableError."""
+        """Start the process, and wait until the nodes have machines. Raises UnavailableError."""
         from seismic.cluster.placed import want  # only where it is used
 
         folder = Path(self._asked["folder"])
         collections, _ = split_aliases(self._directory, collection_folders(self._directory))
         for name, collection in collections.items():
             want(folder, name, collection)
-        process = self._run()
+        process = self._run(start=True)
         assert process.stdout is not None
-        told = _parsed(process.stdout.readline())
-        if told.get("event") != "connected":
+        told: dict[str, Any] = {}
+        while told.get("event") not in ("placed", "failed"):
+            _log(told)
+            if not (line := process.stdout.readline()):
+                break
+            told = _parsed(line)
+        if told.get("event") != "placed":
             process.wait()
             raise UnavailableError(told.get("reason", "ray: the process that connects to it has ended"))
-        log.info("connected to Ray", address=told["address"])
         threading.Thread(target=self._keep, args=(process,), name="ray", daemon=True).start()
 
     def close(self) -> None:
@@ -105,7 +118,8 @@ class _Beside:
                 process.stdin.close()
             process.wait()
 
-    def _run(self) -> subprocess.Popen[str]:
+    def _run(self, *, start: bool = False) -> subprocess.Popen[str]:
+        """Run the process. `start`: it ends if the collections that are there have no machines."""
         with self._lock:
             process = subprocess.Popen(
                 [sys.executable, "-m", "seismic.cluster.ray_keeper"],
@@ -118,7 +132,7 @@ class _Beside:
             self._process = process
         assert process.stdin is not None
         with suppress(OSError):  # it has ended: its output says why
-            process.stdin.write(json.dumps(self._asked) + "\n")
+            process.stdin.write(json.dumps({**self._asked, "start": start}) + "\n")
             process.stdin.flush()
         return process
 
@@ -136,8 +150,11 @@ class _Beside:
 
 def _log_events(lines: IO[str]) -> None:
     for line in lines:
-        told = _parsed(line)
-        event = told.pop("event", line.strip())
+        _log(_parsed(line))
+
+
+def _log(told: dict[str, Any]) -> None:
+    if event := told.pop("event", None):
         bad = told.get("problems") or "reason" in told
         (log.warning if bad else log.info)(event, **told)
 

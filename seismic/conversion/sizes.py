@@ -1,8 +1,8 @@
-"""Sizes in bytes, as written on the command line."""
+"""Sizes in bytes, as written in options and settings."""
 
 import re
 
-from seismic import ParameterError
+from seismic.errors import ParameterError
 
 POWERS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
 

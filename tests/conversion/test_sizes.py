@@ -1,7 +1,7 @@
 import pytest
 
 from seismic import ParameterError
-from seismic_tools.terminal.sizes import parse_bytes
+from seismic.conversion.sizes import parse_bytes
 
 
 @pytest.mark.parametrize(
