@@ -74,7 +74,12 @@ class PlacementGroups:
         return None
 
     def _created(self, name: str, bundles: list[dict[str, float]], **options: Any) -> Any:
-        return self._ray.util.placement_group(bundles, "STRICT_SPREAD", name=name, lifetime="detached", **options)
+        try:
+            return self._ray.util.placement_group(bundles, "STRICT_SPREAD", name=name, lifetime="detached", **options)
+        except self._ray.exceptions.RaySystemError:
+            if (found := self._found(name)) is None:  # no other front has created it just now
+                raise
+            return found
 
     def _machines(self, groups: list[Any]) -> set[str] | None:
         """Return the ids of the machines of groups; None if one of them has none yet."""

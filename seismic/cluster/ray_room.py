@@ -73,10 +73,10 @@ class Need(NamedTuple):
 
 
 def machines_of(ray: Any) -> list[Machine]:
-    """Return the machines that are there."""
+    """Return the machines that have CPUs for nodes; heads and fronts often have none."""
     alive = [node for node in ray.nodes() if node["Alive"]]
     found = [(one["NodeManagerAddress"], one["Resources"]) for one in alive]
-    return sorted(Machine(host, has.get("CPU", 0.0), has.get("memory", 0.0)) for host, has in found)
+    return sorted(Machine(host, has["CPU"], has.get("memory", 0.0)) for host, has in found if has.get("CPU"))
 
 
 class Waiting:

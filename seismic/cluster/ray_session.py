@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from importlib.metadata import version
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 from seismic.cluster.connection import Address
@@ -36,6 +37,9 @@ VARIABLES = {
 }
 """Variables of the environment that are set unless they are set already."""
 
+RAYLET = "raylet"
+"""Name of the process of a Ray node."""
+
 LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 """Variables for a cluster on loopback: without this one, Ray replaces 127.0.0.1 by another address of the machine."""
 
@@ -57,6 +61,7 @@ def connect(address: str, seconds: float = CONNECT_SECONDS) -> Any:
             _check_same(ray, where)
             return ray
         _check_reachable(where)
+        check_machine(where)
         _init(ray, where, seconds)
         return ray
 
@@ -116,6 +121,26 @@ def _check_reachable(where: Address) -> None:
             f"ray: nothing listens on {where} ({problem}); give the address of the head node, as `ray start --head` "
             "prints it"
         ) from None
+
+
+def check_machine(where: Address, processes: Path = Path("/proc")) -> None:
+    """Raise UnavailableError unless this machine runs a Ray node: Ray waits for a minute, or ends the process.
+
+    `processes`: where the system shows them; without such a folder Ray itself finds out.
+    """
+    names = [_name(path) for path in processes.glob("[0-9]*/comm")]
+    if names and RAYLET not in names:
+        raise UnavailableError(
+            f"ray: this machine runs no Ray node, expected one of the cluster: run `ray start --address {where}` here, "
+            "with `--num-cpus 0` if nothing shall be placed here"
+        )
+
+
+def _name(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError:  # the process has ended
+        return ""
 
 
 def _init(ray: Any, where: Address, seconds: float) -> None:

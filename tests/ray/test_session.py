@@ -3,13 +3,15 @@
 import socket
 import sys
 from ipaddress import ip_address
+from pathlib import Path
 
 import psutil
 import pytest
 
 from seismic import ParameterError
 from seismic.cluster import ray_session
-from seismic.cluster.ray_session import check_software, connect, software
+from seismic.cluster.connection import Address
+from seismic.cluster.ray_session import check_machine, check_software, connect, software
 from seismic.errors import UnavailableError
 from tests.ray.cluster import RayCluster
 
@@ -51,6 +53,20 @@ def test_wrong_addresses_are_refused_at_once(monkeypatch: pytest.MonkeyPatch) ->
         address = f"127.0.0.1:{silent.getsockname()[1]}"
         with pytest.raises(UnavailableError, match=f"ray: (cannot connect to )?{address}"):
             connect(address, seconds=1.0)
+
+
+def test_a_machine_without_a_node_is_refused_at_once(tmp_path: Path) -> None:
+    where = Address("10.0.0.1", 6379)
+    check_machine(where, tmp_path)
+    (tmp_path / "12").mkdir()
+    (tmp_path / "12" / "comm").write_text("python3\n")
+    with pytest.raises(
+        UnavailableError, match=r"this machine runs no node .*`ray start --address 10\.0\.0\.1:6379` here"
+    ):
+        check_machine(where, tmp_path)
+    (tmp_path / "13").mkdir()
+    (tmp_path / "13" / "comm").write_text("raylet\n")
+    check_machine(where, tmp_path)
 
 
 def test_a_missing_ray_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
