@@ -109,7 +109,9 @@ def test_missing_machines(ray_cluster: RayCluster, index: Index, tmp_path: Path)
         added = ray_cluster.add_node()
         assert len(nodes(ray_cluster, index)) == 4
         assert len(added.workers("PartActor")) == 1
-        ray_cluster.kill_node(added)
     finally:
         assert "ended 4 nodes" in run(ray_cluster, "stop", index).output
     assert groups(ray_cluster) == []
+    ray_cluster.kill_node(added)
+    ray = connect(ray_cluster.address)
+    wait_for(lambda: sum(node["Alive"] for node in ray.nodes()) == len(ray_cluster.nodes))

@@ -61,7 +61,7 @@ def test_a_machine_without_a_node_is_refused_at_once(tmp_path: Path) -> None:
     (tmp_path / "12").mkdir()
     (tmp_path / "12" / "comm").write_text("python3\n")
     with pytest.raises(
-        UnavailableError, match=r"this machine runs no node .*`ray start --address 10\.0\.0\.1:6379` here"
+        UnavailableError, match=r"this machine runs no Ray node, .*`ray start --address 10\.0\.0\.1:6379` here"
     ):
         check_machine(where, tmp_path)
     (tmp_path / "13").mkdir()

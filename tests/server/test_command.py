@@ -96,6 +96,8 @@ def test_a_port_in_use(tiny: Path):
 def test_wrong_settings_of_nodes(tiny: Path, tmp_path: Path):
     file = tmp_path / "nodes.toml"
     assert "partial is of collections that nodes search: give --nodes or --ray, too" in refusal(tiny, "--partial")
+    found = refusal(tiny, "--nodes", file, "--ports", "7100-7199", "--replicas", 2, "--degraded")
+    assert "replicas, degraded, ports: of nodes on Ray, but found no cluster; give --ray, too" in found
     assert f"nodes file {file}: No such file or directory" in refusal(tiny, "--nodes", file)
     file.write_text("[[collections.tiny]]")
     assert f"nodes file {file}: collections.tiny[0]: parameter 'part'" in refusal(tiny, "--nodes", file)
