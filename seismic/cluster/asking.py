@@ -7,6 +7,7 @@ other connection is closed, which stops that search. A replica that fails is rep
 import logging
 import select
 import socket
+import ssl
 import threading
 import time
 from collections import deque
@@ -35,12 +36,14 @@ class Patience(NamedTuple):
 
 
 class _Attempt:
-    """One replica that was asked for a part. ``connection`` is None while it is opened by a thread."""
+    """One replica that was asked for a part. ``connection`` is None while it is opened by a thread, ``unsent`` what its
+    socket has not taken of the request yet."""
+
+    __slots__ = ("connection", "number", "over", "replica", "reused", "unsent")
 
     def __init__(self, replica: Replica, number: int) -> None:
         self.replica, self.number, self.connection = replica, number, replica.take()
-        self.reused = self.connection is not None
-        self.over = False
+        self.reused, self.over, self.unsent = self.connection is not None, False, memoryview(b"")
         replica.running += 1
         replica.requests += 1
 
@@ -59,6 +62,8 @@ class _Attempt:
 
 class Call:
     """A request to a part, and the attempts to have it answered."""
+
+    __slots__ = ("asked", "at", "attempts", "hedge_at", "message", "problems", "spec", "waiting")
 
     def __init__(self, at: int, spec: PartSpec, message: Message, replicas: list[Replica]) -> None:
         self.at, self.spec, self.message = at, spec, message
@@ -118,21 +123,29 @@ class Asking:
 
     def _wait(self, pending: Sequence[Call]) -> None:
         """Wait for bytes, and for the time to ask another replica."""
-        now = time.monotonic()
-        hedges = [call.hedge_at for call in pending if call.waiting and len(call.attempts) == 1]
-        seconds = max(0.0, min(WAIT_SECONDS, *(at - now for at in (self._stop.deadline, self._until, *hedges))))
-        for descriptor, _ in self._poll.poll(1000 * seconds + 0.5):
+        now, wake_at = time.monotonic(), min(self._stop.deadline, self._until)
+        for call in pending:
+            if call.waiting and len(call.attempts) == 1:
+                wake_at = min(wake_at, call.hedge_at)
+        seconds = max(0.0, min(WAIT_SECONDS, wake_at - now))
+        for descriptor, events in self._poll.poll(1000 * seconds + 0.5):
             if descriptor in self._reading:
-                self._read(*self._reading[descriptor])
+                call, attempt = self._reading[descriptor]
+                if events & ~select.POLLOUT:
+                    self._read(call, attempt)
+                else:
+                    self._write(call, attempt)
             elif self._wake is not None and descriptor == self._wake[0].fileno():
                 self._wake[0].recv(64)
         while self._opened:
             self._send(*self._opened.popleft())
         self._stop.check()
-        now = time.monotonic()
+        if (now := time.monotonic()) >= wake_at:
+            self._hurry([call for call in pending if call.at not in self._found], now)
+
+    def _hurry(self, pending: Sequence[Call], now: float) -> None:
+        """Ask other replicas of parts whose hedge delay is over, and give up once the time is up."""
         for call in pending:
-            if call.at in self._found:
-                continue
             if now >= self._until:
                 for attempt in list(call.attempts):
                     self._fail(call, attempt, TimeoutError(f"no answer within {self._patience.timeout:g} seconds"))
@@ -162,6 +175,7 @@ class Asking:
         result: Connection | Exception
         try:
             result = attempt.replica.open()
+            result.socket.setblocking(False)
         except (OSError, ServiceError) as error:
             result = error
         with self._lock:
@@ -184,21 +198,23 @@ class Asking:
             self._fail(call, attempt, opened)
             return
         attempt.connection = opened
+        left = max(0.001, min(self._stop.deadline, self._until) - time.monotonic())
+        attempt.unsent = memoryview(encode(call.message._replace(timeout_ms=1000 * left)))
+        self._reading[opened.socket.fileno()] = call, attempt
+        self._write(call, attempt)
+
+    def _write(self, call: Call, attempt: _Attempt) -> None:
+        """Send what the socket takes of a request, and wait for its answer, or for room for the rest."""
+        assert attempt.connection is not None
+        sock = attempt.connection.socket
         try:
-            opened.send_buffers(self._timed(call), max(0.01, self._until - time.monotonic()))
-            opened.socket.setblocking(False)
+            attempt.unsent = attempt.unsent[sock.send(attempt.unsent) :]
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            pass
         except OSError as error:
             self._fail(call, attempt, error)
             return
-        descriptor = opened.socket.fileno()
-        self._reading[descriptor] = call, attempt
-        self._poll.register(descriptor, select.POLLIN)
-
-    def _timed(self, call: Call) -> list[bytes | memoryview]:
-        """Return a request with the time that is left for it."""
-        until = min(self._stop.deadline, self._until)
-        left = 1000 * max(0.001, until - time.monotonic())
-        return encode(call.message._replace(head={**call.message.head, "timeout_ms": round(left, 3)}))
+        self._poll.register(sock.fileno(), select.POLLIN | select.POLLOUT if attempt.unsent else select.POLLIN)
 
     def _read(self, call: Call, attempt: _Attempt) -> None:
         connection = attempt.connection
@@ -211,7 +227,7 @@ class Asking:
         if answer is None:
             return
         self._forget(attempt)
-        attempt.end(keep=True)
+        attempt.end(keep=not attempt.unsent)
         if "error" in answer.head:
             problem = from_head(dict(answer.head))
             if not (isinstance(problem, ServiceError | StorageError) or type(problem) is StoppedError):
@@ -228,14 +244,15 @@ class Asking:
                 other.end()
 
     def _fail(self, call: Call, attempt: _Attempt, error: Exception) -> None:
-        """Give up an attempt, and ask the next replica."""
+        """Give up an attempt, and ask the next replica; the same one if its connection ended while nobody used it."""
         self._forget(attempt)
-        again = attempt.reused and isinstance(error, ConnectionError)  # the node may have restarted meanwhile
         attempt.end()
-        attempt.replica.failed()
-        attempt.replica.errors += not again
-        if again:
-            call.waiting.append(attempt.replica)
+        if attempt.reused and isinstance(error, ConnectionError | ssl.SSLEOFError):  # the node may have restarted
+            attempt.replica.drop_idle()
+            call.waiting.appendleft(attempt.replica)
+        else:
+            attempt.replica.failed()
+            attempt.replica.errors += 1
         self._replace(call, attempt, error)
 
     def _replace(self, call: Call, attempt: _Attempt, error: Exception) -> None:

@@ -6,6 +6,7 @@ import re
 import secrets
 import socket
 import ssl
+import struct
 import time
 from hashlib import sha256
 from pathlib import Path
@@ -30,6 +31,9 @@ FRAME_SECONDS = 30.0
 
 LEAST_SECONDS = 0.001
 """Shortest timeout: one of 0 would make a socket non-blocking."""
+
+READ_BYTES = 4096
+"""Room for a frame until its length is known: most requests and answers fit."""
 
 
 _ADDRESS = re.compile(r"(?:\[([0-9A-Fa-f:.]+(?:%\w+)?)\]|((?:[A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63})):([0-9]{1,5})")
@@ -70,56 +74,52 @@ class FrameReader:
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
-        self._lengths: tuple[int, int] | None = None
-        self._start(HEADER.size)
+        self._start(b"")
 
-    def _start(self, size: int) -> None:
-        self._buffer, self._filled = bytearray(size), 0
+    def _start(self, data: bytes | memoryview) -> None:
+        """Begin a frame with bytes that came after the last one."""
+        most = HEADER.size + self.limits.head + self.limits.body
+        self._buffer = bytearray(max(len(data), min(most, READ_BYTES)))
+        self._buffer[: len(data)] = data
+        self._filled, self._size = len(data), 0
 
-    @property
-    def idle(self) -> bool:
-        """Whether no byte of a frame has come."""
-        return self._lengths is None and self._filled == 0
+    def read(self, sock: socket.socket) -> Message | None:
+        """Read once, unless a frame is complete. Return its message; None if bytes are missing.
+
+        Raises WireError, ConnectionError at the end of the stream, and OSError of the socket.
+        """
+        if (message := self._message()) is not None:
+            return message
+        count = sock.recv_into(memoryview(self._buffer)[self._filled :])
+        if count == 0:
+            raise ConnectionResetError("the peer closed the connection")
+        self._filled += count
+        return self._message()
 
     def advance(self, sock: socket.socket) -> Message | None:
-        """Read until a frame is complete, and return its message; None if no more bytes are there yet.
+        """Read a non-blocking socket until a frame is complete. Return its message; None if bytes are missing yet.
 
-        Raises WireError, ConnectionError at the end of the stream, and TimeoutError of a blocking socket.
+        Raises like `read`.
         """
         try:
-            while True:
-                if (message := self._step(sock)) is not None:
-                    return message
+            while (message := self.read(sock)) is None:
+                pass
         except (BlockingIOError, ssl.SSLWantReadError):
             return None
-
-    def receive(self, sock: socket.socket, until: float | None = None) -> Message:
-        """Return the next message of a blocking socket. Raises TimeoutError if it is not there `until` then."""
-        message = None
-        while message is None:
-            if until is not None:
-                sock.settimeout(max(LEAST_SECONDS, until - time.monotonic()))
-            message = self._step(sock)
         return message
 
-    def _step(self, sock: socket.socket) -> Message | None:
-        """Read once."""
-        if self._filled < len(self._buffer):
-            count = sock.recv_into(memoryview(self._buffer)[self._filled :])
-            if count == 0:
-                raise ConnectionResetError("the peer closed the connection")
-            self._filled += count
-        if self._filled < len(self._buffer):
+    def _message(self) -> Message | None:
+        """Return the message of a complete frame."""
+        if self._size == 0 and self._filled >= HEADER.size:
+            self._size = HEADER.size + sum(read_header(memoryview(self._buffer), self.limits))
+            if self._size > len(self._buffer):
+                self._buffer += bytes(self._size - len(self._buffer))
+        if self._size == 0 or self._filled < self._size:
             return None
-        if self._lengths is None:
-            self._lengths = read_header(memoryview(self._buffer), self.limits)
-            self._start(sum(self._lengths))
-            return None
-        head, _ = self._lengths
-        content = memoryview(self._buffer).toreadonly()
-        self._lengths = None
-        self._start(HEADER.size)
-        return decode(content[:head], content[head:])
+        content = memoryview(self._buffer)
+        frame, rest = content[: self._size], content[self._size : self._filled]
+        self._start(rest)
+        return decode(frame)
 
 
 class Connection:
@@ -130,18 +130,32 @@ class Connection:
 
     def send(self, message: Message, seconds: float = FRAME_SECONDS) -> None:
         """Send a message. Raises OSError."""
-        self.send_buffers(encode(message), seconds)
-
-    def send_buffers(self, buffers: list[bytes | memoryview], seconds: float = FRAME_SECONDS) -> None:
-        """Send an encoded message. Raises OSError."""
         self.socket.settimeout(seconds)
-        self.socket.sendall(buffers[0] if len(buffers) == 1 else b"".join(buffers))
+        self.socket.sendall(encode(message))
 
-    def receive(self, until: float | None) -> Message:
+    def receive(self, until: float) -> Message:
         """Return the next message, complete `until` a time of `time.monotonic`. Raises OSError and WireError."""
-        if until is None:
+        message = None
+        while message is None:
+            self.socket.settimeout(max(LEAST_SECONDS, until - time.monotonic()))
+            message = self.reader.read(self.socket)
+        return message
+
+    def block(self) -> None:
+        """Let `wait` and `answer` block, for at most `FRAME_SECONDS` where they do not wait for a request."""
+        self.socket.settimeout(None)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("@ll", int(FRAME_SECONDS), 0))
+
+    def wait(self) -> Message:
+        """Return the next message, which may come at any time, but not slowly. Raises OSError and WireError."""
+        if (message := self.reader.read(self.socket)) is None:
+            message = self.receive(time.monotonic() + FRAME_SECONDS)
             self.socket.settimeout(None)
-        return self.reader.receive(self.socket, until)
+        return message
+
+    def answer(self, message: Message) -> None:
+        """Send a message as fast as the peer takes it. Raises OSError."""
+        self.socket.sendall(encode(message))
 
     def close(self) -> None:
         """Close the socket, which ends the request."""

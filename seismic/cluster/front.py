@@ -295,6 +295,8 @@ class RemoteDocuments(Documents):
         """Return the ids (str or int) of document numbers; None for a negative number."""
         wanted = numbers.tolist() if isinstance(numbers, np.ndarray) else list(numbers)
         result = self._view.known_ids.of(wanted)
+        if None not in result:
+            return result
         slots = np.array([at for at, number in enumerate(wanted) if number >= 0 and result[at] is None], np.int64)
         if len(slots):
             for rows, answer in self._view.ask_owners("ids", np.array(wanted, np.int64)[slots], {}):

@@ -1,10 +1,10 @@
 """A node: a server that answers for parts of a collection."""
 
 import logging
+import math
 import os
 import resource
 import select
-import selectors
 import socket
 import ssl
 import threading
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from seismic.cluster.asked import generation_of
-from seismic.cluster.connection import FRAME_SECONDS, GREETING_SECONDS, Address, Connection, greet
+from seismic.cluster.connection import GREETING_SECONDS, Address, Connection, greet
 from seismic.cluster.errors import BehindError, RefusedError, WireError, to_head
 from seismic.cluster.listening import Ports, listening
 from seismic.cluster.part import PartHost
@@ -32,6 +32,9 @@ log = logging.getLogger("seismic.node")
 
 WAIT_SECONDS = 0.05
 """Interval between two looks whether a waiting request was cancelled, and of the acceptor whether to end."""
+
+LOOK_SECONDS = 0.01
+"""Interval between two looks whether fronts have closed the connections of requests in progress."""
 
 
 class NodeLimits(NamedTuple):
@@ -74,7 +77,6 @@ class Node:
         self._watch = _Watch()
         self._lock = threading.Lock()
         self._connections: dict[Connection, threading.Thread] = {}
-        self._running: set[Stop] = set()
         self._ending = threading.Event()
         self._answered, self._refused, self._started = 0, 0, time.time()
         self._failed, self._waiting = 0, 0
@@ -106,9 +108,9 @@ class Node:
         if self._acceptor is not None:
             self._acceptor.join()
         until = time.monotonic() + grace
-        while self._running and time.monotonic() < until:
+        while self._watch.running and time.monotonic() < until:
             time.sleep(WAIT_SECONDS)
-        for stop in list(self._running):
+        for stop in list(self._watch.running.values()):
             stop.set(lambda: BehindError("the node is shutting down"))
         with self._lock:
             opened = dict(self._connections)
@@ -131,7 +133,7 @@ class Node:
             "opened": sum(host.generations.opened for host in self._hosts.values()),
             "parts": {name: host.status() for name, host in self._hosts.items()},
             "connections": len(self._connections),
-            "running": len(self._running),
+            "running": len(self._watch.running),
             "waiting": self._waiting,
             "failed": self._failed,
             "answered": self._answered,
@@ -170,8 +172,11 @@ class Node:
             if self._tls is not None:
                 connection.socket = accepted(connection.socket, self._tls)
             greet(connection, self._secret, REQUEST)
+            connection.block()
+            stop = Stop()  # the same for all requests: workspaces are kept for its flag
             while not self._ending.is_set():
-                connection.send(self._answer(connection, self._receive(connection)))
+                message = connection.wait()
+                connection.answer(self._answer(connection.socket, stop, message))
         except (RefusedError, WireError) as error:
             self._refused += 1
             log.warning("closed the connection of %s: %s", peer, error)
@@ -184,22 +189,10 @@ class Node:
                 self._connections.pop(connection, None)
             connection.close()
 
-    def _receive(self, connection: Connection) -> Message:
-        """Return the next request. It may come at any time, but not slowly."""
-        if self._tls is not None:
-            return connection.receive(None)
-        connection.socket.settimeout(None)
-        connection.socket.recv(1, socket.MSG_PEEK)
-        return connection.receive(time.monotonic() + FRAME_SECONDS)
-
-    def _answer(self, connection: Connection, message: Message) -> Message:
-        stop = Stop()
-        milliseconds = message.head.get("timeout_ms")
-        if isinstance(milliseconds, int | float) and milliseconds > 0:
-            stop.after(milliseconds)
-        self._running.add(stop)
+    def _answer(self, sock: socket.socket, stop: Stop, message: Message) -> Message:
+        stop.restart(message.timeout_ms if message.timeout_ms > 0 else math.inf)
+        self._watch.add(sock, stop)
         try:
-            self._watch.add(connection.socket, stop)
             with stoppable_by(stop):
                 answer = self._run(stop, message)
             self._answered += 1
@@ -214,8 +207,7 @@ class Node:
             log.exception("request failed: %s", message.head.get("verb"))
             return Message(to_head(error))
         finally:
-            self._watch.remove(connection.socket)
-            self._running.discard(stop)
+            self._watch.remove(sock)
             stop.close()
 
     def _run(self, stop: Stop, message: Message) -> Message:
@@ -246,12 +238,15 @@ class Node:
 
 
 class _Watch:
-    """A thread that stops the search of a connection that its front closes."""
+    """The requests in progress, and a thread that stops those whose front has closed the connection.
+
+    It looks at all of them a hundred times a second. A descriptor of a selector for each request would take longer than
+    reading the request.
+    """
 
     def __init__(self) -> None:
-        self._selector = selectors.DefaultSelector()
-        self._lock = threading.Lock()
-        self._ending = False
+        self.running: dict[socket.socket, Stop] = {}
+        self._lock, self._ending = threading.Lock(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="closed connections", daemon=True)
 
     def start(self) -> None:
@@ -259,31 +254,30 @@ class _Watch:
         self._thread.start()
 
     def add(self, sock: socket.socket, stop: Stop) -> None:
-        """Stop a search as soon as its connection is readable: its front sends nothing until it has the answer."""
+        """Stop a request once its connection is readable: its front sends nothing until it has the answer."""
         with self._lock:
-            self._selector.register(sock, selectors.EVENT_READ, stop)
+            self.running[sock] = stop
 
     def remove(self, sock: socket.socket) -> None:
-        """Forget a search."""
-        with self._lock, suppress(KeyError, ValueError):
-            self._selector.unregister(sock)
+        """Forget a request."""
+        with self._lock:
+            self.running.pop(sock, None)
 
     def close(self) -> None:
         """End the thread."""
-        self._ending = True
+        self._ending.set()
         if self._thread.is_alive():
             self._thread.join()
-        self._selector.close()
 
     def _run(self) -> None:
-        while not self._ending:
-            for key, _ in self._selector.select(WAIT_SECONDS):
-                with self._lock:
-                    # Meanwhile the descriptor may belong to another connection, which must not be stopped.
-                    if self._selector.get_map().get(key.fd) is key and _is_readable(key.fd):
-                        self._selector.unregister(key.fileobj)
-                        stop: Stop = key.data
-                        stop.set()
+        while not self._ending.wait(LOOK_SECONDS if self.running else WAIT_SECONDS):
+            with self._lock:  # so that no descriptor is that of another connection by now
+                stops = {sock.fileno(): stop for sock, stop in self.running.items()}
+                poll = select.poll()
+                for descriptor in stops:
+                    poll.register(descriptor, select.POLLIN)
+                for descriptor, _ in poll.poll(0):
+                    stops[descriptor].set()
 
 
 def _resident() -> int:
@@ -292,9 +286,3 @@ def _resident() -> int:
         return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
     except FileNotFoundError:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-
-
-def _is_readable(descriptor: int) -> bool:
-    poll = select.poll()
-    poll.register(descriptor, select.POLLIN)
-    return bool(poll.poll(0))

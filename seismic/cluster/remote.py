@@ -1,12 +1,13 @@
 """What a search does with shards, asked of the parts that have them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel
 
+from seismic.cluster.errors import WireError
 from seismic.cluster.front import FrontView, RemoteScope
 from seismic.cluster.wire import Message
 from seismic.conversion.numbers import as_plain
@@ -103,24 +104,19 @@ class RemoteExecutor(Executor):
         counters = np.zeros((len(queries), 4), np.int64)
         parts = {at: part.count for at, part in enumerate(within.parts) if part.count}
         if k == 0 or not parts or len(queries) == 0:
-            return BatchResult(*_nothing(len(queries), k), counters)
+            return BatchResult(*_joined([], len(queries), k), counters)
         search = _Search(front, within, queries, choice, counters)
         deep = len(parts) == 1 or choice.prunes or choice.plan != "exact"  # their hits depend on the depth
         depths = {at: min(k, count) if deep else expected_depth(k, count, scope.count) for at, count in parts.items()}
-        every = np.arange(len(queries), dtype=np.uint32)
-        found = search.ask(dict.fromkeys(depths, every), depths, min_scores)
-        best = merge([*found.values(), _nothing(len(queries), k)], k)
-        threshold = best[1][:, -1] if best[1].shape[1] == k else np.zeros(len(queries), np.float32)
-        again = {
-            at: rows
-            for at, (_, scores) in found.items()
-            if scores.shape[1] < min(k, parts[at]) and len(rows := too_shallow(scores[:, -1], threshold))
-        }
+        found = search.ask(depths, None, min_scores)
+        best = _joined(list(found.values()), len(queries), k)
+        shallow = {at: scores for at, (_, scores) in found.items() if scores.shape[1] < min(k, parts[at])}
+        again = {at: rows for at, scores in shallow.items() if len(rows := too_shallow(scores[:, -1], best[1][:, -1]))}
         if again:
             limits = {at: min(k, parts[at]) for at in again}
-            for at, (numbers, scores) in search.ask(again, limits, threshold).items():
+            for at, (numbers, scores) in search.ask(limits, again, best[1][:, -1]).items():
                 found[at] = _deepened(found[at], again[at], numbers, scores)
-            best = merge([*found.values(), _nothing(len(queries), k)], k)
+            best = _joined(list(found.values()), len(queries), k)
         return BatchResult(*best, counters)
 
     def only_shard(self, view: View, k: int, choice: Choice) -> None:
@@ -138,29 +134,32 @@ class _Search:
 
     def ask(
         self,
-        rows: Mapping[int, npt.NDArray[np.uint32]],
         depths: Mapping[int, int],
+        rows: Mapping[int, npt.NDArray[np.uint32]] | None,
         least: npt.NDArray[np.float32] | None,
     ) -> dict[int, Arrays]:
-        """Search parts, each for the queries `rows` and to its depth."""
-        whole: dict[int, dict[str, npt.NDArray[Any]]] = {}
+        """Search parts, each to its depth and for the queries `rows`; None: all queries."""
+        whole = self._arrays(None, least) if rows is None else {}
         messages = {}
-        for at, chosen in rows.items():
-            arrays = whole.get(len(chosen)) if len(chosen) == len(self._queries) else None
-            if arrays is None:
-                arrays = query_arrays(_rows_of(self._queries, chosen))
-                if least is not None:
-                    arrays["min_scores"] = least[chosen]
-                whole[len(chosen)] = arrays
-            with_ids = depths[at] * len(chosen) <= MOST_IDS
-            messages[at] = Message({**self._head, "k": depths[at], "with_ids": with_ids}, arrays)
+        for at, depth in depths.items():
+            arrays = whole if rows is None else self._arrays(rows[at], least)
+            with_ids = depth * (len(arrays["indptr"]) - 1) <= MOST_IDS
+            messages[at] = Message({**self._head, "k": depth, "with_ids": with_ids}, arrays)
         results = {}
         for at, answer in self._view.ask("search", messages).items():
-            self._counters[rows[at]] += answer.arrays["counters"]
-            results[at] = answer.arrays["numbers"], answer.arrays["scores"]
+            here = slice(None) if rows is None else rows[at]
+            self._counters[here] += answer.arrays["counters"]
+            results[at] = hits = _hits_of(answer, len(self._queries) if rows is None else len(rows[at]))
             if "ids" in answer.head:
-                self._view.known_ids.add(answer.arrays["numbers"], answer.head["ids"])
+                self._view.known_ids.add(hits[0], answer.head["ids"])
         return results
+
+    def _arrays(
+        self, rows: npt.NDArray[np.uint32] | None, least: npt.NDArray[np.float32] | None
+    ) -> dict[str, npt.NDArray[Any]]:
+        """Return some queries and the scores that their hits must reach as the arrays of a message."""
+        arrays = query_arrays(self._queries if rows is None else _rows_of(self._queries, rows))
+        return arrays if least is None else {**arrays, "min_scores": least if rows is None else least[rows]}
 
 
 def _rows_of(queries: SparseVectors, rows: npt.NDArray[np.uint32]) -> SparseVectors:
@@ -169,8 +168,25 @@ def _rows_of(queries: SparseVectors, rows: npt.NDArray[np.uint32]) -> SparseVect
     return SparseVectors.concatenate([queries.slice(row, row + 1) for row in rows.tolist()])
 
 
-def _nothing(queries: int, k: int) -> Arrays:
-    return np.full((queries, k), -1, np.int64), np.zeros((queries, k), np.float32)
+def _hits_of(answer: Message, queries: int) -> Arrays:
+    """Return the hits of a part. Raises WireError unless they are arrays that kernels can read."""
+    numbers, scores = answer.arrays.get("numbers"), answer.arrays.get("scores")
+    if numbers is None or scores is None or numbers.dtype != np.int64 or scores.dtype != np.float32:
+        raise WireError("found no hits in an answer")
+    if numbers.ndim != 2 or numbers.shape != scores.shape or len(numbers) != queries:
+        raise WireError(f"found hits of the shape {list(numbers.shape)}, expected those of {queries} queries")
+    return numbers, scores
+
+
+def _joined(results: Sequence[Arrays], queries: int, k: int) -> Arrays:
+    """Return the k best hits of all parts, padded if there are fewer."""
+    numbers, scores = (
+        merge(results, k) if results else (np.zeros((queries, 0), np.int64), np.zeros((queries, 0), np.float32))
+    )
+    if missing := k - numbers.shape[1]:
+        padding = ((0, 0), (0, missing))
+        return np.pad(numbers, padding, constant_values=-1), np.pad(scores, padding)
+    return numbers, scores
 
 
 def _deepened(

@@ -1,7 +1,6 @@
 """Replicas: the nodes that answer for the same parts, their connections, and which of them to ask."""
 
 import random
-import socket
 import ssl
 import threading
 import time
@@ -9,7 +8,6 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from seismic.cluster.connection import Address, Connection, connect
-from seismic.cluster.errors import WireError
 from seismic.cluster.wire import ANSWER, Message
 from seismic.errors import ServiceError
 from seismic.threads import reset_after_fork
@@ -72,15 +70,9 @@ class Replica:
         return True
 
     def take(self) -> Connection | None:
-        """Return an idle connection that is still open, or None."""
-        while True:
-            with self._lock:
-                if not self._idle:
-                    return None
-                connection = self._idle.pop()
-            if not _has_ended(connection.socket):
-                return connection
-            connection.close()
+        """Return an idle connection, or None. The node may have closed it."""
+        with self._lock:
+            return self._idle.pop() if self._idle else None
 
     def open(self, seconds: float = CONNECT_SECONDS) -> Connection:
         """Open a connection. Raises OSError and ServiceError."""
@@ -109,9 +101,14 @@ class Replica:
     def failed(self) -> None:
         """Suspend the replica, and close its idle connections."""
         with self._lock:
-            idle, self._idle = self._idle, []
             if self._probe_at == 0.0:
                 self._probe_at = time.monotonic() + self._pause
+        self.drop_idle()
+
+    def drop_idle(self) -> None:
+        """Close the idle connections."""
+        with self._lock:
+            idle, self._idle = self._idle, []
         for connection in idle:
             connection.close()
 
@@ -126,10 +123,8 @@ class Replica:
 
     def close(self) -> None:
         """Close all connections, and probe no more."""
-        with self._lock:
-            idle, self._idle, self._closed = self._idle, [], True
-        for connection in idle:
-            connection.close()
+        self._closed = True
+        self.drop_idle()
 
     def _probe(self) -> None:
         answers = False
@@ -149,20 +144,4 @@ class Replica:
 
 def in_order(replicas: Iterable[Replica]) -> list[Replica]:
     """Return replicas in the order to ask them: those that are not suspended first, the least busy ones first."""
-    keyed = [(replica.suspended, replica.running, random.random(), at, replica) for at, replica in enumerate(replicas)]
-    return [replica for *_, replica in sorted(keyed, key=lambda one: one[:4])]
-
-
-def _has_ended(sock: socket.socket) -> bool:
-    """Return whether the peer closed an idle connection, or sent what nobody asked for."""
-    sock.setblocking(False)
-    try:
-        if isinstance(sock, ssl.SSLSocket):
-            sock.read(1)
-        else:
-            sock.recv(1, socket.MSG_PEEK)
-    except (BlockingIOError, ssl.SSLWantReadError):
-        return False
-    except (OSError, WireError):
-        return True
-    return True
+    return sorted(replicas, key=lambda replica: (replica.suspended, replica.running, random.random()))

@@ -1,14 +1,14 @@
 """Frames: how fronts and nodes write messages.
 
-A frame is a header (magic, version, length of the head, length of the body), a head of JSON, and a body of raw arrays
-and Arrow tables, each padded to 8 bytes. The head says what lies where. Lengths are checked against limits before
-anything is allocated, and arrays against their lengths and a list of types, so a peer can send wrong messages, but none
-that is read beyond its end. Nothing is unpickled.
+A frame is a header (magic, version, time that is left, lengths of head and body), a head of JSON, and a body of raw
+arrays and Arrow tables. All of these begin at multiples of 8 bytes: kernels are compiled for aligned arrays. The head
+says what lies where. Lengths are checked against limits before anything is allocated, and arrays against their lengths
+and a list of types, so a peer can send wrong messages, but none that is read beyond its end. Nothing is unpickled.
 """
 
 import json
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,14 +17,17 @@ import pyarrow as pa
 
 from seismic.cluster.errors import WireError
 
-VERSION = 1
+VERSION = 2
 """Version of the frames and of the verbs in them. Fronts and nodes of one cluster have the same."""
 
 MAGIC = b"SMSC"
-HEADER = struct.Struct("<4sHHIQ")
+HEADER = struct.Struct("<4sHHfIQ")
 ALIGNMENT = 8
 
-DTYPES = ("|u1", "|b1", "<u2", "<u4", "<i8", "<f4")
+_PADDING = [b" " * count for count in range(ALIGNMENT)]
+_JSON = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, check_circular=False)
+
+DTYPES = {name: np.dtype(name) for name in ("|u1", "|b1", "<u2", "<u4", "<i8", "<f4")}
 MOST_PARTS, MOST_AXES = 64, 2
 """Most arrays and tables in a message, and most axes of an array."""
 
@@ -44,47 +47,43 @@ ANSWER = Limits(64 << 20, 1 << 30)
 
 
 class Message(NamedTuple):
-    """What a frame holds: values of JSON, arrays and tables, by name."""
+    """What a frame holds: values of JSON, arrays and tables, by name.
+
+    ``timeout_ms``: milliseconds after which the asker gives up; 0: never.
+    """
 
     head: Mapping[str, Any]
     arrays: Mapping[str, npt.NDArray[Any]] = {}
     tables: Mapping[str, pa.Table] = {}
+    timeout_ms: float = 0.0
 
 
-def encode(message: Message) -> list[bytes | memoryview]:
-    """Return the buffers of a frame."""
+def encode(message: Message) -> bytes:
+    """Return the frame of a message."""
     head: dict[str, Any] = {"head": message.head}
-    body: list[bytes | memoryview] = []
+    body: list[Any] = []
     size = 0
-
-    def add(data: memoryview) -> int:
-        nonlocal size
-        padding = -len(data) % ALIGNMENT
-        body.append(data)
-        if padding:
-            body.append(bytes(padding))
-        size += len(data) + padding
-        return len(data)
-
     if message.arrays:
-        head["arrays"] = [
-            [name, array.dtype.str, list(array.shape), add(_bytes(array))] for name, array in message.arrays.items()
-        ]
+        head["arrays"] = [[name, array.dtype.str, array.shape] for name, array in message.arrays.items()]
+        for array in message.arrays.values():
+            padding = _PADDING[-array.nbytes % ALIGNMENT]
+            body += [np.ascontiguousarray(array), padding]
+            size += array.nbytes + len(padding)
     if message.tables:
-        head["tables"] = [[name, add(memoryview(_written(table)))] for name, table in message.tables.items()]
-    text = json.dumps(head, separators=(",", ":"), ensure_ascii=False).encode()
-    return [HEADER.pack(MAGIC, VERSION, 0, len(text), size), text, *body]
-
-
-def read_frame(receive: Callable[[int], memoryview], limits: Limits) -> Message:
-    """Read a frame. `receive` returns exactly as many bytes as it is asked for. Raises WireError for a bad frame."""
-    head, body = read_header(receive(HEADER.size), limits)
-    return decode(receive(head), receive(body))
+        written = {name: _written(table) for name, table in message.tables.items()}
+        head["tables"] = [[name, data.size] for name, data in written.items()]
+        for data in written.values():
+            padding = _PADDING[-data.size % ALIGNMENT]
+            body += [data, padding]
+            size += data.size + len(padding)
+    text = _JSON.encode(head).encode()
+    text += _PADDING[-len(text) % ALIGNMENT]
+    return b"".join([HEADER.pack(MAGIC, VERSION, 0, message.timeout_ms, len(text), size), text, *body])
 
 
 def read_header(data: memoryview, limits: Limits) -> tuple[int, int]:
     """Return the lengths of head and body. Raises WireError for another protocol or version, and beyond the limits."""
-    magic, version, flags, head, body = HEADER.unpack(data)
+    magic, version, flags, _, head, body = HEADER.unpack_from(data)
     if magic != MAGIC:
         raise WireError("found another protocol than that of Seismic's nodes; check the address")
     if version != VERSION:
@@ -97,58 +96,56 @@ def read_header(data: memoryview, limits: Limits) -> tuple[int, int]:
     return head, body
 
 
-def decode(text: memoryview, body: memoryview) -> Message:
-    """Return the message of a frame. Arrays are views of the body. Raises WireError."""
+def decode(frame: memoryview) -> Message:
+    """Return the message of a frame whose header was read. Its arrays share the frame's memory. Raises WireError."""
+    *_, timeout_ms, length, _ = HEADER.unpack_from(frame)
     try:
-        content = json.loads(bytes(text))
+        content = json.loads(str(frame[HEADER.size : HEADER.size + length], "utf-8"))
         head = content["head"]
         arrays, tables = content.get("arrays", []), content.get("tables", [])
         if not isinstance(head, dict) or len(arrays) + len(tables) > MOST_PARTS:
             raise WireError("found a frame with another head than a message has")
-        reader = _Body(body)
-        found = {str(name): _array(reader.take(size), dtype, shape) for name, dtype, shape, size in arrays}
+        reader = _Body(frame, HEADER.size + length)
+        found = {str(name): reader.array(dtype, shape) for name, dtype, shape in arrays}
         read = {str(name): _read(reader.take(size)) for name, size in tables}
     except WireError:
         raise
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError, pa.ArrowException) as error:
         raise WireError(f"found a malformed frame ({type(error).__name__})") from None
-    if reader.at != len(body):
+    if reader.at != len(frame):
         raise WireError("found a frame whose body is longer than its arrays")
-    return Message(head, found, read)
+    return Message(head, found, read, timeout_ms)
 
 
 class _Body:
-    """Takes one part of a body after the other."""
+    """Takes one array or table of a frame after the other, from ``at`` on."""
 
-    def __init__(self, data: memoryview) -> None:
-        self._data, self.at = data, 0
+    def __init__(self, frame: memoryview, at: int) -> None:
+        self._frame, self.at = frame, at
 
     def take(self, size: Any) -> memoryview:
-        if type(size) is not int or not 0 <= size <= len(self._data) - self.at:
-            raise WireError("found a frame whose arrays are longer than its body")
-        part = self._data[self.at : self.at + size]
-        self.at += size + -size % ALIGNMENT
-        return part
+        """Return the next bytes."""
+        start = self._advance(size)
+        return self._frame[start : start + size]
 
-
-def _array(data: memoryview, dtype: Any, shape: Any) -> npt.NDArray[Any]:
-    if dtype not in DTYPES or not isinstance(shape, list) or not 1 <= len(shape) <= MOST_AXES:
-        raise WireError("found an array of an unknown type or shape")
-    count = 1
-    for length in shape:
-        if type(length) is not int or length < 0:
+    def array(self, dtype: Any, shape: Any) -> npt.NDArray[Any]:
+        """Return the next array, which shares the frame's memory."""
+        kind = DTYPES.get(dtype)
+        if kind is None or not isinstance(shape, list) or not 1 <= len(shape) <= MOST_AXES:
             raise WireError("found an array of an unknown type or shape")
-        count *= length
-    kind = np.dtype(dtype)
-    if count * kind.itemsize != len(data):
-        raise WireError("found an array of another size than its shape has")
-    array = np.frombuffer(data, kind).reshape(shape)
-    array.flags.writeable = False
-    return array
+        count = 1
+        for length in shape:
+            if type(length) is not int or length < 0:
+                raise WireError("found an array of an unknown type or shape")
+            count *= length
+        return np.ndarray(shape, kind, self._frame, self._advance(count * kind.itemsize))
 
-
-def _bytes(array: npt.NDArray[Any]) -> memoryview:
-    return memoryview(np.ascontiguousarray(array).ravel().view(np.uint8).data)
+    def _advance(self, size: Any) -> int:
+        start = self.at
+        if type(size) is not int or not 0 <= size <= len(self._frame) - start:
+            raise WireError("found a frame whose arrays are longer than its body")
+        self.at += size + -size % ALIGNMENT
+        return start
 
 
 def _written(table: pa.Table) -> pa.Buffer:

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import math
 import pickle
 import select
 import shutil
@@ -29,7 +30,7 @@ from seismic.cluster.node import Node, NodeLimits
 from seismic.cluster.part import PartHost
 from seismic.cluster.spec import PartSpec
 from seismic.cluster.topology import PartNodes, Topology, fan_of, open_cluster
-from seismic.cluster.wire import ANSWER, HEADER, MAGIC, Message, encode
+from seismic.cluster.wire import ANSWER, HEADER, MAGIC, VERSION, Message, encode
 from seismic.stop import current
 from tests.cluster.collections import QUERIES, assert_same, build
 from tests.samples import random_vectors
@@ -147,11 +148,11 @@ def test_a_node_that_does_not_know_the_secret_is_refused(index: Index) -> None:
 
 HOSTILE = [
     b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
-    HEADER.pack(MAGIC, 9, 0, 10, 0),
-    HEADER.pack(MAGIC, 1, 0, 1 << 31, 1 << 60),
-    HEADER.pack(MAGIC, 1, 0, 2, 0) + b"[]",
-    HEADER.pack(MAGIC, 1, 7, 2, 0) + b"{}",
-    HEADER.pack(MAGIC, 1, 0, 20, 0) + b'{"head": {"nonce": 1',
+    HEADER.pack(MAGIC, 1, 0, 0.0, 10, 0),
+    HEADER.pack(MAGIC, VERSION, 0, 0.0, 1 << 31, 1 << 60),
+    HEADER.pack(MAGIC, VERSION, 0, math.nan, 2, 0) + b"[]",
+    HEADER.pack(MAGIC, VERSION, 7, 0.0, 2, 0) + b"{}",
+    HEADER.pack(MAGIC, VERSION, 0, 0.0, 20, 0) + b'{"head": {"nonce": 1',
     b"\xff" * 100,
 ]
 
@@ -201,7 +202,7 @@ def frames() -> list[bytes]:
         Message({"verb": "page", **pin, "by": {"key": 7}, "limit": 1 << 70}),
         Message({"verb": "find", **pin, "ids": [[1]]}),
     ]
-    return [b"".join(encode(message)) for message in made]
+    return [encode(message) for message in made]
 
 
 def test_wrong_requests_are_errors_of_the_request(index: Index, nodes: dict[str, list[str]]) -> None:
@@ -259,7 +260,7 @@ def test_a_closed_connection_stops_its_search(index: Index, monkeypatch: pytest.
         connection.close()
         assert stopped.wait(60)
         late = connect(Address.parse(address), SECRET.encode(), ANSWER, None, 60)
-        late.send(Message({"verb": "search", "part": "1/1+changes", "timeout_ms": 1}))
+        late.send(Message({"verb": "search", "part": "1/1+changes"}, timeout_ms=1))
         assert late.receive(time.monotonic() + 60).head["error"] == "DeadlineError"
         late.close()
     finally:

@@ -77,10 +77,11 @@ def main() -> None:
                 pin = {"generation": index.generation, "sequence": index.sequence, "part": "1/2"}
                 frame = Message({"verb": "count", "filter": None, **pin})
                 socket = connect(Address.parse(address), secret, ANSWER, None, 60.0)
+                socket.block()
 
                 def framed(_: int) -> Message:
-                    socket.send(frame)
-                    return socket.receive(None)
+                    socket.answer(frame)
+                    return socket.wait()
 
                 found = measure(
                     {
