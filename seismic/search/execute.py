@@ -194,15 +194,17 @@ def _search_shards(
         return BatchResult(*search.run(*places[0], limit, _alone(least, limit)), search.counters)
     results: list[Arrays] = []
     reached: list[npt.NDArray[np.float32]] = []  # by shard: the score down to which it was searched, 0 if all of it was
-    best, so_far = _no_hits(len(queries)), 0
+    best, so_far, whole = _no_hits(len(queries)), 0, np.zeros_like(least)
     for place in places:
         so_far += place[1].count
         rank = _first_rank(place[0].shard, place[1], so_far, k, scope.count, choice)
         results.append(search.run(*place, min(rank, place[1].count), Known(least, best[1], rank)))
         best = merge([best, results[-1]], rank)
-        last = best[1][:, -1] if best[1].shape[1] == rank else np.zeros_like(least)
-        least, deep = (np.maximum(least, last), np.zeros_like(least)) if rank == k else (least, last)
+        last = best[1][:, -1] if best[1].shape[1] == rank else whole
+        least, deep = (np.maximum(least, last), whole) if rank == k else (least, last)
         reached.append(deep)
+    if all(deep is whole for deep in reached):
+        return BatchResult(*best, search.counters)
     best = merge(results, k)
     threshold = np.maximum(least, best[1][:, -1]) if best[1].shape[1] == k else least
     deeper = [search.deepened(*each, k, threshold) for each in zip(places, results, reached, strict=True)]
@@ -308,18 +310,12 @@ def _in_parts(
     return BatchResult(*map(np.concatenate, zip(*in_order(task, ranges, threads), strict=True)))
 
 
-def _writable(arrays: Arrays) -> Arrays:
-    """Return arrays of the types that the kernel is compiled for, copied if necessary."""
-    numbers, scores = arrays
-    return np.require(numbers, np.int64, ["C", "W"]), np.require(scores, np.float32, ["C", "W"])
-
-
 def merge(results: Sequence[Arrays], k: int) -> Arrays:
     """Merge the results [n, k_shard] of several shards into the k best, by score, then by number."""
     best, *others = results
     for other in others:
         shape = (len(best[0]), min(k, best[0].shape[1] + other[0].shape[1]))
         merged = np.empty(shape, np.int64), np.empty(shape, np.float32)
-        merge_hits(*_writable(best), *_writable(other), *merged)
+        merge_hits(*best, *other, *merged)
         best = merged
     return best
