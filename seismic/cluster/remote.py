@@ -130,7 +130,7 @@ class _Search:
         self, view: FrontView, scope: RemoteScope, queries: SparseVectors, choice: Choice, counters: npt.NDArray[Any]
     ) -> None:
         self._view, self._queries, self._counters = view, queries, counters
-        self._head = {"filter": scope.filter, "choice": choice_list(choice)}
+        self._head = {"choice": choice_list(choice)} | ({} if scope.filter is None else {"filter": scope.filter})
 
     def ask(
         self,

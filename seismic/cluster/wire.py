@@ -1,7 +1,7 @@
 """Frames: how fronts and nodes write messages.
 
-A frame is a header (magic, version, time that is left, lengths of head and body), a head of JSON, and a body of raw
-arrays and Arrow tables. All of these begin at multiples of 8 bytes: kernels are compiled for aligned arrays. The head
+A frame is a header (magic, version, form of the head, time that is left, lengths of head and body), a head of JSON, and
+a body of raw arrays and Arrow tables. All of these begin at multiples of 8 bytes: kernels are compiled for aligned arrays. The head
 says what lies where. Lengths are checked against limits before anything is allocated, and arrays against their lengths
 and a list of types, so a peer can send wrong messages, but none that is read beyond its end. Nothing is unpickled.
 """
@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import orjson
 import pyarrow as pa
 
 from seismic.cluster.errors import WireError
@@ -24,8 +25,11 @@ MAGIC = b"SMSC"
 HEADER = struct.Struct("<4sHHfIQ")
 ALIGNMENT = 8
 
+FAST, EXACT = 0, 1
+"""Forms of a head: JSON of orjson, or of Python, which has NaN, infinity and integers beyond 64 bits."""
+
 _PADDING = [b" " * count for count in range(ALIGNMENT)]
-_JSON = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, check_circular=False)
+_EXACT = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, check_circular=False)
 
 DTYPES = {name: np.dtype(name) for name in ("|u1", "|b1", "<u2", "<u4", "<i8", "<f4")}
 MOST_PARTS, MOST_AXES = 64, 2
@@ -76,20 +80,31 @@ def encode(message: Message) -> bytes:
             padding = _PADDING[-data.size % ALIGNMENT]
             body += [data, padding]
             size += data.size + len(padding)
-    text = _JSON.encode(head).encode()
+    form, text = _written_head(head)
     text += _PADDING[-len(text) % ALIGNMENT]
-    return b"".join([HEADER.pack(MAGIC, VERSION, 0, message.timeout_ms, len(text), size), text, *body])
+    return b"".join([HEADER.pack(MAGIC, VERSION, form, message.timeout_ms, len(text), size), text, *body])
+
+
+def _written_head(head: Mapping[str, Any]) -> tuple[int, bytes]:
+    """Return the form and the JSON of a head."""
+    try:
+        text = orjson.dumps(head, option=orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME)
+        if b"null" not in text:  # which orjson also writes for NaN and infinity
+            return FAST, text
+    except orjson.JSONEncodeError:
+        pass  # Python says what is wrong, unless it is just a large integer
+    return EXACT, _EXACT.encode(head).encode()
 
 
 def read_header(data: memoryview, limits: Limits) -> tuple[int, int]:
     """Return the lengths of head and body. Raises WireError for another protocol or version, and beyond the limits."""
-    magic, version, flags, _, head, body = HEADER.unpack_from(data)
+    magic, version, form, _, head, body = HEADER.unpack_from(data)
     if magic != MAGIC:
         raise WireError("found another protocol than that of Seismic's nodes; check the address")
     if version != VERSION:
         raise WireError(f"found frames of version {version}, expected {VERSION}; use one release for the whole cluster")
-    if flags:
-        raise WireError(f"found unknown flags {flags} in a frame")
+    if form not in (FAST, EXACT):
+        raise WireError(f"found a head of the unknown form {form} in a frame")
     for what, found, limit in (("head", head, limits.head), ("body", body, limits.body)):
         if found > limit:
             raise WireError(f"found a frame whose {what} has {found:,} bytes, expected at most {limit:,}")
@@ -98,9 +113,10 @@ def read_header(data: memoryview, limits: Limits) -> tuple[int, int]:
 
 def decode(frame: memoryview) -> Message:
     """Return the message of a frame whose header was read. Its arrays share the frame's memory. Raises WireError."""
-    *_, timeout_ms, length, _ = HEADER.unpack_from(frame)
+    _, _, form, timeout_ms, length, _ = HEADER.unpack_from(frame)
     try:
-        content = json.loads(str(frame[HEADER.size : HEADER.size + length], "utf-8"))
+        text = frame[HEADER.size : HEADER.size + length]
+        content = orjson.loads(text) if form == FAST else json.loads(str(text, "utf-8"))
         head = content["head"]
         arrays, tables = content.get("arrays", []), content.get("tables", [])
         if not isinstance(head, dict) or len(arrays) + len(tables) > MOST_PARTS:
