@@ -1,9 +1,10 @@
 """Frames: how fronts and nodes write messages.
 
 A frame is a header (magic, version, form of the head, time that is left, lengths of head and body), a head of JSON, and
-a body of raw arrays and Arrow tables. All of these begin at multiples of 8 bytes: kernels are compiled for aligned arrays. The head
-says what lies where. Lengths are checked against limits before anything is allocated, and arrays against their lengths
-and a list of types, so a peer can send wrong messages, but none that is read beyond its end. Nothing is unpickled.
+a body of raw arrays and Arrow tables. All of these begin at multiples of 8 bytes: kernels are compiled for aligned
+arrays. The head says what lies where. Lengths are checked against limits before anything is allocated, and arrays
+against their lengths and a list of types, so a peer can send wrong messages, but none that is read beyond its end.
+Nothing is unpickled.
 """
 
 import json

@@ -284,6 +284,32 @@ def test_one_replica_less_is_not_noticed(index: Index, nodes: dict[str, list[str
     assert answers == [wanted] * 40
 
 
+def test_a_restarted_node_is_asked_at_once(index: Index) -> None:
+    """Its front has connections that ended while nobody used them, and does not suspend it for those."""
+    first, address = start(index, "1/1+changes")
+    with opened(index, {"1/1+changes": [address]}) as cluster:
+        wanted = cluster.search(QUERIES[0])
+        first.close()
+        again = Node(index.view.collection, [PartSpec.parse("1/1+changes")], SECRET.encode(), Address.parse(address))
+        again.start()
+        try:
+            assert cluster.search(QUERIES[0]) == wanted
+            (report,) = cluster.nodes()
+            assert (report.suspended, report.errors) == (False, 0)
+        finally:
+            again.close()
+
+
+def test_requests_larger_than_the_room_of_a_socket(index: Index, nodes: dict[str, list[str]]) -> None:
+    """The rest is sent when the node has read the beginning."""
+    queries = [QUERIES[2]] * 20_000  # 30 components each
+    with opened(index, nodes) as cluster:
+        numbers, scores = cluster.search_batch(queries, 1)
+    wanted = index.search(QUERIES[2], 1)[0]
+    assert (numbers == wanted.number).all()
+    assert (scores == np.float32(wanted.score)).all()
+
+
 def test_a_part_without_nodes_is_refused_or_left_out(index: Index, nodes: dict[str, list[str]]) -> None:
     only, address = start(index, "1/2")
     there = {"1/2": [address], "2/2+changes": nodes["2/2+changes"]}
