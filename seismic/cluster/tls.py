@@ -68,7 +68,7 @@ def accepted(sock: socket.socket, context: ssl.SSLContext) -> ssl.SSLSocket:
     poll = select.poll()
     poll.register(sock, select.POLLIN)
     if not poll.poll(1000 * HELLO_SECONDS):
-        sock.sendall(b"".join(encode(PLAIN)))
+        sock.sendall(encode(PLAIN))
         raise RefusedError("a peer speaks no TLS")
     return context.wrap_socket(sock, server_side=True)
 
