@@ -102,7 +102,11 @@ class Cache:
 
     def _closed_generations(self) -> Iterator[Path]:
         """Remove generations that nobody has open one by one, the oldest first."""
-        manifests = (self.folder / COLLECTIONS).glob(f"*/{GENERATIONS}/[0-9]*/{FILE_NAME}")
+        generations = self.folder / COLLECTIONS, f"*/{GENERATIONS}/"
+        for left in generations[0].glob(f"{generations[1]}{TRASH}*"):  # a process ended while it removed this
+            shutil.rmtree(left, ignore_errors=True)
+            yield left
+        manifests = generations[0].glob(f"{generations[1]}[0-9]*/{FILE_NAME}")
         for manifest in sorted(manifests, key=lambda path: path.stat().st_mtime):
             with suppress(FileNotFoundError), try_exclusive(manifest) as free:
                 if free:

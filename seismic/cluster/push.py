@@ -63,7 +63,7 @@ def push(collection: Path, address: str, *, keep: int = KEEP, progress: Tell | N
 
 def _copy(path: Path, entry: FileEntry, storage: Storage, name: str) -> None:
     digest = xxhash.xxh3_128()
-    with file_errors("copy", path), path.open("rb") as source, storage.create(name) as target:
+    with file_errors(f"copy {path} to", storage.address), path.open("rb") as source, storage.create(name) as target:
         while chunk := source.read(CHUNK):
             digest.update(chunk)
             target.write(chunk)
