@@ -1,6 +1,5 @@
 """The `seismic` command: `app` for typer, `main` for the shell."""
 
-import signal
 import sys
 import warnings
 from importlib import import_module
@@ -10,7 +9,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from seismic_tools.terminal.compiling import announce_compiling
-from seismic_tools.terminal.errors import errors_in_one_line
+from seismic_tools.terminal.errors import end_on_sigterm, errors_in_one_line
 
 VERBS = {
     "build": "Build an index from files of documents with sparse vectors or texts.",
@@ -109,7 +108,7 @@ def main() -> None:
     """Run the command; SIGTERM unwinds it like an exception, and warnings take one line."""
     warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
     warnings.showwarning = lambda message, *_: typer.echo(f"warning: {message}", err=True)
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # so that temporary folders are removed
+    end_on_sigterm()
     app(prog_name="seismic")
 
 

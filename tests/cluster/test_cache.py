@@ -25,6 +25,7 @@ from seismic.cluster.storage import Storage
 from seismic.cluster.topology import PartNodes, Topology, open_cluster
 from seismic.errors import ConflictError, CorruptIndexError, FullDiskError, OutputExistsError
 from seismic.store import leases as leases_of
+from seismic.store.garbage import TRASH
 from seismic.store.history import collect_garbage, generations
 from seismic.store.leases import Leases
 from seismic.store.manifest import Manifest, read_manifest
@@ -159,6 +160,9 @@ def test_eviction_keeps_what_is_open(tmp_path: Path, shared: Path) -> None:
     assert set(cache_files(tmp_path / "cache")) >= used
     assert sum(path.stat().st_size for path in (tmp_path / "cache" / "files").iterdir()) <= 2.2 * size
     second.keep(FIRST, ["000003"])
+    (second.folder / "generations" / "000002").rename(
+        second.folder / "generations" / f"{TRASH}000002"
+    )  # and was killed
     second.fetch("000001", FIRST)
     assert sorted(path.name for path in (second.folder / "generations").iterdir()) == ["000001", "000003"]
     second.close()

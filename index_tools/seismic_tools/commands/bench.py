@@ -18,6 +18,7 @@ from seismic_tools.measure.machine import describe_machine
 from seismic_tools.measure.report import make_folder
 from seismic_tools.measure.results import read_json
 from seismic_tools.readers import find_named
+from seismic_tools.readers.queries import read_queries
 from seismic_tools.terminal.progress import progress
 
 app = typer.Typer(add_completion=False)
@@ -98,7 +99,7 @@ def bench(
         raise ParameterError("COLLECTION is missing: expected a folder with documents and queries, or --redraw")
     else:
         options = Options(
-            _names(engines or ",".join(growth.ENGINES if scale else NAMES)),
+            _names(",".join(NAMES if scale is None else growth.ENGINES) if engines is None else engines),
             _depths(k),
             str(queries) if queries else None,
             queries_limit,
@@ -108,7 +109,7 @@ def bench(
             build_threads,
         )
         choice = Choice(queries, queries_limit, seed, options.depths)
-        if scale:
+        if scale is not None:
             _grow(collection, growth.sizes_of(scale), choice, options, output, environments or cache_folder())
             return
         results = _measure(collection, choice, options, output, environments or cache_folder())
@@ -123,7 +124,11 @@ def _grow(
     collection: Path, sizes: list[int], choice: Choice, options: Options, output: Path, environments: Path
 ) -> None:
     """Measure on a synthetic collection of each size; write its report, and one of all sizes so far."""
-    choice = choice._replace(queries=choice.queries or find_named(collection, "queries"))
+    if options.depths[-1] > sizes[0]:
+        raise ParameterError(f"-k {options.depths[-1]}: expected at most {sizes[0]}, the smallest size of --scale")
+    queries = choice.queries or find_named(collection, "queries")
+    read_queries(queries)  # before documents are made, which takes long
+    choice = choice._replace(queries=queries)
     make_folder(output)
     steps: list[Results] = []
     with TemporaryDirectory(prefix="seismic-bench-", dir=output) as inner, progress() as report_progress:

@@ -2,13 +2,13 @@
 
 import shutil
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import orjson
 import typer
 
 import seismic
-from seismic import OutputExistsError, ParameterError, Profile
+from seismic import BuildParams, OutputExistsError, ParameterError, Profile
 from seismic_tools.measure.machine import describe_machine
 from seismic_tools.measure.report import make_folder
 from seismic_tools.measure.scale.growth import Growth, Step
@@ -16,8 +16,10 @@ from seismic_tools.measure.scale.processes import run
 from seismic_tools.measure.scale.report import report as report_of
 from seismic_tools.measure.synth.files import write_documents
 from seismic_tools.measure.synth.recipe import fit, read_source
+from seismic_tools.readers.queries import read_queries
 from seismic_tools.terminal.options import finite
 from seismic_tools.terminal.progress import progress
+from seismic_tools.terminal.sizes import parse_bytes
 
 app = typer.Typer(add_completion=False)
 
@@ -43,7 +45,7 @@ def scale(
     k: Annotated[
         list[int] | None, typer.Option("-k", "--k", help="Hits per query; repeatable.", show_default="10, 100, 1000")
     ] = None,
-    sample: Annotated[int, typer.Option(help="Maximum number of queries.")] = 300,
+    sample: Annotated[int, typer.Option(min=1, help="Maximum number of queries.")] = 300,
     layout: Annotated[str, typer.Option(help="Layout of the indexes, as in `build`.")] = "shared",
     memory: Annotated[str, typer.Option(help="Memory limit per build.")] = "8GB",
     workers: Annotated[int, typer.Option(min=1, help="Threads per build. Searches use one thread.")] = 1,
@@ -63,6 +65,12 @@ def scale(
         seismic scale results --from scifact --queries queries.parquet --sizes 1000,2000 -k 10
     """
     counts = _counts(sizes)
+    parse_bytes(memory)
+    given: dict[str, Any] = {"layout": layout}
+    BuildParams(**given)
+    if k and min(k) < 1:
+        raise ParameterError(f"-k {min(k)}: expected at least 1")
+    read_queries(queries)  # before documents are made, which takes long
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise OutputExistsError(f"{output} exists and is not an empty folder; choose another")
     make_folder(output)

@@ -1,5 +1,6 @@
 """How commands end on an error."""
 
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,6 +38,11 @@ def errors_in_one_line() -> Iterator[None]:
         _refuse(str(failures.storage_error("use", "a file", error)))
     except import_module("seismic").SeismicError as error:  # evaluated, and so imported, on an exception only
         _refuse(str(error))
+
+
+def end_on_sigterm() -> None:
+    """Let SIGTERM unwind the program like an exception, so that temporary folders are removed and processes ended."""
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
 
 
 def _refuse(message: str) -> NoReturn:

@@ -55,6 +55,26 @@ def test_wrong_sizes_are_refused(run: Run, collection: Path, tmp_path: Path, siz
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--queries", "nothing.parquet"], "nothing.parquet: no such file or folder"),
+        (["--layout", "compact"], "parameter 'layout'"),
+        (["--memory", "much"], "found size 'much'"),
+        (["-k", 0], "-k 0: expected at least 1"),
+        (["--sample", 0], "--sample"),
+        (["--nnz-mean", "inf"], "expected a finite number"),
+    ],
+)
+def test_wrong_options_are_refused_before_documents_are_made(
+    run: Run, collection: Path, tmp_path: Path, options: list[str | int], expected: str
+) -> None:
+    result = run("scale", tmp_path / "out", "--from", collection, "--queries", collection, *options)
+    assert result.exit_code == 2
+    assert expected in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_command_that_fails_is_named(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=r"seismic_tools\.cli verify .*nothing ended with code 2"):
         run("seismic_tools.cli", "verify", tmp_path / "nothing")

@@ -1,10 +1,10 @@
 """`python -m seismic_tools.dev.demo [--documents N] [--keep]`."""
 
 import argparse
-import signal
 import sys
 
 from seismic_tools.dev.demo.tour import DOCUMENTS, FEWEST, tour
+from seismic_tools.terminal.errors import end_on_sigterm
 
 
 def main() -> None:
@@ -15,7 +15,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.documents < FEWEST:
         parser.error(f"--documents {options.documents}: expected at least {FEWEST}")
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # unwinds, which stops the service
+    end_on_sigterm()
     try:
         tour(documents=options.documents, keep=options.keep)
     except KeyboardInterrupt:

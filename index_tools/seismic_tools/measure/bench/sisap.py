@@ -5,7 +5,8 @@ challenge does. It needs h5py, the extra `hdf5`.
 
 FILE has groups `train` and `otest/queries`, each CSR: `indptr`, `indices`, `data` and the attribute `shape`; and
 `otest/knns` int [queries, k], document numbers from 1. OUT gets a file per setting in `results/task3`: `knns` int32 and
-`dists` float32 [queries, 30], and attributes `algo`, `task`, `buildtime`, `querytime` (seconds) and `params`.
+`dists` float32 [queries, 30], and attributes `algo`, `dataset`, `task`, `buildtime`, `querytime` (seconds) and
+`params`.
 """
 
 import os
@@ -21,10 +22,10 @@ from rich.console import Console
 from rich.table import Table
 
 import seismic
-from seismic import BuildParams, Index, InputError, SearchParams, SparseVectors
+from seismic import BuildParams, Index, InputError, SearchParams, SparseVectors, VectorError
 from seismic.measure.recall import shares_found
 from seismic_tools.measure.report import make_folder
-from seismic_tools.terminal.errors import errors_in_one_line
+from seismic_tools.terminal.errors import end_on_sigterm, errors_in_one_line
 
 HITS = 30
 TASK = "task3"
@@ -66,14 +67,18 @@ def read_dataset(path: Path) -> Dataset:
     try:
         with h5py.File(path) as file:
             documents, queries = (_vectors(file, name, path) for name in ("train", "otest/queries"))
-            truth = _member(file, "otest/knns", path)[:].astype(np.int64) - 1
+            given = _array(file, "otest/knns", path)
     except OSError as error:
         raise InputError(f"{path}: not an HDF5 file ({error})") from None
-    if truth.ndim != 2 or len(truth) != len(queries):
+    depth = min(HITS, len(documents))
+    if given.ndim != 2 or len(given) != len(queries) or given.shape[1] < depth:
         raise InputError(
-            f"{path}: otest/knns: found the shape {truth.shape}, expected a row for {len(queries)} queries"
+            f"{path}: otest/knns: found the shape {given.shape}, expected a row of at least {depth} for each of "
+            f"{len(queries)} queries"
         )
-    return Dataset(documents, queries, truth[:, :HITS])
+    if given.dtype.kind not in "iu" or given.min(initial=1) < 1 or given.max(initial=1) > len(documents):
+        raise InputError(f"{path}: otest/knns: expected document numbers from 1 to {len(documents)}")
+    return Dataset(documents, queries, given[:, :depth].astype(np.int64) - 1)
 
 
 def write_result(path: Path, found: tuple[Any, Any], attributes: dict[str, Any]) -> None:
@@ -115,14 +120,27 @@ def _member(file: Any, name: str, path: Path) -> Any:
     return file[name]
 
 
+def _array(file: Any, name: str, path: Path) -> npt.NDArray[Any]:
+    found = _member(file, name, path)
+    if not hasattr(found, "shape") or not found.shape:
+        raise InputError(f"{path}: {name}: found no array, expected one, as task 3 of SISAP has")
+    return np.asarray(found[:])
+
+
 def _vectors(file: Any, name: str, path: Path) -> SparseVectors:
     """Read a group in CSR form."""
     group = _member(file, name, path)
-    indptr, indices, values = (_member(group, part, path)[:] for part in ("indptr", "indices", "data"))
-    if "shape" not in group.attrs:
-        raise InputError(f"{path}: {name}: found no attribute 'shape', expected [vectors, dimension]")
-    dimension = int(group.attrs["shape"][1])
-    return SparseVectors.from_arrays(indptr, indices, values, dimension, repair=True)
+    if hasattr(group, "shape"):
+        raise InputError(f"{path}: {name}: found an array, expected a group in CSR form, as task 3 of SISAP has")
+    indptr, indices, values = (_array(group, part, path) for part in ("indptr", "indices", "data"))
+    shape = np.asarray(group.attrs.get("shape", ()))
+    if shape.shape != (2,) or shape.dtype.kind not in "iu" or shape[0] != len(indptr) - 1:
+        found = f"found {shape.tolist()}" if shape.size else "found none"
+        raise InputError(f"{path}: {name}: attribute 'shape': {found}, expected [{len(indptr) - 1}, dimension]")
+    try:
+        return SparseVectors.from_arrays(indptr, indices, values, int(shape[1]), repair=True)
+    except VectorError as error:
+        raise InputError(f"{path}: {name}: {error}") from None
 
 
 def _name(params: SearchParams) -> str:
@@ -144,9 +162,9 @@ def main(
         python -m seismic_tools.measure.bench.sisap fiqa-dev.h5 sisap
     """
     knobs: dict[str, Any] = {"layout": layout}
-    dataset, params = read_dataset(file), BuildParams(**knobs)
-    folder = output / "results" / TASK
+    params, folder = BuildParams(**knobs), output / "results" / TASK
     make_folder(folder)
+    dataset = read_dataset(file)
     runs = []
     with TemporaryDirectory(prefix="seismic-sisap-") as inner:
         began = time.perf_counter()
@@ -157,12 +175,14 @@ def main(
             for setting in SETTINGS:
                 run, found = measure(index, dataset, setting, threads, passes)
                 runs.append(run)
-                about = {"algo": "seismic-search", "task": TASK, "params": f"layout={layout},{_name(setting)}"}
+                about = {"algo": "seismic-search", "dataset": file.stem, "task": TASK}
+                about["params"] = f"layout={layout},{_name(setting)}"
                 times = {"buildtime": seconds, "querytime": run.wall}
                 write_result(folder / f"seismic-{layout}-{_name(setting)}.h5", found, {**about, **times})
     Console(width=120).print(show(runs, len(dataset.queries)))
 
 
 if __name__ == "__main__":
+    end_on_sigterm()
     with errors_in_one_line():
         typer.run(main)

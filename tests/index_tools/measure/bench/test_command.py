@@ -120,6 +120,10 @@ def test_growing_synthetic_collections(source: Path, run: Run, tmp_path: Path) -
     [
         (["--scale", "10,many"], "--scale: found '10,many', expected numbers such as 1000000,2000000"),
         (["--scale", "0"], "--scale: found 0, expected at least 1"),
+        (["--scale", ""], "--scale: found '', expected numbers such as 1000000,2000000"),
+        (["--scale", "200,9", "-k", 10], "-k 10: expected at most 9, the smallest size of --scale"),
+        (["--scale", "200", "-k", 5, "--queries", "nothing.parquet"], "nothing.parquet: no such file or folder"),
+        (["--engines", ""], "--engines: found '', expected some of ours"),
         (["--engines", "ours,lucene"], "--engines: found 'lucene', expected some of ours, pyseismic-lsr"),
         (["-k", 0], "-k 0: expected at least 1"),
         (["-k", 301], "-k 301: expected at most 300, the number of documents in "),

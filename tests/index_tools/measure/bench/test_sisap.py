@@ -37,6 +37,7 @@ def test_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: 
         expected = [[score for _, score in hits] for hits in best]
         np.testing.assert_allclose(file["dists"][:], expected, rtol=1e-3)
         assert file.attrs["task"] == "task3"
+        assert file.attrs["dataset"] == "few"
         assert file.attrs["params"] == "layout=shared,exact"
         assert file.attrs["querytime"] > 0
         assert file.attrs["buildtime"] > 0
@@ -54,6 +55,38 @@ def test_files_that_are_no_data_set(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="found knns, expected 'train'"):
         sisap.read_dataset(tmp_path / "other.h5")
     vectors = samples.random_vectors(3, 300, seed=1)
-    write_dataset(tmp_path / "short.h5", vectors, vectors, np.ones((2, 30)))
-    with pytest.raises(InputError, match=r"otest/knns: found the shape \(2, 30\), expected a row for 3 queries"):
-        sisap.read_dataset(tmp_path / "short.h5")
+    for truth, problem in [
+        (np.ones((2, 30)), r"found the shape \(2, 30\), expected a row of at least 3 for each of 3 queries"),
+        (np.ones((3, 2)), r"found the shape \(3, 2\), expected a row of at least 3"),
+        (np.full((3, 30), 4), "expected document numbers from 1 to 3"),
+        (np.zeros((3, 30)), "expected document numbers from 1 to 3"),
+    ]:
+        write_dataset(tmp_path / "short.h5", vectors, vectors, truth)
+        with pytest.raises(InputError, match=f"short.h5: otest/knns: {problem}"):
+            sisap.read_dataset(tmp_path / "short.h5")
+
+
+def test_vectors_that_are_not_those_of_the_challenge(tmp_path: Path) -> None:
+    vectors = samples.random_vectors(3, 300, seed=1)
+    for name, value, problem in [
+        ("shape", None, r"attribute 'shape': found none, expected \[3, dimension\]"),
+        ("shape", 5, r"attribute 'shape': found 5, expected \[3, dimension\]"),
+        ("shape", [4, 300], r"attribute 'shape': found \[4, 300\], expected \[3, dimension\]"),
+        ("indices", np.full(len(vectors.values), 300), "row 0, field 'indices': found component 300"),
+        ("data", 5.0, "data: found no array, expected one"),
+    ]:
+        write_dataset(tmp_path / "odd.h5", vectors, vectors, np.ones((3, 30)))
+        with h5py.File(tmp_path / "odd.h5", "a") as file:
+            if name == "shape":
+                del file["train"].attrs["shape"]
+                if value is not None:
+                    file["train"].attrs["shape"] = value
+            else:
+                del file["train"][name]
+                file["train"][name] = value
+        with pytest.raises(InputError, match=f"odd.h5: .*{problem}"):
+            sisap.read_dataset(tmp_path / "odd.h5")
+    with h5py.File(tmp_path / "dense.h5", "w") as file:
+        file["train"] = np.ones((3, 5))
+    with pytest.raises(InputError, match=r"dense\.h5: train: found an array, expected a group in CSR form"):
+        sisap.read_dataset(tmp_path / "dense.h5")
