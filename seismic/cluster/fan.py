@@ -121,6 +121,10 @@ class NodeFan:
                 parts[replica].append(str(spec))
         return [_report(replica, parts[replica], answer) for replica, answer in answers.items()]
 
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Return what this front has counted of each node, by address, without asking the nodes."""
+        return {str(replica.address): _counts(replica) for replica in _members(self.groups)}
+
     def close(self) -> None:
         """Close all connections."""
         for replica in _members(self._groups):
@@ -160,14 +164,14 @@ def _report(replica: Replica, parts: list[str], answer: Message | str) -> NodeRe
     says = dict(answer.head) if isinstance(answer, Message) and problem is None else {}
     if says and set(parts) - says["parts"].keys():
         problem = f"has the parts {', '.join(says['parts'])}, expected {', '.join(parts)}"
-    return NodeReport(
-        str(replica.address),
-        parts,
-        replica.suspended,
-        replica.running,
-        replica.requests,
-        replica.errors,
-        replica.hedges,
-        problem,
-        says,
-    )
+    return NodeReport(str(replica.address), parts, **_counts(replica), problem=problem, says=says)
+
+
+def _counts(replica: Replica) -> dict[str, Any]:
+    return {
+        "suspended": replica.suspended,
+        "running": replica.running,
+        "requests": replica.requests,
+        "errors": replica.errors,
+        "hedges": replica.hedges,
+    }

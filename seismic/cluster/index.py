@@ -46,6 +46,11 @@ class ClusterIndex(Index):
         fan = self.fan
         return fan.nodes() if isinstance(fan, NodeFan) else []
 
+    def node_counts(self) -> dict[str, dict[str, int]]:
+        """Return what this front has counted of each node, by address."""
+        fan = self.fan
+        return fan.counts() if isinstance(fan, NodeFan) else {}
+
     def frozen(self) -> "ClusterIndex":
         """Return the index as it is now, untouched by later refreshes."""
         return ClusterIndex(self.view, self)

@@ -4,6 +4,7 @@ from typing import Any
 
 from seismic_server.discovery import Discovery
 from seismic_server.observe.exposition import Families, families_of
+from seismic_server.observe.nodes import HasNodes
 from seismic_server.peers.channel import Handler
 from seismic_server.peers.peers import Linked
 from seismic_server.service import Service
@@ -26,6 +27,11 @@ def answers_to_peers(service: Service, discovery: Discovery) -> dict[str, Handle
     async def metrics() -> Families:
         return await service.threads.run(families_of, service.metrics.registry)
 
+    async def node_counts(name: str) -> dict[str, dict[str, int]]:
+        collection = service.collections.get(name)
+        index = collection.index if collection else None
+        return index.node_counts() if isinstance(index, HasNodes) else {}
+
     async def problems() -> dict[str, Any]:
         return {one.name: one.problem for one in service.collections if one.problem}
 
@@ -36,6 +42,7 @@ def answers_to_peers(service: Service, discovery: Discovery) -> dict[str, Handle
         "refresh": refresh,
         "scrubbed": scrubbed,
         "metrics": metrics,
+        "node_counts": node_counts,
         "problems": problems,
     }
 

@@ -1,7 +1,9 @@
 """Options of nodes on Ray: files from a cache, TLS, ports, and machines that are missing."""
 
 import socket
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +16,16 @@ import seismic
 from seismic import Index
 from seismic.cluster import ray_nodes
 from seismic.cluster.connection import Address
+from seismic.cluster.placed import want
 from seismic.cluster.push import push
+from seismic.cluster.ray_keeper import Keeper
+from seismic.cluster.ray_placement import Placement, Wanted
 from seismic.cluster.ray_session import connect
 from seismic.cluster.storage import Storage
 from seismic.cluster.topology import open_cluster
 from seismic_tools.cli import app
 from tests.ray.cluster import PATIENCE, RayCluster
 from tests.samples import random_vectors
-from tests.server.conftest import start as start_server
 from tests.server.conftest import wait_for
 
 
@@ -89,19 +93,23 @@ def groups(cluster: RayCluster) -> list[Any]:
     return [one["name"] for one in table.values() if one["state"] != "REMOVED" and "books" in one["name"]]
 
 
-def test_missing_machines(ray_cluster: RayCluster, index: Index, tmp_path: Path) -> None:
-    """They are named at once; a service waits for them, or starts the replicas that fit."""
+def test_missing_machines(
+    ray_cluster: RayCluster, index: Index, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They are named at once; a front waits for them, or starts the replicas that fit."""
     refused = run(ray_cluster, "start", index, "--replicas", "4")
     assert "found 3 machines on Ray" in refused.output
     assert groups(ray_cluster) == []
-    log, asked = tmp_path / "log.jsonl", ["--ray", ray_cluster.address, "--replicas", "4", "--groups", "1"]
-    waiting = start_server(index.view.collection.parent, log, *asked, "--wait", "600")
-    try:
-        wait_for(lambda: any(line["event"] == "waiting for machines" for line in waiting.log()))
-    finally:
-        waiting.process.terminate()
-        waiting.process.wait(PATIENCE)
-    wait_for(lambda: not groups(ray_cluster))
+    want(tmp_path, "books", index.view.collection)
+    placement, ending = Placement(connect(ray_cluster.address), Wanted(4, 1)), threading.Event()
+    keeper = Keeper(placement, tmp_path, seconds=600.0)
+    with ThreadPoolExecutor(1) as pool:
+        starting = pool.submit(keeper.start, ending)
+        wait_for(lambda: groups(ray_cluster))
+        ending.set()
+        starting.result(PATIENCE)
+    assert groups(ray_cluster) == []
+    assert '"event": "waiting for machines", "reason": "collection \'books\': found 3' in capsys.readouterr().out
     started = run(ray_cluster, "start", index, "--replicas", "4", "--groups", "1", "--degraded")
     try:
         assert started.exit_code == 0, started.output

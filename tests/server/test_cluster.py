@@ -1,9 +1,10 @@
 """The service in front of nodes: the same answers as from its own shards."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import httpx2
 import pytest
 
 import seismic
@@ -12,6 +13,10 @@ from seismic.cluster.connection import Address
 from seismic.cluster.node import Node
 from seismic.cluster.sources import SharedFolder
 from seismic.cluster.spec import PartSpec
+from seismic_server import Settings, create_app
+from seismic_server.discovery import Discovery
+from seismic_server.membership import answers_to_peers
+from seismic_server.peers.peers import Alone
 from tests.cluster.collections import FILTER, QUERIES, build
 
 pytestmark = pytest.mark.anyio
@@ -100,6 +105,32 @@ async def check_nodes(client: Any, addresses: list[str]) -> None:
         assert f"seismic_node_errors_total{{{labels}}} 0.0" in text
         assert f'seismic_node_generation{{{labels},part="{half}"}} 1.0' in text
         assert f'seismic_node_sequence{{{labels},part="{half}"}} 5.0' in text
+
+
+class Twin(Alone):
+    """Another server process, which has counted the same as this one."""
+
+    calls: Mapping[str, Any]
+
+    async def everywhere(self, call: str, /, *, patience: float = 1.0, **arguments: Any) -> list[Any]:
+        return [await self.calls[call](**arguments)]
+
+
+async def test_counts_of_all_processes(index: Index, nodes: list[Node]) -> None:
+    twin, folder = Twin(), index.view.collection.parent
+    app = create_app(Settings(directory=folder, nodes=folder.parent / "nodes.toml"), twin)
+    service = app.state.service
+    twin.calls = answers_to_peers(service, Discovery(service))
+    transport = httpx2.ASGITransport(app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx2.AsyncClient(transport=transport, base_url="http://test") as client,
+    ):
+        counted = service.collections["books"].index.node_counts()
+        listed = (await client.get(f"{URL}/nodes")).json()["nodes"]
+    assert [one["address"] for one in listed] == [str(node.address) for node in nodes]
+    assert [one["requests"] for one in listed] == [2 * counted[one["address"]]["requests"] for one in listed]
+    assert all(one["requests"] >= 2 for one in listed)
 
 
 async def test_changes_and_parts_without_nodes(running: Any, index: Index, nodes: list[Node]) -> None:

@@ -46,6 +46,7 @@ async function look() {
 		problem.textContent = error.title ? `${error.title}. ${error.message}` : String(error);
 		problem.hidden = false;
 	}
+	document.getElementById("main").ariaBusy = "false";
 	setTimeout(look, SECONDS * 1000);
 }
 

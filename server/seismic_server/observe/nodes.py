@@ -40,6 +40,9 @@ class HasNodes(Protocol):
     def nodes(self) -> Sequence[Node]:
         """Return the nodes and what each says of itself."""
 
+    def node_counts(self) -> dict[str, dict[str, int]]:
+        """Return what this process has counted of each node, by address, without asking the nodes."""
+
 
 class NodeMetrics(Collector):
     """The nodes of the served collections at the time of the request, which asks all of them."""

@@ -1,5 +1,6 @@
 """What a caller's key permits, what a collection stores, and which nodes search it."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -11,6 +12,9 @@ from seismic_server.openapi import problems
 from seismic_server.routes.collections import BARE, Name
 from seismic_server.schemas.about import KeyInfo, NodeInfo, NodeList, PartState, ShardStorage, StorageInfo
 from seismic_server.service import ServiceDep
+
+COUNTED = ("running", "requests", "errors", "hedges")
+"""Counts of nodes that are added up over the server processes."""
 
 router = APIRouter(prefix="/v1", route_class=StrictRoute)
 
@@ -47,10 +51,13 @@ async def get_nodes(name: Name, service: ServiceDep) -> NodeList:
     index = service.collections[name].index
     if not isinstance(index, HasNodes):
         return NodeList(nodes=[])
-    return NodeList(nodes=[_described(one) for one in await service.threads.run(index.nodes)])
+    others = await service.peers.everywhere("node_counts", name=index.name)
+    listed = await service.threads.run(index.nodes)
+    return NodeList(nodes=[_described(one, [counts.get(one.address, {}) for counts in others]) for one in listed])
 
 
-def _described(node: Any) -> NodeInfo:
+def _described(node: Any, others: Sequence[Mapping[str, int]]) -> NodeInfo:
+    """Return a node as all server processes see it. `others`: the counts of the other ones."""
     parts = []
     for part, states in node.says.get("parts", {}).items():
         for generation in sorted(states, key=int)[-1:]:
@@ -61,11 +68,8 @@ def _described(node: Any) -> NodeInfo:
         address=node.address,
         up=node.problem is None,
         problem=node.problem,
-        suspended=node.suspended,
-        running=node.running,
-        requests=node.requests,
-        errors=node.errors,
-        hedges=node.hedges,
+        suspended=node.suspended or any(counts.get("suspended") for counts in others),
+        **{name: getattr(node, name) + sum(counts.get(name, 0) for counts in others) for name in COUNTED},
         queue=node.says.get("waiting"),
         memory=node.says.get("memory"),
         parts=parts,

@@ -55,7 +55,8 @@ class PartState(Schema):
 
 
 class NodeInfo(Schema):
-    """A node that searches parts of a collection. Counts are those of the server process that answers."""
+    """A node that searches parts of a collection. Counts are those of all server processes together, each since its
+    start."""
 
     address: str
     """Where the node listens."""
@@ -64,7 +65,7 @@ class NodeInfo(Schema):
     problem: str | None
     """Why it does not. Missing if it does."""
     suspended: bool
-    """Whether other nodes are asked first, because it failed or was too slow."""
+    """Whether a server process asks other nodes first, because it failed or was too slow."""
     running: int
     """Requests that it has not answered yet."""
     requests: int
