@@ -9,6 +9,7 @@ import typer
 
 import seismic
 from seismic import BuildParams, OutputExistsError, ParameterError, Profile
+from seismic.conversion.sizes import parse_bytes
 from seismic_tools.measure.machine import describe_machine
 from seismic_tools.measure.report import make_folder
 from seismic_tools.measure.scale.growth import Growth, Step
@@ -19,7 +20,6 @@ from seismic_tools.measure.synth.recipe import fit, read_source
 from seismic_tools.readers.queries import read_queries
 from seismic_tools.terminal.options import finite
 from seismic_tools.terminal.progress import progress
-from seismic_tools.terminal.sizes import parse_bytes
 
 app = typer.Typer(add_completion=False)
 
