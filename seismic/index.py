@@ -25,11 +25,11 @@ from seismic.search.contents import html_of, with_payloads
 from seismic.search.examples import resolve_batch
 from seismic.search.execute import Arrays
 from seismic.search.hits import Hits
-from seismic.search.only import TopLists
 from seismic.search.reading import ReadsDocuments
 from seismic.search.request import Rerank, SearchRequest, Snippets
 from seismic.search.respond import Responder
 from seismic.search.simple import top_arrays
+from seismic.search.single import TopLists
 from seismic.search.warm import warm_up
 from seismic.search.why import WhyNot
 from seismic.stop import time_limit

@@ -119,7 +119,7 @@ class RemoteExecutor(Executor):
             best = _joined(list(found.values()), len(queries), k)
         return BatchResult(*best, counters)
 
-    def only_shard(self, view: View, k: int, choice: Choice) -> None:
+    def single(self, view: View, k: int, choice: Choice) -> None:
         """Return None: nodes search the shards."""
 
 

@@ -225,6 +225,8 @@ def collect_blocks(scratch: BoundScratch, groups: int, n_blocks: int, low: int, 
                 scratch.blocks[count], scratch.keys[count] = block, upper_bound
                 count += 1
                 high = max(high, upper_bound)
+    if count == 0:
+        return 0
     sort_candidates(scratch.keys, count, low, high, scratch.histogram, scratch.order)
     for rank in range(count):
         scratch.order[rank] = scratch.blocks[scratch.order[rank]]

@@ -222,12 +222,28 @@ def _add_own_codes(shared: Shared, block: int, mask: int, table: QueryTable, sum
 
 @jit(allocates=False)
 def rescore(shared: Shared, n_candidates: int, code_error: float, kth: float, workspace: Workspace, top: TopK) -> None:
-    """Score the candidates that may be in the top k by codes and residuals, and write the best to `top`.
+    """Score the candidates that may be in the top k by codes and residuals, and write the best to `top`."""
+    size = add_best(shared, n_candidates, code_error, kth, 0, 0, len(top.scores), workspace)
+    write_best(workspace.best, size, top.scores, top.numbers)
 
-    Candidates of the same block are neighbours.
+
+@jit(inline=True)
+def add_best(
+    shared: Shared,
+    n_candidates: int,
+    code_error: float,
+    kth: float,
+    first: int,
+    size: int,
+    k: int,
+    workspace: Workspace,
+) -> int:
+    """Score candidates by codes and residuals, and add those that may be in the top k to the `size` ones in ``best``.
+
+    `first`: number of the shard's first document. Returns the new size. Candidates of the same block are neighbours.
     """
     candidates, all_codes, totals, best = workspace.candidates, workspace.codes, workspace.totals, workspace.best
-    size, left, last_block = 0, 0, -1
+    left, last_block = 0, -1
     for candidate in range(n_candidates):
         position = np.int64(candidates[candidate])
         if shared.scales[position] * (all_codes[candidate] + code_error) >= kth:
@@ -245,7 +261,7 @@ def rescore(shared: Shared, n_candidates: int, code_error: float, kth: float, wo
         score = np.float32(np.float64(shared.scales[position]) * totals[position & (BLOCK - 1)] / 256)
         if score > 0:
             if size == len(best.keys):
-                size, _ = thin_out(best, size, len(top.scores))
-            best.keys[size] = key_of(score, np.int64(shared.numbers[position]))
+                size, _ = thin_out(best, size, k)
+            best.keys[size] = key_of(score, first + np.int64(shared.numbers[position]))
             size += 1
-    write_best(best, size, top.scores, top.numbers)
+    return size

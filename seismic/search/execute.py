@@ -11,15 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 from seismic.builder.order import reordered
-from seismic.kernels.held import search_held
 from seismic.kernels.merge import merge_hits
 from seismic.kernels.topk import Known, TopK
 from seismic.params import described
 from seismic.planner import Choice
-from seismic.query import SAFE_MAX, SAFE_MIN, Query
+from seismic.query import Query
 from seismic.search.methods import ShardSearch, method_of
-from seismic.search.only import Kept, OnlyShard, TopLists
-from seismic.search.workspaces import Workspaces
+from seismic.search.single import Single, TopLists
+from seismic.search.together import Shards, are_together, hold_shards, search_together
+from seismic.search.workspaces import Row, Workspaces
 from seismic.stop import current, stoppable_by
 from seismic.store.shard import Shard
 from seismic.threads import even_ranges, in_order
@@ -104,38 +104,40 @@ class Executor:
         finally:
             self._workspaces.append(workspaces)
 
-    def only_shard(self, view: View, k: int, choice: Choice) -> OnlyShard | None:
-        """Return the only shard of a view, to be searched without what batches, scopes and merging need."""
-        k = min(k, view.live)
-        if k == 0 or len(view.shards) != 1:
+    def single(self, view: View, k: int, choice: Choice) -> Single | None:
+        """Return how to find the k best documents of a view for one query without what batches and merging need; None
+        if its shards are searched one after another."""
+        k, scope = min(k, view.live), view.everything
+        places = tuple(place for place in zip(view.shards, scope.parts, view.firsts, strict=False) if place[1].count)
+        if k == 0 or not (len(places) == 1 or are_together(places, k, choice)):
             return None
-        (live,), (part,) = view.shards, view.everything.parts
+        if len(places) > 1:
+            return Single(places, choice, k, None, True, {})
+        ((live, part, _),) = places
         method = method_of(live.shard, part, k, choice)
         holds = method.name == "bounds" and choice.plan == "exact" and live.shard.used is None
-        return OnlyShard(live.shard, part, choice, k, method, holds, {})
+        return Single(places, choice, k, method, holds, {})
 
-    def run_only(self, view: View, only: OnlyShard, query: Query) -> TopLists:
-        """Find the best documents of a view with one shard for one query, as `run` does."""
+    def run_single(self, view: View, single: Single, query: Query) -> TopLists:
+        """Find the best documents of a view for one query, as `run` does."""
         workspaces, stop = self._take(), current()
         try:
             stop.check()
-            kept = only.held(workspaces, stop.flag)
-            if kept and _search_held(kept, only.choice, query.components, query.values):
+            kept = single.held(workspaces, stop.flag)
+            if kept and kept.find(query.components, query.values):
                 row = kept.row
             else:
                 workspaces.fit(view.shard_dimension, view.largest_shard, stop.flag)
-                row = workspaces.for_row(only.k)
-                queries = only.shard.local_queries(row.holding(query))
-                task = ShardSearch(only.shard, only.part, queries, only.choice, row.known, row.top)
-                only.method.search(task, workspaces)
-                only.keep(workspaces, stop.flag, row)
+                row = workspaces.for_row(single.k)
+                _search_single(single, query, row, workspaces)
+                single.keep(workspaces, stop.flag)
             stop.check()  # a stopped kernel leaves meaningless results
             return row.numbers.copy(), row.scores.tolist(), row.counters.tolist()
         finally:
             self._workspaces.append(workspaces)
 
-    def run_lists(self, only: OnlyShard, components: list[Any], values: list[Any]) -> TopLists | None:
-        """Find the best documents as `run_only` does for a query of lists; None unless `plain_query` takes it and
+    def run_lists(self, single: Single, components: list[Any], values: list[Any]) -> TopLists | None:
+        """Find the best documents as `run_single` does for a query of lists; None unless `plain_query` takes it and
         arrays are held."""
         if {*map(type, components), *map(type, values)} != _INT_AND_FLOAT:
             return None
@@ -146,8 +148,8 @@ class Executor:
         workspaces, stop = self._take(), current()
         try:
             stop.check()
-            kept = only.held(workspaces, stop.flag)
-            if not (kept and _search_held(kept, only.choice, *given)):
+            kept = single.held(workspaces, stop.flag)
+            if not (kept and kept.find(*given)):
                 return None
             stop.check()  # a stopped kernel leaves meaningless results
             row = kept.row
@@ -167,12 +169,15 @@ def lists_of(found: BatchResult) -> TopLists:
     return found.numbers[0], found.scores[0].tolist(), found.counters[0].tolist()
 
 
-def _search_held(kept: Kept, choice: Choice, components: Any, values: Any) -> bool:
-    """Search for a query of two buffers of uint32 and float32; return False unless it is plain."""
-    if not kept.terms.hold(components, values):
-        return False
-    limits = SAFE_MIN, SAFE_MAX, choice.heap_factor, choice.bound_share
-    return search_held(kept.held, len(components), *limits)
+def _search_single(single: Single, query: Query, row: Row, workspaces: Workspaces) -> None:
+    queries = row.holding(query)
+    if single.method is None:
+        shards = hold_shards(single.places, workspaces, single.k)
+        search_together(shards, queries, single.choice, row.known, row.top)
+        return
+    ((live, part, _),) = single.places
+    local = live.shard.local_queries(queries)
+    single.method.search(ShardSearch(live.shard, part, local, single.choice, row.known, row.top), workspaces)
 
 
 def _search_shards(
@@ -192,6 +197,8 @@ def _search_shards(
     if len(places) == 1:
         limit = min(k, places[0][1].count)
         return BatchResult(*search.run(*places[0], limit, _alone(least, limit)), search.counters)
+    if are_together(places, k, choice, len(queries)):
+        return search.run_together(hold_shards(places, workspaces, k), Known(least, _no_hits(len(queries))[1], k))
     results: list[Arrays] = []
     reached: list[npt.NDArray[np.float32]] = []  # by shard: the score down to which it was searched, 0 if all of it was
     best, so_far, whole = _no_hits(len(queries)), 0, np.zeros_like(least)
@@ -259,6 +266,15 @@ class _ShardSearch(NamedTuple):
             self.counters[rows] = top.counters
         top.numbers[top.numbers >= 0] += first
         return top.numbers, top.scores
+
+    def run_together(self, shards: Shards, known: Known) -> BatchResult:
+        """Return the best documents of shards that are searched together."""
+        shape, stop = (len(self.queries), known.rank), current()
+        stop.check()
+        top = TopK(np.empty(shape, np.float32), np.empty(shape, np.int64), self.counters)
+        search_together(shards, self.queries, self.choice, known, top)
+        stop.check()
+        return BatchResult(top.numbers, top.scores, self.counters)
 
     def deepened(
         self,

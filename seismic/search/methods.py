@@ -154,6 +154,7 @@ def _try_impacts(view: View) -> Iterator[Trial]:
 def _try_bounds(view: View) -> Iterator[Trial]:
     pruned = DEFAULT_KNOBS["exact"]._replace(heap_factor=2.0)  # unpruned, a small shard would accumulate
     yield Trial(view.everything, 1, pruned)
+    yield Trial(view.everything, 1, pruned._replace(bound_share=0.5))  # several shards one after another
 
 
 def first_document_of(shard: Shard) -> Part:

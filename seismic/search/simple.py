@@ -17,8 +17,8 @@ from seismic.search.answer import Answer, about_query
 from seismic.search.examples import resolve_query
 from seismic.search.execute import Executor, SearchStats, lists_of
 from seismic.search.hits import MAKE_HIT, Hits
-from seismic.search.only import OnlyShard, TopLists
 from seismic.search.request import SearchRequest
+from seismic.search.single import Single, TopLists
 from seismic.stop import time_limit
 from seismic.view.view import View
 
@@ -29,13 +29,14 @@ MOST_DEPTHS = 100
 class Prepared(NamedTuple):
     """What searches with the same parameters have in common.
 
-    ``only``: the only shard; None to use an executor. ``plain``: the same if plain queries of lists need no parsing.
+    ``single``: how one query is searched; None for shard by shard. ``plain``: the same if plain queries of lists need
+    no parsing.
     """
 
     params: SearchParams
     choice: Choice
-    only: OnlyShard | None
-    plain: OnlyShard | None
+    single: Single | None
+    plain: Single | None
 
 
 def is_simple(request: SearchRequest) -> bool:
@@ -91,8 +92,8 @@ def simple_hits(executor: Executor, view: View, query: QueryLike, k: int, params
 def top_arrays(executor: Executor, view: View, query: Query, depth: int, params: SearchParams) -> TopLists:
     """Return the best documents of a view for a parsed query. Raises ParameterError and StoppedError."""
     prepared = prepare(executor, view, depth, params)
-    if prepared.only:
-        return executor.run_only(view, prepared.only, query)
+    if prepared.single:
+        return executor.run_single(view, prepared.single, query)
     return lists_of(executor.run(view, view.everything, as_rows([query]), min(depth, view.live), prepared.choice))
 
 
@@ -103,9 +104,9 @@ def prepare(executor: Executor, view: View, depth: int, params: SearchParams) ->
         choice = view.planner.choose(depth, params)
         if len(view.memo) >= MOST_DEPTHS:
             view.memo.clear()
-        only = executor.only_shard(view, depth, choice)
-        plain = only if only and only.holds and not view.fields else None
-        known = view.memo[depth] = Prepared(params, choice, only, plain)
+        single = executor.single(view, depth, choice)
+        plain = single if single and single.holds and not view.fields else None
+        known = view.memo[depth] = Prepared(params, choice, single, plain)
     return known
 
 

@@ -38,9 +38,9 @@ def warm_up(view: View, executor: Executor) -> None:
         for shard in view.shards:
             if method.reachable and len(shard):
                 method.reachable(shard.shard, first_document_of(shard.shard), query, 0.0)
-    if only := executor.only_shard(view, 1, DEFAULT_KNOBS["exact"]._replace(heap_factor=2.0)):
+    if single := executor.single(view, 1, DEFAULT_KNOBS["exact"]._replace(heap_factor=2.0)):
         for _ in range(2):  # arrays are held from the second search on
-            executor.run_only(view, only, query)
+            executor.run_single(view, single, query)
     for shard in view.shards:
         if len(shard):
             first = first_document_of(shard.shard).allowed

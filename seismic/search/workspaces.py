@@ -7,7 +7,9 @@ import numpy.typing as npt
 
 from seismic.kernels import accumulate, lists, visit
 from seismic.kernels.best import room_for
+from seismic.kernels.constants import BLOCK, GROUP
 from seismic.kernels.topk import Known, TopK
+from seismic.kernels.upper_bounds import make_bound_scratch
 from seismic.query import QUERY_DIMENSION, Query
 from seismic.vectors import SparseVectors
 
@@ -61,6 +63,15 @@ class Row(NamedTuple):
         return SparseVectors(self.indptr, components, values, QUERY_DIMENSION)
 
 
+class _Own(NamedTuple):
+    """The scratch arrays of one of several shards that are searched together."""
+
+    upper_bounds: npt.NDArray[np.uint16]
+    group_maxima: npt.NDArray[np.uint16]
+    candidates: npt.NDArray[np.uint32]
+    codes: npt.NDArray[np.float32]
+
+
 class Workspaces:
     """The scratch arrays of one thread, made when first needed."""
 
@@ -69,6 +80,7 @@ class Workspaces:
         self._exact: visit.Workspace | None = None
         self._accumulate: accumulate.Workspace | None = None
         self._lists: lists.Workspace | None = None
+        self._shards: dict[tuple[int, ...], list[_Own]] = {}
         self._row: Row | None = None
         self._terms: Terms | None = None
         self._flag = np.zeros(1, np.uint8)
@@ -89,6 +101,23 @@ class Workspaces:
         if self._exact.stop is not self._flag:
             self._exact = self._exact._replace(stop=self._flag)
         return self._exact
+
+    def for_shards(self, documents: tuple[int, ...], k: int) -> list[visit.Workspace]:
+        """Return scratch arrays for shards that are searched together, by their numbers of documents.
+
+        They share everything except upper bounds, maxima of groups and candidates, whose pages are used when needed.
+        """
+        whole = self.for_exact(k)
+        if documents not in self._shards:
+            self._shards = {documents: [_make_own(count) for count in documents]}
+        return [
+            whole._replace(
+                scratch=whole.scratch._replace(upper_bounds=own.upper_bounds, group_maxima=own.group_maxima),
+                candidates=own.candidates,
+                codes=own.codes,
+            )
+            for own in self._shards[documents]
+        ]
 
     def for_accumulate(self, k: int) -> accumulate.Workspace:
         """Return scratch arrays for accumulation and up to k hits."""
@@ -118,6 +147,12 @@ class Workspaces:
         if self._row is None or len(self._row.scores) != k:
             self._row = _make_row(k)
         return self._row
+
+
+def _make_own(documents: int) -> _Own:
+    scratch = make_bound_scratch(1, -(-documents // (BLOCK * GROUP)))
+    codes = np.empty(documents, np.float32)
+    return _Own(scratch.upper_bounds, scratch.group_maxima, np.empty(documents, np.uint32), codes)
 
 
 def _make_row(k: int) -> Row:

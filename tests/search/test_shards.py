@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 import seismic
-from seismic import BuildParams, Index, SparseVectors
+from seismic import BuildParams, Index, SearchParams, SparseVectors
 from seismic.builder.order import reordered
+from seismic.errors import StoppedError
 from seismic.search import execute
+from seismic.stop import Stop, stoppable_by
 from tests import samples
 
 DOCUMENTS, DIMENSION = 900, 40
@@ -45,6 +47,47 @@ def test_shards_answer_as_one(pair: tuple[Index, Index, str], k: int) -> None:
         np.testing.assert_array_equal(found, expected)
     for expected, found in zip(one.search_batch(queries, k), four.search_batch(queries, k, threads=2), strict=True):
         np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("k", [1, 10, 200, 2000])
+@pytest.mark.parametrize("terms", [4, 200])
+def test_single_queries_and_small_batches(pair: tuple[Index, Index, str], k: int, terms: int) -> None:
+    """All shards are searched together, with more components than show in every upper bound, too."""
+    one, four, _ = pair
+    queries = samples.random_vectors(12, DIMENSION, per_vector=min(terms, DIMENSION), seed=9)
+    for expected, found in zip(one.search_batch(queries, k), four.search_batch(queries, k), strict=True):
+        np.testing.assert_array_equal(found, expected)
+    for row in range(len(queries)):
+        query = dict(zip(("indices", "values"), map(np.ndarray.tolist, queries[row]), strict=True))
+        hits = one.search(query, k)
+        assert [four.search(query, k) for _ in range(3)] == [hits] * 3
+        for params in (SearchParams(heap_factor=1.3), SearchParams(bound_share=0.9)):
+            assert {hit.number for hit in four.search(query, k, params=params)} <= set(range(DOCUMENTS))
+
+
+def test_a_shard_without_any_component_of_the_query(tmp_path: Path) -> None:
+    rows = [{0: 1.0 + row / 1000} for row in range(200)] + [{1: 1.0, 2: 0.5} for _ in range(200)]
+    vectors = SparseVectors.from_dicts(rows, 300)
+    seismic.build(vectors, tmp_path / "c", params=SMALL, shards=2)
+    with seismic.open(tmp_path / "c") as index:
+        for _ in range(3):
+            assert [hit.number for hit in index.search({0: 2.0}, 3)] == [199, 198, 197]
+            assert [hit.number for hit in index.search({1: 2.0, 2: 1.0}, 2)] == [200, 201]
+            assert index.search({5: 1.0}, 3) == []
+        many = dict.fromkeys(range(2, 202), 1.0)  # more than show in every upper bound
+        assert [hit.number for hit in index.search(many, 2)] == [200, 201]
+
+
+def test_a_deadline_stops_all_shards(pair: tuple[Index, Index, str]) -> None:
+    stop = Stop()
+    stop.set()
+    query = {"indices": [1, 2], "values": [1.0, 1.0]}
+    expected = pair[1].search(query, 5)
+    with stoppable_by(stop):
+        for _ in range(2):
+            with pytest.raises(StoppedError):
+                pair[1].search(query, 5)
+    assert [pair[1].search(query, 5) for _ in range(3)] == [expected] * 3
 
 
 def test_a_shard_is_searched_again_only_where_its_hits_may_end_too_early(

@@ -32,7 +32,7 @@ def index(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     vectors = SparseVectors.from_dicts(rows, DIMENSION)
     documents = pa.table({"id": [f"d{row}" for row in range(DOCUMENTS)], "year": [row % 7 for row in range(DOCUMENTS)]})
     folder = tmp_path_factory.mktemp("simple") / "c"
-    layout: Any = {"lists": "lists", "small": "small", "deleted": "small"}.get(request.param, "shared")
+    layout: Any = {"lists": "lists", "shared": "shared", "changed": "shared"}.get(request.param, "small")
     vocabulary = [f"w{row}" for row in range(DIMENSION)]
     shards = 3 if request.param == "shards" else 1
     params = BuildParams(layout=layout)
@@ -185,7 +185,7 @@ def test_all_forms_of_a_query_have_the_same_hits(index: Index, k: int) -> None:
 
 
 def test_lists_are_searched_without_parsing_them(index: Index) -> None:
-    if index.manifest.layout == "small":
+    if index.manifest.layout == "small":  # with one shard or several
         for _ in range(3):
             index.search(QUERY, 7)
         executor, known = index._responder.executor, index.view.memo[7]
