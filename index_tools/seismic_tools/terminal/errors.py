@@ -29,6 +29,10 @@ def errors_in_one_line() -> Iterator[None]:
         if (problem := import_module("seismic.extras").explain(error)) is None:
             raise
         _refuse(problem)
+    except SystemError as error:
+        if isinstance(error.__cause__, SystemExit | KeyboardInterrupt):  # a signal came while a kernel was called
+            raise error.__cause__ from None
+        raise
     except MemoryError as error:
         _refuse(f"not enough memory: {error or 'an allocation failed'}")
     except BrokenPipeError:

@@ -1,3 +1,4 @@
+import os
 import re
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from seismic_tools.measure.scale import processes
 from seismic_tools.measure.scale.growth import Growth, Step
 from seismic_tools.measure.scale.processes import Cost, run
 from seismic_tools.measure.scale.report import report
+from seismic_tools.terminal.errors import errors_in_one_line
 from tests.index_tools.conftest import Run, write_lines
 from tests.samples import random_vectors
 
@@ -78,6 +80,28 @@ def test_wrong_options_are_refused_before_documents_are_made(
 def test_a_command_that_fails_is_named(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=r"seismic_tools\.cli verify .*nothing ended with code 2"):
         run("seismic_tools.cli", "verify", tmp_path / "nothing")
+
+
+def test_an_interrupt_ends_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = []
+
+    def interrupted(process: int) -> None:
+        found.append(process)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(processes, "_anonymous", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run("timeit", "-n1", "-r1", "import time; time.sleep(600)")
+    with pytest.raises(ProcessLookupError):
+        os.kill(found[0], 0)
+
+
+@pytest.mark.parametrize("signal", [SystemExit(143), KeyboardInterrupt()])
+def test_a_signal_within_a_kernel_is_no_other_error(signal: BaseException) -> None:
+    """Python says so when a handler raises within compiled code."""
+    with pytest.raises(type(signal)) as caught, errors_in_one_line():
+        raise SystemError("CPUDispatcher returned a result with an exception set") from signal
+    assert caught.value is signal
 
 
 def test_peaks_are_unknown_where_the_system_does_not_tell(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,10 +28,14 @@ def run(*arguments: str | Path) -> tuple[str, Cost]:
     """Run `python -m ARGUMENTS` and return its output and cost; StorageError if it fails."""
     before, began, peak = _children(), time.perf_counter(), None
     with TemporaryFile("w+") as output:
-        process = subprocess.Popen([sys.executable, "-m", *map(str, arguments)], stdout=output)
-        while process.poll() is None:
-            peak = max(filter(None, (peak, _anonymous(process.pid))), default=None)
-            time.sleep(INTERVAL)
+        with subprocess.Popen([sys.executable, "-m", *map(str, arguments)], stdout=output) as process:
+            try:
+                while process.poll() is None:
+                    peak = max(filter(None, (peak, _anonymous(process.pid))), default=None)
+                    time.sleep(INTERVAL)
+            except BaseException:  # an interrupt
+                process.kill()
+                raise
         cost = Cost(time.perf_counter() - began, _children() - before, peak)
         output.seek(0)
         if process.returncode:
