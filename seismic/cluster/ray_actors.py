@@ -4,14 +4,12 @@ An actor is detached and named after its collection, part and replica, so that w
 replicas of a part are spread over different machines by a placement group; if there are fewer, they wait.
 """
 
-import os
 import re
 import secrets
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from seismic.cluster.actor_options import ActorOptions
 from seismic.cluster.connection import Address
@@ -66,57 +64,38 @@ class PartName(NamedTuple):
         return cls.parse(group) or cls.parse(f"{group}:0")
 
 
-class PartActor:
-    """A node in a worker of Ray. It makes a secret of its own, which it tells with its address and certificate."""
+def started(name: Iterable[Any], options: Iterable[Any], theirs: Mapping[str, str]) -> tuple[Node, Endpoint]:
+    """Start the node of an actor, with a secret of its own, on the address of the Ray node.
 
-    def __init__(self, name: PartName, options: ActorOptions, theirs: Mapping[str, str]) -> None:
-        """Open the part and listen on the address of the Ray node.
+    `name`, `options`: the fields of a `PartName` and of `ActorOptions`.
 
-        Raises ParameterError if the driver's software (`theirs`) is another one, or if this machine lacks what the
-        options name, and StorageError.
-        """
-        _raise_priority()
-        ray = import_module("ray")
-        host = ray.util.get_node_ip_address()
-        check_software(theirs, f"the driver of node {host}")
-        secret, limits = secrets.token_hex(32), NodeLimits()
-        if options.threads is not None:
-            limits = limits._replace(threads=options.threads)
-        key = None if options.tls_key is None else Path(options.tls_key)
-        certificate = None if options.tls_cert is None else Path(options.tls_cert)
-        tls = node_context(certificate, key)
-        shown = None if certificate is None else leaf(certificate.read_text(encoding="utf-8"))
-        ports = None if options.ports is None else Ports.parse(options.ports)
-        self._node = Node(
-            Path(name.folder),
-            [PartSpec.parse(name.part)],
-            secret.encode(),
-            Address(host, 0),
-            limits=limits,
-            tls=tls,
-            verify=options.verify,
-            source=options.source(Path(name.folder)),
-        )
-        try:
-            address = self._node.start(ports)
-        except BaseException:
-            self._node.close(0)
-            raise
-        self._endpoint = Endpoint(str(address), secret, shown, options)
-
-    def endpoint(self) -> Endpoint:
-        """Return where the node listens."""
-        return self._endpoint
-
-    def close(self, grace: float) -> None:
-        """Let running requests end, for `grace` seconds."""
-        self._node.close(grace)
-
-
-def _raise_priority() -> None:
-    """Give this thread and those that it starts the priority of the Ray node, if permitted.
-
-    Ray runs its workers at niceness 15, at which searches wait for every other process.
+    Raises ParameterError if the driver's software (`theirs`) is another one, or if this machine lacks what the options
+    name, and StorageError.
     """
-    with suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, 0, os.getpriority(os.PRIO_PROCESS, os.getppid()))
+    host = import_module("ray").util.get_node_ip_address()
+    check_software(theirs, f"the driver of node {host}")
+    part, given = PartName(*name), ActorOptions(*options)
+    secret, limits, folder = secrets.token_hex(32), NodeLimits(), Path(part.folder)
+    if given.threads is not None:
+        limits = limits._replace(threads=given.threads)
+    key = None if given.tls_key is None else Path(given.tls_key)
+    certificate = None if given.tls_cert is None else Path(given.tls_cert)
+    tls = node_context(certificate, key)
+    shown = None if certificate is None else leaf(certificate.read_text(encoding="utf-8"))
+    ports = None if given.ports is None else Ports.parse(given.ports)
+    node = Node(
+        folder,
+        [PartSpec.parse(part.part)],
+        secret.encode(),
+        Address(host, 0),
+        limits=limits,
+        tls=tls,
+        verify=given.verify,
+        source=given.source(folder),
+    )
+    try:
+        address = node.start(ports)
+    except BaseException:
+        node.close(0)
+        raise
+    return node, Endpoint(str(address), secret, shown, given)

@@ -22,8 +22,8 @@ from seismic.cluster.ray_session import connect
 from seismic.errors import ParameterError, SeismicError
 from seismic.store.collection import is_collection
 
-LOOK_SECONDS = 1.0
-"""Interval between two looks at actors and wishes."""
+LOOK_SECONDS, HURRY_SECONDS = 1.0, 0.2
+"""Interval between two looks at actors and wishes, and while nodes start."""
 
 MISSED = 5
 """Looks in a row at which a collection must be missing until its actors are ended: its folder may be replaced."""
@@ -66,9 +66,16 @@ class Keeper:
                     self._placement.remove(self._added[name])
 
     def step(self) -> None:
-        """Take up wishes, ask actors where they listen, and write what has changed."""
+        """Take up wishes, ask actors where they listen, and write what has changed. Takes as long as `pause`."""
+        until = time.monotonic() + self.pause
         self._take_up()
         self._look()
+        time.sleep(max(0.0, until - time.monotonic()))
+
+    @property
+    def pause(self) -> float:
+        """Seconds until the next look: fronts wait for nodes that start."""
+        return HURRY_SECONDS if any(map(self._placement.starting, self._added.values())) else LOOK_SECONDS
 
     def _take_up(self) -> None:
         for name, collection in wanted(self._folder).items():
@@ -80,7 +87,7 @@ class Keeper:
                 self._remove(name, collection)
 
     def _look(self) -> None:
-        self._placement.look(LOOK_SECONDS)
+        self._placement.look(self.pause)
         self._write(NODES, nodes_content(self._placement, self._added))
         problems = {name: self._placement.problems(collection) for name, collection in self._added.items()}
         problems |= {name: [str(error)] for name, error in self._failed.items()}
@@ -182,14 +189,13 @@ def main() -> None:
 def _keep(keeper: Keeper) -> None:
     told = ""
     while True:
-        began = time.monotonic()
         try:
             keeper.step()
         except Exception as error:  # Ray has no common error; the GCS may be gone for a while
             if (reason := f"{type(error).__name__}: {error}") != told:
                 tell("ray cannot be used", reason=reason)
             told = reason
-        time.sleep(max(0.0, began + LOOK_SECONDS - time.monotonic()))
+            time.sleep(LOOK_SECONDS)
 
 
 if __name__ == "__main__":

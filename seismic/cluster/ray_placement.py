@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from seismic.cluster.actor_options import ActorOptions
-from seismic.cluster.ray_actors import Endpoint, PartActor, PartName
+from seismic.cluster.ray_actors import Endpoint, PartName
 from seismic.cluster.ray_groups import PlacementGroups
 from seismic.cluster.ray_room import Machine, Missing, Need, machines_of
 from seismic.cluster.ray_session import NAMESPACE, software
+from seismic.cluster.ray_worker import PartActor
 from seismic.cluster.spec import PartSpec
 from seismic.errors import ParameterError
 from seismic.store.manifest import read_manifest
@@ -224,7 +225,7 @@ class Placement:
             num_cpus=options.room,
             scheduling_strategy=strategies.PlacementGroupSchedulingStrategy(*place),
         )
-        return kind.remote(name, options, self._software)
+        return kind.remote(tuple(name), tuple(options), self._software)
 
     def _free(self) -> float:
         free: float = self._ray.available_resources().get("CPU", 0.0)

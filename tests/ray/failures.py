@@ -20,6 +20,7 @@ import psutil
 from seismic import Index
 from seismic.cluster import ray_session
 from seismic.cluster.index import ClusterIndex
+from seismic.cluster.ray_keeper import HURRY_SECONDS, LOOK_SECONDS
 from seismic.cluster.ray_placement import Placement, Wanted, nodes_content
 from seismic.cluster.topology import open_cluster
 from tests.cluster.collections import QUERIES, build
@@ -93,14 +94,15 @@ class Nodes:
 
     def _run(self) -> None:
         while not self._ending.is_set():
-            self._step()
-            self._ending.wait(0.5)
+            pause = HURRY_SECONDS if self._placement.starting(self._folder) else LOOK_SECONDS
+            self._step(pause)
+            self._ending.wait(pause)
 
     def _healthy(self) -> bool:
         return not self._placement.problems(self._folder)
 
-    def _step(self) -> None:
-        self._placement.look(0.5)
+    def _step(self, seconds: float = HURRY_SECONDS) -> None:
+        self._placement.look(seconds)
         content = nodes_content(self._placement, {"books": self._folder}) | {"hedge_ms": HEDGE_MS}
         partial = self.file.with_suffix(".partial")
         partial.write_text(json.dumps(content))
