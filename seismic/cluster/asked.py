@@ -60,7 +60,9 @@ def queries_of(state: State, message: Message) -> SparseVectors:
     components, values = array_in(message, "components", np.uint32), array_in(message, "values", np.float32)
     dimension = state.view.dimension
     if len(indptr) == 2 and _is_plain(indptr.tolist(), components.tolist(), values.tolist(), dimension):
-        return SparseVectors.trusted(indptr, components, values, QUERY_DIMENSION)
+        for array in (indptr, components, values):
+            array.flags.writeable = False  # as kernels are compiled for
+        return SparseVectors(indptr, components, values, QUERY_DIMENSION)
     queries = SparseVectors.from_arrays(indptr, components, values, QUERY_DIMENSION)
     if (longest := int(np.diff(indptr).max(initial=0))) > MAX_COMPONENTS:
         raise ParameterError(f"components: found {longest} of a query, expected at most {MAX_COMPONENTS}")

@@ -66,6 +66,7 @@ class Call:
     __slots__ = ("asked", "at", "attempts", "hedge_at", "message", "problems", "spec", "waiting")
 
     def __init__(self, at: int, spec: PartSpec, message: Message, replicas: list[Replica]) -> None:
+        """`message`: what to ask of the part `spec`, the part `at` of the cluster."""
         self.at, self.spec, self.message = at, spec, message
         self.waiting = deque(replicas)
         self.attempts: list[_Attempt] = []
@@ -199,7 +200,8 @@ class Asking:
             return
         attempt.connection = opened
         left = max(0.001, min(self._stop.deadline, self._until) - time.monotonic())
-        attempt.unsent = memoryview(encode(call.message._replace(timeout_ms=1000 * left)))
+        head, arrays, tables, _ = call.message
+        attempt.unsent = memoryview(encode(Message({**head, "part": str(call.spec)}, arrays, tables, 1000 * left)))
         self._reading[opened.socket.fileno()] = call, attempt
         self._write(call, attempt)
 

@@ -80,7 +80,8 @@ class FrameReader:
         """Begin a frame with bytes that came after the last one."""
         most = HEADER.size + self.limits.head + self.limits.body
         self._buffer = bytearray(max(len(data), min(most, READ_BYTES)))
-        self._buffer[: len(data)] = data
+        if data:
+            self._buffer[: len(data)] = data
         self._filled, self._size = len(data), 0
 
     def read(self, sock: socket.socket) -> Message | None:

@@ -94,8 +94,7 @@ class NodeFan:
         try:
             groups = self.groups
             for at, message in requests.items():
-                head = {**message.head, "part": str(self.specs[at])}
-                asking.add(Call(at, self.specs[at], message._replace(head=head), in_order(groups[at])))
+                asking.add(Call(at, self.specs[at], message, in_order(groups[at])))
             return asking.answers(partial=partial and self._partial)
         finally:
             asking.close()

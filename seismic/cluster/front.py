@@ -103,7 +103,7 @@ class FrontView(View):
     def ask(self, verb: str, messages: Mapping[int, Message]) -> dict[int, Message]:
         """Ask parts for the state of this view. Raises PartUnavailableError and the errors of their answers."""
         pin = {"verb": verb, **self._pin}
-        asked = {at: message._replace(head={**pin, **message.head}) for at, message in messages.items()}
+        asked = {at: Message({**pin, **head}, arrays, tables) for at, (head, arrays, tables, _) in messages.items()}
         missing = MISSING.get()
         answers = self.fan.ask(asked, partial=missing is not None)
         if missing is not None:

@@ -115,54 +115,49 @@ def read_header(data: memoryview, limits: Limits) -> tuple[int, int]:
 def decode(frame: memoryview) -> Message:
     """Return the message of a frame whose header was read. Its arrays share the frame's memory. Raises WireError."""
     _, _, form, timeout_ms, length, _ = HEADER.unpack_from(frame)
+    at = HEADER.size + length
+    found: dict[str, npt.NDArray[Any]] = {}
+    read: dict[str, pa.Table] = {}
     try:
-        text = frame[HEADER.size : HEADER.size + length]
+        text = frame[HEADER.size : at]
         content = orjson.loads(text) if form == FAST else json.loads(str(text, "utf-8"))
         head = content["head"]
         arrays, tables = content.get("arrays", []), content.get("tables", [])
         if not isinstance(head, dict) or len(arrays) + len(tables) > MOST_PARTS:
             raise WireError("found a frame with another head than a message has")
-        reader = _Body(frame, HEADER.size + length)
-        found = {str(name): reader.array(dtype, shape) for name, dtype, shape in arrays}
-        read = {str(name): _read(reader.take(size)) for name, size in tables}
+        for name, dtype, shape in arrays:
+            kind = DTYPES[dtype]
+            size = kind.itemsize * _product(shape)
+            found[str(name)] = np.ndarray(shape, kind, frame, _checked(at, size, frame))
+            at += size + -size % ALIGNMENT
+        for name, size in tables:
+            start = _checked(at, size, frame)
+            read[str(name)] = _read(frame[start : start + size])
+            at += size + -size % ALIGNMENT
     except WireError:
         raise
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError, pa.ArrowException) as error:
         raise WireError(f"found a malformed frame ({type(error).__name__})") from None
-    if reader.at != len(frame):
+    if at != len(frame):
         raise WireError("found a frame whose body is longer than its arrays")
     return Message(head, found, read, timeout_ms)
 
 
-class _Body:
-    """Takes one array or table of a frame after the other, from ``at`` on."""
+def _product(shape: Any) -> int:
+    """Return the number of values of an array. Raises WireError for what is no shape."""
+    count = 1
+    for length in shape if isinstance(shape, list) and 1 <= len(shape) <= MOST_AXES else (-1,):
+        if type(length) is not int or length < 0:
+            raise WireError("found an array of an unknown shape")
+        count *= length
+    return count
 
-    def __init__(self, frame: memoryview, at: int) -> None:
-        self._frame, self.at = frame, at
 
-    def take(self, size: Any) -> memoryview:
-        """Return the next bytes."""
-        start = self._advance(size)
-        return self._frame[start : start + size]
-
-    def array(self, dtype: Any, shape: Any) -> npt.NDArray[Any]:
-        """Return the next array, which shares the frame's memory."""
-        kind = DTYPES.get(dtype)
-        if kind is None or not isinstance(shape, list) or not 1 <= len(shape) <= MOST_AXES:
-            raise WireError("found an array of an unknown type or shape")
-        count = 1
-        for length in shape:
-            if type(length) is not int or length < 0:
-                raise WireError("found an array of an unknown type or shape")
-            count *= length
-        return np.ndarray(shape, kind, self._frame, self._advance(count * kind.itemsize))
-
-    def _advance(self, size: Any) -> int:
-        start = self.at
-        if type(size) is not int or not 0 <= size <= len(self._frame) - start:
-            raise WireError("found a frame whose arrays are longer than its body")
-        self.at += size + -size % ALIGNMENT
-        return start
+def _checked(at: int, size: Any, frame: memoryview) -> int:
+    """Return where an array or table begins. Raises WireError unless it ends within the frame."""
+    if type(size) is not int or not 0 <= size <= len(frame) - at:
+        raise WireError("found a frame whose arrays are longer than its body")
+    return at
 
 
 def _written(table: pa.Table) -> pa.Buffer:

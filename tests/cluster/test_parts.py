@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 import seismic
-from seismic import FilterError, Index, ParameterError, QueryError
+from seismic import FilterError, Index, ParameterError, QueryError, SearchRequest
 from seismic.cluster.errors import BehindError
 from seismic.cluster.front import open_front
 from seismic.cluster.index import ClusterIndex
@@ -92,6 +92,16 @@ def test_batches(index: Index, cluster: Index) -> None:
             local, remote = (one.search_batch(QUERIES, k, filter=wanted) for one in (index, cluster))
             assert np.array_equal(local[0], remote[0])
             assert np.array_equal(local[1], remote[1])
+
+
+@pytest.mark.parametrize("k", [1, 10, 100, 1000])
+def test_plain_searches(index: Index, cluster: Index, k: int) -> None:
+    """One search, which comes without tasks, and several at once."""
+    for query in QUERIES:
+        wanted = index.search(query, k)
+        assert cluster.search(query, k) == wanted
+        request = SearchRequest(query=query, limit=k)
+        assert [answer.hits for answer in cluster.search_many([request, request])] == [wanted, wanted]
 
 
 def test_errors_are_those_of_an_index(cluster: Index) -> None:
