@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import seismic
 from seismic import Index, SparseVectors
-from seismic.kernels.constants import BLOCK, GROUP
+from seismic.kernels.constants import BLOCK, GROUP, SUPERBLOCK
 from seismic.kernels.heaviest import Heads
 from seismic.kernels.lists import Blocks, Summaries
 from seismic.kernels.maxima import Maxima
@@ -188,8 +188,8 @@ def row_offsets(
     return offsets(lengths, dtype)
 
 
-def maxima(documents: Sequence[Row], dimension: int, dense: Collection[int]) -> Maxima:
-    """Build maxima over blocks; the components `dense` have a code for every block."""
+def maxima(documents: Sequence[Row], dimension: int, dense: Collection[int], superblocks: bool = False) -> Maxima:
+    """Build maxima over blocks; the components `dense` have a code for every block, and maybe every superblock."""
     found = naive.shared_maxima(documents, BLOCK)
     padded = -(-len(documents) // (BLOCK * GROUP)) * GROUP
     scales = np.zeros(dimension, np.float32)
@@ -199,7 +199,10 @@ def maxima(documents: Sequence[Row], dimension: int, dense: Collection[int]) -> 
         scales[component] = max(row.values()) / 255
         rounded_up = {block: min(255, math.ceil(value / float(scales[component]))) for block, value in row.items()}
         if component in dense:
-            codes[component] = [rounded_up.get(block, 0) for block in range(padded)]
+            row_codes = [rounded_up.get(block, 0) for block in range(padded)]
+            of_superblocks = [max(row_codes[at : at + SUPERBLOCK]) for at in range(0, padded, SUPERBLOCK)]
+            of_superblocks += [0] * (-len(of_superblocks) % GROUP)
+            codes[component] = [*row_codes, *(of_superblocks if superblocks else [])]
         else:
             blocks[component], codes[component] = list(rounded_up), list(rounded_up.values())
     block_starts = row_offsets(blocks, dimension)

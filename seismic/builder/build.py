@@ -30,6 +30,7 @@ from seismic.fields.entry import FieldEntry
 from seismic.fields.joined import JoinedVocabulary, counter
 from seismic.fields.specs import FieldsLike
 from seismic.fields.vectors import FieldVectors, is_by_field
+from seismic.kernels.maxima import has_superblocks
 from seismic.layouts import LAYOUTS, LOSSY, storage_of
 from seismic.params import BuildParams
 from seismic.store.collection import GENERATIONS, current_generation
@@ -43,6 +44,7 @@ from seismic.store.manifest import (
     FORMAT_MAJOR,
     FORMAT_MINOR,
     STRICT,
+    SUPERBLOCKS,
     VOCABULARY,
     WIDE,
     FileEntry,
@@ -223,7 +225,7 @@ def write_manifest(
     """
     Manifest(
         format=f"{FORMAT_MAJOR}.{FORMAT_MINOR}",
-        reader_features=_reader_features(params, vectors, fields),
+        reader_features=_reader_features(params, vectors, fields, shards),
         writer_features=_writer_features(encoder, strict, fields),
         generation=generation,
         layout=params.layout,
@@ -253,9 +255,15 @@ def _in_order_of(
         return spread(vectors, table, folder)
 
 
-def _reader_features(params: BuildParams, vectors: SparseVectors, fields: Sequence[FieldEntry]) -> list[str]:
-    wide = [WIDE] if vectors.dimension > NARROW_DIMENSION else []
-    return [*LAYOUTS[params.layout].reader_features, *wide, *([FIELDS] if len(fields) > 1 else [])]
+def _reader_features(
+    params: BuildParams, vectors: SparseVectors, fields: Sequence[FieldEntry], shards: Sequence[ShardEntry]
+) -> list[str]:
+    needed = {
+        WIDE: vectors.dimension > NARROW_DIMENSION,
+        FIELDS: len(fields) > 1,
+        SUPERBLOCKS: any(has_superblocks(shard.documents) for shard in shards),
+    }
+    return [*LAYOUTS[params.layout].reader_features, *(name for name, is_needed in needed.items() if is_needed)]
 
 
 def _writer_features(encoder: EncoderEntry | None, strict: bool, fields: Sequence[FieldEntry]) -> list[str]:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from seismic.components import NARROW_DIMENSION
 from seismic.errors import ParameterError
 from seismic.kernels.constants import POSITION_WINDOW
-from seismic.kernels.maxima import block_windows
+from seismic.kernels.maxima import block_windows, has_superblocks
 from seismic.layouts import LAYOUTS, Storage
 from seismic.params import BuildParams
 from seismic.store.schema import MAX_OFFSET
@@ -25,6 +25,9 @@ SHARD_COMPONENT, MAXIMA_COMPONENT, IMPACTS_COMPONENT = 120, 20, 24
 
 WIDE_VALUE = 3.5
 """Additional bytes per value if components have 32 bits."""
+
+SUPERBLOCKS_VALUE = 0.25
+"""Additional bytes per value if dense rows of maxima have superblocks."""
 
 
 class ShardPlan(NamedTuple):
@@ -77,5 +80,6 @@ def shard_bytes(documents: int, values: int, dimension: int, storage: Storage) -
     windows = math.ceil(documents / POSITION_WINDOW) if storage.has_impacts(small=documents <= POSITION_WINDOW) else 0
     of_windows = MAXIMA_COMPONENT * block_windows(documents) + IMPACTS_COMPONENT * windows
     by_value = storage.bytes_per_value + (WIDE_VALUE if used > NARROW_DIMENSION else 0)
+    by_value += SUPERBLOCKS_VALUE if has_superblocks(documents) else 0
     stored = documents * SHARD_DOCUMENT + math.ceil(values * by_value)
     return max(documents * ORDER_DOCUMENT, stored) + used * (SHARD_COMPONENT + of_windows)

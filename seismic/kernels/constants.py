@@ -6,6 +6,9 @@ BLOCK = 8
 GROUP = 64
 """Blocks whose upper bounds are added together. Rows of codes and of upper bounds are padded to a multiple of it."""
 
+SUPERBLOCK = 8
+"""Blocks in a superblock."""
+
 BLOCK_WINDOW_BITS = 16
 BLOCK_WINDOW = 1 << BLOCK_WINDOW_BITS
 """Blocks in a window of the maxima. A block number within a window fits 16 bits, and the window's upper bounds fit the

@@ -8,6 +8,7 @@ import numpy as np
 
 from seismic.kernels.arrays import F32, I64, U8, U32
 from seismic.kernels.best import write_best
+from seismic.kernels.candidate_blocks import collect_blocks, refine, sort_blocks
 from seismic.kernels.candidates import initial_threshold
 from seismic.kernels.constants import GROUP
 from seismic.kernels.jit import jit
@@ -23,7 +24,6 @@ from seismic.kernels.upper_bounds import (
     add_upper_bounds,
     bound_threshold,
     choose_heaviest,
-    collect_blocks,
     restrict,
     unit_of,
 )
@@ -34,6 +34,13 @@ FIRST_GROUPS = 24
 
 GROWTH = 4
 """Growth factor of the groups of blocks examined per round. Few blocks are sorted that a k-th score then rules out."""
+
+
+@jit(inline=True)
+def light_share_of(rank: int) -> float:
+    """Return the share of the largest possible score that superblocks may bound. Refining the bounds of blocks that may
+    be among the `rank` best costs more, the more they are."""
+    return 0.15 if rank <= 32 else 0.05 if rank <= 128 else 0.0
 
 
 @jit(allocates=False)
@@ -70,20 +77,23 @@ def search_exact(
     weight_sum = load_query(workspace.table, components, values)
     code_error = np.float32(weight_sum * (rounding_of(shared) + terms * TERM_ROUNDING))
     groups, scratch, n_candidates = -(-n_blocks // GROUP), workspace.scratch, 0
+    light_share = light_share_of(rank)
     if bound_share < 1:
         bounded, stretch = choose_heaviest(maxima, components, values, bound_share, scratch)
     if bounded < terms:
-        unit = add_upper_bounds(maxima, scratch.components[:bounded], scratch.values[:bounded], groups, scratch)
+        unit, n_light = add_upper_bounds(
+            maxima, scratch.components[:bounded], scratch.values[:bounded], light_share, groups, scratch
+        )
         reach = Reach(np.float32(unit * stretch), code_error, bounded, heap_factor, min_score)
-        n_candidates = visit_best_first(maxima, shared, reach, earlier, rank, allowed, workspace, top.counters)
+        n_candidates = visit_best_first(maxima, shared, reach, n_light, earlier, rank, allowed, workspace, top.counters)
         enough = kth_score(workspace, rank, min_score) > 0  # if not, other components may match more documents
         if not enough and not stopped(workspace.stop):
             scratch.upper_bounds[: groups * GROUP] = 0
             bounded = terms
     if bounded == terms:
-        unit = add_upper_bounds(maxima, components, values, groups, scratch)
+        unit, n_light = add_upper_bounds(maxima, components, values, light_share, groups, scratch)
         reach = Reach(unit, code_error, terms, heap_factor, min_score)
-        n_candidates = visit_best_first(maxima, shared, reach, earlier, rank, allowed, workspace, top.counters)
+        n_candidates = visit_best_first(maxima, shared, reach, n_light, earlier, rank, allowed, workspace, top.counters)
     rescore(shared, n_candidates, code_error, kth_score(workspace, rank, min_score), workspace, top)
     unload_query(workspace.table, components)
     scratch.upper_bounds[: groups * GROUP] = 0
@@ -96,6 +106,7 @@ def visit_best_first(
     maxima: Maxima,
     shared: Shared,
     reach: Reach,
+    n_light: int,
     earlier: F32,
     rank: int,
     allowed: U8,
@@ -122,6 +133,9 @@ def visit_best_first(
         # Falls from round to round, because every round wants more groups.
         low = max(threshold, initial_threshold(scratch.group_maxima, groups, wanted, scratch.histogram))
         count = collect_blocks(scratch, groups, n_blocks, low, ceiling)
+        if n_light > 0:
+            count = refine(maxima, n_light, count, threshold, scratch)
+        sort_blocks(scratch, count)
         n_candidates = visit(shared, count, reach, allowed, workspace, rank, n_candidates, counters)
         ceiling, wanted = low, wanted * GROWTH
         kth = kth_score(workspace, rank, reach.min_score)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from seismic.kernels.arrays import F32, I32, I64, U8, U16, U32
-from seismic.kernels.constants import BLOCK, BLOCK_WINDOW
+from seismic.kernels.constants import BLOCK, BLOCK_WINDOW, GROUP, SUPERBLOCK
 from seismic.kernels.jit import jit
 from seismic.kernels.score import Forward
 
@@ -18,9 +18,10 @@ class Maxima(NamedTuple):
     """Component -> its maxima over shared blocks, as codes: value <= scale of the component x code.
 
     A sparse component has ``blocks`` uint16, each a place in its window, ascending, and a code of ``codes`` uint8 for
-    each. A dense component has no blocks, and a code for every block, padded to a multiple of GROUP. ``block_starts``
-    and ``code_starts`` int32 [dimension + 1]; ``ends`` uint32 [dimension x windows]: where the blocks of each window
-    end, counted from the component's start; ``scales`` float32 [dimension].
+    each. A dense component has no blocks, and a code for every block, padded to a multiple of GROUP; in large shards
+    the largest code of every superblock follows, padded likewise. ``block_starts`` and ``code_starts`` int32
+    [dimension + 1]; ``ends`` uint32 [dimension x windows]: where the blocks of each window end, counted from the
+    component's start; ``scales`` float32 [dimension].
     """
 
     block_starts: I32
@@ -29,6 +30,21 @@ class Maxima(NamedTuple):
     code_starts: I32
     codes: U8
     scales: F32
+
+
+def padded_blocks(documents: int) -> int:
+    """Return the number of codes for all blocks in a dense row."""
+    return -(-documents // (BLOCK * GROUP)) * GROUP
+
+
+def padded_superblocks(documents: int) -> int:
+    """Return the number of codes for all superblocks in a dense row that has them."""
+    return -(-documents // (BLOCK * GROUP * SUPERBLOCK)) * GROUP
+
+
+def has_superblocks(documents: int) -> bool:
+    """Return whether dense rows of a shard have maxima of superblocks: if its upper bounds leave the cache."""
+    return block_windows(documents) > 1
 
 
 def block_windows(documents: int) -> int:
@@ -66,6 +82,20 @@ def fill_maxima(forward: Forward, first: int, last: int, dense: U8, fill: I64, m
                 maxima.blocks[maxima.block_starts[component] + place] = block & (BLOCK_WINDOW - 1)
                 fill[component] += 1
             maxima.codes[maxima.code_starts[component] + place] = code
+
+
+@jit
+def fill_superblocks(maxima: Maxima, first: int, last: int, blocks: int) -> None:
+    """Fill the codes of superblocks of the dense components first .. last - 1, after those of `blocks` blocks."""
+    for component in range(first, last):
+        start, stop = np.int64(maxima.code_starts[component]), np.int64(maxima.code_starts[component + 1])
+        if start == stop or maxima.block_starts[component] < maxima.block_starts[component + 1]:
+            continue
+        for superblock in range(blocks // SUPERBLOCK):
+            largest = np.uint8(0)
+            for block in range(SUPERBLOCK):
+                largest = max(largest, maxima.codes[start + superblock * SUPERBLOCK + block])
+            maxima.codes[start + blocks + superblock] = largest
 
 
 @jit

@@ -37,15 +37,12 @@ def search_scan(
     code_error = np.float32(weight_sum * (rounding_of(shared) + terms * TERM_ROUNDING))
     unit, scratch = unit_of(maxima.scales, components, values), workspace.scratch
     count = _allowed_blocks(allowed, scratch.order)
-    for rank in range(count):
-        scratch.upper_bounds[scratch.order[rank]] = LARGEST_BOUND  # the most that a document can score
+    scratch.bounds[:count] = LARGEST_BOUND  # the most that a document can score
     reach = Reach(unit, code_error, terms, 1.0, min_score)
     forget(workspace.kth, unit * np.float32(LARGEST_BOUND))
     n_candidates = visit(shared, count, reach, allowed, workspace, k, 0, top.counters)
     rescore(shared, n_candidates, code_error, kth_score(workspace, k, min_score), workspace, top)
     unload_query(workspace.table, components)
-    for rank in range(count):
-        scratch.upper_bounds[scratch.order[rank]] = 0
     top.counters[0] += terms
 
 

@@ -10,9 +10,10 @@ import numpy as np
 
 from seismic.kernels.arrays import F32, I64, U16, U32
 from seismic.kernels.best import write_best
+from seismic.kernels.candidate_blocks import collect_blocks, refine, sort_blocks
 from seismic.kernels.candidates import KEY_BITS
 from seismic.kernels.constants import GROUP
-from seismic.kernels.exact import FIRST_GROUPS, GROWTH
+from seismic.kernels.exact import FIRST_GROUPS, GROWTH, light_share_of
 from seismic.kernels.held import arrays_at, take_query
 from seismic.kernels.jit import jit
 from seismic.kernels.kth import forget
@@ -26,7 +27,6 @@ from seismic.kernels.upper_bounds import (
     TERMS,
     add_upper_bounds,
     bound_threshold,
-    collect_blocks,
     restrict,
 )
 from seismic.kernels.visit import TERM_ROUNDING, Reach, add_best, kth_score, visit
@@ -40,10 +40,12 @@ STEP_BITS = FACTOR_BITS + KEY_BITS - int(np.log2(STEPS))
 
 class Progress(NamedTuple):
     """What a search knows of each shard: ``units`` float32 [shards]: the score that one unit of its upper bounds stands
-    for; ``candidates`` int64 [shards]; ``ceilings`` int64 [shards]: the upper bound down to which blocks were visited.
+    for; ``lights``: the number of components that superblocks bound; ``candidates``; ``ceilings``: the upper bound down
+    to which blocks were visited; int64 [shards] each.
     """
 
     units: F32
+    lights: I64
     candidates: I64
     ceilings: I64
 
@@ -51,7 +53,8 @@ class Progress(NamedTuple):
 @jit
 def make_progress(shards: int) -> Progress:
     """Make the arrays of a search."""
-    return Progress(np.zeros(shards, np.float32), np.zeros(shards, np.int64), np.zeros(shards, np.int64))
+    lights, candidates, ceilings = np.zeros(shards, np.int64), np.zeros(shards, np.int64), np.zeros(shards, np.int64)
+    return Progress(np.zeros(shards, np.float32), lights, candidates, ceilings)
 
 
 @jit(allocates=False)
@@ -68,8 +71,8 @@ def search_shards(
 ) -> None:
     """Write the top k of one query over several shards, as `search_exact` does for one with a bound share of 1.
 
-    `shards`: from `together`; `like` is one of them. Their workspaces share everything except upper bounds, maxima of
-    groups and candidates.
+    `shards`: from `together`; `like` is one of them. Their workspaces share everything except upper bounds, what makes
+    them up, and candidates.
     """
     n_shards, terms = len(shards), len(components)
     work, groups, unit = arrays_at(like, shards, 0).workspace, 0, np.float32(0)
@@ -77,7 +80,9 @@ def search_shards(
     for at in range(n_shards):
         shard = arrays_at(like, shards, at)
         n_groups, scratch = _groups_of(shard), shard.workspace.scratch
-        progress.units[at] = add_upper_bounds(shard.maxima, components, values, n_groups, scratch)
+        progress.units[at], progress.lights[at] = add_upper_bounds(
+            shard.maxima, components, values, light_share_of(rank), n_groups, scratch
+        )
         if len(shard.allowed) > 0:
             restrict(shard.maxima, shard.allowed, n_groups, scratch)
         progress.candidates[at], progress.ceilings[at] = 0, LARGEST_BOUND + 1
@@ -169,9 +174,13 @@ def _visit_down_to(shard: Any, reach: Reach, rank: int, progress: Progress, at: 
     """Visit the blocks of a shard with upper bounds from `low` on that can still reach the top k."""
     workspace, n_blocks = shard.workspace, len(shard.shared.starts) - 1
     kth, ceiling = kth_score(workspace, rank, reach.min_score), progress.ceilings[at]
-    low = max(low, _least_bound(reach.heap_factor * kth, reach.unit, reach.terms))
+    least = _least_bound(reach.heap_factor * kth, reach.unit, reach.terms)
+    low = max(low, least)
     if low < ceiling:
         count = collect_blocks(workspace.scratch, _groups_of(shard), n_blocks, low, ceiling)
+        if progress.lights[at] > 0:
+            count = refine(shard.maxima, progress.lights[at], count, least, workspace.scratch)
+        sort_blocks(workspace.scratch, count)
         progress.candidates[at] = visit(
             shard.shared, count, reach, shard.allowed, workspace, rank, progress.candidates[at], counters
         )

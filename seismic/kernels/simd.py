@@ -59,33 +59,65 @@ def _ones(typingctx: Any, word: Any) -> Any:
     return types.int64(types.uint64), codegen
 
 
+def _emit_rows(builder: Any, halves: list[Any], start: Any, rows: Any, places: Any, factors: Any, n_rows: Any) -> None:
+    """Add 64 codes of each row to two vectors of sums, in place."""
+    with cgutils.for_range_slice(builder, I64(0), n_rows, I64(1)) as (row, _):
+        place = builder.add(builder.load(builder.gep(places, [row])), start)
+        emit_prefetch(builder, builder.gep(rows, [builder.add(place, I64(BYTES_AHEAD))]))
+        factor = builder.zext(broadcast(builder, builder.load(builder.gep(factors, [row])), S32), W32)
+        for half, total in enumerate(halves):
+            narrow = load(builder, rows, builder.add(place, I64(32 * half)), B32)
+            high = builder.shl(builder.zext(narrow, S32), splat(S32, 8))
+            product = builder.lshr(builder.mul(builder.zext(high, W32), factor), splat(W32, 16))
+            builder.store(builder.add(builder.load(total), builder.trunc(product, S32)), total)
+
+
+def _emit_largest(builder: Any, halves: list[Any], totals: Any, start: Any) -> Any:
+    """Store two vectors of sums, and return the largest sum."""
+    for half, total in enumerate(halves):
+        target = builder.bitcast(builder.gep(totals, [builder.add(start, I64(32 * half))]), S32.as_pointer())
+        builder.store(builder.load(total), target).align = 2
+    larger = call(builder, "llvm.umax.v32i16", S32, [builder.load(total) for total in halves])
+    return call(builder, "llvm.vector.reduce.umax.v32i16", I16, [larger])
+
+
 @intrinsic
 def _add_rows(typingctx: Any, sums: Any, start: Any, codes: Any, offsets: Any, weights: Any, n_rows: Any) -> Any:
     """The compiled form of `add_rows`, uint16: plain vector IR, which LLVM translates for any CPU."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         totals, rows, places, factors = (data(context, builder, signature.args[i], arguments[i]) for i in (0, 2, 3, 4))
-        halves = [cgutils.alloca_once(builder, S32) for _ in range(2)]
-        for half, total in enumerate(halves):
-            at = builder.add(arguments[1], I64(32 * half))
-            builder.store(load(builder, totals, at, S32), total)
-        with cgutils.for_range_slice(builder, I64(0), arguments[5], I64(1)) as (row, _):
-            place = builder.add(builder.load(builder.gep(places, [row])), arguments[1])
-            emit_prefetch(builder, builder.gep(rows, [builder.add(place, I64(BYTES_AHEAD))]))
-            factor = builder.zext(broadcast(builder, builder.load(builder.gep(factors, [row])), S32), W32)
-            for half, total in enumerate(halves):
-                narrow = load(builder, rows, builder.add(place, I64(32 * half)), B32)
-                high = builder.shl(builder.zext(narrow, S32), splat(S32, 8))
-                product = builder.lshr(builder.mul(builder.zext(high, W32), factor), splat(W32, 16))
-                builder.store(builder.add(builder.load(total), builder.trunc(product, S32)), total)
-        for half, total in enumerate(halves):
-            at = builder.add(arguments[1], I64(32 * half))
-            target = builder.bitcast(builder.gep(totals, [at]), S32.as_pointer())
-            builder.store(builder.load(total), target).align = 2
-        larger = call(builder, "llvm.umax.v32i16", S32, [builder.load(total) for total in halves])
-        return call(builder, "llvm.vector.reduce.umax.v32i16", I16, [larger])
+        start = arguments[1]
+        before = [load(builder, totals, builder.add(start, I64(32 * half)), S32) for half in range(2)]
+        halves = [cgutils.alloca_once_value(builder, value) for value in before]
+        _emit_rows(builder, halves, start, rows, places, factors, arguments[5])
+        return _emit_largest(builder, halves, totals, start)
 
     return types.uint16(sums, types.int64, codes, offsets, weights, types.int64), codegen
+
+
+@intrinsic
+def _add_rows_over(
+    typingctx: Any, sums: Any, start: Any, superblocks: Any, codes: Any, offsets: Any, weights: Any, n_rows: Any
+) -> Any:
+    """The compiled form of `add_rows_over`, uint16."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        totals, spread, rows, places, factors = (
+            data(context, builder, signature.args[i], arguments[i]) for i in (0, 2, 3, 4, 5)
+        )
+        start = arguments[1]
+        eight = load(builder, spread, builder.lshr(start, I64(3)), ir.VectorType(I16, 8))
+        halves = []
+        for half in range(2):
+            lanes = ir.Constant(ir.VectorType(I32, 32), [4 * half + lane // 8 for lane in range(32)])
+            before = load(builder, totals, builder.add(start, I64(32 * half)), S32)
+            both = builder.add(before, builder.shuffle_vector(eight, eight, lanes))
+            halves.append(cgutils.alloca_once_value(builder, both))
+        _emit_rows(builder, halves, start, rows, places, factors, arguments[6])
+        return _emit_largest(builder, halves, totals, start)
+
+    return types.uint16(sums, types.int64, superblocks, codes, offsets, weights, types.int64), codegen
 
 
 @intrinsic
@@ -175,6 +207,13 @@ def _add_rows_plainly(sums: Any, start: int, codes: Any, offsets: Any, weights: 
     return int(sums[group].max())
 
 
+def _add_rows_over_plainly(
+    sums: Any, start: int, superblocks: Any, codes: Any, offsets: Any, weights: Any, n_rows: int
+) -> int:
+    sums[start : start + 64] += superblocks[start // 8 : start // 8 + 8].repeat(8)
+    return _add_rows_plainly(sums, start, codes, offsets, weights, n_rows)
+
+
 def _at_least_plainly(values: Any, start: int, threshold: int) -> int:
     return sum(1 << bit for bit in range(64) if values[start + bit] >= threshold)
 
@@ -212,6 +251,12 @@ trailing_zeros: Callable[[int], int] = _trailing_zeros_plainly if JIT_DISABLED e
 add_rows: Callable[[Any, int, Any, Any, Any, int], int] = _add_rows_plainly if JIT_DISABLED else _add_rows
 """add_rows(sums, start, codes, offsets, weights, n_rows): for each row r and i < 64, sums[start + i] += weights[r] *
 codes[offsets[r] + start + i] >> 8. Returns the largest of these 64 sums."""
+
+add_rows_over: Callable[[Any, int, Any, Any, Any, Any, int], int] = (
+    _add_rows_over_plainly if JIT_DISABLED else _add_rows_over
+)
+"""add_rows_over(sums, start, superblocks, codes, offsets, weights, n_rows): `add_rows` after sums[start + i] +=
+superblocks[(start + i) // 8]; `start` is a multiple of 64."""
 
 at_least: Callable[[Any, int, int], int] = _at_least_plainly if JIT_DISABLED else _at_least
 """at_least(values, start, threshold): uint64 with bit i set if values[start + i] >= threshold, for i < 64; uint16."""

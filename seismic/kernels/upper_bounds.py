@@ -9,12 +9,11 @@ from typing import NamedTuple
 import numpy as np
 
 from seismic.kernels.arrays import F32, I64, U8, U16, U32
-from seismic.kernels.candidates import sort_candidates
-from seismic.kernels.constants import BLOCK_WINDOW, BLOCK_WINDOW_BITS, CACHE_LINE, GROUP
+from seismic.kernels.constants import BLOCK_WINDOW, BLOCK_WINDOW_BITS, CACHE_LINE, GROUP, SUPERBLOCK
 from seismic.kernels.jit import jit
 from seismic.kernels.maxima import Maxima
 from seismic.kernels.score import SAFETY
-from seismic.kernels.simd import add_rows, at_least, prefetch, trailing_zeros
+from seismic.kernels.simd import add_rows, add_rows_over, prefetch
 
 STEPS = 1024
 """Steps of the candidates' sort."""
@@ -39,9 +38,11 @@ class BoundScratch(NamedTuple):
     """Scratch arrays of one search at a time.
 
     ``upper_bounds`` uint16 [blocks, padded to BLOCK_WINDOW], all 0 between searches; ``group_maxima`` uint16: the
-    largest upper bound of each group. By candidate: ``blocks`` uint32, ``keys`` uint16: its upper bound; ``order``
-    uint32 [blocks]: blocks, best first. ``histogram`` int64 [STEPS + 1]. By dense component of the query: ``offsets``
-    int64 and ``weights`` uint16 [dimension]. The heaviest components of the query, unless all are bounded:
+    largest upper bound of each group. By candidate: ``blocks`` uint32, ``keys`` uint16: its upper bound. By rank, best
+    first: ``order`` uint32 [blocks] and ``bounds`` uint16. ``histogram`` int64 [STEPS + 1]. By dense component of the
+    query: ``offsets`` int64 and ``weights`` uint16 [dimension]. By light component (see `add_upper_bounds`):
+    ``light_offsets`` and ``super_offsets`` int64, ``light_weights`` uint16 [dimension]; ``superblocks`` uint16: what
+    they add at most to the blocks of each. The heaviest components of the query, unless all are bounded:
     ``components`` uint32 and ``values`` float32 [dimension].
     """
 
@@ -50,9 +51,14 @@ class BoundScratch(NamedTuple):
     blocks: U32
     keys: U16
     order: U32
+    bounds: U16
     histogram: I64
     offsets: I64
     weights: U16
+    light_offsets: I64
+    super_offsets: I64
+    light_weights: U16
+    superblocks: U16
     components: U32
     values: F32
 
@@ -66,9 +72,14 @@ def make_bound_scratch(dimension: int, groups: int) -> BoundScratch:
         np.empty(groups * GROUP, np.uint32),
         np.empty(groups * GROUP, np.uint16),
         np.empty(groups * GROUP, np.uint32),
+        np.empty(groups * GROUP, np.uint16),
         np.empty(STEPS + 1, np.int64),
         np.empty(dimension, np.int64),
         np.empty(dimension, np.uint16),
+        np.empty(dimension, np.int64),
+        np.empty(dimension, np.int64),
+        np.empty(dimension, np.uint16),
+        np.empty(-(-groups // SUPERBLOCK) * GROUP, np.uint16),
         np.empty(dimension, np.uint32),
         np.empty(dimension, np.float32),
     )
@@ -97,6 +108,25 @@ def bound_threshold(score: float, unit: float, terms: int) -> int:
     return max(0, np.int64(np.float32(score) / (unit * SAFETY)) - terms)
 
 
+@jit(inline=True)
+def _least_heavy(scales: F32, components: U32, values: F32, share: float) -> float:
+    """Return the least value x scale of the heaviest components, the fewest that make up `share` of all."""
+    total, low, high = np.float64(0), np.float64(0), np.float64(0)
+    for term in range(len(components)):
+        most = np.float64(values[term]) * np.float64(scales[components[term]])
+        total, high = total + most, max(high, most)
+    for _ in range(BISECTIONS):
+        middle, mass = (low + high) / 2, np.float64(0)
+        for term in range(len(components)):
+            most = np.float64(values[term]) * np.float64(scales[components[term]])
+            mass += most if most >= middle else np.float64(0)
+        if mass >= share * total:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
 @jit(allocates=False)
 def choose_heaviest(
     maxima: Maxima, components: U32, values: F32, share: float, scratch: BoundScratch
@@ -106,20 +136,11 @@ def choose_heaviest(
     They are the fewest that make up `share` of the largest possible score. Returns their number, and the factor for
     their upper bounds: the components left out are assumed to add half of their share, in proportion.
     """
-    total, low, high = np.float64(0), np.float64(0), np.float64(0)
+    low, total, kept = _least_heavy(maxima.scales, components, values, share), np.float64(0), np.float64(0)
     for term in range(len(components)):
         most = np.float64(values[term]) * np.float64(maxima.scales[components[term]])
-        total, high = total + most, max(high, most)
-    kept = total
-    for _ in range(BISECTIONS):
-        middle, mass = (low + high) / 2, np.float64(0)
-        for term in range(len(components)):
-            most = np.float64(values[term]) * np.float64(maxima.scales[components[term]])
-            mass += most if most >= middle else np.float64(0)
-        if mass >= share * total:
-            low, kept = middle, mass
-        else:
-            high = middle
+        total += most
+        kept += most if most >= low else np.float64(0)
     count = 0
     for term in range(len(components)):
         if np.float64(values[term]) * np.float64(maxima.scales[components[term]]) >= low:
@@ -129,19 +150,20 @@ def choose_heaviest(
 
 
 @jit(allocates=False)
-def add_upper_bounds(maxima: Maxima, components: U32, values: F32, groups: int, scratch: BoundScratch) -> float:
-    """Fill ``upper_bounds`` and ``group_maxima``, and return the score that one unit stands for.
+def add_upper_bounds(
+    maxima: Maxima, components: U32, values: F32, light_share: float, groups: int, scratch: BoundScratch
+) -> tuple[float, int]:
+    """Fill ``upper_bounds`` and ``group_maxima``. Return the score that one unit stands for, and the number of light
+    components.
 
     upper_bounds[block] = sum over the query's components of weight x code of the component in the block >> 8
+
+    The lightest components, which together make up at most `light_share` of the largest possible score, are many and
+    decide little. Where they are dense and the shard has maxima of superblocks, those are added instead of the blocks'
+    own; `candidate_blocks.refine` makes up for it.
     """
-    unit, terms, n_rows = unit_of(maxima.scales, components, values), len(components), 0
-    for term in range(terms):
-        component = np.int64(components[term])
-        start, stop = np.int64(maxima.code_starts[component]), np.int64(maxima.code_starts[component + 1])
-        if start < stop and maxima.block_starts[component] == maxima.block_starts[component + 1]:
-            scratch.offsets[n_rows] = start
-            scratch.weights[n_rows] = whole_weight(values[term], maxima.scales[component], unit, terms)
-            n_rows += 1
+    unit, terms = unit_of(maxima.scales, components, values), len(components)
+    n_rows, n_light = _choose_rows(maxima, components, values, light_share, unit, groups, scratch)
     windows = max(1, -(-groups // WINDOW_GROUPS))
     for window in range(windows):
         for term in range(terms):
@@ -155,11 +177,61 @@ def add_upper_bounds(maxima: Maxima, components: U32, values: F32, groups: int, 
                 scatter(
                     maxima.blocks, maxima.codes, start, code_start, first, last, weight, window, scratch.upper_bounds
                 )
+        if n_light > 0:
+            _add_superblocks(maxima, n_light, groups, window, scratch)
         for group in range(window * WINDOW_GROUPS, min(groups, (window + 1) * WINDOW_GROUPS)):
-            scratch.group_maxima[group] = add_rows(
-                scratch.upper_bounds, group * GROUP, maxima.codes, scratch.offsets, scratch.weights, n_rows
-            )
-    return unit
+            if n_light > 0:
+                scratch.group_maxima[group] = add_rows_over(
+                    scratch.upper_bounds,
+                    group * GROUP,
+                    scratch.superblocks,
+                    maxima.codes,
+                    scratch.offsets,
+                    scratch.weights,
+                    n_rows,
+                )
+            else:
+                scratch.group_maxima[group] = add_rows(
+                    scratch.upper_bounds, group * GROUP, maxima.codes, scratch.offsets, scratch.weights, n_rows
+                )
+    return unit, n_light
+
+
+@jit(inline=True)
+def _choose_rows(
+    maxima: Maxima, components: U32, values: F32, light_share: float, unit: float, groups: int, scratch: BoundScratch
+) -> tuple[int, int]:
+    """Write where the rows of the dense components begin, and their weights. Return their number and that of light
+    ones."""
+    terms, n_rows, n_light, heavy = len(components), 0, 0, np.float64(-1)
+    for term in range(terms):
+        component = np.int64(components[term])
+        start, stop = np.int64(maxima.code_starts[component]), np.int64(maxima.code_starts[component + 1])
+        if start == stop or maxima.block_starts[component] < maxima.block_starts[component + 1]:
+            continue
+        weight = whole_weight(values[term], maxima.scales[component], unit, terms)
+        most = np.float64(values[term]) * np.float64(maxima.scales[component])
+        with_superblocks = stop - start > groups * GROUP
+        if with_superblocks and light_share > 0 and heavy < 0:
+            heavy = _least_heavy(maxima.scales, components, values, 1 - light_share)
+        if with_superblocks and most < heavy:
+            scratch.light_offsets[n_light], scratch.super_offsets[n_light] = start, start + groups * GROUP
+            scratch.light_weights[n_light] = weight
+            n_light += 1
+        else:
+            scratch.offsets[n_rows], scratch.weights[n_rows] = start, weight
+            n_rows += 1
+    return n_rows, n_light
+
+
+@jit(inline=True)
+def _add_superblocks(maxima: Maxima, n_light: int, groups: int, window: int, scratch: BoundScratch) -> None:
+    """Add up what the light components add at most to the superblocks of a window."""
+    first = window * WINDOW_GROUPS // SUPERBLOCK
+    last = min(-(-groups // SUPERBLOCK), (window + 1) * WINDOW_GROUPS // SUPERBLOCK)
+    scratch.superblocks[first * GROUP : last * GROUP] = 0
+    for line in range(first, last):
+        add_rows(scratch.superblocks, line * GROUP, maxima.codes, scratch.super_offsets, scratch.light_weights, n_light)
 
 
 @jit(inline=True)
@@ -207,27 +279,3 @@ def scatter(
     for entry in range(first, last):
         more = (factor * np.uint32(codes[np.uint64(code_start + entry)])) >> np.uint32(8)
         sums[base + np.uint64(places[np.uint64(start + entry)])] += np.uint16(more)
-
-
-@jit(allocates=False)
-def collect_blocks(scratch: BoundScratch, groups: int, n_blocks: int, low: int, ceiling: int) -> int:
-    """Write the blocks with low <= upper bound < ceiling to ``order``, best first, and return their number."""
-    one, count, high = np.uint64(1), 0, low
-    for group in range(groups):
-        if scratch.group_maxima[group] < low:
-            continue
-        mask = np.uint64(at_least(scratch.upper_bounds, group * GROUP, np.uint16(low)))
-        while mask != 0:
-            block = group * GROUP + np.int64(trailing_zeros(mask))
-            mask &= mask - one
-            upper_bound = np.int64(scratch.upper_bounds[block])
-            if upper_bound < ceiling and block < n_blocks:
-                scratch.blocks[count], scratch.keys[count] = block, upper_bound
-                count += 1
-                high = max(high, upper_bound)
-    if count == 0:
-        return 0
-    sort_candidates(scratch.keys, count, low, high, scratch.histogram, scratch.order)
-    for rank in range(count):
-        scratch.order[rank] = scratch.blocks[scratch.order[rank]]
-    return count

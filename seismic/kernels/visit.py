@@ -119,7 +119,7 @@ def visit(
     Takes and returns the number of ``candidates``. Memory is read in three steps, each on its way
     while earlier blocks are in the next: where a block's values begin, its shared components, its own ones.
     """
-    order, upper_bounds, ring = workspace.scratch.order, workspace.scratch.upper_bounds, WAITING - 1
+    order, bounds, ring = workspace.scratch.order, workspace.scratch.bounds, WAITING - 1
     unit, code_error, terms, heap_factor, min_score = reach
     head, tail, upcoming, farther = 0, 0, 0, 0
     kth = kth_score(workspace, k, min_score)
@@ -132,15 +132,15 @@ def visit(
             prefetch_starts(shared, np.int64(order[farther]))
             farther += 1
         while upcoming < count and upcoming <= rank + BLOCKS_AHEAD:
-            if np.int64(upper_bounds[order[upcoming]]) >= threshold:
+            if np.int64(bounds[upcoming]) >= threshold:
                 prefetch_rows(shared, np.int64(order[upcoming]))
             upcoming += 1
-        if rank < count and np.int64(upper_bounds[order[rank]]) >= threshold:
+        if rank < count and np.int64(bounds[rank]) >= threshold:
             block = np.int64(order[rank])
             mask = np.int64(allowed[block]) if len(allowed) > 0 else ALL
             if mask != 0:
                 counters[2] += 1
-                most = np.float32(unit * (np.int64(upper_bounds[block]) + terms)) * SAFETY
+                most = np.float32(unit * (np.int64(bounds[rank]) + terms)) * SAFETY
                 mask &= _reachable(shared, block, most, code_error, limit, workspace, tail & ring)
             if mask != 0:
                 prefetch_own(shared, block, mask)

@@ -170,7 +170,7 @@ def reachable_blocks(shard: Shard, part: Part, query: Query, score: float) -> Re
     terms = len(components)
     groups = -(-n_blocks // GROUP)
     scratch = make_bound_scratch(max(len(shard.maxima.scales), 1), groups)
-    unit = add_upper_bounds(shard.maxima, components, values, groups, scratch)
+    unit, _ = add_upper_bounds(shard.maxima, components, values, 0.0, groups, scratch)
     upper_bounds: npt.NDArray[np.uint16] = scratch.upper_bounds[:n_blocks]
     if len(part.allowed):
         upper_bounds = upper_bounds[part.allowed != 0]

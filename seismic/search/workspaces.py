@@ -63,11 +63,14 @@ class Row(NamedTuple):
         return SparseVectors(self.indptr, components, values, QUERY_DIMENSION)
 
 
-class _Own(NamedTuple):
-    """The scratch arrays of one of several shards that are searched together."""
+OWN_BOUNDS = ("upper_bounds", "group_maxima", "light_offsets", "light_weights", "superblocks")
+"""Fields of `BoundScratch` that each of several shards needs until the end of a search."""
 
-    upper_bounds: npt.NDArray[np.uint16]
-    group_maxima: npt.NDArray[np.uint16]
+
+class _Own(NamedTuple):
+    """The scratch arrays of one of several shards that are searched together; ``bounds`` by field of `BoundScratch`."""
+
+    bounds: dict[str, npt.NDArray[Any]]
     candidates: npt.NDArray[np.uint32]
     codes: npt.NDArray[np.float32]
 
@@ -105,18 +108,18 @@ class Workspaces:
     def for_shards(self, documents: tuple[int, ...], k: int) -> list[visit.Workspace]:
         """Return scratch arrays for shards that are searched together, by their numbers of documents.
 
-        They share everything except upper bounds, maxima of groups and candidates, whose pages are used when needed.
+        They share everything except upper bounds, what makes them up, and candidates, whose pages are used when needed.
         """
-        whole = self.for_exact(k)
-        if documents not in self._shards:
-            self._shards = {documents: [_make_own(count) for count in documents]}
+        whole, key = self.for_exact(k), (self._dimension, *documents)
+        if key not in self._shards:
+            self._shards = {key: [_make_own(self._dimension, count) for count in documents]}
         return [
             whole._replace(
-                scratch=whole.scratch._replace(upper_bounds=own.upper_bounds, group_maxima=own.group_maxima),
+                scratch=whole.scratch._replace(**own.bounds),
                 candidates=own.candidates,
                 codes=own.codes,
             )
-            for own in self._shards[documents]
+            for own in self._shards[key]
         ]
 
     def for_accumulate(self, k: int) -> accumulate.Workspace:
@@ -149,10 +152,10 @@ class Workspaces:
         return self._row
 
 
-def _make_own(documents: int) -> _Own:
-    scratch = make_bound_scratch(1, -(-documents // (BLOCK * GROUP)))
-    codes = np.empty(documents, np.float32)
-    return _Own(scratch.upper_bounds, scratch.group_maxima, np.empty(documents, np.uint32), codes)
+def _make_own(dimension: int, documents: int) -> _Own:
+    scratch = make_bound_scratch(dimension, -(-documents // (BLOCK * GROUP)))
+    bounds = {name: getattr(scratch, name) for name in OWN_BOUNDS}
+    return _Own(bounds, np.empty(documents, np.uint32), np.empty(documents, np.float32))
 
 
 def _make_row(k: int) -> Row:

@@ -23,11 +23,12 @@ from seismic.version import __version__, has_major
 FORMAT_MAJOR, FORMAT_MINOR = 1, 0
 """A reader accepts any minor of its major: a minor only adds files or fields that older readers do not need."""
 
-WIDE, FIELDS = "components", "fields"
-READER_FEATURES: frozenset[str] = FEATURES | {WIDE, FIELDS}
+WIDE, FIELDS, SUPERBLOCKS = "components", "fields", "superblocks"
+READER_FEATURES: frozenset[str] = FEATURES | {WIDE, FIELDS, SUPERBLOCKS}
 """Features this release can read; an index that needs another is refused. `no-tops`: shared.arrow without the largest
 value of each row. `small`: also without residuals. `components`: shards with a table of the components they use.
-`fields`: tokens that begin with the name of their field."""
+`fields`: tokens that begin with the name of their field. `superblocks`: shards whose dense rows of maxima go on with
+those of superblocks."""
 
 ENCODER, BM25, STRICT, CHUNKS = "encoder", "bm25", "strict", "chunks"
 WRITER_FEATURES: frozenset[str] = frozenset({ENCODER, BM25, STRICT, CHUNKS, FIELDS})

@@ -11,10 +11,10 @@ import pyarrow as pa
 
 from seismic.components import component_dtype
 from seismic.errors import CorruptIndexError, InputError
-from seismic.kernels.constants import BLOCK, GROUP, POSITION_WINDOW
+from seismic.kernels.constants import BLOCK, POSITION_WINDOW
 from seismic.kernels.impacts import Impacts
 from seismic.kernels.lists import Blocks, Summaries
-from seismic.kernels.maxima import Maxima, block_windows
+from seismic.kernels.maxima import Maxima, block_windows, padded_blocks, padded_superblocks
 from seismic.kernels.score import Forward
 from seismic.kernels.shared import Shared
 
@@ -87,7 +87,8 @@ def shared_schema(dimension: int, residuals: bool = True) -> pa.Schema:
 def maxima_schema(documents: int) -> pa.Schema:
     """Return the schema of maxima.arrow. Row = component: its maxima over blocks, and the end of each window's maxima.
 
-    Blocks are numbered within windows of 65,536. A dense row has a code for every block and no block numbers.
+    Blocks are numbered within windows of 65,536. A dense row has no block numbers, but a code for every block
+    and, in large shards, for every superblock.
     """
     return pa.schema(
         {
@@ -269,9 +270,13 @@ def maxima_arrays(batch: pa.RecordBatch, documents: int) -> Maxima:
     block_starts, blocks = _lists(batch.column("blocks"), f"{MAXIMA}: blocks")
     code_starts, codes = _lists(batch.column("codes"), f"{MAXIMA}: codes")
     n_blocks, n_codes = np.diff(block_starts), np.diff(code_starts)
-    groups = -(-documents // (BLOCK * GROUP))
-    if not ((n_codes == n_blocks) | ((n_blocks == 0) & (n_codes == groups * GROUP))).all():
-        raise CorruptIndexError(f"{MAXIMA}: rows have neither one code per block number nor {groups * GROUP} codes")
+    dense = padded_blocks(documents)
+    with_superblocks = dense + padded_superblocks(documents)
+    is_dense = (n_blocks == 0) & ((n_codes == dense) | (n_codes == with_superblocks))
+    if not ((n_codes == n_blocks) | is_dense).all():
+        raise CorruptIndexError(
+            f"{MAXIMA}: rows have neither one code per block number nor {dense} or {with_superblocks} codes"
+        )
     ends = _flat(batch.column("ends").flatten())
     return Maxima(block_starts, _flat(blocks), ends, code_starts, _flat(codes), _flat(batch.column("scale")))
 

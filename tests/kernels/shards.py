@@ -16,6 +16,11 @@ from tests.naive import Row
 ALL_DENSE = range(samples.WIDE)
 SOME_DENSE = range(0, samples.WIDE, 2048)
 ALL = np.empty(0, np.uint8)
+ROWS = [
+    (range(0), False),
+    *((dense, superblocks) for dense in (SOME_DENSE, ALL_DENSE) for superblocks in (False, True)),
+]
+"""Dense components, and whether they have maxima of superblocks."""
 LARGEST_K = 2000
 
 
@@ -29,9 +34,9 @@ class Shard(NamedTuple):
         return make_exact_workspace(self.dimension, len(self.documents), LARGEST_K)
 
 
-def shard_of(vectors: SparseVectors, dense: range) -> Shard:
+def shard_of(vectors: SparseVectors, dense: range, superblocks: bool = False) -> Shard:
     documents = naive.stored(naive.rows(vectors))
-    maxima = samples.maxima(documents, vectors.dimension, dense)
+    maxima = samples.maxima(documents, vectors.dimension, dense, superblocks)
     return Shard(documents, maxima, samples.shared(vectors), vectors.dimension)
 
 

@@ -7,8 +7,17 @@ from seismic import SparseVectors
 from seismic.builder.maxima import find_maxima
 from seismic.builder.quantize import quantize_vectors
 from seismic.kernels.arrays import F32, I32
-from seismic.kernels.constants import BLOCK, BLOCK_WINDOW, GROUP
-from seismic.kernels.maxima import Maxima, block_windows, count_maxima, fill_maxima
+from seismic.kernels.constants import BLOCK, BLOCK_WINDOW, GROUP, SUPERBLOCK
+from seismic.kernels.maxima import (
+    Maxima,
+    block_windows,
+    count_maxima,
+    fill_maxima,
+    fill_superblocks,
+    has_superblocks,
+    padded_blocks,
+    padded_superblocks,
+)
 from seismic.kernels.score import Forward
 from tests import naive, samples
 from tests.kernels.conftest import needs_jit
@@ -46,6 +55,25 @@ def found(vectors: SparseVectors, dense: range, cut: int = 0) -> Maxima:
     fill_maxima(forward, cut, n_blocks, is_dense, counted(forward, vectors.dimension, 0, cut)[0].astype(int), maxima)
     fill_maxima(forward, 0, cut, is_dense, np.zeros(vectors.dimension, np.int64), maxima)
     return maxima
+
+
+def test_superblocks_have_the_largest_code_of_their_blocks() -> None:
+    vectors = samples.random_vectors(3000, dimension=40, per_vector=4)
+    documents, padded, room = naive.stored(naive.rows(vectors)), padded_blocks(3000), padded_superblocks(3000)
+    assert (padded, room) == (384, 64)
+    expected = samples.maxima(documents, 40, range(0, 40, 2), superblocks=True)
+    blank = expected.codes.copy()
+    for component in range(0, 40, 2):
+        blank[expected.code_starts[component] + padded : expected.code_starts[component + 1]] = 0
+    filled = expected._replace(codes=blank)
+    for first, last in ((0, 13), (13, 40)):
+        fill_superblocks(filled, first, last, padded)
+    np.testing.assert_array_equal(filled.codes, expected.codes)
+
+
+def test_large_shards_have_superblocks() -> None:
+    assert not has_superblocks(BLOCK * BLOCK_WINDOW)
+    assert has_superblocks(BLOCK * BLOCK_WINDOW + 1)
 
 
 @given(samples.sparse_vectors(max_size=40), st.integers(0, 5), st.integers(0, 5))
@@ -105,7 +133,8 @@ def test_blocks_are_numbered_within_windows(threads: int) -> None:
         if component == 0:
             codes = maxima.codes[maxima.code_starts[0] : maxima.code_starts[1]]
             assert ends.tolist() == [0, 0]
-            assert np.flatnonzero(codes).tolist() == has.tolist()
+            assert np.flatnonzero(codes[: padded_blocks(n)]).tolist() == has.tolist()
+            assert np.flatnonzero(codes[padded_blocks(n) :]).tolist() == sorted(set((has // SUPERBLOCK).tolist()))
         else:
             start = maxima.block_starts[component]
             assert ends.tolist() == [(has < BLOCK_WINDOW).sum(), len(has)]

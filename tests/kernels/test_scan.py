@@ -72,7 +72,7 @@ def test_restricting_leaves_the_bounds_of_allowed_blocks(vectors: SparseVectors,
     (query,) = data.draw(samples.sparse_rows(vectors.dimension, min_size=1, max_size=1))
     _, components, values = samples.queries([query])
     scratch = shard.workspace().scratch
-    add_upper_bounds(shard.maxima, components, values, 1, scratch)
+    add_upper_bounds(shard.maxima, components, values, 0.0, 1, scratch)
     before = scratch.upper_bounds.copy()
     blocks = -(-len(vectors) // BLOCK)
     allowed = np.array(data.draw(st.lists(st.integers(0, 3), min_size=blocks, max_size=blocks)), np.uint8)

@@ -6,7 +6,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from seismic import SparseVectors
-from seismic.kernels.constants import BLOCK, BLOCK_WINDOW, GROUP
+from seismic.kernels.candidate_blocks import collect_blocks, refine, sort_blocks
+from seismic.kernels.constants import BLOCK, BLOCK_WINDOW, GROUP, SUPERBLOCK
 from seismic.kernels.maxima import Maxima
 from seismic.kernels.score import SAFETY
 from seismic.kernels.upper_bounds import (
@@ -27,7 +28,8 @@ def test_bounds_are_never_below_a_score(dense: range, vectors: SparseVectors, da
     (query,) = data.draw(samples.sparse_rows(vectors.dimension, min_size=1, max_size=1))
     _, components, values = samples.queries([query])
     scratch = shard.workspace().scratch
-    unit = add_upper_bounds(shard.maxima, components, values, 1, scratch)
+    unit, n_light = add_upper_bounds(shard.maxima, components, values, 0.0, 1, scratch)
+    assert n_light == 0
     assert scratch.group_maxima.tolist() == [scratch.upper_bounds.max()]
     for block, first in enumerate(range(0, len(vectors), BLOCK)):
         best = max(naive.dot(row, query) for row in shard.documents[first : first + BLOCK])
@@ -55,13 +57,56 @@ def test_bounds_of_several_windows() -> None:
     )
     components, values = np.arange(dimension, dtype=np.uint32), np.array([3, 2, 1, 0.5], np.float32)
     scratch = make_bound_scratch(dimension, groups)
-    unit = add_upper_bounds(maxima, components, values, groups, scratch)
+    unit, _ = add_upper_bounds(maxima, components, values, 0.0, groups, scratch)
     expected = np.zeros(n_blocks, np.int64)
     for at, row in enumerate([*blocks, np.arange(n_blocks)]):
         expected[row] += codes[at].astype(np.int64) * whole_weight(values[at], np.float32(1), unit, dimension) >> 8
     np.testing.assert_array_equal(scratch.upper_bounds[:n_blocks], expected)
     np.testing.assert_array_equal(scratch.group_maxima, expected.reshape(-1, GROUP).max(axis=1))
     assert not scratch.upper_bounds[n_blocks:].any()
+
+
+@needs_jit
+def test_light_components_are_bounded_by_superblocks_and_refined() -> None:
+    rng, groups = np.random.default_rng(1), BLOCK_WINDOW // GROUP + 3
+    n_blocks, dimension = groups * GROUP, 4
+    codes = rng.integers(0, 256, (dimension, n_blocks), np.uint8) * (rng.random((dimension, n_blocks)) < 0.3)
+    superblocks = codes.reshape(dimension, -1, SUPERBLOCK).max(axis=2)
+    padding = np.zeros((dimension, -superblocks.shape[1] % GROUP), np.uint8)
+    rows = np.concatenate([codes, superblocks, padding], axis=1)
+    maxima = samples.readonly(
+        Maxima(
+            np.zeros(dimension + 1, np.int32),
+            np.empty(0, np.uint16),
+            np.zeros(2 * dimension, np.uint32),
+            samples.offsets([rows.shape[1]] * dimension),
+            rows.ravel(),
+            np.ones(dimension, np.float32),
+        )
+    )
+    components, values = np.arange(dimension, dtype=np.uint32), np.array([4, 0.25, 5, 0.5], np.float32)
+    scratch = make_bound_scratch(dimension, groups)
+    unit, n_light = add_upper_bounds(maxima, components, values, 0.1, groups, scratch)
+    assert n_light == 2  # 0.75 of 9.75
+    weights = [whole_weight(value, np.float32(1), unit, dimension) for value in values]
+    of_blocks = [weight * row.astype(np.int64) >> 8 for weight, row in zip(weights, codes, strict=True)]
+    of_superblocks = [weight * row.astype(np.int64) >> 8 for weight, row in zip(weights, superblocks, strict=True)]
+    heavy = of_blocks[0] + of_blocks[2]
+    bounds = heavy + (of_superblocks[1] + of_superblocks[3]).repeat(SUPERBLOCK)
+    np.testing.assert_array_equal(scratch.upper_bounds[:n_blocks], bounds)
+    np.testing.assert_array_equal(scratch.group_maxima, bounds.reshape(-1, GROUP).max(axis=1))
+    refined, low = sum(of_blocks), 40_000
+    count = collect_blocks(scratch, groups, n_blocks - 1, low, 50_000)
+    chosen = np.flatnonzero((bounds >= low) & (bounds < 50_000) & (np.arange(n_blocks) < n_blocks - 1))
+    np.testing.assert_array_equal(scratch.blocks[:count], chosen)
+    least = int(np.median(refined[chosen]))
+    count = refine(maxima, n_light, count, least, scratch)
+    chosen = chosen[refined[chosen] >= least]
+    np.testing.assert_array_equal(scratch.blocks[:count], chosen)
+    np.testing.assert_array_equal(scratch.keys[:count], refined[chosen])
+    sort_blocks(scratch, count)
+    np.testing.assert_array_equal(scratch.bounds[:count], refined[scratch.order[:count]])
+    assert (np.diff(scratch.bounds[:count].astype(int)) <= (refined.max() - least) // 500).all()
 
 
 @given(data=st.data(), share=st.floats(0.01, 1))

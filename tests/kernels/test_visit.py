@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 from seismic import SparseVectors
+from seismic.kernels.candidate_blocks import collect_blocks, sort_blocks
 from seismic.kernels.constants import BLOCK
 from seismic.kernels.exact import search_exact_batch
 from seismic.kernels.score import load_query
 from seismic.kernels.shared import rounding_of
 from seismic.kernels.topk import Known, Queries, TopK
-from seismic.kernels.upper_bounds import add_upper_bounds, collect_blocks, unit_of
+from seismic.kernels.upper_bounds import add_upper_bounds, unit_of
 from seismic.kernels.visit import TERM_ROUNDING, Reach, Workspace, kth_score, make_exact_workspace, rescore, visit
 from tests import naive, samples
 from tests.kernels.shards import ALL, SOME_DENSE, Shard, assert_exact, search, shard_of
@@ -142,9 +143,10 @@ def loaded(shard: Shard, query: Row) -> Workspace:
     """Return a workspace with a query's table, upper bounds and all blocks in order."""
     workspace, (_, components, values) = shard.workspace(), samples.queries([query])
     load_query(workspace.table, components, values)
-    add_upper_bounds(shard.maxima, components, values, 1, workspace.scratch)
+    add_upper_bounds(shard.maxima, components, values, 0.0, 1, workspace.scratch)
     blocks = len(shard.shared.starts) - 1
     assert collect_blocks(workspace.scratch, 1, blocks, 0, 1 << 16) == blocks
+    sort_blocks(workspace.scratch, blocks)
     return workspace
 
 
