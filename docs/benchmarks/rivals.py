@@ -1,17 +1,37 @@
-"""Write the table of rivals.md and the picture rivals.svg from rivals.json: `python docs/benchmarks/rivals.py`."""
+"""Write the tables of rivals.md and the picture rivals.svg from rivals.json and rivals-4m.json.
+
+`python docs/benchmarks/rivals.py`; with `rivals.json results/results.json`, take over the figures of a run first.
+"""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
 
+from seismic_tools.measure.bench.results import Results
+from seismic_tools.measure.fronts import seconds_at
+from seismic_tools.measure.results import read_json
+
 HERE = Path(__file__).parent
 PAGE, PICTURE = HERE / "rivals.md", HERE.parent / "images" / "rivals.svg"
-BEGIN, END = "<!-- rivals.py writes this table -->\n", "<!-- to here -->\n"
-COLOURS = {"Seismic": "#c1272d", "Rust Seismic": "#1f5fa8", "SINDI": "#2f7d4f", "BMP": "#8a5a00", "kANNolo": "#6b4c9a"}
-DEPTH = "10"
+BEGIN, END = "<!-- rivals.py writes this table of {} -->\n", "<!-- to here -->\n"
+FILES = ("rivals.json", "rivals-4m.json")
+COLOURS = {
+    "Seismic": "#c1272d",
+    "Rust Seismic": "#1f5fa8",
+    "SINDI": "#2f7d4f",
+    "Qdrant in process": "#555555",
+    "BMP": "#8a5a00",
+    "kANNolo": "#6b4c9a",
+}
+NAMES = dict(zip(("ours", "pyseismic-lsr", "sindi", "qdrant-edge", "bmp", "kannolo"), COLOURS, strict=True))
+"""Engine in results.json -> its name here."""
+
+DEPTHS = ("10", "100", "1000")
+DEPTH = DEPTHS[0]
 EXACT = 1.01
 """Where exact answers are drawn: right of a recall of 0.99, with room for both labels."""
 
@@ -21,22 +41,54 @@ ABOVE = (-12, 12)
 MISSING = "not reached"
 
 
-def read() -> dict[str, Any]:
+def read(file: str = FILES[0]) -> dict[str, Any]:
     """Return what was measured."""
-    results: dict[str, Any] = json.loads((HERE / "rivals.json").read_text(encoding="utf-8"))
+    results: dict[str, Any] = json.loads((HERE / file).read_text(encoding="utf-8"))
     return results
+
+
+def take_over(file: str, run: Path) -> None:
+    """Replace the figures of a file by those of a run of `seismic bench`, at the depths and recalls that it has."""
+    results, ran = read(file), read_json(run, Results, "seismic bench")
+    ours = results["engines"]["Seismic"]
+    wanted = {depth: list(ours[depth]) for depth in DEPTHS if depth in ours}
+    results["engines"] = {}
+    for engine in ran.engines:
+        (build,) = (one for one in ran.builds if one.engine == engine.name)
+        package = (engine.requirement or "this").partition("==")[0]
+        found: dict[str, Any] = {"version": " ".join([package, *engine.versions.get(package, "").split()])}
+        for depth, targets in wanted.items():
+            front = [one.point(engine.cheapest) for one in ran.front(engine.name, int(depth), engine.cheapest)]
+            found[depth] = {}
+            for target in targets:
+                if target == "exact":
+                    best = ran.exact(engine.name, int(depth), engine.cheapest)
+                    if best:
+                        found[depth][target] = [_rounded(best.timings[engine.cheapest].cpu), round(best.recall, 3)]
+                elif (seconds := seconds_at(front, float(target))) is not None:
+                    found[depth][target] = _rounded(seconds)
+        found |= {"build_seconds": float(f"{build.seconds:.2g}"), "megabytes": round(build.bytes / 1e6)}
+        results["engines"][NAMES[engine.name]] = found
+    (HERE / file).write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+
+
+def _rounded(seconds: float) -> int:
+    """Return microseconds."""
+    return round(seconds * 1e6)
 
 
 def table(results: dict[str, Any]) -> str:
     """Return the table of the page: a column per engine."""
     engines = results["engines"]
     rows = [["", *(f"{name} ({measured['version']})" for name, measured in engines.items())]]
-    for depth in ("10", "100", "1000"):
+    for depth in (depth for depth in DEPTHS if depth in engines["Seismic"]):
         for target in dict.fromkeys(target for measured in engines.values() for target in measured[depth]):
             label = "exact" if target == "exact" else f"recall {target}"
             cells = [_cell(measured[depth].get(target)) for measured in engines.values()]
             rows.append([f"{int(depth):,} hits, {label}", *cells])
-    rows.append(["build, one thread", *(f"{measured['build_seconds']:g} s" for measured in engines.values())])
+    threads = results["build_threads"]
+    built = "build, one thread" if threads == 1 else f"build, {threads} threads"
+    rows.append([built, *(f"{measured['build_seconds']:g} s" for measured in engines.values())])
     rows.append(["on disk", *(_size(measured["megabytes"]) for measured in engines.values())])
     rules = ["---", *(["---:"] * len(engines))]
     return "".join(f"| {' | '.join(row)} |\n" for row in [rows[0], rules, *rows[1:]])
@@ -53,7 +105,7 @@ def _cell(measured: Any) -> str:
 
 
 def _size(megabytes: float) -> str:
-    return f"{megabytes / 1000:g} GB" if megabytes >= 1000 else f"{megabytes:g} MB"
+    return f"{megabytes / 1000:.1f} GB" if megabytes >= 1000 else f"{megabytes:g} MB"
 
 
 def draw(results: dict[str, Any]) -> Figure:
@@ -90,18 +142,21 @@ def _point(target: str, measured: Any) -> tuple[float, float]:
     return (EXACT if recall == 1 else recall), microseconds
 
 
-def with_table(page: str, results: dict[str, Any]) -> str:
-    """Return the text of the page with the table of these results."""
-    before, _, rest = page.partition(BEGIN)
+def with_table(page: str, file: str) -> str:
+    """Return the text of the page with the table of the results in a file."""
+    begin = BEGIN.format(file)
+    before, _, rest = page.partition(begin)
     _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n{table(results)}\n{END}{after}"
+    return f"{before}{begin}\n{table(read(file))}\n{END}{after}"
 
 
 def main() -> None:
-    """Write the table and the picture."""
-    results = read()
-    PAGE.write_text(with_table(PAGE.read_text(encoding="utf-8"), results), encoding="utf-8")
-    draw(results).savefig(PICTURE, metadata={"Date": None})
+    """Write the tables and the picture."""
+    if len(sys.argv) == 3:
+        take_over(sys.argv[1], Path(sys.argv[2]))
+    for file in FILES:
+        PAGE.write_text(with_table(PAGE.read_text(encoding="utf-8"), file), encoding="utf-8")
+    draw(read()).savefig(PICTURE, metadata={"Date": None})
 
 
 if __name__ == "__main__":
