@@ -81,8 +81,9 @@ def read_topology(path: Path) -> Topology:
         for name, listed in topology.collections.items():
             _check(topology, name, listed)
         nodes = {node for listed in topology.collections.values() for one in listed for node in one.nodes}
-        if strange := sorted(topology.secrets.keys() - nodes):
-            raise ParameterError(f"secrets: found {strange[0]}, expected the address of a node as its part lists it")
+        for key, named in (("secrets", topology.secrets), ("certificates", topology.certificates)):
+            if strange := sorted(named.keys() - nodes):
+                raise ParameterError(f"{key}: found {strange[0]}, expected the address of a node as its part lists it")
     except ParameterError as error:
         raise ParameterError(f"nodes file {path}: {error}") from None
     base, files = path.absolute().parent, ("secret_file", "ca_file")

@@ -387,6 +387,10 @@ def test_a_wrong_nodes_file(tmp_path: Path, index: Index) -> None:
         (books + good.replace("]", ', "127.0.0.1:01"]'), r"part 1/1\+changes: nodes\[1\]: found 127\.0\.0\.1:01 again"),
         (books + good + '\n[secrets]\n"127.0.0.1:1" = "short"', "^(?!.*short).*at least 16 characters for node 127"),
         (books + good + f'\n[secrets]\n"127.0.0.1:2" = "{SECRET}"', "secrets: found 127.0.0.1:2, expected the address"),
+        (
+            books + good + '\n[certificates]\n"127.0.0.1:2" = ""',
+            "certificates: found 127.0.0.1:2, expected the address",
+        ),
         (f'[secrets]\nx = "{SECRET}"', f"^(?!.*{SECRET}).*collections"),
         (books.replace("books", "other") + good, "expected 'books'"),
         (books + good, "secret file"),
