@@ -18,7 +18,7 @@ from seismic.planner import Choice
 from seismic.query import Query
 from seismic.search.methods import ShardSearch, method_of
 from seismic.search.single import Single, TopLists
-from seismic.search.together import Shards, are_together, hold_shards, search_together
+from seismic.search.together import Place, Shards, are_together, hold_shards, search_together
 from seismic.search.workspaces import Row, Workspaces
 from seismic.stop import current, stoppable_by
 from seismic.store.shard import Shard
@@ -109,7 +109,7 @@ class Executor:
         if its shards are searched one after another."""
         k, scope = min(k, view.live), view.everything
         places = tuple(place for place in zip(view.shards, scope.parts, view.firsts, strict=False) if place[1].count)
-        if k == 0 or not (len(places) == 1 or are_together(places, k, choice)):
+        if k == 0 or not (_is_first(places) or are_together(places, k, choice)):
             return None
         if len(places) > 1:
             return Single(places, choice, k, None, True, {})
@@ -162,6 +162,11 @@ class Executor:
             return self._workspaces.pop()
         except IndexError:
             return Workspaces()
+
+
+def _is_first(places: Sequence[Place]) -> bool:
+    """Return whether the only shard with documents is the first one, so that its numbers are those of the view."""
+    return len(places) == 1 and places[0][2] == 0
 
 
 def lists_of(found: BatchResult) -> TopLists:

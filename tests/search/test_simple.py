@@ -1,6 +1,7 @@
 """Simple requests are answered as all others are, by a shorter way."""
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -209,3 +210,18 @@ def test_held_arrays_follow_a_deadline_and_another_thread(index: Index) -> None:
         index.search(QUERY, 5)
     with ThreadPoolExecutor(4) as threads:
         assert list(threads.map(lambda _: index.search(QUERY, 5), range(40))) == [expected] * 40
+
+
+def test_documents_after_a_shard_without_any(tmp_path: Path) -> None:
+    """All documents of the generation are deleted, so the first number in use is not 0."""
+    ids = [f"d{row}" for row in range(5)]
+    vectors = SparseVectors.from_dicts([{0: 1.0, 1: 1.0}] * 5, DIMENSION)
+    seismic.build(vectors, tmp_path / "c", documents=pa.table({"id": ids}))
+    seismic.delete(tmp_path / "c", ids)
+    seismic.upsert(
+        tmp_path / "c", SparseVectors.from_dicts([{3: 1.0}, {3: 2.0}], DIMENSION), pa.table({"id": ["a", "b"]})
+    )
+    with seismic.open(tmp_path / "c") as index:
+        for _ in range(3):  # arrays are held from the second search on
+            found = index.search({"indices": [3], "values": [1.0]}, 2)
+            assert [(hit.id, hit.score, hit.number) for hit in found] == [("b", 2.0, 6), ("a", 1.0, 5)]
