@@ -100,11 +100,11 @@ def plan_tasks(
     several: bool,
     threads: int,
 ) -> list[ShardTask]:
-    """Return a task for each range of documents; `folder` has the input."""
+    """Return a task for each range of documents; `folder` has the input. Workers have another working folder."""
     tasks = []
     for name, (first, last) in ranges.items():
         mark = slice_fingerprint(vectors, documents, params, first, last)
-        tasks.append(ShardTask(folder, name, first, last, params, several, mark, threads))
+        tasks.append(ShardTask(folder.absolute(), name, first, last, params, several, mark, threads))
     return tasks
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from seismic.cluster.actor_options import ActorOptions
-from seismic.cluster.placed import NODES, PROBLEMS, wanted, write
+from seismic.cluster.placed import NODES, PROBLEMS, read, wanted, write
 from seismic.cluster.ray_placement import Placement, Wanted, nodes_content
 from seismic.cluster.ray_room import Missing, Waiting
 from seismic.cluster.ray_session import connect
@@ -35,7 +35,8 @@ END_SECONDS = 10.0
 class Keeper:
     """Keeps the actors of wanted collections running, and the nodes file up to date.
 
-    `seconds`: how long to wait for machines; 0: a collection is created only once they are there.
+    `seconds`: how long to wait for machines; 0: a collection is created only once they are there. A nodes file in
+    `folder`, of a keeper that has ended, says how many parts and replicas collections had.
     """
 
     def __init__(self, placement: Placement, folder: Path, seconds: float) -> None:
@@ -45,6 +46,7 @@ class Keeper:
         self._failed: dict[str, SeismicError] = {}
         self._lacking: dict[str, Missing] = {}
         self._written: dict[str, Any] = {}
+        self._before = read(folder / NODES).get("collections", {})
         self._created: set[str] = set()
 
     def start(self, ending: threading.Event) -> None:
@@ -97,6 +99,8 @@ class Keeper:
                 tell("collection is degraded" if listed else "nodes are placed", collection=name, problems=listed)
 
     def _add(self, name: str, collection: Path) -> None:
+        if parts := self._before.get(name):
+            self._placement.remember(collection, len(parts), parts[0]["replicas"])
         try:
             existed = self._placement.exists(collection)
             missing = self._placement.missing(collection)

@@ -66,6 +66,7 @@ class Placement:
         self._ray, self._wanted, self._creates = ray, wanted or Wanted(), creates
         self._actors: dict[PartName, _Actor] = {}
         self._needs: dict[str, Need] = {}
+        self._before: dict[str, tuple[int, int]] = {}
         self._options: dict[str, ActorOptions] = {}
         self._differing: dict[str, str] = {}
         self._groups = PlacementGroups(ray)
@@ -81,6 +82,10 @@ class Placement:
             self._actors.setdefault(name, _Actor())
         self._create()
 
+    def remember(self, folder: Path, groups: int, replicas: int) -> None:
+        """Note what a collection had, for a Ray cluster that has forgotten it: fronts keep to the number of parts."""
+        self._before[str(folder)] = groups, replicas
+
     def need(self, folder: Path) -> Need:
         """Return what a collection takes: what it has, or what is wanted.
 
@@ -95,7 +100,8 @@ class Placement:
                     f"{groups or there[0]} of {replicas or there[1]}; run `seismic cluster stop` before"
                 )
             groups, replicas = there[0], replicas or there[1]
-        replicas = replicas or 1
+        before = self._before.get(str(folder), (None, 1))
+        groups, replicas = groups or before[0], replicas or before[1]
         return Need(folder.name, groups or self._parts_that_fit(folder, replicas), replicas, self._wanted.options.room)
 
     def missing(self, folder: Path) -> Missing | None:

@@ -40,6 +40,10 @@ VARIABLES = {
 RAYLET = "raylet"
 """Name of the process of a Ray node."""
 
+TO_CHECK = (
+    "check the token (RAY_AUTH_MODE, RAY_AUTH_TOKEN) and that the address is the one the head node was started with"
+)
+
 LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 """Variables for a cluster on loopback: without this one, Ray replaces 127.0.0.1 by another address of the machine."""
 
@@ -165,12 +169,9 @@ def _init(ray: Any, where: Address, seconds: float) -> None:
     thread.start()
     thread.join(seconds)
     if thread.is_alive():
-        raise UnavailableError(
-            f"ray: {where} did not answer within {seconds:g} seconds; check the token (RAY_AUTH_MODE, RAY_AUTH_TOKEN) "
-            "and that the address is the one the head node was started with"
-        )
+        raise UnavailableError(f"ray: {where} did not answer within {seconds:g} seconds; {TO_CHECK}")
     if problems:
         text = " ".join(str(problems[0]).split())
         if "ersion mismatch" in text or "cluster was started with" in text:
             raise ParameterError(f"ray: {where} runs other versions: {text}") from problems[0]
-        raise UnavailableError(f"ray: cannot connect to {where}: {text}") from problems[0]
+        raise UnavailableError(f"ray: cannot connect to {where}: {text}; {TO_CHECK}") from problems[0]

@@ -148,7 +148,9 @@ class Replicas:
 
     def of(self, topology: Topology) -> list[list[Replica]]:
         """Return the replicas of each part. Raises ParameterError if the parts are others than before."""
-        listed = topology.collections.get(self._name, [])
+        listed = topology.collections.get(self._name)
+        if listed is None:
+            raise ParameterError(f"collections: found no parts of '{self._name}'; expected those of before")
         if _specs(listed, self._name) != self.specs:
             raise ParameterError(f"collections.{self._name}: found other parts than before; start the service again")
         shared = None if topology.secret_file is None else read_secret(Path(topology.secret_file))

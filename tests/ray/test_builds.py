@@ -98,7 +98,11 @@ def test_the_bytes_of_a_local_build(tmp_path: Path, ray_cluster: RayCluster, loc
     assert files(out) == local
 
 
-def test_input_in_other_chunks(tmp_path: Path, ray_cluster: RayCluster, local: dict[str, bytes]) -> None:
+def test_input_in_other_chunks(
+    tmp_path: Path, ray_cluster: RayCluster, local: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Into a relative path, which means another folder where the tasks run."""
+    monkeypatch.chdir(tmp_path)
     rows = pq.read_table(SCIFACT / "documents.parquet")
     vectors = SparseVectors.from_arrow(rows.select(["indices", "values"]))
     table = rows.drop_columns(["indices", "values"])
@@ -109,7 +113,7 @@ def test_input_in_other_chunks(tmp_path: Path, ray_cluster: RayCluster, local: d
     stages = set()
     seismic.build(
         vectors,
-        tmp_path / "scifact",
+        "scifact",
         documents=pieces,
         vocabulary=tokens,
         shards=SHARDS,

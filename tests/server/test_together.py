@@ -14,7 +14,8 @@ import threading
 import uuid
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import httpx2
 import pytest
@@ -460,3 +461,11 @@ def test_a_change_of_another_process_is_read_for_a_search_that_needs_it(running,
             assert [hit["id"] for hit in found["hits"]] == ["late"]
 
     asyncio.run(check())
+
+
+def test_a_process_that_still_opens_collections_is_not_waited_for() -> None:
+    """It answers no calls, so it gets a signal."""
+    sent = list[int]()
+    opening = SimpleNamespace(warm=False, eager=True, kill=sent.append)
+    supervisor.Supervisor._shut_down(cast(Any, None), cast(Any, opening), at_once=False)
+    assert sent == [signal.SIGTERM]

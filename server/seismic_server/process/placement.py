@@ -7,7 +7,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -41,12 +41,11 @@ def placed(settings: Settings) -> Iterator[Settings]:
     if settings.nodes is not None:
         raise ParameterError("ray and nodes: found both, expected one: Ray places the nodes, or a file names them")
     folder = Path(tempfile.mkdtemp(prefix="seismic-ray-"))
-    beside = _Beside(settings, folder)
     try:
-        beside.start()
-        yield settings.model_copy(update={"nodes": folder / "nodes.json"})
+        with closing(_Beside(settings, folder)) as beside:
+            beside.start()
+            yield settings.model_copy(update={"nodes": folder / "nodes.json"})
     finally:
-        beside.close()
         shutil.rmtree(folder, ignore_errors=True)
 
 

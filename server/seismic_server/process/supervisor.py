@@ -80,6 +80,9 @@ class Supervisor:
         if not (child.warm or child.eager):  # it has no connections
             child.kill()
             return
+        if not (child.warm or at_once):
+            child.kill(signal.SIGTERM)  # it drains, or ends if it still opens collections: then it answers no calls
+            return
         loop = asyncio.get_running_loop()
         self._telling.append(loop.create_task(child.tell("end" if at_once else "drain")))
         if at_once:
