@@ -1,7 +1,9 @@
 """The calls of the HTTP API: method, path, body and answer type. Independent of connections."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Any, Generic, Literal, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -22,15 +24,15 @@ from seismic.client.models import (
     WhyNot,
 )
 from seismic.conversion.plain import excerpt, to_json
-from seismic.errors import InputError
+from seismic.errors import InputError, QueryError
 
 T = TypeVar("T")
 
 AsVector = bool | Literal["tokens"]
 """Whether to return stored vectors: True as `indices` and `values`, "tokens" as `tokens`."""
 
-Query = str | Mapping[str, Any]
-"""A text, {"indices", "values"}, {"tokens"}, {"text"}, {"id"}, {"fields"} or examples."""
+Query = str | Mapping[str, Any] | Mapping[int, float]
+"""A text, {"indices", "values"}, {component: weight}, {"tokens"}, {"text"}, {"id"}, {"fields"} or examples."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,12 @@ def search_batch(
     """Search with many queries and the same options, in as few requests as the service accepts."""
     if isinstance(queries, str | Mapping):
         raise InputError(f"found {excerpt(queries)}, expected a list of queries; search takes one")
-    searches = [_encode(_search_body(query, options)) for query in queries]
+    searches = []
+    for number, query in enumerate(queries):
+        try:
+            searches.append(_encode(_search_body(query, options)))
+        except QueryError as error:
+            raise QueryError(f"queries[{number}]: {error}") from None
     return [
         Call("POST", path_of(collection, "search/batch"), _read_batch, {"searches": list(map(orjson.Fragment, part))})
         for part in split(searches, batching.search_bytes, batching.searches)
@@ -224,9 +231,36 @@ def ready() -> Call[bool]:
 
 
 def _search_body(query: Query | None, options: SearchOptions) -> dict[str, Any]:
-    body: dict[str, Any] = {} if query is None else {"query": {"text": query} if isinstance(query, str) else query}
+    body: dict[str, Any] = {} if query is None else {"query": _query_body(query)}
     body |= options
     return body | ({"order_by": {"key": by}} if isinstance(by := body.get("order_by"), str) else {})
+
+
+def _query_body(query: Query) -> Mapping[Any, Any]:
+    """Return a query as the service takes it. Raises QueryError."""
+    if isinstance(query, str):
+        return {"text": query}
+    if not isinstance(query, Mapping):
+        raise QueryError(f"found {excerpt(query)}, expected a text, or an object such as {{'indices', 'values'}}")
+    body: Mapping[Any, Any] = query
+    if body and all(isinstance(key, Integral) for key in body):
+        body = {"indices": list(map(int, body)), "values": list(map(float, body.values()))}
+    fields = body.get("fields")
+    for part in (body, *(fields.values() if isinstance(fields, Mapping) else ())):
+        _check_weights(part)
+    return body
+
+
+def _check_weights(query: Any) -> None:
+    """Raise QueryError for weights that JSON has no numbers for."""
+    if not isinstance(query, Mapping):
+        return
+    values, tokens = query.get("values"), query.get("tokens")
+    weights: Any = tokens.values() if isinstance(tokens, Mapping) else values if hasattr(values, "__len__") else ()
+    for weight in weights:
+        if isinstance(weight, Real) and not math.isfinite(weight):
+            name = "values" if tokens is None else "tokens"
+            raise QueryError(f"{name}: found {float(weight)}, expected finite numbers")
 
 
 def _at_least(min_sequence: int | None) -> dict[str, int]:

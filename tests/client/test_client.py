@@ -186,6 +186,22 @@ def test_what_cannot_be_sent_is_an_error_of_the_engine(ask: Ask, payload: dict[s
         ask("upsert", "papers", [{"id": "a", "tokens": {"planet": 1.0}, "payload": payload}])
 
 
+def test_queries_as_the_engine_takes_them(ask: Ask) -> None:
+    wanted = ask("search", "papers", {"indices": [2000, 3000], "values": [1.0, 2.0]}).hits
+    assert ask("search", "papers", {np.int64(3000): 2, 2000: np.float32(1)}).hits == wanted
+    for query, problem in [
+        ({"indices": [1], "values": [float("nan")]}, "values: found nan, expected finite numbers"),
+        ({"indices": np.array([1]), "values": np.array([np.inf], np.float32)}, "values: found inf"),
+        ({"tokens": {"planet": float("-inf")}}, "tokens: found -inf"),
+        ({"fields": {"a": {"indices": [1], "values": [float("nan")]}}}, "values: found nan"),
+        ([(1, 1.0)], r"found \[\(1, 1.0\)\], expected a text, or an object such as"),
+    ]:
+        with pytest.raises(QueryError, match=f"^{problem}"):
+            ask("search", "papers", query)
+        with pytest.raises(QueryError, match=rf"^queries\[1\]: {problem}"):
+            ask("search_batch", "papers", [QUERY, query])
+
+
 def test_search_without_a_query(ask: Ask) -> None:
     facets = [{"key": "structured"}]
     answer = ask("search", "papers", limit=3, facets=facets, order_by={"key": "n_chars", "direction": "desc"})
