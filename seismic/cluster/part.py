@@ -35,20 +35,26 @@ from seismic.conversion.plain import excerpt
 from seismic.errors import ParameterError
 from seismic.filters.filters import Filters
 from seismic.params import Verify
+from seismic.planner import Choice
+from seismic.query import Query
 from seismic.search.browse import Browser
 from seismic.search.codes import Columns
-from seismic.search.execute import Executor
+from seismic.search.execute import BatchResult, Executor
 from seismic.search.explain import inspect
 from seismic.search.facets import count_matches, count_values, matched_documents
 from seismic.search.grouping import Ranked, Search, group_hits, ranked_groups
 from seismic.search.orders import to_json_value
 from seismic.search.request import GroupBy, OrderBy
+from seismic.search.simple import MOST_DEPTHS
 from seismic.search.task import no_work
 from seismic.search.warm import warm_up
 from seismic.search.within import document_frequency
+from seismic.vectors import SparseVectors
 from seismic.view.scope import Scope
+from seismic.view.view import View
 
 I64s = npt.NDArray[np.int64]
+F32s = npt.NDArray[np.float32]
 
 
 class PartHost:
@@ -102,11 +108,28 @@ class PartHost:
         if k * len(queries) > MOST_HITS:
             raise ParameterError(f"k: found {k} hits of {len(queries)} queries, expected at most {MOST_HITS} together")
         least = array_in(message, "min_scores", np.float32) if "min_scores" in message.arrays else None
-        found = self._executor.run(state.view, scope, queries, k, choice, least)
+        found = self._found(state.view, scope, queries, k, choice, least)
         numbers, counters = state.outer(found.numbers), found.counters
         arrays: dict[str, npt.NDArray[Any]] = {"numbers": numbers, "scores": found.scores, "counters": counters}
         with_ids = message.head.get("with_ids") is True
         return Message({"ids": state.view.documents.ids(found.numbers.ravel().tolist())} if with_ids else {}, arrays)
+
+    def _found(
+        self, view: View, scope: Scope, queries: SparseVectors, k: int, choice: Choice, least: F32s | None
+    ) -> BatchResult:
+        """Search as `Executor.run` does; one query of all documents without what batches need, as an index does."""
+        if len(queries) != 1 or least is not None or scope is not view.everything:
+            return self._executor.run(view, scope, queries, k, choice, least)
+        known = view.memo
+        if (k, choice) not in known:
+            if len(known) >= MOST_DEPTHS:
+                known.clear()
+            known[k, choice] = self._executor.single(view, k, choice)
+        if (single := known[k, choice]) is None:
+            return self._executor.run(view, scope, queries, k, choice)
+        query = Query(queries.components.astype(np.uint32, copy=False), queries.values)
+        numbers, scores, counters = self._executor.run_single(view, single, query)
+        return BatchResult(numbers[None], np.array([scores], np.float32), np.array([counters], np.int64))
 
     def find(self, state: State, message: Message) -> Message:
         """Return the document number of each id, -1 for those that are not live here."""
