@@ -2,6 +2,8 @@
 
 import math
 import re
+import signal
+import threading
 from collections.abc import Iterator
 
 import numpy as np
@@ -11,6 +13,7 @@ from typer.testing import CliRunner
 from seismic import Index, ParameterError
 from seismic.cluster.plan import PROCESS, Demand, plan_cluster
 from seismic_tools.cli import app
+from seismic_tools.commands.cluster import _end
 from tests.cluster.collections import build
 
 
@@ -44,6 +47,15 @@ def test_plan_for_measured_times(index: Index) -> None:
     assert (len(planned.parts), planned.replicas) == (len(shards), 2)
     with pytest.raises(ParameterError, match=r"p99: found 0.1 ms, but 5 parts of a shard each take 0\.218 ms; "):
         plan_cluster(folder, 1 << 30, 2, Demand(times, p99=0.0001))
+
+
+def test_a_second_signal_ends_a_node_at_once() -> None:
+    ending = threading.Event()
+    _end(ending, signal.SIGTERM)
+    assert ending.is_set()
+    with pytest.raises(SystemExit) as caught:
+        _end(ending, signal.SIGINT)
+    assert caught.value.code == 130
 
 
 def test_plan_command_times_searches(index: Index) -> None:

@@ -4,6 +4,7 @@ import logging
 import math
 import os
 import signal
+import sys
 import threading
 from functools import partial
 from importlib import import_module
@@ -114,7 +115,7 @@ def node(
     )
     ending = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ending.set())
+        signal.signal(number, lambda number, _: _end(ending, number))
     typer.echo(f"listening on {running.start()}")
     ending.wait()
     running.close(grace)
@@ -347,6 +348,13 @@ def simulate(
         cells = (f"{one['p50']:.1f} / {one['p99']:.1f}, {one['load']:+.1%}" for one in map(row.__getitem__, HEDGES))
         shown.add_row(f"{row['documents']:,}", f"{nodes * row['shards']:,}", f"{nodes:,} {row['name']}", *cells)
     Console(markup=False, highlight=False, soft_wrap=True, width=120).print(shown)
+
+
+def _end(ending: threading.Event, number: int) -> None:
+    """Begin to end a node; at once on a second signal. Raises SystemExit."""
+    if ending.is_set():
+        sys.exit(128 + number)
+    ending.set()
 
 
 def _source(collection: str, cache: Path | None, size: str | None) -> Source:
