@@ -19,6 +19,7 @@ from seismic.cluster import ray_nodes, ray_session
 from seismic.cluster.connection import Address, connect
 from seismic.cluster.front import FrontView
 from seismic.cluster.ray_actors import PartName
+from seismic.cluster.ray_placement import Wanted
 from seismic.cluster.topology import open_cluster
 from seismic.cluster.wire import ANSWER, Message
 from tests.ray.cluster import RayCluster
@@ -64,7 +65,7 @@ def main() -> None:
             folder = Path(name).resolve() / "scifact"
             queries = build(folder)
             ray = ray_session.connect(cluster.address)
-            _, problems = ray_nodes.placed(folder, cluster.address, 1, 2, 300.0)
+            _, problems = ray_nodes.placed(folder, cluster.address, Wanted(1, 2), 300.0, print)
             assert not problems, problems
             topology, _ = ray_nodes.running(folder, cluster.address)
             actor = ray.get_actor(str(PartName(str(folder), "1/2", 0)), ray_session.NAMESPACE)
