@@ -10,6 +10,7 @@ from datetime import datetime
 from errno import EAGAIN
 from pathlib import Path
 from typing import Any, NoReturn, Self
+from weakref import finalize
 
 import orjson
 
@@ -59,10 +60,11 @@ class Lease:
     """
 
     def __init__(self, path: Path) -> None:
-        self._descriptor = os.open(path, os.O_RDONLY)
+        descriptor = os.open(path, os.O_RDONLY)
+        self._release = finalize(self, os.close, descriptor)  # also when the interpreter ends, before modules do
         with suppress(OSError):
-            fcntl.flock(self._descriptor, fcntl.LOCK_SH)  # waits at most as long as a rename takes
-        if not is_same_file(self._descriptor, path):
+            fcntl.flock(descriptor, fcntl.LOCK_SH)  # waits at most as long as a rename takes
+        if not is_same_file(descriptor, path):
             self.close()
             raise FileNotFoundError(f"{path} was removed")
 
@@ -78,11 +80,7 @@ class Lease:
 
     def close(self) -> None:
         """Release the lock."""
-        descriptor, self._descriptor = getattr(self, "_descriptor", -1), -1
-        if descriptor >= 0:
-            os.close(descriptor)
-
-    __del__ = close
+        self._release()
 
 
 @contextmanager

@@ -152,3 +152,16 @@ def failing(error: BaseException) -> Callable[..., Any]:
 def test_folders_that_are_not_there(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=rf"cannot write .*{LOCK}"), writing(tmp_path / "missing", "one"):
         raise AssertionError
+
+
+def test_an_open_lease_says_nothing_when_the_interpreter_ends(tmp_path: Path) -> None:
+    """Its file is closed before modules lose their names, even if the lease is in a cycle that nothing collects."""
+    (tmp_path / "file").touch()
+    code = (
+        "import sys; from pathlib import Path; from seismic.store import lock\n"
+        f"lease = lock.Lease(Path({str(tmp_path / 'file')!r}))\n"
+        "sys.modules['kept'] = lock\n"
+        "lock.lease, lock.cycle = lease, [lease]; lock.cycle.append(lock.cycle); lock.os = None\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
+    assert (ended.returncode, ended.stderr) == (0, "")
