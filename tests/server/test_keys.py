@@ -87,6 +87,13 @@ def test_unreadable_files_are_refused(file, content):
         Keyring(file)
 
 
+@pytest.mark.parametrize("folder", ["", "/"])
+def test_a_folder_is_no_file_of_keys(folder):
+    for change in (lambda path: create_key(path, "shop", "admin"), lambda path: revoke_key(path, "shop")):
+        with pytest.raises(ParameterError, match="found a folder, expected the name of a file"):
+            change(Path(folder))
+
+
 def test_a_changed_file_is_read_again_and_a_broken_one_ignored(file, monkeypatch):
     monkeypatch.setattr(keys, "LOOK_SECONDS", 0)
     secret = create_key(file, "one", "admin")

@@ -139,6 +139,8 @@ def _changing(path: Path) -> Iterator[list[Key]]:
     """Yield the keys for changes, then replace the file. Raises ParameterError or StorageError."""
     if not path.parent.is_dir():
         raise ParameterError(f"keys file {path}: folder {path.parent} does not exist")
+    if not path.name:
+        raise ParameterError(f"keys file {path}: found a folder, expected the name of a file")
     with exclusive(path.with_name(f".{path.name}.lock"), "keys", timeout=LOCK_SECONDS):
         keys = read_keys(path) if path.exists() else []
         yield keys
