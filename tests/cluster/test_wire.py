@@ -20,7 +20,7 @@ def read(frame: bytes) -> Message:
 
 @pytest.mark.parametrize("length", range(9))
 def test_arrays_are_aligned(length: int) -> None:
-    """Kernels are compiled once more for arrays that are not."""
+    """Kernels are compiled for arrays that are."""
     arrays: dict[str, Any] = {
         "flags": np.array([True, False, True]),
         "numbers": np.arange(6).reshape(2, 3),
