@@ -1,12 +1,14 @@
 """Room for nodes on Ray, the wait for machines, and the options of nodes: what needs no Ray."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from seismic import ParameterError
+from seismic import ParameterError, StorageError
 from seismic.cluster import ray_room
 from seismic.cluster.actor_options import ActorOptions, actor_options, address_in
+from seismic.cluster.placed import wait_for
 from seismic.cluster.ray_actors import PartName
 from seismic.cluster.ray_room import Machine, Missing, Need, Waiting
 from seismic.errors import UnavailableError
@@ -99,6 +101,11 @@ def test_collections_below_an_address() -> None:
         "s3://a/b/books?scheme=http&endpoint_override=h:1"
     )
     assert address_in("/shared", "books") == "/shared/books"
+
+
+def test_nobody_waits_for_nodes_of_a_service_that_ends(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="collection 'books' has no nodes on Ray yet"):
+        wait_for(tmp_path, "books", tmp_path / "books", lambda: True, seconds=3600.0)
 
 
 @pytest.mark.parametrize("folder", ["/a/books", "/a:5/b", "/a:1/2"])
