@@ -35,7 +35,7 @@ DEPTH = DEPTHS[0]
 EXACT = 1.01
 """Where exact answers are drawn: right of a recall of 0.99, with room for both labels."""
 
-PLACES = {"BMP": (-12, 12), "kANNolo": (-12, 12), "SINDI": (8, 6), "Rust Seismic": (8, -6)}
+PLACES = {"BMP": (-12, 12), "kANNolo": (0, 12), "SINDI": (8, 6), "Rust Seismic": (8, -6)}
 """Points from the last marker of an engine to its label, where (8, 0) is beside something else."""
 
 MISSING = "not reached"

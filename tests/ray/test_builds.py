@@ -249,19 +249,3 @@ def test_tasks_that_no_node_has_room_for(ray_cluster: RayCluster) -> None:
         RayRunner(ray_cluster.address, threads=99).connect()
     with pytest.raises(ParameterError, match="ray: found 'auto', expected HOST:PORT"):
         RayRunner("auto")
-
-
-def test_actors_of_a_machine_share_a_cache(tmp_path: Path, ray_cluster: RayCluster) -> None:
-    out, cache = tmp_path / "small", tmp_path / "cache"
-    seismic.build([{row % 7: 1.0 + row} for row in range(40)], out, shards=2)
-    where = [str(out), "--ray", ray_cluster.address]
-    sizes = ["--replicas", "2", "--groups", "1", "--cache", str(cache), "--cache-size", "1GB"]
-    done = CliRunner().invoke(app, ["cluster", "start", *where, *sizes])
-    try:
-        assert done.exit_code == 0, (done.output, done.exception)
-        with seismic.open(out) as index:
-            wanted = {file.xxh3_128 for file in index.manifest.files.values()}
-        assert {path.name for path in (cache / "files").iterdir()} == wanted
-        assert len(list((out / "leases").iterdir())) == 2
-    finally:
-        assert CliRunner().invoke(app, ["cluster", "stop", *where]).exit_code == 0
