@@ -51,6 +51,6 @@ def test_the_start_page_has_the_same_figures(figure: str) -> None:
 def test_the_picture_of_growth_has_the_figures_of_its_page() -> None:
     times, sizes, builds = scale.picture().panels
     assert [series.label for series in times.series][:2] == ["10 hits, recall 0.95", "10 hits, exact"]
-    assert list(times.series[1].y) == [124, 195, 273, 464, 806]
-    assert list(sizes.series[0].y) == [0.392, 0.777, 1.5, 3.0, 6.3]
-    assert list(builds.series[0].y) == [22, 29, 57, 122, 241]
+    assert list(times.series[1].y) == [72, 117, 179, 301, 606]
+    assert list(sizes.series[0].y) == [0.392, 0.804, 1.6, 3.1, 6.5]
+    assert list(builds.series[0].y) == [12, 20, 39, 83, 176]
