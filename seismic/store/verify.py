@@ -14,6 +14,7 @@ from seismic.documents.ids import find_repeat
 from seismic.errors import CorruptIndexError, FormatError, InputError
 from seismic.fields.joined import check_joined, counter, joined_vocabulary
 from seismic.kernels.constants import BLOCK
+from seismic.kernels.maxima import find_unlike_superblock, padded_blocks
 from seismic.layouts import LAYOUTS
 from seismic.params import Verify
 from seismic.store.checksums import check_files, check_names
@@ -102,7 +103,7 @@ def _check_data(
             continue
         try:
             shard = open_shard(folder, entry, manifest.layout, manifest.dimension)
-            _check_shard(shard, entry.folder)
+            check_shard(shard, entry.folder)
             if verify == "full":
                 check_copies(shard, manifest.storage, entry.folder, compared)
                 if compared is None and VOCABULARY not in damaged:
@@ -170,7 +171,7 @@ def _check_fields(folder: Path, shard: Shard, manifest: Manifest) -> None:
             )
 
 
-def _check_shard(shard: Shard, place: str) -> None:
+def check_shard(shard: Shard, place: str) -> None:
     """Check invariants that answers rely on, although no kernel does."""
     shared = shard.shared
     if (np.bincount(shared.numbers, minlength=len(shard)) != 1).any():
@@ -179,6 +180,10 @@ def _check_shard(shard: Shard, place: str) -> None:
     _check_rising(shared.components, shared.starts, f"{place}: {SHARED}: components")
     _check_rising(shared.own_components, ends, f"{place}: {SHARED}: own_components")
     _check_rising(shard.maxima.blocks, _window_ends(shard), f"{place}: {MAXIMA}: blocks")
+    component = find_unlike_superblock(shard.maxima, padded_blocks(len(shard)))
+    if component >= 0:
+        problem = f"found superblocks of component {component} that are not the largest of their blocks"
+        raise CorruptIndexError(f"{place}: {MAXIMA}: codes: {problem}")
     if shard.lists is not None:
         forward = shard.lists.forward
         _check_rising(forward.components, forward.starts, f"{place}: {FORWARD}: components")

@@ -1,5 +1,6 @@
 """Maxima of superblocks, which only large shards have, in small ones."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from seismic import BuildParams, CorruptIndexError, FormatError
 from seismic.builder import build as building
 from seismic.builder import maxima as maxima_building
 from seismic.kernels.maxima import padded_blocks, padded_superblocks
-from seismic.store import manifest, schema
+from seismic.store import manifest, schema, verify
 from tests import naive, samples
 
 DOCUMENTS, DIMENSION = 3000, 60
@@ -73,3 +74,19 @@ def test_rows_of_another_length_are_damage(folders: tuple[Path, Path]) -> None:
     blocks = padded_blocks(documents)
     with pytest.raises(CorruptIndexError, match=f"code per block number nor {blocks} or {blocks + 64} codes"):
         schema.maxima_arrays(short, documents)
+
+
+def test_superblocks_below_their_blocks_are_damage(folders: tuple[Path, Path]) -> None:
+    """Searches would miss documents."""
+    with seismic.open(folders[1]) as index:
+        shard = index.view.shards[0].shard
+        component = int(np.diff(shard.maxima.code_starts).argmax())
+        codes = shard.maxima.codes.copy()
+        row = codes[shard.maxima.code_starts[component] + padded_blocks(len(shard)) :]
+        row[int(row[:40].argmax())] -= 1
+        damaged = replace(shard, maxima=samples.readonly(shard.maxima._replace(codes=codes)))
+        verify.check_shard(shard, "x")
+        with pytest.raises(
+            CorruptIndexError, match=f"x: maxima.arrow: codes: found superblocks of component {component} "
+        ):
+            verify.check_shard(damaged, "x")
