@@ -1,6 +1,5 @@
 """`seismic convert`: convert files from one format to another."""
 
-import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -126,7 +125,7 @@ def convert(
     An API key of a service is read from SOURCE_API_KEY in the environment.
     """
     began = time.perf_counter()
-    if not 0 < scale < math.inf:
+    if scale <= 0:
         raise ParameterError(f"--scale {scale}: expected a number above 0")
     if out.exists() and not replace:
         raise OutputExistsError(f"{out} exists; choose another name, or add --replace")

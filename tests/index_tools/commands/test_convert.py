@@ -131,7 +131,8 @@ REFUSED: dict[str, tuple[list[str], str]] = {
     "runs are of ground truth": (["x.gt", "x.parquet"], "expected a single input and .trec or .run as output"),
     "bad input": (["bad.jsonl", "x.bin"], "bad.jsonl, line 2: not valid JSON"),
     "a weight too large": (["x.jsonl", "x.ciff", "--scale", "1e12"], "choose a smaller --scale"),
-    "no scale": (["x.jsonl", "x.ciff", "--scale", "nan"], "--scale nan: expected a number above 0"),
+    "no scale": (["x.jsonl", "x.ciff", "--scale", "nan"], "'--scale': found nan, expected a finite number"),
+    "a scale of nothing": (["x.jsonl", "x.ciff", "--scale", "0"], "--scale 0.0: expected a number above 0"),
     "no folder": (["x.jsonl", "none/x.bin"], "cannot write"),
     "given twice": (["x.jsonl", "x.jsonl", "x.bin"], "x.jsonl: given twice"),
 }
