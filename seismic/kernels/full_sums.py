@@ -46,7 +46,9 @@ def _full_rows_by_signature(
             data(context, builder, signature.args[at], arguments[at]) for at in (0, 1, 2, 3, 7, 8, 10)
         )
         count = context.make_array(signature.args[3])(context, builder, arguments[3]).nitems
-        stored = builder.select(builder.icmp_signed(">", count, I64(0)), _BYTE(-1), _BYTE(0))
+        any_stored = builder.icmp_signed(">", count, I64(0))
+        stored = builder.select(any_stored, _BYTE(-1), _BYTE(0))
+        parts = builder.select(any_stored, parts, whole)  # loads from no memory are slow
         none = ir.Constant(D8, [0.0] * 8)
         total = cgutils.alloca_once_value(builder, none)
         width, span = signature.args[0].dtype.bitwidth, arguments[4:7]
