@@ -88,39 +88,14 @@ def fill_maxima(forward: Forward, first: int, last: int, dense: U8, fill: I64, m
 def fill_superblocks(maxima: Maxima, first: int, last: int, blocks: int) -> None:
     """Fill the codes of superblocks of the dense components first .. last - 1, after those of `blocks` blocks."""
     for component in range(first, last):
-        start = np.int64(maxima.code_starts[component])
-        if _has_superblocks(maxima, component, blocks):
-            for superblock in range(blocks // SUPERBLOCK):
-                maxima.codes[start + blocks + superblock] = _largest_code(maxima.codes, start + superblock * SUPERBLOCK)
-
-
-@jit
-def find_unlike_superblock(maxima: Maxima, blocks: int) -> int:
-    """Return a component with a superblock whose code is not the largest of its blocks, or -1."""
-    for component in range(len(maxima.scales)):
-        start = np.int64(maxima.code_starts[component])
-        if _has_superblocks(maxima, component, blocks):
-            for superblock in range(blocks // SUPERBLOCK):
-                largest = _largest_code(maxima.codes, start + superblock * SUPERBLOCK)
-                if maxima.codes[start + blocks + superblock] != largest:
-                    return component
-    return -1
-
-
-@jit(inline=True)
-def _has_superblocks(maxima: Maxima, component: int, blocks: int) -> bool:
-    """Return whether the codes of a component go on after those of `blocks` blocks."""
-    length = np.int64(maxima.code_starts[component + 1]) - np.int64(maxima.code_starts[component])
-    return length > blocks and maxima.block_starts[component] == maxima.block_starts[component + 1]
-
-
-@jit(inline=True)
-def _largest_code(codes: U8, start: int) -> int:
-    """Return the largest code of a superblock."""
-    largest = np.uint8(0)
-    for block in range(SUPERBLOCK):
-        largest = max(largest, codes[start + block])
-    return largest
+        start, stop = np.int64(maxima.code_starts[component]), np.int64(maxima.code_starts[component + 1])
+        if start == stop or maxima.block_starts[component] < maxima.block_starts[component + 1]:
+            continue
+        for superblock in range(blocks // SUPERBLOCK):
+            largest = np.uint8(0)
+            for block in range(SUPERBLOCK):
+                largest = max(largest, maxima.codes[start + superblock * SUPERBLOCK + block])
+            maxima.codes[start + blocks + superblock] = largest
 
 
 @jit

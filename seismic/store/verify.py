@@ -13,8 +13,8 @@ import pyarrow as pa
 from seismic.documents.ids import find_repeat
 from seismic.errors import CorruptIndexError, FormatError, InputError
 from seismic.fields.joined import check_joined, counter, joined_vocabulary
-from seismic.kernels.constants import BLOCK
-from seismic.kernels.maxima import find_unlike_superblock, padded_blocks
+from seismic.kernels.constants import BLOCK, SUPERBLOCK
+from seismic.kernels.maxima import Maxima, padded_blocks
 from seismic.layouts import LAYOUTS
 from seismic.params import Verify
 from seismic.store.checksums import check_files, check_names
@@ -180,10 +180,7 @@ def check_shard(shard: Shard, place: str) -> None:
     _check_rising(shared.components, shared.starts, f"{place}: {SHARED}: components")
     _check_rising(shared.own_components, ends, f"{place}: {SHARED}: own_components")
     _check_rising(shard.maxima.blocks, _window_ends(shard), f"{place}: {MAXIMA}: blocks")
-    component = find_unlike_superblock(shard.maxima, padded_blocks(len(shard)))
-    if component >= 0:
-        problem = f"found superblocks of component {component} that are not the largest of their blocks"
-        raise CorruptIndexError(f"{place}: {MAXIMA}: codes: {problem}")
+    _check_superblocks(shard.maxima, padded_blocks(len(shard)), f"{place}: {MAXIMA}: codes")
     if shard.lists is not None:
         forward = shard.lists.forward
         _check_rising(forward.components, forward.starts, f"{place}: {FORWARD}: components")
@@ -193,6 +190,17 @@ def check_shard(shard: Shard, place: str) -> None:
         raise CorruptIndexError(f"{place}: documents.arrow: {error}") from None
     if shard.documents["id"].null_count:
         raise CorruptIndexError(f"{place}: documents.arrow: id: found a null")
+
+
+def _check_superblocks(maxima: Maxima, blocks: int, place: str) -> None:
+    """Raise CorruptIndexError if a superblock's code is not the largest of its blocks, which searches rely on."""
+    lengths = np.diff(maxima.code_starts)
+    for component in np.flatnonzero((lengths > blocks) & (np.diff(maxima.block_starts) == 0)).tolist():
+        codes = maxima.codes[maxima.code_starts[component] : maxima.code_starts[component + 1]]
+        largest = codes[:blocks].reshape(-1, SUPERBLOCK).max(axis=1)
+        if not np.array_equal(codes[blocks : blocks + len(largest)], largest):
+            problem = f"found superblocks of component {component} that are not the largest of their blocks"
+            raise CorruptIndexError(f"{place}: {problem}")
 
 
 def _window_ends(shard: Shard) -> npt.NDArray[np.int64]:
