@@ -11,7 +11,7 @@ from seismic.cluster.wire import Message, encode
 from seismic.errors import ParameterError
 
 HELLO_SECONDS = 1.0
-"""Time for a front to begin TLS, less than the time that it gives a connection. One that does not is told to."""
+"""Seconds in which a front must begin TLS, fewer than it waits for a connection. One that does not gets an error."""
 
 PLAIN = Message({"error": "tls"})
 """What a node with TLS says to a front that waits for an unencrypted greeting."""

@@ -89,9 +89,7 @@ def read_integers(rows: I64, batches: I64, out: I64) -> tuple[int, int]:
             if batch == len(batches):
                 return DAMAGED, missing
             width = batches[batch, WIDTH]
-            value = integer_at(
-                batches[batch, VALUES] + (row - (batches[batch - 1, END] if batch else 0)) * width, width
-            )
+            value = integer_at(batches[batch, VALUES] + _place(batches, batch, row), width)
             if batches[batch, UNSIGNED] and width < 8:
                 value &= (1 << (8 * width)) - 1
         out[at] = value

@@ -190,7 +190,7 @@ def test_a_hung_machine_is_hedged(ray_cluster: RayCluster, index: Index, service
 
 
 def test_a_killed_machine_is_not_noticed(ray_cluster: RayCluster, index: Index, service: Service) -> None:
-    """Its nodes are started on another machine, and the front is told where."""
+    """Nodes start on another machine, and the nodes file then names their new addresses."""
     before = endpoints(index, ray_cluster)
     victim = next(one for one in ray_cluster.nodes[1:] if one.workers("PartActor"))
     lost = len(victim.workers("PartActor"))
